@@ -1,0 +1,155 @@
+"""What capture promises to whoever reads its topics. The only module of `connector` that `streams` may import.
+
+Every row of a visit, settlement or fee table arrives in one topic (`Topics.changes`), in the partition of its visit key, in the
+order in which the database committed it; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON
+envelope without a schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+UNAVAILABLE = "__debezium_unavailable_value"
+"""Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
+
+
+class Op(StrEnum):
+    """Debezium's operation codes."""
+
+    CREATE = "c"
+    READ = "r"
+    UPDATE = "u"
+    DELETE = "d"
+    TRUNCATE = "t"
+
+
+class DatabaseKind(StrEnum):
+    """Kinds of source database. Each has its own rule for comparing positions."""
+
+    POSTGRESQL = "postgresql"
+
+
+class TableRole(StrEnum):
+    """What a table's rows are to the join."""
+
+    VISIT = "visit"
+    SETTLEMENT = "settlement"
+    FEE = "fee"
+    LOOKUP = "lookup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topics:
+    """The one place where topic names are spelled. `prefix` separates sites that share a broker."""
+
+    prefix: str = ""
+
+    @property
+    def changes(self) -> str:
+        """Rows with a visit key, as captured; plus tick records."""
+        return f"{self.prefix}visit.changes"
+
+    @property
+    def state(self) -> str:
+        """The join's state changes, compacted."""
+        return f"{self.prefix}visit.state"
+
+    @property
+    def ready(self) -> str:
+        """Interface records to deliver, numbered without a gap per partition."""
+        return f"{self.prefix}visit.ready"
+
+    @property
+    def receipts(self) -> str:
+        """One record per accepted batch."""
+        return f"{self.prefix}visit.receipts"
+
+    @property
+    def dead(self) -> str:
+        """What was refused, with everything a replay needs."""
+        return f"{self.prefix}visit.dead"
+
+    @property
+    def control(self) -> str:
+        """Orders of operators to the workers: pause, resume, limits."""
+        return f"{self.prefix}visit.control"
+
+    def lookup(self, name: str) -> str:
+        """Rows of one lookup table, compacted by its key."""
+        return f"{self.prefix}lookup.{name}"
+
+    def group(self, stage: str) -> str:
+        """The consumer group of a stage (`join`, `deliver`)."""
+        return f"{self.prefix}yibao-{stage}"
+
+
+Position: TypeAlias = tuple[int, ...]
+"""Where in its database's log a change stands. Compare only within one source and one row."""
+
+
+def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | None:
+    """The position of a change, from the envelope's `source` block; None where the change carries none.
+
+    PostgreSQL: the LSN of the change itself. Row locks make it rise with every change of one row.
+    """
+    match kind:
+        case DatabaseKind.POSTGRESQL:
+            lsn = source.get("lsn")
+            return (lsn,) if isinstance(lsn, int) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturedTable:
+    """One table to capture. Names are in the catalogue's case.
+
+    name: `schema.table`. key: the columns that identify a row. visit_key: the column with the visit key (None for a lookup).
+    columns: all columns that may leave the database, key columns included. lookup: the lookup's name, for `Topics.lookup`.
+    wall_clock / instants: columns that the mapping reads as a zone-less time / as an instant, to be checked against the catalogue.
+    """
+
+    name: str
+    role: TableRole
+    key: tuple[str, ...]
+    visit_key: str | None
+    columns: tuple[str, ...]
+    lookup: str | None = None
+    wall_clock: frozenset[str] = frozenset()
+    instants: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSource:
+    """One database to capture: where it is, how to log in, what to take.
+
+    password_file: read by the preflight on this machine. password_reference: what Connect resolves through a config provider
+    (`${directory:/secrets:pg.password}`); a password itself never enters a connector's configuration.
+    """
+
+    name: str
+    kind: DatabaseKind
+    host: str
+    port: int
+    database: str
+    user: str
+    password_file: str
+    password_reference: str
+    sslmode: str
+    publication: str
+    slot: str
+    heartbeat_table: str | None
+    tables: tuple[CapturedTable, ...]
+
+
+def java_hash(text: str) -> int:
+    """`String.hashCode` of Java, unsigned 32 bit: the hash function that Debezium's PartitionRouting uses by default."""
+    value = 0
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        value = (31 * value + unit) & 0xFFFFFFFF
+    return value
+
+
+def partition_of(visit_key: str, partitions: int) -> int:
+    """The partition of a visit key, as PartitionRouting computes it for one text field."""
+    value = java_hash(visit_key) & 0x7FFFFFFF
+    return 0 if value == 0x7FFFFFFF else value % partitions

@@ -1,0 +1,168 @@
+"""The values that travel between the stages: rows, records, violations, dead letters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from streams.spec.fields import ServiceCode
+
+Row: TypeAlias = Mapping[str, str | None]
+"""One database row after decoding: every value is text or NULL; no float, no number, no time object."""
+
+Header: TypeAlias = tuple[str, bytes]
+
+
+class Lookups(Protocol):
+    """Rows of the lookup tables, as far as they are known."""
+
+    def find(self, name: str, key: tuple[str, ...]) -> Row | None:
+        """The row of lookup `name` under `key`, or None if it is not known (yet)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRows:
+    """The rows that one interface record is built from. A visit's record has no settlement and no fee."""
+
+    visit: Row | None = None
+    settlement: Row | None = None
+    fee: Row | None = None
+
+
+class Level(StrEnum):
+    """What a violation does: HOLD BACK the record (refuse), or only count (warn)."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+class DeadClass(StrEnum):
+    """The closed list of reasons for a dead letter."""
+
+    DECODE = "DECODE"
+    SCHEMA_DRIFT = "SCHEMA_DRIFT"
+    JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
+    MAPPING = "MAPPING"
+    DICTIONARY = "DICTIONARY"
+    VALIDATION = "VALIDATION"
+    OVERSIZE = "OVERSIZE"
+    ENCRYPT = "ENCRYPT"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One thing that is wrong with a record.
+
+    rule: `R1`…`R25`, `REQUIRED`, `LENGTH`, `DECIMAL`, `DATE`, `DATETIME`, `DICTIONARY`, `MAPPING`, …. clause: where that is written
+    (`§3.3.1 #13`, `guide 122`). dead_class: MAPPING, DICTIONARY, VALIDATION or OVERSIZE. masked: the offending value, masked as its
+    field demands. message: one sentence in Chinese for the clerk who mends it, without personal data.
+    """
+
+    field: str
+    rule: str
+    level: Level
+    dead_class: DeadClass
+    clause: str
+    masked: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One interface record, ready to report.
+
+    institution: FIXMEDINS_CODE. infno: of the envelope it belongs in. key: value of the service's key field. value: the exact UTF-8
+    bytes of the JSON object. content_hash: 32 hex characters over `value`. business_day: `yyyy-MM-dd`. amount: the record's money as
+    decimal text (`""` for visits). warnings: violations of level WARN.
+    """
+
+    service: ServiceCode
+    institution: str
+    infno: str
+    key: str
+    value: bytes
+    content_hash: str
+    mapping_version: str
+    business_day: str
+    amount: str
+    warnings: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A record that must not be reported: all its violations at once (refusing ones and warnings)."""
+
+    service: ServiceCode
+    institution: str
+    key: str
+    violations: tuple[Violation, ...]
+    mapping_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingLookup:
+    """A lookup row that the record needs is not known (yet)."""
+
+    lookup: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One record on its way to the dead letters. `streams.deadletter.record` gives it its bytes and headers.
+
+    key, value: original bytes (DECODE, REJECTED) or the JSON document of the source rows (all others), enough to run it again.
+    rule: the first refusing rule, or what the class calls for. source: `topic`, `partition`, `offset` it came from. identity: what
+    makes its id deterministic, besides stage, class and source row. message: masked, at most 1 KB. original_headers are kept.
+    failed_at: milliseconds since the epoch, of the event that failed (never a clock read in the domain).
+    """
+
+    stage: str
+    dead_class: DeadClass
+    rule: str
+    service: str
+    institution: str
+    record_key: str
+    content_hash: str
+    mapping_version: str
+    message: str
+    identity: str
+    key: bytes | None
+    value: bytes | None
+    topic: str
+    partition: int
+    offset: int
+    failed_at: int
+    http_status: int | None = None
+    platform_code: str | None = None
+    msgid: str | None = None
+    attempts: int = 1
+    original_headers: tuple[Header, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyRecord:
+    """One record as it was read from `visit.ready`.
+
+    number: the gapless `seq` of its partition, from 1. offset: where it stands. committed_at: milliseconds of the commit in the
+    database. key: the visit key.
+    """
+
+    key: bytes
+    value: bytes
+    number: int
+    offset: int
+    partition: int
+    service: ServiceCode
+    institution: str
+    infno: str
+    record_key: str
+    content_hash: str
+    mapping_version: str
+    position: str
+    committed_at: int
+    business_day: str
+    amount: str

@@ -1,0 +1,37 @@
+"""The errors of the data plane, by what happens to the bytes.
+
+YibaoError
+├── Retryable   try again, nothing is lost
+├── Rejected    to the dead letters, with the reason
+├── Fatal       stop the worker before anything is committed
+├── Misconfigured   a person must change a file or a setting: exit 2
+└── Unreachable     a service that is needed now does not answer: exit 3
+"""
+
+
+class YibaoError(Exception):
+    """Base of all errors that this product raises on purpose. Its text never holds personal data or a secret."""
+
+
+class Retryable(YibaoError):
+    """The same call may succeed later; nothing is lost by trying again."""
+
+
+class Rejected(YibaoError):
+    """These bytes can never pass; they go to the dead letters with this reason."""
+
+
+class Fatal(YibaoError):
+    """The worker must stop before it commits anything. `exit_code` tells the supervisor why."""
+
+    def __init__(self, message: str, *, exit_code: int = 70) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class Misconfigured(YibaoError):
+    """A person must change a file or a setting before this can run."""
+
+
+class Unreachable(YibaoError):
+    """A service that is needed now does not answer."""

@@ -1,0 +1,1 @@
+"""The command line `yibao`: one file per verb group, thin over `connector` and `streams`."""
