@@ -74,9 +74,9 @@ class Violation:
 class Record:
     """One interface record, ready to report.
 
-    institution: FIXMEDINS_CODE. infno: of the envelope it belongs in. key: value of the service's key field. value: the exact UTF-8
-    bytes of the JSON object. content_hash: 32 hex characters over `value`. business_day: `yyyy-MM-dd`. amount: the record's money as
-    decimal text (`""` for visits). warnings: violations of level WARN.
+    institution: FIXMEDINS_CODE. infno: of the envelope it belongs in. key: value of the service's key field. value: the exact
+    UTF-8 bytes of the JSON object. content_hash: 32 hex characters over `value`. business_day: `yyyy-MM-dd`. amount: the record's
+    money as decimal text (`""` for visits). warnings: violations of level WARN.
     """
 
     service: ServiceCode
