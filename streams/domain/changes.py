@@ -1,0 +1,144 @@
+"""Decode what stands in `visit.changes` and in the lookup topics: row changes, truncates, ticks, tombstones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias, cast
+
+import orjson
+
+from connector.contract import DatabaseKind, Op, Position, position
+from streams.domain.records import Header, Row
+from streams.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One message as it was read, undecoded. timestamp_ms: the message's own time, milliseconds since the epoch."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """One change of one row. `row` is the row after the change; of a delete, the row that was.
+
+    source: Debezium's `topic.prefix`. table: `schema.table`. position: None on rows of an incremental snapshot. committed_at:
+    milliseconds of the commit in the database.
+    """
+
+    source: str
+    table: str
+    op: Op
+    row: Row
+    before: Row | None
+    position: Position | None
+    committed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truncated:
+    """A whole table was emptied by TRUNCATE."""
+
+    source: str
+    table: str
+    committed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passed: an ordered event, so that time-outs fold like everything else. at: milliseconds since the epoch."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A message without a value: Kafka's mark for compaction. Carries nothing for the join."""
+
+
+Event: TypeAlias = RowChange | Truncated | Tick | Tombstone
+
+
+def decode(value: bytes | None) -> Event:
+    """The event in one message's value. Raises Rejected, saying what is wrong and nothing of the content."""
+    if value is None:
+        return Tombstone()
+    try:
+        envelope = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise Rejected("the value is not JSON") from None
+    if not isinstance(envelope, dict):
+        raise Rejected("the value is not a JSON object")
+    if "op" not in envelope:
+        return _tick(envelope)
+    source = envelope.get("source")
+    if not isinstance(source, dict):
+        raise Rejected("the envelope has no source block")
+    return _row_change(envelope, source)
+
+
+def tick_value(at: int) -> bytes:
+    """The value of a tick message."""
+    return orjson.dumps({"yibao": "tick", "at": at})
+
+
+def text_of(value: object) -> str | None:
+    """A JSON value as text. Numbers keep every digit; a float takes its shortest decimal form, never an exponent."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return format(Decimal(repr(value)), "f")
+        case _:
+            return orjson.dumps(value).decode()
+
+
+def _tick(envelope: Mapping[str, object]) -> Tick:
+    at = envelope.get("at")
+    if envelope.get("yibao") != "tick" or not isinstance(at, int):
+        raise Rejected("the value is neither a change envelope nor a tick")
+    return Tick(at=at)
+
+
+def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) -> RowChange | Truncated:
+    try:
+        op = Op(cast("str", envelope["op"]))
+        kind = DatabaseKind(cast("str", source["connector"]))
+        name, table = f"{source['name']}", f"{source['schema']}.{source['table']}"
+        committed_at = int(cast("int", source["ts_ms"]))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
+    if op is Op.TRUNCATE:
+        return Truncated(source=name, table=table, committed_at=committed_at)
+    before = _row(envelope.get("before"))
+    row = before if op is Op.DELETE else _row(envelope.get("after"))
+    if row is None:
+        raise Rejected(f"the envelope of op {op.value!r} carries no row")
+    return RowChange(
+        source=name,
+        table=table,
+        op=op,
+        row=row,
+        before=before,
+        position=position(kind, source),
+        committed_at=committed_at,
+    )
+
+
+def _row(image: object) -> Row | None:
+    if image is None:
+        return None
+    if not isinstance(image, dict):
+        raise Rejected("a row image is not a JSON object")
+    return {name: value if type(value) is str else text_of(value) for name, value in image.items()}

@@ -1,0 +1,88 @@
+"""A ready record's place in `visit.ready`: its number and what the deliver stage must know without parsing its value."""
+
+from dataclasses import dataclass
+
+from streams.domain.changes import Incoming
+from streams.domain.records import Header, ReadyRecord, Record
+from streams.errors import Rejected
+from streams.spec.fields import ServiceCode
+
+NUMBER = "seq"
+_HEADERS = (
+    NUMBER,
+    "service",
+    "institution",
+    "infno",
+    "record-key",
+    "content-hash",
+    "mapping-version",
+    "position",
+    "committed-at",
+    "business-day",
+    "amount",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emission:
+    """A record that became ready. position: of the row it reports. committed_at: ms of the commit that made it ready."""
+
+    record: Record
+    visit_key: bytes
+    position: str
+    committed_at: int
+
+
+def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:
+    """Key, value and headers of an emission that takes the place `number` in its partition."""
+    record = emission.record
+    values = (
+        str(number),
+        record.service.value,
+        record.institution,
+        record.infno,
+        record.key,
+        record.content_hash,
+        record.mapping_version,
+        emission.position,
+        str(emission.committed_at),
+        record.business_day,
+        record.amount,
+    )
+    return emission.visit_key, record.value, [(name, value.encode()) for name, value in zip(_HEADERS, values, strict=True)]
+
+
+def number_of(headers: tuple[Header, ...]) -> int:
+    """The gapless number of a message in `visit.ready`. Raises Rejected where it is not one of ours."""
+    if not headers or headers[0][0] != NUMBER or not headers[0][1].isdigit():
+        raise Rejected(f"the first header is not {NUMBER!r}: the join did not write this message")
+    return int(headers[0][1])
+
+
+def decode(message: Incoming) -> ReadyRecord:
+    """The ready record in a message of `visit.ready`. Raises Rejected where the join did not write it."""
+    number = number_of(message.headers)
+    if message.key is None or message.value is None or tuple(name for name, _ in message.headers[: len(_HEADERS)]) != _HEADERS:
+        raise Rejected("the message has not the headers of a ready record")
+    values = [value.decode() for _, value in message.headers[: len(_HEADERS)]]
+    try:
+        service, committed_at = ServiceCode(values[1]), int(values[8])
+    except ValueError:
+        raise Rejected("a header of the ready record has an impossible value") from None
+    return ReadyRecord(
+        key=message.key,
+        value=message.value,
+        number=number,
+        offset=message.offset,
+        partition=message.partition,
+        service=service,
+        institution=values[2],
+        infno=values[3],
+        record_key=values[4],
+        content_hash=values[5],
+        mapping_version=values[6],
+        position=values[7],
+        committed_at=committed_at,
+        business_day=values[9],
+        amount=values[10],
+    )
