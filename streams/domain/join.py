@@ -1,0 +1,267 @@
+"""The join: one event folded into a visit's rows; out come the records that became ready and the dead letters.
+
+A pure function of the event, the visit's state entries and the lookups. What was emitted is remembered by content: a record goes
+out again only when its content changed. A change that capture sends again, or an older one, is recognised by its position.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, tzinfo
+from typing import Protocol
+
+from connector.contract import TableRole
+from streams.domain import letters
+from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
+from streams.domain.normalise import CompiledMapping, normalise
+from streams.domain.parts import Visit, fees_of, gather
+from streams.domain.placing import Unplaceable, is_known, place, stored
+from streams.domain.ready import Emission
+from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.visits import Part, StoredRow, deadline_of, load, waits
+from streams.errors import Rejected
+
+
+class StateView(Protocol):
+    """The state entries of one partition: what is committed, with what this chunk changed over it."""
+
+    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one visit by full state key."""
+
+    def waiting(self) -> Iterable[bytes]:
+        """The visit keys of which some row waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinLimits:
+    """How long (ms) a row waits for a part that should be there, and for a settlement that is still to come."""
+
+    wait_ms: int = 900_000
+    unsettled_wait_ms: int = 60 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What one message leads to. state: changed entries by key. counts: outcomes, for the one place that counts them."""
+
+    state: Mapping[bytes, bytes | None]
+    ready: tuple[Emission, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    counts: Mapping[str, int]
+
+
+class Joiner:
+    """The fold, with what it needs to know of a site. mappings: by source name. zone: the site's time zone."""
+
+    def __init__(self, mappings: Mapping[str, CompiledMapping], limits: JoinLimits, *, zone: tzinfo) -> None:
+        self._mappings = mappings
+        self._limits = limits
+        self._zone = zone
+
+    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
+        """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
+        run = _Run(incoming, lookups, self._limits, today=self._today(incoming))
+        try:
+            event = decode(incoming.value)
+        except Rejected as exc:
+            run.die(letters.undecodable(incoming, str(exc)))
+            return run.folded()
+        match event:
+            case RowChange():
+                self._change(run, event, view)
+            case Tick():
+                self._tick(run, event, view)
+            case Truncated():
+                run.die(
+                    letters.unusable(
+                        incoming,
+                        event,
+                        dead_class=DeadClass.WITHDRAWN,
+                        rule="TRUNCATE",
+                        message=f"表 {event.table} 被 TRUNCATE 清空，已上报的记录需人工处理",
+                    )
+                )
+            case Tombstone():
+                run.counts["tombstone"] += 1
+        return run.folded()
+
+    def _today(self, incoming: Incoming) -> date:
+        """The day on which the message was captured: the fold's only notion of now."""
+        return datetime.fromtimestamp(incoming.timestamp_ms / 1000, self._zone).date()
+
+    def _change(self, run: "_Run", change: RowChange, view: StateView) -> None:
+        mapping = self._mappings.get(change.source)
+        rule = None if mapping is None else mapping.tables.get(change.table)
+        placed = place(change, rule)
+        if isinstance(placed, Unplaceable) or mapping is None or rule is None:
+            assert isinstance(placed, Unplaceable)
+            run.die(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
+            return
+        visit_key, key = placed
+        visit = Visit(visit_key, mapping, view.visit(visit_key))
+        before = visit.find(rule.role, rule.name, key)
+        if before is not None and is_known(change, before):
+            run.counts["repeated_change"] += 1
+            return
+        row = stored(change, rule, key=key, before=before)
+        if row is None:
+            message = "大字段未随变更送达且无历史值（TOAST），请将表设为 REPLICA IDENTITY FULL"
+            run.die(
+                letters.unusable(run.incoming, change, dead_class=DeadClass.SCHEMA_DRIFT, rule="UNAVAILABLE_VALUE", message=message)
+            )
+            return
+        run.apply(visit, row, before=before, committed_at=change.committed_at)
+        run.keep(visit)
+
+    def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
+        """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
+        run.counts["tick"] += 1
+        for visit_key in list(view.waiting()):
+            entries = view.visit(visit_key)
+            due = [load(key, value) for key, value in entries.items() if waits(value) and _is_due(value, tick.at)]
+            for source in sorted({row.source for row in due}):
+                mapping = self._mappings.get(source)
+                if mapping is None:
+                    continue
+                visit = Visit(visit_key, mapping, entries)
+                for row in sorted((row for row in due if row.source == source), key=_reporting_order):
+                    run.build(visit, row, committed_at=row.committed_at, now=tick.at)
+                run.keep(visit)
+
+
+class _Run:
+    """What one fold collects."""
+
+    def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
+        self.incoming = incoming
+        self.counts: Counter[str] = Counter()
+        self._lookups = lookups
+        self._limits = limits
+        self._today = today
+        self._state: dict[bytes, bytes | None] = {}
+        self._ready: list[Emission] = []
+        self._dead: list[DeadLetter] = []
+
+    def folded(self) -> Folded:
+        return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
+
+    def die(self, letter: DeadLetter) -> None:
+        self._dead.append(letter)
+
+    def keep(self, visit: Visit) -> None:
+        self._state.update(visit.changed)
+
+    def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
+        """Put a changed row in its place and build every record that may have another content now."""
+        if row.deleted:
+            self._delete(visit, row, before=before)
+            return
+        visit.put(row)
+        self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
+        for dependent in _dependents(visit, row, before=before):
+            self.build(visit, dependent, committed_at=committed_at, now=self.incoming.timestamp_ms)
+
+    def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
+        if before is not None and before.emitted and not before.deleted:
+            institution = visit.mapping.institution(row.role, before.columns) or ""
+            self.die(
+                letters.withdrawn(
+                    before,
+                    service=visit.mapping.services_of(row.role),
+                    institution=institution,
+                    rows=gather(visit, before, institution=institution or None).rows,
+                    mapping_version=visit.mapping.version,
+                    visit_key=visit.key,
+                    incoming=self.incoming,
+                )
+            )
+        self.counts["deleted"] += 1
+        visit.put(row)
+
+    def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build the record of one row: emit it, refuse it, or let it wait."""
+        mapping = visit.mapping
+        institution = mapping.institution(row.role, row.columns)
+        if row.role is TableRole.VISIT and institution is not None and not mapping.visit_required(institution):
+            self.counts["not_reported"] += 1
+            return
+        gathered = gather(visit, row, institution=institution)
+        if gathered.missing is not None:
+            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now)
+            return
+        result = normalise(mapping, mapping.services_of(row.role), gathered.rows, self._lookups, today=self._today)
+        match result:
+            case Record():
+                self._emit(visit, row, result, committed_at=committed_at)
+            case Refusal():
+                self._refuse(visit, row, result, gathered.rows)
+            case MissingLookup():
+                self._wait(visit, row, gathered.rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
+
+    def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
+        visit.put(replace(row, emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
+        if record.content_hash == row.emitted:
+            self.counts["unchanged"] += 1
+            return
+        self.counts["corrected" if row.emitted else "emitted"] += 1
+        for warning in record.warnings:
+            self.counts[f"warned_{warning.rule}"] += 1
+        position = ".".join(map(str, row.position or ()))
+        self._ready.append(Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at))
+
+    def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
+        print_ = letters.fingerprint(refusal, row)
+        visit.put(replace(row, refused=print_, waits_for="", since=0, deadline=0))
+        if print_ != row.refused:
+            self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
+
+    def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
+        limit = self._limits.unsettled_wait_ms if part == Part.UNSETTLED.value else self._limits.wait_ms
+        since = row.since if row.waits_for == part else now
+        waiting = replace(row, waits_for=part, since=since, deadline=since + limit)
+        gave_up = f"waited {part}"
+        if row.refused == gave_up:
+            return
+        if now < waiting.deadline:
+            visit.put(waiting)
+            return
+        visit.put(replace(row, refused=gave_up, waits_for="", since=0, deadline=0))
+        self.die(
+            letters.incomplete(
+                waiting,
+                service=visit.mapping.services_of(row.role),
+                institution=visit.mapping.institution(row.role, row.columns) or "",
+                rows=rows,
+                mapping_version=visit.mapping.version,
+                visit_key=visit.key,
+                incoming=self.incoming,
+            )
+        )
+
+
+def _dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
+    """The rows whose records read this row, in the order of reporting."""
+    appeared = before is None or before.deleted
+    if row.role is TableRole.VISIT:
+        settlements = visit.rows(TableRole.SETTLEMENT) if appeared or _differs(visit, row, before, TableRole.SETTLEMENT) else []
+        fees = visit.rows(TableRole.FEE) if appeared or _differs(visit, row, before, TableRole.FEE) else []
+        return [*settlements, *fees]
+    if row.role is TableRole.SETTLEMENT and (appeared or _differs(visit, row, before, TableRole.FEE)):
+        return fees_of(visit, row)
+    return []
+
+
+def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
+    """Whether a column that the records of another role read from this row has another value now."""
+    old = {} if before is None else before.columns
+    reads = visit.mapping.reads(visit.mapping.services_of(reader))
+    return any(role is row.role and old.get(column) != row.columns.get(column) for role, column in reads)
+
+
+def _is_due(value: bytes, at: int) -> bool:
+    """Whether a tick has anything to do for a waiting row: a lookup may have come, or the deadline passed."""
+    return deadline_of(value) <= at or b'"lookup ' in value
+
+
+def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:
+    return (TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE).index(row.role), row.position or (), row.key

@@ -1,0 +1,90 @@
+"""Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connector.contract import TableRole
+from streams.domain.normalise import CompiledMapping
+from streams.domain.records import SourceRows
+from streams.domain.visits import Part, StoredRow, dump, entry_key, key_of, load, rows_of
+
+
+@dataclass(slots=True)
+class Visit:
+    """One visit while one event is folded: its committed entries, and over them the rows that the fold changed."""
+
+    key: bytes
+    mapping: CompiledMapping
+    entries: Mapping[bytes, bytes]
+    changed: dict[bytes, bytes] = field(default_factory=dict)
+
+    def put(self, row: StoredRow) -> None:
+        """Remember a row."""
+        self.changed[entry_key(self.key, row)] = dump(row)
+
+    def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
+        """The row under this key, deleted or not."""
+        where = key_of(self.key, role, self.mapping.source, table, key)
+        value = self.changed.get(where) or self.entries.get(where)
+        return None if value is None else load(where, value)
+
+    def rows(self, role: TableRole) -> list[StoredRow]:
+        """The rows of one role of this mapping's source that exist, in capture order."""
+        entries = {**self.entries, **self.changed} if self.changed else self.entries
+        return [row for row in rows_of(entries, self.key, role) if row.source == self.mapping.source]
+
+    def head(self) -> StoredRow | None:
+        """The visit's own row; of several, the one captured last."""
+        rows = self.rows(TableRole.VISIT)
+        return rows[-1] if rows else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The rows of a record. missing: the part that is not there yet, None where the record can be built."""
+
+    rows: SourceRows
+    missing: Part | None = None
+
+
+def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered:
+    """The rows that the record of `row` is built from (rule R24: fee → visit and settlement, settlement → visit exist)."""
+    if row.role is TableRole.VISIT:
+        return Gathered(rows=SourceRows(visit=row.columns))
+    head = visit.head()
+    visit_columns = None if head is None else head.columns
+    # An institution that nobody registered is refused at once, whatever is missing.
+    needs_visit = institution is not None and visit.mapping.visit_required(institution)
+    if row.role is TableRole.SETTLEMENT:
+        rows = SourceRows(visit=visit_columns, settlement=row.columns)
+        return Gathered(rows=rows, missing=Part.VISIT if needs_visit and head is None else None)
+    settlement = _settlement_of(visit, row)
+    rows = SourceRows(visit=visit_columns, settlement=None if settlement is None else settlement.columns, fee=row.columns)
+    if institution is not None and settlement is None:
+        return Gathered(rows=rows, missing=Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED)
+    return Gathered(rows=rows, missing=Part.VISIT if needs_visit and head is None else None)
+
+
+def fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
+    """The fee lines that name this settlement, or belong to the visit's only one."""
+    links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
+    return [
+        row for row in visit.rows(TableRole.FEE) if links[row.table] is None or _settlement_key(visit, row) == settlement.key[0]
+    ]
+
+
+def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
+    link = visit.mapping.tables[fee.table].settlement_link
+    return None if link is None else fee.columns.get(link) or None
+
+
+def _settlement_of(visit: Visit, fee: StoredRow) -> StoredRow | None:
+    if visit.mapping.tables[fee.table].settlement_link is None:
+        settlements = visit.rows(TableRole.SETTLEMENT)
+        return settlements[-1] if settlements else None
+    key = _settlement_key(visit, fee)
+    if key is None:
+        return None
+    tables = (name for name, table in visit.mapping.tables.items() if table.role is TableRole.SETTLEMENT)
+    found = (visit.find(TableRole.SETTLEMENT, table, (key,)) for table in tables)
+    return next((row for row in found if row is not None and not row.deleted), None)

@@ -1,0 +1,75 @@
+"""Where a change belongs: its visit, its row, and the row to remember after it."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from connector.contract import UNAVAILABLE, Op
+from streams.domain.changes import RowChange
+from streams.domain.normalise import TableRule
+from streams.domain.records import DeadClass, Row
+from streams.domain.visits import SEPARATOR, StoredRow
+
+_BLANK: Final = frozenset({None, ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplaceable:
+    """Why a change has no place in a visit."""
+
+    dead_class: DeadClass
+    rule: str
+    message: str
+
+
+def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, ...]] | Unplaceable:
+    """Visit key and row key of a change, or why it has none."""
+    if rule is None or rule.visit_key is None:
+        message = f"表 {change.table} 未在映射中登记"
+        return Unplaceable(dead_class=DeadClass.MAPPING, rule="UNKNOWN_TABLE", message=message)
+    # A delete carries only what the replica identity holds: the columns that matter are remembered.
+    expected = {*rule.key, rule.visit_key} if change.op is Op.DELETE else rule.columns
+    lacking = sorted(expected - change.row.keys())
+    if lacking:
+        message = f"表 {change.table} 的变更缺少列：{'、'.join(lacking)}"
+        return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
+    visit_key, key = change.row[rule.visit_key], tuple(change.row[name] for name in rule.key)
+    if visit_key in _BLANK or SEPARATOR.decode() in f"{visit_key}{''.join(part or '' for part in key)}":
+        message = f"表 {change.table} 的就诊关联列 {rule.visit_key} 为空或含控制字符"
+        return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)
+    if not _BLANK.isdisjoint(key):
+        message = f"表 {change.table} 的主键列为空"
+        return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
+    return f"{visit_key}".encode(), tuple(f"{part}" for part in key)
+
+
+def is_known(change: RowChange, before: StoredRow) -> bool:
+    """Whether a change was folded before, or is older than what was: capture sends changes again after a crash."""
+    if change.position is None:
+        # A row of an incremental snapshot may be older than what was streamed: it only fills what is not there.
+        return True
+    return before.position is not None and change.position <= before.position
+
+
+def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None) -> StoredRow | None:
+    """The row to remember, its history carried on; None where a value that was not sent is nowhere to be had."""
+    deleted = change.op is Op.DELETE
+    columns = {} if deleted else _filled(change, rule, before)
+    if columns is None:
+        return None
+    history = before or StoredRow(
+        role=rule.role, source=change.source, table=rule.name, key=key, columns={}, position=None, committed_at=0
+    )
+    cleared = {"waits_for": "", "since": 0, "deadline": 0} if deleted else {}
+    return replace(history, columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted, **cleared)
+
+
+def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:
+    columns = {name: change.row[name] for name in rule.columns}
+    for name, value in columns.items():
+        if value == UNAVAILABLE:
+            sources = (change.before or {}, {} if before is None else before.columns)
+            known = next((row[name] for row in sources if row.get(name, UNAVAILABLE) != UNAVAILABLE), UNAVAILABLE)
+            if known == UNAVAILABLE:
+                return None
+            columns[name] = known
+    return columns
