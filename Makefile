@@ -1,0 +1,35 @@
+# One command is the truth: what CI runs (`.ci/run`) is what a person runs (`make test`).
+SHELL := /bin/sh
+VENV  := .venv/bin
+TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
+PYTEST_ARGS ?=
+DEMO_ARGS   ?=
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  DEMO_ARGS='…' and PYTEST_ARGS='…' are handed on"
+
+setup: ## prepare this checkout: .venv and .yibao (repeatable; the second time takes no second)
+	@deploy/setup.sh
+
+demo: setup ## run the whole flow on this machine: hospital, capture, join, deliver, platform
+	@$(VENV)/yibao demo $(DEMO_ARGS)
+
+test: lint ## everything that CI checks
+	$(VENV)/pytest $(TESTS) $(PYTEST_ARGS)
+
+lint: setup ## style, format, types, import contracts
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+lock: ## resolve pyproject.toml into requirements.lock again (needs uv, or takes it into .venv)
+	@deploy/lock.sh
+
+clean: ## stop the embedded stack; remove .venv, .yibao and caches
+	@if [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down; fi
+	rm -rf .venv .yibao .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

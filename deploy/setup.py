@@ -1,0 +1,272 @@
+"""Prepares this checkout: `.venv` from requirements.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
+
+Standard library only. Every step leaves a stamp that names what it was made from; a step whose stamp is right costs nothing.
+A stamp is written last, so an interrupted step is done again. Packages and Java programs are fetched at the same time.
+Exit codes: 0 done, 1 a step failed, 2 something is missing on this machine, 130 interrupted.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
+from streams.sandbox.stack.java import OLDEST, find_java  # noqa: E402
+
+VENV = ROOT / ".venv"
+STATE = ROOT / ".yibao"
+DIST = STATE / "java"
+LOGS = STATE / "logs"
+POM = ROOT / "deploy" / "stack" / "pom.xml"
+LOCK = ROOT / "requirements.lock"
+NOTE_EVERY_S = 10
+COMMAND = """\
+#!/bin/sh
+'''exec' "$(dirname "$(readlink -f "$0")")/python" "$0" "$@"
+' '''
+from yibao.main import run
+
+run()
+"""
+"""Readable to the shell and to Python: finds its interpreter by its own place, however long the path."""
+
+
+class StepFailed(Exception):
+    """A step that ended badly; the text says what, where the log is and how to go on."""
+
+
+_speaking = threading.Lock()
+_stopping = threading.Event()
+
+
+def say(text: str) -> None:
+    with _speaking:
+        sys.stdout.write(f"setup: {text}\n")
+        sys.stdout.flush()
+
+
+def run(title: str, command: Sequence[str | Path], *, log: Path, mend: str, env: dict[str, str] | None = None) -> None:
+    """Run a program with its output in a log; tell now and then that it still runs. Raises StepFailed with the log's end."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started, told = time.monotonic(), time.monotonic()
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, cwd=ROOT
+        )
+    while (code := _ended(child)) is None:
+        if _stopping.is_set():
+            child.terminate()
+        if time.monotonic() - told >= NOTE_EVERY_S:
+            told = time.monotonic()
+            say(f"{title}: still running after {told - started:.0f} s ({tail(log, 1)[:90]})")
+    if code != 0:
+        raise StepFailed(f"{title} failed (exit code {code}). The end of {log}:\n{tail(log, 12)}\n{mend}")
+
+
+def _ended(child: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return child.wait(timeout=0.5)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def tail(log: Path, lines: int) -> str:
+    return "\n".join(log.read_text("utf-8", "replace").strip().splitlines()[-lines:])
+
+
+def digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def is_stamped(stamp: Path, key: str) -> bool:
+    return stamp.is_file() and stamp.read_text("utf-8") == key
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file so that it is either there whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_text(text, "utf-8")
+    fresh.chmod(mode)
+    fresh.replace(path)
+
+
+@contextmanager
+def timed(title: str) -> Iterator[None]:
+    say(f"{title} …")
+    started = time.monotonic()
+    yield
+    say(f"{title}: done in {time.monotonic() - started:.1f} s")
+
+
+# ---- the Python side
+
+
+def venv_is_sound() -> bool:
+    """Whether `.venv` was made here (not moved) and its Python runs and is new enough."""
+    try:
+        if str(VENV) not in (VENV / "bin" / "activate").read_text("utf-8"):
+            return False
+        asked: list[str | Path] = [VENV / "bin" / "python", "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]
+        return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def install_packages() -> None:
+    """`.venv` with exactly what requirements.lock names, checked by hash."""
+    stamp = VENV / ".yibao-packages"
+    key = digest(LOCK.read_bytes(), str(VENV).encode())
+    if is_stamped(stamp, key) and (VENV / "bin" / "python").exists():
+        return
+    log = LOGS / "setup-packages.log"
+    log.unlink(missing_ok=True)
+    stamp.unlink(missing_ok=True)
+    if not venv_is_sound():
+        with timed("virtual environment (.venv)"):
+            create: list[str | Path] = [sys.executable, "-m", "venv", "--clear", VENV]
+            run("virtual environment", create, log=log, mend="mend: apt-get install python3-venv, then: make setup")
+    install: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-deps", "-r", LOCK]
+    install += ["--no-input", "--progress-bar", "off", "--no-compile", "--disable-pip-version-check"]
+    with timed("Python packages (requirements.lock)"):
+        run("Python packages", install, log=log, mend="mend: check the connection to the package index, then: make setup")
+    write_whole(stamp, key)
+
+
+def install_project() -> None:
+    """The checkout on the venv's path, and the command `yibao`."""
+    site = next((VENV / "lib").glob("python3.*/site-packages"))
+    for path, text, mode in ((site / "yibao-cdc.pth", f"{ROOT}\n", 0o644), (VENV / "bin" / "yibao", COMMAND, 0o755)):
+        if not path.is_file() or path.read_text("utf-8") != text:
+            write_whole(path, text, mode=mode)
+
+
+def set_up_python() -> None:
+    install_packages()
+    install_project()
+
+
+# ---- the Java side
+
+
+def set_up_java() -> None:
+    """Kafka, Connect and the connectors of deploy/stack/pom.xml in `.yibao/java`, put there in one move."""
+    key = digest(POM.read_bytes())
+    if is_stamped(DIST / ".stamp", key):
+        return
+    log = LOGS / "setup-java.log"
+    log.unlink(missing_ok=True)
+    fresh = DIST.with_name("java.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    maven: list[str | Path] = ["mvn", "-B", "-ntp", "-f", POM, f"-Ddist={fresh}", "generate-resources"]
+    with timed("Kafka, Connect, Debezium (deploy/stack/pom.xml)"):
+        run("Java programs", maven, log=log, mend="mend: check that Maven reaches its repository (settings.xml), then: make setup")
+        if not list((fresh / "lib").glob("kafka_*.jar")) or not list((fresh / "plugins").glob("debezium-*")):
+            raise StepFailed(f"Java programs: Maven ended well but {fresh} is not complete. See {log}, then: make setup")
+        write_whole(fresh / ".stamp", key)
+        if DIST.exists():
+            shutil.rmtree(DIST)
+        fresh.rename(DIST)
+
+
+def missing_programs() -> list[str]:
+    """Debian's names of what this machine lacks. Maven is asked for only while there is something to fetch."""
+    missing = []
+    try:
+        find_java()
+    except Misconfigured:
+        missing.append(f"openjdk-{OLDEST}-jre-headless" if _apt_knows(f"openjdk-{OLDEST}-jre-headless") else "default-jre-headless")
+    if not is_stamped(DIST / ".stamp", digest(POM.read_bytes())) and shutil.which("mvn") is None:
+        missing.append("maven")
+    return missing
+
+
+def _apt_knows(package: str) -> bool:
+    if shutil.which("apt-cache") is None:
+        return True
+    return b"Candidate: (none)" not in subprocess.run(["apt-cache", "policy", package], capture_output=True, check=False).stdout
+
+
+def provide_programs() -> None:
+    """Install what is missing where we may; otherwise say the command. Raises Misconfigured."""
+    if not (missing := missing_programs()):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        names = " ".join(missing)
+        raise Misconfigured(
+            f"this machine lacks {' and '.join(missing)}. Debian, Ubuntu: sudo apt-get install {names}; then: make setup"
+        )
+    log = LOGS / "setup-apt.log"
+    log.unlink(missing_ok=True)
+    apt: list[str | Path] = ["apt-get", "-y", "--no-install-recommends"]
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    with timed(f"apt-get install {' '.join(missing)}"):
+        run("apt-get update", ["apt-get", "update"], log=log, mend="mend: check /etc/apt/sources.list, then: make setup", env=quiet)
+        missing = missing_programs()
+        run("apt-get install", [*apt, "install", *missing], log=log, mend="mend: install them by hand, then: make setup", env=quiet)
+    if missing := missing_programs():
+        raise Misconfigured(f"{' and '.join(missing)} still missing after apt-get install; see {log}")
+
+
+# ---- both
+
+
+def together(*works: Callable[[], None]) -> None:
+    """Do independent works at the same time; the first failure stops the others."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        futures = [pool.submit(work) for work in works]
+        try:
+            while wait(futures, timeout=0.5, return_when=FIRST_EXCEPTION).not_done:
+                if any(future.done() and future.exception() for future in futures):
+                    break
+            failed = [error for future in futures if future.done() and (error := future.exception())]
+            if failed:
+                raise failed[0]
+        finally:
+            _stopping.set()
+
+
+def set_up() -> None:
+    STATE.mkdir(exist_ok=True)
+    with (STATE / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up of this checkout runs; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        provide_programs()
+        together(set_up_python, set_up_java)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    started = time.monotonic()
+    try:
+        set_up()
+    except (StepFailed, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except Misconfigured as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted; nothing half-made counts as done. Go on with: make setup\n")
+        return 130
+    if (took := time.monotonic() - started) > 1:
+        say(f"ready in {took:.0f} s. Next: make demo, or .venv/bin/yibao --help")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
