@@ -1,0 +1,100 @@
+"""The command `yibao`: its verbs, and how an error becomes a message and an exit code.
+
+A verb's module is imported only when its verb is used, so that `yibao --help` answers at once. A module `yibao/<verb>.py` holds
+either `app`, a `typer.Typer` with verbs of its own, or a function named like the module: one verb. A verb prints its result,
+raises `typer.Exit(1)` when it found something, and lets errors raised on purpose through: `run` turns them into exit codes.
+"""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import typer
+
+from connector.errors import CaptureError
+from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
+
+
+class Verb(NamedTuple):
+    """One word after `yibao`, and its line in the overview."""
+
+    name: str
+    summary: str
+
+
+VERBS = (
+    Verb("demo", "Run the whole flow on this machine and show what was reported."),
+    Verb("check", "Check site.yaml and its mapping files: all errors at once."),
+    Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
+    Verb("topics", "Plan and create the topics of a site."),
+    Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("worker", "Run the stages: join, deliver, or both."),
+    Verb("dlq", "What could not be reported, and why."),
+    Verb("keys", "Make, check and show SM2 keys."),
+    Verb("platform", "The platform simulator."),
+    Verb("hospital", "The sample hospital: its database, its day, its expected records."),
+)
+HELP = """\
+Reports a hospital's visits, settlements and fee lines to the medical-insurance supervision platform.
+
+\b
+Examples:
+  yibao demo                                see it work, with no preparation
+  yibao check -c site.yaml                  all errors of a site's files at once
+  yibao topics apply -c site.yaml           create the topics
+  yibao connector apply -c site.yaml        start the capture
+  yibao worker all -c site.yaml             join and deliver
+
+\b
+Exit codes:
+  0 done; 1 found or failed; 2 usage or configuration; 3 cannot reach; 130 interrupted.
+  Workers also: 70 lane error, 71 hole, 72 no topic metadata, 73 silent partition, 74 no offset of ours, 75 not visible.
+"""
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The command line for these arguments: the verb they name in full, of the others only the line in the overview."""
+    root = typer.Typer(help=HELP, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    root.callback()(lambda: None)  # keeps the verb's word necessary even where only one is registered
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for verb in VERBS:
+        if importlib.util.find_spec(f"yibao.{verb.name}") is None:
+            continue
+        if verb.name == wanted:
+            _register(root, verb)
+        else:
+            root.command(verb.name, help=verb.summary)(lambda: None)
+    return root
+
+
+def _register(root: typer.Typer, verb: Verb) -> None:
+    module = importlib.import_module(f"yibao.{verb.name}")
+    group = getattr(module, "app", None)
+    if isinstance(group, typer.Typer):
+        root.add_typer(group, name=verb.name)
+    else:
+        root.command(verb.name)(getattr(module, verb.name))
+
+
+def exit_code(error: YibaoError | CaptureError) -> int:
+    """The exit code that an error stands for."""
+    match error:
+        case Fatal() | CaptureError():
+            return error.exit_code
+        case Misconfigured():
+            return 2
+        case Unreachable():
+            return 3
+        case _:
+            return 1
+
+
+def run() -> None:
+    """The console script. Errors raised on purpose end with their message and without a traceback."""
+    try:
+        build(sys.argv[1:])(prog_name="yibao")
+    except (YibaoError, CaptureError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(exit_code(error))
