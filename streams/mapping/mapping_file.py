@@ -1,0 +1,276 @@
+"""The mapping file of one hospital system: which tables hold what, and where each interface field comes from.
+
+A whole example, every form of source once:
+
+```yaml
+mapping: sample-his                  # name; stamped on every record together with a hash of the content
+
+tables:
+  - table: his.visit                 # schema.table, in the catalogue's case
+    role: visit                      # visit | settlement | fee | lookup
+    key: [visit_id]                  # columns that identify a row
+    visit_key: visit_id              # column that holds the visit key
+  - table: his.settle
+    role: settlement
+    key: [settle_no]
+    visit_key: visit_id
+  - table: his.charge
+    role: fee
+    key: [charge_id]
+    visit_key: visit_id
+    settlement: settle_no            # column that names the line's settlement; left out: the visit's only settlement
+  - table: his.patient
+    role: lookup
+    key: [patient_id]
+    lookup: patient                  # the name by which sources refer to it; default: the table's name without schema
+
+institution:                         # which institution a row belongs to, per role; the values are FIXMEDINS_CODEs or `his_codes`
+  visit: org_code                    # a column of the row …
+  settlement: org_code
+  fee: {constant: H36110200001}      # … or always the same one
+
+kind:                                # outpatient | inpatient | pharmacy, decides `infno`; read from the VISIT row unless `of:` differs
+  column: visit_type
+  dictionary: row_kind               # rows of pharmacies are `pharmacy` without asking
+
+visit_duty: [hospital]               # kinds of institution that must report visits (interface §3.3.3: hospitals)
+
+dictionaries:
+  row_kind:
+    codes: {O: outpatient, E: outpatient, I: inpatient}
+  gender:
+    codes: {M: 1, F: 2}              # HIS code: interface code
+    default: 9                       # left out: an unknown HIS code refuses the record
+
+records:
+  mdtrt_d:
+    fields:
+      MDTRT_ID: visit_id                                                  # shorthand: a column of the own row
+      FIXMEDINS_CODE: {institution: code}                                 # code | name | area | level | value.NAME
+      GEND: {lookup: patient, by: [patient_id], column: sex, dictionary: gender}
+      BRDY: {lookup: patient, by: [patient_id], column: born_at, time: instant}   # timestamptz: shown in the site's zone
+      BEGNTIME: {column: admitted_at, time: wall}                         # zone-less timestamp or text, as stored
+      ADM_DEPT_CODG: {first_of: [adm_dept, dept]}                         # the first that is not empty
+      HOSP_LV: {column: hosp_level, pad_zeros: true}                      # `3` becomes `03` if only `03` is a known code
+      VALI_FLAG: {constant: 1}
+      CHFPDR_NAME: {column: doctor_name, truncate: true}                  # cut to the interface's length
+  setl_d:
+    fields:
+      SETL_ID: settle_no
+      PSN_NAME: {column: patient_name, of: visit}                         # of: visit | settlement | fee; default: the own row
+      MEDFEE_SUMAMT: {column: total_fen, money: fen}
+      FUND_PAY_SUMAMT: {column: fund, round: true}                        # more decimals than the interface has: half up
+      ACCT_PAY: {column: acct, default: 0}                                # where the column is NULL or blank
+  fee_list_d:
+    fields:
+      BKKP_SN: charge_id
+```
+
+Conversions follow from the interface: a DECIMAL field reads a decimal, a DATE field a date, a DATETIME field a date and time. Texts
+are trimmed, and blank texts count as NULL.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from connector.contract import TableRole
+from streams.mapping.strict import Code, Strict
+from streams.spec.fields import ServiceCode
+
+ROLE_OF = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
+"""The role of the table whose rows become records of a service."""
+
+Column = Annotated[str, StringConstraints(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
+TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
+InstitutionValue = Annotated[str, StringConstraints(pattern=r"^(code|name|area|level|value\.[A-Za-z][A-Za-z0-9_]*)$")]
+
+PLACES = ("column", "constant", "institution", "first_of")
+
+
+class Shorthand(Strict):
+    """A model that may be written as one text, meaning `{column: text}`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [{"type": "string", "description": "a column of the own row"}, full]}
+
+
+class Source(Shorthand):
+    """Where the value of one interface field comes from, and how it is converted. A text alone means `{column: text}`."""
+
+    column: Column | None = None
+    """Column of the row that `of` or `lookup` names."""
+    of: Literal["visit", "settlement", "fee"] | None = None
+    """Row that the column belongs to. Left out: the record's own row (in `kind`: the visit's)."""
+    lookup: Name | None = None
+    """Lookup table to read `column` from; its row is found by `by`."""
+    by: "tuple[Source, ...]" = ()
+    """Values that make the key of the lookup, one per key column. If one of them is empty, so is the field."""
+    constant: Code | None = None
+    """Always this value."""
+    institution: InstitutionValue | None = None
+    """A value of the row's institution in `site.yaml`: `code`, `name`, `area`, `level`, or `value.NAME` of its `values`."""
+    first_of: "tuple[Source, ...]" = ()
+    """The first of several sources that is not empty."""
+    dictionary: Name | None = None
+    """Dictionary of this file that translates HIS codes to interface codes."""
+    read_as: Literal["text", "date", "datetime", "decimal"] | None = Field(default=None, alias="as")
+    """How to read the value, where the interface's type of the field is not meant: a TEXT field that shows a date, for one."""
+    time: Literal["wall", "instant"] | None = None
+    """`wall`: a zone-less time or text, shown as it is stored (the default). `instant`: a time with a zone (timestamptz), shown in
+    the site's zone. Fractions of a second are dropped."""
+    money: Literal["yuan", "fen"] | None = None
+    """`fen`: the column counts hundredths. Default `yuan`."""
+    round: bool = False
+    """Round half up to the interface's decimals. Without it, more decimals than the interface has refuse the record."""
+    trim: bool = True
+    """Drop white space at both ends of a text."""
+    pad_zeros: bool = False
+    """Put back zeros lost in front of a code: only when the padded code is in the interface's dictionary and the raw one is not."""
+    truncate: bool = False
+    """Cut a text to the interface's length. Without it, a longer text refuses the record."""
+    default: Code | None = None
+    """Value where the source is NULL or blank."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        named = [name for name in PLACES if getattr(self, name) not in (None, ())]
+        if len(named) != 1:
+            wanted = "exactly one of column, constant, institution, first_of"
+            raise ValueError(f"needs {wanted}, has {', '.join(named) or 'none'}")
+        if self.lookup is not None and (self.column is None or not self.by or self.of is not None):
+            raise ValueError("a lookup needs `column` and `by`, and no `of`")
+        if self.by and self.lookup is None:
+            raise ValueError("`by` makes sense only with `lookup`")
+        if self.of is not None and self.column is None:
+            raise ValueError("`of` makes sense only with `column`")
+        return self
+
+
+class Table(Strict):
+    """One table to capture."""
+
+    table: TableName
+    """`schema.table`, in the catalogue's case."""
+    role: TableRole
+    """What its rows are: visit, settlement, fee or lookup."""
+    key: Annotated[tuple[Column, ...], Field(min_length=1)]
+    """Columns that identify a row."""
+    visit_key: Column | None = None
+    """Column that holds the visit key. Required for every role but lookup."""
+    settlement: Column | None = None
+    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement."""
+    lookup: Name | None = None
+    """Lookup tables: the name that sources use. Default: the table's name without its schema."""
+
+    @model_validator(mode="after")
+    def _fits_role(self) -> Self:
+        if self.role is TableRole.LOOKUP:
+            if self.visit_key is not None or self.settlement is not None:
+                raise ValueError("a lookup table has neither `visit_key` nor `settlement`")
+        elif self.visit_key is None:
+            raise ValueError(f"a {self.role.value} table needs `visit_key`")
+        if self.settlement is not None and self.role is not TableRole.FEE:
+            raise ValueError("only a fee table has `settlement`")
+        if self.lookup is not None and self.role is not TableRole.LOOKUP:
+            raise ValueError("only a lookup table has `lookup`")
+        return self
+
+    @property
+    def lookup_name(self) -> str:
+        """The name that sources use for a lookup table."""
+        return self.lookup or self.table.partition(".")[2]
+
+
+class Belongs(Shorthand):
+    """How to tell the institution of a row. A text alone means `{column: text}`."""
+
+    column: Column | None = None
+    """Column of the row whose value is a FIXMEDINS_CODE or one of the `his_codes` of `site.yaml`."""
+    constant: Code | None = None
+    """All rows belong to this FIXMEDINS_CODE."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.column is None) == (self.constant is None):
+            raise ValueError("needs exactly one of column, constant")
+        return self
+
+
+class InstitutionOf(Strict):
+    """How to tell the institution of a row, per role."""
+
+    visit: Belongs | None = None
+    """Of visit rows. Required where the mapping has a visit table."""
+    settlement: Belongs | None = None
+    """Of settlement rows. Required where the mapping has a settlement table."""
+    fee: Belongs | None = None
+    """Of fee rows. Required where the mapping has a fee table."""
+
+
+class Translation(Strict):
+    """A dictionary from HIS codes to interface codes."""
+
+    codes: Mapping[Code, Code]
+    """HIS code: interface code."""
+    default: Code | None = None
+    """Interface code of every other HIS code. Left out: an unknown HIS code refuses the record."""
+
+
+class RecordFields(Strict):
+    """How the records of one service are made."""
+
+    fields: Mapping[str, Source]
+    """Interface field: source. Required fields must all be here."""
+
+
+class Records(Strict):
+    """The three services (interface §3.3)."""
+
+    mdtrt_d: RecordFields | None = None
+    """Visits, 106 fields."""
+    setl_d: RecordFields | None = None
+    """Settlements, 29 fields."""
+    fee_list_d: RecordFields | None = None
+    """Fee lines, 24 fields."""
+
+    def of(self, service: ServiceCode) -> RecordFields | None:
+        """How the records of `service` are made, None if the mapping has none."""
+        match service:
+            case ServiceCode.VISIT:
+                return self.mdtrt_d
+            case ServiceCode.SETTLEMENT:
+                return self.setl_d
+            case ServiceCode.FEE:
+                return self.fee_list_d
+
+
+class MappingFile(Strict):
+    """One hospital system: its tables and where each interface field comes from."""
+
+    mapping: Name
+    """Name of the mapping; its version is this name and a hash of the content."""
+    tables: Annotated[tuple[Table, ...], Field(min_length=1)]
+    """The tables to capture."""
+    institution: InstitutionOf
+    """Which institution a row belongs to."""
+    kind: Source | None = None
+    """`outpatient`, `inpatient` or `pharmacy`: decides the envelope's `infno`. Rows of pharmacies are `pharmacy` without it."""
+    visit_duty: tuple[Literal["hospital", "pharmacy"], ...] = ("hospital",)
+    """Kinds of institution that must report visits: their settlements and fee lines wait for the visit's row."""
+    dictionaries: Mapping[Name, Translation] = Field(default_factory=dict)
+    """Dictionaries that sources name with `dictionary`."""
+    records: Records
+    """The fields of each service."""

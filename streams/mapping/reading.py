@@ -1,0 +1,174 @@
+"""YAML files with line marks: every error names file, line, path and the nearest known name, and all of them are told at once.
+
+Scalars are read as the text that stands in the file; the models turn them into numbers and booleans where those are wanted. So a
+code `01` stays `01`, `no` stays a code, and a 19-digit number keeps all its digits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeAlias, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from streams.errors import Misconfigured
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Where in a document something stands: keys and list indexes from the root."""
+
+Node: TypeAlias = "str | list[Node] | dict[str, Node] | None"
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing to mend in a file that a person wrote. line: from 1; None where only the whole file is meant."""
+
+    file: Path
+    line: int | None
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        position = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{position}: {self.place}: {self.what}" if self.place else f"{position}: {self.what}"
+
+
+class BadFiles(Misconfigured):
+    """Files that people write do not fit; `problems` holds every reason."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (str(problem.file), problem.line or 0)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+@dataclass(slots=True, kw_only=True)
+class Document:
+    """One file as it was read: plain lists, mappings and texts; the line of each place; what went wrong so far."""
+
+    file: Path
+    content: Node = None
+    lines: dict[Place, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def report(self, place: Place, what: str) -> None:
+        """Note a problem at `place`; the line is that of the nearest part of it that is in the file."""
+        self.problems.append(Problem(file=self.file, line=self.line(place), place=dotted(place), what=what))
+
+    def line(self, place: Place) -> int | None:
+        """The line of `place` or of its nearest parent that is written in the file."""
+        for length in range(len(place), -1, -1):
+            if (line := self.lines.get(place[:length])) is not None:
+                return line
+        return None
+
+
+def dotted(place: Place) -> str:
+    """`("sources", "his", "tables", 0, "key")` as `sources.his.tables[0].key`."""
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)` for a misspelt name, or nothing."""
+    names = {candidate.lower(): candidate for candidate in known}
+    found = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f" (did you mean `{names[found[0]]}`?)" if found else ""
+
+
+def read(file: Path) -> Document:
+    """Read a YAML file. Duplicate keys, tags and syntax errors become problems of the document, never exceptions."""
+    document = Document(file=file)
+    try:
+        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        document.problems.append(Problem(file=file, line=None, place="", what=f"cannot be read: {reason}"))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        document.problems.append(Problem(file=file, line=line, place="", what=f"is not YAML: {error.problem}"))
+    except yaml.YAMLError as error:
+        document.problems.append(Problem(file=file, line=None, place="", what=f"is not YAML: {error}"))
+    else:
+        document.content = _plain(root, (), document) if root is not None else {}
+    return document
+
+
+def _plain(node: yaml.Node, place: Place, document: Document) -> Node:
+    document.lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.style is None and node.value in NULLS else str(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(child, (*place, index), document) for index, child in enumerate(node.value)]
+    content: dict[str, Node] = {}
+    for key_node, child in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
+        key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
+        if key in content:
+            document.lines[(*place, key)] = key_node.start_mark.line + 1
+            document.report((*place, key), "stands here for the second time; the first would be lost")
+            continue
+        document.lines[(*place, key)] = key_node.start_mark.line + 1
+        content[key] = _plain(child, (*place, key), document)
+    return content
+
+
+def parse(document: Document, model: type[ModelT], *, context: dict[str, object] | None = None) -> ModelT | None:
+    """The document as `model`; None after its errors were noted in `document.problems`."""
+    if document.content is None:
+        if not document.problems:
+            document.report((), "is empty")
+        return None
+    try:
+        return model.model_validate(document.content, context=context)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            place = detail["loc"]
+            _explain(document, model, place=place, kind=detail["type"], message=detail["msg"])
+        return None
+
+
+def _explain(document: Document, model: type[BaseModel], *, place: Place, kind: str, message: str) -> None:
+    match kind:
+        case "extra_forbidden":
+            known = known_keys(model, place[:-1])
+            hint = nearest(str(place[-1]), known) or (f"; known here: {', '.join(sorted(known))}" if known else "")
+            document.report(place, f"is not known here{hint}")
+        case "missing":
+            document.report(place, "is missing")
+        case _:
+            text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            document.report(place, text[:1].lower() + text[1:])
+
+
+def known_keys(model: type[BaseModel], place: Place) -> set[str]:
+    """Names that may stand at `place` of a document of `model`; empty where they are free."""
+    current: type[BaseModel] | None = model
+    for part in place:
+        if current is None:
+            return set()
+        if isinstance(part, int):
+            continue
+        names = {info.alias or name: info.annotation for name, info in current.model_fields.items()}
+        if part in names:
+            current, free = _model_in(names[part])
+            if free:
+                continue
+    return {info.alias or name for name, info in current.model_fields.items()} if current else set()
+
+
+def _model_in(annotation: object) -> tuple[type[BaseModel] | None, bool]:
+    """The model inside `Model | None`, `tuple[Model, …]`, `Mapping[str, Model]`; and whether free keys stand in between."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for argument in getattr(annotation, "__args__", ()):
+        model, _ = _model_in(argument)
+        if model is not None:
+            return model, True
+    return None, False
