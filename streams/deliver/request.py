@@ -1,0 +1,80 @@
+"""The bytes of a POST: the records' array, sealed, in the envelope of interface §3.2.1."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from streams.domain.batch import Batch
+from streams.domain.msgid import check_institution
+from streams.errors import Misconfigured
+from streams.spec.profile import Profile
+
+
+class Seal(Protocol):
+    """What makes `data` of plain bytes: `streams.seal.Sealer`, or `Unsealed`."""
+
+    def seal(self, plain: bytes) -> str:
+        """`plain` as the text of `data`."""
+
+
+class Unsealed:
+    """`data` as readable JSON. The interface allows it (§3.2.1); only for platforms that demand it, over a protected line."""
+
+    def seal(self, plain: bytes) -> str:
+        """`plain` as it is."""
+        return plain.decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Institution:
+    """Who reports. code: FIXMEDINS_CODE. seal: with the key that the platform issued to this institution (§2.3.3)."""
+
+    code: str
+    name: str
+    seal: Seal
+
+
+def check(institution: Institution, profile: Profile) -> None:
+    """Raise Misconfigured when this institution cannot report: its code, its name, or a key that does not encrypt.
+
+    Called at start, so that a wrong key stops the worker instead of sending every record to the dead letters.
+    """
+    check_institution(institution.code)
+    for member, value in (("fixmedins_code", institution.code), ("fixmedins_name", institution.name)):
+        most = profile.envelope[member]
+        if not 0 < len(value) <= most:
+            raise Misconfigured(
+                f"{member} of institution {institution.code} has {len(value)} characters, the envelope takes 1 to {most} "
+                "(interface §3.2.1): correct it in site.yaml"
+            )
+    try:
+        institution.seal.seal(b"[]")
+    except Exception as error:
+        raise Misconfigured(
+            f"the key of institution {institution.code} does not encrypt ({type(error).__name__}): "
+            "check the key file named in site.yaml with `yibao keys check`"
+        ) from error
+
+
+def array(values: Iterable[bytes]) -> bytes:
+    """The JSON array of these objects, byte for byte: an array even for one record (rule R21)."""
+    return b"[" + b",".join(values) + b"]"
+
+
+def data_of(batch: Batch, institution: Institution) -> str:
+    """The text of `data`. Encryption is randomised: two calls give two texts that open to the same bytes."""
+    return institution.seal.seal(array(record.value for record in batch.records))
+
+
+def envelope(batch: Batch, *, institution: Institution, msgid: str, data: str, profile: Profile) -> bytes:
+    """The body of the POST, its members in the profile's order."""
+    members = {
+        "infno": batch.infno,
+        "msgid": msgid,
+        "fixmedins_code": institution.code,
+        "fixmedins_name": institution.name,
+        "data": data,
+    }
+    return orjson.dumps({name: members[name] for name in profile.envelope})
