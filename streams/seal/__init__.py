@@ -4,7 +4,7 @@
 """
 
 from streams.seal.encoding import ENCODINGS, Encoding, Order, SealBroken, SealedText, max_plain_bytes, sealed_chars
-from streams.seal.keyforms import ReadKey, parse_private_key, parse_public_key, read_key
+from streams.seal.keyforms import ReadKey, key_text, parse_private_key, parse_public_key, read_key
 from streams.seal.keys import PrivateKey, PublicKey, generate_key_pair
 from streams.seal.known_answers import self_test
 from streams.seal.sealer import Sealer, open_sealed
@@ -20,6 +20,7 @@ __all__ = [
     "SealedText",
     "Sealer",
     "generate_key_pair",
+    "key_text",
     "max_plain_bytes",
     "open_sealed",
     "parse_private_key",

@@ -5,6 +5,7 @@ cannot be a key is refused by its length and kind; no error ever shows any of th
 """
 
 import base64
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,18 @@ def read_key(text: str) -> ReadKey:
     if _HEX.fullmatch(bare):
         return _from_hex(bare)
     return _from_bytes(_base64(bare), "Base64")
+
+
+def key_text(content: bytes) -> str:
+    """The content of a key file as text for the functions here: UTF-8, UTF-16 as Windows editors save it, or DER (as hex)."""
+    if content[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
+        return content.decode("utf-16", "replace")
+    if content[:1] == b"\x30" and not content.isascii():
+        return content.hex()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{len(content)} bytes are neither text nor DER; is this a key file?") from error
 
 
 def parse_public_key(text: str) -> PublicKey:

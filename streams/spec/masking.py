@@ -64,12 +64,25 @@ _LABELS: Final = {
     "EMP_NAME": ("EMP_NAME", "单位名称", "工作单位"),
 }
 _FIELD_OF: Final = {label: field for field, labels in _LABELS.items() for label in labels}
-_LABELLED: Final = re.compile(
-    r"(?<![A-Za-z_])(?P<label>" + "|".join(sorted(map(re.escape, _FIELD_OF), key=len, reverse=True)) + r")(?![A-Za-z_])"
-    r"(?P<between>[\s\"'“”‘’\\]*[:：=＝\[【(（〔「为是]*[\s\"'“”‘’\\]+|[\s\"'“”‘’\\]*[:：=＝\[【(（〔「为是]+)"
-    r"(?!不|为空|必填|长度|格式|错误|超|缺|null)"  # a complaint about the field, not its value
-    r"(?P<value>[^\s\"'“”‘’\\,，;；。、|&\]】)）〕」}<>:：=＝]+)",
-    re.IGNORECASE,
+_WITH_SPACES: Final = frozenset({"ADDR", "EMP_NAME"})
+_END: Final = r"\"'“”‘’\\,，;；。、|&\]】)）〕」}<>:：=＝\r\n"
+
+
+def _labelled(labels: list[str], value: str) -> re.Pattern[str]:
+    quotes, openers = r"[\s\"'“”‘’\\]", r"[:：=＝\[【(（〔「为是]"
+    return re.compile(
+        r"(?<![A-Za-z_])(?P<label>" + "|".join(sorted(labels, key=len, reverse=True)) + r")(?![A-Za-z_])"
+        rf"(?P<between>{quotes}*{openers}+{quotes}*|{quotes}+)"
+        r"(?!不|为空|必填|长度|格式|错误|超|缺|null)"  # a complaint about the field, not its value
+        rf"(?P<value>{value})",
+        re.IGNORECASE,
+    )
+
+
+# An address has blanks in it; in a name they occur between capitalised words only.
+_SPACED: Final = _labelled([label for label, field in _FIELD_OF.items() if field in _WITH_SPACES], rf"[^{_END}]+")
+_PLAIN: Final = _labelled(
+    [label for label, field in _FIELD_OF.items() if field not in _WITH_SPACES], rf"[^\s{_END}]+(?:\ (?-i:[A-Z])[A-Za-z.-]*)*"
 )
 
 
@@ -77,7 +90,9 @@ def mask_text(text: str) -> str:
     """Free text (a platform's message, a memo) without what identifies a person: whatever looks like a resident ID or a mobile
     number anywhere, and whatever follows a known label such as 姓名 or CERTNO. The rest stays as it is.
     """
-    return _NUMBERS.sub(_mask_number, _LABELLED.sub(_mask_labelled, text))
+    for labelled in (_SPACED, _PLAIN):
+        text = labelled.sub(_mask_labelled, text)
+    return _NUMBERS.sub(_mask_number, text)
 
 
 def _mask_number(found: re.Match[str]) -> str:
@@ -85,5 +100,5 @@ def _mask_number(found: re.Match[str]) -> str:
 
 
 def _mask_labelled(found: re.Match[str]) -> str:
-    field = _FIELD_OF.get(found["label"].upper(), _FIELD_OF.get(found["label"], ""))
+    field = _FIELD_OF[found["label"].upper()]
     return found["label"] + found["between"] + mask(field, found["value"])
