@@ -29,7 +29,7 @@ institution:                         # which institution a row belongs to, per r
   settlement: org_code
   fee: {constant: H36110200001}      # … or always the same one
 
-kind:                                # outpatient | inpatient | pharmacy, decides `infno`; read from the VISIT row unless `of:` differs
+kind:                                # outpatient | inpatient | pharmacy, decides `infno`; of the VISIT row unless `of:` differs
   column: visit_type
   dictionary: row_kind               # rows of pharmacies are `pharmacy` without asking
 

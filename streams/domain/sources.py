@@ -1,0 +1,174 @@
+"""Where the value of an interface field comes from, as data, and how it is read from the rows of one record."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from connector.contract import TableRole
+from streams.domain.records import Lookups, MissingLookup, Row, SourceRows
+
+NO_ROW: Final[Row] = MappingProxyType({})
+"""What stands for a row that is not there: every column is NULL."""
+
+ROW_INDEX: Final = {TableRole.VISIT: 0, TableRole.SETTLEMENT: 1, TableRole.FEE: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Institution:
+    """An institution that reports. kind: `hospital` or `pharmacy`; values: further ones that a site gives it."""
+
+    code: str
+    name: str
+    kind: Literal["hospital", "pharmacy"]
+    area: str
+    level: str | None
+    values: Mapping[str, str]
+
+    def value(self, name: str) -> str | None:
+        """`code`, `name`, `area`, `level`, or one of `values` by its name."""
+        match name:
+            case "code":
+                return self.code
+            case "name":
+                return self.name
+            case "area":
+                return self.area
+            case "level":
+                return self.level
+            case _:
+                return self.values.get(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of one of the record's rows."""
+
+    role: TableRole
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """Always the same; None: never a value."""
+
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstitutionValue:
+    """A value of the institution that the record belongs to."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupColumn:
+    """A column of the row of lookup table `lookup` whose key is made by `by`."""
+
+    lookup: str
+    by: "tuple[Source, ...]"
+    column: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstOf:
+    """The first of several that is neither NULL nor blank."""
+
+    sources: "tuple[Source, ...]"
+
+
+Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf
+
+
+class LookupUnknown(Exception):
+    """A lookup row that is needed is not known; `missing` says which."""
+
+    def __init__(self, missing: MissingLookup) -> None:
+        super().__init__()
+        self.missing = missing
+
+
+class Reading:
+    """What the sources of one record read from. rows: visit, settlement, fee."""
+
+    __slots__ = ("institution", "lookups", "rows")
+
+    def __init__(self, rows: SourceRows, institution: Institution | None, lookups: Lookups) -> None:
+        self.rows = (rows.visit or NO_ROW, rows.settlement or NO_ROW, rows.fee or NO_ROW)
+        self.institution = institution
+        self.lookups = lookups
+
+
+Reader: TypeAlias = Callable[[Reading], str | None]
+
+
+def reader(source: Source) -> Reader:
+    """How to read `source`. The reader raises LookupUnknown where a lookup row is not known (yet)."""
+    match source:
+        case Column():
+            return _column(ROW_INDEX[source.role], source.name)
+        case Constant():
+            return _constant(source.value)
+        case InstitutionValue():
+            return _institution(source.name)
+        case LookupColumn():
+            return _lookup(source)
+        case FirstOf():
+            return _first_of(tuple(reader(one) for one in source.sources))
+
+
+def _column(index: int, name: str) -> Reader:
+    return lambda reading: reading.rows[index].get(name)
+
+
+def _constant(value: str | None) -> Reader:
+    return lambda _: value
+
+
+def _institution(name: str) -> Reader:
+    return lambda reading: None if reading.institution is None else reading.institution.value(name)
+
+
+def _first_of(readers: tuple[Reader, ...]) -> Reader:
+    def read(reading: Reading) -> str | None:
+        for one in readers:
+            value = one(reading)
+            if value is not None and value.strip():
+                return value
+        return None
+
+    return read
+
+
+def _lookup(source: LookupColumn) -> Reader:
+    readers, lookup, column = tuple(reader(one) for one in source.by), source.lookup, source.column
+
+    def read(reading: Reading) -> str | None:
+        key: list[str] = []
+        for one in readers:
+            part = one(reading)
+            if part is None or not part.strip():
+                return None
+            key.append(part)
+        row = reading.lookups.find(lookup, tuple(key))
+        if row is None:
+            raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key)))
+        return row.get(column)
+
+    return read
+
+
+def columns_of(source: Source) -> Iterator[tuple[TableRole, str]]:
+    """The columns of the record's own rows that `source` reads (not those of lookups)."""
+    match source:
+        case Column():
+            yield source.role, source.name
+        case LookupColumn():
+            for one in source.by:
+                yield from columns_of(one)
+        case FirstOf():
+            for one in source.sources:
+                yield from columns_of(one)
+        case Constant() | InstitutionValue():
+            return
