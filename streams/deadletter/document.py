@@ -1,0 +1,95 @@
+"""What a person may see of a dead letter's value.
+
+Three kinds of value: the source rows of a record that could not be made (`rows`, `violations`), an interface record that the
+platform refused, and bytes that nobody could read. Only an interface record has fields whose meaning is known; of everything else
+no value is shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from streams.deadletter.record import DeadLetterView
+from streams.spec.interface import SERVICES
+from streams.spec.masking import mask, mask_text
+
+_SERVICES = {code.value: service for code, service in SERVICES.items()}
+
+HIDDEN = "***"
+NULL = "NULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedViolation:
+    """A violation as it stands in the document; its value was masked when it was written."""
+
+    field: str
+    rule: str
+    level: str
+    clause: str
+    masked: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedDocument:
+    """The value of a dead letter, masked.
+
+    rows: by part (`visit`, `settlement`, `fee`), column and `***` or `NULL`. record: interface field and value, personal ones
+    masked. unread: size in bytes of a value that is neither, None otherwise.
+    """
+
+    rows: Mapping[str, Mapping[str, str]]
+    record: Mapping[str, str]
+    violations: tuple[MaskedViolation, ...]
+    unread: int | None
+
+
+def masked_document(view: DeadLetterView) -> MaskedDocument:
+    """What may be shown of `view.value`. Never raises: what cannot be read is not shown."""
+    decoded = _object(view.value)
+    if isinstance(rows := decoded.get("rows"), dict):
+        return MaskedDocument(rows=_rows(rows), record={}, violations=_violations(decoded.get("violations")), unread=None)
+    if record := _record(decoded, view):
+        return MaskedDocument(rows={}, record=record, violations=(), unread=None)
+    return MaskedDocument(rows={}, record={}, violations=(), unread=len(view.value or b""))
+
+
+def _object(value: bytes | None) -> Mapping[str, object]:
+    try:
+        decoded = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _rows(rows: Mapping[str, object]) -> Mapping[str, Mapping[str, str]]:
+    """Columns with hidden values: nobody knows which of a hospital's columns hold a name. NULL is shown, it is often the finding."""
+    return {
+        part: {column: NULL if value is None else HIDDEN for column, value in row.items()}
+        for part, row in rows.items()
+        if isinstance(row, dict)
+    }
+
+
+def _record(decoded: Mapping[str, object], view: DeadLetterView) -> Mapping[str, str]:
+    """The fields of the service, masked by their meaning, if this is a record of it and not something with members of its own."""
+    service = _SERVICES.get(view.service)
+    if service is None or view.stage != "deliver":
+        return {}
+    known = {field.name for field in service.fields}
+    return {
+        name: mask_text(mask(name, value)) if name in known and isinstance(value, str) else HIDDEN
+        for name, value in decoded.items()
+    }
+
+
+def _violations(found: object) -> tuple[MaskedViolation, ...]:
+    if not isinstance(found, list):
+        return ()
+    return tuple(
+        MaskedViolation(**{name: mask_text(str(violation.get(name, ""))) for name in MaskedViolation.__slots__})
+        for violation in found
+        if isinstance(violation, dict)
+    )

@@ -1,0 +1,183 @@
+"""A dead letter as a message of `visit.dead`, and back.
+
+Key and value are the original bytes; everything that is said about them is in headers, so that any Kafka tool can sort and count
+without opening a record.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from streams.deadletter import headers as h
+from streams.deadletter.owners import owner_of
+from streams.domain.records import DeadLetter, Header
+from streams.errors import Rejected
+from streams.spec.masking import mask_text
+
+MAX_MESSAGE_BYTES = 1024
+
+_CONNECT_STAGES = {"join": "TRANSFORMATION", "deliver": "TASK_PUT"}
+
+
+class Message(Protocol):
+    """What both Kafka clients call a record, as far as it is read here."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterView:
+    """A dead letter as it is read. Texts as in `DeadLetter`; id, owner, record_key_hash: see `encode_dead_letter`.
+
+    source: `topic/partition/offset` of the message that failed. first_failed_at, last_failed_at: ms. partition, offset: where the
+    dead letter itself stands. original_headers: those of the failed message.
+    """
+
+    id: str
+    dead_class: str
+    rule: str
+    stage: str
+    owner: str
+    service: str
+    institution: str
+    record_key_hash: str
+    content_hash: str
+    mapping_version: str
+    http_status: str
+    platform_code: str
+    message: str
+    msgid: str
+    attempts: int
+    first_failed_at: int
+    last_failed_at: int
+    replay_count: int
+    replay_id: str
+    source: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    original_headers: tuple[Header, ...]
+
+
+def encode_dead_letter(letter: DeadLetter) -> tuple[bytes | None, bytes | None, list[Header]]:
+    """Key, value and headers of the dead letter's message: the original headers, then ours.
+
+    A record that fails again after a replay keeps the time of its first failure and its count of replays from its headers. Values
+    that do not apply (an HTTP status before anything was sent) are empty texts, so that every letter has the same headers.
+    """
+    return letter.key, letter.value, [*_foreign(letter.original_headers), *_ours(letter), *_for_connect(letter)]
+
+
+def letter_id(letter: DeadLetter) -> str:
+    """32 hex characters, the same for the same failure of the same content, wherever and however often it happens."""
+    parts = (letter.stage, letter.dead_class.value, letter.service, letter.institution, letter.record_key, letter.identity)
+    return _digest(parts)
+
+
+def record_key_hash(service: str, record_key: str) -> str:
+    """What a record's key becomes in a header: equal for equal records, and says nothing by itself."""
+    return _digest((service, record_key)) if record_key else ""
+
+
+def safe_message(text: str) -> str:
+    """`text` masked and cut to `MAX_MESSAGE_BYTES` of UTF-8, between characters."""
+    return mask_text(text).encode(errors="replace")[:MAX_MESSAGE_BYTES].decode(errors="ignore")
+
+
+def _ours(letter: DeadLetter) -> list[Header]:
+    before = _texts(letter.original_headers)
+    values = {
+        h.ID: letter_id(letter),
+        h.CLASS: letter.dead_class.value,
+        h.RULE: letter.rule,
+        h.STAGE: letter.stage,
+        h.OWNER: owner_of(letter).value,
+        h.SERVICE: letter.service,
+        h.INSTITUTION: letter.institution,
+        h.RECORD_KEY_HASH: record_key_hash(letter.service, letter.record_key),
+        h.CONTENT_HASH: letter.content_hash,
+        h.MAPPING_VERSION: letter.mapping_version,
+        h.HTTP_STATUS: "" if letter.http_status is None else str(letter.http_status),
+        h.PLATFORM_CODE: letter.platform_code or "",
+        h.MESSAGE: safe_message(letter.message),
+        h.MSGID: letter.msgid or "",
+        h.ATTEMPTS: str(letter.attempts),
+        h.FIRST_FAILED_AT: before.get(h.FIRST_FAILED_AT) or str(letter.failed_at),
+        h.LAST_FAILED_AT: str(letter.failed_at),
+        h.REPLAY_COUNT: before.get(h.REPLAY_COUNT) or "0",
+        h.REPLAY_ID: before.get(h.REPLAY_ID, ""),
+    }
+    return [(name, value.encode()) for name, value in values.items()]
+
+
+def _for_connect(letter: DeadLetter) -> list[Header]:
+    values = {
+        h.CONNECT_TOPIC: letter.topic,
+        h.CONNECT_PARTITION: str(letter.partition),
+        h.CONNECT_OFFSET: str(letter.offset),
+        h.CONNECT_CLASS: f"yibao.{letter.dead_class.value}",
+        h.CONNECT_MESSAGE: safe_message(letter.message),
+        h.CONNECT_STAGE: _CONNECT_STAGES.get(letter.stage, letter.stage.upper()),
+    }
+    return [(name, value.encode()) for name, value in values.items()]
+
+
+def read_dead_letter(message: Message) -> DeadLetterView:
+    """The dead letter in a message of `visit.dead`. Raises Rejected when it has no `x-dlq-id`: somebody else wrote it."""
+    said = _texts(message.headers)
+    if not said.get(h.ID):
+        raise Rejected(f"the message at {message.partition}/{message.offset} has no header {h.ID}: no dead letter of ours")
+    return DeadLetterView(
+        id=said[h.ID],
+        dead_class=said.get(h.CLASS, ""),
+        rule=said.get(h.RULE, ""),
+        stage=said.get(h.STAGE, ""),
+        owner=said.get(h.OWNER, ""),
+        service=said.get(h.SERVICE, ""),
+        institution=said.get(h.INSTITUTION, ""),
+        record_key_hash=said.get(h.RECORD_KEY_HASH, ""),
+        content_hash=said.get(h.CONTENT_HASH, ""),
+        mapping_version=said.get(h.MAPPING_VERSION, ""),
+        http_status=said.get(h.HTTP_STATUS, ""),
+        platform_code=said.get(h.PLATFORM_CODE, ""),
+        message=said.get(h.MESSAGE, ""),
+        msgid=said.get(h.MSGID, ""),
+        attempts=_number(said.get(h.ATTEMPTS)),
+        first_failed_at=_number(said.get(h.FIRST_FAILED_AT)),
+        last_failed_at=_number(said.get(h.LAST_FAILED_AT)),
+        replay_count=_number(said.get(h.REPLAY_COUNT)),
+        replay_id=said.get(h.REPLAY_ID, ""),
+        source="/".join(said.get(name, "") for name in (h.CONNECT_TOPIC, h.CONNECT_PARTITION, h.CONNECT_OFFSET)),
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        original_headers=tuple(_foreign(message.headers)),
+    )
+
+
+def _foreign(found: Iterable[Header]) -> list[Header]:
+    return [(name, value) for name, value in found if not name.startswith((h.PREFIX, h.CONNECT_PREFIX))]
+
+
+def _texts(found: Iterable[tuple[str, bytes | None]]) -> Mapping[str, str]:
+    return {name: value.decode(errors="replace") for name, value in found if value is not None}
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return blake2b("\x1f".join(parts).encode(errors="replace"), digest_size=16).hexdigest()
