@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
-from streams.sandbox.stack.java import OLDEST, find_java  # noqa: E402
+from streams.sandbox.java import OLDEST, find_java  # noqa: E402
 
 VENV = ROOT / ".venv"
 STATE = ROOT / ".yibao"

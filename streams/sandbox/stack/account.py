@@ -1,0 +1,56 @@
+"""The account that PostgreSQL runs under: it refuses to run as root, so root needs another that reaches its files."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.errors import Misconfigured
+
+SYSTEM_USER = "yibao-pg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who runs a program. name: None is whoever we are."""
+
+    name: str | None
+    uid: int
+    gid: int
+
+    def command(self, *command: str | Path) -> Sequence[str | Path]:
+        """The command that runs `command` as this account, in the same process."""
+        if self.name is None:
+            return command
+        return ("setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--", *command)
+
+    def reaches(self, path: Path) -> bool:
+        """Whether this account may enter a directory or run a program, all directories above it included."""
+        return subprocess.run(self.command("test", "-x", path), cwd="/", check=False).returncode == 0
+
+
+def account() -> Account:
+    """Ourselves; under root the system user `yibao-pg`, made where it is missing. Raises Misconfigured where that cannot be."""
+    if os.geteuid() != 0:
+        return Account(name=None, uid=os.getuid(), gid=os.getgid())
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        entry = _make_user()
+    return Account(name=SYSTEM_USER, uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def _make_user() -> pwd.struct_passwd:
+    if shutil.which("useradd") is None or shutil.which("setpriv") is None:
+        raise Misconfigured(
+            "PostgreSQL does not run as root, and useradd or setpriv is missing to run it as another: be a plain user for this"
+        )
+    make = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+    made = subprocess.run(make, capture_output=True, text=True, check=False)
+    try:
+        return pwd.getpwnam(SYSTEM_USER)  # another start may have made it at the same moment
+    except KeyError:
+        raise Misconfigured(f"the system user {SYSTEM_USER} for PostgreSQL could not be made: {made.stderr.strip()}") from None
