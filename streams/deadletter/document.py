@@ -65,7 +65,7 @@ def _object(value: bytes | None) -> Mapping[str, object]:
 
 
 def _rows(rows: Mapping[str, object]) -> Mapping[str, Mapping[str, str]]:
-    """Columns with hidden values: nobody knows which of a hospital's columns hold a name. NULL is shown, it is often the finding."""
+    """Columns with hidden values: nobody knows which of a hospital's columns hold a name. NULL is shown: often the finding."""
     return {
         part: {column: NULL if value is None else HIDDEN for column, value in row.items()}
         for part, row in rows.items()
