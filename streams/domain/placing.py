@@ -59,8 +59,9 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     history = before or StoredRow(
         role=rule.role, source=change.source, table=rule.name, key=key, columns={}, position=None, committed_at=0
     )
-    cleared = {"waits_for": "", "since": 0, "deadline": 0} if deleted else {}
-    return replace(history, columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted, **cleared)
+    if deleted:
+        history = replace(history, waits_for="", since=0, deadline=0)
+    return replace(history, columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
 
 
 def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:
