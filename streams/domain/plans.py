@@ -191,7 +191,8 @@ class CompiledMapping:
 
     def reads(self, service: ServiceCode) -> frozenset[tuple[TableRole, str]]:
         """The columns of a record's own rows that its content depends on."""
-        return self.plans[service].reads
+        plan = self.plans.get(service)
+        return frozenset() if plan is None else plan.reads
 
     def care_kind(self, institution: Institution | None, reading: Reading) -> str:
         """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""
@@ -206,7 +207,8 @@ class CompiledMapping:
 
     def related(self, reading: Reading, service: ServiceCode, name: str) -> str | None:
         """A field of another service's record that is made from the same rows; None where it has no value that fits."""
-        step = self.plans[service].by_name.get(name)
+        plan = self.plans.get(service)
+        step = None if plan is None else plan.by_name.get(name)
         if step is None:
             return None
         try:

@@ -1,0 +1,45 @@
+"""What a site asks of capture: its databases, and of each table only the columns that the mapping reads."""
+
+from connector.contract import CapturedTable, CaptureSource, TableRole
+from streams.mapping.columns import columns_by_table, times_by_table
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.site import Site
+
+
+def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
+    """The databases of a site, in the order of the file."""
+    return tuple(
+        CaptureSource(
+            name=name,
+            kind=source.kind,
+            host=source.host,
+            port=source.port,
+            database=source.database,
+            user=source.user,
+            password_file=str(source.password_file),
+            password_reference=source.connect_password,
+            sslmode=source.sslmode,
+            publication=source.publication,
+            slot=source.slot,
+            heartbeat_table=source.heartbeat_table,
+            tables=_tables(site.mappings[name]),
+        )
+        for name, source in site.sources.items()
+    )
+
+
+def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
+    columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
+    return tuple(
+        CapturedTable(
+            name=table.table,
+            role=table.role,
+            key=table.key,
+            visit_key=table.visit_key,
+            columns=columns[table.table],
+            lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
+            wall_clock=wall[table.table],
+            instants=instants[table.table],
+        )
+        for table in mapping.tables
+    )

@@ -1,0 +1,198 @@
+"""What a mapping must get right beyond its form: names that exist, rows that are there, conversions that make sense.
+
+Every function notes problems in the document, with the place where they are; none stops at the first.
+"""
+
+from collections import Counter
+
+from connector.contract import TableRole
+from streams.domain.conversions import Unfit
+from streams.domain.plans import Dialect, field_step
+from streams.mapping.compiling import field_rule, kind_step
+from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
+from streams.mapping.reading import Document, Place, nearest
+from streams.mapping.site import SiteFile
+from streams.spec.fields import Field, FieldKind, ServiceCode
+from streams.spec.interface import SERVICES
+
+CARE_KINDS = ("outpatient", "inpatient", "pharmacy")
+WITHIN_REACH = {
+    TableRole.VISIT: ("visit",),
+    TableRole.SETTLEMENT: ("visit", "settlement"),
+    TableRole.FEE: ("visit", "settlement", "fee"),
+}
+"""Rows that the record of a row can read: what comes before it in a visit."""
+
+CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "truncate")
+
+
+def check_mapping(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
+    """Note everything that is wrong with a mapping of this site."""
+    _tables(document, written)
+    _institutions(document, written, site)
+    _kind(document, written, site, dialect)
+    _duty(document, written, site)
+    for service in ServiceCode:
+        _record(document, written, service, site=site, dialect=dialect)
+
+
+def _tables(document: Document, written: MappingFile) -> None:
+    names = Counter(table.table for table in written.tables)
+    lookups = Counter(table.lookup_name for table in written.tables if table.role is TableRole.LOOKUP)
+    for index, table in enumerate(written.tables):
+        if names[table.table] > 1:
+            document.report(("tables", index, "table"), f"`{table.table}` is listed {names[table.table]} times")
+        if table.role is TableRole.LOOKUP and lookups[table.lookup_name] > 1:
+            document.report(("tables", index), f"lookup name `{table.lookup_name}` is used twice; give one of them `lookup`")
+    for service, role in ROLE_OF.items():
+        has_table, has_record = role in _roles(written), written.records.of(service) is not None
+        if has_table and not has_record:
+            document.report(("records",), f"`{service.value}` is missing, although there is a {role.value} table")
+        if has_record and not has_table:
+            document.report(("records", service.value), f"there is no table with `role: {role.value}`")
+
+
+def _roles(written: MappingFile) -> set[TableRole]:
+    return {table.role for table in written.tables}
+
+
+def _institutions(document: Document, written: MappingFile, site: SiteFile) -> None:
+    of = written.institution
+    codes = [one.code for one in site.institutions]
+    for role, belonging in ((TableRole.VISIT, of.visit), (TableRole.SETTLEMENT, of.settlement), (TableRole.FEE, of.fee)):
+        place = ("institution", role.value)
+        if belonging is None and role in _roles(written):
+            document.report(place, f"is missing, although there is a {role.value} table")
+        elif belonging is not None and belonging.constant is not None and belonging.constant not in codes:
+            document.report(
+                (*place, "constant"), f"`{belonging.constant}` is no institution of the site{nearest(belonging.constant, codes)}"
+            )
+
+
+def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
+    if written.kind is None:
+        if any(one.kind == "hospital" for one in site.institutions):
+            document.report(("kind",), "is missing; only pharmacies can do without it")
+        return
+    _source(document, written, written.kind, ("kind",), own=TableRole.FEE)
+    translation = written.dictionaries.get(written.kind.dictionary or "")
+    for code, kind in ({**translation.codes, "default": translation.default} if translation else {}).items():
+        if kind is not None and kind not in CARE_KINDS:
+            place: Place = ("dictionaries", str(written.kind.dictionary), "codes", code)
+            document.report(place, f"`{kind}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(kind, CARE_KINDS)}")
+    for kind in (written.kind.constant, written.kind.default):
+        if kind is not None and kind not in CARE_KINDS and translation is None:
+            document.report(("kind",), f"`{kind}` is no kind of care; known: {', '.join(CARE_KINDS)}")
+    kind_step(written, dialect)
+
+
+def _duty(document: Document, written: MappingFile, site: SiteFile) -> None:
+    bound = any(one.kind in written.visit_duty for one in site.institutions)
+    if bound and TableRole.VISIT not in _roles(written):
+        document.report(("visit_duty",), "there is no table with `role: visit`, although hospitals must report visits (§3.3.3)")
+
+
+def _record(document: Document, written: MappingFile, service: ServiceCode, *, site: SiteFile, dialect: Dialect) -> None:
+    record = written.records.of(service)
+    if record is None:
+        return
+    place: Place = ("records", service.value, "fields")
+    known = {field.name: field for field in SERVICES[service].fields}
+    for name, source in record.fields.items():
+        if name not in known:
+            document.report((*place, name), f"is no field of {service.value}{nearest(name, known)}")
+            continue
+        before = len(document.problems)
+        _source(document, written, source, (*place, name), own=ROLE_OF[service])
+        _institution_value(document, source, (*place, name), site=site, required=known[name].required)
+        _conversion(document, source, (*place, name), known[name])
+        _dictionary_targets(document, written, source, field=known[name], dialect=dialect)
+        if len(document.problems) == before:
+            _fits(document, written, service, field=known[name], dialect=dialect)
+    absent = [field for field in known.values() if field.required and field.name not in record.fields]
+    if absent:
+        names = ", ".join(f"{field.name} ({field.label})" for field in absent)
+        document.report(place, f"{len(absent)} required fields have no source: {names}")
+
+
+def _source(document: Document, written: MappingFile, source: Source, place: Place, *, own: TableRole) -> None:
+    """Names in a source and in the sources inside it."""
+    if source.of is not None and source.of not in WITHIN_REACH[own]:
+        document.report(
+            (*place, "of"), f"a {own.value} record cannot read the {source.of} row; it can read: {', '.join(WITHIN_REACH[own])}"
+        )
+    elif source.of is not None and TableRole(source.of) not in _roles(written):
+        document.report((*place, "of"), f"there is no table with `role: {source.of}`")
+    if source.dictionary is not None and source.dictionary not in written.dictionaries:
+        hint = nearest(source.dictionary, written.dictionaries)
+        document.report((*place, "dictionary"), f"`{source.dictionary}` is no dictionary of this file{hint}")
+    if source.lookup is not None:
+        _lookup(document, written, source, place)
+    for name, inner in (("by", source.by), ("first_of", source.first_of)):
+        for index, one in enumerate(inner):
+            at = (*place, name, index)
+            _source(document, written, one, at, own=own)
+            if converts := [key for key in one.model_fields_set if key in CONVERSIONS]:
+                document.report(at, f"conversions belong to the outer source: {', '.join(converts)}")
+
+
+def _lookup(document: Document, written: MappingFile, source: Source, place: Place) -> None:
+    tables: dict[str, Table] = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
+    table = tables.get(source.lookup or "")
+    if table is None:
+        hint = nearest(source.lookup or "", tables) or (f"; known: {', '.join(sorted(tables))}" if tables else "; there is none")
+        document.report((*place, "lookup"), f"`{source.lookup}` is no lookup table of this file{hint}")
+    elif len(source.by) != len(table.key):
+        document.report((*place, "by"), f"names {len(source.by)} values, the key of `{table.table}` has {len(table.key)} columns")
+
+
+def _institution_value(document: Document, source: Source, place: Place, *, site: SiteFile, required: bool) -> None:
+    if source.institution is None or source.default is not None:
+        return
+    name = source.institution.removeprefix("value.")
+    if source.institution.startswith("value."):
+        without = [one.code for one in site.institutions if name not in one.values]
+    else:
+        without = [one.code for one in site.institutions if name == "level" and required and one.level is None]
+    if without:
+        document.report((*place, "institution"), f"these institutions of site.yaml have no `{name}`: {', '.join(without)}")
+
+
+def _conversion(document: Document, source: Source, place: Place, field: Field) -> None:
+    """Conversions that have no meaning for the interface's type of the field."""
+    kind = FieldKind(source.read_as) if source.read_as is not None else field.kind
+    if source.read_as is not None and kind is not field.kind and (field.kind is not FieldKind.TEXT or kind is FieldKind.DECIMAL):
+        document.report((*place, "as"), f"the interface wants a {field.kind.value} here (§ {field.clause.lstrip('§')})")
+    is_time, is_decimal = kind in (FieldKind.DATE, FieldKind.DATETIME), field.kind is FieldKind.DECIMAL
+    is_text = field.kind is FieldKind.TEXT
+    meaningless = {"time": not is_time, "money": not is_decimal, "round": not is_decimal, "truncate": not is_text}
+    meaningless["pad_zeros"] = not is_text or field.dictionary is None or field.name == "MED_TYPE"
+    for name, never in meaningless.items():
+        if never and name in source.model_fields_set and getattr(source, name):
+            reason = (
+                "MED_TYPE is never rewritten"
+                if field.name == "MED_TYPE"
+                else f"means nothing for {field.name} ({field.kind.value})"
+            )
+            document.report((*place, name), reason)
+
+
+def _dictionary_targets(document: Document, written: MappingFile, source: Source, *, field: Field, dialect: Dialect) -> None:
+    """Interface codes of a mapping's dictionary that the interface's closed list does not have."""
+    named = written.dictionaries.get(source.dictionary or "")
+    closed = dialect.dictionaries.get(field.dictionary or "")
+    if named is None or closed is None or not closed.closed:
+        return
+    for code, target in named.codes.items():
+        if target not in closed.codes:
+            place: Place = ("dictionaries", str(source.dictionary), "codes", code)
+            document.report(place, f"`{target}` is no code of {field.name}; known: {', '.join(closed.codes)}")
+
+
+def _fits(document: Document, written: MappingFile, service: ServiceCode, *, field: Field, dialect: Dialect) -> None:
+    try:
+        field_step(field_rule(written, service, field), dialect)
+    except Unfit as unfit:
+        if not unfit.value:
+            place: Place = ("records", service.value, "fields", field.name)
+            document.report(place, f"its constant or default does not fit: {unfit.violation.rule}: {unfit.violation.message}")

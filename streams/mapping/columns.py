@@ -1,0 +1,68 @@
+"""Which columns of which table a mapping reads: nothing else leaves the hospital's database."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connector.contract import TableRole
+from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
+from streams.spec.fields import FieldKind, ServiceCode
+from streams.spec.interface import SERVICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnUse:
+    """One use of a column. where: a role, or the name of a lookup. time: `wall` or `instant` where it is read as a time."""
+
+    where: TableRole | str
+    column: str
+    time: str | None = None
+
+
+def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
+    """All columns to capture by table: keys and links first, then what the sources read, in alphabetical order."""
+    used = list(uses(written))
+    found: dict[str, tuple[str, ...]] = {}
+    for table in written.tables:
+        first = dict.fromkeys(name for name in (*table.key, table.visit_key, table.settlement) if name is not None)
+        others = sorted({use.column for use in used if belongs(use, table)} - first.keys())
+        found[table.table] = (*first, *others)
+    return found
+
+
+def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]:
+    """Columns that are read as times of one sort (`wall`, `instant`), by table."""
+    used = [use for use in uses(written) if use.time == time]
+    return {table.table: frozenset(use.column for use in used if belongs(use, table)) for table in written.tables}
+
+
+def belongs(use: ColumnUse, table: Table) -> bool:
+    """Whether a use means a column of this table."""
+    return use.where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role)
+
+
+def uses(written: MappingFile) -> Iterator[ColumnUse]:
+    """Every column that the mapping reads."""
+    of = written.institution
+    for role, belonging in ((TableRole.VISIT, of.visit), (TableRole.SETTLEMENT, of.settlement), (TableRole.FEE, of.fee)):
+        if belonging is not None and belonging.column is not None:
+            yield ColumnUse(where=role, column=belonging.column)
+    if written.kind is not None:
+        yield from _of_source(written.kind, TableRole.VISIT, None)
+    for service in ServiceCode:
+        record = written.records.of(service)
+        kinds = {field.name: field.kind for field in SERVICES[service].fields}
+        for name, source in (record.fields if record is not None else {}).items():
+            kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
+            timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
+            yield from _of_source(source, ROLE_OF[service], (source.time or "wall") if timed else None)
+
+
+def _of_source(source: Source, own: TableRole, time: str | None) -> Iterator[ColumnUse]:
+    if source.lookup is not None and source.column is not None:
+        yield ColumnUse(where=source.lookup, column=source.column, time=time)
+        for one in source.by:
+            yield from _of_source(one, own, None)
+    elif source.column is not None:
+        yield ColumnUse(where=own if source.of is None else TableRole(source.of), column=source.column, time=time)
+    for one in source.first_of:
+        yield from _of_source(one, own, time)

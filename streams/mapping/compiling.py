@@ -1,0 +1,201 @@
+"""From the files people write to the values the domain runs."""
+
+import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from connector.contract import TableRole
+from streams.domain.conversions import Conversion, Translation
+from streams.domain.plans import Belonging, CompiledMapping, Dialect, FieldRule, FieldStep, TableRule, field_step, plan_record
+from streams.domain.rules import RuleOptions
+from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
+from streams.domain.sources import Source as DomainSource
+from streams.mapping import mapping_file, site
+from streams.mapping.columns import columns_by_table
+from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
+from streams.mapping.site import Platform, Site
+from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
+from streams.spec.areas import area_of
+from streams.spec.fields import Field, FieldKind, ServiceCode
+from streams.spec.infno import INFNO
+from streams.spec.interface import SERVICES
+
+_KIND_FIELD = Field(
+    number=0,
+    name="kind",
+    label="就诊类型",
+    kind=FieldKind.TEXT,
+    max_chars=None,
+    digits=None,
+    scale=None,
+    required=True,
+    coded=False,
+    dictionary=None,
+    personal=False,
+    clause="",
+)
+
+
+def compile_mapping(whole: Site, source: str) -> CompiledMapping:
+    """The mapping of one source, ready to run. The site must have passed `load_site`."""
+    written, dialect = whole.mappings[source], dialect_of(whole)
+    return CompiledMapping(
+        source=source,
+        version=version_of(written),
+        tables=MappingProxyType(_tables(written)),
+        belonging=_belonging(written, whole.institutions),
+        institutions=MappingProxyType({one.code: _institution(one) for one in whole.institutions}),
+        kind=kind_step(written, dialect),
+        infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
+        duty=frozenset(written.visit_duty),
+        plans=MappingProxyType(
+            {
+                service: plan_record(service, field_rules(written, service), dialect)
+                for service in ServiceCode
+                if written.records.of(service) is not None
+            }
+        ),
+        dialect=dialect,
+        max_plain_bytes=plain_limit(whole.platform),
+    )
+
+
+def compile_site(whole: Site) -> Mapping[str, CompiledMapping]:
+    """All mappings of a site by source name."""
+    return MappingProxyType({source: compile_mapping(whole, source) for source in whole.sources})
+
+
+def plain_limit(platform: Platform) -> int:
+    """Most bytes of a plain JSON array whose `data` the platform takes."""
+    if not platform.encrypt:
+        return platform.max_chars
+    return max_plain_bytes(platform.max_chars, encoding_of(platform))
+
+
+def encoding_of(platform: Platform) -> Encoding:
+    """How this platform's ciphertext is written."""
+    written = platform.encoding
+    return Encoding(order=Order(written.order), prefix=written.prefix, text=SealedText(written.text))
+
+
+def dialect_of(whole: Site) -> Dialect:
+    """What all records of a site have in common."""
+    options = whole.rule_options
+    return Dialect(
+        zone=ZoneInfo(whole.timezone),
+        dictionaries=whole.value_lists,
+        levels=whole.rules,
+        options=RuleOptions(price_decimals=options.price_decimals, fund_includes_account=options.fund_includes_account),
+        blank="" if whole.platform.blank == "empty" else None,
+    )
+
+
+def version_of(written: MappingFile) -> str:
+    """Name and content of a mapping: the same for the same meaning, whatever comments and order of keys say."""
+    content = orjson.dumps(written.model_dump(mode="json", exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
+    return f"{written.mapping}@{hashlib.blake2b(content, digest_size=4).hexdigest()}"
+
+
+def _infno(platform: Platform, service: ServiceCode) -> Mapping[str, str]:
+    overriding: dict[str, str] = dict(platform.infno.get(service, {}).items())
+    return MappingProxyType({**INFNO[service], **overriding})
+
+
+def _tables(written: MappingFile) -> dict[str, TableRule]:
+    columns = columns_by_table(written)
+    return {
+        table.table: TableRule(
+            name=table.table,
+            role=table.role,
+            key=table.key,
+            visit_key=table.visit_key,
+            settlement_link=table.settlement,
+            columns=frozenset(columns[table.table]),
+        )
+        for table in written.tables
+    }
+
+
+def _belonging(written: MappingFile, institutions: tuple[site.Institution, ...]) -> Belonging:
+    of = written.institution
+    by_role = {TableRole.VISIT: of.visit, TableRole.SETTLEMENT: of.settlement, TableRole.FEE: of.fee}
+    return Belonging(
+        columns={role: one.column for role, one in by_role.items() if one is not None and one.column is not None},
+        constants={role: one.constant for role, one in by_role.items() if one is not None and one.constant is not None},
+        names={name: one.code for one in institutions for name in (one.code, *one.his_codes)},
+    )
+
+
+def _institution(written: site.Institution) -> Institution:
+    return Institution(
+        code=written.code,
+        name=written.name,
+        kind=written.kind,
+        area=written.area or area_of(written.code),
+        level=written.level,
+        values=MappingProxyType(dict(written.values)),
+    )
+
+
+def kind_step(written: MappingFile, dialect: Dialect) -> FieldStep | None:
+    """How to tell outpatient from inpatient. Columns belong to the visit's row unless they say otherwise."""
+    if written.kind is None:
+        return None
+    rule = FieldRule(
+        field=_KIND_FIELD,
+        source=domain_source(written.kind, TableRole.VISIT),
+        conversion=conversion_of(written.kind, _KIND_FIELD, written),
+    )
+    return field_step(rule, dialect)
+
+
+def field_rules(written: MappingFile, service: ServiceCode) -> dict[str, FieldRule]:
+    """The mapped fields of one service, those that the interface has."""
+    record = written.records.of(service)
+    if record is None:
+        return {}
+    return {one.name: field_rule(written, service, one) for one in SERVICES[service].fields if one.name in record.fields}
+
+
+def field_rule(written: MappingFile, service: ServiceCode, one: Field) -> FieldRule:
+    """Where one field comes from. The mapping must have it."""
+    record = written.records.of(service)
+    assert record is not None
+    source = record.fields[one.name]
+    return FieldRule(field=one, source=domain_source(source, ROLE_OF[service]), conversion=conversion_of(source, one, written))
+
+
+def domain_source(written: Source, own: TableRole) -> DomainSource:
+    """Where a value comes from; `own` is the role of the row that columns belong to when nothing else is said."""
+    if written.first_of:
+        return FirstOf(sources=tuple(domain_source(one, own) for one in written.first_of))
+    if written.institution is not None:
+        return InstitutionValue(name=written.institution.removeprefix("value."))
+    if written.column is None:
+        return Constant(value=written.constant)
+    if written.lookup is not None:
+        by = tuple(domain_source(one, own) for one in written.by)
+        return LookupColumn(lookup=written.lookup, by=by, column=written.column)
+    return Column(role=own if written.of is None else TableRole(written.of), name=written.column)
+
+
+def conversion_of(written: Source, one: Field, file: mapping_file.MappingFile) -> Conversion:
+    """How a value is converted; what is not written follows from the interface."""
+    named = None if written.dictionary is None else file.dictionaries.get(written.dictionary)
+    translation = None
+    if named is not None and written.dictionary is not None:
+        translation = Translation(name=written.dictionary, codes=MappingProxyType(dict(named.codes)), default=named.default)
+    return Conversion(
+        read_as=one.kind if written.read_as is None else FieldKind(written.read_as),
+        instant=written.time == "instant",
+        fen=written.money == "fen",
+        round=written.round,
+        trim=written.trim,
+        pad_zeros=written.pad_zeros,
+        truncate=written.truncate,
+        translation=translation,
+        default=written.default,
+    )
