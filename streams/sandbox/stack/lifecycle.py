@@ -24,6 +24,11 @@ class Progress:
     step: str
     after_s: float
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the service got where it was to go."""
+        return self.step in {"ready", "stopped"}
+
 
 OnProgress = Callable[[Progress], None]
 

@@ -96,8 +96,6 @@ class Stack:
         Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing.
         """
         with self._alone():
-            if self._guard:
-                self._guard.watch()
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
         return self.endpoints
 
@@ -175,6 +173,8 @@ class Stack:
     def _raise(self, names: Sequence[str], lifecycle: Lifecycle) -> None:
         """Bring services up, or leave none that this call started."""
         chains = [[self._services[name] for name in chain if name in names] for chain in _CHAINS]
+        if self._guard:
+            self._guard.watch()
         try:
             _together(lifecycle, chains)
         except BaseException:
