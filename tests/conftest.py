@@ -1,0 +1,41 @@
+"""What tests of several kinds share: one embedded stack for the whole run, started by the first test that asks for it."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.sandbox.stack import Endpoints, Stack
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Stack]:
+    """The run's stack, with nothing started yet. It ends with the run, even when the run is killed."""
+    home = Path(tempfile.mkdtemp(prefix="yibao-stack-"))
+    home.chmod(0o711)  # under root PostgreSQL runs as another user and must get in
+    stack = Stack(home, durable=False, bound=True)
+    try:
+        yield stack
+    finally:
+        stack.erase()
+
+
+@pytest.fixture(scope="session")
+def kafka(embedded: Stack) -> Endpoints:
+    """The broker of the run's stack."""
+    embedded.start("kafka")
+    return embedded.endpoints
+
+
+@pytest.fixture(scope="session")
+def postgres(embedded: Stack) -> Endpoints:
+    """The database of the run's stack."""
+    embedded.start("postgres")
+    return embedded.endpoints
+
+
+@pytest.fixture(scope="session")
+def stack(embedded: Stack) -> Endpoints:
+    """PostgreSQL, Kafka and Connect of the run's stack."""
+    return embedded.up()
