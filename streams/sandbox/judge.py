@@ -1,0 +1,188 @@
+"""Compare what should have been reported with what was: every record accepted in its last version, every refusal a dead letter.
+
+Nothing of the pipeline's own bookkeeping is believed: the expectations come from the sample hospital, the acceptances from the
+platform's journal (or, where the platform is not ours, from the receipts of its answers).
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeAlias
+
+import orjson
+
+from streams.deadletter.record import DeadLetterView, record_key_hash
+from streams.spec.fields import ServiceCode
+
+RecordId: TypeAlias = tuple[str, str, str]
+"""Service, institution, value of the key field."""
+
+_ANY_RULE = "REJECTED"
+"""The class whose rule is the platform's and not foreseen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How one record must end; a line of the sample hospital's file of expectations.
+
+    outcome: accepted, withdrawn (accepted, then deleted: a dead letter too), refused, pending. versions: content hashes in order.
+    """
+
+    id: RecordId
+    row_key: str
+    outcome: str
+    dead_class: str
+    rule: str
+    versions: tuple[str, ...]
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """One record that the platform accepted. amount: of a settlement, else 0."""
+
+    id: RecordId
+    content_hash: str
+    msgid: str
+    amount: Decimal
+
+
+@dataclass(slots=True, kw_only=True)
+class Judgement:
+    """What is wrong, as counts and as up to ten examples of each (keys only, no personal data)."""
+
+    expected: Counter[str] = field(default_factory=Counter)
+    accepted: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    amounts: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    out_of_order: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing missing, doubled, unexplained or out of order, and the amounts agree to the cent."""
+        faults = self.missing or self.unexpected or self.doubled or self.out_of_order
+        return not faults and all(expected == accepted for expected, accepted in self.amounts.values())
+
+
+def read_endings(path: Path) -> list[Ending]:
+    """The expectations in a file of the sample hospital."""
+    return [_ending(orjson.loads(line)) for line in path.read_bytes().splitlines() if line]
+
+
+def judge(endings: Sequence[Ending], acceptances: Sequence[Acceptance], letters: Iterable[DeadLetterView]) -> Judgement:
+    """Compare. acceptances in the order in which they happened; letters without repetition of an id."""
+    judgement = Judgement()
+    versions = _versions(endings)
+    accepted = _by_record(acceptances)
+    for ending in endings:
+        if ending.outcome in {"accepted", "withdrawn"}:
+            judgement.expected[ending.id[0]] += 1
+            if accepted.get(ending.id, [""])[-1] != ending.versions[-1]:
+                judgement.missing.append(f"{_name(ending.id)}: last version not accepted")
+    for identity, hashes in accepted.items():
+        judgement.accepted[identity[0]] += 1
+        _judge_contents(judgement, identity, hashes, versions.get(identity, ()))
+    judgement.doubled = _doubled(acceptances)
+    _judge_letters(judgement, endings, letters)
+    judgement.amounts = _amounts(endings, acceptances)
+    return judgement
+
+
+def _ending(line: dict[str, object]) -> Ending:
+    fields = line["fields"]
+    amount = fields.get("MEDFEE_SUMAMT", "0") if isinstance(fields, dict) else "0"
+    versions = line["versions"]
+    return Ending(
+        id=(f"{line['service']}", f"{line['institution']}", f"{line['key']}"),
+        row_key=f"{line['row_key']}",
+        outcome=f"{line['outcome']}",
+        dead_class=f"{line['class']}",
+        rule=f"{line['rule']}",
+        versions=tuple(versions) if isinstance(versions, list) else (),
+        amount=Decimal(amount) if line["service"] == ServiceCode.SETTLEMENT else Decimal(0),
+    )
+
+
+def _versions(endings: Sequence[Ending]) -> dict[RecordId, tuple[str, ...]]:
+    """Which contents each record may show. A record that the platform refuses may show none."""
+    return {ending.id: ending.versions for ending in endings if ending.outcome in {"accepted", "withdrawn"}}
+
+
+def _by_record(acceptances: Sequence[Acceptance]) -> dict[RecordId, list[str]]:
+    found: defaultdict[RecordId, list[str]] = defaultdict(list)
+    for acceptance in acceptances:
+        found[acceptance.id].append(acceptance.content_hash)
+    return found
+
+
+def _judge_contents(judgement: Judgement, identity: RecordId, hashes: Sequence[str], versions: Sequence[str]) -> None:
+    if not versions:
+        judgement.unexpected.append(f"{_name(identity)}: should not have been accepted")
+        return
+    if strangers := set(hashes) - set(versions):
+        judgement.unexpected.append(f"{_name(identity)}: {len(strangers)} contents that the database never showed")
+        return
+    places = [versions.index(content_hash) for content_hash in dict.fromkeys(hashes)]
+    if places != sorted(places):
+        judgement.out_of_order.append(f"{_name(identity)}: an older version after a newer one")
+
+
+def _doubled(acceptances: Sequence[Acceptance]) -> list[str]:
+    """Records of which one content was accepted under two msgids."""
+    msgids: defaultdict[tuple[RecordId, str], set[str]] = defaultdict(set)
+    for acceptance in acceptances:
+        msgids[acceptance.id, acceptance.content_hash].add(acceptance.msgid)
+    return [f"{_name(identity)}: one content under {len(ids)} msgids" for (identity, _), ids in msgids.items() if len(ids) > 1]
+
+
+def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Iterable[DeadLetterView]) -> None:
+    """Each refusal needs its letter, each letter its refusal. Letters of unplaceable rows name no record: those are counted."""
+    found: set[tuple[str, str, str]] = set()
+    nameless: Counter[tuple[str, str]] = Counter()
+    names: dict[tuple[str, str, str], str] = {}
+    for letter in letters:
+        judgement.dead_letters[letter.dead_class] += 1
+        rule = "" if letter.dead_class == _ANY_RULE else letter.rule
+        if letter.record_key_hash:
+            found.add((letter.dead_class, rule, letter.record_key_hash))
+            names[letter.dead_class, rule, letter.record_key_hash] = letter.id
+        else:
+            nameless[letter.dead_class, rule] += 1
+    explained: set[tuple[str, str, str]] = set()
+    for ending in endings:
+        if not ending.dead_class:
+            continue
+        rule = "" if ending.dead_class == _ANY_RULE else ending.rule
+        hashes = (record_key_hash(ending.id[0], key) for key in (ending.id[2], ending.row_key))
+        wanted = {(ending.dead_class, rule, digest) for digest in hashes}
+        explained |= wanted
+        if not wanted & found:
+            nameless[ending.dead_class, rule] -= 1
+            if nameless[ending.dead_class, rule] < 0:
+                judgement.missing.append(f"{_name(ending.id)}: no dead letter {ending.dead_class} {ending.rule}")
+    for stranger in sorted(found - explained):
+        judgement.unexpected.append(f"dead letter {names[stranger]}: {stranger[0]} {stranger[1]} not foreseen")
+    for (dead_class, rule), count in sorted(nameless.items()):
+        judgement.unexpected += [f"a dead letter {dead_class} {rule} not foreseen"] * max(0, count)
+
+
+def _amounts(endings: Sequence[Ending], acceptances: Sequence[Acceptance]) -> dict[str, tuple[Decimal, Decimal]]:
+    """MEDFEE_SUMAMT per institution: of the settlements that should stand at the platform, and of those that do."""
+    last = {acceptance.id: acceptance.amount for acceptance in acceptances}
+    expected: defaultdict[str, Decimal] = defaultdict(Decimal)
+    accepted: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for ending in endings:
+        if ending.outcome in {"accepted", "withdrawn"}:
+            expected[ending.id[1]] += ending.amount
+    for identity, amount in last.items():
+        accepted[identity[1]] += amount
+    return {institution: (expected[institution], accepted[institution]) for institution in sorted({*expected, *accepted})}
+
+
+def _name(identity: RecordId) -> str:
+    return "/".join(identity)
