@@ -79,6 +79,29 @@ class Topics:
         """Rows of one lookup table, compacted by its key."""
         return f"{self.prefix}lookup.{name}"
 
+    @property
+    def signals(self) -> str:
+        """Orders to the connectors, such as snapshots on demand."""
+        return f"{self.prefix}capture.signals"
+
+    @property
+    def notifications(self) -> str:
+        """What the connectors say about their snapshots."""
+        return f"{self.prefix}capture.notifications"
+
+    @property
+    def heartbeat_prefix(self) -> str:
+        """What Debezium puts before `.<source>` to name a source's heartbeat topic."""
+        return f"{self.prefix}capture.heartbeat"
+
+    def heartbeat(self, source: str) -> str:
+        """One record every few seconds from a source whose capture is alive."""
+        return f"{self.heartbeat_prefix}.{source}"
+
+    def connector(self, source: str) -> str:
+        """The name of a source's connector in Kafka Connect."""
+        return f"{self.prefix}capture-{source}"
+
     def group(self, stage: str) -> str:
         """The consumer group of a stage (`join`, `deliver`)."""
         return f"{self.prefix}yibao-{stage}"
@@ -123,7 +146,8 @@ class CaptureSource:
     """One database to capture: where it is, how to log in, what to take.
 
     password_file: read by the preflight on this machine. password_reference: what Connect resolves through a config provider
-    (`${directory:/secrets:pg.password}`); a password itself never enters a connector's configuration.
+    (`${directory:/secrets:pg.password}`); a password itself never enters a connector's configuration. ca_file, connect_ca_file: the
+    certificates that sslmode `verify-ca` and `verify-full` check against, as this machine and as the Connect workers see them.
     """
 
     name: str
@@ -139,6 +163,8 @@ class CaptureSource:
     slot: str
     heartbeat_table: str | None
     tables: tuple[CapturedTable, ...]
+    ca_file: str | None = None
+    connect_ca_file: str | None = None
 
 
 def java_hash(text: str) -> int:

@@ -1,0 +1,173 @@
+"""The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.structs import OffsetAndMetadata
+
+from connector.contract import Topics
+from connector.errors import Misconfigured, Refused, Unreachable
+from connector.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets, stage_inputs, topics_to_look_at
+from connector.topics import LiveTopic, TopicSpec
+
+_REACH_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccess:
+    """Where the brokers are and how to be let in. Protocol and mechanism as Kafka names them; files are paths on this machine."""
+
+    bootstrap_servers: str
+    protocol: str = "PLAINTEXT"
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    mechanism: str | None = None
+    user: str | None = None
+    password_file: str | None = None
+
+
+class Broker:
+    """An open admin connection. Raises Unreachable when no broker answers, Refused when one says no."""
+
+    def __init__(self, access: BrokerAccess) -> None:
+        self._where = f"Kafka at {access.bootstrap_servers}"
+        try:
+            self._admin = KafkaAdminClient(**_options(access))
+        except (KafkaError, OSError, ValueError) as exc:
+            raise Unreachable(
+                f"{self._where} does not answer ({type(exc).__name__}); check kafka.bootstrap_servers, kafka.security, the broker",
+            ) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._admin.close()
+
+    def topics(self, names: Sequence[str]) -> dict[str, LiveTopic]:
+        """Those of the named topics that exist."""
+        with self._answers("read the topics"):
+            wanted = sorted(set(names) & set(self._admin.list_topics()))
+            if not wanted:
+                return {}
+            described: list[Mapping[str, Any]] = self._admin.describe_topics(wanted)
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+            configs: Mapping[str, Mapping[str, Mapping[str, Any]]] = self._admin.describe_configs(resources)["topic"]
+        return {topic["name"]: _live(topic, configs[topic["name"]]) for topic in described}
+
+    def create(self, specs: Sequence[TopicSpec]) -> None:
+        """Create topics and wait until each partition has a leader. One that appeared meanwhile is left as it is."""
+        for spec in specs:
+            wanted = {
+                "num_partitions": spec.partitions,
+                "replication_factor": spec.replication_factor,
+                "configs": dict(spec.configs),
+            }
+            with self._answers(f"create topic {spec.name}"):
+                try:
+                    self._admin.create_topics({spec.name: wanted}, wait_for_metadata=True)
+                except TopicAlreadyExistsError:
+                    continue
+
+    def plan_first_offsets(self, topics: Topics, *, partitions: int) -> OffsetPlan:
+        """What the stages' groups lack, judged by what the topics hold."""
+        groups = {group: [TopicPartition(topic, number) for number in range(partitions)] for group, topic in stage_inputs(topics)}
+        with self._answers("read the committed offsets"):
+            stored = self._admin.list_group_offsets(groups)
+        return plan_first_offsets(
+            topics,
+            partitions=partitions,
+            committed={
+                (group, (place.topic, place.partition))
+                for group, offsets in stored.items()
+                for place, offset in offsets.items()
+                if offset.offset >= 0
+            },
+            reach=self._reach(topics_to_look_at(topics)),
+        )
+
+    def _reach(self, names: Sequence[str]) -> dict[tuple[str, int], Reach]:
+        there = self.topics(names)
+        places = [TopicPartition(topic.name, number) for topic in there.values() for number in range(topic.partitions)]
+        if not places:
+            return {}
+        with self._answers("read the ends of the topics"):
+            begins = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return {(place.topic, place.partition): Reach(begin=begins[place].offset, end=ends[place].offset) for place in places}
+
+    def commit(self, offsets: Sequence[FirstOffset]) -> None:
+        """Write first offsets. The broker refuses while a member of the group runs."""
+        for group in dict.fromkeys(offset.group for offset in offsets):
+            mine = {
+                TopicPartition(offset.topic, offset.partition): OffsetAndMetadata(offset.offset, offset.metadata, -1)
+                for offset in offsets
+                if offset.group == group
+            }
+            with self._answers(f"commit the first offsets of {group}"):
+                results = self._admin.alter_group_offsets(group, mine)
+            if errors := sorted({error.__name__ for error in results.values() if getattr(error, "errno", 0)}):
+                raise Refused(
+                    f"{self._where} refuses the first offsets of {group}: {', '.join(errors)}; stop the workers and try again",
+                )
+
+    def newest_ms(self, topic: str) -> int | None:
+        """Time of a one-partition topic's newest record in milliseconds since the epoch; None while it holds none or is missing."""
+        place = TopicPartition(topic, 0)
+        with self._answers(f"read the newest record of {topic}"):
+            if topic not in self._admin.list_topics():
+                return None
+            newest = self._admin.list_partition_offsets({place: OffsetSpec.MAX_TIMESTAMP})[place]
+        return int(newest.timestamp) if newest.timestamp >= 0 else None
+
+    @contextmanager
+    def _answers(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as exc:
+            if getattr(exc, "errno", 0) > 0 and not exc.retriable:
+                raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
+            raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
+
+
+def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:
+    partitions = topic["partitions"]
+    return LiveTopic(
+        name=topic["name"],
+        partitions=len(partitions),
+        replication_factor=min((len(partition["replica_nodes"]) for partition in partitions), default=0),
+        configs={key: f"{entry['value']}" for key, entry in configs.items()},
+    )
+
+
+def _options(access: BrokerAccess) -> dict[str, object]:
+    options: dict[str, object] = {
+        "bootstrap_servers": access.bootstrap_servers.split(","),
+        "client_id": "yibao-topics",
+        "security_protocol": access.protocol,
+        "bootstrap_timeout_ms": _REACH_S * 1000,
+        "ssl_cafile": access.ca_file,
+        "ssl_certfile": access.certificate_file,
+        "ssl_keyfile": access.key_file,
+        "sasl_mechanism": access.mechanism,
+        "sasl_plain_username": access.user,
+        "sasl_plain_password": _secret(access.password_file),
+    }
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _secret(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as exc:
+        raise Misconfigured(f"kafka.security: the password file {path} cannot be read: {exc.strerror}") from exc

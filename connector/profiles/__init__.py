@@ -1,0 +1,14 @@
+"""The kinds of database that can be captured, one module each."""
+
+from connector.contract import DatabaseKind
+from connector.profiles.postgresql import PostgresqlProfile
+from connector.profiles.profile import DatabaseProfile
+
+__all__ = ["DatabaseProfile", "profile_of"]
+
+
+def profile_of(kind: DatabaseKind) -> DatabaseProfile:
+    """The profile of a kind of database."""
+    match kind:
+        case DatabaseKind.POSTGRESQL:
+            return PostgresqlProfile()

@@ -1,0 +1,239 @@
+"""What PostgreSQL's catalogue says about the tables to capture, read once and without a lock."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from connector.contract import CaptureSource
+from connector.errors import Misconfigured, Unreachable
+from connector.profiles.postgresql_names import split_table
+
+_LOGIN_REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
+_TIMEOUT_S = 10
+
+_SERVER = """
+SELECT current_setting('wal_level'), current_setting('server_version_num')::int, current_setting('max_replication_slots')::int,
+       (SELECT count(*) FROM pg_replication_slots), current_setting('max_slot_wal_keep_size'),
+       (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()
+"""
+
+_TABLES = """
+SELECT n.nspname || '.' || c.relname, c.relkind::text, c.relreplident::text,
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+       has_table_privilege(c.oid, 'UPDATE')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_type b ON b.oid = a.atttypid JOIN pg_type t ON t.oid = CASE WHEN b.typtype = 'd' THEN b.typbasetype ELSE b.oid END
+WHERE n.nspname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY 1, a.attnum
+"""
+
+_UNIQUE = """
+SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) ON k.place <= i.indnkeyatts
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+WHERE n.nspname = ANY(%s) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+GROUP BY 1, i.indexrelid
+"""
+
+_PUBLICATION = (
+    "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot FROM pg_publication WHERE pubname = %s"
+)
+
+_PUBLISHED = """
+SELECT t.schemaname || '.' || t.tablename,
+       (SELECT array_agg(a.attname::text) FROM pg_attribute a
+        WHERE r.prattrs IS NOT NULL AND a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])),
+       r.prqual IS NOT NULL
+FROM pg_publication p JOIN pg_publication_tables t ON t.pubname = p.pubname
+     LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
+          AND r.prrelid = to_regclass(format('%%I.%%I', t.schemaname, t.tablename))
+WHERE p.pubname = %s
+"""
+
+_SLOT = "SELECT database, plugin, active, wal_status FROM pg_replication_slots WHERE slot_name = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Settings of the server and rights of the role. free_slots: replication slots that may still be made."""
+
+    wal_level: str
+    version: int
+    free_slots: int
+    max_slots: int
+    slot_keep_size: str
+    may_replicate: bool
+    in_recovery: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """type: the base type's name, domains resolved (`varchar`, `int8`, `timestamptz`). shown: as a person writes it."""
+
+    name: str
+    type: str
+    shown: str
+    not_null: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One relation. kind, identity: the letters of `relkind` and `relreplident`. unique: the column sets of its unique indexes."""
+
+    name: str
+    kind: str
+    identity: str
+    may_select: bool
+    may_update: bool
+    columns: Mapping[str, Column]
+    unique: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """How a publication carries one table. columns: its column list, None for all. filtered: it has a row filter."""
+
+    columns: frozenset[str] | None
+    filtered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """missing_operations: of insert, update, delete, truncate those it leaves out. via_root: partitions appear as their root."""
+
+    missing_operations: tuple[str, ...]
+    via_root: bool
+    tables: Mapping[str, Published]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A replication slot that exists already under the configured name."""
+
+    database: str | None
+    plugin: str | None
+    active: bool
+    wal_status: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything the checks look at. publication, slot: None where there is none of that name."""
+
+    server: Server
+    tables: Mapping[str, Table]
+    publication: Publication | None
+    slot: Slot | None
+
+
+def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
+    """Read it as the capture role. Raises Unreachable when nothing answers, Misconfigured when the login is refused."""
+    names = [table.name for table in source.tables] + ([source.heartbeat_table] if source.heartbeat_table else [])
+    schemas = sorted({split_table(name)[0] for name in names})
+    with _connected(source, password) as connection:
+        return Catalogue(
+            server=_server(connection),
+            tables=_tables(connection, schemas),
+            publication=_publication(connection, source.publication),
+            slot=_slot(connection, source.slot),
+        )
+
+
+@contextmanager
+def _connected(source: CaptureSource, password: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    where = f"source {source.name}: database {source.database} at {source.host}:{source.port}"
+    try:
+        connection = psycopg.connect(
+            host=source.host,
+            port=source.port,
+            dbname=source.database,
+            user=source.user,
+            password=password,
+            sslmode=source.sslmode,
+            sslrootcert=source.ca_file,
+            connect_timeout=_TIMEOUT_S,
+            application_name="yibao-preflight",
+            options="-c default_transaction_read_only=on -c statement_timeout=30s",
+        )
+    except psycopg.OperationalError as exc:
+        reason = _first_line(exc)
+        if any(sign in reason for sign in _LOGIN_REFUSED):
+            raise Misconfigured(
+                f"{where} refuses the login of {source.user}: {reason}; check user and database in site.yaml, the password in "
+                f"{source.password_file}, and pg_hba.conf",
+            ) from exc
+        raise Unreachable(f"{where} cannot be reached: {reason}; check host, port, sslmode and the network") from exc
+    with connection:
+        yield connection
+
+
+def _first_line(exc: Exception) -> str:
+    text = f"{exc}".strip()
+    return text.splitlines()[0] if text else type(exc).__name__
+
+
+def _server(connection: psycopg.Connection[TupleRow]) -> Server:
+    row = connection.execute(_SERVER).fetchone()
+    assert row is not None
+    level, version, max_slots, slots, keep, may_replicate, in_recovery = row
+    return Server(
+        wal_level=level,
+        version=version,
+        free_slots=max_slots - slots,
+        max_slots=max_slots,
+        slot_keep_size=keep,
+        may_replicate=bool(may_replicate),
+        in_recovery=in_recovery,
+    )
+
+
+def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dict[str, Table]:
+    columns: dict[str, dict[str, Column]] = {}
+    for table, name, type_name, shown, not_null in connection.execute(_COLUMNS, (schemas,)):
+        columns.setdefault(table, {})[name] = Column(name=name, type=type_name, shown=shown, not_null=not_null)
+    unique: dict[str, list[frozenset[str]]] = {}
+    for table, names in connection.execute(_UNIQUE, (schemas,)):
+        unique.setdefault(table, []).append(frozenset(names))
+    return {
+        name: Table(
+            name=name,
+            kind=kind,
+            identity=identity,
+            may_select=may_select,
+            may_update=may_update,
+            columns=columns.get(name, {}),
+            unique=tuple(unique.get(name, ())),
+        )
+        for name, kind, identity, may_select, may_update in connection.execute(_TABLES, (schemas,))
+    }
+
+
+def _publication(connection: psycopg.Connection[TupleRow], name: str) -> Publication | None:
+    row = connection.execute(_PUBLICATION, (name,)).fetchone()
+    if row is None:
+        return None
+    carried = dict(zip(("insert", "update", "delete", "truncate"), row[1:5], strict=True))
+    tables = {
+        table: Published(columns=None if columns is None else frozenset(columns), filtered=filtered)
+        for table, columns, filtered in connection.execute(_PUBLISHED, (name,))
+    }
+    return Publication(
+        missing_operations=tuple(operation for operation, on in carried.items() if not on),
+        via_root=row[5],
+        tables=tables,
+    )
+
+
+def _slot(connection: psycopg.Connection[TupleRow], name: str) -> Slot | None:
+    row = connection.execute(_SLOT, (name,)).fetchone()
+    return None if row is None else Slot(database=row[0], plugin=row[1], active=row[2], wal_status=row[3])

@@ -1,0 +1,24 @@
+"""The seam between capture and a kind of database: everything that differs from kind to kind stands behind it."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from connector.contract import CaptureSource
+from connector.findings import Finding
+
+
+class DatabaseProfile(Protocol):
+    """What one kind of database needs to be captured."""
+
+    @property
+    def connector_class(self) -> str:
+        """The Java class of its Debezium connector; the last part is the plugin's name in Connect."""
+
+    def options(self, source: CaptureSource) -> Mapping[str, str]:
+        """The options that only this kind has: login, log reader, position, snapshot."""
+
+    def heartbeat_query(self, table: str) -> str:
+        """The statement that moves the log forward while the captured tables are quiet."""
+
+    def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
+        """Everything in the live catalogue that stands against capture, all at once. Raises Unreachable."""

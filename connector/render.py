@@ -1,0 +1,232 @@
+"""One source's capture as the configuration of its Debezium connector. Pure: the same input gives the same text.
+
+Rows of visit, settlement and fee tables are keyed by visit key and primary key, sent to the partition of their visit key, and
+merged into one topic. Lookup tables go to a compacted topic each. Only mapped columns leave the database.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from connector.contract import UNAVAILABLE, CapturedTable, CaptureSource, TableRole, Topics
+from connector.errors import Misconfigured
+from connector.profiles import DatabaseProfile, profile_of
+
+_ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE)
+"""Snapshots read tables in this order, so that a row rarely waits for what it refers to."""
+
+_MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
+
+_VALUES = {
+    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "key.converter.schemas.enable": "false",
+    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "value.converter.schemas.enable": "false",
+    # A JSON number would lose the scale of money and the end of long ids.
+    "decimal.handling.mode": "string",
+    "time.precision.mode": "isostring",
+    "binary.handling.mode": "base64",
+    "unavailable.value.placeholder": UNAVAILABLE,
+    "tombstones.on.delete": "false",
+    # Truncates are skipped unless told: rows would vanish without a trace.
+    "skipped.operations": "none",
+    "provide.transaction.metadata": "false",
+}
+
+_OPERATION = {
+    "tasks.max": "1",
+    "incremental.snapshot.chunk.size": "1024",
+    "max.batch.size": "8192",
+    "max.queue.size": "32768",
+    "max.queue.size.in.bytes": "67108864",
+    "poll.interval.ms": "100",
+    # A database that is away for a night comes back by itself; that it is away shows in the heartbeat's age, not in the state.
+    "errors.max.retries": "-1",
+    "event.processing.failure.handling.mode": "fail",
+}
+
+_PRODUCER = {
+    # Without these a broker's restart doubles rows.
+    "producer.override.enable.idempotence": "true",
+    "producer.override.acks": "all",
+    "producer.override.max.in.flight.requests.per.connection": "5",
+    # Without a bound, one record for a topic that does not exist blocks the connector for ever, in silence.
+    "producer.override.max.block.ms": "120000",
+    "producer.override.max.request.size": "8388608",
+    "producer.override.compression.type": "lz4",
+    "producer.override.linger.ms": "5",
+    "producer.override.batch.size": "131072",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectSettings:
+    """How the workers of Kafka Connect see the brokers.
+
+    bootstrap_servers: as reached from the Connect workers, for the signal channel. heartbeat_interval_ms: how often a source shows
+    that it is alive. signal_consumer: further consumer options of the signal channel, such as `security.protocol`; the workers' own
+    are not used for it.
+    """
+
+    bootstrap_servers: str
+    heartbeat_interval_ms: int = 10_000
+    signal_consumer: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(source: CaptureSource, topics: Topics, *, partitions: int, connect: ConnectSettings) -> dict[str, str]:
+    """The connector's configuration. Raises Misconfigured where a name or a reference cannot be carried by Debezium."""
+    refuse_what_cannot_be_carried(source)
+    profile = profile_of(source.kind)
+    return {
+        "connector.class": profile.connector_class,
+        "topic.prefix": source.name,
+        **profile.options(source),
+        **_selection(source),
+        **_VALUES,
+        **_OPERATION,
+        **_heartbeat(source, topics, profile=profile, connect=connect),
+        **_signals(source, topics, connect=connect),
+        **_routing(source, topics, partitions=partitions),
+        **_PRODUCER,
+    }
+
+
+def row_key(table: CapturedTable) -> tuple[str, ...]:
+    """The columns of a message's key. Never the visit key alone: snapshots on demand keep one row per key and drop the others."""
+    if table.visit_key is None:
+        return table.key
+    return (table.visit_key, *(column for column in table.key if column != table.visit_key))
+
+
+def table_topic(source: CaptureSource, table: CapturedTable) -> str:
+    """The topic that Debezium gives a table before routing. What Kafka does not allow in a name becomes an underscore."""
+    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{source.name}.{table.name}")
+
+
+def refuse_what_cannot_be_carried(source: CaptureSource) -> None:
+    """Raises Misconfigured for a password in plain text, a name that Debezium's lists would cut in two, or topics that collide."""
+    if not re.fullmatch(r"\$\{[^{}]+\}", source.password_reference):
+        raise Misconfigured(
+            f"source {source.name}: password_reference must be a reference that Connect resolves, such as "
+            "${directory:/secrets:his.password}; a password itself never enters a connector's configuration",
+        )
+    for table in source.tables:
+        _refuse_names(source, table)
+    _refuse_colliding_topics(source)
+
+
+def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
+    for name in (table.name, *table.columns):
+        if re.search(r"[\s,;:\\]", name):
+            raise Misconfigured(
+                f"source {source.name}, table {table.name}: the name {name!r} has a space, comma, semicolon, colon or backslash, "
+                "which Debezium's lists cannot carry; rename it, or capture a generated column instead",
+            )
+    if table.role is not TableRole.LOOKUP and table.visit_key is None:
+        raise Misconfigured(f"source {source.name}, table {table.name}: a {table.role.value} table needs a visit key")
+    if table.role is TableRole.LOOKUP and table.lookup is None:
+        raise Misconfigured(f"source {source.name}, table {table.name}: a lookup table needs a lookup name")
+    if missing := [column for column in row_key(table) if column not in table.columns]:
+        raise Misconfigured(f"source {source.name}, table {table.name}: key columns {missing} are not among the captured columns")
+
+
+def _refuse_colliding_topics(source: CaptureSource) -> None:
+    seen: dict[str, str] = {}
+    for table in source.tables:
+        topic = table_topic(source, table)
+        if topic in seen:
+            raise Misconfigured(
+                f"source {source.name}: tables {seen[topic]} and {table.name} would both be captured as topic {topic}, because "
+                "Kafka allows only letters, digits, dot, dash and underscore; capture one of them from a source of its own",
+            )
+        seen[topic] = table.name
+
+
+def _selection(source: CaptureSource) -> dict[str, str]:
+    tables = sorted(source.tables, key=lambda table: _ORDER.index(table.role))
+    return {
+        "table.include.list": ",".join(re.escape(table.name) for table in tables),
+        "column.include.list": ",".join(re.escape(f"{table.name}.{column}") for table in tables for column in table.columns),
+        "message.key.columns": ";".join(f"{re.escape(table.name)}:{','.join(row_key(table))}" for table in tables),
+    }
+
+
+def _heartbeat(source: CaptureSource, topics: Topics, *, profile: DatabaseProfile, connect: ConnectSettings) -> dict[str, str]:
+    options = {
+        "heartbeat.interval.ms": str(connect.heartbeat_interval_ms),
+        "topic.heartbeat.prefix": topics.heartbeat_prefix,
+    }
+    if source.heartbeat_table is not None:
+        options["heartbeat.action.query"] = profile.heartbeat_query(source.heartbeat_table)
+    return options
+
+
+def _signals(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -> dict[str, str]:
+    return {
+        "signal.enabled.channels": "kafka",
+        "signal.kafka.topic": topics.signals,
+        "signal.kafka.bootstrap.servers": connect.bootstrap_servers,
+        "signal.kafka.groupId": f"{topics.connector(source.name)}-signals",
+        **{f"signal.consumer.{option}": value for option, value in connect.signal_consumer.items()},
+        "notification.enabled.channels": "sink,log",
+        "notification.sink.topic.name": topics.notifications,
+    }
+
+
+def _routing(source: CaptureSource, topics: Topics, *, partitions: int) -> dict[str, str]:
+    """Partition first, merge second: the partition is chosen from the row, and stays when the topic's name changes.
+
+    Each visit key column has a transform of its own. One list of them all would mix two columns where a table holds both names.
+    """
+    merged = [table for table in source.tables if table.role is not TableRole.LOOKUP]
+    columns = list(dict.fromkeys(table.visit_key for table in merged))
+    steps: dict[str, dict[str, str]] = {}
+    predicates: dict[str, dict[str, str]] = {}
+    for number, column in enumerate(columns, start=1):
+        steps[f"partition{number}"] = {
+            "type": "io.debezium.transforms.partitions.PartitionRouting",
+            "partition.payload.fields": f"change.{column}",
+            "partition.topic.num": str(partitions),
+            "partition.hash.function": "java",
+            "predicate": f"keyed{number}",
+        }
+        predicates[f"keyed{number}"] = _matching(table_topic(source, table) for table in merged if table.visit_key == column)
+    if merged:
+        steps["merge"] = {
+            "type": "io.debezium.transforms.ByLogicalTableRouter",
+            "topic.regex": _any_of(table_topic(source, table) for table in merged),
+            "topic.replacement": topics.changes,
+            "key.enforce.uniqueness": "false",
+            "predicate": "merged",
+        }
+        predicates["merged"] = _matching(table_topic(source, table) for table in merged)
+    lookups = [table for table in source.tables if table.role is TableRole.LOOKUP]
+    if lookups:
+        # A TRUNCATE has no key, and a compacted topic refuses that: the connector would stop. Hoisted, it has one: `{"row": null}`.
+        steps["hoist"] = {
+            "type": "org.apache.kafka.connect.transforms.HoistField$Key",
+            "field": "row",
+            "predicate": "lookups",
+        }
+        predicates["lookups"] = _matching(table_topic(source, table) for table in lookups)
+    for number, table in enumerate(lookups, start=1):
+        steps[f"lookup{number}"] = {
+            "type": "org.apache.kafka.connect.transforms.RegexRouter",
+            "regex": re.escape(table_topic(source, table)),
+            "replacement": topics.lookup(f"{table.lookup}"),
+        }
+    return {**_listed("transforms", steps), **_listed("predicates", predicates)}
+
+
+def _matching(names: Iterable[str]) -> dict[str, str]:
+    return {"type": _MATCHES, "pattern": _any_of(names)}
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(re.escape(name) for name in names)
+
+
+def _listed(kind: str, entries: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Connect's way to write a list of named things: the names in order, then `kind.name.option`."""
+    flat = {kind: ",".join(entries)} if entries else {}
+    return flat | {f"{kind}.{name}.{option}": value for name, options in entries.items() for option, value in options.items()}

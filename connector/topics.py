@@ -1,0 +1,149 @@
+"""The topics of a site: what they must be, and how the live ones differ. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connector.contract import CaptureSource, Topics
+
+_DAY_MS = 86_400_000
+_LARGEST_MESSAGE = str(8 * 1024 * 1024)
+
+_COMPACT = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(64 * 1024 * 1024),
+    "segment.ms": "3600000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "max.compaction.lag.ms": "3600000",
+    "max.message.bytes": _LARGEST_MESSAGE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSettings:
+    """How wide, how safe and how long. partitions: of every stage's topic, fixed for the life of a site. days: retention."""
+
+    partitions: int = 12
+    replication_factor: int = 3
+    changes_days: int = 14
+    ready_days: int = 14
+    receipts_days: int = 400
+    dead_days: int = 400
+    control_days: int = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicSpec:
+    """One topic as it must be."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveTopic:
+    """One topic as the broker has it. configs: those that differ from the broker's defaults."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    configs: Mapping[str, str]
+
+
+class TopicAction(StrEnum):
+    """CREATE: it is missing. UNCHANGED. DRIFTED: it works, with other settings. CONFLICT: it must not be used as it is."""
+
+    CREATE = "create"
+    UNCHANGED = "unchanged"
+    DRIFTED = "drifted"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """What has to be done to one topic. differences: each says what is, what should be, and for a conflict how to mend it."""
+
+    spec: TopicSpec
+    action: TopicAction
+    differences: tuple[str, ...] = field(default=())
+
+
+def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: TopicSettings) -> tuple[TopicSpec, ...]:
+    """Every topic that capture and the stages write: all must exist before the first record, for capture hangs on a missing one."""
+    sources = tuple(sources)
+    wide, days = settings.partitions, _days
+    shapes: list[tuple[str, int, Mapping[str, str]]] = [
+        (topics.changes, wide, days(settings.changes_days)),
+        (topics.state, wide, _COMPACT),
+        (topics.ready, wide, days(settings.ready_days)),
+        (topics.receipts, wide, days(settings.receipts_days)),
+        (topics.dead, wide, days(settings.dead_days)),
+        (topics.control, 1, days(settings.control_days)),
+        (topics.signals, 1, days(7)),
+        (topics.notifications, 1, days(30)),
+        *((topics.heartbeat(source.name), 1, days(1)) for source in sources),
+        *((topics.lookup(name), 1, _COMPACT) for name in _lookups(sources)),
+    ]
+    return tuple(
+        TopicSpec(
+            name=name,
+            partitions=partitions,
+            replication_factor=settings.replication_factor,
+            configs={**configs, "min.insync.replicas": "2" if settings.replication_factor > 2 else "1"},
+        )
+        for name, partitions, configs in shapes
+    )
+
+
+def compare(specs: Sequence[TopicSpec], live: Mapping[str, LiveTopic]) -> tuple[TopicPlan, ...]:
+    """Each topic's plan, in the order of the specs."""
+    return tuple(_compare_one(spec, live.get(spec.name)) for spec in specs)
+
+
+def _days(days: int) -> dict[str, str]:
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(days * _DAY_MS),
+        "retention.bytes": "-1",
+        "max.message.bytes": _LARGEST_MESSAGE,
+    }
+
+
+def _lookups(sources: Sequence[CaptureSource]) -> list[str]:
+    return sorted({table.lookup for source in sources for table in source.tables if table.lookup is not None})
+
+
+def _compare_one(spec: TopicSpec, live: LiveTopic | None) -> TopicPlan:
+    if live is None:
+        return TopicPlan(spec=spec, action=TopicAction.CREATE)
+    if conflicts := tuple(_conflicts(spec, live)):
+        return TopicPlan(spec=spec, action=TopicAction.CONFLICT, differences=conflicts)
+    drifts = tuple(_drifts(spec, live))
+    return TopicPlan(spec=spec, action=TopicAction.DRIFTED if drifts else TopicAction.UNCHANGED, differences=drifts)
+
+
+def _conflicts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:
+    if live.partitions != spec.partitions:
+        yield (
+            f"has {live.partitions} partitions and must have {spec.partitions}: a visit would part ways. Set kafka.partitions to "
+            "what is there, or start with a new kafka.topic_prefix; a topic that holds nothing yet may be deleted"
+        )
+    policy = live.configs.get("cleanup.policy", "delete")
+    if policy != spec.configs["cleanup.policy"]:
+        wanted = spec.configs["cleanup.policy"]
+        harm = "compaction would drop records that were never read" if wanted == "delete" else "what it must remember would expire"
+        yield (
+            f"has cleanup.policy {policy} and must have {wanted}: {harm}. "
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {spec.name} --add-config cleanup.policy={wanted}"
+        )
+
+
+def _drifts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:
+    for key, wanted in spec.configs.items():
+        found = live.configs.get(key)
+        if found != wanted:
+            yield f"{key} is {'the default' if found is None else found}, planned {wanted}"
+    if live.replication_factor < spec.replication_factor:
+        yield f"replication factor is {live.replication_factor}, planned {spec.replication_factor}"

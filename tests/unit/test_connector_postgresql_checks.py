@@ -1,0 +1,228 @@
+"""What is found in a PostgreSQL catalogue: each finding with the SQL that mends it, all at once."""
+
+from dataclasses import replace
+
+import pytest
+
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
+from connector.findings import Severity
+from connector.profiles.postgresql_catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
+from connector.profiles.postgresql_checks import check
+
+WHOLE = Published(columns=None, filtered=False)
+
+
+def column(name, kind="varchar", shown=None, *, not_null=False):
+    return Column(name=name, type=kind, shown=shown or kind, not_null=not_null)
+
+
+def table(name, *columns, key, **changed):
+    return replace(
+        Table(
+            name=name,
+            kind="r",
+            identity="f",
+            may_select=True,
+            may_update=True,
+            columns={each.name: each for each in columns},
+            unique=(frozenset(key),),
+        ),
+        **changed,
+    )
+
+
+VISIT = table(
+    "his.visit",
+    column("visit_sn", "int8", "bigint", not_null=True),
+    column("mdtrt_id"),
+    column("adm_time", "timestamp", "timestamp without time zone"),
+    column("created_at", "timestamptz", "timestamp with time zone"),
+    key=("visit_sn",),
+)
+FEE = table("his.fee", column("id", not_null=True), column("mdtrt_id"), key=("id",))
+HEARTBEAT = table("cdc.heartbeat", column("id", "int4", not_null=True), column("ts", "timestamptz"), key=("id",))
+GOOD = Catalogue(
+    server=Server(
+        wal_level="logical",
+        version=180_004,
+        free_slots=3,
+        max_slots=8,
+        slot_keep_size="50GB",
+        may_replicate=True,
+        in_recovery=False,
+    ),
+    tables={each.name: each for each in (VISIT, FEE, HEARTBEAT)},
+    publication=Publication(
+        missing_operations=(), via_root=False, tables={"his.visit": WHOLE, "his.fee": WHOLE, "cdc.heartbeat": WHOLE}
+    ),
+    slot=None,
+)
+SOURCE = CaptureSource(
+    name="his",
+    kind=DatabaseKind.POSTGRESQL,
+    host="h",
+    port=1,
+    database="hisdb",
+    user="capture",
+    password_file="f",
+    password_reference="${directory:/s:p}",
+    sslmode="require",
+    publication="pub",
+    slot="slot",
+    heartbeat_table="cdc.heartbeat",
+    tables=(
+        CapturedTable(
+            name="his.visit",
+            role=TableRole.VISIT,
+            key=("visit_sn",),
+            visit_key="mdtrt_id",
+            columns=("visit_sn", "mdtrt_id", "adm_time", "created_at"),
+            wall_clock=frozenset({"adm_time"}),
+            instants=frozenset({"created_at"}),
+        ),
+        CapturedTable(name="his.fee", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id")),
+    ),
+)
+
+
+def found(catalogue=GOOD, source=SOURCE):
+    return {finding.where: finding for finding in check(source, catalogue)}
+
+
+def with_table(changed):
+    return replace(GOOD, tables={**GOOD.tables, changed.name: changed})
+
+
+def with_server(**changed):
+    return replace(GOOD, server=replace(GOOD.server, **changed))
+
+
+def with_published(**tables):
+    known = {"visit": "his.visit", "fee": "his.fee", "heartbeat": "cdc.heartbeat"}
+    published = {**GOOD.publication.tables, **{known[name]: entry for name, entry in tables.items()}}
+    kept = {name: entry for name, entry in published.items() if entry is not None}
+    return replace(GOOD, publication=replace(GOOD.publication, tables=kept))
+
+
+def test_a_good_catalogue_has_no_finding():
+    """A check that always finds something is soon ignored."""
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "where", "mend"),
+    [
+        (with_server(wal_level="replica"), "wal_level", "ALTER SYSTEM SET wal_level = 'logical';"),
+        (with_server(may_replicate=False), "role capture", 'ALTER ROLE "capture" REPLICATION;'),
+        (with_server(free_slots=0), "max_replication_slots", "max_replication_slots = 12"),
+        (with_server(version=120_000), "server version", "upgrade"),
+        (with_server(in_recovery=True), "server", "primary"),
+        (with_table(replace(FEE, may_select=False)), "his.fee", 'GRANT SELECT ON "his"."fee" TO "capture";'),
+        (with_table(replace(FEE, identity="d")), "his.fee", 'ALTER TABLE "his"."fee" REPLICA IDENTITY FULL;'),
+        (with_table(replace(FEE, unique=())), "his.fee (id)", 'CREATE UNIQUE INDEX CONCURRENTLY ON "his"."fee" ("id");'),
+        (with_table(replace(FEE, kind="v")), "his.fee", "map the tables"),
+        (replace(GOOD, publication=None), "publication pub", 'CREATE PUBLICATION "pub" FOR TABLE "his"."visit", "his"."fee"'),
+        (with_published(fee=None), "his.fee", 'ALTER PUBLICATION "pub" ADD TABLE "his"."fee";'),
+        (with_published(fee=Published(columns=None, filtered=True)), "his.fee", "DROP TABLE"),
+        (with_published(fee=Published(columns=frozenset({"id"}), filtered=False)), "his.fee", "DROP TABLE"),
+        (
+            replace(GOOD, publication=replace(GOOD.publication, missing_operations=("delete",))),
+            "publication pub",
+            "publish = 'insert, update, delete, truncate'",
+        ),
+        (with_table(replace(HEARTBEAT, may_update=False)), "cdc.heartbeat", "GRANT SELECT, UPDATE"),
+        (with_table(replace(HEARTBEAT, columns={})), "cdc.heartbeat", "CREATE TABLE"),
+        (
+            replace(GOOD, slot=Slot(database="other", plugin="pgoutput", active=False, wal_status="reserved")),
+            "slot slot",
+            "another",
+        ),
+        (
+            replace(GOOD, slot=Slot(database="hisdb", plugin="wal2json", active=False, wal_status="reserved")),
+            "slot slot",
+            "pg_drop",
+        ),
+        (replace(GOOD, slot=Slot(database="hisdb", plugin="pgoutput", active=False, wal_status="lost")), "slot slot", "pg_drop"),
+    ],
+)
+def test_what_stands_against_capture_is_found_with_its_mend(catalogue, where, mend):
+    """An integrator pastes the mend to the hospital's administrator; one answer a day would make a week of this."""
+    finding = found(catalogue)[where]
+    assert Severity.BLOCKS is finding.severity
+    assert mend in finding.mend
+
+
+def test_all_findings_come_at_once():
+    """One error at a time costs one visit to the administrator each."""
+    catalogue = replace(with_server(wal_level="replica", may_replicate=False), publication=None)
+    assert {"wal_level", "role capture", "publication pub"} == found(catalogue).keys()
+
+
+def test_a_slot_of_ours_is_no_finding():
+    """After the first start it is always there."""
+    assert found(replace(GOOD, slot=Slot(database="hisdb", plugin="pgoutput", active=True, wal_status="reserved"))) == {}
+
+
+def test_a_missing_table_or_column_names_the_nearest():
+    """Upper and lower case are the usual error, and PostgreSQL does not show it."""
+    source = replace(
+        SOURCE,
+        tables=(
+            replace(SOURCE.tables[0], columns=("visit_sn", "mdtrt_id", "ADM_TIME"), wall_clock=frozenset(), instants=frozenset()),
+            replace(SOURCE.tables[1], name="his.FEE"),
+        ),
+    )
+    findings = found(source=source)
+    assert "the nearest is adm_time" in findings["his.visit.ADM_TIME"].what
+    assert "the nearest is his.fee" in findings["his.FEE"].what
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("int8", "bigint"), ("bpchar", "character(30)"), ("numeric", "numeric(20,0)")])
+def test_visit_keys_of_two_types_are_found(kind, shown):
+    """Their hashes differ, so a visit and its lines would never meet, and every line would time out."""
+    odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": column("mdtrt_id", kind, shown)})
+    finding = found(with_table(odd))["his.fee.mdtrt_id"]
+    assert shown in finding.what
+    assert 'ALTER COLUMN "mdtrt_id" TYPE varchar(30)' in finding.mend
+
+
+def test_whole_number_visit_keys_agree_when_all_are_whole_numbers():
+    """Many hospital systems number their visits."""
+    tables = {
+        each.name: replace(each, columns={**each.columns, "mdtrt_id": column("mdtrt_id", "int8", "bigint")})
+        for each in (VISIT, FEE)
+    }
+    assert found(replace(GOOD, tables={**GOOD.tables, **tables})) == {}
+
+
+def test_a_wall_clock_read_as_an_instant_is_found_and_the_other_way_round():
+    """Both come with a Z; taken for the other kind a time is eight hours wrong, and nothing fails."""
+    visit = replace(SOURCE.tables[0], wall_clock=frozenset({"created_at"}), instants=frozenset({"adm_time"}))
+    findings = found(source=replace(SOURCE, tables=(visit, SOURCE.tables[1])))
+    assert "an instant" in findings["his.visit.created_at"].what
+    assert "a wall clock" in findings["his.visit.adm_time"].what
+
+
+def test_a_nullable_key_column_is_found():
+    """A unique index lets NULL in any number of times."""
+    odd = replace(FEE, columns={**FEE.columns, "id": column("id")})
+    assert 'ALTER COLUMN "id" SET NOT NULL' in found(with_table(odd))["his.fee.id"].mend
+
+
+def test_partitioned_tables_need_their_roots_published():
+    """Otherwise their rows arrive under names that no mapping knows."""
+    assert "publish_via_partition_root" in found(with_table(replace(FEE, kind="p")))["publication pub"].mend
+
+
+def test_a_lookup_needs_no_full_identity_when_its_key_is_the_primary_key():
+    """Not every administrator agrees to a full identity on a patients' table."""
+    lookup = CapturedTable(name="his.fee", role=TableRole.LOOKUP, key=("id",), visit_key=None, columns=("id",), lookup="fee")
+    catalogue = with_table(replace(FEE, identity="d"))
+    assert found(catalogue, replace(SOURCE, tables=(SOURCE.tables[0], lookup))) == {}
+
+
+def test_what_only_endangers_the_database_warns():
+    """Capture runs, but the hospital's disk may fill while it is down."""
+    findings = found(with_server(slot_keep_size="-1"), replace(SOURCE, heartbeat_table=None))
+    assert {"max_slot_wal_keep_size", "heartbeat_table"} == findings.keys()
+    assert {Severity.WARNS} == {finding.severity for finding in findings.values()}
