@@ -82,7 +82,7 @@ def _labelled(labels: list[str], value: str) -> re.Pattern[str]:
 # An address has blanks in it; in a name they occur between capitalised words only.
 _SPACED: Final = _labelled([label for label, field in _FIELD_OF.items() if field in _WITH_SPACES], rf"[^{_END}]+")
 _PLAIN: Final = _labelled(
-    [label for label, field in _FIELD_OF.items() if field not in _WITH_SPACES], rf"[^\s{_END}]+(?:\ (?-i:[A-Z])[A-Za-z.-]*)*"
+    [label for label, field in _FIELD_OF.items() if field not in _WITH_SPACES], rf"[^\s{_END}]+(?:\ (?-i:[A-Z])[^\s{_END}]*)*"
 )
 
 
