@@ -13,6 +13,10 @@ OLDEST = 17
 """Kafka 4 needs Java 17 on a broker."""
 
 
+_JVMS = Path("/usr/lib/jvm")
+"""Where Debian and its kin put them."""
+
+
 def find_java() -> Path:
     """The `java` of `JAVA_HOME`, else of `PATH`, else of the system's JVM directory: the first that is new enough.
 
@@ -44,4 +48,4 @@ def _candidates() -> Iterator[Path]:
         yield Path(home) / "bin" / "java"
     if found := shutil.which("java"):
         yield Path(found)
-    yield from sorted(Path("/usr/lib/jvm").glob("*/bin/java"), reverse=True)
+    yield from sorted(_JVMS.glob("*/bin/java"), reverse=True)
