@@ -1,0 +1,132 @@
+"""The journal: every accepted record in the order of acceptance, in memory and, on request, in a file that outlives a crash.
+
+A batch is appended with one write before it is answered: what the file holds was accepted, what it does not hold was not. Each line
+says how many records its batch has, so that a batch torn by a crash is recognised and dropped when the file is read again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from streams.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One accepted record.
+
+    n: its number, from 1. hash: BLAKE2b-128 in hex over the exact UTF-8 bytes of its JSON object as sent. at_ms: when it was
+    accepted. rows: records in its batch. amount: MEDFEE_SUMAMT of a settlement, else `""`. value: the JSON object as sent, None
+    after a restart (the file holds no values).
+    """
+
+    n: int
+    msgid: str
+    service: str
+    institution: str
+    infno: str
+    key: str
+    hash: str
+    at_ms: int
+    rows: int
+    amount: str
+    value: str | None = None
+
+    def line(self, *, with_value: bool = False) -> bytes:
+        """The entry as a JSON line. The record itself only where it is asked for: it may identify a person."""
+        fields: dict[str, object] = {
+            "n": self.n,
+            "msgid": self.msgid,
+            "service": self.service,
+            "institution": self.institution,
+            "infno": self.infno,
+            "key": self.key,
+            "hash": self.hash,
+            "at": datetime.fromtimestamp(self.at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+            "rows": self.rows,
+            "amount": self.amount,
+        }
+        if with_value:
+            fields["value"] = self.value
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def read_entry(line: bytes) -> Entry:
+    """The entry that a line holds. Raises ValueError or KeyError when it is not one."""
+    fields = orjson.loads(line)
+    at = datetime.fromisoformat(fields.pop("at"))
+    fields.pop("value", None)
+    return Entry(**fields, at_ms=round(at.timestamp() * 1000))
+
+
+class Journal:
+    """Append-only list of accepted records. `path` None: in memory only."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.entries: list[Entry] = []
+        self._file: int | None = None
+        if path is not None:
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        """Read what an earlier run accepted, drop a torn tail, and append from there."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self.entries, good = _complete(path.read_bytes())
+            os.ftruncate(self._file, good)
+        except OSError as error:
+            raise Misconfigured(
+                f"{path}: the journal cannot be opened ({error.strerror}); give a path that can be written"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise Misconfigured(f"{path}: not a journal of the platform simulator; move it away or give another path") from error
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add one whole batch: durable against a crash of this process when it returns."""
+        if self._file is not None:
+            data = memoryview(b"".join(entry.line() for entry in entries))
+            while data:
+                data = data[os.write(self._file, data) :]
+        self.entries.extend(entries)
+
+    def since(self, n: int) -> Iterator[Entry]:
+        """The entries numbered above `n`."""
+        return iter(self.entries[max(n, 0) :])
+
+    def close(self) -> None:
+        """Close the file. Reading stays possible."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        """Use as a context: closed at its end."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the file."""
+        self.close()
+
+
+def _complete(content: bytes) -> tuple[list[Entry], int]:
+    """The entries of all whole batches and the length of the text that holds them."""
+    entries: list[Entry] = []
+    batch: list[Entry] = []
+    good = position = 0
+    for line in content.splitlines(keepends=True):
+        position += len(line)
+        if not line.endswith(b"\n"):
+            break
+        batch.append(read_entry(line))
+        if len(batch) == batch[0].rows:
+            entries += batch
+            batch, good = [], position
+    return entries, good
