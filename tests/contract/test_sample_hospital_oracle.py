@@ -1,0 +1,213 @@
+"""The sample hospital's rows go through the sample site's mapping and the join, and come out as the oracle says, byte for byte."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from connector.contract import TableRole
+from streams.domain.changes import Incoming, decode, tick_value
+from streams.domain.join import Joiner, JoinLimits
+from streams.domain.ready import Emission
+from streams.domain.records import DeadLetter, Row
+from streams.domain.visits import visit_key_of, waits
+from streams.mapping import compile_site, load_site
+from streams.sandbox.hospital import SPOILERS, Change, Expected, Oracle, Transaction, Verb, Workload, envelope, reference_rows
+
+SITE = Path(__file__).parents[2] / "deploy" / "sites" / "sample" / "site.yaml"
+SOURCE = "his"
+VISITS = 160
+LIMITS = JoinLimits(wait_ms=4 * 86_400_000, unsettled_wait_ms=400 * 86_400_000)
+
+
+class Pipeline:
+    """Decoding, mapping and join over a dictionary instead of topics; collects what comes out."""
+
+    def __init__(self):
+        site = load_site(SITE)
+        mappings = compile_site(site)
+        self.joiner = Joiner(mappings, LIMITS, zone=mappings[SOURCE].dialect.zone)
+        self.lookups = {table.table: table for table in site.mappings[SOURCE].tables if table.role is TableRole.LOOKUP}
+        self.rows: dict[tuple[str, tuple[str, ...]], Row] = {}
+        self.by_visit: dict[bytes, dict[bytes, bytes]] = defaultdict(dict)
+        self.ready: list[Emission] = []
+        self.dead: list[DeadLetter] = []
+        self.counts: Counter[str] = Counter()
+        self.messages = 0
+
+    def find(self, name: str, key: tuple[str, ...]) -> Row | None:
+        return self.rows.get((name, key))
+
+    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
+        return self.by_visit.get(visit_key, {})
+
+    def waiting(self) -> Iterable[bytes]:
+        return [key for key, entries in self.by_visit.items() if any(waits(value) for value in entries.values())]
+
+    def take(self, change: Change, *, at: datetime) -> None:
+        """One change, as capture would write it."""
+        milliseconds = int(at.timestamp() * 1000)
+        self.messages += 1
+        value = envelope(change, source=SOURCE, lsn=self.messages, committed_at=milliseconds)
+        table = self.lookups.get(change.table.name)
+        if table is None:
+            self.fold(value, milliseconds)
+            return
+        row = decode(value).row
+        self.rows[table.lookup_name, tuple(f"{row[name]}" for name in table.key)] = row
+
+    def tick(self, at: datetime) -> None:
+        milliseconds = int(at.timestamp() * 1000)
+        self.fold(tick_value(milliseconds), milliseconds)
+
+    def fold(self, value: bytes, at: int) -> None:
+        incoming = Incoming(
+            topic="visit.changes", partition=0, offset=self.messages, key=b"{}", value=value, headers=(), timestamp_ms=at
+        )
+        folded = self.joiner.fold(incoming, self, self)
+        for key, entry in folded.state.items():
+            entries = self.by_visit[visit_key_of(key)]
+            entries.pop(key, None)
+            if entry is not None:
+                entries[key] = entry
+        self.ready += folded.ready
+        self.dead += folded.dead
+        self.counts.update(folded.counts)
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """A workload that went through pipeline and oracle."""
+
+    pipeline: Pipeline
+    expected: list[Expected]
+    transactions: list[Transaction]
+
+    def sent(self) -> dict[tuple[str, str, str], list[bytes]]:
+        """What is to be delivered, by service, institution and key, in order."""
+        found: dict[tuple[str, str, str], list[bytes]] = defaultdict(list)
+        for emission in self.pipeline.ready:
+            record = emission.record
+            found[record.service.value, record.institution, record.key].append(record.value)
+        return found
+
+    def refused(self) -> Counter[tuple[str, str, str, str]]:
+        """Dead letters by service, key of the row, class and rule."""
+        return Counter(_end(letter) for letter in self.pipeline.dead)
+
+
+def _end(letter: DeadLetter) -> tuple[str, str, str, str]:
+    document = orjson.loads(letter.value or b"{}")
+    if "rows" in document:
+        row = document["rows"][{"mdtrt_d": "visit", "setl_d": "settlement", "fee_list_d": "fee"}[letter.service]]
+        key = {"mdtrt_d": "jzid", "setl_d": "jsdh", "fee_list_d": "mxid"}[letter.service]
+        return letter.service, row[key], letter.dead_class.value, letter.rule
+    after = document["after"]
+    return "fee_list_d", f"{after['mxid']}", letter.dead_class.value, letter.rule
+
+
+def _play(workload: Workload, *, before: int = 0) -> Played:
+    pipeline, expected = Pipeline(), []
+    oracle = Oracle(expected.append, captured=not before)
+    transactions = list(workload)
+    start = transactions[0].at
+    for table, row in reference_rows():
+        pipeline.take(Change(table=table, verb=Verb.INSERT, row=row), at=start)
+    for transaction in transactions[:before]:
+        oracle.follow(transaction)
+    if before:
+        oracle.start_capture()
+        for change in _snapshot(transactions[:before]):
+            pipeline.take(change, at=transactions[before].at)
+    for transaction in transactions[before:]:
+        oracle.follow(transaction)
+        for change in transaction.changes:
+            pipeline.take(change, at=transaction.at)
+    oracle.finish()
+    pipeline.tick(transactions[-1].at + timedelta(days=10))
+    return Played(pipeline=pipeline, expected=expected, transactions=transactions)
+
+
+def _snapshot(transactions: list[Transaction]) -> Iterator[Change]:
+    """The rows that stand after these transactions, table by table, as the first snapshot reads them."""
+    rows: dict[tuple[str, object], Change] = {}
+    for transaction in transactions:
+        for change in transaction.changes:
+            place = change.table.name, change.key
+            if change.verb is Verb.DELETE:
+                rows.pop(place, None)
+            else:
+                rows[place] = Change(table=change.table, verb=Verb.INSERT, row=change.row)
+    return iter(sorted(rows.values(), key=lambda change: change.table.name))
+
+
+@pytest.fixture(scope="module")
+def played():
+    return _play(Workload(visits=VISITS, seed=11))
+
+
+def _delivered(expected: Iterable[Expected]) -> dict[tuple[str, str, str], Expected]:
+    return {(one.service, one.institution, one.key): one for one in expected if one.versions}
+
+
+def test_every_version_of_every_record_comes_out_byte_for_byte(played):
+    """A column read wrongly, a lost zero, a shifted birth date or a version too many would all show here."""
+    sent = played.sent()
+    expected = _delivered(played.expected)
+
+    assert {key: one.fields for key, one in expected.items()} == {key: orjson.loads(values[-1]) for key, values in sent.items()}
+    hashes = {key: tuple(_hash(value) for value in values) for key, values in sent.items()}
+    assert {key: one.versions for key, one in expected.items()} == hashes
+    assert all(orjson.dumps(expected[key].fields) == values[-1] for key, values in sent.items())
+
+
+def _hash(value: bytes) -> str:
+    return hashlib.blake2b(value, digest_size=16).hexdigest()
+
+
+def test_every_refusal_has_the_class_and_rule_of_its_label(played):
+    """A refusal for another reason than the one put in would send a clerk to the wrong field."""
+    expected = {
+        (one.service, one.row_key, one.dead_class, one.rule)
+        for one in played.expected
+        if one.dead_class and one.dead_class != "REJECTED"
+    }
+
+    assert expected == set(played.refused())
+
+
+def test_lines_of_unsettled_stays_are_neither_reported_nor_refused(played):
+    """An inpatient still in the house is no error: nothing may reach a clerk before the settlement is due."""
+    pending = {(one.service, one.row_key) for one in played.expected if one.outcome == "pending"}
+
+    assert pending
+    assert pending.isdisjoint((service, key) for service, key, _, _ in played.refused())
+    assert pending.isdisjoint((service, key) for service, _, key in played.sent())
+
+
+def test_every_kind_of_wrong_row_is_in_a_small_workload(played):
+    """A kind that is never dealt is a rule that is never tried."""
+    assert {spoiler.flaw.name for spoiler in SPOILERS} <= {one.flaw for one in played.expected}
+
+
+def test_sound_rows_give_few_warnings(played):
+    """A sample that warns at every row would teach people to look away."""
+    warned = sum(count for name, count in played.pipeline.counts.items() if name.startswith("warned_"))
+
+    assert warned < 0.03 * len(played.pipeline.ready), played.pipeline.counts
+
+
+def test_rows_from_before_the_capture_show_only_what_still_stands():
+    """The first snapshot knows no history: deleted rows and earlier versions must not be waited for."""
+    played = _play(Workload(visits=60, seed=3), before=150)
+    sent, expected = played.sent(), _delivered(played.expected)
+
+    assert {key: one.versions for key, one in expected.items()} == {key: tuple(map(_hash, values)) for key, values in sent.items()}
+    assert {
+        (one.service, one.row_key, one.dead_class, one.rule) for one in played.expected if one.dead_class not in {"", "REJECTED"}
+    } == set(played.refused())
