@@ -16,8 +16,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from streams.deadletter.document import MaskedDocument, masked_document
-from streams.deadletter.reading import Reading, Wanted, read_dead_letters, summarise
+from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView
+from streams.deadletter.summary import Wanted, summarise
 from streams.domain.records import DeadClass
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site

@@ -1,7 +1,6 @@
 """Read the dead letters: the whole topic as it is now, every failure once. Synchronous; never call it from an event loop."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,36 +9,11 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.deadletter.record import DeadLetterView, read_dead_letter
+from streams.deadletter.summary import Wanted
 from streams.errors import Misconfigured, Rejected, Unreachable
 
 _POLL_MS = 500
 _STALLED_S = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which letters to read; `""` and 0 ask for all. id: the beginning of one. since: ms, of the last failure."""
-
-    id: str = ""
-    dead_class: str = ""
-    rule: str = ""
-    service: str = ""
-    institution: str = ""
-    since: int = 0
-
-    def takes(self, letter: DeadLetterView) -> bool:
-        """Whether `letter` is wanted."""
-        asked = (
-            (self.dead_class, letter.dead_class),
-            (self.rule, letter.rule),
-            (self.service, letter.service),
-            (self.institution, letter.institution),
-        )
-        return (
-            letter.id.startswith(self.id)
-            and letter.last_failed_at >= self.since
-            and all(wish in ("", found) for wish, found in asked)
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,18 +26,6 @@ class Reading:
     messages: int
     foreign: int
     complete: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SummaryLine:
-    """How many letters share class, rule and institution. oldest: ms, of the first failure among them."""
-
-    dead_class: str
-    rule: str
-    institution: str
-    owner: str
-    count: int
-    oldest: int
 
 
 def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults that fit
@@ -104,28 +66,6 @@ def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults th
         raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
     finally:
         consumer.close(timeout_ms=1_000)
-
-
-def summarise(letters: Iterable[DeadLetterView]) -> tuple[SummaryLine, ...]:
-    """Counts by class, rule and institution, the most frequent first."""
-    count: Counter[tuple[str, str, str]] = Counter()
-    oldest: dict[tuple[str, str, str], DeadLetterView] = {}
-    for letter in letters:
-        group = letter.dead_class, letter.rule, letter.institution
-        count[group] += 1
-        if group not in oldest or letter.first_failed_at < oldest[group].first_failed_at:
-            oldest[group] = letter
-    return tuple(
-        SummaryLine(
-            dead_class=group[0],
-            rule=group[1],
-            institution=group[2],
-            owner=oldest[group].owner,
-            count=number,
-            oldest=oldest[group].first_failed_at,
-        )
-        for group, number in sorted(count.items(), key=lambda entry: (-entry[1], entry[0]))
-    )
 
 
 class _Reader:

@@ -29,5 +29,7 @@ def _personal(record: ReadyRecord, service: Service) -> list[tuple[str, str]]:
         decoded = orjson.loads(record.value)
     except orjson.JSONDecodeError:
         return []
+    if not isinstance(decoded, dict):
+        return []
     found = ((field.name, decoded.get(field.name)) for field in service.fields if field.personal)
     return [(name, value) for name, value in found if isinstance(value, str) and len(value) >= _SHORTEST]

@@ -1,0 +1,16 @@
+"""Read the receipts: what the platform accepted, as this product knows it. Synchronous; never call it from an event loop."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from streams.deliver.receipt import Receipt, decode_receipt
+from streams.whole_topic import read_whole
+
+
+def read_receipts(client: Mapping[str, Any], topic: str) -> Iterator[Receipt]:
+    """Every receipt up to the end of the topic as it is now. Raises as `read_whole`; messages that are no receipts are passed over."""
+    for message in read_whole(client, topic):
+        try:
+            yield decode_receipt(message.value)
+        except ValueError:
+            continue

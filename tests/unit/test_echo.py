@@ -1,0 +1,74 @@
+"""Platforms quote the record they refuse; what they quote must not reach logs, headers and screens."""
+
+import orjson
+import pytest
+
+from streams.deliver.echo import without_echo
+from streams.domain.records import ReadyRecord
+from streams.spec.fields import ServiceCode
+from streams.spec.interface import SERVICES
+
+PERSON = {
+    "MDTRT_ID": "V20240501",
+    "PSN_NAME": "欧阳锋",
+    "CERTNO": "51010219381005541X",
+    "TEL": "02885551234",
+    "ADDR": "白驼山路七号",
+    "CONER_NAME": "欧阳克",
+    "EMP_NAME": "白驼山庄",
+    "MDTRT_CERT_NO": "A12345678",
+}
+VISIT = SERVICES[ServiceCode.VISIT]
+PERSONAL = sorted({field.name for field in VISIT.fields if field.personal} & set(PERSON))
+
+
+def record(value):
+    return ReadyRecord(
+        key=b"v",
+        value=value,
+        number=1,
+        offset=1,
+        partition=0,
+        service=ServiceCode.VISIT,
+        institution="H36110200001",
+        infno="2201",
+        record_key="V20240501",
+        content_hash="0" * 32,
+        mapping_version="m@1",
+        position="0",
+        committed_at=0,
+        business_day="2024-05-01",
+        amount="",
+    )
+
+
+def test_the_fields_that_this_is_about_are_personal():
+    """Without them the next test would pass by saying nothing."""
+    assert {"PSN_NAME", "CERTNO", "ADDR", "TEL"} <= set(PERSONAL)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_no_personal_value_of_a_record_stays_in_the_platforms_words(name):
+    """Names and addresses have no shape: only the record itself tells that they are personal."""
+    words = f"第1条校验失败:{PERSON[name]},请检查{PERSON[name]}的数据"
+    told = without_echo(words, [record(orjson.dumps(PERSON))], VISIT)
+    assert PERSON[name] not in told
+    assert "校验失败" in told
+
+
+def test_ids_stay_readable():
+    """The clerk has to find the visit."""
+    words = "就诊 V20240501 无效"
+    assert without_echo(words, [record(orjson.dumps(PERSON))], VISIT) == words
+
+
+def test_a_longer_value_is_masked_before_one_that_it_contains():
+    """Masked from the inside, the rest of a value would remain."""
+    person = {**PERSON, "EMP_NAME": "欧阳锋医馆连锁"}
+    assert "医馆" not in without_echo("单位 欧阳锋医馆连锁 不存在", [record(orjson.dumps(person))], VISIT)
+
+
+@pytest.mark.parametrize("value", [b"", b"not JSON", b"[]", b'{"PSN_NAME":7}'], ids=repr)
+def test_a_record_that_cannot_be_read_does_not_stop_the_lane(value):
+    """Its words are still masked as free text is."""
+    assert "13800138000" not in without_echo("电话13800138000", [record(value)], VISIT)
