@@ -324,6 +324,39 @@ async def test_what_was_accepted_outlives_a_restart(tmp_path):
     assert [orjson.loads(line)["n"] for line in journal.read_bytes().splitlines()] == [1, 2, 3]
 
 
+async def test_a_stopped_platform_starts_again_where_it_was_and_keeps_its_books(tmp_path):
+    """A restart in the middle of a chaos test: same URL, same msgids, and the file goes on."""
+    journal = tmp_path / "journal.jsonl"
+    async with platform(tmp_path, journal=journal) as each:
+        url, msgid, data = each.simulator.url, each.msgid(), each.seal(array(fee()))
+        assert await each.post(data=data, msgid=msgid) == 200
+        await each.simulator.stop()
+        assert await each.simulator.start() == url
+        assert await each.post(data=data, msgid=msgid) == 40005
+        assert await each.post(array(fee("F2"))) == 200
+    assert [orjson.loads(line)["key"] for line in journal.read_bytes().splitlines()] == ["F1", "F2"]
+
+
+async def test_what_is_not_announced_as_json_is_not_read(sender):
+    """A web framework answers 415 before the platform's own code sees the body."""
+    url = f"{sender.simulator.url}/metadata/receive/fee_list_d"
+    async with sender.http.post(url, data=b"{}", headers={"Content-Type": "text/plain"}) as response:
+        assert response.status == 415
+
+
+async def test_a_defect_of_the_simulator_is_a_system_error_and_its_log_holds_no_record(sender, monkeypatch):
+    """50000 keeps a sender trying; a traceback with local variables would show patients."""
+
+    def broken(*_, **__):
+        raise ValueError("张三丰")
+
+    monkeypatch.setattr("streams.sandbox.platform.reception.split_rows", broken)
+    with capture_logs() as events:
+        assert await sender.post(array(settlement()), service="setl_d") == 50000
+    assert [event["event"] for event in events] == ["judgement_failed"]
+    assert "张三丰" not in str(events)
+
+
 async def test_a_file_that_is_no_journal_is_not_overwritten(tmp_path):
     """A mistyped path must not cost somebody a file."""
     journal = tmp_path / "notes.txt"

@@ -6,6 +6,7 @@ import pytest
 
 from streams.errors import Misconfigured
 from streams.sandbox.platform import read_institutions
+from streams.sandbox.platform.control import is_loopback
 from streams.sandbox.platform.envelope import Envelope
 from streams.sandbox.platform.journal import Journal, read_entry
 from streams.sandbox.platform.ledger import Ledger
@@ -89,6 +90,12 @@ def test_a_batch_torn_by_a_crash_is_dropped_whole(tmp_path, cut):
         assert not Ledger(journal).is_used("m2", now_ms=0)
         assert [entry.key for entry in journal.entries] == ["S1", "S2"]
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(("remote", "allowed"), [("127.0.0.1", True), ("::1", True), ("192.168.1.7", False), (None, False)])
+def test_the_control_pages_are_open_to_this_machine_only(remote, allowed):
+    """They show records and switch the platform off."""
+    assert is_loopback(remote) is allowed
 
 
 def test_institutions_are_read_in_all_forms(tmp_path):

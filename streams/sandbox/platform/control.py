@@ -98,12 +98,13 @@ async def loopback_only(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Refuse the pages under `/_sim` to other machines: they show records and switch the platform off."""
-    if request.path.startswith("/_sim/") and not _is_loopback(request.remote):
+    if request.path.startswith("/_sim/") and not is_loopback(request.remote):
         raise web.HTTPForbidden(text="this page is open to the simulator's own machine only")
     return await handler(request)
 
 
-def _is_loopback(remote: str | None) -> bool:
+def is_loopback(remote: str | None) -> bool:
+    """Whether a peer is this machine itself."""
     return remote is not None and ipaddress.ip_address(remote).is_loopback
 
 

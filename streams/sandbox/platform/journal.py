@@ -70,12 +70,15 @@ class Journal:
 
     def __init__(self, path: Path | None = None) -> None:
         self.entries: list[Entry] = []
+        self._path = path
         self._file: int | None = None
-        if path is not None:
-            self._open(path)
+        self.open()
 
-    def _open(self, path: Path) -> None:
-        """Read what an earlier run accepted, drop a torn tail, and append from there."""
+    def open(self) -> None:
+        """Read what an earlier run accepted, drop a torn tail, and append from there. Nothing happens when it is open."""
+        if self._path is None or self._file is not None:
+            return
+        path = self._path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

@@ -29,7 +29,8 @@ _GRACE_S = 0.5
 
 
 class Simulator:
-    """A supervision platform on this machine. `start` gives its URL; `stop` may be called twice.
+    """A supervision platform on this machine. `start` gives its URL; `stop` may be called twice; started again, it is where it was
+    and knows what it knew.
 
     Raises Misconfigured at construction for unusable keys, journal, dictionaries or faults; `start` raises it for a port in use.
     """
@@ -64,7 +65,9 @@ class Simulator:
         self._refusals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
-        """Listen; the URL to post to. Windows of the faults count from now."""
+        """Listen; the URL to post to. The faults of the settings are in force, and their windows count from now."""
+        self._journal.open()
+        self._board.clear()
         self._opening = Opening(self._keys, self.settings.encoding, processes=self.settings.opener_processes)
         self._runner = web.AppRunner(self._application(self._opening), access_log=None, shutdown_timeout=_GRACE_S)
         await self._runner.setup()
