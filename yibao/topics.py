@@ -34,16 +34,22 @@ def apply(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> N
     """Create the topics that are missing and commit each stage's first offset, once. What exists is never changed."""
     site = load_site(config)
     with Broker(broker_access(site)) as broker:
-        topics = _topics(site, broker)
-        if conflicts := [topic for topic in topics if topic.action is TopicAction.CONFLICT]:
-            told = "\n".join(f"  {topic.spec.name} {'; '.join(topic.differences)}" for topic in conflicts)
-            raise Refused(f"nothing was created, because topics are there that cannot be used:\n{told}")
-        broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
-        offsets = broker.plan_first_offsets(site.topics, partitions=site.kafka.partitions)
-        if offsets.refusals:
-            raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
-        broker.commit(offsets.write)
+        topics, offsets = create_topics(site, broker)
     _show(topics, offsets, output=output, done=True)
+
+
+def create_topics(site: Site, broker: Broker) -> tuple[tuple[TopicPlan, ...], OffsetPlan]:
+    """Create what is missing and commit the first offsets. Raises Refused before it touches anything that has another shape."""
+    topics = _topics(site, broker)
+    if conflicts := [topic for topic in topics if topic.action is TopicAction.CONFLICT]:
+        told = "\n".join(f"  {topic.spec.name} {'; '.join(topic.differences)}" for topic in conflicts)
+        raise Refused(f"nothing was created, because topics are there that cannot be used:\n{told}")
+    broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
+    offsets = broker.plan_first_offsets(site.topics, partitions=site.kafka.partitions)
+    if offsets.refusals:
+        raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
+    broker.commit(offsets.write)
+    return topics, offsets
 
 
 def _topics(site: Site, broker: Broker) -> tuple[TopicPlan, ...]:

@@ -8,7 +8,7 @@ from streams.whole_topic import read_whole
 
 
 def read_receipts(client: Mapping[str, Any], topic: str) -> Iterator[Receipt]:
-    """Every receipt up to the end of the topic as it is now. Raises as `read_whole`; messages that are no receipts are passed over."""
+    """Every receipt up to the end of the topic as it is now; what is no receipt is passed over. Raises as `read_whole`."""
     for message in read_whole(client, topic):
         try:
             yield decode_receipt(message.value)

@@ -6,7 +6,7 @@ platform's journal (or, where the platform is not ours, from the receipts of its
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
@@ -19,7 +19,7 @@ from streams.spec.fields import ServiceCode
 RecordId: TypeAlias = tuple[str, str, str]
 """Service, institution, value of the key field."""
 
-_ANY_RULE = "REJECTED"
+_REJECTED = "REJECTED"
 """The class whose rule is the platform's and not foreseen."""
 
 
@@ -74,9 +74,23 @@ def read_endings(path: Path) -> list[Ending]:
     return [_ending(orjson.loads(line)) for line in path.read_bytes().splitlines() if line]
 
 
-def judge(endings: Sequence[Ending], acceptances: Sequence[Acceptance], letters: Iterable[DeadLetterView]) -> Judgement:
-    """Compare. acceptances in the order in which they happened; letters without repetition of an id."""
+def judge(
+    endings: Sequence[Ending],
+    acceptances: Sequence[Acceptance],
+    letters: Iterable[DeadLetterView],
+    *,
+    platform_is_known: bool = True,
+) -> Judgement:
+    """Compare. acceptances in the order in which they happened; letters without repetition of an id.
+
+    platform_is_known: its own rules are those that the expectations foresee. Otherwise what it refuses with words of its own is
+    explained by them, and what it was foreseen to refuse may be accepted.
+    """
+    letters = list(letters)
     judgement = Judgement()
+    if not platform_is_known:
+        met = _met(acceptances, letters)
+        endings = [_as_met(ending, met) for ending in endings]
     versions = _versions(endings)
     accepted = _by_record(acceptances)
     for ending in endings:
@@ -91,6 +105,22 @@ def judge(endings: Sequence[Ending], acceptances: Sequence[Acceptance], letters:
     _judge_letters(judgement, endings, letters)
     judgement.amounts = _amounts(endings, acceptances)
     return judgement
+
+
+def _met(acceptances: Sequence[Acceptance], letters: Iterable[DeadLetterView]) -> tuple[set[RecordId], set[str]]:
+    rejected = {letter.record_key_hash for letter in letters if letter.dead_class == _REJECTED}
+    return {acceptance.id for acceptance in acceptances}, rejected
+
+
+def _as_met(ending: Ending, met: tuple[set[RecordId], set[str]]) -> Ending:
+    """An ending that depends on the rules of a platform that is not known, as that platform decided it."""
+    accepted, rejected = met
+    refused = record_key_hash(ending.id[0], ending.id[2]) in rejected
+    if ending.outcome == "accepted" and refused and ending.id not in accepted:
+        return replace(ending, outcome="refused", dead_class=_REJECTED, rule="")
+    if ending.dead_class == _REJECTED and not refused:
+        return replace(ending, outcome="accepted", dead_class="", rule="")
+    return ending
 
 
 def _ending(line: dict[str, object]) -> Ending:
@@ -147,7 +177,7 @@ def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Ite
     names: dict[tuple[str, str, str], str] = {}
     for letter in letters:
         judgement.dead_letters[letter.dead_class] += 1
-        rule = "" if letter.dead_class == _ANY_RULE else letter.rule
+        rule = "" if letter.dead_class == _REJECTED else letter.rule
         if letter.record_key_hash:
             found.add((letter.dead_class, rule, letter.record_key_hash))
             names[letter.dead_class, rule, letter.record_key_hash] = letter.id
@@ -157,7 +187,7 @@ def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Ite
     for ending in endings:
         if not ending.dead_class:
             continue
-        rule = "" if ending.dead_class == _ANY_RULE else ending.rule
+        rule = "" if ending.dead_class == _REJECTED else ending.rule
         hashes = (record_key_hash(ending.id[0], key) for key in (ending.id[2], ending.row_key))
         wanted = {(ending.dead_class, rule, digest) for digest in hashes}
         explained |= wanted

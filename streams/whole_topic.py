@@ -1,0 +1,65 @@
+"""Read a topic from its beginning to its end as it is now. Synchronous; never call it from an event loop."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from streams.errors import Misconfigured, Unreachable
+
+_POLL_MS = 500
+_STALLED_S = 15.0
+
+OnProgress = Callable[[int, int], None]
+"""Told of messages read and to be read."""
+
+
+def read_whole(client: Mapping[str, Any], topic: str, *, on_progress: OnProgress = lambda _read, _total: None) -> Iterator[Any]:
+    """The committed messages of `topic`, partition by partition in order.
+
+    client: how to reach the brokers, as kafka-python names it. Raises Unreachable when no broker answers or nothing comes for 15 s,
+    Misconfigured when the topic does not exist.
+    """
+    where = f"Kafka at {client.get('bootstrap_servers')}"
+    options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
+    try:
+        consumer = KafkaConsumer(**{**client, **options})
+    except (KafkaError, OSError) as error:
+        raise Unreachable(
+            f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers in site.yaml"
+        ) from error
+    try:
+        yield from _read(consumer, topic, where=where, on_progress=on_progress)
+    except KafkaError as error:
+        raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
+    finally:
+        consumer.close(timeout_ms=1_000)
+
+
+def _read(consumer: Any, topic: str, *, where: str, on_progress: OnProgress) -> Iterator[Any]:
+    begins, ends = _reach(consumer, topic, where)
+    total = left = sum(ends[place] - begins[place] for place in ends)
+    moved_at = time.monotonic()
+    while left > 0:
+        for messages in consumer.poll(timeout_ms=_POLL_MS).values():
+            yield from messages
+        before, left = left, sum(max(0, ends[place] - consumer.position(place)) for place in ends)
+        if left < before:
+            moved_at = time.monotonic()
+            on_progress(total - left, total)
+        elif time.monotonic() - moved_at > _STALLED_S:
+            raise Unreachable(f"{where} gives nothing more of {topic}, {left} messages before its end: check the brokers")
+
+
+def _reach(consumer: Any, topic: str, where: str) -> tuple[Mapping[Any, int], Mapping[Any, int]]:
+    partitions = consumer.partitions_for_topic(topic)
+    if not partitions:
+        raise Misconfigured(f"{where} has no topic {topic}: create it with `yibao topics apply`, or check kafka.topic_prefix")
+    places = [TopicPartition(topic, number) for number in sorted(partitions)]
+    consumer.assign(places)
+    begins, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+    for place in places:
+        consumer.seek(place, begins[place])
+    return begins, ends

@@ -1,0 +1,173 @@
+"""The course of a demonstration, step by step; it ends when everything has an outcome, or nothing moves any more."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import orjson
+
+from connector.broker import Broker
+from streams.mapping import Site, capture_sources, load_site
+from streams.sandbox.hospital import FROZEN_ITEMS
+from streams.sandbox.stack import Endpoints, Progress, Stack
+from yibao.brokers import client_options
+from yibao.capture import broker_access, reconciler
+from yibao.demonstration.children import Child
+from yibao.demonstration.findings import Findings, read_findings
+from yibao.demonstration.hospital import Hospital
+from yibao.demonstration.settings import SAMPLE, DemoSettings
+from yibao.demonstration.site import write_site
+from yibao.topics import create_topics
+
+_PLATFORM_S = 30.0
+_QUIET_S = 75.0
+"""Longer than any time-out of the demonstration's site: when nothing moved for so long, nothing will."""
+_LOOK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a spectator sees of a running demonstration."""
+
+    changes: int
+    live: bool
+    findings: Findings
+
+
+class Spectator(Protocol):
+    """Whoever watches."""
+
+    def step(self, text: str) -> None:
+        """Something begins."""
+
+    def look(self, sight: Sight) -> None:
+        """The state of the flow, every few seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a demonstration ended. rows: by table, in the database at the end. changes: rows changed in all."""
+
+    rows: dict[str, int]
+    changes: int
+    findings: Findings
+    seconds: float
+
+
+class Demonstration:
+    """The parts of a demonstration, started in order and stopped in reverse."""
+
+    def __init__(self, settings: DemoSettings, spectator: Spectator) -> None:
+        self._settings = settings
+        self._spectator = spectator
+        self._stack = Stack(settings.home / "stack", durable=False, bound=not settings.keep)
+        self.platform = Child("platform", home=settings.home)
+        self.worker = Child("worker", home=settings.home)
+
+    def run(self) -> Outcome:
+        """From nothing to a judgement. What was started is stopped at the end, unless it is to be kept."""
+        started = time.monotonic()
+        with self._cleared():
+            endpoints = self._stack.up(self._told)
+            hospital = Hospital(self._settings, endpoints)
+            try:
+                self._spectator.step("hospital: database and the visits before capture begins")
+                hospital.create(endpoints)
+                site = self._site(endpoints)
+                self._capture(site, hospital)
+                findings = self._live(site, hospital)
+            finally:
+                hospital.stop()
+        rows = dict(sorted(hospital.rows.items()))
+        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started)
+
+    def stop(self) -> None:
+        """Stop everything that an earlier demonstration kept running."""
+        for child in (self.worker, self.platform):
+            child.stop()
+        self._stack.down(self._told)
+
+    @contextmanager
+    def _cleared(self) -> Iterator[None]:
+        """Begin with an empty home; leave no process behind."""
+        self.stop()
+        self._stack.erase()
+        shutil.rmtree(self._settings.home, ignore_errors=True)
+        self._settings.home.mkdir(parents=True)
+        try:
+            yield
+        except BaseException:
+            self.stop()
+            raise
+        if not self._settings.keep:
+            self.stop()
+
+    def _site(self, endpoints: Endpoints) -> Site:
+        settings = self._settings
+        keys = settings.home / "keys"
+        url = settings.platform_url or self._platform()
+        write_site(settings, endpoints, platform_url=url, keys=keys)
+        return load_site(settings.site_file)
+
+    def _platform(self) -> str:
+        self._spectator.step("platform: the simulator, with the faults of an ordinary day")
+        settings = self._settings
+        frozen = [f"--frozen={code}" for code in sorted(FROZEN_ITEMS)]
+        files: list[str | Path] = [
+            "--institutions",
+            SAMPLE / "site.yaml",
+            "--keys",
+            settings.home / "keys",
+            "--journal",
+            settings.journal_file,
+        ]
+        options = ["--faults", "demo", "--seed", f"{settings.seed}", "--output", "json"]
+        self.platform.start(["platform", "serve", *files, *options, *frozen], bound=not settings.keep)
+        return f"{orjson.loads(self.platform.first_line(within_s=_PLATFORM_S))['url']}"
+
+    def _capture(self, site: Site, hospital: Hospital) -> None:
+        self._spectator.step("topics and capture: the snapshot of what stands in the database")
+        with Broker(broker_access(site)) as broker:
+            create_topics(site, broker)
+        self.worker.start(["worker", "all", "--config", self._settings.site_file], bound=not self._settings.keep)
+        connectors = reconciler(site)
+        for source in capture_sources(site):
+            connectors.apply(source)
+            hospital.wait_for_capture(source.slot, tell=self.worker.check)
+
+    def _live(self, site: Site, hospital: Hospital) -> Findings:
+        """Let the hospital live, and look until everything has an outcome or nothing moves."""
+        self._spectator.step("live: the hospital's days, reported while they happen")
+        since = int(time.time() * 1000)
+        hospital.live()
+        seen: tuple[int, ...] = ()
+        moved_at = time.monotonic()
+        while True:
+            time.sleep(_LOOK_S)
+            self.worker.check()
+            live = hospital.is_live
+            findings = self._look(site, since)
+            self._spectator.look(Sight(changes=hospital.changes, live=live, findings=findings))
+            judgement = findings.judgement
+            now = (hospital.changes, judgement.accepted.total(), judgement.dead_letters.total(), len(judgement.missing))
+            settled, seen = now == seen, now
+            if not settled:
+                moved_at = time.monotonic()
+            elif not live and (judgement.ok or time.monotonic() - moved_at > _QUIET_S):
+                return findings
+
+    def _look(self, site: Site, since: int) -> Findings:
+        return read_findings(
+            expected=self._settings.expected_file,
+            journal=None if self._settings.platform_url else self._settings.journal_file,
+            client=client_options(site),
+            topics=site.topics,
+            live_since_ms=since,
+        )
+
+    def _told(self, progress: Progress) -> None:
+        self._spectator.step(f"{progress}")

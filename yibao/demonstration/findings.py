@@ -1,0 +1,72 @@
+"""What is known while a demonstration runs and at its end: accepted records, dead letters, freshness, and the judgement."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from connector.contract import Topics
+from streams.deadletter.reading import read_dead_letters
+from streams.deliver.ledger import read_receipts
+from streams.deliver.receipt import Receipt
+from streams.sandbox.judge import Acceptance, Judgement, judge, read_endings
+from streams.sandbox.platform.journal import Entry, read_entry
+from streams.spec.fields import ServiceCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """One reading. freshness_s: seconds from commit in the database to the platform's answer, of live records, sorted."""
+
+    judgement: Judgement
+    freshness_s: Sequence[float]
+
+
+def read_findings(
+    *, expected: Path, journal: Path | None, client: Mapping[str, Any], topics: Topics, live_since_ms: int
+) -> Findings:
+    """Read everything and judge it. journal None: the platform is not ours, its answers are taken from the receipts."""
+    receipts = sorted(read_receipts(client, topics.receipts), key=lambda receipt: receipt.answered_at)
+    acceptances = _from_receipts(receipts) if journal is None else _from_journal(journal)
+    letters = read_dead_letters(client, topics.dead).letters
+    return Findings(
+        judgement=judge(read_endings(expected), acceptances, letters, platform_is_known=journal is not None),
+        freshness_s=sorted(
+            (receipt.answered_at - line.committed_at) / 1000
+            for receipt in receipts
+            for line in receipt.records
+            if line.committed_at >= live_since_ms
+        ),
+    )
+
+
+def percentile(ordered: Sequence[float], share: float) -> float | None:
+    """The value below which `share` of the ordered values lie; None of nothing."""
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3) if ordered else None
+
+
+def _from_journal(path: Path) -> list[Acceptance]:
+    return [_of_entry(read_entry(line)) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def _of_entry(entry: Entry) -> Acceptance:
+    return Acceptance(
+        id=(entry.service, entry.institution, entry.key),
+        content_hash=entry.hash,
+        msgid=entry.msgid,
+        amount=Decimal(entry.amount or 0),
+    )
+
+
+def _from_receipts(receipts: Sequence[Receipt]) -> list[Acceptance]:
+    return [
+        Acceptance(
+            id=(receipt.service, receipt.institution, line.key),
+            content_hash=line.hash,
+            msgid=receipt.msgid,
+            amount=Decimal(line.amount or 0) if receipt.service == ServiceCode.SETTLEMENT else Decimal(0),
+        )
+        for receipt in receipts
+        for line in receipt.records
+    ]

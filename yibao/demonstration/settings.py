@@ -1,0 +1,44 @@
+"""What a demonstration is asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.sandbox.stack.service import CHECKOUT
+
+HOME = CHECKOUT / ".yibao" / "demo"
+SAMPLE = CHECKOUT / "deploy" / "sites" / "sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """One demonstration.
+
+    home: all its files; emptied at its start. visits: of the sample hospital, a third of them before capture begins. rate: changes
+    a second while it is live. platform_url, public_key: a platform of one's own instead of the simulator, and the key it opens
+    with. keep: leave everything running.
+    """
+
+    visits: int
+    seed: int
+    rate: float
+    home: Path = HOME
+    platform_url: str | None = None
+    public_key: Path | None = None
+    keep: bool = False
+
+    @property
+    def before(self) -> int:
+        """Visits that stand in the database when capture begins: the snapshot."""
+        return self.visits // 3
+
+    @property
+    def site_file(self) -> Path:
+        return self.home / "site" / "site.yaml"
+
+    @property
+    def expected_file(self) -> Path:
+        return self.home / "expected.jsonl"
+
+    @property
+    def journal_file(self) -> Path:
+        return self.home / "journal.jsonl"
