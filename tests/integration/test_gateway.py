@@ -1,0 +1,407 @@
+"""The gateway over real sockets: every way in which a platform, a proxy or a network answers, and how it is kept from harm."""
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from streams.deliver.answer import MAX_BODY_BYTES
+from streams.deliver.breaker import BreakerSettings, Phase
+from streams.deliver.gateway import Gateway, GatewaySettings
+from streams.deliver.limits import LimitSettings
+from streams.deliver.request import Institution, Unsealed
+from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled
+from streams.domain.batch import Batch
+from streams.domain.records import ReadyRecord
+from streams.errors import Misconfigured
+from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
+from streams.spec.fields import ServiceCode
+
+CODE = "H36110200001"
+MSGID = "H36110200001202405011200000b0000"
+NAME, CERTNO = "欧阳锋", "51010219381005541X"
+PAIR = generate_key_pair()
+
+
+def batch(*, institution=CODE, count=1, **fields):
+    records = tuple(
+        ReadyRecord(
+            key=b"v1",
+            value=orjson.dumps({"SETL_ID": f"S{number}", "PSN_NAME": NAME, "CERTNO": CERTNO, **fields}),
+            number=number,
+            offset=number,
+            partition=0,
+            service=ServiceCode.SETTLEMENT,
+            institution=institution,
+            infno="2304",
+            record_key=f"S{number}",
+            content_hash="0" * 32,
+            mapping_version="m@1",
+            position="0",
+            committed_at=0,
+            business_day="2024-05-01",
+            amount="1.00",
+        )
+        for number in range(1, count + 1)
+    )
+    return Batch(service=ServiceCode.SETTLEMENT, institution=institution, infno="2304", records=records, first=0)
+
+
+class Platform:
+    """A server that answers what the test puts into `answers`, the last one for ever. An answer is the raw bytes to send, or a
+    coroutine function that gets the writer.
+    """
+
+    def __init__(self):
+        self.answers, self.requests, self.now, self.most, self.port = [said(200)], [], 0, 0, 0
+        self.arrived = asyncio.Queue()
+
+    async def serve(self, reader, writer):
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _one(self, reader, writer):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length"))
+        self.requests.append((head, await reader.readexactly(length)))
+        self.arrived.put_nowait(None)
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if callable(answer):
+                return await answer(writer)
+            writer.write(answer)
+            await writer.drain()
+        finally:
+            self.now -= 1
+        return True
+
+    @property
+    def bodies(self):
+        return [orjson.loads(body) for _, body in self.requests]
+
+
+def http(status, body=b"", **headers):
+    named = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines = [f"HTTP/1.1 {status} x", f"Content-Length: {len(body)}", *named]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def said(code, text="", status=200, **headers):
+    return http(status, orjson.dumps({"code": code, "message": text}), Content_Type="application/json", **headers)
+
+
+async def reset(writer):
+    writer.transport.abort()
+
+
+async def half(writer):
+    writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"code":200')
+    await writer.drain()
+
+
+async def silent(_writer):
+    await asyncio.sleep(60)
+
+
+async def endless(writer):
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b'{"code":200,"message":"')
+    for _ in range(2 * MAX_BODY_BYTES // 1024):
+        writer.write(b"x" * 1024)
+    await writer.drain()
+    await asyncio.sleep(60)
+
+
+@pytest.fixture
+async def platform():
+    served = Platform()
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0)
+    served.port = server.sockets[0].getsockname()[1]
+    yield served
+    server.close()
+
+
+@asynccontextmanager
+async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **settings):
+    seal = seal or Sealer(PAIR.public, Encoding())
+    settings = {"timeout_s": 5.0, "url": f"{scheme}://127.0.0.1:{port}", **settings}
+    institutions = {code: Institution(code=code, name="第一人民医院", seal=seal) for code in codes}
+    clock = {} if now is None else {"now": now}
+    async with Gateway(GatewaySettings(**settings), institutions, **clock) as opened:
+        yield opened
+
+
+async def test_an_accepted_batch_reaches_the_platform_as_the_interface_says(platform):
+    """The whole way once: path, envelope, and content that only the platform's key opens."""
+    async with gateway(platform.port) as opened:
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(count=2), MSGID)
+    [(head, body)] = platform.requests
+    assert head.startswith("POST /metadata/receive/setl_d HTTP/1.1\r\n")
+    sent = orjson.loads(body)
+    assert (sent["infno"], sent["msgid"], sent["fixmedins_code"], sent["fixmedins_name"]) == ("2304", MSGID, CODE, "第一人民医院")
+    plain = open_sealed(PAIR, sent["data"], Encoding())
+    assert plain == b"[" + b",".join(record.value for record in batch(count=2).records) + b"]"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (said(40005), Accepted(code="40005", repeated=True)),
+        (said(50000), Retry(cause=RetryCause.ANSWER_CODE, code="50000", http_status=200)),
+        (http(200), Retry(cause=RetryCause.NO_CODE, http_status=200)),
+        (http(200, b"<html>gateway</html>", Content_Type="text/html"), Retry(cause=RetryCause.NO_CODE, http_status=200)),
+        (http(502, b"<html>bad</html>"), Retry(cause=RetryCause.SERVER_ERROR, http_status=502)),
+        (http(503, Retry_After="9"), Retry(cause=RetryCause.SERVER_ERROR, http_status=503, after_s=9.0)),
+        (http(429, Retry_After="9"), Throttled(after_s=9.0)),
+        (reset, Retry(cause=RetryCause.CONNECTION)),
+        (half, Retry(cause=RetryCause.CONNECTION)),
+        (b"no HTTP at all\r\n\r\n", Retry(cause=RetryCause.CONNECTION)),
+        (silent, Retry(cause=RetryCause.TIMEOUT)),
+    ],
+    ids=["40005", "50000", "empty", "html", "502", "503", "429", "reset", "half a body", "not http", "silent"],
+)
+async def test_each_way_to_answer_has_its_verdict(platform, answer, expected):
+    """Only the platform's own plain word may settle a record."""
+    platform.answers = [answer]
+    async with gateway(platform.port, timeout_s=0.3) as opened:
+        assert expected == await opened.post(batch(), MSGID)
+
+
+async def test_a_date_in_retry_after_is_waited_for(platform):
+    """Seconds and dates are both in use."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    platform.answers = [http(429, Retry_After=soon)]
+    async with gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert 30 < found.after_s <= 40
+
+
+async def test_a_redirect_is_not_followed(platform):
+    """Patients' data goes to the address that the hospital wrote down and nowhere else."""
+    platform.answers = [http(307, Location=f"http://127.0.0.1:{platform.port}/elsewhere"), said(200)]
+    async with gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.ADDRESS) == (type(found), found.cause)
+    assert len(platform.requests) == 1
+
+
+async def test_an_endless_answer_is_cut_off(platform):
+    """A broken platform must not fill the worker's memory."""
+    platform.answers = [endless]
+    async with gateway(platform.port) as opened:
+        found = await asyncio.wait_for(opened.post(batch(), MSGID), 3.0)
+    assert Retry(cause=RetryCause.NO_CODE, http_status=200) == found
+
+
+async def test_nobody_listening_is_an_unknown_outcome(platform, unused_tcp_port):
+    """An outage is not a fault of a record."""
+    async with gateway(unused_tcp_port) as opened:
+        assert Retry(cause=RetryCause.CONNECTION) == await opened.post(batch(), MSGID)
+
+
+async def test_the_proxy_of_the_environment_is_not_used(platform, monkeypatch, unused_tcp_port):
+    """A developer's http_proxy must not decide where patients' data goes."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
+    async with gateway(platform.port) as opened:
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+
+
+async def test_a_certificate_that_nobody_vouches_for_holds_the_lane(tmp_path):
+    """Without the check, whoever answers at that address gets the records, and says "accepted"."""
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    making = await asyncio.create_subprocess_exec(
+        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"),
+        *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert await making.wait() == 0
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    served = Platform()
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with gateway(port, scheme="https") as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.CERTIFICATE, []) == (type(found), found.cause, served.requests)
+    async with gateway(port, scheme="https", ca_file=certificate) as opened:
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+    server.close()
+
+
+async def test_a_retry_sends_the_same_bytes_and_a_new_msgid_new_ones(platform):
+    """The same id with the same content is what the platform compares; encryption alone would make it another text each time."""
+    platform.answers = [said(50000), reset, said(40005)]
+    async with gateway(platform.port) as opened:
+        for _ in range(3):
+            found = await opened.post(batch(), MSGID)
+        assert Accepted(code="40005", repeated=True) == found
+        await opened.post(batch(), MSGID[:-1] + "1")
+    first, second, third, other = platform.bodies
+    assert first == second == third
+    assert other["data"] != first["data"]
+
+
+async def test_after_a_hold_the_batch_is_sealed_anew(platform):
+    """The hold may be over because the key was changed."""
+    platform.answers = [said(40006), said(200)]
+    async with gateway(platform.port) as opened:
+        held = await opened.post(batch(), MSGID)
+        await opened.post(batch(), MSGID)
+    assert (HoldCause.ANSWER_CODE, "40006") == (held.cause, held.code)
+    assert platform.bodies[0]["data"] != platform.bodies[1]["data"]
+
+
+async def test_the_platforms_quotes_of_persons_do_not_come_through(platform):
+    """Refusals go into headers and logs; this platform answers with the whole row."""
+    platform.answers = [said(40003, f"{NAME} {CERTNO} 住院费用不平"), said(40002, f"{NAME} 无权")]
+    with capture_logs() as logs:
+        async with gateway(platform.port) as opened:
+            refused, held = await opened.post(batch(), MSGID), await opened.post(batch(), MSGID)
+    assert (type(refused), type(held)) == (Refused, Held)
+    assert "费用不平" in refused.message
+    told = repr((refused, held, logs))
+    assert all(canary not in told for canary in (NAME, CERTNO))
+
+
+async def test_repeated_after_a_refusal_holds(platform):
+    """The caller knows that the id may have been refused; then 40005 proves nothing."""
+    platform.answers = [said(40005)]
+    async with gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID, refused_before=True)
+    assert (Held, HoldCause.REPEATED_AFTER_REFUSAL) == (type(found), found.cause)
+
+
+async def test_an_institution_that_the_site_does_not_have_holds_its_records(platform):
+    """Taken out of site.yaml by mistake, its records must wait, not vanish."""
+    async with gateway(platform.port) as opened:
+        found = await opened.post(batch(institution="H36110200009"), MSGID)
+    assert (Held, HoldCause.INSTITUTION, []) == (type(found), found.cause, platform.requests)
+
+
+class KeyThatBreaks:
+    """Seals at start and not afterwards."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def seal(self, _plain):
+        self.calls += 1
+        if self.calls > 1:
+            raise ArithmeticError(NAME)
+        return "00"
+
+
+async def test_a_key_that_breaks_holds_and_says_nothing_of_the_content(platform):
+    """The key's fault; and what the library says may quote what it was given."""
+    with capture_logs() as logs:
+        async with gateway(platform.port, seal=KeyThatBreaks()) as opened:
+            found = await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.SEAL, []) == (type(found), found.cause, platform.requests)
+    assert ["seal_failed"] == [entry["event"] for entry in logs]
+    assert NAME not in repr((found, logs))
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "127.0.0.1:80", "http://", "http://127.0.0.1/?a=1"])
+async def test_an_address_that_is_none_stops_the_start(url):
+    """Not the first record at night."""
+    with pytest.raises(Misconfigured, match=r"platform\.url"):
+        async with Gateway(GatewaySettings(url=url), {}):
+            pytest.fail("opened")
+
+
+async def test_a_missing_authority_file_stops_the_start(tmp_path):
+    """The path is in the message; the file is somebody's typing error."""
+    with pytest.raises(Misconfigured, match="nowhere"):
+        async with gateway(1, ca_file=tmp_path / "nowhere.pem"):
+            pytest.fail("opened")
+
+
+async def test_a_dead_platform_is_asked_by_one_lane_at_a_time(platform):
+    """Twelve lanes with their own back-off are still twelve times the load on a platform that is coming up."""
+    clock = [100.0]
+    platform.answers = [http(502)]
+    breaker = BreakerSettings(failures=3, first_wait_s=10.0, longest_wait_s=60.0)
+    async with gateway(platform.port, breaker=breaker, now=lambda: clock[0]) as opened:
+        with capture_logs() as logs:
+            for lane in range(12):
+                await opened.post(batch(), MSGID[:-2] + f"{lane:02}")
+            assert (len(platform.requests), opened.phase) == (3, Phase.OPEN)
+            assert Retry(cause=RetryCause.BREAKER_OPEN, after_s=10.0) == await opened.post(batch(), MSGID)
+            clock[0] += 10.0
+            probes = await asyncio.gather(*(opened.post(batch(), MSGID[:-2] + f"{lane:02}") for lane in range(12)))
+            assert [RetryCause.SERVER_ERROR] == [each.cause for each in probes if each.cause is not RetryCause.BREAKER_OPEN]
+            platform.answers = [said(200)]
+            clock[0] += 20.0
+            assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+    assert opened.phase is Phase.CLOSED
+    assert ["breaker_opened", "breaker_opened", "breaker_closed"] == [entry["event"] for entry in logs]
+
+
+async def test_a_lane_that_is_closed_during_the_probe_frees_it(platform):
+    """A rebalance in that moment would leave the platform unasked for ever."""
+    clock = [100.0]
+    platform.answers = [http(502), silent, said(200)]
+    async with gateway(platform.port, breaker=BreakerSettings(failures=1), now=lambda: clock[0]) as opened:
+        await opened.post(batch(), MSGID)
+        clock[0] += 5.0
+        probe = asyncio.create_task(opened.post(batch(), MSGID))
+        for _ in range(2):
+            await asyncio.wait_for(platform.arrived.get(), 5.0)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+
+
+async def test_when_the_platform_throttles_all_lanes_wait(platform):
+    """A platform that says "later" to one lane means the hospital."""
+    clock = [100.0]
+    platform.answers = [http(429, Retry_After="8"), said(200)]
+    async with gateway(platform.port, now=lambda: clock[0]) as opened:
+        await opened.post(batch(), MSGID)
+        clock[0] += 3.0
+        assert Throttled(after_s=5.0) == await opened.post(batch(), MSGID[:-1] + "1")
+        clock[0] += 5.0
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+    assert len(platform.requests) == 2
+
+
+async def test_no_more_requests_than_agreed_reach_the_platform(platform):
+    """Counted where it matters: at the platform."""
+
+    async def slowly(writer):
+        await asyncio.sleep(0.02)
+        writer.write(said(200))
+        await writer.drain()
+        return True
+
+    platform.answers = [slowly]
+    codes = ("H36110200001", "H36110200002")
+    limits = LimitSettings(in_flight=5, in_flight_per_institution=2)
+    async with gateway(platform.port, codes=codes, limits=limits) as opened:
+        posts = [opened.post(batch(institution=code), f"{code}{number:020}") for number in range(10) for code in codes]
+        assert {Accepted(code="200", repeated=False)} == set(await asyncio.gather(*posts))
+    assert platform.most == 4
+
+
+async def test_every_answer_is_told_once_to_whoever_counts(platform):
+    """Metrics are counted in one place; what was not sent is no request."""
+    told = []
+    platform.answers = [said(200), http(429, Retry_After="60")]
+    settings = GatewaySettings(url=f"http://127.0.0.1:{platform.port}")
+    institutions = {CODE: Institution(code=CODE, name="院", seal=Unsealed())}
+    async with Gateway(settings, institutions, on_answer=lambda found, seconds: told.append((type(found), seconds >= 0))) as opened:
+        for _ in range(3):
+            await opened.post(batch(), MSGID)
+    assert told == [(Accepted, True), (Throttled, True)]
