@@ -86,3 +86,21 @@ def decode(message: Incoming) -> ReadyRecord:
         business_day=values[9],
         amount=values[10],
     )
+
+
+def headers_of(record: ReadyRecord) -> tuple[Header, ...]:
+    """The headers that a ready record was read with, for a dead letter that is to be sent again."""
+    values = (
+        str(record.number),
+        record.service.value,
+        record.institution,
+        record.infno,
+        record.record_key,
+        record.content_hash,
+        record.mapping_version,
+        record.position,
+        str(record.committed_at),
+        record.business_day,
+        record.amount,
+    )
+    return tuple((name, value.encode()) for name, value in zip(_HEADERS, values, strict=True))

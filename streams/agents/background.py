@@ -1,0 +1,67 @@
+"""What runs beside the agents of an app, and how an app runs in a process of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+from faust.worker import Worker
+
+from streams.agents.engine import LaneApp
+from streams.errors import Fatal
+
+Task = Callable[[], Awaitable[None]]
+
+
+def keep_running(app: LaneApp, *tasks: Task) -> None:
+    """Run each for the life of the app. One that fails ends the process: without a watch a silent lane stays silent."""
+    for task in tasks:
+        app.task(_guarded(app, task))
+
+
+def _guarded(app: LaneApp, task: Task) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        try:
+            await task()
+        except Fatal as exc:
+            app.die(exc)
+        except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
+            fatal = Fatal(f"a background task of the worker met {type(exc).__name__}")
+            fatal.__cause__ = exc
+            app.die(fatal)
+
+    return run
+
+
+class _QuietWorker(Worker):
+    """Faust's worker without its banner, spinner, process title and logging: ours are in place."""
+
+    def _setproctitle(self, info: str, *, ident: str = "") -> None:
+        del info, ident
+
+    def _on_sigint(self) -> None:
+        self._flag_as_shutdown_by_signal()
+        self._on_sigterm()
+
+
+def run_app(make: Callable[[], LaneApp]) -> None:
+    """Run until SIGTERM or SIGINT; returns after the lanes are closed and the group is left. Needs the main thread.
+
+    make: builds the app once the event loop stands.
+    """
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker: Any = _QuietWorker(
+        make(),
+        loop=loop,
+        quiet=True,
+        override_logging=False,
+        redirect_stdouts=False,
+    )
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as exc:
+        if exc.code:
+            raise Fatal("the worker's framework ended with an error; the log above says which") from exc

@@ -1,0 +1,45 @@
+"""How a Faust app joins its group, and the credentials it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.types.auth import CredentialsT
+
+from streams.errors import Misconfigured
+from streams.lanes.settings import BrokerSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSettings:
+    """group: the consumer group. home: a folder of this process. session_timeout_s: after so long without a sign of life the group
+    goes on without this process. buffered_lists: fetched lists on their way to the lanes; the lanes' water marks bound the records.
+    """
+
+    group: str
+    client_id: str
+    broker: BrokerSettings
+    home: Path
+    session_timeout_s: float = 10.0
+    heartbeat_s: float = 2.0
+    rebalance_timeout_s: float = 30.0
+    buffered_lists: int = 4096
+
+
+def credentials(security: Mapping[str, object]) -> CredentialsT | None:
+    """Faust's form of aiokafka's connection arguments."""
+    protocol: Any = security.get("security_protocol", "PLAINTEXT")
+    context: Any = security.get("ssl_context")
+    if protocol in ("SSL", "SASL_SSL") and context is None:
+        # Faust would fall back to plain text and send the password in clear.
+        raise Misconfigured(f"{protocol} needs a TLS context; kafka.security in site.yaml gives none")
+    if protocol == "SSL":
+        return faust.SSLCredentials(context=context)
+    if protocol in ("SASL_SSL", "SASL_PLAINTEXT"):
+        username: Any = security["sasl_plain_username"]
+        password: Any = security["sasl_plain_password"]
+        mechanism: Any = security["sasl_mechanism"]
+        return faust.SASLCredentials(username=username, password=password, ssl_context=context, mechanism=mechanism)
+    return None

@@ -1,0 +1,42 @@
+"""The deliver stage's app: ready records in, lanes behind. Everything that decides stands in `streams.deliver` and the cut."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from streams.agents.background import keep_running
+from streams.agents.connection import AppSettings
+from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.lanes.assignment import Assignment
+from streams.lanes.deliver import DeliverLane, DeliverParts
+from streams.lanes.lane import LaneContext
+from streams.lanes.ports import TopicPartition
+from streams.lanes.watch import Watch, next_of_ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverStage:
+    """What the deliver stage's process is made of."""
+
+    app: AppSettings
+    context: LaneContext
+    parts: DeliverParts
+
+
+def deliver_app(stage: DeliverStage) -> LaneApp:
+    """visit.ready → one lane per partition → the platform, visit.receipts, visit.dead."""
+    topics = stage.parts.topics
+
+    def open_lane(at: TopicPartition, generation: int) -> DeliverLane:
+        return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=stage.parts)
+
+    lanes = Assignment(topics.ready, open_lane)
+    app = LaneApp(stage.app, lanes, die=stage.context.die)
+
+    @app.agent(app.lists_of(topics.ready), name="deliver")
+    async def deliver(ready: Any) -> None:
+        async for event in ready.noack().events():
+            hand_to_lanes(lanes, event)
+
+    next_numbers = next_of_ready(stage.context, join_group=topics.group("join"), changes=topics.changes)
+    keep_running(app, Watch(lanes, next_numbers, context=stage.context).run)
+    return app

@@ -1,0 +1,59 @@
+"""The join's app: changes in, lanes behind. Everything that decides stands in `streams.domain.join`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from connector.contract import Topics
+from streams.agents.background import keep_running
+from streams.agents.connection import AppSettings
+from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.lanes.assignment import Assignment
+from streams.lanes.join import Fold, JoinLane, JoinParts, LookupRows
+from streams.lanes.lane import LaneContext
+from streams.lanes.ports import TopicPartition
+from streams.lanes.settings import JoinSettings
+from streams.lanes.state import State
+from streams.lanes.ticks import Ticker
+from streams.lanes.watch import Watch, next_of_changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinStage:
+    """What the join's process is made of."""
+
+    app: AppSettings
+    topics: Topics
+    context: LaneContext
+    settings: JoinSettings
+    fold: Fold
+    lookups: LookupRows
+    wall_ms: Callable[[], int]
+
+
+def join_app(stage: JoinStage) -> LaneApp:
+    """visit.changes → one lane per partition → visit.state, visit.ready, visit.dead."""
+    parts = JoinParts(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
+    states: dict[TopicPartition, State] = {}
+
+    def open_lane(at: TopicPartition, generation: int) -> JoinLane:
+        state = states.setdefault(at, State(TopicPartition(stage.topics.state, at.partition)))
+        return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=parts, state=state)
+
+    def forget(kept: set[TopicPartition]) -> None:
+        """A partition that is kept through a rebalance reads only what is new; what went away is read whole when it comes back."""
+        for at in states.keys() - kept:
+            del states[at]
+
+    lanes = Assignment(stage.topics.changes, open_lane, forget=forget)
+    app = LaneApp(stage.app, lanes, die=stage.context.die)
+
+    @app.agent(app.lists_of(stage.topics.changes), name="join")
+    async def join(changes: Any) -> None:
+        async for event in changes.noack().events():
+            hand_to_lanes(lanes, event)
+
+    watch = Watch(lanes, next_of_changes(stage.context), context=stage.context)
+    ticker = Ticker(lanes, context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
+    keep_running(app, watch.run, ticker.run)
+    return app

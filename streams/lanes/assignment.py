@@ -1,0 +1,44 @@
+"""The lanes of one process: opened when partitions are assigned, closed before they are given up."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from streams.domain.changes import Incoming
+from streams.lanes.lane import Lane
+from streams.lanes.ports import TopicPartition
+
+AnyLane: TypeAlias = Lane[Any]
+OpenLane: TypeAlias = Callable[[TopicPartition, int], AnyLane]
+
+
+class Assignment:
+    """topic: the input topic of the stage. open_lane: makes the lane of a partition for a generation of the group."""
+
+    def __init__(
+        self, topic: str, open_lane: OpenLane, *, forget: Callable[[set[TopicPartition]], None] = lambda _kept: None
+    ) -> None:
+        self.topic = topic
+        self.lanes: dict[TopicPartition, AnyLane] = {}
+        self._open_lane = open_lane
+        self._forget = forget
+
+    def put(self, at: TopicPartition, generation: int, records: Sequence[Incoming]) -> None:
+        """Hand records to their lane. What belongs to another generation is dropped: it is read again from the committed offset."""
+        lane = self.lanes.get(at)
+        if lane is not None and lane.generation == generation:
+            lane.put(records)
+
+    async def revoke(self) -> None:
+        """Close all lanes, each after the transaction that it has open."""
+        lanes, self.lanes = self.lanes, {}
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
+
+    async def assign(self, partitions: Iterable[TopicPartition], generation: int) -> None:
+        """Open a lane for each partition of our topic."""
+        await self.revoke()
+        mine = {at for at in partitions if at.topic == self.topic}
+        self._forget(mine)
+        self.lanes = {at: self._open_lane(at, generation) for at in sorted(mine)}
+        for lane in self.lanes.values():
+            lane.start()

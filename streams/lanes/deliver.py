@@ -1,0 +1,295 @@
+"""The deliver stage's lane: one plan after the other, each written down before its first POST.
+
+A plan of n records is cut the same way for ever. A batch that begins at the i-th record is node 2i; the halves of a refused batch
+have nodes of their own, so one bit per node holds every refusal. What became of a plan's records, the offset behind them and the
+next plan are one transaction.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from typing import NoReturn
+
+from connector.contract import Topics
+from streams.deadletter.record import encode_dead_letter
+from streams.deliver.receipt import encode_receipt, receipt
+from streams.deliver.verdict import Accepted, Refused
+from streams.domain.batch import Batch, CutLimits, cut, halves, split_oversize
+from streams.domain.changes import Incoming
+from streams.domain.msgid import msgid, next_plan, plan_id, stamp_of
+from streams.domain.ready import decode, number_of
+from streams.domain.records import DeadLetter, ReadyRecord
+from streams.errors import Fatal, Rejected
+from streams.lanes import letters
+from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.exits import Exit
+from streams.lanes.guard import Tally, verdict_of
+from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.letters import Refusing
+from streams.lanes.marks import DeliverMark, Plan, deliver_mark
+from streams.lanes.ports import Committed, Send, TopicPartition
+from streams.lanes.posting import Decided, Posting, Posts
+from streams.lanes.settings import DeliverSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverParts:
+    """What the deliver lanes of a process share. wall_ms: milliseconds since the epoch. zone: of the site, for msgids."""
+
+    topics: Topics
+    platform: Posts
+    limits: CutLimits
+    settings: DeliverSettings
+    wall_ms: Callable[[], int]
+    zone: tzinfo
+
+
+@dataclass(slots=True)
+class _Run:
+    """What a plan leads to, until it is committed. restored: an earlier owner may have posted it."""
+
+    plan: Plan
+    restored: bool
+    tally: Tally
+    sends: list[Send] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+class DeliverLane(Lane[ReadyRecord]):
+    """Numbers are the `seq` of `visit.ready`, whose offsets have holes."""
+
+    def __init__(self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, parts: DeliverParts) -> None:
+        super().__init__(at, generation, context=context, flow=flow)
+        self._parts = parts
+        self._mark = DeliverMark(seq=0)
+        self._offset = 0
+        self._foreign: list[Incoming] = []
+        self._foreign_seen = -1
+        self._restored = False
+        self._posting = Posting(
+            parts.platform,
+            parts.settings,
+            outcomes=context.outcomes,
+            clock=context.clock,
+            wall_ms=parts.wall_ms,
+            confirm=self._confirm,
+            hold=self._hold,
+        )
+        self._posting.log = self.log
+
+    # Records in ------------------------------------------------------------------------------------------------------------------
+
+    async def restore(self, committed: Committed) -> Buffer[ReadyRecord]:
+        self._mark, self._offset = deliver_mark(committed.metadata), committed.offset
+        self._foreign_seen = committed.offset - 1
+        self._restored = self._mark.plan is not None
+        if self._restored:
+            self.context.outcomes.count("plan_restored")
+        return Buffer(self._mark.seq, lambda record: record.number, clock=self.context.clock)
+
+    def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
+        numbered = []
+        for message in records:
+            try:
+                number_of(message.headers)
+            except Rejected:
+                self._set_aside(message)
+                continue
+            try:
+                numbered.append(decode(message))
+            except Rejected as exc:
+                raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
+        return numbered
+
+    def _set_aside(self, message: Incoming) -> None:
+        """Keep a message without a number for the transaction that moves the offset past it."""
+        if message.offset > self._foreign_seen and self.buffer is not None:
+            self._foreign_seen = message.offset
+            self._foreign.append(message)
+            self.buffer.nudge()
+
+    # Plans -----------------------------------------------------------------------------------------------------------------------
+
+    async def step(self) -> None:
+        assert self.buffer is not None
+        if (plan := self._mark.plan) is None:
+            await self._open()
+            return
+        await self.buffer.have(plan.size)
+        records = self.buffer.first(plan.size)
+        self._check(plan, records)
+        run = _Run(plan=plan, restored=self._restored, tally=Tally(in_a_row=self._mark.refused_in_a_row))
+        await self._deliver(records, run)
+        # At most one transaction per linger; what comes meanwhile becomes the next plan.
+        await self.buffer.gather(plan.size + self._parts.settings.max_plan, self.fenced_at + self.context.settings.linger_s)
+        await self._turn(plan.size, run)
+        self._restored = False
+
+    async def _open(self) -> None:
+        """Begin with a plan when there is none."""
+        assert self.buffer is not None
+        while not len(self.buffer) and not self._foreign:
+            await self.buffer.pause(None)
+        await self.buffer.gather(self._parts.settings.max_plan, self.next_turn())
+        await self._turn(0, None)
+
+    def _check(self, plan: Plan, records: Sequence[ReadyRecord]) -> None:
+        if records[-1].offset != plan.last_offset:
+            raise Fatal(
+                f"plan {plan.id} of {self.at.topic}-{self.at.partition} ends at offset {plan.last_offset}, but its last record "
+                f"stands at {records[-1].offset}: the topic does not hold what it held",
+                exit_code=Exit.HOLE,
+            )
+
+    async def _turn(self, finished: int, run: _Run | None) -> None:
+        """One transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
+        assert self.buffer is not None
+        seen = self.buffer.first(finished + self._parts.settings.max_plan)
+        following = seen[finished:]
+        last = [seen[finished - 1].offset] if finished else []
+        aside = [message.offset for message in self._foreign]
+        offset = following[0].offset if following else max([self._offset - 1, *last, *aside]) + 1
+        passed = [message for message in self._foreign if message.offset < offset]
+        dead = [*(run.dead if run else ()), *map(letters.foreign, passed)]
+        plan = self._plan(following)
+        mark = DeliverMark(
+            seq=self._mark.seq + finished,
+            last_plan=plan.id if plan else self._mark.last_plan,
+            refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
+            plan=plan,
+        )
+        sends = [*(run.sends if run else ()), *map(self._dead_send, dead)]
+        await self._save(sends, offset=offset, mark=mark)
+        self._foreign = self._foreign[len(passed) :]
+        self._count(run, dead)
+        self.done(finished)
+
+    def _plan(self, records: Sequence[ReadyRecord]) -> Plan | None:
+        if not records:
+            return None
+        last = stamp_of(self._mark.last_plan) if self._mark.last_plan else None
+        now_s = self._parts.wall_ms() // 1000
+        stamp = next_plan(last, datetime.fromtimestamp(now_s, UTC).astimezone(self._parts.zone))
+        return Plan(
+            size=len(records),
+            last_offset=records[-1].offset,
+            id=plan_id(stamp, self.at.partition),
+            refused=0,
+            opened_at=now_s,
+            cut=self._parts.limits.mark,
+        )
+
+    # Delivery --------------------------------------------------------------------------------------------------------------------
+
+    async def _deliver(self, records: Sequence[ReadyRecord], run: _Run) -> None:
+        if run.plan.cut != self._parts.limits.mark:
+            await self._stand(
+                f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
+                remedy="put the earlier platform.max_chars, max_rows and encoding back, let the lag reach 0, then change them",
+            )
+        fitting, too_large = split_oversize(records, self._parts.limits)
+        for record in too_large:
+            run.dead.append(letters.oversize(record, topic=self.at.topic, failed_at=run.plan.opened_at * 1000))
+            await self._refuse_one(run)
+        for batch in cut(fitting, self._parts.limits):
+            await self._settle(batch.node, batch, run)
+
+    async def _settle(self, node: int, batch: Batch, run: _Run) -> None:
+        """Find out for each record of a batch whether the platform takes it."""
+        message_id = msgid(batch.institution, run.plan.id, node, chars=self._parts.settings.msgid_chars)
+        decided = None
+        if not run.plan.is_refused(node):
+            decided = await self._posting.decide(batch, message_id, unknown_before=run.restored)
+            if isinstance(decided.verdict, Accepted):
+                self._accept(batch, decided, msgid=message_id, run=run)
+                return
+            await self._record_refusal(node, run)
+        if len(batch.records) == 1:
+            refusing = self._refusing(decided, msgid=message_id, run=run)
+            run.dead.append(letters.rejected(batch.records[0], refusing, topic=self.at.topic))
+            await self._refuse_one(run)
+            return
+        for half_node, half in halves(node, batch):
+            await self._settle(half_node, half, run)
+
+    def _accept(self, batch: Batch, decided: Decided, *, msgid: str, run: _Run) -> None:
+        assert isinstance(decided.verdict, Accepted)
+        written = receipt(
+            batch,
+            decided.verdict,
+            msgid=msgid,
+            plan=run.plan.id,
+            attempts=decided.attempts,
+            posted_at=decided.posted_at,
+            answered_at=decided.decided_at,
+        )
+        key, value = encode_receipt(written)
+        run.sends.append(Send(topic=self._parts.topics.receipts, key=key, value=value))
+        run.tally.accept(len(batch.records))
+
+    async def _record_refusal(self, node: int, run: _Run) -> None:
+        """Write a refusal down before anything follows from it: this node is never posted again."""
+        self.context.outcomes.count("batch_refused")
+        run.plan = run.plan.refuse(node)
+        await self._save((), offset=self._offset, mark=replace(self._mark, plan=run.plan))
+
+    def _refusing(self, decided: Decided | None, *, msgid: str, run: _Run) -> Refusing:
+        if decided is None:
+            return Refusing(verdict=None, msgid=msgid, attempts=1, failed_at=run.plan.opened_at * 1000)
+        assert isinstance(decided.verdict, Refused)
+        return Refusing(verdict=decided.verdict, msgid=msgid, attempts=decided.attempts, failed_at=decided.decided_at)
+
+    async def _refuse_one(self, run: _Run) -> None:
+        """Count one record on its way to the dead letters; none of the plan's is written before the guard agreed."""
+        run.tally.refuse()
+        if why := verdict_of(run.tally, self._parts.settings.flood_guard, plan_size=run.plan.size):
+            await self._stand(
+                why,
+                remedy="find out what is at fault: mapping, key, platform; if the records are, raise deliver.flood_guard",
+            )
+
+    # Ownership -------------------------------------------------------------------------------------------------------------------
+
+    async def _save(self, sends: Sequence[Send], *, offset: int, mark: DeliverMark) -> None:
+        await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
+        self._offset, self._mark = offset, mark
+
+    async def _confirm(self, unknown: bool) -> None:  # noqa: FBT001 - one fact, named by the caller
+        """Before each POST: is this still our partition, and does the platform still remember what may have reached it?"""
+        settings, plan = self._parts.settings, self._mark.plan
+        if plan is not None and unknown and settings.msgid_memory_s:
+            age_s = self._parts.wall_ms() // 1000 - plan.opened_at
+            if age_s > settings.msgid_memory_s:
+                await self._stand(
+                    f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",
+                    remedy="ask the platform whether it has the msgids of this plan; if not, set deliver.msgid_memory_s higher",
+                )
+        if self.context.clock() - self.fenced_at > settings.lease_s:
+            self.context.outcomes.count("lease_renewed")
+            await self._save((), offset=self._offset, mark=self._mark)
+
+    def _hold(self, why: str) -> None:
+        self.held = why
+
+    async def _stand(self, why: str, *, remedy: str) -> NoReturn:
+        """Stand until the worker is restarted with another setting. Says so again and again; posts and commits nothing."""
+        self._hold(why)
+        while True:
+            self.log.error("lane_stands", why=why, remedy=remedy, plan=self._mark.plan and self._mark.plan.id)
+            await asyncio.sleep(self._parts.settings.alarm_every_s)
+
+    # Outcomes --------------------------------------------------------------------------------------------------------------------
+
+    def _dead_send(self, letter: DeadLetter) -> Send:
+        key, value, headers = encode_dead_letter(letter)
+        return Send(topic=self._parts.topics.dead, key=key, value=value, headers=headers)
+
+    def _count(self, run: _Run | None, dead: Sequence[DeadLetter]) -> None:
+        outcomes = self.context.outcomes
+        for letter in dead:
+            outcomes.count("dead_letter", label=letter.dead_class.value)
+        if run is not None:
+            outcomes.count("plan")
+            outcomes.count("accepted", run.tally.accepted)
+            outcomes.count("batch_accepted", len(run.sends))

@@ -1,0 +1,29 @@
+"""Why a worker process ends. The supervisor restarts all of them with back-off; what it pages on stands here too."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class Exit(IntEnum):
+    """The exit codes of a worker, besides 0 (asked to stop), 2 (configuration) and 3 (cannot reach)."""
+
+    LANE = 70
+    """A lane cannot go on, or was fenced by the next owner of its partition."""
+
+    HOLE = 71
+    """A number is missing. Twice at the same place means that records were lost before they were read."""
+
+    METADATA = 72
+    """A topic is missing, has another number of partitions, or the group's leader knows nothing of it."""
+
+    SILENT = 73
+    """A partition's end moved on and nothing of it was handed over."""
+
+    FOREIGN_OFFSET = 74
+    """The committed offset does not carry our metadata: it was reset, it expired, or it was never laid down."""
+
+    NOT_VISIBLE = 75
+    """A transaction that the broker acknowledged cannot be read back."""
+
+
+PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE})

@@ -1,0 +1,37 @@
+"""The flood guard: are these bad records, or a fault of ours that would empty a hospital into the dead letters?"""
+
+from dataclasses import dataclass
+
+from streams.lanes.settings import FloodGuard
+
+
+@dataclass(slots=True)
+class Tally:
+    """Single records decided so far in a plan, and refused ones since one was accepted, over plans."""
+
+    accepted: int = 0
+    refused: int = 0
+    in_a_row: int = 0
+
+    def accept(self, records: int) -> None:
+        """Count accepted records."""
+        self.accepted += records
+        self.in_a_row = 0
+
+    def refuse(self) -> None:
+        """Count one refused record."""
+        self.refused += 1
+        self.in_a_row += 1
+
+
+def verdict_of(tally: Tally, guard: FloodGuard, *, plan_size: int) -> str:
+    """Why the lane must be held now, `""` while it may go on. Ask it after each refusal, before any dead letter is written.
+
+    The ratio counts against the whole plan: it trips as soon as it is certain, and thirty bad lines of one visit that happen to
+    stand first in a good plan do not trip it.
+    """
+    if tally.refused >= guard.min_refused and tally.refused > guard.ratio * plan_size:
+        return f"{tally.refused} of the {plan_size} records of a plan were refused"
+    if guard.in_a_row and tally.in_a_row >= guard.in_a_row:
+        return f"{tally.in_a_row} records in a row were refused"
+    return ""

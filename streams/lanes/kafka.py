@@ -1,0 +1,187 @@
+"""The lane's ports on a real broker: with `lookup_feed.py` all that the lanes know of aiokafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import TopicPartition as KafkaPartition
+
+from streams.domain.changes import Incoming
+from streams.lanes.pinned import require_versions
+from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
+from streams.lanes.settings import BrokerSettings
+
+require_versions()
+
+_RETRY_BACKOFF_MS = 10
+_MAX_BATCH_BYTES = 256 << 10
+_FETCH_BYTES = 8 << 20
+
+
+class KafkaProducer:
+    """A transactional producer. Settings as proved: no linger, large batches, fast retries."""
+
+    def __init__(self, settings: BrokerSettings, transactional_id: str, *, timeout_s: float) -> None:
+        self._producer = AIOKafkaProducer(
+            **connection(settings),
+            transactional_id=transactional_id,
+            transaction_timeout_ms=int(timeout_s * 1000),
+            retry_backoff_ms=_RETRY_BACKOFF_MS,
+            linger_ms=0,
+            max_batch_size=_MAX_BATCH_BYTES,
+            max_request_size=settings.max_request_bytes,
+            compression_type=settings.compression,
+        )
+
+    async def start(self) -> None:
+        await self._producer.start()
+
+    async def begin(self) -> None:
+        await self._producer.begin_transaction()
+
+    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
+        sent: Awaitable[Written] = await self._producer.send(
+            message.topic, message.value, key=message.key, partition=partition, headers=list(message.headers)
+        )
+        return sent
+
+    async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
+        offsets = {KafkaPartition(*at): OffsetAndMetadata(committed.offset, committed.metadata)}
+        await self._producer.send_offsets_to_transaction(offsets, group)
+
+    async def commit(self) -> None:
+        await self._producer.commit_transaction()
+
+    async def stop(self) -> None:
+        await self._producer.stop()
+
+
+class KafkaBroker:
+    """Everything else, on few shared connections."""
+
+    def __init__(self, settings: BrokerSettings, *, transaction_timeout_s: float = 60.0) -> None:
+        self._settings = settings
+        self._transaction_timeout_s = transaction_timeout_s
+        self._readers: dict[str, asyncio.Task[Any]] = {}
+        self._plain: asyncio.Task[Any] | None = None
+
+    def producer(self, transactional_id: str) -> KafkaProducer:
+        return KafkaProducer(self._settings, transactional_id, timeout_s=self._transaction_timeout_s)
+
+    async def committed(self, group: str, at: TopicPartition) -> Committed | None:
+        reader, partition = await self._reader(group), KafkaPartition(*at)
+        # aiokafka's public call knows no metadata.
+        found = (await reader._coordinator.fetch_committed_offsets([partition])).get(partition)  # noqa: SLF001 - guarded by the pin
+        return None if found is None or found.offset < 0 else Committed(offset=found.offset, metadata=found.metadata)
+
+    async def first_offset(self, at: TopicPartition) -> int:
+        reader = await self._reader("")
+        offset: int = (await reader.beginning_offsets([KafkaPartition(*at)]))[KafkaPartition(*at)]
+        return offset
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        wanted = [KafkaPartition(*at) for at in partitions]
+        if not wanted:
+            return {}
+        reader = await self._reader("")
+        return {TopicPartition(*at): offset for at, offset in (await reader.end_offsets(wanted)).items()}
+
+    async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
+        consumer, partition = self._consumer(), KafkaPartition(*at)
+        await consumer.start()
+        try:
+            consumer.assign([partition])
+            end = (await consumer.end_offsets([partition]))[partition]
+            consumer.seek(partition, start)
+            position = start
+            while position < end:
+                fetched = await consumer.getmany(partition, timeout_ms=500)
+                # The position also moves over control records, which are never handed out.
+                position = await consumer.position(partition)
+                entries = [(record.key, record.value) for records in fetched.values() for record in records]
+                yield Page(entries=entries, position=position)
+        finally:
+            await consumer.stop()
+
+    async def send(self, at: TopicPartition, value: bytes) -> int:
+        if self._plain is None:
+            self._plain = asyncio.ensure_future(self._start_plain())
+        producer = await asyncio.shield(self._plain)
+        offset: int = (await producer.send_and_wait(at.topic, value, partition=at.partition)).offset
+        return offset
+
+    async def stop(self) -> None:
+        """Close the shared connections."""
+        for task in [*self._readers.values(), *([self._plain] if self._plain else [])]:
+            if task.done() and not task.cancelled() and task.exception() is None:
+                await task.result().stop()
+            else:
+                task.cancel()
+        self._readers, self._plain = {}, None
+
+    async def _reader(self, group: str) -> Any:
+        """A consumer that is a member of no group; it asks the group's coordinator for offsets."""
+        if group not in self._readers or _failed(self._readers[group]):
+            self._readers[group] = asyncio.ensure_future(self._start_reader(group))
+        return await asyncio.shield(self._readers[group])
+
+    async def _start_reader(self, group: str) -> Any:
+        consumer = self._consumer(group_id=group or None)
+        await consumer.start()
+        return consumer
+
+    async def _start_plain(self) -> Any:
+        producer = AIOKafkaProducer(**connection(self._settings), enable_idempotence=True)
+        await producer.start()
+        return producer
+
+    def _consumer(self, **more: object) -> Any:
+        return AIOKafkaConsumer(
+            **connection(self._settings),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=100,
+            **more,
+        )
+
+
+async def partition_counts(settings: BrokerSettings, topics: Iterable[str]) -> Mapping[str, int]:
+    """How many partitions each topic has; a topic that does not exist is absent. Raises KafkaError when no broker answers."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        described = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+def incoming(record: Any) -> Incoming:
+    """A record of aiokafka as the domain reads it."""
+    return Incoming(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        timestamp_ms=record.timestamp,
+    )
+
+
+def connection(settings: BrokerSettings) -> dict[str, Any]:
+    """The arguments that every client of aiokafka takes."""
+    return {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "request_timeout_ms": int(settings.request_timeout_s * 1000),
+        **settings.security,
+    }
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -1,0 +1,234 @@
+"""One lane: one input partition, one transactional producer. Both stages share it.
+
+Fence; read what the last transaction said (offset and mark); restore; then step for ever. Everything that a step leads to is one
+transaction together with the consumed offset. Nothing is repaired here: any doubt ends the process, and the next owner's fence
+finishes or undoes what was left open.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from streams.domain.changes import Incoming
+from streams.errors import Fatal
+from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
+from streams.lanes.exits import Exit
+from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
+from streams.lanes.settings import LaneSettings
+from streams.telemetry.outcomes import Outcomes
+
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneContext:
+    """What all lanes of a process share. die: ends the process with the error's exit code (in a test: remembers it)."""
+
+    broker: Broker
+    group: str
+    settings: LaneSettings
+    outcomes: Outcomes
+    clock: Clock
+    die: Callable[[Fatal], None]
+
+
+class Lane(ABC, Generic[Item]):
+    """at: the input partition. generation: of the group, so that records from before a rebalance are known."""
+
+    def __init__(self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow) -> None:
+        self.at = at
+        self.generation = generation
+        self.buffer: Buffer[Item] | None = None
+        self.closed = False
+        self.held = ""
+        self.fenced_at = 0.0
+        self.context = context
+        self._water = Water(flow, high=context.settings.high, low=context.settings.low)
+        self._early: list[Incoming] = []
+        self._producer: Producer = context.broker.producer(f"{context.group}-{at.partition}")
+        self._inner: asyncio.Future[Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.log = log.bind(topic=at.topic, partition=at.partition, generation=generation)
+
+    # What a kind of lane is ------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def restore(self, committed: Committed) -> Buffer[Item]:
+        """Take over from what the last transaction said; the buffer wants the number of the record at the offset."""
+
+    @abstractmethod
+    def sort(self, records: Sequence[Incoming]) -> Sequence[Item]:
+        """The numbered records among what was read."""
+
+    @abstractmethod
+    async def step(self) -> None:
+        """Do one transaction's worth of work."""
+
+    # Records in ------------------------------------------------------------------------------------------------------------------
+
+    def put(self, records: Sequence[Incoming]) -> None:
+        """Take what was fetched. Never waits."""
+        if self.closed:
+            return
+        if self.buffer is None:
+            self._early.extend(records)
+        else:
+            try:
+                self._take(records)
+            except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
+                self.context.die(self._fatal(exc))
+        self._water.level(self.in_hand)
+
+    @property
+    def in_hand(self) -> int:
+        """Records read and not committed."""
+        return len(self._early) + (0 if self.buffer is None else len(self.buffer))
+
+    @property
+    def full(self) -> bool:
+        """Whether the partition is not fetched for now."""
+        return self._water.full
+
+    def _take(self, records: Sequence[Incoming]) -> None:
+        assert self.buffer is not None
+        before = self.buffer.repeated, self.buffer.hole_since
+        self.buffer.put(self.sort(records))
+        if self.buffer.repeated != before[0]:
+            self.context.outcomes.count("repeated", self.buffer.repeated - before[0])
+        if before[1] is None and self.buffer.hole_since is not None:
+            self.log.warning("hole_seen", wanted=self.buffer.want)
+
+    def done(self, count: int) -> None:
+        """Let go of records whose outcome is committed."""
+        assert self.buffer is not None
+        self.buffer.drop(count)
+        self._water.level(self.in_hand)
+
+    # Life ------------------------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to work in the background."""
+        self._task = asyncio.ensure_future(self._guard())
+
+    async def close(self) -> None:
+        """Stop: a transaction under way ends first, and its error ends the process."""
+        self.closed = True
+        if self._task is None:
+            return
+        self._task.cancel()
+        waited = [self._task, *([self._inner] if self._inner is not None else [])]
+        _, late = await asyncio.wait(waited, timeout=self.context.settings.close_within_s)
+        if late:
+            self.context.die(Fatal(f"the lane of {self.at} did not close in time", exit_code=Exit.LANE))
+        elif self._inner is not None and (error := self._inner.exception()) is not None:
+            self.context.die(self._fatal(error))
+        await self._producer.stop()
+
+    async def _guard(self) -> None:
+        try:
+            await self.run()
+        except asyncio.CancelledError:
+            if not self.closed:
+                self.context.die(Fatal(f"the lane of {self.at} was cancelled", exit_code=Exit.LANE))
+        except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
+            self.context.die(self._fatal(exc))
+
+    def _fatal(self, exc: BaseException) -> Fatal:
+        """An error with its place; the text of foreign errors may hold what a record held and stays out."""
+        if isinstance(exc, Fatal):
+            return exc
+        fatal = Fatal(f"the lane of {self.at.topic}-{self.at.partition} met {type(exc).__name__}", exit_code=Exit.LANE)
+        fatal.__cause__ = exc
+        return fatal
+
+    async def run(self) -> None:
+        """Fence, restore, step for ever."""
+        started = self.context.clock()
+        await self._uncancelled(self._producer.start())
+        self.fenced_at = self.context.clock()
+        committed = await self._committed()
+        buffer = await self.restore(committed)
+        self.buffer, early, self._early = buffer, self._early, []
+        self._take(early)
+        self._water.level(self.in_hand)
+        took = round(self.context.clock() - started, 3)
+        self.log.info("lane_opened", offset=committed.offset, wanted=buffer.want, took_s=took)
+        while True:
+            await self.step()
+
+    async def _committed(self) -> Committed:
+        """What the last transaction said, read only after the fence: before it, an older owner may still commit.
+
+        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed.
+        """
+        until = self.context.clock() + self.context.settings.offset_within_s
+        while True:
+            committed = await self.context.broker.committed(self.context.group, self.at)
+            if committed is not None and committed.metadata:
+                return committed
+            if self.context.clock() >= until:
+                raise Fatal(
+                    f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
+                    "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",
+                    exit_code=Exit.FOREIGN_OFFSET,
+                )
+            await asyncio.sleep(0.5)
+
+    # Transactions ----------------------------------------------------------------------------------------------------------------
+
+    def next_turn(self) -> float:
+        """Until when to gather records: at most one transaction per linger, and hardly a wait after a quiet time."""
+        settings = self.context.settings
+        return max(self.fenced_at + settings.linger_s, self.context.clock() + settings.idle_linger_s)
+
+    async def commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
+        """Messages, offset and mark in one transaction; the messages' offsets. A transaction that hangs ends the process."""
+        return await self._uncancelled(asyncio.wait_for(self._commit(sends, committed), self.context.settings.stuck_s))
+
+    async def _commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
+        producer, started = self._producer, self.context.clock()
+        await producer.begin()
+        sent = [await producer.send(message, self.at.partition) for message in sends]
+        offsets = await _all(sent)
+        await producer.send_offset(self.context.group, self.at, committed)
+        await producer.commit()
+        if self.context.clock() - started > self.context.settings.doubt_s:
+            await self._see(committed)
+        self.fenced_at = started
+        self.context.outcomes.count("transaction", 1)
+        return offsets
+
+    async def _see(self, committed: Committed) -> None:
+        """Read a slow commit back: a broker in trouble may acknowledge one and lose its markers (KAFKA-20734)."""
+        self.context.outcomes.count("read_back", 1)
+        until = self.context.clock() + self.context.settings.visible_within_s
+        while await self.context.broker.committed(self.context.group, self.at) != committed:
+            if self.context.clock() >= until:
+                raise Fatal(
+                    f"a transaction of {self.at.topic}-{self.at.partition} was acknowledged and cannot be read back: "
+                    "compare the broker's version with KAFKA-20734 before this partition goes on",
+                    exit_code=Exit.NOT_VISIBLE,
+                )
+            await asyncio.sleep(0.1)
+
+    async def _uncancelled(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Let `work` end even when the lane is closed meanwhile; `close` waits for it."""
+        inner = asyncio.ensure_future(work)
+        self._inner = inner
+        return await asyncio.shield(inner)
+
+
+async def _all(sent: Sequence[Awaitable[Written]]) -> list[int]:
+    """Every message's offset. One failed send raises, because the client would commit the transaction without it."""
+    results = await asyncio.gather(*sent, return_exceptions=True)
+    offsets = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        offsets.append(result.offset)
+    return offsets

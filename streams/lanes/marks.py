@@ -1,0 +1,128 @@
+"""What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
+
+join      {"seq": number of the next ready record}
+deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
+           "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut}}
+"""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import orjson
+
+from streams.errors import Fatal
+from streams.lanes.exits import Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinMark:
+    """seq: number of the next ready record of the partition."""
+
+    seq: int
+
+    def text(self) -> str:
+        """As it is committed."""
+        return orjson.dumps({"seq": self.seq}).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run of records that is cut the same way for ever and posted under ids that follow from it.
+
+    size: records. last_offset: of its last record. id: what all its msgids share. refused: bit set of the nodes that the platform
+    refused, on record before anything follows from it. opened_at: seconds since the epoch. cut: mark of the limits of its cut.
+    """
+
+    size: int
+    last_offset: int
+    id: str
+    refused: int
+    opened_at: int
+    cut: str
+
+    def is_refused(self, node: int) -> bool:
+        """Whether the platform refused this node. Such a node is never posted again."""
+        return bool(self.refused >> node & 1)
+
+    def refuse(self, node: int) -> "Plan":
+        """The plan with one refusal more."""
+        return replace(self, refused=self.refused | 1 << node)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverMark:
+    """seq: number of the record at the offset. last_plan: id of the last plan, so that time never goes back without an open one.
+
+    refused_in_a_row: single records refused since one was accepted, over plans, for the flood guard.
+    """
+
+    seq: int
+    last_plan: str = ""
+    refused_in_a_row: int = 0
+    plan: Plan | None = None
+
+    def text(self) -> str:
+        """As it is committed."""
+        mark: dict[str, object] = {"seq": self.seq}
+        if self.last_plan:
+            mark["last"] = self.last_plan
+        if self.refused_in_a_row:
+            mark["row"] = self.refused_in_a_row
+        if (plan := self.plan) is not None:
+            no = format(plan.refused, "x")
+            mark["plan"] = {"n": plan.size, "to": plan.last_offset, "id": plan.id, "no": no, "t": plan.opened_at, "c": plan.cut}
+        return orjson.dumps(mark).decode()
+
+
+def join_mark(text: str) -> JoinMark:
+    """The join's mark. Raises Fatal when the text is not one of ours."""
+    return JoinMark(seq=_number(_object(text), "seq"))
+
+
+def deliver_mark(text: str) -> DeliverMark:
+    """The deliver stage's mark. Raises Fatal when the text is not one of ours."""
+    mark = _object(text)
+    plan = mark.get("plan")
+    return DeliverMark(
+        seq=_number(mark, "seq"),
+        last_plan=f"{mark.get('last', '')}",
+        refused_in_a_row=_number(mark, "row") if "row" in mark else 0,
+        plan=None if plan is None else _plan(plan),
+    )
+
+
+def _plan(plan: object) -> Plan:
+    if not isinstance(plan, dict):
+        raise _foreign()
+    try:
+        refused = int(plan["no"], 16)
+        plan_id, cut = f"{plan['id']}", f"{plan['c']}"
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _foreign() from exc
+    return Plan(
+        size=_number(plan, "n"), last_offset=_number(plan, "to"), id=plan_id, refused=refused, opened_at=_number(plan, "t"), cut=cut
+    )
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        mark = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise _foreign() from exc
+    if not isinstance(mark, dict):
+        raise _foreign()
+    return cast("dict[str, object]", mark)
+
+
+def _number(mark: dict[str, object], name: str) -> int:
+    value = mark.get(name)
+    if type(value) is not int:
+        raise _foreign()
+    return value
+
+
+def _foreign() -> Fatal:
+    return Fatal(
+        "the metadata of the committed offset is not ours: somebody reset the group; write the offset with its metadata again",
+        exit_code=Exit.FOREIGN_OFFSET,
+    )

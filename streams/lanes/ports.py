@@ -1,0 +1,92 @@
+"""What a lane needs of Kafka, and nothing else of it. `kafka.py` gives it for a broker, `streams.testing` for a log in memory."""
+
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from streams.domain.records import Header
+
+
+class TopicPartition(NamedTuple):
+    """One partition. Equal to the tuples of the same shape in aiokafka and Faust."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """One message to write into the partition of the lane."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A group's committed offset with the text that was committed with it."""
+
+    offset: int
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some messages of one partition as key and value. position: where the next page starts."""
+
+    entries: Sequence[tuple[bytes | None, bytes | None]]
+    position: int
+
+
+class Written(Protocol):
+    """Where a message came to stand."""
+
+    @property
+    def offset(self) -> int:
+        """In its partition."""
+
+
+class Producer(Protocol):
+    """A transactional producer: the ownership of one partition."""
+
+    async def start(self) -> None:
+        """Become the owner: whoever had the same id before can commit nothing any more; what it left open is ended."""
+
+    async def begin(self) -> None:
+        """Open a transaction."""
+
+    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
+        """Hand one message over. The result is awaited for the place it got, or for the error that it met."""
+
+    async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
+        """Make a consumed offset part of the transaction."""
+
+    async def commit(self) -> None:
+        """Commit all of it or raise."""
+
+    async def stop(self) -> None:
+        """Let go of the connection. Does not end a transaction."""
+
+
+class Broker(Protocol):
+    """Everything else."""
+
+    def producer(self, transactional_id: str) -> Producer:
+        """A producer that is not started yet."""
+
+    async def committed(self, group: str, at: TopicPartition) -> Committed | None:
+        """A group's committed offset, None where there is none."""
+
+    async def first_offset(self, at: TopicPartition) -> int:
+        """The oldest offset that can still be read."""
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """Where the next committed message will stand."""
+
+    def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
+        """What was committed from `start` to the end as it is now."""
+
+    async def send(self, at: TopicPartition, value: bytes) -> int:
+        """Write one message outside of any transaction, without duplicates, and return its offset."""

@@ -1,0 +1,95 @@
+"""How lanes pace, wait and give up. The defaults are measured or proved; each line says what it protects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streams.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSettings:
+    """Both kinds of lane.
+
+    linger_s: at most one transaction per linger and lane, so that it bounds the brokers' load (12 lanes at 0.4 s: 30 a second).
+    idle_linger_s: what a record waits for company after a quiet time. high, low: records in hand at which a partition is no longer
+    fetched, and fetched again. doubt_s: a transaction that took longer is read back. stuck_s: a longer one ends the worker.
+    """
+
+    linger_s: float = 0.4
+    idle_linger_s: float = 0.03
+    high: int = 6000
+    low: int = 3000
+    transaction_timeout_s: float = 60.0
+    stuck_s: float = 60.0
+    doubt_s: float = 1.0
+    visible_within_s: float = 10.0
+    offset_within_s: float = 15.0
+    close_within_s: float = 8.0
+    hole_s: float = 10.0
+    silent_s: float = 30.0
+    watch_every_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.low < self.high:
+            raise Misconfigured(f"low ({self.low}) must lie between 0 and high ({self.high}), or a full lane is never filled again")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinSettings:
+    """max_chunk: input records of one transaction. tick_s: how often time passes for rows that wait."""
+
+    max_chunk: int = 1000
+    tick_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloodGuard:
+    """When refusals look like a fault of ours instead of the records': the lane is held before their dead letters are written.
+
+    min_refused single records of one plan, and more than `ratio` of what was decided in it; or in_a_row refused single records
+    without an accepted one between them, over plans (0 switches that off).
+    """
+
+    min_refused: int = 20
+    ratio: float = 0.5
+    in_a_row: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverSettings:
+    """max_plan: records of one plan. lease_s: a POST later than this after the last transaction renews the ownership first.
+
+    first_retry_s, max_retry_s: bounds of the full jitter between tries of one message. max_throttle_s: bound of a Retry-After.
+    probe_s, max_probe_s: bounds of the tries while the platform's or our configuration is at fault. alarm_every_s: how often a held
+    lane says so again. msgid_memory_s: how long the platform surely remembers a msgid; an unknown outcome that is older holds the
+    lane, because repeating it might deliver it twice (0: for ever). repeats_refused: the platform answers "repeated msgid" also
+    to an id that it refused. msgid_chars: 32, or 36 where the platform reads the interface so.
+    """
+
+    max_plan: int = 500
+    lease_s: float = 15.0
+    first_retry_s: float = 0.2
+    max_retry_s: float = 60.0
+    max_throttle_s: float = 300.0
+    probe_s: float = 5.0
+    max_probe_s: float = 120.0
+    alarm_every_s: float = 60.0
+    msgid_memory_s: float = 0.0
+    repeats_refused: bool = False
+    msgid_chars: int = 32
+    flood_guard: FloodGuard = field(default_factory=FloodGuard)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_plan <= 1000:
+            raise Misconfigured(f"max_plan ({self.max_plan}) must be 1 to 1000: its refusals must fit the metadata of an offset")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """Where Kafka is and how every client of ours talks to it. security: aiokafka's connection arguments, none for plain text."""
+
+    bootstrap_servers: str
+    request_timeout_s: float = 40.0
+    max_request_bytes: int = 4 << 20
+    compression: str | None = "lz4"
+    security: Mapping[str, object] = field(default_factory=dict)

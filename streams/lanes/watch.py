@@ -1,0 +1,107 @@
+"""The watch over the lanes of a process: what should have come and did not. It never repairs; it ends the process, loudly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import structlog
+
+from streams.errors import Fatal
+from streams.lanes.assignment import AnyLane, Assignment
+from streams.lanes.exits import Exit
+from streams.lanes.lane import LaneContext
+from streams.lanes.marks import join_mark
+from streams.lanes.ports import TopicPartition
+
+log = structlog.get_logger()
+
+NextNumbers: TypeAlias = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+"""The number that the next record of each partition will have, from a source other than the hand-over."""
+
+_ANSWER_WITHIN_S = 10.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    lane: AnyLane
+    wanted: int
+    since: float
+
+
+class Watch:
+    """A hole that stays, and a partition whose end moves while nothing of it is handed over."""
+
+    def __init__(self, assignment: Assignment, next_numbers: NextNumbers, *, context: LaneContext) -> None:
+        self._assignment = assignment
+        self._next_numbers = next_numbers
+        self._context = context
+        self._seen: dict[TopicPartition, _Seen] = {}
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(self._context.settings.watch_every_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once."""
+        lanes = dict(self._assignment.lanes)
+        try:
+            numbers = await asyncio.wait_for(self._next_numbers(list(lanes)), _ANSWER_WITHIN_S)
+        except Fatal:
+            raise
+        except Exception as exc:  # noqa: BLE001 - a broker that is away gives nothing to judge
+            log.warning("watch_blind", error=type(exc).__name__)
+            self._seen.clear()
+            return
+        for at, lane in lanes.items():
+            if self._assignment.lanes.get(at) is lane:
+                self._judge(at, lane, numbers.get(at, 0))
+
+    def _judge(self, at: TopicPartition, lane: AnyLane, next_number: int) -> None:
+        now, settings, buffer = self._context.clock(), self._context.settings, lane.buffer
+        if buffer is None:
+            return
+        if buffer.hole_since is not None and now - buffer.hole_since > settings.hole_s:
+            self._context.die(
+                Fatal(
+                    f"number {buffer.want} of {at.topic}-{at.partition} is missing; if it is missing again after the restart, "
+                    "retention or a reset took records that were not read: nothing is skipped, a person must decide",
+                    exit_code=Exit.HOLE,
+                )
+            )
+            return
+        seen = self._seen.get(at)
+        behind = buffer.want < next_number and not lane.full
+        if not behind or seen is None or seen.lane is not lane or seen.wanted != buffer.want:
+            self._seen[at] = _Seen(lane, buffer.want, now)
+        elif now - seen.since > settings.silent_s:
+            self._context.die(
+                Fatal(
+                    f"nothing of {at.topic}-{at.partition} comes: number {buffer.want} is wanted, {next_number - 1} was written",
+                    exit_code=Exit.SILENT,
+                )
+            )
+
+
+def next_of_changes(context: LaneContext) -> NextNumbers:
+    """For the join: `visit.changes` has neither gaps nor transactions, so its end is the next number."""
+
+    async def numbers(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return await context.broker.end_offsets(partitions)
+
+    return numbers
+
+
+def next_of_ready(context: LaneContext, *, join_group: str, changes: str) -> NextNumbers:
+    """For the deliver stage: what the join's last transaction says it writes next. Exact, whatever markers stand between."""
+
+    async def numbers(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        found = {}
+        for at in partitions:
+            committed = await context.broker.committed(join_group, TopicPartition(changes, at.partition))
+            found[at] = join_mark(committed.metadata).seq if committed is not None and committed.metadata else 0
+        return found
+
+    return numbers

@@ -1,0 +1,48 @@
+"""The one place where outcomes are counted. What may be counted stands in one table; anything else is an error of the program."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final
+
+DECLARED: Final[Mapping[str, str]] = {
+    "transaction": "transactions committed",
+    "read_back": "slow transactions that were read back before going on",
+    "repeated": "records that came again and were dropped by their number",
+    "folded": "input records of the join that are committed",
+    "fold": "what the join decided, by outcome",
+    "emitted": "records handed to the deliver stage",
+    "dead_letter": "dead letters written, by class",
+    "accepted": "records that the platform accepted",
+    "batch_accepted": "batches that the platform accepted",
+    "batch_refused": "batches that the platform refused, before and after bisecting",
+    "retried": "tries whose outcome is unknown and that are repeated",
+    "throttled": "tries that the platform asked to repeat later",
+    "held": "tries while our or the platform's configuration is at fault",
+    "plan": "plans finished",
+    "plan_restored": "plans taken over from an earlier owner",
+    "lease_renewed": "ownerships confirmed before a late POST",
+    "ticked": "ticks sent for rows that wait",
+    "lookup": "changes of lookup rows taken in",
+}
+
+
+class Outcomes:
+    """Counts of one process, by name and one bounded label."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, name: str, amount: int = 1, *, label: str = "") -> None:
+        """Add to one outcome. Raises KeyError for a name that is not declared."""
+        if name not in DECLARED:
+            raise KeyError(name)
+        self._counts[name, label] += amount
+
+    def of(self, name: str, label: str = "") -> int:
+        """How often it happened."""
+        return self._counts[name, label]
+
+    def snapshot(self) -> dict[str, int]:
+        """All counts so far, as `name` or `name_label`."""
+        return {f"{name}_{label}" if label else name: amount for (name, label), amount in sorted(self._counts.items())}

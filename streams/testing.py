@@ -1,0 +1,266 @@
+"""Fakes for whoever tests a stage: a log with transactions in memory, a clock that is set, flow control that is remembered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from streams.domain.changes import Incoming
+from streams.domain.records import Header
+from streams.errors import Fatal
+from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
+
+
+class Crash(BaseException):
+    """The process dies here. Not an Exception, so that nothing in the code under test catches it."""
+
+
+class Fenced(Exception):
+    """A newer producer owns the transactional id."""
+
+
+class _Fate(Enum):
+    OPEN = auto()
+    COMMITTED = auto()
+    ABORTED = auto()
+    MARKER = auto()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One offset of a partition."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+    transaction: "_Transaction | None"
+    fate: _Fate
+
+    @property
+    def visible(self) -> bool:
+        return self.fate is _Fate.COMMITTED
+
+
+@dataclass(slots=True, eq=False)
+class _Transaction:
+    entries: list[_Entry] = field(default_factory=list)
+    partitions: set[TopicPartition] = field(default_factory=set)
+    offsets: dict[tuple[str, TopicPartition], Committed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    offset: int
+
+
+class FakeLog:
+    """Topics, transactions, fences and committed offsets, as a broker gives them.
+
+    Calls pass steps before, and some after, their effect. `on_step` is told the name of each and may raise `Crash`, or wait, which
+    freezes the caller there.
+    """
+
+    def __init__(self) -> None:
+        self.on_step: Callable[[str], Awaitable[None]] = _go_on
+        self.committed_offsets: dict[tuple[str, TopicPartition], Committed] = {}
+        self.fail_sends: set[str] = set()
+        self._partitions: dict[TopicPartition, list[_Entry]] = {}
+        self._epochs: dict[str, int] = {}
+        self._open: dict[str, _Transaction] = {}
+
+    # Setting up and looking ------------------------------------------------------------------------------------------------------
+
+    def append(self, at: TopicPartition, *, key: bytes | None, value: bytes | None, headers: Iterable[Header] = ()) -> int:
+        """Write one message outside of any transaction; its offset."""
+        entries = self._partitions.setdefault(at, [])
+        entries.append(_Entry(key, value, tuple(headers), None, _Fate.COMMITTED))
+        return len(entries) - 1
+
+    def messages(self, at: TopicPartition, start: int = 0) -> list[Incoming]:
+        """What a reader of committed messages sees."""
+        return [
+            Incoming(
+                topic=at.topic,
+                partition=at.partition,
+                offset=offset,
+                key=entry.key,
+                value=entry.value,
+                headers=entry.headers,
+                timestamp_ms=1_700_000_000_000 + offset,
+            )
+            for offset, entry in enumerate(self._partitions.get(at, [])[: self._stable(at)])
+            if offset >= start and entry.visible
+        ]
+
+    def _stable(self, at: TopicPartition) -> int:
+        entries = self._partitions.get(at, [])
+        return next((offset for offset, entry in enumerate(entries) if entry.fate is _Fate.OPEN), len(entries))
+
+    # The broker's port -----------------------------------------------------------------------------------------------------------
+
+    def producer(self, transactional_id: str) -> "FakeProducer":
+        """A producer that is not started yet."""
+        return FakeProducer(self, transactional_id)
+
+    async def committed(self, group: str, at: TopicPartition) -> Committed | None:
+        """A group's committed offset."""
+        await self.on_step("committed")
+        return self.committed_offsets.get((group, at))
+
+    async def first_offset(self, at: TopicPartition) -> int:
+        """The oldest offset."""
+        del at
+        return 0
+
+    async def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        """The ends for a reader of committed messages."""
+        return {at: self._stable(at) for at in partitions}
+
+    async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
+        """Committed messages to the end."""
+        await self.on_step("read")
+        for message in self.messages(at, start):
+            yield Page(entries=[(message.key, message.value)], position=message.offset + 1)
+        yield Page(entries=[], position=self._stable(at))
+
+    async def send(self, at: TopicPartition, value: bytes) -> int:
+        """Write one message outside of any transaction."""
+        return self.append(at, key=None, value=value)
+
+    # Transactions ----------------------------------------------------------------------------------------------------------------
+
+    def fence(self, transactional_id: str) -> int:
+        """Make a new owner; what the last one left open is aborted."""
+        self._end(transactional_id, _Fate.ABORTED)
+        epoch = self._epochs[transactional_id] = self._epochs.get(transactional_id, -1) + 1
+        return epoch
+
+    def check(self, transactional_id: str, epoch: int) -> None:
+        """Raise Fenced unless this is the newest owner."""
+        if self._epochs[transactional_id] != epoch:
+            raise Fenced
+
+    def write(self, transactional_id: str, message: Send, partition: int) -> int:
+        """Write one message into the open transaction."""
+        if message.topic in self.fail_sends:
+            raise OSError(f"a send to {message.topic} fails")
+        at = TopicPartition(message.topic, partition)
+        transaction = self._open.setdefault(transactional_id, _Transaction())
+        entry = _Entry(message.key, message.value, tuple(message.headers), transaction, _Fate.OPEN)
+        transaction.entries.append(entry)
+        transaction.partitions.add(at)
+        entries = self._partitions.setdefault(at, [])
+        entries.append(entry)
+        return len(entries) - 1
+
+    def take_offset(self, transactional_id: str, group: str, at: TopicPartition, committed: Committed) -> None:
+        """Make an offset part of the open transaction."""
+        self._open.setdefault(transactional_id, _Transaction()).offsets[group, at] = committed
+
+    def commit(self, transactional_id: str) -> None:
+        """Commit the open transaction."""
+        self._end(transactional_id, _Fate.COMMITTED)
+
+    def _end(self, transactional_id: str, fate: _Fate) -> None:
+        transaction = self._open.pop(transactional_id, None)
+        if transaction is None:
+            return
+        for entry in transaction.entries:
+            entry.fate = fate
+        for at in sorted(transaction.partitions):
+            self._partitions[at].append(_Entry(None, None, (), None, _Fate.MARKER))
+        if fate is _Fate.COMMITTED:
+            self.committed_offsets.update(transaction.offsets)
+
+
+class FakeProducer:
+    """A transactional producer on a `FakeLog`."""
+
+    def __init__(self, log: FakeLog, transactional_id: str) -> None:
+        self._log = log
+        self._id = transactional_id
+        self._epoch = -1
+
+    async def start(self) -> None:
+        """Become the owner."""
+        await self._log.on_step("fence")
+        self._epoch = self._log.fence(self._id)
+        await self._log.on_step("fenced")
+
+    async def begin(self) -> None:
+        """Open a transaction: known to the client alone, as in Kafka."""
+        await self._log.on_step("begin")
+
+    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
+        """Write one message."""
+        await self._log.on_step("send")
+        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        try:
+            self._log.check(self._id, self._epoch)
+            written.set_result(_At(self._log.write(self._id, message, partition)))
+        except (Fenced, OSError) as exc:
+            written.set_exception(exc)
+        return written
+
+    async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
+        """Make an offset part of the transaction."""
+        await self._log.on_step("send_offset")
+        self._log.check(self._id, self._epoch)
+        self._log.take_offset(self._id, group, at, committed)
+
+    async def commit(self) -> None:
+        """Commit."""
+        await self._log.on_step("commit")
+        self._log.check(self._id, self._epoch)
+        self._log.commit(self._id)
+        await self._log.on_step("commit_done")
+
+    async def stop(self) -> None:
+        """Let go. Ends no transaction."""
+
+
+class RecordingFlow:
+    """Back-pressure that is only remembered."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def stop(self) -> None:
+        """No more."""
+        self.stopped = True
+
+    def resume(self) -> None:
+        """More."""
+        self.stopped = False
+
+
+class Deaths:
+    """Instead of ending the process: remembers why it would have ended."""
+
+    def __init__(self) -> None:
+        self.reasons: list[Fatal] = []
+        self.happened = asyncio.Event()
+
+    def __call__(self, reason: Fatal) -> None:
+        """Remember."""
+        self.reasons.append(reason)
+        self.happened.set()
+
+
+async def wait_for(condition: Callable[[], bool], *, within_s: float = 5.0, what: str = "the condition") -> None:
+    """Wait until `condition` holds; AssertionError when it does not in time."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + within_s
+    while not condition():
+        if loop.time() > until:
+            raise AssertionError(f"{what} did not come true within {within_s} s")
+        await asyncio.sleep(0.001)
+
+
+async def _go_on(_name: str) -> None:
+    await asyncio.sleep(0)
+
+
+def numbers(values: Sequence[Incoming], header: str = "seq") -> list[int]:
+    """The numbers in the headers of messages."""
+    return [int(dict(message.headers)[header]) for message in values]

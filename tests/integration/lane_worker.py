@@ -1,0 +1,146 @@
+"""A worker process for the tests of the lanes: the real apps around a toy fold and a toy platform. argv[1]: settings as JSON."""
+# ruff: noqa: ARG002 - toys have the signatures of what they stand for
+
+import json
+import sys
+import time
+from datetime import UTC
+from pathlib import Path
+
+import aiohttp
+import orjson
+
+from connector.contract import Topics
+from streams.agents.background import run_app
+from streams.agents.connection import AppSettings
+from streams.agents.deliver import DeliverStage, deliver_app
+from streams.agents.join import JoinStage, join_app
+from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
+from streams.domain.batch import CutLimits
+from streams.domain.join import Folded
+from streams.domain.ready import Emission
+from streams.domain.records import Record
+from streams.lanes.deliver import DeliverParts
+from streams.lanes.kafka import KafkaBroker
+from streams.lanes.lane import LaneContext
+from streams.lanes.settings import BrokerSettings, DeliverSettings, JoinSettings, LaneSettings
+from streams.spec.fields import ServiceCode
+from streams.telemetry.dying import die
+from streams.telemetry.events import configure
+from streams.telemetry.outcomes import Outcomes
+
+INSTITUTION = "H36110200001"
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class NoLookups:
+    """There are none."""
+
+    def __init__(self):
+        self.faults = {}
+
+    def find(self, name, key):
+        return None
+
+    async def caught_up(self):
+        return None
+
+
+class CountingFold:
+    """Each input gives one or two records, which carry how many inputs of their visit came before: any loss or repeat shows."""
+
+    def fold(self, incoming, view, lookups):
+        entries = view.visit(incoming.key)
+        state_key = incoming.key + b"\x1fv"
+        count = int(entries.get(state_key, b"r0")[1:]) + 1
+        number = orjson.loads(incoming.value)["i"]
+        ready = tuple(self._emission(incoming, number, part, count) for part in range(1 + number % 2))
+        return Folded(state={state_key: b"r%d" % count}, ready=ready, counts={"emitted": len(ready)})
+
+    def _emission(self, incoming, number, part, count):
+        service = ServiceCode("fee_list_d" if part else "setl_d")
+        value = orjson.dumps({"i": number, "part": part, "n": count, "visit": incoming.key.decode()})
+        record = Record(
+            service=service,
+            institution=INSTITUTION,
+            infno="2207",
+            key=f"{number}-{part}",
+            value=value,
+            content_hash="0" * 32,
+            mapping_version="1",
+            business_day="2024-01-01",
+            amount="",
+        )
+        return Emission(record=record, visit_key=incoming.key, position="1", committed_at=incoming.timestamp_ms)
+
+
+class HttpPlatform:
+    """Posts to the test's platform. A refused batch answers 40000, a repeated id 40005."""
+
+    def __init__(self, url):
+        self._url = url
+        self._session = None
+
+    async def post(self, batch, msgid, *, refused_before=False):
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3.0))
+        body = {"msgid": msgid, "service": batch.service.value, "rows": [orjson.loads(r.value) for r in batch.records]}
+        try:
+            async with self._session.post(self._url, data=orjson.dumps(body)) as answer:
+                code = (await answer.json())["code"]
+        except (aiohttp.ClientError, TimeoutError):
+            return Retry(cause=RetryCause.CONNECTION)
+        if code in (200, 40005):
+            return Accepted(code=str(code), repeated=code == 40005)
+        return Refused(code=str(code), http_status=200, message="no")
+
+
+def main(options):
+    configure(human=False)
+    stage = options["stage"]
+    topics = Topics(prefix=options["prefix"])
+    broker = BrokerSettings(bootstrap_servers=options["bootstrap"])
+    lanes = LaneSettings(linger_s=options.get("linger_s", 0.1))
+    outcomes = Outcomes(stage)
+    context = LaneContext(
+        broker=KafkaBroker(broker),
+        group=topics.group(stage),
+        settings=lanes,
+        outcomes=outcomes,
+        clock=time.monotonic,
+        die=die,
+    )
+    app = AppSettings(
+        group=topics.group(stage), client_id=f"test-{stage}", broker=broker, home=Path(options["home"]), session_timeout_s=6.0
+    )
+    if stage == "join":
+        run_app(
+            lambda: join_app(
+                JoinStage(
+                    app=app,
+                    topics=topics,
+                    context=context,
+                    settings=JoinSettings(),
+                    fold=CountingFold(),
+                    lookups=NoLookups(),
+                    wall_ms=wall_ms,
+                )
+            )
+        )
+    else:
+        parts = DeliverParts(
+            topics=topics,
+            platform=HttpPlatform(options["url"]),
+            limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
+            settings=DeliverSettings(),
+            wall_ms=wall_ms,
+            zone=UTC,
+        )
+        run_app(lambda: deliver_app(DeliverStage(app=app, context=context, parts=parts)))
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
