@@ -1,0 +1,262 @@
+"""The embedded stack with its real programs: nothing is lost, nothing is left behind, nobody outside gets in."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from streams.errors import Misconfigured
+from streams.sandbox.stack import Ports, ServiceFailed, Stack
+from streams.sandbox.stack.ports import LOOPBACK, free_port
+
+pytestmark = pytest.mark.stack
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home():
+    """An empty home that the system user of PostgreSQL reaches."""
+    directory = Path(tempfile.mkdtemp(prefix="yibao-home-"))
+    directory.chmod(0o711)
+    yield directory
+    Stack(directory).erase()
+
+
+@pytest.fixture
+def database(home):
+    """A stack of PostgreSQL alone: it starts in a second."""
+    return Stack(home, ("postgres",), durable=False)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process that was started with this home in its command or works in it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(home) in " ".join(process.cmdline()) or process.cwd().startswith(str(home)):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition, *, within_s=30.0):
+    """Wait for something to become true; its last value."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return value
+
+
+def query(stack: Stack, sql: str, **login):
+    """The first value of a query's first row."""
+    port = stack.endpoints.postgres_port
+    with psycopg.connect(**{"host": LOOPBACK, "port": port, "user": "postgres", "dbname": "postgres", **login}) as link:
+        return link.execute(sql).fetchone()[0]
+
+
+def execute(stack: Stack, sql: str):
+    """A statement without a result, as the superuser."""
+    with psycopg.connect(host=LOOPBACK, port=stack.endpoints.postgres_port, user="postgres", dbname="postgres") as link:
+        link.execute(sql)
+
+
+def run_yibao(*words: str | Path) -> subprocess.Popen:
+    """The command line in a process of its own."""
+    code = "from yibao.main import run; run()"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_up_twice_starts_nothing_twice(database):
+    """Every script begins with `up`; it must be harmless."""
+    database.up()
+    first = database.status()
+
+    assert (database.endpoints, first) == (database.up(), database.status())
+
+
+def test_two_starts_at_once_share_one_server(home):
+    """Two terminals, or a test run beside a demonstration: the second waits and finds what the first started."""
+    stacks = [Stack(home, ("postgres",), durable=False) for _ in range(2)]
+    threads = [threading.Thread(target=stack.up) for stack in stacks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (True, stacks[0].status()) == (stacks[0].status()[0].ready, stacks[1].status())
+
+
+def test_a_killed_server_comes_back_with_its_port_and_its_data(database):
+    """What the chaos tests do to it, and what a power cut does."""
+    before = database.up()
+    execute(database, "create table kept as select 42 as answer")
+    database.kill("postgres")
+    down = database.status()[0]
+    database.start("postgres")
+
+    assert (False, before, 42) == (down.ready, database.endpoints, query(database, "select answer from kept"))
+
+
+def test_a_stop_leaves_no_process(database, home):
+    """An orphan holds ports, memory and the data directory."""
+    database.up()
+    assert processes_of(home)
+    database.down()
+
+    assert [] == processes_of(home)
+
+
+def test_a_record_of_somebody_else_is_not_believed(database, home):
+    """After a restart of the container the recorded process id is often that of another program: this one, say."""
+    database.up()
+    record = home / "run" / "postgres.process"
+    pid, rest = record.read_text().split(" ", 1)
+    database.kill("postgres")
+    record.write_text(f"{os.getpid()} {rest}")
+    (home / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n")
+
+    assert database.status()[0].pid is None
+    database.kill("postgres")
+    database.up()
+    assert database.status()[0].pid not in {None, os.getpid(), int(pid)}
+
+
+def test_a_server_that_dies_tells_why_and_where_to_read_on(database, home):
+    """The reason is in its log, and nobody should have to look for the log."""
+    database.up()
+    database.down()
+    (home / "postgres" / "PG_VERSION").write_text("9.6\n")
+
+    with pytest.raises(ServiceFailed) as failed:
+        database.up()
+    told = str(failed.value)
+    assert ("postgres ended while starting (exit code 1)", True, True) == (
+        told.partition(".")[0],
+        str(home / "logs" / "postgres.log") in told,
+        "not compatible with this version" in told,
+    )
+
+
+def test_a_chosen_port_is_used_and_a_taken_one_refused(home):
+    """Who chose a port has written it into other files."""
+    port = free_port(set())
+    with socket.create_server((LOOPBACK, port)), pytest.raises(Misconfigured, match=f"port {port} for postgres is in use"):
+        Stack(home, ("postgres",), ports=Ports(postgres=port)).up()
+
+    assert port == Stack(home, ("postgres",), ports=Ports(postgres=port), durable=False).up().postgres_port
+
+
+def test_an_interrupted_start_leaves_no_process(home):
+    """Ctrl-C while the broker comes up: the terminal is free again and so are the ports."""
+    starter = run_yibao("stack", "up", "--home", home, "--service", "kafka")
+    assert until((home / "run" / "kafka.process").exists)
+    starter.send_signal(signal.SIGINT)
+    starter.communicate(timeout=60)
+
+    assert (130, []) == (starter.returncode, processes_of(home))
+
+
+def test_what_a_killed_starter_left_is_found_and_stopped(home):
+    """Nothing tidies up after SIGKILL, so the next call must know what was there."""
+    starter = run_yibao("stack", "up", "--home", home, "--service", "kafka")
+    assert until((home / "run" / "kafka.process").exists)
+    starter.kill()
+    starter.communicate(timeout=60)
+    left = processes_of(home)
+    Stack(home).down()
+
+    assert (1, []) == (len(left), processes_of(home))
+
+
+def test_a_bound_stack_ends_with_its_process_even_when_that_is_killed(home):
+    """A test run that is killed must not leave servers on the machine."""
+    code = (
+        "import sys, time; from pathlib import Path; from streams.sandbox.stack import Stack\n"
+        "Stack(Path(sys.argv[1]), ('postgres',), durable=False, bound=True).up(); print('up', flush=True); time.sleep(60)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", code, home], env=env, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout.readline() == "up\n"
+        owner.kill()
+
+    assert until(lambda: not processes_of(home))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
+def test_a_home_that_only_root_enters_works(tmp_path_factory):
+    """A checkout below /root: PostgreSQL's user cannot get there, and nobody's permissions are changed for it."""
+    closed = tmp_path_factory.mktemp("closed")
+    closed.chmod(0o700)
+    stack = Stack(closed / "stack", ("postgres",), durable=False)
+    try:
+        stack.up()
+        data = Path(query(stack, "show data_directory"))
+        assert (True, 0o700) == (data.is_dir(), stat.S_IMODE(closed.stat().st_mode))
+    finally:
+        stack.erase()
+    assert ([], False) == (processes_of(closed), data.parent.exists())
+
+
+def test_a_role_needs_its_password_and_the_superuser_none(postgres, embedded):
+    """A connector that forgets its password must fail here as it would at the hospital."""
+    execute(embedded, "create role clerk login password 'right'")
+
+    assert 1 == query(embedded, "select 1", user="clerk", password="right")
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        query(embedded, "select 1", user="clerk", password="wrong")
+
+
+def test_the_database_is_ready_for_capture(postgres, embedded):
+    """Logical decoding, and the hospital's own time zone."""
+    names = ("wal_level", "TimeZone", "password_encryption", "server_version")
+
+    assert ["logical", "Asia/Shanghai", "scram-sha-256", "18.4"] == [query(embedded, f"show {name}") for name in names]
+
+
+def test_everything_listens_on_the_loopback_address_only(stack, embedded):
+    """No password guards the broker and the worker: nobody else on the network may reach them."""
+    family = [psutil.Process(one.pid) for one in embedded.status()]
+    family += [child for process in family for child in process.children(recursive=True)]
+    heard = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in family
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+    assert {LOOPBACK} == heard
+
+
+def test_connect_knows_debezium_and_reads_secrets_from_one_directory(stack):
+    """What a connector's configuration may ask for: the plugin, and a password by reference."""
+    with urllib.request.urlopen(f"{stack.connect_url}/connector-plugins", timeout=10) as answer:
+        plugins = {plugin["class"] for plugin in json.load(answer)}
+
+    assert "io.debezium.connector.postgresql.PostgresConnector" in plugins
+    assert 0o700 == stat.S_IMODE(stack.secrets.stat().st_mode)
+
+
+def test_status_on_the_command_line_says_what_is_down(stack, embedded):
+    """Exit code 1 as soon as one service does not answer, so that a script need not read the table."""
+    everything = run_yibao("stack", "status", "--home", embedded.home, "-o", "json")
+    shown = json.loads(everything.communicate(timeout=60)[0])
+    nothing = run_yibao("stack", "status", "--home", "/nonexistent/stack")
+    nothing.communicate(timeout=60)
+
+    assert (0, [True] * 3, 1) == (everything.returncode, [one["ready"] for one in shown], nothing.returncode)
