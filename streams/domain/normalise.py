@@ -52,7 +52,7 @@ def normalise(
     elif not infno:
         violations.insert(0, _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind"))
     related = partial(mapping.related, reading)
-    subject = Subject(values, kind=kind, today=today, options=mapping.dialect.options, related=related)
+    subject = Subject(values, kind, today=today, options=mapping.dialect.options, related=related)
     violations += judge(subject, plan.rules, service)
     return _outcome(mapping, plan, _Made(values, violations, institution, infno))
 
@@ -62,23 +62,23 @@ def _fields(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict
     values: dict[str, str] = {}
     violations: list[Violation] = []
     rows = reading.rows
-    for name, index, column, read, convert, default, field, of_institution in plan.steps:
-        raw = rows[index].get(column) if read is None else read(reading)
+    for name, row, column, read, convert, longest, default, field, of_institution in plan.steps:
+        raw = rows[row].get(column) if read is None else read(reading)
         try:
-            value = convert(raw) if raw is not None else ""
+            if raw is None:
+                value = ""
+            elif longest < 0 or len(value := raw.strip()) > longest:
+                value = convert(raw)
         except Unfit as unfit:
             violations.append(unfit.violation)
-            if unfit.value:
-                values[name] = unfit.value
-            continue
+            value = unfit.value
+        else:
+            value = value or default or ""
+            if not value and field.required and (reading.institution is not None or not of_institution):
+                violations.append(missing(field))
         if value:
             values[name] = value
-        elif default:
-            values[name] = default
-        elif field.required:
-            if reading.institution is not None or not of_institution:
-                violations.append(missing(field))
-        elif blank is not None:
+        elif blank is not None and not field.required:
             values[name] = blank
     return values, violations
 
@@ -100,7 +100,7 @@ def _outcome(mapping: CompiledMapping, plan: RecordPlan, made: _Made) -> Record 
     if _UNAVAILABLE in value:
         message = "含有未随变更送达的大字段（TOAST），请将表设为 REPLICA IDENTITY FULL"
         violations.append(_unmapped(SERVICES[service].key, "UNAVAILABLE_VALUE", message))
-    if institution is None or any(violation.level is Level.REFUSE for violation in violations):
+    if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
         code = "" if institution is None else institution.code
         return Refusal(service=service, institution=code, key=key, violations=tuple(violations), mapping_version=mapping.version)
     return Record(

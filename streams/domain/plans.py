@@ -24,7 +24,7 @@ from streams.domain.sources import (
 )
 from streams.domain.validate import active_rules, converter, remembered
 from streams.spec.dictionaries import Dictionary
-from streams.spec.fields import Field, ServiceCode
+from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 
 ROLES: Final = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
@@ -69,13 +69,18 @@ class Dialect:
 
 
 class FieldStep(NamedTuple):
-    """One field, ready to run. read is None where the value is plainly `column` of row number `row`. default: in its final form."""
+    """One field, ready to run.
+
+    read is None where the value is plainly `column` of row number `row`. longest: where trimming and this length are all there
+    is to a conversion, so that `convert` is called only to refuse; -1 elsewhere. default: in its final form.
+    """
 
     name: str
     row: int
     column: str
     read: Reader | None
     convert: Convert
+    longest: int
     default: str | None
     field: Field
     of_institution: bool
@@ -101,7 +106,8 @@ def plan_record(service: ServiceCode, fields: Mapping[str, FieldRule], dialect: 
     return RecordPlan(
         service=service,
         steps=tuple(sorted(steps, key=lambda step: order[step.name])),
-        by_name={step.name: step for step in steps},
+        # What rules look up across records is the same for all lines of a visit: converted once.
+        by_name={step.name: step._replace(convert=remembered(step.convert)) for step in steps},
         rules=active_rules(service, dialect.levels),
         reads=frozenset(read for rule in fields.values() for read in columns_of(rule.source)),
     )
@@ -124,10 +130,18 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
         column=source.name if isinstance(source, Column) else "",
         read=None if isinstance(source, Column) else reader(source),
         convert=convert,
+        longest=_longest(rule.field, conversion, dialect),
         default=default,
         field=rule.field,
         of_institution=isinstance(source, InstitutionValue),
     )
+
+
+def _longest(one: Field, conversion: Conversion, dialect: Dialect) -> int:
+    plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim
+    if not plain or conversion.translation is not None or one.max_chars is None or one.dictionary in dialect.dictionaries:
+        return -1
+    return one.max_chars
 
 
 def _converter(one: Field, conversion: Conversion, dialect: Dialect) -> Convert:
@@ -137,7 +151,15 @@ def _converter(one: Field, conversion: Conversion, dialect: Dialect) -> Convert:
 
 def _absent(one: Field) -> FieldStep:
     return FieldStep(
-        name=one.name, row=-1, column="", read=lambda _: None, convert=str, default=None, field=one, of_institution=False
+        name=one.name,
+        row=-1,
+        column="",
+        read=lambda _: None,
+        convert=str,
+        longest=-1,
+        default=None,
+        field=one,
+        of_institution=False,
     )
 
 
@@ -212,7 +234,8 @@ class CompiledMapping:
         if step is None:
             return None
         try:
-            return _value(step, reading) or None
+            raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
+            return (step.convert(raw) if raw is not None else None) or step.default
         except (Unfit, LookupUnknown):
             return None
 

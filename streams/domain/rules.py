@@ -33,6 +33,9 @@ class Finding:
     level: Level | None = None
 
 
+Related: TypeAlias = Callable[[ServiceCode, str], str | None]
+
+
 class Subject:
     """One record as the rules see it.
 
@@ -42,15 +45,7 @@ class Subject:
 
     __slots__ = ("_today", "kind", "options", "related", "values")
 
-    def __init__(
-        self,
-        values: Mapping[str, str],
-        *,
-        kind: str,
-        today: date,
-        options: RuleOptions,
-        related: Callable[[ServiceCode, str], str | None],
-    ) -> None:
+    def __init__(self, values: Mapping[str, str], kind: str, *, today: date, options: RuleOptions, related: Related) -> None:
         self.values = values
         self.kind = kind
         self.options = options
@@ -103,6 +98,7 @@ class ActiveRule:
 
     rule: Rule
     level: Level | None
+    check: Check
 
 
 def activate(table: tuple[Rule, ...], service: ServiceCode, levels: Mapping[str, RuleLevel]) -> tuple[ActiveRule, ...]:
@@ -111,5 +107,5 @@ def activate(table: tuple[Rule, ...], service: ServiceCode, levels: Mapping[str,
     for rule in table:
         wanted = levels.get(rule.id)
         if service in rule.services and wanted != "off":
-            chosen.append(ActiveRule(rule=rule, level=None if wanted is None else Level(wanted)))
+            chosen.append(ActiveRule(rule=rule, level=None if wanted is None else Level(wanted), check=rule.check))
     return tuple(chosen)

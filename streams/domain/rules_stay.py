@@ -21,11 +21,16 @@ def within_years(service: ServiceCode) -> Check:
     """R20: every date lies between 1900 and tomorrow."""
     kinds = (FieldKind.DATE, FieldKind.DATETIME)
     labels = {field.name: field.label for field in SERVICES[service].fields if field.kind in kinds}
+    names = tuple(labels)
 
     def check(subject: Subject) -> tuple[Finding, ...]:
         values, end = subject.values, subject.first_impossible_day
-        late = [name for name in labels if name in values and values[name] and not OLDEST_DAY <= values[name] < end]
-        return tuple(Finding(field=name, message=f"{labels[name]}早于 1900 年或晚于明天") for name in late) if late else NOTHING
+        found = NOTHING
+        for name in names:
+            value = values.get(name)
+            if value and not OLDEST_DAY <= value < end:
+                found += (Finding(field=name, message=f"{labels[name]}早于 1900 年或晚于明天"),)
+        return found
 
     return check
 

@@ -22,7 +22,7 @@ from streams.domain.conversions import (
     wall_time,
 )
 from streams.domain.records import DeadClass, Level, Violation
-from streams.domain.rules import ActiveRule, Rule, RuleLevel, Subject, activate
+from streams.domain.rules import ActiveRule, Finding, Rule, RuleLevel, Subject, activate
 from streams.domain.rules_money import MONEY_RULES
 from streams.domain.rules_person import PERSON_RULES
 from streams.domain.rules_stay import STAY_RULES
@@ -151,17 +151,20 @@ def judge(subject: Subject, rules: tuple[ActiveRule, ...], service: ServiceCode)
     """Everything that the rules find."""
     violations: list[Violation] = []
     for active in rules:
-        rule = active.rule
-        violations += [
-            Violation(
-                field=finding.field,
-                rule=rule.id,
-                level=active.level or finding.level or rule.level,
-                dead_class=DeadClass.VALIDATION,
-                clause=rule.clause if rule.clause.startswith("guide") else _FIELDS[service][finding.field].clause,
-                masked=mask(finding.field, subject.values.get(finding.field, ""))[:_LONGEST_MASKED],
-                message=finding.message,
-            )
-            for finding in rule.check(subject)
-        ]
+        found = active.check(subject)
+        if found:
+            violations += [_violation(finding, active, subject, service) for finding in found]
     return violations
+
+
+def _violation(finding: Finding, active: ActiveRule, subject: Subject, service: ServiceCode) -> Violation:
+    rule = active.rule
+    return Violation(
+        field=finding.field,
+        rule=rule.id,
+        level=active.level or finding.level or rule.level,
+        dead_class=DeadClass.VALIDATION,
+        clause=rule.clause if rule.clause.startswith("guide") else _FIELDS[service][finding.field].clause,
+        masked=mask(finding.field, subject.values.get(finding.field, ""))[:_LONGEST_MASKED],
+        message=finding.message,
+    )

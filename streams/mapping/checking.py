@@ -4,6 +4,7 @@ Every function notes problems in the document, with the place where they are; no
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 from connector.contract import TableRole
 from streams.domain.conversions import Unfit
@@ -11,7 +12,7 @@ from streams.domain.plans import Dialect, field_step
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
 from streams.mapping.reading import Document, Place, nearest
-from streams.mapping.site import SiteFile
+from streams.mapping.site import Institution, SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -98,13 +99,14 @@ def _record(document: Document, written: MappingFile, service: ServiceCode, *, s
         return
     place: Place = ("records", service.value, "fields")
     known = {field.name: field for field in SERVICES[service].fields}
+    reporting = [one for one in site.institutions if service is not ServiceCode.VISIT or one.kind in written.visit_duty]
     for name, source in record.fields.items():
         if name not in known:
             document.report((*place, name), f"is no field of {service.value}{nearest(name, known)}")
             continue
         before = len(document.problems)
         _source(document, written, source, (*place, name), own=ROLE_OF[service])
-        _institution_value(document, source, (*place, name), site=site, required=known[name].required)
+        _institution_value(document, source, (*place, name), institutions=reporting, required=known[name].required)
         _conversion(document, source, (*place, name), known[name])
         _dictionary_targets(document, written, source, field=known[name], dialect=dialect)
         if len(document.problems) == before:
@@ -146,14 +148,16 @@ def _lookup(document: Document, written: MappingFile, source: Source, place: Pla
         document.report((*place, "by"), f"names {len(source.by)} values, the key of `{table.table}` has {len(table.key)} columns")
 
 
-def _institution_value(document: Document, source: Source, place: Place, *, site: SiteFile, required: bool) -> None:
+def _institution_value(
+    document: Document, source: Source, place: Place, *, institutions: Sequence[Institution], required: bool
+) -> None:
     if source.institution is None or source.default is not None:
         return
     name = source.institution.removeprefix("value.")
     if source.institution.startswith("value."):
-        without = [one.code for one in site.institutions if name not in one.values]
+        without = [one.code for one in institutions if name not in one.values]
     else:
-        without = [one.code for one in site.institutions if name == "level" and required and one.level is None]
+        without = [one.code for one in institutions if name == "level" and required and one.level is None]
     if without:
         document.report((*place, "institution"), f"these institutions of site.yaml have no `{name}`: {', '.join(without)}")
 
