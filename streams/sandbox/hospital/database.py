@@ -118,7 +118,7 @@ class _Player:
     def send(self, transaction: Transaction) -> None:
         self._cursor.execute("BEGIN")
         for change in transaction.changes:
-            self._cursor.execute(_statement(change), change.row)
+            self._cursor.execute(_statement(change, self._conn), change.row)
         self._cursor.execute("COMMIT")
         self.transactions += 1
         self.changes += len(transaction.changes)
@@ -134,43 +134,38 @@ class _Player:
         return progress
 
 
-def _statement(change: Change) -> sql.Composed:
+def _statement(change: Change, conn: Connection) -> bytes:
+    """The statement of a change; rendered once for each table, verb and set of columns."""
+    place = change.table.name, change.verb, change.changed
+    if place not in _STATEMENTS:
+        _STATEMENTS[place] = _composed(change).as_bytes(conn)
+    return _STATEMENTS[place]
+
+
+_STATEMENTS: dict[tuple[str, Verb, tuple[str, ...]], bytes] = {}
+
+
+def _composed(change: Change) -> sql.Composed:
     match change.verb:
         case Verb.INSERT:
             return _insert(change.table)
         case Verb.UPDATE:
             return _update(change.table, change.changed)
         case Verb.DELETE:
-            return _delete(change.table)
-
-
-_STATEMENTS: dict[tuple[str, str, tuple[str, ...]], sql.Composed] = {}
+            where = sql.SQL("{} = {}").format(sql.Identifier(change.table.key), sql.Placeholder(change.table.key))
+            return sql.SQL("DELETE FROM {} WHERE {}").format(_name(change.table.name), where)
 
 
 def _insert(table: Table) -> sql.Composed:
-    place = table.name, "insert", ()
-    if place not in _STATEMENTS:
-        names = sql.SQL(", ").join(map(sql.Identifier, table.columns))
-        values = sql.SQL(", ").join(map(sql.Placeholder, table.columns))
-        _STATEMENTS[place] = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table.name), names, values)
-    return _STATEMENTS[place]
+    names = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    values = sql.SQL(", ").join(map(sql.Placeholder, table.columns))
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table.name), names, values)
 
 
 def _update(table: Table, changed: tuple[str, ...]) -> sql.Composed:
-    place = table.name, "update", changed
-    if place not in _STATEMENTS:
-        assignments = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in changed)
-        where = sql.SQL("{} = {}").format(sql.Identifier(table.key), sql.Placeholder(table.key))
-        _STATEMENTS[place] = sql.SQL("UPDATE {} SET {} WHERE {}").format(_name(table.name), assignments, where)
-    return _STATEMENTS[place]
-
-
-def _delete(table: Table) -> sql.Composed:
-    place = table.name, "delete", ()
-    if place not in _STATEMENTS:
-        where = sql.SQL("{} = {}").format(sql.Identifier(table.key), sql.Placeholder(table.key))
-        _STATEMENTS[place] = sql.SQL("DELETE FROM {} WHERE {}").format(_name(table.name), where)
-    return _STATEMENTS[place]
+    assignments = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in changed)
+    where = sql.SQL("{} = {}").format(sql.Identifier(table.key), sql.Placeholder(table.key))
+    return sql.SQL("UPDATE {} SET {} WHERE {}").format(_name(table.name), assignments, where)
 
 
 def _name(name: str) -> sql.Identifier:

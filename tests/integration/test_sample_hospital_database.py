@@ -1,0 +1,136 @@
+"""The sample hospital in a real PostgreSQL: what is written is what the expectations were made of, and capture may do no more."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import orjson
+import psycopg
+import pytest
+
+from streams.sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
+from streams.sandbox.hospital.database import PUBLICATION, ROLE
+from streams.sandbox.hospital.tables import BY_VISIT, PATIENTS, TABLES
+
+pytestmark = pytest.mark.stack
+DATABASE = "his_of_tests"
+PASSWORD = "of-a-test"
+WORKLOAD = Workload(visits=40, seed=9)
+
+
+def _connect(postgres, database: str, **login: str) -> "psycopg.Connection":
+    return psycopg.connect(
+        host=postgres.postgres_host, port=postgres.postgres_port, dbname=database, autocommit=True, **({"user": "postgres"} | login)
+    )
+
+
+@pytest.fixture(scope="module")
+def hospital(postgres) -> Iterator["psycopg.Connection"]:
+    """A database in which the workload was played."""
+    with _connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        conn.execute(f"CREATE DATABASE {DATABASE}")
+    with _connect(postgres, DATABASE) as conn:
+        create_schema(conn, password=PASSWORD)
+        run(conn, WORKLOAD)
+        yield conn
+    with _connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+def test_the_database_holds_the_rows_of_which_the_expectations_were_made(hospital):
+    """If the images lied about a type or a scale, every test without a database would prove the wrong thing."""
+    rows = {}
+    for transaction in WORKLOAD:
+        for change in transaction.changes:
+            rows.pop((change.table.name, change.key), None)
+            if change.verb is not Verb.DELETE:
+                rows[change.table.name, change.key] = image(change.table, change.row)
+    hospital.execute("SET timezone = 'UTC'")
+    for table in (*BY_VISIT, PATIENTS):
+        wanted = {key: row for (name, key), row in rows.items() if name == table.name}
+        found = {row[table.key]: row for (row,) in hospital.execute(f"SELECT to_jsonb(t) FROM {table.name} t")}
+        assert wanted.keys() == found.keys()
+        for key, row in wanted.items():
+            assert {name: _plain(value) for name, value in row.items()} == {
+                name: _plain(found[key][name], kind) for name, kind in table.columns.items()
+            }
+
+
+def _plain(value, kind: str = ""):
+    """JSON of PostgreSQL and of capture in one form: the fraction and zone of times, the scale of numbers."""
+    if isinstance(value, float | int) and not isinstance(value, bool) and kind.startswith("numeric"):
+        return f"{value:.{kind.rstrip(')').rpartition(',')[2]}f}"
+    if isinstance(value, str) and kind == "date":
+        return f"{value}Z"
+    if isinstance(value, str) and kind.startswith("timestamp"):
+        return value.removesuffix("+00:00") + "Z"
+    return value
+
+
+def test_every_table_is_published_with_its_whole_rows(hospital):
+    """A delete that carries only its primary key has no visit to be routed by."""
+    published = {
+        f"{schema}.{name}"
+        for schema, name in hospital.execute(
+            "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = %s", (PUBLICATION,)
+        )
+    }
+    whole = hospital.execute(
+        "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'his' AND c.relkind = 'r' AND c.relreplident = 'f'"
+    ).fetchone()
+
+    assert published == {table.name for table in TABLES} | {"cdc.heartbeat"}
+    assert whole == (len(TABLES),)
+
+
+def test_the_capture_role_may_read_and_nothing_else(hospital, postgres):
+    """The login that leaves the hospital's hands must not be able to change a bill."""
+    with _connect(postgres, DATABASE, user=ROLE, password=PASSWORD) as capture:
+        capture.execute("UPDATE cdc.heartbeat SET ts = now()")
+        assert capture.execute("SELECT count(*) FROM his.sf_fymx").fetchone() > (0,)
+        for statement in ("UPDATE his.sf_fymx SET je = 0", "DELETE FROM his.mz_zy_jz", "CREATE TABLE his.x (i int)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                capture.execute(statement)
+
+
+def test_the_command_makes_a_hospital_and_its_expectations(postgres, tmp_path):
+    """The words a person types: create, rows from before the capture, rows after it; the file is the oracle's."""
+    password, expected = tmp_path / "password", tmp_path / "expected.jsonl"
+    password.write_text(PASSWORD)
+    database = f"{DATABASE}_cli"
+    where = ["--port", f"{postgres.postgres_port}", "--database", database]
+    workload = ["--visits", "20", "--seed", "4", *where, "--before-share", "0.5"]
+    try:
+        _yibao("create", "--capture-password-file", f"{password}", *where)
+        before = _yibao("run", *workload, "--phase", "before", "-o", "json")
+        live = _yibao("run", *workload, "--phase", "live", "--expected", f"{expected}", "-o", "json")
+    finally:
+        with _connect(postgres, "postgres") as conn:
+            conn.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+    transactions = list(Workload(visits=20, seed=4))
+    split = len(transactions) // 2
+    assert (orjson.loads(before)["transactions"], orjson.loads(live)["transactions"]) == (split, len(transactions) - split)
+    assert [one.line() for one in _expected(transactions, split)] == expected.read_bytes().splitlines(keepends=True)
+    assert expected.stat().st_mode & 0o077 == 0
+
+
+def _expected(transactions, split):
+    found = []
+    oracle = Oracle(found.append)
+    for number, transaction in enumerate(transactions):
+        if number == split:
+            oracle.start_capture()
+        oracle.follow(transaction)
+    oracle.finish()
+    return found
+
+
+def _yibao(*words: str) -> str:
+    command = [sys.executable, "-c", "from yibao.main import run; run()", "hospital", *words]
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
