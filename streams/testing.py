@@ -127,6 +127,9 @@ class FakeLog:
         """Write one message outside of any transaction."""
         return self.append(at, key=None, value=value)
 
+    async def stop(self) -> None:
+        """Nothing to close."""
+
     # Transactions ----------------------------------------------------------------------------------------------------------------
 
     def fence(self, transactional_id: str) -> int:

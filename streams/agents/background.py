@@ -44,16 +44,17 @@ class _QuietWorker(Worker):
         self._on_sigterm()
 
 
-def run_app(make: Callable[[], LaneApp]) -> None:
+def run_app(make: Callable[[], Awaitable[LaneApp]]) -> None:
     """Run until SIGTERM or SIGINT; returns after the lanes are closed and the group is left. Needs the main thread.
 
-    make: builds the app once the event loop stands.
+    make: builds the app on the event loop; what it raises comes out of here, before anything was read.
     """
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    app = loop.run_until_complete(make())
     worker: Any = _QuietWorker(
-        make(),
+        app,
         loop=loop,
         quiet=True,
         override_logging=False,

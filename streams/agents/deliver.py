@@ -11,6 +11,7 @@ from streams.lanes.deliver import DeliverLane, DeliverParts
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready
+from streams.telemetry.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,5 +39,7 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
             hand_to_lanes(lanes, event)
 
     next_numbers = next_of_ready(stage.context, join_group=topics.group("join"), changes=topics.changes)
-    keep_running(app, Watch(lanes, next_numbers, context=stage.context).run)
+    app.closing.append(stage.context.broker.stop)
+    watch = Watch(lanes, next_numbers, context=stage.context)
+    keep_running(app, watch.run, Progress(stage.context.outcomes).run)
     return app

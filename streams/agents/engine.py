@@ -8,7 +8,7 @@ release may rename what is overridden.
 # ruff: noqa: SLF001 - the inside is what this file is about
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import faust
@@ -168,6 +168,7 @@ class LaneApp(faust.App):
         )
         self.lanes = lanes
         self.die = die
+        self.closing: list[Callable[[], Awaitable[object]]] = []
         self.transport = ListTransport(self.conf.broker_consumer, self)
 
     def lists_of(self, topic: str) -> Any:
@@ -190,6 +191,12 @@ class LaneApp(faust.App):
     async def _stop_consumer(self) -> None:
         await self.lanes.revoke()
         await super()._stop_consumer()
+
+    async def on_stop(self) -> None:
+        """Stop, and then close what the lanes used."""
+        await super().on_stop()
+        for close in self.closing:
+            await close()
 
 
 class PartitionFlow:

@@ -16,6 +16,7 @@ from streams.lanes.settings import JoinSettings
 from streams.lanes.state import State
 from streams.lanes.ticks import Ticker
 from streams.lanes.watch import Watch, next_of_changes
+from streams.telemetry.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ def join_app(stage: JoinStage) -> LaneApp:
         async for event in changes.noack().events():
             hand_to_lanes(lanes, event)
 
+    app.closing += [stage.lookups.stop, stage.context.broker.stop]
     watch = Watch(lanes, next_of_changes(stage.context), context=stage.context)
     ticker = Ticker(lanes, context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
-    keep_running(app, watch.run, ticker.run)
+    keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
     return app

@@ -39,6 +39,9 @@ class LookupRows(Lookups, Protocol):
     async def caught_up(self) -> None:
         """Return when every lookup row that was there at the time of the call is known."""
 
+    async def stop(self) -> None:
+        """Close the connection."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinParts:

@@ -24,6 +24,9 @@ class LookupFeed(Protocol):
     def up_to_the_end(self) -> AsyncIterator[Sequence[Incoming]]:
         """Everything that was not handed out yet, up to the end as it is when this is called, in pages of one partition each."""
 
+    async def stop(self) -> None:
+        """Close the connection."""
+
 
 class KafkaLookupFeed:
     """A consumer that is a member of no group, assigned to every partition."""

@@ -62,6 +62,10 @@ class LookupTables:
         async for page in self._feed.up_to_the_end():
             self.take(page)
 
+    async def stop(self) -> None:
+        """Close the connection."""
+        await self._feed.stop()
+
     def take(self, records: Sequence[Incoming]) -> None:
         """Take in records of the lookup topics, in their order."""
         for incoming in records:

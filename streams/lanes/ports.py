@@ -90,3 +90,6 @@ class Broker(Protocol):
 
     async def send(self, at: TopicPartition, value: bytes) -> int:
         """Write one message outside of any transaction, without duplicates, and return its offset."""
+
+    async def stop(self) -> None:
+        """Close the connections."""

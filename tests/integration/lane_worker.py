@@ -48,6 +48,9 @@ class NoLookups:
     async def caught_up(self):
         return None
 
+    async def stop(self):
+        return None
+
 
 class CountingFold:
     """Each input gives one or two records, which carry how many inputs of their visit came before: any loss or repeat shows."""
@@ -116,30 +119,28 @@ def main(options):
     app = AppSettings(
         group=topics.group(stage), client_id=f"test-{stage}", broker=broker, home=Path(options["home"]), session_timeout_s=6.0
     )
-    if stage == "join":
-        run_app(
-            lambda: join_app(
-                JoinStage(
-                    app=app,
-                    topics=topics,
-                    context=context,
-                    settings=JoinSettings(),
-                    fold=CountingFold(),
-                    lookups=NoLookups(),
-                    wall_ms=wall_ms,
-                )
-            )
-        )
-    else:
-        parts = DeliverParts(
-            topics=topics,
-            platform=HttpPlatform(options["url"]),
-            limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
-            settings=DeliverSettings(),
-            wall_ms=wall_ms,
-            zone=UTC,
-        )
-        run_app(lambda: deliver_app(DeliverStage(app=app, context=context, parts=parts)))
+    parts = DeliverParts(
+        topics=topics,
+        platform=HttpPlatform(options.get("url", "")),
+        limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
+        settings=DeliverSettings(),
+        wall_ms=wall_ms,
+        zone=UTC,
+    )
+    join = JoinStage(
+        app=app,
+        topics=topics,
+        context=context,
+        settings=JoinSettings(),
+        fold=CountingFold(),
+        lookups=NoLookups(),
+        wall_ms=wall_ms,
+    )
+
+    async def make():
+        return join_app(join) if stage == "join" else deliver_app(DeliverStage(app=app, context=context, parts=parts))
+
+    run_app(make)
 
 
 if __name__ == "__main__":

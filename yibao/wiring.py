@@ -1,0 +1,196 @@
+"""From a site's files to the two stages: the only place that knows both the models people write and the settings of the parts."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from aiokafka.helpers import create_ssl_context
+
+from connector.contract import TableRole
+from streams.agents.connection import AppSettings
+from streams.agents.deliver import DeliverStage
+from streams.agents.join import JoinStage
+from streams.deliver.breaker import BreakerSettings
+from streams.deliver.gateway import Gateway, GatewaySettings
+from streams.deliver.limits import LimitSettings
+from streams.deliver.request import Institution, Seal, Unsealed
+from streams.domain.batch import CutLimits
+from streams.domain.join import Joiner, JoinLimits
+from streams.errors import Misconfigured
+from streams.lanes.deliver import DeliverParts
+from streams.lanes.kafka import KafkaBroker
+from streams.lanes.lane import LaneContext
+from streams.lanes.lookup_feed import KafkaLookupFeed
+from streams.lanes.lookups import LookupTable, LookupTables
+from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
+from streams.mapping import Site, capture_sources, compile_site
+from streams.mapping.compiling import encoding_of
+from streams.seal import Sealer, parse_public_key, sealed_chars
+from streams.telemetry.dying import die
+from streams.telemetry.outcomes import Outcomes
+
+_LARGEST_REQUEST = 8 << 20
+_IDLE_LINGER_S = 0.03
+
+
+def broker_settings(site: Site) -> BrokerSettings:
+    """How the workers reach the brokers. Raises Misconfigured for a file that cannot be read."""
+    written = site.kafka.security
+    security: dict[str, object] = {"security_protocol": written.protocol}
+    if written.protocol.endswith("SSL"):
+        security["ssl_context"] = create_ssl_context(
+            cafile=_text(written.ssl_cafile), certfile=_text(written.ssl_certfile), keyfile=_text(written.ssl_keyfile)
+        )
+    if written.protocol.startswith("SASL"):
+        assert written.sasl_password_file is not None, "the model of site.yaml demands it"
+        security["sasl_mechanism"] = written.sasl_mechanism
+        security["sasl_plain_username"] = written.sasl_username
+        security["sasl_plain_password"] = _secret(written.sasl_password_file, setting="kafka.security.sasl_password_file")
+    return BrokerSettings(
+        bootstrap_servers=site.kafka.bootstrap_servers,
+        max_request_bytes=_LARGEST_REQUEST,
+        compression=None if site.kafka.compression == "none" else site.kafka.compression,
+        security=security,
+    )
+
+
+def stage_topics(site: Site) -> tuple[str, ...]:
+    """The topics whose partitions correspond: a visit has the same one in all of them."""
+    topics = site.topics
+    return (topics.changes, topics.state, topics.ready, topics.receipts, topics.dead)
+
+
+def join_stage(site: Site, *, home: Path, index: int) -> JoinStage:
+    """The join of a site."""
+    broker, outcomes = broker_settings(site), Outcomes("join")
+    lookups = lookup_tables(site)
+    return JoinStage(
+        app=_app(site, "join", broker=broker, home=home, index=index),
+        topics=site.topics,
+        context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s),
+        settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
+        fold=Joiner(
+            compile_site(site),
+            JoinLimits(wait_ms=site.join.wait_s * 1000, unsettled_wait_ms=site.join.unsettled_wait_s * 1000),
+            zone=ZoneInfo(site.timezone),
+        ),
+        lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
+        wall_ms=_wall_ms,
+    )
+
+
+def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
+    """The lookup tables of a site by their topic."""
+    return {
+        site.topics.lookup(table.lookup): LookupTable(name=table.lookup, key=table.key)
+        for source in capture_sources(site)
+        for table in source.tables
+        if table.role is TableRole.LOOKUP and table.lookup is not None
+    }
+
+
+def deliver_stage(site: Site, gateway: Gateway, *, home: Path, index: int) -> DeliverStage:
+    """The deliver stage of a site, posting through `gateway`."""
+    broker, outcomes = broker_settings(site), Outcomes("deliver")
+    return DeliverStage(
+        app=_app(site, "deliver", broker=broker, home=home, index=index),
+        context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
+        parts=DeliverParts(
+            topics=site.topics,
+            platform=gateway,
+            limits=cut_limits(site),
+            settings=deliver_settings(site),
+            wall_ms=_wall_ms,
+            zone=ZoneInfo(site.timezone),
+        ),
+    )
+
+
+def gateway_of(site: Site) -> Gateway:
+    """The platform of a site, not entered yet. Raises Misconfigured for a key that cannot be read."""
+    platform, breaker = site.platform, site.deliver.breaker
+    return Gateway(
+        GatewaySettings(
+            url=platform.url,
+            timeout_s=platform.timeout_s,
+            limits=LimitSettings(
+                in_flight=platform.in_flight.total,
+                in_flight_per_institution=platform.in_flight.per_institution,
+                rate_per_s=platform.rate_per_s,
+            ),
+            breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s),
+        ),
+        {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
+    )
+
+
+def cut_limits(site: Site) -> CutLimits:
+    """What one envelope of this platform carries."""
+    encoding = encoding_of(site.platform)
+    return CutLimits(
+        max_chars=site.platform.max_chars,
+        max_rows=site.platform.max_rows,
+        sealed_chars=(lambda plain: sealed_chars(plain, encoding)) if site.platform.encrypt else (lambda plain: plain),
+    )
+
+
+def deliver_settings(site: Site) -> DeliverSettings:
+    """How the deliver stage reacts."""
+    written = site.deliver
+    return DeliverSettings(
+        max_plan=site.batch.max_records,
+        first_retry_s=written.retry.min_s,
+        max_retry_s=written.retry.max_s,
+        probe_s=min(5.0, written.held_probe_s),
+        max_probe_s=written.held_probe_s,
+        flood_guard=FloodGuard(min_refused=written.flood_guard.min_refused, ratio=written.flood_guard.ratio),
+    )
+
+
+def _seal(site: Site, public_key_file: Path | None) -> Seal:
+    if not site.platform.encrypt:
+        return Unsealed()
+    assert public_key_file is not None, "the model of site.yaml demands it"
+    text = _secret(public_key_file, setting="institutions.public_key_file")
+    return Sealer(parse_public_key(text), encoding_of(site.platform))
+
+
+def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path, index: int) -> AppSettings:
+    return AppSettings(
+        group=site.topics.group(stage),
+        client_id=f"yibao-{site.site}-{stage}-{index}",
+        broker=broker,
+        home=home / f"{stage}-{index}",
+    )
+
+
+def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float) -> LaneContext:
+    return LaneContext(
+        broker=KafkaBroker(broker),
+        group=site.topics.group(stage),
+        settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
+        outcomes=outcomes,
+        clock=_boot_time,
+        die=die,
+    )
+
+
+def _boot_time() -> float:
+    """Seconds that also count while the machine is suspended: a lease must not outlast a sleep."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _secret(path: Path, *, setting: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be read ({exc.strerror}): {setting} in site.yaml") from exc
