@@ -39,11 +39,11 @@ def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults th
 ) -> Reading:
     """The wanted letters of `topic`, up to its end as it is when the reading begins.
 
-    client: how to reach the brokers, as kafka-python names it. values: keep the original bytes, too (they are personal data).
-    on_progress: told of messages read and to be read. Raises Unreachable when no broker answers or nothing comes for 15 s,
-    Misconfigured when the topic does not exist.
+    client: how to reach the brokers, as kafka-python names it, `bootstrap_servers` a list. values: keep the original bytes, too
+    (they are personal data). on_progress: told of messages read and to be read. Raises Unreachable when no broker answers or
+    nothing comes for 15 s, Misconfigured when the topic does not exist.
     """
-    where = f"Kafka at {client.get('bootstrap_servers')}"
+    where = f"Kafka at {','.join(client['bootstrap_servers'])}"
     try:
         consumer = KafkaConsumer(
             **{
