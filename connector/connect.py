@@ -108,13 +108,15 @@ class Connect:
             body={"name": connector, **config},
             timeout_s=self._access.validate_timeout_s,
         )
-        entries = [entry["value"] for entry in cast("Mapping[str, list[Mapping[str, Mapping[str, object]]]]", answer)["configs"]]
+        entries = [
+            entry["value"] for entry in cast("Mapping[str, list[Mapping[str, Mapping[str, object] | None]]]", answer)["configs"]
+        ]
         return tuple(
             ConfigError(
                 key=f"{entry['name']}", messages=tuple(redact_text(f"{text}") for text in cast("list[str]", entry["errors"]))
             )
             for entry in entries
-            if entry["errors"]
+            if entry and entry["errors"]
         )
 
     def status(self, connector: str) -> ConnectorStatus | None:

@@ -71,7 +71,7 @@ def apply(
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check the database, create or change the connectors, and wait until they run. Exit code 1 when something stands against it."""
+    """Check the database, create or change the connectors, wait until they run. Exit code 1 when something stands against it."""
     site = load_site(config)
     sources = chosen_sources(site, source)
     found = {each.name: preflight(each) if check else () for each in sources}

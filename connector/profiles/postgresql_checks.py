@@ -103,6 +103,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
             f"GRANT SELECT ON {quoted_table(wanted.name)} TO {quoted(source.user)};",
         )
     yield from _columns(wanted, table)
+    yield from _twins(wanted, table)
     yield from _key(wanted, table)
     yield from _identity(wanted, table)
     yield from check_times(wanted, table)
@@ -115,6 +116,18 @@ def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 where=f"{wanted.name}.{column}",
                 what=f"does not exist{_nearest(column, table.columns)}",
                 mend="correct the column's name in the mapping, in the catalogue's upper and lower case",
+            )
+
+
+def _twins(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """Debezium reads the whole table's structure and ends where two names differ only in case."""
+    seen: dict[str, str] = {}
+    for column in table.columns:
+        if (other := seen.setdefault(column.lower(), column)) != column:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what=f"differs from {other} only in case, which Debezium refuses",
+                mend=f"ALTER TABLE {quoted_table(wanted.name)} RENAME COLUMN {quoted(column)} TO {quoted(column + '_2')};",
             )
 
 

@@ -112,6 +112,7 @@ def test_what_connect_holds_against_a_configuration_is_told_option_by_option(ser
                 "configs": [
                     {"value": {"name": "database.user", "errors": ["wrong; password=hunter2"]}},
                     {"value": {"name": "topic.prefix", "errors": []}},
+                    {"value": None},
                 ]
             },
         )

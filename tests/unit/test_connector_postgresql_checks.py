@@ -203,6 +203,12 @@ def test_a_wall_clock_read_as_an_instant_is_found_and_the_other_way_round():
     assert "a wall clock" in findings["his.visit.adm_time"].what
 
 
+def test_columns_that_differ_only_in_case_are_found():
+    """Debezium stops at them, mapped or not, and says so only when it runs."""
+    odd = replace(FEE, columns={**FEE.columns, "ID": column("ID")})
+    assert 'RENAME COLUMN "ID"' in found(with_table(odd))["his.fee.ID"].mend
+
+
 def test_a_nullable_key_column_is_found():
     """A unique index lets NULL in any number of times."""
     odd = replace(FEE, columns={**FEE.columns, "id": column("id")})

@@ -1,0 +1,453 @@
+"""Capture on a real PostgreSQL, Kafka and Connect: what arrives, where, and in which shape."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from connector.broker import Broker, BrokerAccess
+from connector.connect import Access, Connect
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics, partition_of
+from connector.errors import Misconfigured, Refused
+from connector.plan import Action
+from connector.preflight import preflight
+from connector.reconcile import Patience, Reconciler
+from connector.render import ConnectSettings, render
+from connector.topics import TopicAction, TopicSettings, compare, plan_topics
+
+pytestmark = pytest.mark.stack
+
+HERE = Path(__file__).parent
+TOPICS = Topics(prefix="capture-test.")
+PARTITIONS = 12
+DATABASE = "capture_test"
+VISIT_COLUMNS = (
+    "visit_sn",
+    "mdtrt_id",
+    "psn_name",
+    "born",
+    "admitted",
+    "admitted_ms",
+    "created",
+    "clock",
+    "clock_tz",
+    "height",
+    "free",
+    "flag",
+    "gender",
+    "weight",
+    "note",
+    "ext",
+    "photo",
+)
+VOLATILE_SOURCE = ("version", "ts_ms", "ts_us", "ts_ns", "sequence", "txId", "lsn")
+VOLATILE = ("ts_ms", "ts_us", "ts_ns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A running capture after both SQL files, and everything that it wrote."""
+
+    source: CaptureSource
+    reconciler: Reconciler
+    connect: Connect
+    bootstrap_servers: str
+    changes: list
+    lookup: list
+
+
+class CountingConnect(Connect):
+    """The real client, counting what changes something."""
+
+    puts = 0
+
+    def put_config(self, connector: str, config: Mapping[str, str]) -> None:
+        type(self).puts += 1
+        super().put_config(connector, config)
+
+
+def tables():
+    return (
+        CapturedTable(name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key="mdtrt_id", columns=VISIT_COLUMNS),
+        CapturedTable(
+            name="his.settlement",
+            role=TableRole.SETTLEMENT,
+            key=("SETL_ID",),
+            visit_key="VISIT_NO",
+            columns=("SETL_ID", "VISIT_NO", "SETL_TIME", "MEDFEE_SUMAMT", "order"),
+        ),
+        CapturedTable(
+            name="his.费用明细",
+            role=TableRole.FEE,
+            key=("fee_id", "line_no"),
+            visit_key="mdtrt_id",
+            columns=("fee_id", "line_no", "mdtrt_id", "setl_id", "数量", "VISIT_NO"),
+        ),
+        CapturedTable(
+            name="his.dept",
+            role=TableRole.LOOKUP,
+            key=("hosp", "code"),
+            visit_key=None,
+            columns=("hosp", "code", "name"),
+            lookup="dept",
+        ),
+    )
+
+
+def execute(endpoints, statements, *, database=DATABASE):
+    """As the superuser, each statement in its own transaction."""
+    with psycopg.connect(
+        host=endpoints.postgres_host, port=endpoints.postgres_port, user="postgres", dbname=database, autocommit=True
+    ) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def statements(name):
+    text = "\n".join(line for line in (HERE / name).read_text(encoding="utf-8").splitlines() if not line.startswith("--"))
+    return [statement for part in text.split(";\n") if (statement := part.strip())]
+
+
+@pytest.fixture(scope="module")
+def source(stack) -> Iterator[CaptureSource]:
+    """A database with rows in it, ready to be captured."""
+    execute(stack, [f"CREATE DATABASE {DATABASE}"], database="postgres")
+    execute(stack, statements("capture_schema.sql"))
+    password = stack.secrets / "capture_test.password"
+    password.write_text("capture-test\n", encoding="utf-8")
+    connector_password = stack.secrets / "capture_test.connector"
+    connector_password.write_text("capture-test", encoding="utf-8")
+    yield CaptureSource(
+        name="his",
+        kind=DatabaseKind.POSTGRESQL,
+        host=stack.postgres_host,
+        port=stack.postgres_port,
+        database=DATABASE,
+        user=DATABASE,
+        password_file=str(password),
+        password_reference=f"${{directory:{stack.secrets}:{connector_password.name}}}",
+        sslmode="disable",
+        publication=DATABASE,
+        slot=DATABASE,
+        heartbeat_table="cdc.heartbeat",
+        tables=tables(),
+    )
+    drop_slot = f"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{DATABASE}'"
+    execute(stack, [drop_slot, f"DROP DATABASE {DATABASE} WITH (FORCE)", f"DROP ROLE {DATABASE}"], database="postgres")
+
+
+@pytest.fixture(scope="module")
+def connect(stack) -> CountingConnect:
+    return CountingConnect(Access(url=stack.connect_url))
+
+
+@pytest.fixture(scope="module")
+def reconciler(stack, connect) -> Reconciler:
+    return Reconciler(
+        connect,
+        topics=TOPICS,
+        partitions=PARTITIONS,
+        settings=ConnectSettings(bootstrap_servers=stack.bootstrap_servers, heartbeat_interval_ms=500),
+        patience=Patience(running_s=60, settled_s=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def captured(stack, source, connect, reconciler) -> Iterator[Captured]:
+    specs = plan_topics(TOPICS, [source], TopicSettings(partitions=PARTITIONS, replication_factor=1))
+    with Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as broker:
+        broker.create(specs)
+    assert reconciler.apply(source).action is Action.CREATE
+    # A truncate is not kept from a snapshot that still reads: the row would be absent instead of read and truncated.
+    read_until(stack.bootstrap_servers, TOPICS.changes, lambda record: envelope(record)["source"]["snapshot"] == "last")
+    execute(stack, statements("capture_changes.sql"))
+    changes = read_until(stack.bootstrap_servers, TOPICS.changes, lambda record: b'"LAST"' in (record.key or b""))
+    lookup = read_until(stack.bootstrap_servers, TOPICS.lookup("dept"), lambda record: b'"D3"' in (record.key or b""))
+    yield Captured(
+        source=source,
+        reconciler=reconciler,
+        connect=connect,
+        bootstrap_servers=stack.bootstrap_servers,
+        changes=changes,
+        lookup=lookup,
+    )
+    stop_and_delete(connect, TOPICS.connector(source.name), stack)
+
+
+def stop_and_delete(connect, connector, stack):
+    """Until the slot is free, so that it can be dropped."""
+    connect.delete(connector)
+    deadline = time.monotonic() + 30
+    with psycopg.connect(
+        host=stack.postgres_host, port=stack.postgres_port, user="postgres", dbname=DATABASE, autocommit=True
+    ) as connection:
+        query = "SELECT count(*) FROM pg_replication_slots WHERE active AND database = current_database()"
+        while connection.execute(query).fetchone() != (0,):
+            assert time.monotonic() < deadline, "the connector does not let go of its slot"
+            time.sleep(0.1)
+
+
+def read_until(bootstrap_servers, topic, last):
+    """All records of a topic, as soon as the one that `last` recognises is among them."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer.assign([TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))])
+    records, deadline = [], time.monotonic() + 60
+    try:
+        while not any(last(record) for record in records):
+            assert time.monotonic() < deadline, f"{topic}: the last record has not come, {len(records)} have"
+            for batch in consumer.poll(timeout_ms=200).values():
+                records.extend(batch)
+        for batch in consumer.poll(timeout_ms=500).values():
+            records.extend(batch)
+    finally:
+        consumer.close()
+    return sorted(records, key=in_order)
+
+
+def in_order(record):
+    """By position in the database's log, then by the nanosecond in which the connector saw it."""
+    told = envelope(record)
+    return told["source"]["lsn"], told["ts_ns"], record.offset
+
+
+def envelope(record):
+    return json.loads(record.value)
+
+
+def visit_of(record):
+    """The visit key of the row that a record is about."""
+    image = envelope(record)["after"] or envelope(record)["before"] or {}
+    return image.get("mdtrt_id", image.get("VISIT_NO"))
+
+
+def test_all_rows_of_a_visit_are_in_the_partition_that_can_be_computed(captured):
+    """Tables of three names, keys of two names, snapshot, insert, update, delete: one place, or a visit never comes together."""
+    placed = {(visit_of(record), record.partition) for record in captured.changes if visit_of(record) is not None}
+    assert placed == {(visit, partition_of(visit, PARTITIONS)) for visit in ("M1", "M3", "M10", "M11", "LAST")}
+    of_m1 = {envelope(record)["source"]["table"] for record in captured.changes if visit_of(record) == "M1"}
+    assert of_m1 == {"visit", "settlement", "费用明细"}
+
+
+def test_nothing_is_missing(captured):
+    """Counted by table and operation: five rows were there, and what the statements did afterwards."""
+    seen = {}
+    for record in captured.changes:
+        place = (envelope(record)["source"]["table"], envelope(record)["op"])
+        seen[place] = seen.get(place, 0) + 1
+    assert seen == {
+        ("visit", "r"): 3,
+        ("settlement", "r"): 1,
+        ("费用明细", "r"): 1,
+        ("visit", "c"): 4,  # M10, LAST, and two of a changed visit key
+        ("visit", "u"): 2,
+        ("visit", "d"): 3,
+        ("settlement", "c"): 1,
+        ("settlement", "d"): 1,
+        ("费用明细", "c"): 1,
+        ("费用明细", "t"): 1,
+    }
+
+
+def test_a_row_without_a_visit_key_arrives_and_stops_nothing(captured):
+    """Hospitals have bills without a visit; one of them must not hold up all others."""
+    orphans = [envelope(record) for record in captured.changes if envelope(record)["op"] != "t" and visit_of(record) is None]
+    assert [each["op"] for each in orphans] == ["r", "c", "d"]
+
+
+def test_a_changed_visit_key_arrives_as_delete_and_create_with_one_position(captured):
+    """In two partitions, with no order between them: the join must take each for itself."""
+    moved = [
+        (envelope(record)["op"], visit_of(record), envelope(record)["source"]["lsn"])
+        for record in captured.changes
+        if (envelope(record)["after"] or envelope(record)["before"] or {}).get("visit_sn") == 10
+    ]
+    (_, _, first), (_, _, second) = moved[1], moved[2]
+    assert {each[:2] for each in moved[1:3]} == {("d", "M10"), ("c", "M11")}
+    assert first == second
+
+
+def test_truncates_arrive_and_stop_nothing(captured):
+    """A truncate has no key. In a compacted topic that would end the connector for good."""
+    (of_changes,) = [record for record in captured.changes if envelope(record)["op"] == "t"]
+    assert of_changes.key is None
+    (of_lookup,) = [record for record in captured.lookup if envelope(record)["op"] == "t"]
+    assert json.loads(of_lookup.key) == {"row": None}
+    assert captured.reconciler.status([captured.source])["his"].running
+
+
+def test_only_mapped_columns_leave_the_database(captured):
+    """What the interface does not ask for may not even reach the broker."""
+    wanted = {table.name.partition(".")[2]: set(table.columns) for table in captured.source.tables}
+    for record in (*captured.changes, *captured.lookup):
+        told = envelope(record)
+        for image in (told["before"], told["after"]):
+            assert image is None or set(image) == wanted[told["source"]["table"]]
+
+
+def test_a_long_value_that_did_not_change_is_sent_whole(captured):
+    """PostgreSQL leaves it out of the log; the full replica identity brings it back, so no placeholder reaches the join."""
+    (update,) = [envelope(record) for record in captured.changes if (visit_of(record), envelope(record)["op"]) == ("M3", "u")]
+    assert update["after"]["note"] == update["before"]["note"]
+    assert len(update["after"]["note"]) == 9600
+
+
+def test_lookup_rows_are_keyed_by_their_key_in_order(captured):
+    """The last record of a key is what the row is now; a deleted row ends with its delete."""
+    rows = [(json.loads(record.key)["row"], envelope(record)["op"]) for record in captured.lookup]
+    assert rows == [
+        ({"hosp": "H1", "code": "D1"}, "r"),
+        ({"hosp": "H1", "code": "D2"}, "r"),
+        ({"hosp": "H1", "code": "D2"}, "d"),
+        ({"hosp": "H1", "code": "D1"}, "u"),
+        (None, "t"),
+        ({"hosp": "H1", "code": "D3"}, "c"),
+    ]
+
+
+def test_lookups_are_compacted_and_changes_are_not(captured):
+    """Asked of the broker, not of the plan."""
+    with Broker(BrokerAccess(bootstrap_servers=captured.bootstrap_servers)) as broker:
+        live = broker.topics([TOPICS.lookup("dept"), TOPICS.changes])
+    assert {topic.configs["cleanup.policy"] for topic in live.values()} == {"compact", "delete"}
+    assert live[TOPICS.lookup("dept")].configs["cleanup.policy"] == "compact"
+
+
+def test_long_ids_keep_every_digit(captured):
+    """Nineteen digits are more than a JSON number holds in many programs; here the text of the message is looked at."""
+    assert any(b'"visit_sn":1234567890123456789,' in record.value for record in captured.changes)
+
+
+def test_the_envelopes_are_what_the_decoder_was_written_for(captured):
+    """Shapes of every type and operation, as the real connector writes them; a newer Debezium must not change them unseen."""
+    wanted = json.loads((HERE / "golden" / "capture_envelopes.json").read_text(encoding="utf-8"))
+    assert [shape(record) for record in (*captured.changes, *captured.lookup)] == wanted
+
+
+def shape(record):
+    """A record without what differs from run to run; long texts are shortened."""
+    told = envelope(record)
+    told["source"] = {name: value for name, value in told["source"].items() if name not in VOLATILE_SOURCE}
+    for name in ("before", "after"):
+        if told[name] is not None:
+            told[name] = {key: short(value) for key, value in told[name].items()}
+    return {
+        "key": None if record.key is None else json.loads(record.key),
+        "headers": [name for name, _ in record.headers],
+        "value": {name: value for name, value in told.items() if name not in VOLATILE},
+    }
+
+
+def short(value):
+    return f"{value[:8]}… {len(value)} characters" if isinstance(value, str) and len(value) > 100 else value
+
+
+def test_a_second_apply_changes_nothing(captured):
+    """A restart of a running capture costs minutes and a replay, so it must not happen without a reason."""
+    before = CountingConnect.puts
+    assert captured.reconciler.apply(captured.source).action is Action.UNCHANGED
+    assert CountingConnect.puts == before
+
+
+def test_a_lost_position_is_refused_before_anything_is_changed(captured):
+    """The slot's name looks like any other option."""
+    before = CountingConnect.puts
+    with pytest.raises(Refused, match=r"slot\.name.*--accept-loss"):
+        captured.reconciler.apply(replace(captured.source, slot="another"))
+    assert CountingConnect.puts == before
+
+
+def test_the_heartbeat_tells_that_capture_lives(captured):
+    """A connector that lost its database says RUNNING for ever; only this tells."""
+    with Broker(BrokerAccess(bootstrap_servers=captured.bootstrap_servers)) as broker:
+        newest = broker.newest_ms(TOPICS.heartbeat("his"))
+        deadline = time.monotonic() + 30
+        while broker.newest_ms(TOPICS.heartbeat("his")) == newest:
+            assert time.monotonic() < deadline, "no further heartbeat"
+            time.sleep(0.1)
+
+
+def test_a_good_database_has_no_finding(stack, source):
+    """Against the real catalogue, with mixed case and Chinese names in it."""
+    assert preflight(source) == ()
+
+
+def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
+    """All at once: no publication, another role's table, a missing column, a wall clock read as an instant."""
+    execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint)'])
+    visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
+    extra = CapturedTable(
+        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id", "ID2")
+    )
+    found = {finding.where: finding for finding in preflight(replace(source, publication="none", tables=(visit, extra)))}
+    assert found.keys() == {
+        "his.visit.admitted",
+        "his.visit.created",
+        "his.Extra",
+        "his.Extra.ID2",
+        "his.Extra.mdtrt_id",
+        "publication none",
+    }
+    execute(stack, ['DROP TABLE his."Extra"'])
+
+
+def test_the_mends_mend(stack, source):
+    """Each is pasted by an administrator who trusts it."""
+    execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint NOT NULL)'])
+    extra = CapturedTable(name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id"))
+    changed = replace(source, tables=(source.tables[0], extra))
+    findings = preflight(changed)
+    assert findings
+    execute(stack, [part for finding in findings for part in finding.mend.partition("  --")[0].rstrip(";").split("; ")])
+    assert [finding for finding in preflight(changed) if finding.where != "his.Extra"] == []
+    execute(stack, ['DROP TABLE his."Extra"'])
+
+
+def test_a_wrong_password_is_a_matter_of_configuration_and_is_not_shown(source, tmp_path):
+    """Exit code 2, with the file that holds it, and nothing of what is in it."""
+    wrong = tmp_path / "password"
+    wrong.write_text("not-the-password")
+    with pytest.raises(Misconfigured, match="refuses the login") as caught:
+        preflight(replace(source, password_file=str(wrong)))
+    assert str(wrong) in str(caught.value)
+    assert "not-the-password" not in str(caught.value)
+
+
+def test_connect_itself_refuses_a_password_that_does_not_open_the_database(stack, source, reconciler):
+    """The machine that plans may not reach the database; Connect does, and nothing is created."""
+    (stack.secrets / "capture_test.wrong").write_text("not-the-password")
+    wrong = replace(source, name="other", password_reference=f"${{directory:{stack.secrets}:capture_test.wrong}}")
+    with pytest.raises(Refused, match="nothing was changed") as caught:
+        reconciler.apply(wrong)
+    assert "not-the-password" not in str(caught.value)
+    assert reconciler.status([wrong])["other"] is None
+
+
+def test_topics_and_first_offsets_are_made_once(stack, source):
+    """On the real broker: created, then unchanged; offsets written, then never again; a wrong width is a conflict."""
+    topics = Topics(prefix="capture-test-2.")
+    specs = plan_topics(topics, [source], TopicSettings(partitions=3, replication_factor=1))
+    with Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as broker:
+        broker.create(specs)
+        broker.create(specs)
+        live = broker.topics([spec.name for spec in specs])
+        assert {plan.action for plan in compare(specs, live)} == {TopicAction.UNCHANGED}
+        plan = broker.plan_first_offsets(topics, partitions=3)
+        assert len(plan.write) == 6
+        broker.commit(plan.write)
+        assert broker.plan_first_offsets(topics, partitions=3).write == ()
+        wider = plan_topics(topics, [source], TopicSettings(partitions=4, replication_factor=1))
+        assert TopicAction.CONFLICT in {plan.action for plan in compare(wider, live)}
+
+
+def test_the_rendered_configuration_has_no_option_that_connect_does_not_keep(captured):
+    """Compared with what Connect gives back: a value that it rewrites would show as a change for ever."""
+    live = captured.connect.config(TOPICS.connector("his"))
+    settings = ConnectSettings(bootstrap_servers=captured.bootstrap_servers, heartbeat_interval_ms=500)
+    assert {key: value for key, value in live.items() if key != "name"} == render(
+        captured.source, TOPICS, partitions=PARTITIONS, connect=settings
+    )
