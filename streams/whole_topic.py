@@ -1,5 +1,6 @@
 """Read a topic from its beginning to its end as it is now. Synchronous; never call it from an event loop."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,13 +17,21 @@ OnProgress = Callable[[int, int], None]
 """Told of messages read and to be read."""
 
 
-def read_whole(client: Mapping[str, Any], topic: str, *, on_progress: OnProgress = lambda _read, _total: None) -> Iterator[Any]:
+def read_whole(
+    client: Mapping[str, Any],
+    topic: str,
+    *,
+    deadline_s: float = math.inf,
+    on_progress: OnProgress = lambda _read, _total: None,
+) -> Iterator[Any]:
     """The committed messages of `topic`, partition by partition in order.
 
-    client: how to reach the brokers, as kafka-python names it. Raises Unreachable when no broker answers or nothing comes for 15 s,
-    Misconfigured when the topic does not exist.
+    client: how to reach the brokers, as kafka-python names it. deadline_s: stop before the end after so long; what `on_progress`
+    was told last says how far that was. Raises Unreachable when no broker answers or nothing comes for 15 s, Misconfigured when the
+    topic does not exist.
     """
-    where = f"Kafka at {client.get('bootstrap_servers')}"
+    servers = client["bootstrap_servers"]
+    where = f"Kafka at {servers if isinstance(servers, str) else ','.join(servers)}"
     options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
     try:
         consumer = KafkaConsumer(**{**client, **options})
@@ -31,18 +40,19 @@ def read_whole(client: Mapping[str, Any], topic: str, *, on_progress: OnProgress
             f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers in site.yaml"
         ) from error
     try:
-        yield from _read(consumer, topic, where=where, on_progress=on_progress)
+        yield from _read(consumer, topic, where=where, until=time.monotonic() + deadline_s, on_progress=on_progress)
     except KafkaError as error:
         raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
     finally:
         consumer.close(timeout_ms=1_000)
 
 
-def _read(consumer: Any, topic: str, *, where: str, on_progress: OnProgress) -> Iterator[Any]:
+def _read(consumer: Any, topic: str, *, where: str, until: float, on_progress: OnProgress) -> Iterator[Any]:
     begins, ends = _reach(consumer, topic, where)
     total = left = sum(ends[place] - begins[place] for place in ends)
     moved_at = time.monotonic()
-    while left > 0:
+    on_progress(0, total)
+    while left > 0 and time.monotonic() < until:
         for messages in consumer.poll(timeout_ms=_POLL_MS).values():
             yield from messages
         before, left = left, sum(max(0, ends[place] - consumer.position(place)) for place in ends)

@@ -1,19 +1,13 @@
 """Read the dead letters: the whole topic as it is now, every failure once. Synchronous; never call it from an event loop."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
-
-from streams.deadletter.record import DeadLetterView, read_dead_letter
+from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.deadletter.summary import Wanted
-from streams.errors import Misconfigured, Rejected, Unreachable
-
-_POLL_MS = 500
-_STALLED_S = 15.0
+from streams.errors import Rejected
+from streams.whole_topic import OnProgress, read_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,76 +29,38 @@ def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults th
     wanted: Wanted | None = None,
     values: bool = False,
     deadline_s: float = 300.0,
-    on_progress: Callable[[int, int], None] = lambda _read, _total: None,
+    on_progress: OnProgress = lambda _read, _total: None,
 ) -> Reading:
     """The wanted letters of `topic`, up to its end as it is when the reading begins.
 
-    client: how to reach the brokers, as kafka-python names it, `bootstrap_servers` a list. values: keep the original bytes, too
-    (they are personal data). on_progress: told of messages read and to be read. Raises Unreachable when no broker answers or
-    nothing comes for 15 s, Misconfigured when the topic does not exist.
+    client: how to reach the brokers, as kafka-python names it. values: keep the original bytes, too (they are personal data).
+    on_progress: told of messages read and to be read. Raises as `read_whole`.
     """
-    where = f"Kafka at {','.join(client['bootstrap_servers'])}"
-    try:
-        consumer = KafkaConsumer(
-            **{
-                **client,
-                "isolation_level": "read_committed",
-                "enable_auto_commit": False,
-                "auto_offset_reset": "earliest",
-                "allow_auto_create_topics": False,
-            }
-        )
-    except (KafkaError, OSError) as error:
-        raise Unreachable(
-            f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers in site.yaml"
-        ) from error
-    try:
-        return _Reader(consumer, wanted or Wanted(), values=values).run(
-            topic, where=where, deadline_s=deadline_s, on_progress=on_progress
-        )
-    except KafkaError as error:
-        raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
-    finally:
-        consumer.close(timeout_ms=1_000)
+    complete = False
+
+    def progress(read: int, total: int) -> None:
+        nonlocal complete
+        complete = read >= total
+        on_progress(read, total)
+
+    letters = _Letters(wanted or Wanted(), values=values)
+    letters.take(read_whole(client, topic, deadline_s=deadline_s, on_progress=progress))
+    return letters.reading(complete=complete)
 
 
-class _Reader:
-    def __init__(self, consumer: Any, wanted: Wanted, *, values: bool) -> None:
-        self._consumer = consumer
+class _Letters:
+    def __init__(self, wanted: Wanted, *, values: bool) -> None:
         self._wanted = wanted
         self._values = values
         self._latest: dict[str, DeadLetterView] = {}
         self._messages = 0
         self._foreign = 0
 
-    def run(self, topic: str, *, where: str, deadline_s: float, on_progress: Callable[[int, int], None]) -> Reading:
-        begins, ends = self._reach(topic, where)
-        total = sum(ends[place] - begins[place] for place in ends)
-        until, moved_at, left = time.monotonic() + deadline_s, time.monotonic(), total
-        while left > 0 and time.monotonic() < until:
-            for messages in self._consumer.poll(timeout_ms=_POLL_MS).values():
-                self._take(messages)
-            before, left = left, sum(max(0, ends[place] - self._consumer.position(place)) for place in ends)
-            if left < before:
-                moved_at = time.monotonic()
-                on_progress(total - left, total)
-            elif time.monotonic() - moved_at > _STALLED_S:
-                raise Unreachable(f"{where} gives nothing more of {topic}, {left} messages before its end: check the brokers")
+    def reading(self, *, complete: bool) -> Reading:
         letters = sorted(self._latest.values(), key=lambda letter: (letter.first_failed_at, letter.id))
-        return Reading(letters=tuple(letters), messages=self._messages, foreign=self._foreign, complete=left <= 0)
+        return Reading(letters=tuple(letters), messages=self._messages, foreign=self._foreign, complete=complete)
 
-    def _reach(self, topic: str, where: str) -> tuple[Mapping[Any, int], Mapping[Any, int]]:
-        partitions = self._consumer.partitions_for_topic(topic)
-        if not partitions:
-            raise Misconfigured(f"{where} has no topic {topic}: create it with `yibao topics apply`, or check kafka.topic_prefix")
-        places = [TopicPartition(topic, number) for number in sorted(partitions)]
-        self._consumer.assign(places)
-        begins, ends = self._consumer.beginning_offsets(places), self._consumer.end_offsets(places)
-        for place in places:
-            self._consumer.seek(place, begins[place])
-        return begins, ends
-
-    def _take(self, messages: Iterable[Any]) -> None:
+    def take(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self._messages += 1
             try:
