@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import orjson
 
@@ -65,6 +65,9 @@ class Tombstone:
 
 Event: TypeAlias = RowChange | Truncated | Tick | Tombstone
 
+_END_OF_TIME: Final = 10**13
+"""Milliseconds of a moment in the year 2286: what a state entry has digits for."""
+
 
 def decode(value: bytes | None) -> Event:
     """The event in one message's value. Raises Rejected, saying what is wrong and nothing of the content."""
@@ -101,12 +104,19 @@ def text_of(value: object) -> str | None:
         case float():
             return format(Decimal(repr(value)), "f")
         case _:
-            return orjson.dumps(value).decode()
+            return _nested(value)
+
+
+def _nested(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise Rejected("a column's value is nested too deeply") from None
 
 
 def _tick(envelope: Mapping[str, object]) -> Tick:
     at = envelope.get("at")
-    if envelope.get("yibao") != "tick" or not isinstance(at, int):
+    if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < _END_OF_TIME:
         raise Rejected("the value is neither a change envelope nor a tick")
     return Tick(at=at)
 
@@ -119,6 +129,8 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         committed_at = int(cast("int", source["ts_ms"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
+    if not 0 <= committed_at < _END_OF_TIME:
+        raise Rejected("the envelope's time of commit is impossible")
     if op is Op.TRUNCATE:
         return Truncated(source=name, table=table, committed_at=committed_at)
     before = _row(envelope.get("before"))

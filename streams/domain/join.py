@@ -119,12 +119,9 @@ class Joiner:
         for visit_key in list(view.waiting()):
             entries = view.visit(visit_key)
             due = [load(key, value) for key, value in entries.items() if waits(value) and _is_due(value, tick.at)]
-            for source in sorted({row.source for row in due}):
-                mapping = self._mappings.get(source)
-                if mapping is None:
-                    continue
-                visit = Visit(visit_key, mapping, entries)
-                for row in sorted((row for row in due if row.source == source), key=_reporting_order):
+            for source in sorted({row.source for row in due} & self._mappings.keys()):
+                visit = Visit(visit_key, self._mappings[source], entries)
+                for row in sorted(filter(visit.knows, due), key=_reporting_order):
                     run.build(visit, row, committed_at=row.committed_at, now=tick.at)
                 run.keep(visit)
 
@@ -149,7 +146,8 @@ class _Run:
         self._dead.append(letter)
 
     def keep(self, visit: Visit) -> None:
-        self._state.update(visit.changed)
+        """Remember what the fold made different; most rows that are built again come out as they were."""
+        self._state.update({key: value for key, value in visit.changed.items() if visit.entries.get(key) != value})
 
     def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
         """Put a changed row in its place and build every record that may have another content now."""
@@ -217,15 +215,20 @@ class _Run:
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
         limit = self._limits.unsettled_wait_ms if part == Part.UNSETTLED.value else self._limits.wait_ms
-        since = row.since if row.waits_for == part else now
-        waiting = replace(row, waits_for=part, since=since, deadline=since + limit)
-        gave_up = f"waited {part}"
-        if row.refused == gave_up:
+        given_up = letters.given_up(part, rows)
+        if row.refused == given_up:
             return
+        # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
+        since = row.since if row.waits_for == part and not row.refused else now
+        waiting = replace(row, refused="", waits_for=part, since=since, deadline=since + limit)
         if now < waiting.deadline:
             visit.put(waiting)
             return
-        visit.put(replace(row, refused=gave_up, waits_for="", since=0, deadline=0))
+        # The arrival of a part builds the rows that miss it; that of a lookup row is seen by asking again at every tick.
+        asks_on = part.startswith(Part.LOOKUP.value)
+        visit.put(
+            replace(waiting, refused=given_up) if asks_on else replace(row, refused=given_up, waits_for="", since=0, deadline=0)
+        )
         self.die(
             letters.incomplete(
                 waiting,
@@ -240,22 +243,27 @@ class _Run:
 
 
 def _dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
-    """The rows whose records read this row, in the order of reporting."""
-    appeared = before is None or before.deleted
-    if row.role is TableRole.VISIT:
-        settlements = visit.rows(TableRole.SETTLEMENT) if appeared or _differs(visit, row, before, TableRole.SETTLEMENT) else []
-        fees = visit.rows(TableRole.FEE) if appeared or _differs(visit, row, before, TableRole.FEE) else []
-        return [*settlements, *fees]
-    if row.role is TableRole.SETTLEMENT and (appeared or _differs(visit, row, before, TableRole.FEE)):
-        return fees_of(visit, row)
-    return []
+    """The rows whose records may have another content now, in the order of reporting.
+
+    A refused row always: what refused it may be a rule that compares it with this row.
+    """
+    match row.role:
+        case TableRole.VISIT:
+            dependents = [*visit.rows(TableRole.SETTLEMENT), *visit.rows(TableRole.FEE)]
+        case TableRole.SETTLEMENT:
+            dependents = fees_of(visit, row)
+        case _:
+            return []
+    stale = {reader: _differs(visit, row, before, reader) for reader in (TableRole.SETTLEMENT, TableRole.FEE)}
+    return [dependent for dependent in dependents if dependent.refused or stale[dependent.role]]
 
 
 def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
-    """Whether a column that the records of another role read from this row has another value now."""
-    old = {} if before is None else before.columns
+    """Whether a column that the records of another role read from this row has another value now, or the row is new."""
+    if before is None or before.deleted:
+        return True
     reads = visit.mapping.reads(visit.mapping.services_of(reader))
-    return any(role is row.role and old.get(column) != row.columns.get(column) for role, column in reads)
+    return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)
 
 
 def _is_due(value: bytes, at: int) -> bool:

@@ -22,10 +22,11 @@ def unusable(incoming: Incoming, event: RowChange | Truncated, *, dead_class: De
     """A change that can be read but not placed: no visit key, an unknown table, a missing column, a truncate.
 
     Capture may send the same change again with other clock readings in it: the identity is where the change stands in the
-    database's log, not its bytes.
+    database's log, and the row (all rows of a snapshot stand at one place), not its bytes.
     """
+    row = event.row if isinstance(event, RowChange) else {}
     where = event.position if isinstance(event, RowChange) and event.position else (event.committed_at,)
-    identity = "/".join((event.source, event.table, *map(str, where)))
+    identity = "/".join((event.source, event.table, *map(str, where), _digest(orjson.dumps(sorted(row.items())))))
     return _of_message(incoming, dead_class=dead_class, rule=rule, message=message, identity=identity)
 
 
@@ -106,12 +107,22 @@ def fingerprint(refusal: Refusal, row: StoredRow) -> str:
     return _digest(orjson.dumps([named, sorted(row.columns.items())]))
 
 
+def given_up(part: str, rows: SourceRows) -> str:
+    """What makes waiting in vain the same as an earlier time: the same part missing for the same rows."""
+    return f"waited {part} {_digest(orjson.dumps(_rows(rows)))}"
+
+
+def _rows(rows: SourceRows) -> dict[str, dict[str, str | None]]:
+    parts = (("visit", rows.visit), ("settlement", rows.settlement), ("fee", rows.fee))
+    return {name: dict(row) for name, row in parts if row is not None}
+
+
 def _document(service: ServiceCode, *, rows: SourceRows, violations: tuple[Violation, ...]) -> bytes:
     """The source rows and everything that is wrong with them: enough to renormalise."""
     return orjson.dumps(
         {
             "service": service.value,
-            "rows": {name: dict(row) for name in ("visit", "settlement", "fee") if (row := getattr(rows, name)) is not None},
+            "rows": _rows(rows),
             "violations": [
                 {
                     "field": violation.field,

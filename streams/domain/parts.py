@@ -29,9 +29,14 @@ class Visit:
         return None if value is None else load(where, value)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
-        """The rows of one role of this mapping's source that exist, in capture order."""
+        """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
         entries = {**self.entries, **self.changed} if self.changed else self.entries
-        return [row for row in rows_of(entries, self.key, role) if row.source == self.mapping.source]
+        return [row for row in rows_of(entries, self.key, role) if self.knows(row)]
+
+    def knows(self, row: StoredRow) -> bool:
+        """Whether the mapping still has the row's table: state outlives mappings."""
+        rule = self.mapping.tables.get(row.table)
+        return row.source == self.mapping.source and rule is not None and rule.role is row.role
 
     def head(self) -> StoredRow | None:
         """The visit's own row; of several, the one captured last."""

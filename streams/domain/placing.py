@@ -1,15 +1,12 @@
 """Where a change belongs: its visit, its row, and the row to remember after it."""
 
 from dataclasses import dataclass, replace
-from typing import Final
 
 from connector.contract import UNAVAILABLE, Op
 from streams.domain.changes import RowChange
 from streams.domain.normalise import TableRule
 from streams.domain.records import DeadClass, Row
 from streams.domain.visits import SEPARATOR, StoredRow
-
-_BLANK: Final = frozenset({None, ""})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +30,18 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
         message = f"表 {change.table} 的变更缺少列：{'、'.join(lacking)}"
         return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
     visit_key, key = change.row[rule.visit_key], tuple(change.row[name] for name in rule.key)
-    if visit_key in _BLANK or SEPARATOR.decode() in f"{visit_key}{''.join(part or '' for part in key)}":
+    if not _names(visit_key):
         message = f"表 {change.table} 的就诊关联列 {rule.visit_key} 为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)
-    if not _BLANK.isdisjoint(key):
-        message = f"表 {change.table} 的主键列为空"
+    if not all(map(_names, key)):
+        message = f"表 {change.table} 的主键列为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
     return f"{visit_key}".encode(), tuple(f"{part}" for part in key)
+
+
+def _names(value: str | None) -> bool:
+    """Whether a key column's value can name anything: it is not blank, and state keys can be taken apart again."""
+    return value is not None and value.strip() != "" and SEPARATOR.decode() not in value
 
 
 def is_known(change: RowChange, before: StoredRow) -> bool:

@@ -1,5 +1,6 @@
 """A ready record's place in `visit.ready`: its number and what the deliver stage must know without parsing its value."""
 
+import re
 from dataclasses import dataclass
 
 from streams.domain.changes import Incoming
@@ -8,6 +9,7 @@ from streams.errors import Rejected
 from streams.spec.fields import ServiceCode
 
 NUMBER = "seq"
+_A_NUMBER = re.compile(rb"[0-9]{1,18}")
 _HEADERS = (
     NUMBER,
     "service",
@@ -36,25 +38,13 @@ class Emission:
 def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:
     """Key, value and headers of an emission that takes the place `number` in its partition."""
     record = emission.record
-    values = (
-        str(number),
-        record.service.value,
-        record.institution,
-        record.infno,
-        record.key,
-        record.content_hash,
-        record.mapping_version,
-        emission.position,
-        str(emission.committed_at),
-        record.business_day,
-        record.amount,
-    )
-    return emission.visit_key, record.value, [(name, value.encode()) for name, value in zip(_HEADERS, values, strict=True)]
+    headers = _headers(record, number=number, key=record.key, position=emission.position, committed_at=emission.committed_at)
+    return emission.visit_key, record.value, headers
 
 
 def number_of(headers: tuple[Header, ...]) -> int:
     """The gapless number of a message in `visit.ready`. Raises Rejected where it is not one of ours."""
-    if not headers or headers[0][0] != NUMBER or not headers[0][1].isdigit():
+    if not headers or headers[0][0] != NUMBER or not _A_NUMBER.fullmatch(headers[0][1] or b""):
         raise Rejected(f"the first header is not {NUMBER!r}: the join did not write this message")
     return int(headers[0][1])
 
@@ -64,8 +54,8 @@ def decode(message: Incoming) -> ReadyRecord:
     number = number_of(message.headers)
     if message.key is None or message.value is None or tuple(name for name, _ in message.headers[: len(_HEADERS)]) != _HEADERS:
         raise Rejected("the message has not the headers of a ready record")
-    values = [value.decode() for _, value in message.headers[: len(_HEADERS)]]
     try:
+        values = [(value or b"").decode() for _, value in message.headers[: len(_HEADERS)]]
         service, committed_at = ServiceCode(values[1]), int(values[8])
     except ValueError:
         raise Rejected("a header of the ready record has an impossible value") from None
@@ -90,17 +80,29 @@ def decode(message: Incoming) -> ReadyRecord:
 
 def headers_of(record: ReadyRecord) -> tuple[Header, ...]:
     """The headers that a ready record was read with, for a dead letter that is to be sent again."""
+    return tuple(
+        _headers(
+            record,
+            number=record.number,
+            key=record.record_key,
+            position=record.position,
+            committed_at=record.committed_at,
+        )
+    )
+
+
+def _headers(record: Record | ReadyRecord, *, number: int, key: str, position: str, committed_at: int) -> list[Header]:
     values = (
-        str(record.number),
+        str(number),
         record.service.value,
         record.institution,
         record.infno,
-        record.record_key,
+        key,
         record.content_hash,
         record.mapping_version,
-        record.position,
-        str(record.committed_at),
+        position,
+        str(committed_at),
         record.business_day,
         record.amount,
     )
-    return tuple((name, value.encode()) for name, value in zip(_HEADERS, values, strict=True))
+    return [(name, value.encode()) for name, value in zip(_HEADERS, values, strict=True)]
