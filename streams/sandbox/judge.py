@@ -5,7 +5,7 @@ platform's journal (or, where the platform is not ours, from the receipts of its
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -101,7 +101,7 @@ def judge(
     for identity, hashes in accepted.items():
         judgement.accepted[identity[0]] += 1
         _judge_contents(judgement, identity, hashes, versions.get(identity, ()))
-    judgement.doubled = _doubled(acceptances)
+    judgement.doubled = _doubled(acceptances, versions)
     _judge_letters(judgement, endings, letters)
     judgement.amounts = _amounts(endings, acceptances)
     return judgement
@@ -162,12 +162,16 @@ def _judge_contents(judgement: Judgement, identity: RecordId, hashes: Sequence[s
         judgement.out_of_order.append(f"{_name(identity)}: an older version after a newer one")
 
 
-def _doubled(acceptances: Sequence[Acceptance]) -> list[str]:
-    """Records of which one content was accepted under two msgids."""
+def _doubled(acceptances: Sequence[Acceptance], versions: Mapping[RecordId, Sequence[str]]) -> list[str]:
+    """Records of which one content was accepted under more msgids than the database showed it anew."""
     msgids: defaultdict[tuple[RecordId, str], set[str]] = defaultdict(set)
     for acceptance in acceptances:
         msgids[acceptance.id, acceptance.content_hash].add(acceptance.msgid)
-    return [f"{_name(identity)}: one content under {len(ids)} msgids" for (identity, _), ids in msgids.items() if len(ids) > 1]
+    return [
+        f"{_name(identity)}: one content under {len(ids)} msgids"
+        for (identity, content_hash), ids in msgids.items()
+        if len(ids) > max(1, [*versions.get(identity, ())].count(content_hash))
+    ]
 
 
 def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Iterable[DeadLetterView]) -> None:
