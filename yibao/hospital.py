@@ -1,6 +1,7 @@
 """`yibao hospital`: the sample hospital's database, its days, and what must be reported of them."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,9 @@ Examples:
 )
 
 Connection: TypeAlias = "psycopg.Connection[Any]"
+
+# It tells of a pipeline that ends with an error, which is raised and told anyway.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class Phase(StrEnum):

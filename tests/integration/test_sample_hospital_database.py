@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 
 import orjson
 import psycopg
@@ -64,8 +65,10 @@ def _plain(value, kind: str = ""):
         return f"{value:.{kind.rstrip(')').rpartition(',')[2]}f}"
     if isinstance(value, str) and kind == "date":
         return f"{value}Z"
-    if isinstance(value, str) and kind.startswith("timestamp"):
-        return value.removesuffix("+00:00") + "Z"
+    if isinstance(value, str) and kind == "timestamp":
+        return f"{value}Z"
+    if isinstance(value, str) and kind == "timestamptz":
+        return f"{datetime.fromisoformat(value):%Y-%m-%dT%H:%M:%S.%f}Z"
     return value
 
 

@@ -153,7 +153,9 @@ def test_a_birth_before_the_first_zone_is_stored_at_local_mean_time():
     """Java wrote such rows at +08:05:43: read at +08:00 they fall on the day before."""
     eldest = person(ELDEST, seed=1, today=date(2025, 6, 2))
 
-    assert image(PATIENTS, {**dict.fromkeys(PATIENTS.columns), "csrq": eldest.born_instant})["csrq"] == "1900-06-14T15:54:17Z"
+    assert (
+        image(PATIENTS, {**dict.fromkeys(PATIENTS.columns), "csrq": eldest.born_instant})["csrq"] == "1900-06-14T15:54:17.000000Z"
+    )
 
 
 def test_ids_are_beyond_what_a_json_number_holds(transactions):

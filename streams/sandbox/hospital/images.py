@@ -13,7 +13,10 @@ _OPS = {Verb.INSERT: "c", Verb.UPDATE: "u", Verb.DELETE: "d"}
 
 
 def image(table: Table, row: Cells) -> dict[str, str | int | bool | None]:
-    """A row as the JSON values of an envelope: decimals as text with the column's scale, times in ISO form, ids as numbers."""
+    """A row as the JSON values of an envelope: decimals as text with the column's scale, times in ISO form, ids as numbers.
+
+    A time ends in `Z` in both cases: of an instant it stands for UTC, of a wall clock (whole seconds here) for nothing.
+    """
     return {name: _rendered(row[name], kind) for name, kind in table.columns.items()}
 
 
@@ -45,18 +48,14 @@ def _rendered(cell: Cell, kind: str) -> str | int | bool | None:
             return cell
         case Decimal():
             return f"{cell.quantize(Decimal(1).scaleb(-_scale(kind))):f}"
+        case datetime() if kind == "timestamp":
+            return f"{cell.isoformat(timespec='seconds')}Z"
         case datetime():
-            return _time(cell if kind == "timestamp" else cell.astimezone(UTC))
+            return f"{cell.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
         case date():
             return f"{cell.isoformat()}Z"
         case str():
             return cell.ljust(_width(kind)) if kind.startswith("char(") else cell
-
-
-def _time(moment: datetime) -> str:
-    """ISO with `Z`, which stands for UTC on an instant and for nothing on a wall clock; the fraction without zeros at its end."""
-    fraction = f"{moment.microsecond:06d}".rstrip("0")
-    return f"{moment:%H:%M:%S}".join((f"{moment.date().isoformat()}T", f".{fraction}Z" if fraction else "Z"))
 
 
 def _scale(kind: str) -> int:
