@@ -232,6 +232,13 @@ async def test_a_msgid_is_accepted_once_even_when_posted_twice_at_the_same_momen
     assert len(list(sender.simulator.journal())) == 1
 
 
+async def test_a_used_msgid_is_said_whatever_comes_under_it(sender):
+    """A sender that changed content under an old msgid must hear 40005, not an opinion about the content."""
+    msgid = sender.msgid()
+    assert await sender.post(array(fee()), msgid=msgid) == 200
+    assert await sender.post(array(fee(CNT="x")), msgid=msgid) == 40005
+
+
 async def test_a_refused_msgid_is_judged_again_unless_the_platform_remembers(tmp_path):
     """Both platforms exist: after one of them a 40005 proves nothing."""
     bad, good = array(fee(CNT="x")), array(fee())
