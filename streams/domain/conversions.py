@@ -14,10 +14,13 @@ from typing import Final, TypeAlias
 
 from streams.domain.records import DeadClass, Level, Violation
 from streams.spec.fields import Field, FieldKind
-from streams.spec.masking import mask
+from streams.spec.masking import mask, mask_text
 
 Convert: TypeAlias = Callable[[str], str]
 """A conversion of one field: text to text, `""` for no value. Raises Unfit."""
+
+
+_LONGEST_SEEN: Final = 100
 
 
 class Unfit(Exception):
@@ -53,6 +56,11 @@ class Conversion:
     default: str | None = None
 
 
+def seen(field_name: str, value: str) -> str:
+    """A value as a violation shows it: masked as its field demands, and as its content does where a column was mapped wrongly."""
+    return mask_text(mask(field_name, value))[:_LONGEST_SEEN]
+
+
 def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: DeadClass = DeadClass.VALIDATION) -> Unfit:
     """A value that is refused. message: for the clerk, after the field's label; without the value."""
     return Unfit(
@@ -62,7 +70,7 @@ def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: Dead
             level=Level.REFUSE,
             dead_class=dead_class,
             clause=field.clause,
-            masked=mask(field.name, value)[:100],
+            masked=seen(field.name, value),
             message=f"{field.label}{message}",
         )
     )

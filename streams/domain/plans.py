@@ -97,8 +97,13 @@ class RecordPlan:
     reads: frozenset[tuple[TableRole, str]]
 
 
-def plan_record(service: ServiceCode, fields: Mapping[str, FieldRule], dialect: Dialect) -> RecordPlan:
-    """Compile the fields of one service. Required fields that `fields` does not name refuse every record."""
+def plan_record(
+    service: ServiceCode, fields: Mapping[str, FieldRule], dialect: Dialect, *, also_reads: frozenset[tuple[TableRole, str]]
+) -> RecordPlan:
+    """Compile the fields of one service. Required fields that `fields` does not name refuse every record.
+
+    also_reads: columns that decide about a record besides its fields: its institution, its kind, what rules compare it with.
+    """
     known = SERVICES[service].fields
     steps = tuple(field_step(fields[one.name], dialect) for one in known if one.name in fields)
     steps += tuple(_absent(one) for one in known if one.name not in fields and (one.required or dialect.blank is not None))
@@ -109,7 +114,7 @@ def plan_record(service: ServiceCode, fields: Mapping[str, FieldRule], dialect: 
         # What rules look up across records is the same for all lines of a visit: converted once.
         by_name={step.name: step._replace(convert=remembered(step.convert)) for step in steps},
         rules=active_rules(service, dialect.levels),
-        reads=frozenset(read for rule in fields.values() for read in columns_of(rule.source)),
+        reads=also_reads.union(read for rule in fields.values() for read in columns_of(rule.source)),
     )
 
 

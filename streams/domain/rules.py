@@ -75,7 +75,11 @@ NOTHING: Final[tuple[Finding, ...]] = ()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. level: what a finding does unless the site says otherwise. clause: where it is written."""
+    """One rule.
+
+    level: what a finding does unless the site says otherwise. clause: where it is written. related: fields of other records of
+    the same visit that it looks at.
+    """
 
     id: str
     level: Level
@@ -83,6 +87,7 @@ class Rule:
     clause: str
     title: str
     check: Check
+    related: tuple[tuple[ServiceCode, str], ...] = ()
 
 
 FEE: Final = frozenset({ServiceCode.FEE})

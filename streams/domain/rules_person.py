@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from streams.domain.records import Level
-from streams.domain.rules import FEE, NOTHING, PERSON, SETTLEMENT, VISIT, Finding, Rule, Subject
+from streams.domain.rules import FEE, NOTHING, PERSON, SETTLEMENT, Finding, Rule, Subject
 from streams.spec.fields import ServiceCode
 from streams.spec.identity import birth_date, sex, valid_resident_id
 
@@ -22,6 +22,7 @@ _TAIWAN: Final = re.compile(r"[0-9]{8}(?:[0-9]{2})?")
 _TAIWAN_TYPE: Final = "06"
 _PSN_TYPES_OF: Final = {"310": ("11", "12", "13", "34"), "390": ("14", "15", "16"), "340": ("13",)}
 _OLDEST: Final = 130
+_LABELS: Final = {"CERTNO": "证件号码", "BRDY": "出生日期", "GEND": "性别"}
 _LIST_CODES: Final = {
     "101": re.compile(r"[XZ][A-Z0-9]{22}(?:-.+)?"),
     "201": re.compile(r"[0-9]{15}(?:-.+)?"),
@@ -102,9 +103,8 @@ def number_fits(subject: Subject) -> tuple[Finding, ...]:
 
 def same_person(subject: Subject) -> tuple[Finding, ...]:
     """R23: a settlement names the person that its visit names."""
-    labels = {"CERTNO": "证件号码", "BRDY": "出生日期", "GEND": "性别"}
     found = NOTHING
-    for name, label in labels.items():
+    for name, label in _LABELS.items():
         own, other = subject.values.get(name), subject.related(ServiceCode.VISIT, name)
         if own and other and own != other:
             found += (Finding(field=name, message=f"结算的{label}与就诊的{label}不一致"),)
@@ -120,12 +120,23 @@ def list_code(subject: Subject) -> tuple[Finding, ...]:
     return (Finding(field="MED_LIST_CODG", message=f"医疗目录编码不是目录类别 {kind} 的编码格式"),)
 
 
+_BEGAN: Final = (ServiceCode.VISIT, "BEGNTIME")
+_SAME: Final = tuple((ServiceCode.VISIT, name) for name in _LABELS)
+
 PERSON_RULES: Final = (
     Rule(id="R15", level=Level.WARN, services=PERSON, clause="guide 1.2.4", title="insurance, person", check=insurance_fits_person),
     Rule(id="R19", level=Level.REFUSE, services=PERSON, clause="guide 867", title="no card number as ID", check=not_a_card),
-    Rule(id="R23", level=Level.WARN, services=PERSON, clause="§3.3.2 #10-11", title="age and birth date", check=age_fits),
+    Rule(id="R23", level=Level.WARN, services=PERSON, clause="§3.3.2 #11", title="age", check=age_fits, related=(_BEGAN,)),
     Rule(id="R23", level=Level.WARN, services=PERSON, clause="GB 11643", title="birth date, sex and ID", check=number_fits),
-    Rule(id="R23", level=Level.WARN, services=SETTLEMENT, clause="§3.3.2 #7-10", title="one person", check=same_person),
-    Rule(id="IDENTITY", level=Level.WARN, services=VISIT | SETTLEMENT, clause="GB 11643", title="identity number", check=identity),
+    Rule(
+        id="R23",
+        level=Level.WARN,
+        services=SETTLEMENT,
+        clause="§3.3.2 #7-10",
+        title="one person",
+        check=same_person,
+        related=_SAME,
+    ),
+    Rule(id="IDENTITY", level=Level.WARN, services=PERSON, clause="GB 11643", title="identity number", check=identity),
     Rule(id="CODES", level=Level.WARN, services=FEE, clause="§3.3.1 #20", title="national list code", check=list_code),
 )

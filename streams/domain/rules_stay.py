@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from streams.domain.records import Level
-from streams.domain.rules import FEE, NOTHING, SETTLEMENT, VISIT, Check, Finding, Rule, Subject
+from streams.domain.rules import NOTHING, Check, Finding, Rule, Subject
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -124,30 +124,32 @@ def maternity(subject: Subject) -> tuple[Finding, ...]:
     return found
 
 
+def _rule(  # noqa: PLR0913 - one parameter for each part of a rule
+    rule_id: str,
+    service: ServiceCode,
+    check: Check,
+    *,
+    title: str,
+    clause: str,
+    level: Level = Level.WARN,
+    related: tuple[tuple[ServiceCode, str], ...] = (),
+) -> Rule:
+    return Rule(id=rule_id, level=level, services=frozenset({service}), clause=clause, title=title, check=check, related=related)
+
+
+_VISIT, _SETTLEMENT, _FEE = ServiceCode.VISIT, ServiceCode.SETTLEMENT, ServiceCode.FEE
+_BEGAN, _ENDED, _SETTLED = (_VISIT, "BEGNTIME"), (_VISIT, "ENDTIME"), (_SETTLEMENT, "SETL_TIME")
+
 STAY_RULES: Final = (
-    Rule(id="R13", level=Level.WARN, services=VISIT, clause="§3.3.3 #58", title="discharge diagnosis", check=diagnosis),
-    Rule(id="R14", level=Level.WARN, services=VISIT, clause="guide 623", title="days of the stay", check=days_agree),
-    Rule(id="R14", level=Level.WARN, services=FEE, clause="guide 623", title="bed days within the stay", check=bed_days),
-    Rule(id="R16", level=Level.WARN, services=VISIT, clause="§3.3.3 #76-81", title="maternity", check=maternity),
+    _rule("R13", _VISIT, diagnosis, title="discharge diagnosis", clause="§3.3.3 #58"),
+    _rule("R14", _VISIT, days_agree, title="days of the stay", clause="guide 623"),
+    _rule("R14", _FEE, bed_days, title="bed days within the stay", clause="guide 623", related=(_BEGAN, _ENDED)),
+    _rule("R16", _VISIT, maternity, title="maternity", clause="§3.3.3 #76-81"),
     *(
-        Rule(
-            id="R20",
-            level=Level.REFUSE,
-            services=frozenset({service}),
-            clause="guide 1432",
-            title="1900 to tomorrow",
-            check=within_years(service),
-        )
+        _rule("R20", service, within_years(service), title="1900 to tomorrow", clause="guide 1432", level=Level.REFUSE)
         for service in ServiceCode
     ),
-    Rule(id="R22", level=Level.WARN, services=VISIT, clause="§3.3.3 #39-40", title="times in order", check=visit_in_order),
-    Rule(
-        id="R22",
-        level=Level.WARN,
-        services=SETTLEMENT,
-        clause="§3.3.2 #17",
-        title="times in order",
-        check=settlement_in_order,
-    ),
-    Rule(id="R22", level=Level.WARN, services=FEE, clause="§3.3.1 #3", title="times in order", check=fee_in_order),
+    _rule("R22", _VISIT, visit_in_order, title="times in order", clause="§3.3.3 #39-40"),
+    _rule("R22", _SETTLEMENT, settlement_in_order, title="times in order", clause="§3.3.2 #17", related=(_BEGAN,)),
+    _rule("R22", _FEE, fee_in_order, title="times in order", clause="§3.3.1 #3", related=(_BEGAN, _SETTLED)),
 )

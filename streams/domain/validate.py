@@ -15,6 +15,7 @@ from streams.domain.conversions import (
     instant_day,
     instant_time,
     padded,
+    seen,
     text,
     translated,
     unfit,
@@ -29,7 +30,6 @@ from streams.domain.rules_stay import STAY_RULES
 from streams.spec.dictionaries import Dictionary
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
-from streams.spec.masking import mask
 
 RULES: Final[tuple[Rule, ...]] = (*MONEY_RULES, *PERSON_RULES, *STAY_RULES)
 """All rules that one record can be judged by."""
@@ -39,7 +39,6 @@ OPEN_CODES: Final = "DICTIONARY"
 
 RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES})
 
-_LONGEST_MASKED: Final = 100
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 _REMEMBERED: Final = 2048
 
@@ -165,6 +164,6 @@ def _violation(finding: Finding, active: ActiveRule, subject: Subject, service: 
         level=active.level or finding.level or rule.level,
         dead_class=DeadClass.VALIDATION,
         clause=rule.clause if rule.clause.startswith("guide") else _FIELDS[service][finding.field].clause,
-        masked=mask(finding.field, subject.values.get(finding.field, ""))[:_LONGEST_MASKED],
+        masked=seen(finding.field, subject.values.get(finding.field, "")),
         message=finding.message,
     )

@@ -19,6 +19,8 @@ def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
             password_file=str(source.password_file),
             password_reference=source.connect_password,
             sslmode=source.sslmode,
+            ca_file=None if source.ca_file is None else str(source.ca_file),
+            connect_ca_file=source.connect_ca_file or (None if source.ca_file is None else str(source.ca_file)),
             publication=source.publication,
             slot=source.slot,
             heartbeat_table=source.heartbeat_table,

@@ -58,9 +58,9 @@ def _roles(written: MappingFile) -> set[TableRole]:
 
 
 def _institutions(document: Document, written: MappingFile, site: SiteFile) -> None:
-    of = written.institution
     codes = [one.code for one in site.institutions]
-    for role, belonging in ((TableRole.VISIT, of.visit), (TableRole.SETTLEMENT, of.settlement), (TableRole.FEE, of.fee)):
+    for role in ROLE_OF.values():
+        belonging = written.institution.of(role)
         place = ("institution", role.value)
         if belonging is None and role in _roles(written):
             document.report(place, f"is missing, although there is a {role.value} table")

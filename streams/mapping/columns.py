@@ -42,8 +42,8 @@ def belongs(use: ColumnUse, table: Table) -> bool:
 
 def uses(written: MappingFile) -> Iterator[ColumnUse]:
     """Every column that the mapping reads."""
-    of = written.institution
-    for role, belonging in ((TableRole.VISIT, of.visit), (TableRole.SETTLEMENT, of.settlement), (TableRole.FEE, of.fee)):
+    for role in ROLE_OF.values():
+        belonging = written.institution.of(role)
         if belonging is not None and belonging.column is not None:
             yield ColumnUse(where=role, column=belonging.column)
     if written.kind is not None:

@@ -1,7 +1,7 @@
 """From the files people write to the values the domain runs."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -11,8 +11,9 @@ from connector.contract import TableRole
 from streams.domain.conversions import Conversion, Translation
 from streams.domain.plans import Belonging, CompiledMapping, Dialect, FieldRule, FieldStep, TableRule, field_step, plan_record
 from streams.domain.rules import RuleOptions
-from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
+from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn, columns_of
 from streams.domain.sources import Source as DomainSource
+from streams.domain.validate import RULES
 from streams.mapping import mapping_file, site
 from streams.mapping.columns import columns_by_table
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
@@ -42,6 +43,7 @@ _KIND_FIELD = Field(
 def compile_mapping(whole: Site, source: str) -> CompiledMapping:
     """The mapping of one source, ready to run. The site must have passed `load_site`."""
     written, dialect = whole.mappings[source], dialect_of(whole)
+    fields = {service: field_rules(written, service) for service in ServiceCode if written.records.of(service) is not None}
     return CompiledMapping(
         source=source,
         version=version_of(written),
@@ -53,9 +55,8 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         duty=frozenset(written.visit_duty),
         plans=MappingProxyType(
             {
-                service: plan_record(service, field_rules(written, service), dialect)
-                for service in ServiceCode
-                if written.records.of(service) is not None
+                service: plan_record(service, rules, dialect, also_reads=frozenset(_also_reads(written, service, fields)))
+                for service, rules in fields.items()
             }
         ),
         dialect=dialect,
@@ -119,9 +120,24 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
     }
 
 
+def _also_reads(
+    written: MappingFile, service: ServiceCode, fields: Mapping[ServiceCode, Mapping[str, FieldRule]]
+) -> Iterator[tuple[TableRole, str]]:
+    """What decides about a record besides its own fields: institution, kind, and what rules compare it with."""
+    own = ROLE_OF[service]
+    belongs = written.institution.of(own)
+    if belongs is not None and belongs.column is not None:
+        yield own, belongs.column
+    if written.kind is not None:
+        yield from columns_of(domain_source(written.kind, TableRole.VISIT))
+    for rule in RULES:
+        for other, name in rule.related if service in rule.services else ():
+            if name in fields.get(other, {}):
+                yield from columns_of(fields[other][name].source)
+
+
 def _belonging(written: MappingFile, institutions: tuple[site.Institution, ...]) -> Belonging:
-    of = written.institution
-    by_role = {TableRole.VISIT: of.visit, TableRole.SETTLEMENT: of.settlement, TableRole.FEE: of.fee}
+    by_role = {role: written.institution.of(role) for role in ROLE_OF.values()}
     return Belonging(
         columns={role: one.column for role, one in by_role.items() if one is not None and one.column is not None},
         constants={role: one.constant for role, one in by_role.items() if one is not None and one.constant is not None},

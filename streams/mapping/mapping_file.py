@@ -219,6 +219,18 @@ class InstitutionOf(Strict):
     fee: Belongs | None = None
     """Of fee rows. Required where the mapping has a fee table."""
 
+    def of(self, role: TableRole) -> Belongs | None:
+        """How to tell the institution of rows of `role`."""
+        match role:
+            case TableRole.VISIT:
+                return self.visit
+            case TableRole.SETTLEMENT:
+                return self.settlement
+            case TableRole.FEE:
+                return self.fee
+            case TableRole.LOOKUP:
+                return None
+
 
 class Translation(Strict):
     """A dictionary from HIS codes to interface codes."""

@@ -22,6 +22,7 @@ Node: TypeAlias = "str | list[Node] | dict[str, Node] | None"
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+_DEEPEST = 20
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -103,6 +104,9 @@ def read(file: Path) -> Document:
 
 def _plain(node: yaml.Node, place: Place, document: Document) -> Node:
     document.lines.setdefault(place, node.start_mark.line + 1)
+    if len(place) > _DEEPEST:
+        document.report(place[:1], "contains itself, or is nested too deeply")
+        return None
     if isinstance(node, yaml.ScalarNode):
         return None if node.style is None and node.value in NULLS else str(node.value)
     if isinstance(node, yaml.SequenceNode):

@@ -30,7 +30,7 @@ Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"`{name}` is no time zone; `Asia/Shanghai` is meant in China") from error
     return name
 
@@ -148,6 +148,10 @@ class DatabaseSource(Strict):
     """What Connect resolves through a config provider. Default: `${directory:<folder>:<name>}` of `password_file`."""
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
     """`disable` and `require` are accepted on loopback, elsewhere only with `insecure`."""
+    ca_file: FilePath | None = None
+    """Certificates of the authority that signed the database's certificate, for the check of the catalogue on this machine."""
+    connect_ca_file: str | None = None
+    """The same, by its path where Connect runs. Default: `ca_file`."""
     publication: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
     """PostgreSQL: publication that the database's administrator made."""
     slot: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
@@ -198,7 +202,7 @@ class Institution(Strict):
 
 
 class SealEncoding(Strict):
-    """How the platform wants SM2 ciphertext. `yibao keys check` prints a sample in all eight forms."""
+    """How the platform wants SM2 ciphertext. `yibao keys sample` prints one in all eight forms."""
 
     order: Literal["C1C3C2", "C1C2C3"] = "C1C3C2"
     """Order of point, digest and cipher."""

@@ -1,0 +1,250 @@
+"""The data-quality rules, each with records that pass and records that do not."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.domain.records import Level
+from streams.domain.rules import RuleOptions, Subject
+from streams.domain.validate import RULE_IDS, active_rules, judge
+from streams.spec.fields import ServiceCode
+
+FEE, SETTLEMENT, VISIT = ServiceCode.FEE, ServiceCode.SETTLEMENT, ServiceCode.VISIT
+TODAY = date(2024, 6, 1)
+RESIDENT = "51010219381005541X"
+
+SETTLED = {
+    "MEDFEE_SUMAMT": "100.00",
+    "FULAMT_OWNPAY_AMT": "10.00",
+    "OVERLMT_SELFPAY": "5.00",
+    "PRESELFPAY_AMT": "5.00",
+    "INSCP_AMT": "80.00",
+    "HIFP_PAY": "60.00",
+    "POOL_PROP_SELFPAY": "0.8000",
+    "FUND_PAY_SUMAMT": "60.00",
+    "PSN_PAY": "40.00",
+    "ACCT_PAY": "20.00",
+}
+
+
+def judged(service, values, *, kind="outpatient", related=None, levels=None, **options):
+    """What the rules find: (rule, field, level) of each violation."""
+    known = related or {}
+    subject = Subject(values, kind, today=TODAY, options=RuleOptions(**options), related=lambda _, name: known.get(name))
+    violations = judge(subject, active_rules(service, levels or {}), service)
+    return [(violation.rule, violation.field, violation.level) for violation in violations]
+
+
+def rules_of(*arguments, **options):
+    return {rule for rule, _, _ in judged(*arguments, **options)}
+
+
+@pytest.mark.parametrize(
+    ("count", "price", "total", "level"),
+    [
+        ("2.0000", "6.170000", "12.34", None),
+        ("3.0000", "0.335000", "1.01", None),  # 1.005, half up
+        ("-1.0000", "0.125000", "-0.13", None),
+        ("2.0000", "6.170000", "12.35", Level.WARN),
+        ("2.0000", "6.170000", "12.36", Level.REFUSE),
+        ("2.0000", "6.170000", "-12.34", Level.REFUSE),
+    ],
+)
+def test_r1_line_total(count, price, total, level):
+    """R1: a cent off is rounding somewhere in the hospital, more is another price."""
+    found = judged(FEE, {"CNT": count, "PRIC": price, "DET_ITEM_FEE_SUMAMT": total})
+    assert ([] if level is None else [("R1", "DET_ITEM_FEE_SUMAMT", level)]) == found
+
+
+def test_r1_can_round_the_price_first():
+    """Guide 122: platforms that round the price to 3 decimals compute another total."""
+    values = {"CNT": "100.0000", "PRIC": "0.123500", "DET_ITEM_FEE_SUMAMT": "12.40"}
+    assert {"R1"} == rules_of(FEE, values)
+    assert set() == rules_of(FEE, values, price_decimals=3)
+
+
+@given(st.integers(-(10**8), 10**8), st.integers(0, 10**9))
+def test_r1_in_whole_numbers_is_r1_in_decimals(count, price):
+    """Law: the fast comparison decides like the slow one, which `price_decimals=6` takes."""
+    values = {"CNT": f"{count / 10000:.4f}", "PRIC": f"{price / 1000000:.6f}"}
+    for total in ("0.00", "-0.01", "12.34", f"{count * price / 10**10:.2f}"):
+        whole = {**values, "DET_ITEM_FEE_SUMAMT": total}
+        assert judged(FEE, whole, price_decimals=6) == judged(FEE, whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({}, None),
+        ({"INSCP_AMT": "79.00"}, "R3"),
+        ({"PSN_PAY": "39.00"}, "R4"),
+        ({"HIFP_PAY": "60.01"}, "R5"),
+        ({"ACCT_PAY": "40.01"}, "R6"),
+        ({"MEDFEE_SUMAMT": "79.00", "PSN_PAY": "19.00", "ACCT_PAY": "0.00", "INSCP_AMT": "59.00"}, "R7"),
+        ({"POOL_PROP_SELFPAY": "1.0001"}, "R8"),
+        ({"POOL_PROP_SELFPAY": "-0.1000"}, "R8"),
+    ],
+)
+def test_the_parts_of_a_settlement(change, rule):
+    """R3 to R8: a settlement whose parts do not add up is what the platform's auditors look for first."""
+    assert ({rule} if rule else set()) == rules_of(SETTLEMENT, {**SETTLED, **change})
+
+
+def test_r5_may_count_the_account_into_the_fund():
+    """Whether the fund's total contains the personal account differs between platforms."""
+    assert {"R5"} == rules_of(SETTLEMENT, SETTLED, fund_includes_account=True)
+
+
+def test_r10_a_refund_is_negative_throughout():
+    """A refunded settlement is a counter-record; a positive part in it is counted twice."""
+    refund = {name: value if name == "POOL_PROP_SELFPAY" else f"-{value}" for name, value in SETTLED.items()}
+    assert [] == judged(SETTLEMENT, refund)
+    assert ("R10", "ACCT_PAY", Level.WARN) in judged(SETTLEMENT, {**refund, "ACCT_PAY": "20.00"})
+
+
+def test_r13_a_discharged_inpatient_has_a_diagnosis():
+    """Without a main diagnosis a hospital stay cannot be audited."""
+    stay = {"BEGNTIME": "2024-01-01 08:00:00", "ENDTIME": "2024-01-05 08:00:00"}
+    assert {"R13"} == rules_of(VISIT, stay, kind="inpatient")
+    assert set() == rules_of(VISIT, stay)
+    assert set() == rules_of(VISIT, {**stay, "DSCG_MAINDIAG_CODE": "I10.x05"}, kind="inpatient")
+    assert {"R13"} == rules_of(VISIT, {**stay, "DSCG_MAINDIAG_CODE": "高血压"}, kind="inpatient")
+
+
+@pytest.mark.parametrize(("ended", "days"), [("2024-01-05 01:00:00", "4"), ("2024-01-01 23:00:00", "1")])
+def test_r14_the_first_day_counts_and_the_last_does_not(ended, days):
+    """Guide 623: 1 to 5 January are 4 days; a stay within a day is one."""
+    stay = {"BEGNTIME": "2024-01-01 08:00:00", "ENDTIME": ended}
+    assert set() == rules_of(VISIT, {**stay, "IPT_DAYS": days})
+    assert {"R14"} == rules_of(VISIT, {**stay, "IPT_DAYS": str(int(days) + 1)})
+    bed = {"MED_CHRGITM_TYPE": "01", "CNT": f"{days}.0000"}
+    assert set() == rules_of(FEE, bed, kind="inpatient", related=stay)
+    assert {"R14"} == rules_of(FEE, {**bed, "CNT": f"{days}.5000"}, kind="inpatient", related=stay)
+
+
+def test_r15_person_and_insurance():
+    """Guide 1.2.4: the kinds of person that an insurance has."""
+    assert set() == rules_of(VISIT, {"INSUTYPE": "310", "PSN_TYPE": "1101"})
+    assert {"R15"} == rules_of(VISIT, {"INSUTYPE": "310", "PSN_TYPE": "15"})
+    assert set() == rules_of(VISIT, {"INSUTYPE": "999", "PSN_TYPE": "15"})
+
+
+def test_r16_maternity():
+    """Births are paid by insurance 310 and say what kind of birth they were."""
+    whole = {"MATN_TYPE": "1", "BIRCTRL_MATN_DATE": "2024-01-01", "LATECHB_FLAG": "0", "PRET_FLAG": "0"}
+    assert set() == rules_of(VISIT, {"MED_TYPE": "52", "INSUTYPE": "310", **whole})
+    assert [("R16", "INSUTYPE", Level.WARN)] == judged(VISIT, {"MED_TYPE": "51", "INSUTYPE": "390"})
+    assert len(whole) == len(judged(VISIT, {"MED_TYPE": "52", "INSUTYPE": "310"}))
+
+
+def test_r19_a_card_number_is_no_identity_number():
+    """Guide 867: the commonest mistake of a registration desk."""
+    assert [("R19", "CERTNO", Level.REFUSE)] == judged(VISIT, {"PSN_CERT_TYPE": "01", "CERTNO": "A1234567"})
+    assert set() == rules_of(VISIT, {"PSN_CERT_TYPE": "90", "CERTNO": "A1234567"})
+
+
+@pytest.mark.parametrize(
+    ("day", "passes"),
+    [("1899-12-31", False), ("1900-01-01", True), ("2024-06-01", True), ("2024-06-02", True), ("2024-06-03", False)],
+)
+def test_r20_dates_lie_between_1900_and_tomorrow(day, passes):
+    """A year 0202 or 2204 is a slip of the hand; tomorrow is a clock that goes fast."""
+    assert passes == ("R20" not in rules_of(FEE, {"FEE_OCUR_TIME": f"{day} 23:59:59"}))
+    assert passes == ("R20" not in rules_of(VISIT, {"DIE_DATE": day, "DSCG_WAY": "5"}))
+
+
+@given(st.dates(min_value=date(1900, 1, 1), max_value=date(2024, 6, 2)))
+def test_r20_lets_every_likely_day_pass(day):
+    """Law: the comparison of texts is the comparison of days."""
+    assert "R20" not in rules_of(SETTLEMENT, {"SETL_TIME": f"{day} 00:00:00", "BRDY": f"{day}"})
+    later = date(2024, 6, 3) + timedelta(days=(day - date(1900, 1, 1)).days)
+    assert "R20" in rules_of(SETTLEMENT, {"SETL_TIME": f"{later} 00:00:00"})
+
+
+def test_r22_the_order_of_times():
+    """Begin, fee, settlement; begin, end; death only where the way of leaving says so; in hospital means no end."""
+    times = {"BEGNTIME": "2024-01-01 08:00:00", "SETL_TIME": "2024-01-01 10:00:00"}
+    assert set() == rules_of(FEE, {"FEE_OCUR_TIME": "2024-01-01 09:00:00"}, related=times)
+    assert {"R22"} == rules_of(FEE, {"FEE_OCUR_TIME": "2024-01-01 07:59:59"}, related=times)
+    assert {"R22"} == rules_of(FEE, {"FEE_OCUR_TIME": "2024-01-01 10:00:01"}, related=times)
+    assert {"R22"} == rules_of(SETTLEMENT, {"SETL_TIME": "2024-01-01 07:00:00"}, related=times)
+    assert {"R22"} == rules_of(VISIT, {"BEGNTIME": "2024-01-02 08:00:00", "ENDTIME": "2024-01-01 08:00:00"})
+    assert {"R22"} == rules_of(VISIT, {"DIE_DATE": "2024-01-01", "DSCG_WAY": "1"})
+    assert {"R22"} == rules_of(VISIT, {"INHOSP_STAS": "1", "ENDTIME": "2024-01-01 08:00:00"})
+    assert {"R22"} == rules_of(VISIT, {"INHOSP_STAS": "0"})
+    assert set() == rules_of(VISIT, {"INHOSP_STAS": "1"})
+
+
+def test_r23_one_person_in_all_tables():
+    """Age, birth date and sex agree with the identity number and between visit and settlement."""
+    person = {"PSN_CERT_TYPE": "01", "CERTNO": RESIDENT, "BRDY": "1938-10-05", "GEND": "1", "AGE": "85.0"}
+    begun = {"BEGNTIME": "2024-01-01 08:00:00"}
+    assert [] == judged(VISIT, {**person, **begun})
+    assert [("R23", "BRDY", Level.WARN)] == judged(VISIT, {**person, **begun, "BRDY": "1939-10-05"})
+    assert [("R23", "GEND", Level.WARN)] == judged(VISIT, {**person, **begun, "GEND": "2"})
+    assert [("R23", "AGE", Level.WARN)] == judged(VISIT, {**person, **begun, "AGE": "40.0"})
+    assert [("R23", "AGE", Level.WARN)] == judged(VISIT, {"AGE": "131.0"})
+    other = [("R23", "CERTNO", Level.WARN)]
+    assert other == judged(SETTLEMENT, person, related={**person, **begun, "CERTNO": "110101199003078515"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "field"),
+    [
+        ("01", RESIDENT, None),
+        ("01", "120103199805161212", "CERTNO"),  # the guide's own sample: wrong check digit
+        ("01", "1234", "CERTNO"),
+        ("01", "810000199408230021", "PSN_CERT_TYPE"),
+        ("17", "810000199408230021", None),
+        ("04", "H12345678", None),
+        ("01", "H12345678", "PSN_CERT_TYPE"),
+        ("06", "12345678", None),
+        ("06", "ABC", "CERTNO"),
+    ],
+)
+def test_identity_numbers(kind, number, field):
+    """A mistyped identity number files a visit under another person."""
+    found = [item for item in judged(VISIT, {"PSN_CERT_TYPE": kind, "CERTNO": number}) if item[0] == "IDENTITY"]
+    assert ([("IDENTITY", field, Level.WARN)] if field else []) == found
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "fits"),
+    [
+        ("101", "XJ01CAA040E001010104981", True),
+        ("101", "12345", False),
+        ("201", "001101000010000", True),
+        ("201", "001101000010000-110100001", True),
+        ("201", "XJ01CAA040E001010104981", False),
+        ("301", "C1234567890123456789", True),
+        ("301", "C12", False),
+        ("999", "anything", True),
+    ],
+)
+def test_codes_of_the_national_lists(kind, code, fits):
+    """A hospital's own code where the national one belongs is paid at the wrong rate."""
+    assert fits == ("CODES" not in rules_of(FEE, {"LIST_TYPE": kind, "MED_LIST_CODG": code}))
+
+
+def test_a_site_switches_and_levels_rules():
+    """Every rule can be off, warn or refuse: a platform decides, not we."""
+    values = {**SETTLED, "INSCP_AMT": "79.00"}
+    assert [] == judged(SETTLEMENT, values, levels={"R3": "off"})
+    assert [("R3", "MEDFEE_SUMAMT", Level.REFUSE)] == judged(SETTLEMENT, values, levels={"R3": "refuse"})
+    line = {"CNT": "1.0000", "PRIC": "1.000000", "DET_ITEM_FEE_SUMAMT": "9.00"}
+    assert [("R1", "DET_ITEM_FEE_SUMAMT", Level.WARN)] == judged(FEE, line, levels={"R1": "warn"})
+
+
+def test_rules_keep_quiet_about_what_is_missing():
+    """A missing value is REQUIRED's business: a rule that stumbles over it would hide all other violations."""
+    for service in ServiceCode:
+        for kind in ("outpatient", "inpatient", "pharmacy", ""):
+            assert [] == judged(service, {}, kind=kind)
+
+
+def test_the_rules_of_one_record_are_all_there():
+    """The list that `yibao check` offers is the one that is promised."""
+    promised = {"R1", "R3", "R4", "R5", "R6", "R7", "R8", "R10", "R13", "R14", "R15", "R16", "R19", "R20", "R22", "R23"}
+    assert promised | {"IDENTITY", "CODES", "DICTIONARY"} == RULE_IDS

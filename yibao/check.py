@@ -1,0 +1,102 @@
+"""`yibao check`: all errors of a site's files at once, or what the site reports."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streams.mapping import BadFiles, Problem, Site, check_files, compile_site
+from streams.mapping.site import SiteFile
+from streams.spec.fields import ServiceCode
+from streams.spec.interface import SERVICES
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of one service a source's mapping fills."""
+
+    source: str
+    mapping_version: str
+    service: str
+    label: str
+    fields: int
+    mapped: int
+    required: int
+    columns_read: int
+
+
+def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+    """Check site.yaml, its mapping files, dictionaries and key files. All errors at once, with file and line; exit code 2."""
+    try:
+        site = check_files(config)
+    except BadFiles as bad:
+        _print_problems(bad.problems, output)
+        raise typer.Exit(2) from bad
+    coverage = list(coverage_of(site))
+    if output is Output.JSON:
+        print(
+            json.dumps(
+                {"ok": True, "site": site.site, "problems": [], "coverage": [asdict(one) for one in coverage]}, ensure_ascii=False
+            )
+        )
+        return
+    _print_coverage(site, coverage)
+
+
+def coverage_of(site: Site) -> Iterator[Coverage]:
+    """How much of each service the site's mappings fill, in the order of reporting."""
+    for source, mapping in compile_site(site).items():
+        for service in ServiceCode:
+            record = site.mappings[source].records.of(service)
+            if record is None:
+                continue
+            about = SERVICES[service]
+            yield Coverage(
+                source=source,
+                mapping_version=mapping.version,
+                service=service.value,
+                label=about.label,
+                fields=len(about.fields),
+                mapped=len(record.fields),
+                required=sum(field.required for field in about.fields),
+                columns_read=len(mapping.reads(service)),
+            )
+
+
+def _print_problems(problems: tuple[Problem, ...], output: Output) -> None:
+    if output is Output.JSON:
+        listed = [{"file": str(one.file), "line": one.line, "place": one.place, "what": one.what} for one in problems]
+        print(json.dumps({"ok": False, "problems": listed}, ensure_ascii=False))
+        return
+    for one in problems:
+        typer.echo(str(_shorter(one)), err=True)
+    typer.echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}", err=True)
+
+
+def _shorter(problem: Problem) -> Problem:
+    """The same with the file as a person would type it."""
+    here = Path.cwd()
+    file = problem.file.relative_to(here) if problem.file.is_relative_to(here) else problem.file
+    return Problem(file=file, line=problem.line, place=problem.place, what=problem.what)
+
+
+def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
+    hospitals = sum(one.kind == "hospital" for one in site.institutions)
+    print(
+        f"site {site.site}: {hospitals} hospitals, {len(site.institutions) - hospitals} pharmacies, {len(site.sources)} databases"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in ("source", "mapping", "service", "", "fields mapped", "required", "columns read"):
+        table.add_column(name)
+    for one in coverage:
+        mapped = f"{one.mapped}/{one.fields}"
+        table.add_row(
+            one.source, one.mapping_version, one.service, one.label, mapped, f"{one.required}/{one.required}", str(one.columns_read)
+        )
+    Console().print(table)
+    print("no errors")
