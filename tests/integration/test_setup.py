@@ -1,0 +1,99 @@
+"""The set-up of a checkout, with a Maven that does what a test says and no packages to fetch: what it leaves when it fails."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("deploy/setup.py", "deploy/stack/pom.xml", "streams/__init__.py", "streams/errors.py", "streams/sandbox/__init__.py")
+GOOD_MAVEN = """\
+for word; do case $word in -Ddist=*) dist=${word#-Ddist=};; esac; done
+mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
+: > "$dist/lib/kafka_1.jar"
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout that needs no package and has its virtual environment already."""
+    root = tmp_path_factory.mktemp("checkout")
+    for name in (*NEEDED, "streams/sandbox/java.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, root / name)
+    (root / "requirements.lock").write_text("# nothing\n")
+    subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
+    return root
+
+
+@pytest.fixture
+def set_up(checkout, tmp_path):
+    """Starts the set-up with a Maven that runs a shell script."""
+
+    def start(maven: str) -> subprocess.Popen:
+        program = tmp_path / "mvn"
+        program.write_text(f"#!/bin/sh\n{maven}\n")
+        program.chmod(0o755)
+        shutil.rmtree(checkout / ".yibao" / "java", ignore_errors=True)
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([sys.executable, checkout / "deploy" / "setup.py"], env=env, text=True, **pipes)
+
+    return start
+
+
+def test_a_second_run_does_nothing_and_takes_no_second(set_up, checkout):
+    """`make demo` and `make test` begin with it every time."""
+    _, trouble = set_up(GOOD_MAVEN).communicate()
+    again = subprocess.run([sys.executable, checkout / "deploy" / "setup.py"], capture_output=True, text=True, check=True)
+
+    assert ("", "", True) == (trouble, again.stdout, (checkout / ".venv" / "bin" / "yibao").exists())
+
+
+def test_a_failed_fetch_says_what_where_and_how_to_go_on(set_up, checkout):
+    """The person at the keyboard has never seen this project before."""
+    run = set_up("echo 'Could not transfer artifact from the mirror'; exit 1")
+    _, told = run.communicate()
+
+    log = checkout / ".yibao" / "logs" / "setup-java.log"
+    assert (1, True, True, True) == (run.returncode, "Could not transfer" in told, str(log) in told, "make setup" in told)
+
+
+def test_a_fetch_that_claims_success_without_files_is_not_believed(set_up, checkout):
+    """A stamp on nothing would make every later run fail in a stranger way."""
+    run = set_up("exit 0")
+    _, told = run.communicate()
+
+    assert (1, True, False) == (run.returncode, "not complete" in told, (checkout / ".yibao" / "java").exists())
+
+
+def test_an_interrupted_fetch_is_done_again(set_up, checkout):
+    """Ctrl-C during the download must not count as done, and leaves no Maven behind."""
+    run = set_up("echo $$ > $PWD/maven.pid; exec sleep 60")
+    deadline = time.monotonic() + 30
+    while not ((pid := checkout / "maven.pid").exists() and pid.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=30)
+
+    assert (130, True, False) == (run.returncode, "interrupted" in told, Path(f"/proc/{pid.read_text().strip()}/cmdline").exists())
+    assert "" == set_up(GOOD_MAVEN).communicate()[1]
+    assert (checkout / ".yibao" / "java" / ".stamp").exists()
+
+
+def test_without_root_a_missing_program_is_named_with_the_command_that_installs_it(checkout, tmp_path):
+    """Set-up never asks for a password; it says what to type."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import setup, shutil, os\n"
+        "setup.DIST = setup.STATE / 'none'; shutil.which = lambda name: None; os.geteuid = lambda: 1000\n"
+        "sys.exit(setup.main())"
+    )
+    env = {**os.environ, "JAVA_HOME": ""}
+    told = subprocess.run([sys.executable, "-c", code, checkout / "deploy"], capture_output=True, text=True, env=env, check=False)
+
+    assert (2, True) == (told.returncode, "sudo apt-get install" in told.stderr and "maven" in told.stderr)
