@@ -1,5 +1,6 @@
 """The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Broker:
 
     def __init__(self, access: BrokerAccess) -> None:
         self._where = f"Kafka at {access.bootstrap_servers}"
+        _knock(access.bootstrap_servers.split(","))
         try:
             self._admin = KafkaAdminClient(**_options(access))
         except (KafkaError, OSError, ValueError) as exc:
@@ -136,6 +138,19 @@ class Broker:
             if getattr(exc, "errno", 0) > 0 and not exc.retriable:
                 raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
             raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
+
+
+def _knock(servers: Sequence[str]) -> None:
+    """Raises Unreachable when no server takes a connection: told at once; the client would knock in silence for ten seconds."""
+    reasons = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S / 2):
+                return
+        except OSError as exc:
+            reasons.append(f"{server}: {exc.strerror or exc}")
+    raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
 
 
 def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:
