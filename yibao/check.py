@@ -75,7 +75,11 @@ def _print_problems(problems: tuple[Problem, ...], output: Output) -> None:
         return
     for one in problems:
         typer.echo(str(_shorter(one)), err=True)
-    typer.echo(f"{len(problems)} problem{'s' if len(problems) != 1 else ''}", err=True)
+    typer.echo(_counted(len(problems), "problem", "problems"), err=True)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _shorter(problem: Problem) -> Problem:
@@ -87,9 +91,12 @@ def _shorter(problem: Problem) -> Problem:
 
 def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
     hospitals = sum(one.kind == "hospital" for one in site.institutions)
-    print(
-        f"site {site.site}: {hospitals} hospitals, {len(site.institutions) - hospitals} pharmacies, {len(site.sources)} databases"
+    counts = (
+        _counted(hospitals, "hospital", "hospitals"),
+        _counted(len(site.institutions) - hospitals, "pharmacy", "pharmacies"),
+        _counted(len(site.sources), "database", "databases"),
     )
+    print(f"site {site.site}: {', '.join(counts)}")
     table = Table(box=None, pad_edge=False)
     for name in ("source", "mapping", "service", "", "fields mapped", "required", "columns read"):
         table.add_column(name)
@@ -98,5 +105,5 @@ def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
         table.add_row(
             one.source, one.mapping_version, one.service, one.label, mapped, f"{one.required}/{one.required}", str(one.columns_read)
         )
-    Console().print(table)
+    Console(width=None if Console().is_terminal else 160).print(table)
     print("no errors")

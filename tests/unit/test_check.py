@@ -1,0 +1,63 @@
+"""`yibao check`: an integrator's first command, and a pipeline's gate."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.seal import generate_key_pair
+from yibao.main import build
+
+FOLDER = Path(__file__).parents[1] / "contract" / "mapping"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site whose files are all there."""
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "his.password").write_text("secret\n")
+    for name in ("h1.pem", "p2.pem"):
+        (tmp_path / "keys" / name).write_text(generate_key_pair().public.pem)
+    return tmp_path / "site.yaml"
+
+
+def check(site, *options):
+    arguments = ["check", "-c", str(site), *options]
+    return CliRunner().invoke(build(arguments), arguments)
+
+
+def test_a_right_site_shows_what_it_reports(site):
+    """How much of each service is filled is the first question of a reviewer."""
+    result = check(site)
+    assert 0 == result.exit_code, result.output
+    assert "1 hospital, 1 pharmacy, 1 database" in result.output
+    assert "35/106" in result.output
+
+
+def test_programs_get_the_same_as_json(site):
+    """A pipeline reads this; its form only grows."""
+    result = json.loads(check(site, "--output", "json").output)
+    assert result["ok"] is True
+    assert {"mdtrt_d": 35, "setl_d": 25, "fee_list_d": 24} == {one["service"]: one["mapped"] for one in result["coverage"]}
+
+
+def test_all_errors_come_at_once_and_the_exit_code_is_2(site):
+    """Files, keys and passwords in one go."""
+    (site.parent / "keys" / "p2.pem").write_text(generate_key_pair().public.pem[:60])
+    (site.parent / "secrets" / "his.password").unlink()
+    mapping = site.parent / "mapping.yaml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace("PRIC: price", "PRICE: price"), encoding="utf-8")
+    result = check(site, "--output", "json")
+    assert 2 == result.exit_code
+    problems = json.loads(result.stdout)["problems"]
+    places = {one["place"] for one in problems}
+    assert {"sources.his.password_file", "institutions[1].public_key_file", "records.fee_list_d.fields.PRICE"} <= places
+    assert all(one["line"] for one in problems)
+    text = check(site)
+    assert 2 == text.exit_code
+    assert f"{len(problems)} problems" in text.output
+    assert "secret" not in text.output.replace("secrets/", "").replace("password_file", "")

@@ -1,0 +1,42 @@
+"""The reference pages and schemas are generated: they say what the models do, or this fails."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streams.mapping import mapping_file
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.reading import parse, read
+from streams.mapping.schema import documents
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize(("name", "text"), documents().items())
+def test_a_generated_page_is_up_to_date(name, text):
+    """Mend with: python -m streams.mapping.schema docs"""
+    assert text == (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_field_is_documented():
+    """An integrator learns the format from these pages alone."""
+    for name, text in documents().items():
+        if name.endswith(".md"):
+            assert [] == [line for line in text.splitlines() if line.startswith("| `") and line.rstrip().endswith("| |")]
+
+
+def test_the_example_in_the_documentation_is_a_mapping(tmp_path):
+    """An example that does not load teaches mistakes."""
+    file = tmp_path / "mapping.yaml"
+    file.write_text((mapping_file.__doc__ or "").split("```yaml")[1].split("```")[0], encoding="utf-8")
+    document = read(file)
+    assert parse(document, MappingFile) is not None, document.problems
+
+
+def test_a_source_may_be_a_text_or_an_object_in_the_schema():
+    """Otherwise every editor marks the shorthand as an error."""
+    schema = json.loads(documents()["mapping.schema.json"])
+    kinds = {form.get("type") for form in schema["$defs"]["Source"]["anyOf"]}
+    assert {"string", "object"} == kinds
+    assert False is schema["additionalProperties"]
