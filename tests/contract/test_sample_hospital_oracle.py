@@ -17,7 +17,22 @@ from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Row
 from streams.domain.visits import visit_key_of, waits
 from streams.mapping import compile_site, load_site
-from streams.sandbox.hospital import SPOILERS, Change, Expected, Oracle, Transaction, Verb, Workload, envelope, reference_rows
+from streams.sandbox.hospital import (
+    FROZEN_ITEMS,
+    SPOILERS,
+    Change,
+    Expected,
+    Oracle,
+    Transaction,
+    Verb,
+    Workload,
+    envelope,
+    reference_rows,
+)
+from streams.sandbox.platform.rows import Rules, judge_rows, split_rows
+from streams.spec.dictionaries import load_dictionaries
+from streams.spec.fields import ServiceCode
+from streams.spec.interface import SERVICES
 
 SITE = Path(__file__).parents[2] / "deploy" / "sites" / "sample" / "site.yaml"
 SOURCE = "his"
@@ -179,6 +194,21 @@ def test_every_refusal_has_the_class_and_rule_of_its_label(played):
     }
 
     assert expected == set(played.refused())
+
+
+def test_the_strict_platform_takes_every_record_but_the_frozen_items(played):
+    """Expectations that the platform does not share could never be met by any pipeline."""
+    closed = {name: frozenset(one.codes) for name, one in load_dictionaries(None).items() if one.closed}
+    rules = Rules(services=SERVICES, closed=closed, frozen_items=FROZEN_ITEMS)
+    refused = set()
+    for (service, institution, key), values in played.sent().items():
+        for value in values:
+            rows = split_rows(b"[%b]" % value)
+            assert isinstance(rows, list)
+            if judge_rows(rows, service=SERVICES[ServiceCode(service)], institution=institution, rules=rules) is not None:
+                refused.add((service, institution, key))
+
+    assert refused == {(one.service, one.institution, one.key) for one in played.expected if one.dead_class == "REJECTED"}
 
 
 def test_lines_of_unsettled_stays_are_neither_reported_nor_refused(played):
