@@ -6,7 +6,6 @@ raises `typer.Exit(1)` when it found something, and lets errors raised on purpos
 """
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -60,12 +59,10 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     root.callback()(lambda: None)  # keeps the verb's word necessary even where only one is registered
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     for verb in VERBS:
-        if importlib.util.find_spec(f"yibao.{verb.name}") is None:
-            continue
         if verb.name == wanted:
             _register(root, verb)
         else:
-            root.command(verb.name, help=verb.summary)(lambda: None)
+            root.command(verb.name, short_help=verb.summary)(lambda: None)
     return root
 
 

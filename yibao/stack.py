@@ -70,7 +70,7 @@ def down(
 
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, service: ServiceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show process, port, readiness and log file of each service; exit code 1 when one does not answer."""
+    """Show what runs and where; exit code 1 when one does not answer."""
     found = Stack(home, _services(service)).status()
     if output is Output.JSON:
         print(json.dumps([_as_json(one) for one in found], indent=2))
