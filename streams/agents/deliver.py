@@ -6,6 +6,7 @@ from typing import Any
 from streams.agents.background import keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.errors import Misconfigured
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver import DeliverLane, DeliverParts
 from streams.lanes.lane import LaneContext
@@ -25,7 +26,9 @@ class DeliverStage:
 
 def deliver_app(stage: DeliverStage) -> LaneApp:
     """visit.ready → one lane per partition → the platform, visit.receipts, visit.dead."""
-    topics = stage.parts.topics
+    topics, low, plan = stage.parts.topics, stage.context.settings.low, stage.parts.settings.max_plan
+    if plan > low:
+        raise Misconfigured(f"a plan of {plan} records does not fit below the low-water mark of {low}: its lane would wait for ever")
 
     def open_lane(at: TopicPartition, generation: int) -> DeliverLane:
         return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=stage.parts)

@@ -140,6 +140,7 @@ class LaneApp(faust.App):
     """A Faust app whose partitions belong to lanes: they are closed before partitions are given up, opened after they came."""
 
     def __init__(self, settings: AppSettings, lanes: Assignment, *, die: Callable[[Fatal], None]) -> None:
+        settings.home.mkdir(parents=True, exist_ok=True)  # Faust makes only the last folder of it
         super().__init__(
             settings.group,
             broker=[f"kafka://{server}" for server in settings.broker.bootstrap_servers.split(",")],

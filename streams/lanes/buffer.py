@@ -47,19 +47,19 @@ class Buffer(Generic[Item]):
 
     def put(self, items: Iterable[Item]) -> None:
         """Take what is next. Never waits: one partition must not hold up another."""
-        want, number_of, append = self.want, self._number_of, self._items.append
+        want, hole_since, number_of, append = self.want, self.hole_since, self._number_of, self._items.append
         for item in items:
             number = number_of(item)
             if number == want:
                 append(item)
-                want += 1
+                want, hole_since = want + 1, None
             elif number < want:
                 self.repeated += 1
-            elif self.hole_since is None:
-                self.hole_since = self._clock()
+            elif hole_since is None:
+                hole_since = self._clock()
+        self.hole_since = hole_since
         if want != self.want:
             self.want = want
-            self.hole_since = None
             self._wake.set()
 
     def nudge(self) -> None:

@@ -1,0 +1,184 @@
+"""What the tests of the lanes share: a site in memory, its feeders, and a platform that keeps what it took."""
+# ruff: noqa: ARG002 - toys have the signatures of what they stand for
+
+import asyncio
+import time
+from datetime import UTC
+
+import orjson
+
+from connector.contract import Topics
+from streams.deliver.verdict import Accepted, Refused
+from streams.domain.batch import CutLimits
+from streams.domain.join import Folded
+from streams.domain.ready import Emission, encode
+from streams.domain.records import Record
+from streams.lanes.deliver import DeliverLane, DeliverParts
+from streams.lanes.join import JoinLane, JoinParts
+from streams.lanes.lane import LaneContext
+from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.settings import DeliverSettings, FloodGuard, JoinSettings, LaneSettings
+from streams.lanes.state import State
+from streams.spec.fields import ServiceCode
+from streams.telemetry.outcomes import Outcomes
+from streams.testing import Deaths, FakeLog, RecordingFlow, wait_for
+
+INSTITUTION = "H36110200001"
+TOPICS = Topics()
+CHANGES = TopicPartition(TOPICS.changes, 0)
+READY = TopicPartition(TOPICS.ready, 0)
+DEAD = TopicPartition(TOPICS.dead, 0)
+RECEIPTS = TopicPartition(TOPICS.receipts, 0)
+STATE = TopicPartition(TOPICS.state, 0)
+QUICK = LaneSettings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0, high=60, low=30)
+LIMITS = CutLimits(max_chars=10_000, max_rows=5, sealed_chars=lambda plain: plain)
+
+
+def record(key, value=b"{}"):
+    """An interface record of a service that follows from its key."""
+    return Record(
+        service=ServiceCode.FEE if key % 3 == 0 else ServiceCode.SETTLEMENT,
+        institution=INSTITUTION,
+        infno="2204",
+        key=str(key),
+        value=value,
+        content_hash="0" * 32,
+        mapping_version="m@1",
+        business_day="2024-05-06",
+        amount="1.00",
+    )
+
+
+def emission(key, *, value=b"{}", visit=b"v1"):
+    return Emission(record=record(key, value), visit_key=visit, position="7", committed_at=1_700_000_000_000)
+
+
+class NoLookups:
+    """There are none; how often lanes asked is remembered."""
+
+    def __init__(self):
+        self.faults = {}
+        self.asked = 0
+
+    def find(self, name, key):
+        return None
+
+    async def caught_up(self):
+        self.asked += 1
+
+    async def stop(self):
+        return None
+
+
+class CountingFold:
+    """Each input gives one record that carries how many inputs of its visit came before."""
+
+    def fold(self, incoming, view, lookups):
+        key = incoming.key + b"\x1fv"
+        count = int(view.visit(incoming.key).get(key, b"r0")[1:]) + 1
+        number = int(incoming.value)
+        value = orjson.dumps({"i": number, "n": count})
+        ready = (emission(number, value=value, visit=incoming.key),)
+        return Folded(state={key: b"r%d" % count}, ready=ready, counts={"emitted": 1})
+
+
+class Platform:
+    """Takes each msgid once. `bad`: keys of records that it refuses. `lose_every`: every so many answers get lost after it took them."""
+
+    def __init__(self, bad=(), lose_every=0):
+        self.bad = frozenset(map(str, bad))
+        self.taken = []
+        self.bodies = {}
+        self.refused_ids = []
+        self.posts = 0
+        self.changed = []
+        self.script = []
+        self._lose_every = lose_every
+
+    async def post(self, batch, msgid, *, refused_before=False):
+        await asyncio.sleep(0)
+        self.posts += 1
+        if self.script:
+            return self.script.pop(0)
+        body = tuple((one.number, one.value) for one in batch.records)
+        if self.bodies.setdefault(msgid, body) != body:
+            self.changed.append(msgid)
+        if msgid in {taken for taken, _ in self.taken}:
+            return Accepted(code="40005", repeated=True)
+        if any(one.record_key in self.bad for one in batch.records):
+            self.refused_ids.append(msgid)
+            return Refused(code="40000", http_status=200, message="no")
+        self.taken.append((msgid, [one.number for one in batch.records]))
+        return Accepted(code="200", repeated=False)
+
+    @property
+    def numbers(self):
+        return [number for _, numbers in self.taken for number in numbers]
+
+
+class Rig:
+    """One partition of both stages, on a log in memory."""
+
+    def __init__(self, *, settings=QUICK):
+        self.log = FakeLog()
+        self.deaths = Deaths()
+        self.outcomes = Outcomes("test")
+        self.settings = settings
+        self.platform = Platform()
+        self.lookups = NoLookups()
+        self.fold = CountingFold()
+        self.guard = FloodGuard(min_refused=1000)
+        self.deliver_options = {}
+        self.now_ms = 1_714_000_000_000
+        self.limits = LIMITS
+        for stage, at in (("join", CHANGES), ("deliver", READY)):
+            self.log.committed_offsets[TOPICS.group(stage), at] = Committed(offset=0, metadata='{"seq":1}')
+
+    def context(self, stage):
+        return LaneContext(
+            broker=self.log,
+            group=TOPICS.group(stage),
+            settings=self.settings,
+            outcomes=self.outcomes,
+            clock=time.monotonic,
+            die=self.deaths,
+        )
+
+    def join_lane(self, generation=1):
+        parts = JoinParts(topics=TOPICS, fold=self.fold, lookups=self.lookups, settings=JoinSettings(max_chunk=7))
+        return JoinLane(CHANGES, generation, context=self.context("join"), flow=RecordingFlow(), parts=parts, state=State(STATE))
+
+    def deliver_lane(self, generation=1):
+        settings = DeliverSettings(
+            max_plan=20,
+            first_retry_s=0.001,
+            max_retry_s=0.002,
+            probe_s=0.001,
+            max_probe_s=0.002,
+            flood_guard=self.guard,
+            **self.deliver_options,
+        )
+        parts = DeliverParts(
+            topics=TOPICS, platform=self.platform, limits=self.limits, settings=settings, wall_ms=lambda: self.now_ms, zone=UTC
+        )
+        return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), parts=parts)
+
+    def change(self, number, visit=None):
+        return self.log.append(CHANGES, key=b"v%d" % (number % 3 if visit is None else visit), value=b"%d" % number)
+
+    def ready(self, number, key=None, value=b"{}"):
+        """Write one ready record with its number, as the join does."""
+        key_, value_, headers = encode(emission(number if key is None else key, value=value, visit=b"v%d" % (number % 4)), number)
+        return self.log.append(READY, key=key_, value=value_, headers=headers)
+
+    def committed(self, stage):
+        return self.log.committed_offsets[TOPICS.group(stage), CHANGES if stage == "join" else READY]
+
+    async def settle(self, lane, done, *, at):
+        """Feed a lane all that can be read until `done`, then close it. False: it died before."""
+        lane.put(self.log.messages(at))
+        lane.start()
+        await wait_for(lambda: done() or bool(self.deaths.reasons), what="the end of the lane's work")
+        alive = not self.deaths.reasons
+        await lane.close()
+        return alive

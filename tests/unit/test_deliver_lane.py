@@ -1,0 +1,293 @@
+"""The deliver stage's lane: plans, refusals, holds, and what is never posted."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled
+from streams.domain.batch import CutLimits
+from streams.errors import Misconfigured
+from streams.lanes.guard import Tally, verdict_of
+from streams.lanes.marks import DeliverMark, Plan, deliver_mark
+from streams.lanes.ports import Committed
+from streams.lanes.settings import DeliverSettings, FloodGuard, LaneSettings
+from streams.testing import numbers, wait_for
+from tests.unit.lane_rig import DEAD, READY, TOPICS, Platform, Rig
+
+
+def through(rig, seq):
+    return lambda: deliver_mark(rig.committed("deliver").metadata).seq == seq
+
+
+async def held(rig, lane):
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: bool(lane.held), what="the lane being held")
+    return lane.held
+
+
+async def test_the_plan_is_committed_before_the_first_post():
+    """What was posted must be known to the next owner, or it would post the same records under other msgids."""
+    rig = Rig()
+    rig.ready(1)
+    planned = []
+
+    class Looking(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            planned.append(deliver_mark(rig.committed("deliver").metadata).plan)
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Looking()
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    assert [1] == [plan.size for plan in planned]
+
+
+async def test_a_refusal_is_committed_before_its_halves_are_posted():
+    """After a crash the refused message must not be posted again: the platform might take it this time, and its halves too."""
+    rig = Rig()
+    for number in (1, 2):
+        rig.ready(number, key=1)
+    recorded = []
+
+    class Refusing(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            recorded.append((len(batch.records), deliver_mark(rig.committed("deliver").metadata).plan.refused))
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Refusing(bad=[1])
+    assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
+    assert [(2, 0b0), (1, 0b1), (1, 0b11)] == recorded
+
+
+async def test_a_recorded_refusal_is_never_posted_again():
+    """40005 on an id that was refused proves nothing, so a refused id is not asked about."""
+    rig = Rig()
+    offset = rig.ready(1)
+    plan = Plan(size=1, last_offset=offset, id="20240425000000000", refused=1, opened_at=1, cut=rig.limits.mark)
+    rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=DeliverMark(seq=1, plan=plan).text())
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    assert 0 == rig.platform.posts
+    assert [1] == numbers(rig.log.messages(DEAD))
+
+
+async def test_the_time_of_plans_never_goes_back():
+    """A clock that is set back must not make a msgid twice."""
+    rig = Rig()
+    rig.ready(1)
+    assert await rig.settle(rig.deliver_lane(1), through(rig, 2), at=READY)
+    rig.now_ms -= 3_600_000
+    rig.ready(2)
+    assert await rig.settle(rig.deliver_lane(2), through(rig, 3), at=READY)
+    first, second = (msgid for msgid, _ in rig.platform.taken)
+    assert first < second
+
+
+async def test_a_repeated_number_is_dropped_and_a_hole_stops_the_lane_there():
+    """An aborted copy that became visible must not be delivered twice; a missing number must never be skipped."""
+    rig = Rig()
+    for number in (1, 2, 1, 2, 3, 5, 6):
+        rig.ready(number)
+    lane = rig.deliver_lane()
+    assert await rig.settle(lane, through(rig, 4), at=READY)
+    assert [1, 2, 3] == sorted(rig.platform.numbers)
+    assert 2 == rig.outcomes.of("repeated")
+    assert lane.buffer.hole_since is not None
+    assert 4 == lane.buffer.want
+
+
+async def test_a_foreign_message_is_a_dead_letter_once_and_counts_as_no_number():
+    """Somebody else's message in the topic must neither stop the lane nor be delivered nor vanish."""
+    rig = Rig()
+    rig.ready(1)
+    rig.log.append(READY, key=b"k", value=b"whose?")
+    rig.ready(2)
+    rig.log.append(READY, key=b"k", value=b"and this?")
+    assert await rig.settle(rig.deliver_lane(1), lambda: rig.committed("deliver").offset == 4, at=READY)
+    assert await rig.settle(rig.deliver_lane(2), lambda: True, at=READY)
+    assert [b"whose?", b"and this?"] == [message.value for message in rig.log.messages(DEAD)]
+    assert [1, 2] == sorted(rig.platform.numbers)
+    assert 3 == deliver_mark(rig.committed("deliver").metadata).seq
+
+
+async def test_a_record_larger_than_an_envelope_is_a_dead_letter_without_a_post():
+    """The platform would refuse it after the whole batch was bisected for it."""
+    rig = Rig()
+    rig.ready(1)
+    rig.ready(2, value=b"x" * 20_000)
+    assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
+    assert [2] == numbers(rig.log.messages(DEAD))
+    assert [1] == rig.platform.numbers
+
+
+async def test_a_flood_of_refusals_holds_the_lane_before_any_dead_letter():
+    """A wrong key or mapping must not empty a hospital into the dead letters."""
+    rig = Rig()
+    rig.guard = FloodGuard(min_refused=3, ratio=0.5)
+    rig.platform = Platform(bad=range(100))
+    for number in range(1, 11):
+        rig.ready(number)
+    lane = rig.deliver_lane()
+    assert "6 of the 10 records" in await held(rig, lane)
+    await lane.close()
+    assert [] == rig.log.messages(DEAD)
+    assert 1 == deliver_mark(rig.committed("deliver").metadata).seq
+
+
+async def test_a_flood_that_comes_record_by_record_holds_the_lane_too():
+    """At night plans have one record each; a ratio within a plan would never see the flood, and a restart must not forget it."""
+    rig = Rig()
+    rig.guard = FloodGuard(min_refused=1000, in_a_row=3)
+    rig.platform = Platform(bad=range(100))
+    for number in (1, 2):
+        rig.ready(number)
+        assert await rig.settle(rig.deliver_lane(number), through(rig, number + 1), at=READY)
+    rig.ready(3)
+    lane = rig.deliver_lane(3)
+    assert "3 records in a row" in await held(rig, lane)
+    await lane.close()
+    assert [1, 2] == numbers(rig.log.messages(DEAD))
+
+
+async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
+    """Restarting with another limit must post nothing again that was refused."""
+    rig = Rig()
+    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
+    rig.platform = Platform(bad=range(100))
+    for number in (1, 2, 3):
+        rig.ready(number)
+    lane = rig.deliver_lane(1)
+    await held(rig, lane)
+    await lane.close()
+    rig.guard = FloodGuard(min_refused=1000)
+    assert await rig.settle(rig.deliver_lane(2), through(rig, 4), at=READY)
+    assert len(rig.platform.refused_ids) == len(set(rig.platform.refused_ids))
+    assert [1, 2, 3] == sorted(numbers(rig.log.messages(DEAD)))
+
+
+@given(accepted=st.integers(0, 50), refused=st.integers(1, 50), size=st.integers(1, 100))
+def test_the_guard_never_trips_on_few_refusals(accepted, refused, size):
+    """Some bad records are ordinary: they belong into the dead letters and nothing must stand for them."""
+    tally = Tally(accepted=accepted, refused=min(refused, 19))
+    assert "" == verdict_of(tally, FloodGuard(in_a_row=0), plan_size=size)
+
+
+async def test_a_configuration_fault_is_probed_and_dead_letters_nothing():
+    """Our key or right is at fault, not the record: it waits, and goes on by itself."""
+    rig = Rig()
+    rig.platform.script = [Held(cause=HoldCause.ANSWER_CODE, code="40002", message="not allowed")] * 3
+    rig.ready(1)
+    lane = rig.deliver_lane()
+    assert await rig.settle(lane, through(rig, 2), at=READY)
+    assert [1] == rig.platform.numbers
+    assert [] == rig.log.messages(DEAD)
+    assert "" == lane.held
+    assert 3 == rig.outcomes.of("held", "answer_code")
+
+
+async def test_an_unknown_outcome_is_repeated_under_the_same_msgid():
+    """Only the same id lets the platform tell a repetition from a new record."""
+    rig = Rig()
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT), Throttled(after_s=0.001), Retry(cause=RetryCause.SERVER_ERROR)]
+    rig.ready(1)
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    assert 4 == rig.platform.posts
+    assert 1 == len(rig.platform.taken)
+
+
+async def test_an_old_ownership_is_renewed_before_a_post():
+    """A lane that was frozen longer than its lease must find out that it was replaced before it posts."""
+    rig = Rig()
+    rig.deliver_options = {"lease_s": -1.0}
+    rig.ready(1)
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    assert rig.outcomes.of("lease_renewed") >= 1
+
+
+async def test_a_plan_that_was_cut_under_other_limits_holds_the_lane():
+    """The same msgid must never carry other records: "repeated" would count records as delivered that never left."""
+    rig = Rig()
+    rig.ready(1)
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)] * 1_000_000
+    lane = rig.deliver_lane(1)
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: rig.platform.posts > 0)
+    await lane.close()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=5, sealed_chars=lambda plain: plain)
+    posts = rig.platform.posts
+    second = rig.deliver_lane(2)
+    assert "other batch limits" in await held(rig, second)
+    await second.close()
+    assert posts == rig.platform.posts
+
+
+async def test_an_outcome_older_than_the_platforms_memory_holds_the_lane():
+    """A platform that forgot the msgid would take the records a second time."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 60.0}
+    rig.ready(1)
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)] * 1_000_000
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: rig.platform.posts > 1)
+    rig.now_ms += 61_000
+    await wait_for(lambda: "longer than the platform remembers" in lane.held)
+    await lane.close()
+
+
+async def test_a_lane_is_not_fetched_while_it_is_full_and_others_go_on():
+    """Back-pressure is per partition; a plan must fit below the low mark or a full lane would never empty."""
+    rig = Rig(settings=LaneSettings(linger_s=0.0, idle_linger_s=0.0, high=8, low=4))
+    for number in range(1, 11):
+        rig.ready(number)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    assert lane.full
+    lane.start()
+    await wait_for(lambda: not lane.full)
+    await lane.close()
+
+
+@settings(max_examples=60)
+@given(
+    size=st.integers(1, 1000),
+    refused=st.sets(st.integers(0, 1999), max_size=300),
+    last=st.sampled_from(["", "20240425000000000"]),
+    row=st.integers(0, 5000),
+)
+def test_what_is_written_beside_an_offset_comes_back_the_same_and_fits(size, refused, last, row):
+    """The broker takes 4,096 bytes of metadata; a plan that lost a refusal would post a refused id again."""
+    bits = sum(1 << node for node in refused)
+    plan = Plan(size=size, last_offset=2**62, id="20240425000000000", refused=bits, opened_at=2**40, cut="0123abcd")
+    mark = DeliverMark(seq=2**62, last_plan=last, refused_in_a_row=row, plan=plan)
+    assert mark == deliver_mark(mark.text())
+    assert len(mark.text()) < 4096
+
+
+def test_settings_that_would_stop_the_flow_are_refused_at_start():
+    """Wrong at start rather than wrong at night."""
+    with pytest.raises(Misconfigured):
+        LaneSettings(high=100, low=100)
+    with pytest.raises(Misconfigured):
+        DeliverSettings(max_plan=2000)
+
+
+async def test_refused_before_is_told_only_where_the_platform_repeats_refused_ids():
+    """On such a platform "repeated" after a lost answer proves nothing, and the gateway must hold instead of accept."""
+    rig = Rig()
+    told = []
+
+    class Told(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            told.append(refused_before)
+            await asyncio.sleep(0)
+            return Retry(cause=RetryCause.TIMEOUT) if len(told) == 1 else Refused(code="40000", http_status=200, message="no")
+
+    rig.platform = Told()
+    rig.deliver_options = {"repeats_refused": True}
+    rig.ready(1)
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    assert [False, True] == told
