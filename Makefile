@@ -29,7 +29,9 @@ lint: setup ## style, format, types, import contracts
 lock: ## resolve pyproject.toml into requirements.lock again (needs uv, or takes it into .venv)
 	@deploy/lock.sh
 
-clean: ## stop the embedded stack; remove .venv, .yibao and caches
-	@if [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down; fi
+clean: ## stop the embedded stacks; remove .venv, .yibao and caches
+	@for home in .yibao/stack .yibao/demo/stack; do \
+	    if [ -d $$home ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down --erase --home $$home; fi; \
+	done
 	rm -rf .venv .yibao .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
