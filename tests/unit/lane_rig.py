@@ -83,9 +83,9 @@ class CountingFold:
 
 
 class Platform:
-    """Takes each msgid once. `bad`: keys of records that it refuses. `lose_every`: every so many answers get lost after it took them."""
+    """Takes each msgid once. `bad`: keys of records that it refuses."""
 
-    def __init__(self, bad=(), lose_every=0):
+    def __init__(self, bad=()):
         self.bad = frozenset(map(str, bad))
         self.taken = []
         self.bodies = {}
@@ -93,7 +93,6 @@ class Platform:
         self.posts = 0
         self.changed = []
         self.script = []
-        self._lose_every = lose_every
 
     async def post(self, batch, msgid, *, refused_before=False):
         await asyncio.sleep(0)

@@ -1,4 +1,5 @@
 """The deliver stage's lane: plans, refusals, holds, and what is never posted."""
+# ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import asyncio
 

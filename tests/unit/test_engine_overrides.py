@@ -1,6 +1,5 @@
 """The inside of Faust and aiokafka that we lean on: a release that renames it must fail here, not in a hospital."""
 
-
 import inspect
 from types import SimpleNamespace
 
@@ -53,7 +52,7 @@ async def nothing(*_args):
 def test_only_the_pinned_versions_start():
     """The next release may do something else under the same names."""
     require_versions()
-    with pytest.raises(Fatal, match="pip install aiokafka==0.14.0"):
+    with pytest.raises(Fatal, match=r"pip install aiokafka==0\.14\.0"):
         require_versions({**PINNED, "aiokafka": "0.15.0"}.__getitem__)
 
 
