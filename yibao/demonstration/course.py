@@ -170,4 +170,4 @@ class Demonstration:
         )
 
     def _told(self, progress: Progress) -> None:
-        self._spectator.step(f"{progress}")
+        self._spectator.step(f"{progress.service}: {progress.step} ({progress.after_s:.1f} s)")
