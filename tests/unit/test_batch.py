@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.batch import Batch, CutLimits, cut, fits, halves, plain_array_bytes, split_oversize
+from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, fits, halves, plain_array_bytes, split_oversize
 from streams.domain.records import ReadyRecord
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
@@ -35,6 +35,20 @@ def ready(number, *, key="v1", service=ServiceCode.FEE, institution=INSTITUTIONS
 
 
 LIMITS = CutLimits(max_chars=2 * (97 + 300), max_rows=6, sealed_chars=lambda n: sealed_chars(n, Encoding()))
+
+GOLDEN_CUT = [
+    (0, [0]),
+    (2, [1]),
+    (4, [2, 3]),
+    (8, [4, 5]),
+    (12, [6]),
+    (14, [7, 8]),
+    (18, [9, 10]),
+    (22, [11]),
+    (24, [12]),
+    (26, [13]),
+    (28, [14]),
+]
 
 plans = st.lists(
     st.builds(
@@ -134,6 +148,11 @@ def test_interleaved_visits_share_their_batches():
     ]
 
 
+def test_a_batch_has_no_more_rows_than_the_platform_takes():
+    """R11: the guide's 100 rows a call hold also where more would fit."""
+    assert [len(batch.records) for batch in cut([ready(number, size=1) for number in range(14)], LIMITS)] == [6, 6, 2]
+
+
 def test_a_batch_ends_exactly_at_the_limit():
     """The limit counts encrypted characters; one byte of slack is lost rows, one byte too many a refused batch."""
     exact = [ready(1, size=149), ready(2, size=148)]  # 2 + 149 + 148 + 1 = 300
@@ -191,6 +210,27 @@ def test_halves_hold_the_whole_batch_in_order(plan):
                 assert part.records == first.records + second.records
                 assert (part.first, part.first + len(first.records)) == (first.first, second.first)
                 assert kind(first) == kind(second) == kind(part)
+
+
+def test_the_numbers_of_a_version_never_change():
+    """An update of the worker finds open plans; with other numbers it would post known records under unknown ids."""
+    kinds = (ServiceCode.VISIT, ServiceCode.SETTLEMENT, ServiceCode.FEE, ServiceCode.FEE, ServiceCode.VISIT)
+    records = [ready(number, key=f"v{number // 5}", service=kinds[number % 5], size=15 * number) for number in range(15)]
+    cut_now = [(batch.node, [record.number for record in batch.records]) for batch in cut(records, LIMITS)]
+    assert CUT_VERSION == 1
+    assert cut_now == GOLDEN_CUT
+    [batch] = cut([ready(number) for number in range(5)], LIMITS)
+    assert [(node, len(part.records)) for node, part in nodes_below(10, batch)] == [
+        (10, 5),
+        (11, 3),
+        (12, 2),
+        (13, 1),
+        (14, 1),
+        (15, 1),
+        (16, 2),
+        (17, 1),
+        (18, 1),
+    ]
 
 
 def test_a_single_record_has_no_halves():
