@@ -243,19 +243,15 @@ class _Run:
 
 
 def _dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
-    """The rows whose records may have another content now, in the order of reporting.
-
-    A refused row always: what refused it may be a rule that compares it with this row.
-    """
+    """The rows whose records read this row, in the order of reporting."""
     match row.role:
         case TableRole.VISIT:
-            dependents = [*visit.rows(TableRole.SETTLEMENT), *visit.rows(TableRole.FEE)]
-        case TableRole.SETTLEMENT:
-            dependents = fees_of(visit, row)
+            readers = (reader for reader in (TableRole.SETTLEMENT, TableRole.FEE) if _differs(visit, row, before, reader))
+            return [dependent for reader in readers for dependent in visit.rows(reader)]
+        case TableRole.SETTLEMENT if _differs(visit, row, before, TableRole.FEE):
+            return fees_of(visit, row)
         case _:
             return []
-    stale = {reader: _differs(visit, row, before, reader) for reader in (TableRole.SETTLEMENT, TableRole.FEE)}
-    return [dependent for dependent in dependents if dependent.refused or stale[dependent.role]]
 
 
 def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:

@@ -1,0 +1,171 @@
+"""What the tests of the join share: a small site with two hospital systems, and a partition's state in a dictionary."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import orjson
+
+from streams.domain.changes import Incoming, tick_value
+from streams.domain.join import Joiner, JoinLimits
+from streams.domain.records import DeadLetter
+from streams.domain.visits import StoredRow, load, visit_key_of, waits
+from streams.mapping import compile_site, load_site
+
+SITE = Path(__file__).parent / "join_site" / "site.yaml"
+HOSPITAL, PHARMACY = "H36110200001", "P36110200002"
+DAY_MS = 86_400_000
+START_MS = 1_714_700_000_000  # 2024-05-03
+LIMITS = JoinLimits(wait_ms=1_000, unsettled_wait_ms=60 * DAY_MS)
+
+VISIT = {
+    "visit_id": "V1",
+    "org": "H",
+    "kind": "O",
+    "patient_id": "P1",
+    "insu_id": "X1",
+    "begin_at": "2024-05-01T08:00:00Z",
+    "med_type": "11",
+    "ward": "内科",
+    "tel": "02885551234",
+    "addr": None,
+    "employer": None,
+    "contact": None,
+    "card": None,
+}
+SETTLE = {
+    "settle_no": "S1",
+    "visit_id": "V1",
+    "org": "H",
+    "settled_at": "2024-05-01T12:00:00Z",
+    "total": "20.00",
+    "paid_by": "cash",
+}
+CHARGE = {
+    "charge_id": "C1",
+    "visit_id": "V1",
+    "org": "H",
+    "settle_no": "S1",
+    "occurred_at": "2024-05-01T09:00:00Z",
+    "quantity": "2.0000",
+    "price": "10.000000",
+    "amount": "20.00",
+    "level": "A",
+    "item": "青霉素",
+}
+PATIENT = {"patient_id": "P1", "cert_no": "11010519491231002X", "name": "王小明"}
+CLINIC_SETTLE = {
+    "settle_no": "S1",
+    "visit_id": "V1",
+    "settled_at": "2024-05-01T12:00:00Z",
+    "total": "5.00",
+    "name": "王小明",
+    "cert_no": "11010519491231002X",
+}
+CLINIC_CHARGE = {"charge_id": "C1", "visit_id": "V1", "occurred_at": "2024-05-01T09:00:00Z", "amount": "5.00"}
+
+TABLES = {"h.visit": VISIT, "h.settle": SETTLE, "h.charge": CHARGE, "c.settle": CLINIC_SETTLE, "c.charge": CLINIC_CHARGE}
+
+
+@cache
+def mappings():
+    """Compiled once for all tests."""
+    return compile_site(load_site(SITE))
+
+
+def envelope(table, op, row, *, at, before=None, source=None, committed_at=START_MS, ts_ms=0):
+    """A change as capture writes it. at: its place in the database's log, None on rows of an incremental snapshot."""
+    schema, _, name = table.partition(".")
+    return orjson.dumps(
+        {
+            "before": row if op == "d" else before,
+            "after": None if op == "d" else row,
+            "op": op,
+            "ts_ms": ts_ms,
+            "source": {
+                "connector": "postgresql",
+                "name": source or {"h": "his", "c": "clinic"}[schema],
+                "ts_ms": committed_at,
+                "schema": schema,
+                "table": name,
+                "lsn": at,
+            },
+        }
+    )
+
+
+@dataclass
+class Join:
+    """One partition: folds what it is given and remembers everything that comes out, in order."""
+
+    limits: JoinLimits = LIMITS
+    now: int = START_MS
+    patients: dict = field(default_factory=lambda: {("P1",): PATIENT})
+    entries: defaultdict = field(default_factory=lambda: defaultdict(dict))
+    ready: list = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    counts: Counter = field(default_factory=Counter)
+    place: int = 100
+    offset: int = 0
+
+    def find(self, name, key):
+        assert name == "patient"
+        return self.patients.get(key)
+
+    def visit(self, visit_key):
+        return self.entries.get(visit_key, {})
+
+    def waiting(self):
+        return [key for key, entries in self.entries.items() if any(map(waits, entries.values()))]
+
+    def incoming(self, value, *, key=b"{}"):
+        self.offset += 1
+        return Incoming(
+            topic="visit.changes", partition=0, offset=self.offset, key=key, value=value, headers=(), timestamp_ms=self.now
+        )
+
+    def send(self, value):
+        """Fold one message and keep what comes of it; what came of it."""
+        mapping = mappings()
+        folded = Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone).fold(self.incoming(value), self, self)
+        for key, entry in folded.state.items():
+            assert entry is not None
+            self.entries[visit_key_of(key)][key] = entry
+        self.ready += folded.ready
+        self.dead += folded.dead
+        self.counts += Counter(folded.counts)
+        return folded
+
+    def change(self, table, op="c", *, at=None, before=None, **columns):
+        """Fold one change of the table's sample row. at: later than all before it unless said otherwise."""
+        self.place = max(self.place + 1, at or 0)
+        return self.send(envelope(table, op, TABLES[table] | columns, at=at or self.place, before=before))
+
+    def tick(self, *, after_ms=0):
+        """Let time pass."""
+        self.now += after_ms
+        return self.send(tick_value(self.now))
+
+    def rows(self) -> list[StoredRow]:
+        return [load(key, value) for entries in self.entries.values() for key, value in entries.items()]
+
+    def reported(self):
+        """`service key` of what was emitted, in order."""
+        return [f"{one.record.service.value} {one.record.key}" for one in self.ready]
+
+    def last(self):
+        """What was emitted last of each record."""
+        return {(one.record.service, one.record.institution, one.record.key): one.record.value for one in self.ready}
+
+    def letters(self):
+        """`class rule` of the dead letters, in order."""
+        return [f"{letter.dead_class.value} {letter.rule}" for letter in self.dead]
+
+
+def whole(join):
+    """A visit with its settlement and fee line, reported."""
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge")
+    return join
