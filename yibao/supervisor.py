@@ -14,7 +14,8 @@ from typing import Final
 import orjson
 import structlog
 
-from streams.telemetry.dying import LAST_WORD_VARIABLE
+from streams.lanes.exits import Exit
+from streams.telemetry.dying import WORDS_VARIABLE
 from yibao.restarts import Ended, History, decide
 
 log = structlog.get_logger()
@@ -23,22 +24,22 @@ PARENT_VARIABLE: Final = "YIBAO_SUPERVISOR_PID"
 PATIENT_VARIABLE: Final = "YIBAO_WAIT_FOR_BROKER"
 _LOOK_S = 0.2
 _STOP_WITHIN_S = 30.0
-_SETTLED_S = 5.0
 _PR_SET_PDEATHSIG = 1
+_CANNOT_BEGIN = frozenset({1, 2, 3, int(Exit.METADATA)})
 
 
 @dataclass(slots=True)
 class _Worker:
-    """One child. next_start: seconds; None while it runs."""
+    """One child. words: the pipe it speaks into. next_start: seconds, None while it runs. was_ready: it could begin once."""
 
     name: str
     command: Sequence[str]
     history: History = field(default_factory=History)
     process: subprocess.Popen[bytes] | None = None
     words: int = -1
-    started_at: float = 0.0
     next_start: float | None = 0.0
-    settled: bool = False
+    was_ready: bool = False
+    last_word: str = ""
 
 
 class Supervisor:
@@ -71,28 +72,31 @@ class Supervisor:
         now = self._clock()
         if worker.process is None:
             if worker.next_start is not None and now >= worker.next_start:
-                self._start(worker, now)
+                self._start(worker)
             return 0
         code = worker.process.poll()
         if code is None:
-            worker.settled = worker.settled or now - worker.started_at > _SETTLED_S
+            _listen(worker)
             return 0
         return self._ended(worker, code, now)
 
-    def _start(self, worker: _Worker, now: float) -> None:
+    def _start(self, worker: _Worker) -> None:
         reading, writing = os.pipe()
-        environment = {**os.environ, LAST_WORD_VARIABLE: str(writing), PARENT_VARIABLE: str(os.getpid())}
-        if worker.settled:
+        environment = {**os.environ, WORDS_VARIABLE: str(writing), PARENT_VARIABLE: str(os.getpid())}
+        if worker.was_ready:
             environment[PATIENT_VARIABLE] = "1"
         worker.process = subprocess.Popen(worker.command, pass_fds=(writing,), env=environment, stdin=subprocess.DEVNULL)
         os.close(writing)
-        worker.words, worker.started_at, worker.next_start = reading, now, None
+        os.set_blocking(reading, False)
+        worker.words, worker.last_word, worker.next_start = reading, "", None
         log.info("worker_started", worker=worker.name, pid=worker.process.pid)
 
     def _ended(self, worker: _Worker, code: int, now: float) -> int:
         worker.process = None
-        reason = _last_word(worker.words)
-        if code in (1, 2, 3) and not worker.settled:
+        _listen(worker)
+        os.close(worker.words)
+        reason = worker.last_word
+        if code in _CANNOT_BEGIN and not worker.was_ready:
             log.error("worker_cannot_begin", worker=worker.name, exit_code=code)
             return code
         worker.history = worker.history.after(Ended(exit_code=code, at=now, reason=reason))
@@ -129,13 +133,13 @@ def end_with_parent() -> None:
         sys.exit(0)
 
 
-def _last_word(descriptor: int) -> str:
-    """Why the worker ended, from what it wrote into its pipe."""
-    os.set_blocking(descriptor, False)
+def _listen(worker: _Worker) -> None:
+    """Take in what a worker said since it was last listened to."""
     try:
-        said = os.read(descriptor, 65536)
+        said = os.read(worker.words, 65536)
     except BlockingIOError:
-        said = b""
-    finally:
-        os.close(descriptor)
-    return f"{orjson.loads(said.splitlines()[-1])['reason']}" if said.strip() else ""
+        return
+    for line in said.splitlines():
+        word = orjson.loads(line)
+        worker.was_ready = worker.was_ready or "ready" in word
+        worker.last_word = f"{word.get('reason', worker.last_word)}"

@@ -18,6 +18,7 @@ from streams.lanes.kafka import partition_counts
 from streams.mapping import Site, load_site
 from streams.seal import self_test
 from streams.telemetry import events
+from streams.telemetry.dying import tell_ready
 from streams.topology import deliver_app, join_app
 from yibao.options import SITE, ConfigOption
 from yibao.supervisor import PATIENT_VARIABLE, Supervisor, end_with_parent
@@ -41,7 +42,9 @@ def join(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOptio
 
     async def make() -> LaneApp:
         await _check_topics(site, also=tuple(lookup_tables(site)))
-        return join_app(join_stage(site, home=home or site.workers.home, index=index))
+        lanes = join_app(join_stage(site, home=home or site.workers.home, index=index))
+        tell_ready()
+        return lanes
 
     run_app(make)
 
@@ -52,10 +55,11 @@ def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOp
     site = _begin(config)
 
     async def make() -> LaneApp:
-        gateway = await gateway_of(site).__aenter__()
         await _check_topics(site)
+        gateway = await gateway_of(site).__aenter__()
         lanes = deliver_app(deliver_stage(site, gateway, home=home or site.workers.home, index=index))
         lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
+        tell_ready()
         return lanes
 
     run_app(make)

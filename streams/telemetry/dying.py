@@ -15,7 +15,7 @@ import structlog
 
 from streams.errors import Fatal, YibaoError
 
-LAST_WORD_VARIABLE: Final = "YIBAO_LAST_WORD_FD"
+WORDS_VARIABLE: Final = "YIBAO_SUPERVISOR_FD"
 _FRAMES = 8
 
 log = structlog.get_logger()
@@ -24,10 +24,20 @@ log = structlog.get_logger()
 def die(reason: Fatal) -> NoReturn:
     """End the process now, with the exit code of `reason`."""
     log.error("worker_died", reason=f"{reason}", exit_code=int(reason.exit_code), cause=cause_of(reason), stack=stack_of(reason))
-    if descriptor := os.environ.get(LAST_WORD_VARIABLE):
-        os.write(int(descriptor), orjson.dumps({"exit_code": int(reason.exit_code), "reason": f"{reason}"}) + b"\n")
+    _tell({"exit_code": int(reason.exit_code), "reason": f"{reason}"})
     sys.stderr.flush()
     os._exit(reason.exit_code)
+
+
+def tell_ready() -> None:
+    """Tell the supervisor that this worker could begin: whatever ends it from now on is worth another try."""
+    _tell({"ready": True})
+
+
+def _tell(word: dict[str, object]) -> None:
+    """Write one line into the supervisor's pipe, if there is a supervisor."""
+    if descriptor := os.environ.get(WORDS_VARIABLE):
+        os.write(int(descriptor), orjson.dumps(word) + b"\n")
 
 
 def cause_of(error: BaseException) -> str:

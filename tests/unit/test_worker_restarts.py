@@ -174,7 +174,7 @@ def test_a_last_word_is_one_line_of_json():
     """The supervisor tells two holes apart by it."""
     code = (
         "import os; from streams.errors import Fatal; from streams.telemetry.dying import die; "
-        "os.environ['YIBAO_LAST_WORD_FD'] = '1'; die(Fatal('why', exit_code=71))"
+        "os.environ['YIBAO_SUPERVISOR_FD'] = '1'; die(Fatal('why', exit_code=71))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert 71 == ended.returncode
