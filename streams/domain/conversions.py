@@ -170,9 +170,24 @@ def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
 
 
 _DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+_AFTER_SECONDS: Final = frozenset({"Z", "."})
 _CLOCK: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?"
 _MOMENT: Final = re.compile(rf"{_DAY}(?:[T ]{_CLOCK})? ?(Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?")
 _LIKE_A_DATE: Final = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{8}|[0-9]{14}")
+
+
+def _is_written_by_capture(raw: str) -> bool:
+    """`2024-01-01T10:00:00Z`, with or without a fraction. What the digits say is for `fromisoformat`, which knows the calendar; the
+    marks keep out the other forms that it reads too.
+    """
+    return (
+        raw[19:20] in _AFTER_SECONDS
+        and raw[10] == "T"
+        and raw[4] == raw[7] == "-"
+        and raw[13] == raw[16] == ":"
+        and raw[-1] == "Z"
+        and (len(raw) == 20 or (raw[20:-1].isdecimal() and raw.isascii()))
+    )
 
 
 def wall_day(field: Field) -> Convert:
@@ -195,8 +210,7 @@ def wall_time(field: Field) -> Convert:
     """A zone-less time as it is stored. A date alone is its midnight; fractions of a second are dropped."""
 
     def convert(raw: str) -> str:
-        # The form capture writes; `fromisoformat` knows the calendar, the marks keep its other forms out.
-        if len(raw) == 20 and raw[19] == "Z" and raw[10] == "T" and raw[4] == raw[7] == "-" and raw[13] == raw[16] == ":":
+        if _is_written_by_capture(raw):
             try:
                 datetime.fromisoformat(raw[:19])
             except ValueError:
@@ -249,6 +263,11 @@ def instant_time(field: Field, zone: tzinfo) -> Convert:
     """An instant as the clocks of the site's zone showed it. Fractions of a second are dropped."""
 
     def convert(raw: str) -> str:
+        if _is_written_by_capture(raw):
+            try:
+                return datetime.fromisoformat(f"{raw[:19]}+00:00").astimezone(zone).isoformat(" ")[:19]
+            except (ValueError, OverflowError):
+                raise _not_a_time(field, raw) from None
         value = raw.strip()
         if not value:
             return ""

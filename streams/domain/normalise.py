@@ -6,24 +6,21 @@ Pure: the same rows, lookups, mapping and day give the same bytes.
 import hashlib
 from datetime import date
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
-from connector.contract import UNAVAILABLE, TableRole
+from connector.contract import UNAVAILABLE
 from streams.domain.conversions import Unfit
-from streams.domain.plans import ROLES, CompiledMapping, RecordPlan, TableRule
+from streams.domain.plans import ROLES, CompiledMapping, RecordPlan, TableRule, value_of
 from streams.domain.records import DeadClass, Level, Lookups, MissingLookup, Record, Refusal, SourceRows, Violation
-from streams.domain.rules import Subject
-from streams.domain.sources import Institution, LookupUnknown, Reading
+from streams.domain.rules import RelatedField, Subject
+from streams.domain.sources import ROW_INDEX, LookupUnknown, Reading
 from streams.domain.validate import judge, missing
 from streams.spec.fields import ServiceCode
-from streams.spec.interface import SERVICES
 
 __all__ = ["CompiledMapping", "TableRule", "normalise"]
 
-_BUSINESS_DAY: Final = {ServiceCode.VISIT: "BEGNTIME", ServiceCode.SETTLEMENT: "SETL_TIME", ServiceCode.FEE: "FEE_OCUR_TIME"}
-_AMOUNT: Final = {ServiceCode.VISIT: "", ServiceCode.SETTLEMENT: "MEDFEE_SUMAMT", ServiceCode.FEE: "DET_ITEM_FEE_SUMAMT"}
 _UNAVAILABLE: Final = UNAVAILABLE.encode()
 _BRACKETS: Final = len(b"[]")
 
@@ -36,85 +33,103 @@ def normalise(
     today: the day of the event, for rule R20. Returns Refusal with every violation at once, MissingLookup if a lookup row that a
     field needs is not known (yet).
     """
-    role = ROLES[service]
-    own = rows.visit if role is TableRole.VISIT else rows.settlement if role is TableRole.SETTLEMENT else rows.fee
-    institution = mapping.institutions.get(mapping.institution(role, own or {}) or "")
-    reading = Reading(rows, institution, lookups)
-    plan = mapping.plans[service]
+    plan, role = mapping.plans[service], ROLES[service]
+    reading = Reading(rows, lookups)
+    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
+    reading.institution = institution = None if code is None else mapping.institutions.get(code)
     try:
-        values, violations = _fields(plan, reading, mapping.dialect.blank)
-        kind = mapping.care_kind(institution, reading)
+        values, violations = _made(plan, reading, mapping.dialect.blank)
+        kind = mapping.care_kind(reading)
     except LookupUnknown as unknown:
-        return unknown.missing
+        if institution is not None:
+            return unknown.missing
+        values, violations, kind = {}, [], ""
     infno = mapping.infno[service].get(kind, "")
-    if institution is None:
-        violations.insert(0, _unmapped("FIXMEDINS_CODE", "UNKNOWN_INSTITUTION", "数据行所属机构未在站点配置中登记"))
-    elif not infno:
-        violations.insert(0, _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind"))
-    related = partial(mapping.related, reading)
-    subject = Subject(values, kind, today=today, options=mapping.dialect.options, related=related)
-    violations += judge(subject, plan.rules, service)
-    return _outcome(mapping, plan, _Made(values, violations, institution, infno))
-
-
-def _fields(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
-    """The values that fit, in the interface's order, and what is wrong with the others."""
-    values: dict[str, str] = {}
-    violations: list[Violation] = []
-    rows = reading.rows
-    for name, row, column, read, convert, longest, default, field, of_institution in plan.steps:
-        raw = rows[row].get(column) if read is None else read(reading)
-        try:
-            if raw is None:
-                value = ""
-            elif longest < 0 or len(value := raw.strip()) > longest:
-                value = convert(raw)
-        except Unfit as unfit:
-            violations.append(unfit.violation)
-            value = unfit.value
-        else:
-            value = value or default or ""
-            if not value and field.required and (reading.institution is not None or not of_institution):
-                violations.append(missing(field))
-        if value:
-            values[name] = value
-        elif blank is not None and not field.required:
-            values[name] = blank
-    return values, violations
-
-
-class _Made(NamedTuple):
-    values: dict[str, str]
-    violations: list[Violation]
-    institution: Institution | None
-    infno: str
-
-
-def _outcome(mapping: CompiledMapping, plan: RecordPlan, made: _Made) -> Record | Refusal:
-    values, violations, institution, infno = made
-    service = plan.service
-    key = values.get(SERVICES[service].key, "")
+    if institution is None or not infno:
+        violations.insert(0, _unplaced(known=institution is not None))
+    related = partial(_related, plan, reading)
+    violations += judge(Subject(values, kind, today=today, options=mapping.dialect.options, related=related), plan.rules, service)
     value = orjson.dumps(values)
-    if len(value) + _BRACKETS > mapping.max_plain_bytes:
-        violations.append(_oversize(service, len(value) + _BRACKETS, mapping.max_plain_bytes))
-    if _UNAVAILABLE in value:
-        message = "含有未随变更送达的大字段（TOAST），请将表设为 REPLICA IDENTITY FULL"
-        violations.append(_unmapped(SERVICES[service].key, "UNAVAILABLE_VALUE", message))
+    if len(value) + _BRACKETS > mapping.max_plain_bytes or _UNAVAILABLE in value:
+        violations += _unsendable(plan, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
-        code = "" if institution is None else institution.code
-        return Refusal(service=service, institution=code, key=key, violations=tuple(violations), mapping_version=mapping.version)
+        return Refusal(
+            service=service,
+            institution="" if institution is None else institution.code,
+            key=values.get(plan.key, ""),
+            violations=tuple(violations),
+            mapping_version=mapping.version,
+        )
     return Record(
         service=service,
         institution=institution.code,
         infno=infno,
-        key=key,
+        key=values[plan.key],
         value=value,
         content_hash=hashlib.blake2b(value, digest_size=16).hexdigest(),
         mapping_version=mapping.version,
-        business_day=values.get(_BUSINESS_DAY[service], "")[:10],
-        amount=values.get(_AMOUNT[service], ""),
+        business_day=values.get(plan.business_day, "")[:10],
+        amount=values.get(plan.amount, ""),
         warnings=tuple(violations),
     )
+
+
+def _made(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+    """The values of a record and what is wrong with it: by the straight way if nothing is, by the thorough one otherwise."""
+    try:
+        values = plan.fill(reading)
+    except Unfit:
+        values = None
+    return (values, []) if values is not None else thoroughly(plan, reading, blank)
+
+
+def _related(plan: RecordPlan, reading: Reading, key: RelatedField) -> str | None:
+    """A field of another record of the visit, made from the same rows; None where it has no value that fits."""
+    step = plan.related.get(key)
+    if step is None:
+        return None
+    try:
+        return value_of(step, reading) or None
+    except (Unfit, LookupUnknown):
+        return None
+
+
+def thoroughly(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+    """The values that fit, in the interface's order, and what is wrong with the others."""
+    values: dict[str, str] = {}
+    violations: list[Violation] = []
+    for step in plan.steps:
+        value = ""
+        try:
+            value = value_of(step, reading)
+            if not value and step.field.required and (reading.institution is not None or not step.of_institution):
+                violations.append(missing(step.field))
+        except Unfit as unfit:
+            violations.append(unfit.violation)
+            value = unfit.value
+        if value:
+            values[step.name] = value
+        elif blank is not None and not step.field.required:
+            values[step.name] = blank
+    return values, violations
+
+
+def _unplaced(*, known: bool) -> Violation:
+    """Why a record has no envelope: nobody knows its institution, or (known) its kind of care."""
+    if not known:
+        return _unmapped("FIXMEDINS_CODE", "UNKNOWN_INSTITUTION", "数据行所属机构未在站点配置中登记")
+    return _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind")
+
+
+def _unsendable(plan: RecordPlan, value: bytes, allowed: int) -> list[Violation]:
+    """What stands in the way of sending these bytes at all."""
+    found = []
+    if len(value) + _BRACKETS > allowed:
+        found.append(_oversize(plan, len(value) + _BRACKETS, allowed))
+    if _UNAVAILABLE in value:
+        message = "含有未随变更送达的大字段（TOAST），请将表设为 REPLICA IDENTITY FULL"
+        found.append(_unmapped(plan.key, "UNAVAILABLE_VALUE", message))
+    return found
 
 
 def _unmapped(field: str, rule: str, message: str) -> Violation:
@@ -129,9 +144,9 @@ def _unmapped(field: str, rule: str, message: str) -> Violation:
     )
 
 
-def _oversize(service: ServiceCode, measured: int, allowed: int) -> Violation:
+def _oversize(plan: RecordPlan, measured: int, allowed: int) -> Violation:
     return Violation(
-        field=SERVICES[service].key,
+        field=plan.key,
         rule="OVERSIZE",
         level=Level.REFUSE,
         dead_class=DeadClass.OVERSIZE,

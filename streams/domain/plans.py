@@ -1,36 +1,26 @@
 """A compiled mapping: what was written for people, ready to run for every row."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import tzinfo
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from connector.contract import TableRole
-from streams.domain.conversions import Conversion, Convert, Unfit
+from streams.domain.conversions import Unfit
 from streams.domain.records import Row
-from streams.domain.rules import ActiveRule, RuleLevel, RuleOptions
-from streams.domain.sources import (
-    ROW_INDEX,
-    Column,
-    Constant,
-    Institution,
-    InstitutionValue,
-    LookupUnknown,
-    Reader,
-    Reading,
-    Source,
-    columns_of,
-    reader,
-)
-from streams.domain.validate import active_rules, converter, remembered
-from streams.spec.dictionaries import Dictionary
-from streams.spec.fields import Field, FieldKind, ServiceCode
+from streams.domain.rules import ActiveRule, RelatedField
+from streams.domain.sources import Institution, Reading, Source, columns_of
+from streams.domain.steps import Dialect, FieldRule, FieldStep, absent_step, field_step
+from streams.domain.unrolled import Fill, unroll
+from streams.domain.validate import active_rules
+from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 
 ROLES: Final = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
 """The role of the row that becomes a record of a service."""
 
 _SERVICES: Final = {role: service for service, role in ROLES.items()}
+_BUSINESS_DAY: Final = {ServiceCode.VISIT: "BEGNTIME", ServiceCode.SETTLEMENT: "SETL_TIME", ServiceCode.FEE: "FEE_OCUR_TIME"}
+_AMOUNT: Final = {ServiceCode.VISIT: "", ServiceCode.SETTLEMENT: "MEDFEE_SUMAMT", ServiceCode.FEE: "DET_ITEM_FEE_SUMAMT"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,122 +39,54 @@ class TableRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FieldRule:
-    """Where one interface field comes from and how it is converted."""
+class RecordPlan:
+    """How the records of one service are made.
 
-    field: Field
-    source: Source
-    conversion: Conversion
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """What is common to all records of a site. blank: what an optional field without a value is: None left out, `""` sent empty."""
-
-    zone: tzinfo
-    dictionaries: Mapping[str, Dictionary]
-    levels: Mapping[str, RuleLevel] = field(default_factory=dict)
-    options: RuleOptions = field(default_factory=RuleOptions)
-    blank: str | None = None
-
-
-class FieldStep(NamedTuple):
-    """One field, ready to run.
-
-    read is None where the value is plainly `column` of row number `row`. longest: where trimming and this length are all there
-    is to a conversion, so that `convert` is called only to refuse; -1 elsewhere. default: in its final form.
+    steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
+    visit's other records that rules look at. reads: columns of the record's rows that its content depends on.
     """
 
-    name: str
-    row: int
-    column: str
-    read: Reader | None
-    convert: Convert
-    longest: int
-    default: str | None
-    field: Field
-    of_institution: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPlan:
-    """How the records of one service are made: fields in the interface's order, then rules."""
-
     service: ServiceCode
+    key: str
+    business_day: str
+    amount: str
     steps: tuple[FieldStep, ...]
-    by_name: Mapping[str, FieldStep]
+    fill: Fill
     rules: tuple[ActiveRule, ...]
+    related: Mapping[RelatedField, FieldStep]
     reads: frozenset[tuple[TableRole, str]]
 
 
-def plan_record(
-    service: ServiceCode, fields: Mapping[str, FieldRule], dialect: Dialect, *, also_reads: frozenset[tuple[TableRole, str]]
-) -> RecordPlan:
-    """Compile the fields of one service. Required fields that `fields` does not name refuse every record.
+Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
+"""Where the fields of each service come from."""
 
-    also_reads: columns that decide about a record besides its fields: its institution, its kind, what rules compare it with.
+
+def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> RecordPlan:
+    """Compile the records of one service. Required fields without a source refuse every record.
+
+    decisive: what decides about a record besides its fields: its institution, its kind.
     """
-    known = SERVICES[service].fields
-    steps = tuple(field_step(fields[one.name], dialect) for one in known if one.name in fields)
-    steps += tuple(_absent(one) for one in known if one.name not in fields and (one.required or dialect.blank is not None))
-    order = {one.name: one.number for one in known}
+    known, own = SERVICES[service].fields, fields[service]
+    steps = tuple(
+        field_step(own[one.name], dialect) if one.name in own else absent_step(one)
+        for one in known
+        if one.name in own or one.required or dialect.blank is not None
+    )
+    rules = active_rules(service, dialect.levels)
+    wanted = {key for active in rules for key in active.rule.related}
+    related = {(other, name): fields[other][name] for other, name in wanted if name in fields.get(other, {})}
+    sources = [*(rule.source for rule in (*own.values(), *related.values())), *decisive]
     return RecordPlan(
         service=service,
-        steps=tuple(sorted(steps, key=lambda step: order[step.name])),
+        key=SERVICES[service].key,
+        business_day=_BUSINESS_DAY[service],
+        amount=_AMOUNT[service],
+        steps=steps,
+        fill=unroll(steps, dialect.blank),
+        rules=rules,
         # What rules look up across records is the same for all lines of a visit: converted once.
-        by_name={step.name: step._replace(convert=remembered(step.convert)) for step in steps},
-        rules=active_rules(service, dialect.levels),
-        reads=also_reads.union(read for rule in fields.values() for read in columns_of(rule.source)),
-    )
-
-
-def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
-    """Compile one field. Raises Unfit where its default or constant does not fit the interface."""
-    source, conversion = rule.source, rule.conversion
-    convert = _converter(rule.field, conversion, dialect)
-    if isinstance(source, Constant | InstitutionValue):
-        convert = remembered(convert)
-    if isinstance(source, Constant) and source.value is not None:
-        convert(source.value)
-    default = conversion.default
-    if default is not None:
-        default = _converter(rule.field, replace(conversion, fen=False, translation=None), dialect)(default)
-    return FieldStep(
-        name=rule.field.name,
-        row=ROW_INDEX[source.role] if isinstance(source, Column) else -1,
-        column=source.name if isinstance(source, Column) else "",
-        read=None if isinstance(source, Column) else reader(source),
-        convert=convert,
-        longest=_longest(rule.field, conversion, dialect),
-        default=default,
-        field=rule.field,
-        of_institution=isinstance(source, InstitutionValue),
-    )
-
-
-def _longest(one: Field, conversion: Conversion, dialect: Dialect) -> int:
-    plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim
-    if not plain or conversion.translation is not None or one.max_chars is None or one.dictionary in dialect.dictionaries:
-        return -1
-    return one.max_chars
-
-
-def _converter(one: Field, conversion: Conversion, dialect: Dialect) -> Convert:
-    dictionary = dialect.dictionaries.get(one.dictionary or "")
-    return converter(one, conversion, dictionary=dictionary, zone=dialect.zone, open_codes=dialect.levels.get("DICTIONARY"))
-
-
-def _absent(one: Field) -> FieldStep:
-    return FieldStep(
-        name=one.name,
-        row=-1,
-        column="",
-        read=lambda _: None,
-        convert=str,
-        longest=-1,
-        default=None,
-        field=one,
-        of_institution=False,
+        related={key: field_step(rule, dialect).remembering() for key, rule in related.items()},
+        reads=frozenset(read for source in sources for read in columns_of(source)),
     )
 
 
@@ -221,31 +143,21 @@ class CompiledMapping:
         plan = self.plans.get(service)
         return frozenset() if plan is None else plan.reads
 
-    def care_kind(self, institution: Institution | None, reading: Reading) -> str:
+    def care_kind(self, reading: Reading) -> str:
         """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""
+        institution = reading.institution
         if institution is not None and institution.kind == "pharmacy":
             return "pharmacy"
         if self.kind is None:
             return ""
         try:
-            return _value(self.kind, reading)
+            return value_of(self.kind, reading)
         except Unfit:
             return ""
 
-    def related(self, reading: Reading, service: ServiceCode, name: str) -> str | None:
-        """A field of another service's record that is made from the same rows; None where it has no value that fits."""
-        plan = self.plans.get(service)
-        step = None if plan is None else plan.by_name.get(name)
-        if step is None:
-            return None
-        try:
-            raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
-            return (step.convert(raw) if raw is not None else None) or step.default
-        except (Unfit, LookupUnknown):
-            return None
 
-
-def _value(step: FieldStep, reading: Reading) -> str:
+def value_of(step: FieldStep, reading: Reading) -> str:
+    """The value of one field, empty where it has none. Raises Unfit, LookupUnknown."""
     raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
     value = "" if raw is None else step.convert(raw)
     return value or step.default or ""

@@ -33,7 +33,10 @@ class Finding:
     level: Level | None = None
 
 
-Related: TypeAlias = Callable[[ServiceCode, str], str | None]
+RelatedField: TypeAlias = tuple[ServiceCode, str]
+"""A field of another record of the same visit."""
+
+Related: TypeAlias = Callable[[RelatedField], str | None]
 
 
 class Subject:
@@ -87,14 +90,17 @@ class Rule:
     clause: str
     title: str
     check: Check
-    related: tuple[tuple[ServiceCode, str], ...] = ()
+    related: tuple[RelatedField, ...] = ()
 
 
 FEE: Final = frozenset({ServiceCode.FEE})
 SETTLEMENT: Final = frozenset({ServiceCode.SETTLEMENT})
 VISIT: Final = frozenset({ServiceCode.VISIT})
 PERSON: Final = VISIT | SETTLEMENT
-EVERY: Final = PERSON | FEE
+
+BEGAN: Final[RelatedField] = (ServiceCode.VISIT, "BEGNTIME")
+ENDED: Final[RelatedField] = (ServiceCode.VISIT, "ENDTIME")
+SETTLED: Final[RelatedField] = (ServiceCode.SETTLEMENT, "SETL_TIME")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from streams.domain.records import Level
-from streams.domain.rules import FEE, NOTHING, PERSON, SETTLEMENT, Finding, Rule, Subject
+from streams.domain.rules import BEGAN, FEE, NOTHING, PERSON, SETTLEMENT, Finding, Rule, Subject
 from streams.spec.fields import ServiceCode
 from streams.spec.identity import birth_date, sex, valid_resident_id
 
@@ -75,7 +75,7 @@ def age_fits(subject: Subject) -> tuple[Finding, ...]:
     age = Decimal(age_text)
     if not 0 <= age <= _OLDEST:
         return (Finding(field="AGE", message=f"年龄不在 0 到 {_OLDEST} 之间"),)
-    day = subject.values.get("BEGNTIME") or subject.related(ServiceCode.VISIT, "BEGNTIME") or subject.values.get("SETL_TIME")
+    day = subject.values.get("BEGNTIME") or subject.related(BEGAN) or subject.values.get("SETL_TIME")
     if not born or not day or abs(_years(born, day[:10]) - int(age)) <= 1:
         return NOTHING
     return (Finding(field="AGE", message="年龄与出生日期不符"),)
@@ -105,7 +105,7 @@ def same_person(subject: Subject) -> tuple[Finding, ...]:
     """R23: a settlement names the person that its visit names."""
     found = NOTHING
     for name, label in _LABELS.items():
-        own, other = subject.values.get(name), subject.related(ServiceCode.VISIT, name)
+        own, other = subject.values.get(name), subject.related((ServiceCode.VISIT, name))
         if own and other and own != other:
             found += (Finding(field=name, message=f"结算的{label}与就诊的{label}不一致"),)
     return found
@@ -120,13 +120,12 @@ def list_code(subject: Subject) -> tuple[Finding, ...]:
     return (Finding(field="MED_LIST_CODG", message=f"医疗目录编码不是目录类别 {kind} 的编码格式"),)
 
 
-_BEGAN: Final = (ServiceCode.VISIT, "BEGNTIME")
 _SAME: Final = tuple((ServiceCode.VISIT, name) for name in _LABELS)
 
 PERSON_RULES: Final = (
     Rule(id="R15", level=Level.WARN, services=PERSON, clause="guide 1.2.4", title="insurance, person", check=insurance_fits_person),
     Rule(id="R19", level=Level.REFUSE, services=PERSON, clause="guide 867", title="no card number as ID", check=not_a_card),
-    Rule(id="R23", level=Level.WARN, services=PERSON, clause="§3.3.2 #11", title="age", check=age_fits, related=(_BEGAN,)),
+    Rule(id="R23", level=Level.WARN, services=PERSON, clause="§3.3.2 #11", title="age", check=age_fits, related=(BEGAN,)),
     Rule(id="R23", level=Level.WARN, services=PERSON, clause="GB 11643", title="birth date, sex and ID", check=number_fits),
     Rule(
         id="R23",

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from streams.domain.records import Level
-from streams.domain.rules import NOTHING, Check, Finding, Rule, Subject
+from streams.domain.rules import BEGAN, ENDED, NOTHING, SETTLED, Check, Finding, RelatedField, Rule, Subject
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -41,10 +41,10 @@ def fee_in_order(subject: Subject) -> tuple[Finding, ...]:
     if not occurred:
         return NOTHING
     found = NOTHING
-    began = subject.related(ServiceCode.VISIT, "BEGNTIME")
+    began = subject.related(BEGAN)
     if began and began > occurred:
         found += (Finding(field="FEE_OCUR_TIME", message="费用发生时间早于就诊开始时间"),)
-    settled = subject.related(ServiceCode.SETTLEMENT, "SETL_TIME")
+    settled = subject.related(SETTLED)
     if settled and occurred > settled:
         found += (Finding(field="FEE_OCUR_TIME", message="费用发生时间晚于结算时间"),)
     return found
@@ -52,7 +52,7 @@ def fee_in_order(subject: Subject) -> tuple[Finding, ...]:
 
 def settlement_in_order(subject: Subject) -> tuple[Finding, ...]:
     """R22 for a settlement: it is made after the visit began."""
-    settled, began = subject.values.get("SETL_TIME"), subject.related(ServiceCode.VISIT, "BEGNTIME")
+    settled, began = subject.values.get("SETL_TIME"), subject.related(BEGAN)
     if not settled or not began or began <= settled:
         return NOTHING
     return (Finding(field="SETL_TIME", message="结算时间早于就诊开始时间"),)
@@ -103,7 +103,7 @@ def bed_days(subject: Subject) -> tuple[Finding, ...]:
     if values.get("MED_CHRGITM_TYPE") != _BED_FEE or subject.kind != "inpatient":
         return NOTHING
     count = subject.money("CNT")
-    began, ended = subject.related(ServiceCode.VISIT, "BEGNTIME"), subject.related(ServiceCode.VISIT, "ENDTIME")
+    began, ended = subject.related(BEGAN), subject.related(ENDED)
     if not count or not began or not ended or count[0] <= stay_days(began, ended):
         return NOTHING
     return (Finding(field="CNT", message=f"床位费数量超过住院天数 {stay_days(began, ended)}"),)
@@ -132,24 +132,23 @@ def _rule(  # noqa: PLR0913 - one parameter for each part of a rule
     title: str,
     clause: str,
     level: Level = Level.WARN,
-    related: tuple[tuple[ServiceCode, str], ...] = (),
+    related: tuple[RelatedField, ...] = (),
 ) -> Rule:
     return Rule(id=rule_id, level=level, services=frozenset({service}), clause=clause, title=title, check=check, related=related)
 
 
 _VISIT, _SETTLEMENT, _FEE = ServiceCode.VISIT, ServiceCode.SETTLEMENT, ServiceCode.FEE
-_BEGAN, _ENDED, _SETTLED = (_VISIT, "BEGNTIME"), (_VISIT, "ENDTIME"), (_SETTLEMENT, "SETL_TIME")
 
 STAY_RULES: Final = (
     _rule("R13", _VISIT, diagnosis, title="discharge diagnosis", clause="§3.3.3 #58"),
     _rule("R14", _VISIT, days_agree, title="days of the stay", clause="guide 623"),
-    _rule("R14", _FEE, bed_days, title="bed days within the stay", clause="guide 623", related=(_BEGAN, _ENDED)),
+    _rule("R14", _FEE, bed_days, title="bed days within the stay", clause="guide 623", related=(BEGAN, ENDED)),
     _rule("R16", _VISIT, maternity, title="maternity", clause="§3.3.3 #76-81"),
     *(
         _rule("R20", service, within_years(service), title="1900 to tomorrow", clause="guide 1432", level=Level.REFUSE)
         for service in ServiceCode
     ),
     _rule("R22", _VISIT, visit_in_order, title="times in order", clause="§3.3.3 #39-40"),
-    _rule("R22", _SETTLEMENT, settlement_in_order, title="times in order", clause="§3.3.2 #17", related=(_BEGAN,)),
-    _rule("R22", _FEE, fee_in_order, title="times in order", clause="§3.3.1 #3", related=(_BEGAN, _SETTLED)),
+    _rule("R22", _SETTLEMENT, settlement_in_order, title="times in order", clause="§3.3.2 #17", related=(BEGAN,)),
+    _rule("R22", _FEE, fee_in_order, title="times in order", clause="§3.3.1 #3", related=(BEGAN, SETTLED)),
 )

@@ -90,13 +90,13 @@ class LookupUnknown(Exception):
 
 
 class Reading:
-    """What the sources of one record read from. rows: visit, settlement, fee."""
+    """What the sources of one record read from. rows: visit, settlement, fee. institution: None where the row's is not known."""
 
     __slots__ = ("institution", "lookups", "rows")
 
-    def __init__(self, rows: SourceRows, institution: Institution | None, lookups: Lookups) -> None:
+    def __init__(self, rows: SourceRows, lookups: Lookups) -> None:
         self.rows = (rows.visit or NO_ROW, rows.settlement or NO_ROW, rows.fee or NO_ROW)
-        self.institution = institution
+        self.institution: Institution | None = None
         self.lookups = lookups
 
 

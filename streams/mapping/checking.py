@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from connector.contract import TableRole
 from streams.domain.conversions import Unfit
-from streams.domain.plans import Dialect, field_step
+from streams.domain.steps import Dialect, field_step
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
 from streams.mapping.reading import Document, Place, nearest

@@ -9,11 +9,11 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.conversions import Conversion, Translation
-from streams.domain.plans import Belonging, CompiledMapping, Dialect, FieldRule, FieldStep, TableRule, field_step, plan_record
+from streams.domain.plans import Belonging, CompiledMapping, TableRule, plan_record
 from streams.domain.rules import RuleOptions
-from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn, columns_of
+from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
 from streams.domain.sources import Source as DomainSource
-from streams.domain.validate import RULES
+from streams.domain.steps import Dialect, FieldRule, FieldStep, field_step
 from streams.mapping import mapping_file, site
 from streams.mapping.columns import columns_by_table
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
@@ -54,10 +54,7 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),
         plans=MappingProxyType(
-            {
-                service: plan_record(service, rules, dialect, also_reads=frozenset(_also_reads(written, service, fields)))
-                for service, rules in fields.items()
-            }
+            {service: plan_record(service, fields, dialect, decisive=_decisive(written, service)) for service in fields}
         ),
         dialect=dialect,
         max_plain_bytes=plain_limit(whole.platform),
@@ -120,20 +117,14 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
     }
 
 
-def _also_reads(
-    written: MappingFile, service: ServiceCode, fields: Mapping[ServiceCode, Mapping[str, FieldRule]]
-) -> Iterator[tuple[TableRole, str]]:
-    """What decides about a record besides its own fields: institution, kind, and what rules compare it with."""
+def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSource]:
+    """What decides about a record besides its fields: its institution, its kind."""
     own = ROLE_OF[service]
     belongs = written.institution.of(own)
     if belongs is not None and belongs.column is not None:
-        yield own, belongs.column
+        yield Column(role=own, name=belongs.column)
     if written.kind is not None:
-        yield from columns_of(domain_source(written.kind, TableRole.VISIT))
-    for rule in RULES:
-        for other, name in rule.related if service in rule.services else ():
-            if name in fields.get(other, {}):
-                yield from columns_of(fields[other][name].source)
+        yield domain_source(written.kind, TableRole.VISIT)
 
 
 def _belonging(written: MappingFile, institutions: tuple[site.Institution, ...]) -> Belonging:

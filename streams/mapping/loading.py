@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from streams.domain.plans import Dialect
+from streams.domain.steps import Dialect
 from streams.domain.validate import RULE_IDS
 from streams.errors import Misconfigured
 from streams.mapping.checking import check_mapping

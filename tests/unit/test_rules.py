@@ -32,7 +32,7 @@ SETTLED = {
 def judged(service, values, *, kind="outpatient", related=None, levels=None, **options):
     """What the rules find: (rule, field, level) of each violation."""
     known = related or {}
-    subject = Subject(values, kind, today=TODAY, options=RuleOptions(**options), related=lambda _, name: known.get(name))
+    subject = Subject(values, kind, today=TODAY, options=RuleOptions(**options), related=lambda key: known.get(key[1]))
     violations = judge(subject, active_rules(service, levels or {}), service)
     return [(violation.rule, violation.field, violation.level) for violation in violations]
 
