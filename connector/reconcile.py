@@ -1,7 +1,7 @@
 """Bring the connectors of a site to what its files say: plan, check, put, and wait until they run."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connector.connect import Connect, ConnectorStatus
@@ -13,7 +13,7 @@ from connector.render import ConnectSettings, render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a connector is waited for. settled_s: it must run so long without falling, for a task can fail just after it ran."""
+    """How long a connector is waited for. settled_s: so long a state must stand, for a task can fail just after it ran."""
 
     running_s: float = 90.0
     settled_s: float = 3.0
@@ -47,15 +47,18 @@ class Reconciler:
         """Make it so and wait until it runs; an unchanged connector is only looked at. Raises Refused where it cannot."""
         plan = self.plan(source)
         if plan.action is Action.UNCHANGED:
-            self._refuse_failed(plan.connector, self._connect.status(plan.connector))
+            _refuse_failed(plan, self._connect.status(plan.connector))
             return plan
         if plan.loses and not accept_loss:
             losses = "; ".join(told.what for told in plan.consequences if told.cost is Cost.LOSS)
             raise Refused(f"connector {plan.connector}: not changed, because {losses}. If that is meant: --accept-loss")
         desired = self._desired(source)
         self._validate(plan.connector, desired)
+        before = self._connect.status(plan.connector)
         self._connect.put_config(plan.connector, desired)
-        self._wait(plan.connector)
+        if before is not None and before.failure is not None:
+            self._connect.restart(plan.connector, only_failed=True)
+        self._wait(plan)
         return plan
 
     def status(self, sources: Sequence[CaptureSource]) -> Mapping[str, ConnectorStatus | None]:
@@ -74,24 +77,32 @@ class Reconciler:
             told = "\n".join(f"  {error.key}: {' '.join(error.messages)}" for error in errors)
             raise Refused(f"connector {connector}: Connect refuses the configuration, nothing was changed:\n{told}")
 
-    @staticmethod
-    def _refuse_failed(connector: str, status: ConnectorStatus | None) -> None:
-        if status is not None and status.failure is not None:
-            raise Refused(f"connector {connector} failed: {status.failure}; mend the cause, then: yibao connector restart")
-
-    def _wait(self, connector: str, clock: Callable[[], float] = time.monotonic) -> None:
-        started = clock()
-        runs_since: float | None = None
+    def _wait(self, plan: ConnectorPlan) -> None:
+        """Until one state has stood for `settled_s`: just after a change Connect still tells what was before it."""
+        started = since = time.monotonic()
+        standing: str | None = None
         while True:
-            status, now = self._connect.status(connector), clock()
-            self._refuse_failed(connector, status)
-            if status is None or not status.running:
-                runs_since = None
-            elif runs_since is None:
-                runs_since = now
-            elif now - runs_since >= self._patience.settled_s:
-                return
+            status, now = self._connect.status(plan.connector), time.monotonic()
+            state = _state(status)
+            if state != standing:
+                standing, since = state, now
+            if state in ("running", "failed") and now - since >= self._patience.settled_s:
+                return _refuse_failed(plan, status)
             if now - started > self._patience.running_s:
-                state = "absent" if status is None else status.state
-                raise Refused(f"connector {connector} does not run after {self._patience.running_s:.0f} s; its state is {state}")
+                raise Refused(f"connector {plan.connector} does not run after {self._patience.running_s:.0f} s; it is {state}")
             time.sleep(self._patience.poll_s)
+
+
+def _state(status: ConnectorStatus | None) -> str:
+    if status is None:
+        return "absent"
+    if status.failure is not None:
+        return "failed"
+    return "running" if status.running else "not running yet"
+
+
+def _refuse_failed(plan: ConnectorPlan, status: ConnectorStatus | None) -> None:
+    if status is not None and status.failure is not None:
+        raise Refused(
+            f"connector {plan.connector} failed: {status.failure}; mend the cause, then: yibao connector restart {plan.source}",
+        )
