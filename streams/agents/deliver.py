@@ -28,7 +28,9 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     """visit.ready → one lane per partition → the platform, visit.receipts, visit.dead."""
     topics, low, plan = stage.parts.topics, stage.context.settings.low, stage.parts.settings.max_plan
     if plan > low:
-        raise Misconfigured(f"a plan of {plan} records does not fit below the low-water mark of {low}: its lane would wait for ever")
+        raise Misconfigured(
+            f"a plan of {plan} records does not fit below the low-water mark of {low}: its lane would wait for ever"
+        )
 
     def open_lane(at: TopicPartition, generation: int) -> DeliverLane:
         return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=stage.parts)

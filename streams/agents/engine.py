@@ -15,6 +15,7 @@ import faust
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode.supervisors import CrashingSupervisor
 
 from streams.agents.connection import AppSettings, credentials
 from streams.domain.changes import Incoming
@@ -156,6 +157,8 @@ class LaneApp(faust.App):
             consumer_auto_offset_reset="earliest",
             consumer_max_fetch_size=4 << 20,
             stream_buffer_maxsize=settings.buffered_lists,
+            # A restarted agent has lost the list that it had in hand; the process ends instead.
+            agent_supervisor=CrashingSupervisor,
             # Waiting for streams to be empty hangs at SIGTERM and in rebalances.
             stream_wait_empty=False,
             key_serializer="raw",

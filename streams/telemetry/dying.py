@@ -6,17 +6,15 @@ fence does both.
 
 import os
 import sys
-import traceback
-from pathlib import PurePath
 from typing import Final, NoReturn
 
 import orjson
 import structlog
 
-from streams.errors import Fatal, YibaoError
+from streams.errors import Fatal
+from streams.telemetry.discretion import cause_of, stack_of
 
 WORDS_VARIABLE: Final = "YIBAO_SUPERVISOR_FD"
-_FRAMES = 8
 
 log = structlog.get_logger()
 
@@ -38,22 +36,3 @@ def _tell(word: dict[str, object]) -> None:
     """Write one line into the supervisor's pipe, if there is a supervisor."""
     if descriptor := os.environ.get(WORDS_VARIABLE):
         os.write(int(descriptor), orjson.dumps(word) + b"\n")
-
-
-def cause_of(error: BaseException) -> str:
-    """The chain of causes by type. The text of an error that is not ours may hold what a record held and is left out."""
-    names = []
-    cause = error.__cause__
-    while cause is not None:
-        names.append(f"{type(cause).__name__}: {cause}" if isinstance(cause, YibaoError) else type(cause).__name__)
-        cause = cause.__cause__
-    return " < ".join(names)
-
-
-def stack_of(error: BaseException) -> str:
-    """Where the first cause was raised: files, lines and functions, without any value."""
-    first = error
-    while first.__cause__ is not None:
-        first = first.__cause__
-    frames = traceback.extract_tb(first.__traceback__)[-_FRAMES:]
-    return " ".join(f"{PurePath(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from streams.telemetry.discretion import Discreet
+
 _CHATTY = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp", "concurrent")
 _PER_MINUTE = 20
 
@@ -38,6 +40,7 @@ def _route_libraries(processors: list[Processor]) -> None:
     out = logging.StreamHandler(sys.stderr)
     out.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_add_logger, *processors]))
     out.addFilter(RateLimit())
+    out.addFilter(Discreet())
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(logging.WARNING)

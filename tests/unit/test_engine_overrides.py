@@ -14,6 +14,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode.supervisors import CrashingSupervisor
 
 from streams.agents import engine
 from streams.agents.connection import AppSettings, credentials
@@ -248,6 +249,7 @@ async def test_settings_that_the_proof_rests_on(app):
         conf.topic_allow_declare,
     )
     assert not app.in_transaction
+    assert CrashingSupervisor is conf.agent_supervisor
 
 
 def test_a_password_is_never_sent_without_tls_by_accident():

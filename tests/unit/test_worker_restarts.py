@@ -13,7 +13,7 @@ import pytest
 
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
-from streams.telemetry.dying import cause_of, stack_of
+from streams.telemetry.discretion import Discreet, cause_of, stack_of
 from streams.telemetry.events import RateLimit
 from streams.telemetry.outcomes import DECLARED, Outcomes
 from streams.telemetry.progress import Progress
@@ -64,6 +64,19 @@ def test_why_a_worker_died_says_nothing_of_what_a_record_held():
             raise Fatal("the fold met ValueError") from exc
     except Fatal as fatal:
         told = cause_of(fatal) + stack_of(fatal)
+    assert "ValueError" in told
+    assert "test_worker_restarts.py" in told
+    assert "张三" not in told
+
+
+def test_what_a_library_logs_of_an_error_says_nothing_of_what_a_record_held():
+    """Faust and asyncio print exceptions whole, in the message and as a traceback."""
+    try:
+        int("张三")
+    except ValueError as exc:
+        record = logging.LogRecord("faust", logging.ERROR, "", 0, "agent crashed: %r", (exc,), (type(exc), exc, exc.__traceback__))
+    assert Discreet().filter(record)
+    told = logging.Formatter().format(record)
     assert "ValueError" in told
     assert "test_worker_restarts.py" in told
     assert "张三" not in told

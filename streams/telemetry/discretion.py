@@ -1,0 +1,51 @@
+"""What may be said of an error: the text of a foreign one may quote a record, and a record is a patient."""
+
+import logging
+import traceback
+from pathlib import PurePath
+
+from streams.errors import YibaoError
+
+_FRAMES = 8
+_SPEAKING = ("aiokafka", "kafka")
+
+
+def spoken(error: BaseException) -> str:
+    """The error's type, and its text where that cannot hold what a record held."""
+    named = type(error).__name__
+    harmless = isinstance(error, YibaoError | OSError) or type(error).__module__.partition(".")[0] in _SPEAKING
+    return f"{named}: {error}" if harmless and f"{error}" else named
+
+
+def cause_of(error: BaseException) -> str:
+    """The chain of causes."""
+    causes = []
+    cause = error.__cause__
+    while cause is not None:
+        causes.append(spoken(cause))
+        cause = cause.__cause__
+    return " < ".join(causes)
+
+
+def stack_of(error: BaseException) -> str:
+    """Where the first cause was raised: files, lines and functions, without any value."""
+    first = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    frames = traceback.extract_tb(first.__traceback__)[-_FRAMES:]
+    return " ".join(f"{PurePath(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
+
+
+class Discreet(logging.Filter):
+    """Takes the text of errors out of what libraries log: out of the arguments and out of the traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always lets the line through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(spoken(one) if isinstance(one, BaseException) else one for one in record.args)
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.msg = f"{record.getMessage()} [{spoken(error)}] {cause_of(error)} {stack_of(error)}".rstrip()
+            record.args = ()
+        record.exc_info = record.exc_text = None
+        return True
