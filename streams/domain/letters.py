@@ -6,10 +6,16 @@ import orjson
 
 from streams.domain.changes import Incoming, RowChange, Truncated
 from streams.domain.records import DeadClass, DeadLetter, Level, Refusal, SourceRows, Violation
-from streams.domain.visits import StoredRow
+from streams.domain.visits import Part, StoredRow
 from streams.spec.fields import ServiceCode
 
 STAGE = "join"
+_PARTS = {
+    Part.VISIT.value: "所属就诊记录",
+    Part.SETTLEMENT.value: "费用所指的结算记录",
+    Part.UNSETTLED.value: "结算：费用至今未结算",
+    Part.LOOKUP.value: "关联表中的行：",
+}
 
 
 def undecodable(incoming: Incoming, reason: str) -> DeadLetter:
@@ -33,7 +39,8 @@ def unusable(incoming: Incoming, event: RowChange | Truncated, *, dead_class: De
 def refused(refusal: Refusal, *, row: StoredRow, rows: SourceRows, visit_key: bytes, incoming: Incoming) -> DeadLetter:
     """A record that breaks rules: the first refusing rule gives class and rule, the document lists all violations."""
     first = next(violation for violation in refusal.violations if violation.level is Level.REFUSE)
-    named = "；".join(f"{v.field} {v.rule} {v.message}" for v in refusal.violations if v.level is Level.REFUSE)
+    # A field's name with a blank behind it would look like a quoted value, and be masked.
+    named = "；".join(f"{v.field}/{v.rule} {v.message}" for v in refusal.violations if v.level is Level.REFUSE)
     return _of_row(
         row,
         visit_key=visit_key,
@@ -60,17 +67,18 @@ def incomplete(  # noqa: PLR0913 - what a dead letter must say
     incoming: Incoming,
 ) -> DeadLetter:
     """A row whose missing part did not come in time. The rule names the part."""
+    part, _, lookup = row.waits_for.partition(" ")
     return _of_row(
         row,
         visit_key=visit_key,
         incoming=incoming,
         dead_class=DeadClass.JOIN_INCOMPLETE,
-        rule=f"MISSING_{row.waits_for.partition(' ')[0].upper()}",
+        rule=f"MISSING_{part.upper()}",
         service=service,
         institution=institution,
         record_key="/".join(row.key),
         mapping_version=mapping_version,
-        message=f"等待超时，缺少：{row.waits_for}（R24）",
+        message=f"等待超时，缺少{_PARTS[part]}{lookup}（R24）",
         document=_document(service, rows=rows, violations=()),
     )
 

@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from streams.deadletter.record import letter_id
+from streams.deadletter.record import letter_id, safe_message
 from streams.domain.records import DeadClass
-from tests.unit.join_rig import CHARGE, HOSPITAL, START_MS, VISIT, Join, envelope, whole
+from tests.unit.join_rig import CHARGE, HOSPITAL, LIMITS, PATIENT, START_MS, VISIT, Join, envelope, whole
 
 
 def ids(join):
@@ -114,6 +114,20 @@ def test_all_that_is_wrong_is_told_in_one_letter():
     assert all(name in letter.message for name in ("CNT", "CHRGITM_LV", "HILIST_NAME"))
     assert document["rows"].keys() == {"visit", "settlement", "fee"}
     assert document["rows"]["fee"] == CHARGE | {"charge_id": "C2", "quantity": "x", "level": "?", "item": None}
+
+
+def test_the_words_for_the_clerk_survive_the_masking_of_persons():
+    """Every message is masked on its way into a header; ours hold nobody's values, and must stay readable."""
+    long = "超" * 300
+    join = Join(patients={("P1",): PATIENT | {"name": long, "cert_no": long}})
+    join.change("h.visit", tel=long, addr=long, employer=long, contact=long, card=long)
+    join.patients["P1",] = PATIENT | {"name": None, "cert_no": None}
+    join.change("h.visit", "u", org=None, tel="x", begin_at=None)
+    join.change("h.settle")
+    join.change("h.charge", visit_id="V2", settle_no=None)
+    join.tick(after_ms=LIMITS.unsettled_wait_ms)
+    assert len(join.dead) >= 4
+    assert [letter.message for letter in join.dead if safe_message(letter.message) != letter.message] == []
 
 
 def test_class_and_rule_are_those_of_the_first_refusal():

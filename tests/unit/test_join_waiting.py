@@ -17,7 +17,7 @@ def test_a_row_waits_no_longer_than_agreed_and_the_letter_names_what_is_missing(
     join.tick(after_ms=LIMITS.wait_ms)
     assert (join.letters(), join.waiting()) == (["JOIN_INCOMPLETE MISSING_VISIT"], [])
     assert (join.dead[0].service, join.dead[0].record_key) == ("setl_d", "S1")
-    assert "visit" in join.dead[0].message
+    assert "就诊" in join.dead[0].message
     assert orjson.loads(join.dead[0].value)["rows"].keys() == {"settlement"}
 
 
