@@ -34,7 +34,10 @@ def write_site(settings: DemoSettings, endpoints: Endpoints, *, platform_url: st
     folder = settings.site_file.parent
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SAMPLE / "mapping.yaml", folder / "mapping.yaml")
-    site = yaml.safe_load((SAMPLE / "site.yaml").read_text(encoding="utf-8"))
+    written = (SAMPLE / "site.yaml").read_text(encoding="utf-8")
+    site = yaml.safe_load(written)
+    # Read as text: `02` is a code and not a number.
+    site["institutions"] = yaml.load(written, Loader=yaml.BaseLoader)["institutions"]  # noqa: S506 - makes texts, lists and maps only
     site["kafka"]["bootstrap_servers"] = endpoints.bootstrap_servers
     site["connect"]["url"] = endpoints.connect_url
     site["sources"]["his"] |= {
