@@ -12,7 +12,8 @@ from streams.domain.steps import Dialect, field_step
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
 from streams.mapping.reading import Document, Place, nearest
-from streams.mapping.site import Institution, SiteFile
+from streams.mapping.reporting import Institution
+from streams.mapping.site import SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 

@@ -14,10 +14,11 @@ from streams.domain.rules import RuleOptions
 from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
 from streams.domain.sources import Source as DomainSource
 from streams.domain.steps import Dialect, FieldRule, FieldStep, field_step
-from streams.mapping import mapping_file, site
+from streams.mapping import mapping_file, reporting
 from streams.mapping.columns import columns_by_table
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
-from streams.mapping.site import Platform, Site
+from streams.mapping.reporting import Platform
+from streams.mapping.site import Site
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode
@@ -127,7 +128,7 @@ def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSour
         yield domain_source(written.kind, TableRole.VISIT)
 
 
-def _belonging(written: MappingFile, institutions: tuple[site.Institution, ...]) -> Belonging:
+def _belonging(written: MappingFile, institutions: tuple[reporting.Institution, ...]) -> Belonging:
     by_role = {role: written.institution.of(role) for role in ROLE_OF.values()}
     return Belonging(
         columns={role: one.column for role, one in by_role.items() if one is not None and one.column is not None},
@@ -136,7 +137,7 @@ def _belonging(written: MappingFile, institutions: tuple[site.Institution, ...])
     )
 
 
-def _institution(written: site.Institution) -> Institution:
+def _institution(written: reporting.Institution) -> Institution:
     return Institution(
         code=written.code,
         name=written.name,

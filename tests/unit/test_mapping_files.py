@@ -131,6 +131,7 @@ def test_a_mistake_in_a_site_is_told(problems, old, new, message):
         ("url: http://127.0.0.1:8083", "url: http://connect.his", "url: https://connect.his"),
         ("url: http://127.0.0.1:8083", "url: http://connect.his", "url: http://connect.his, insecure: true"),
         ("host: 127.0.0.1", "host: db.his", "host: db.his\n    insecure: true"),
+        ("host: 127.0.0.1", "host: 127.0.0.1.example.org", "host: localhost"),
         ("http://127.0.0.1:8800", "http://10.0.0.1:8800, encrypt: false", "http://10.0.0.1:8800, encrypt: false, insecure: true"),
         ("http://127.0.0.1:8800", "http://10.0.0.1:8800, encrypt: false", "http://10.0.0.1:8800"),
     ],

@@ -1,0 +1,138 @@
+"""The parts of `site.yaml` that say how to reach things: brokers, Kafka Connect, databases."""
+
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, model_validator
+
+from connector.contract import DatabaseKind
+from streams.mapping.strict import Strict
+from streams.mapping.values import FilePath, Port, Url, is_loopback
+
+
+class KafkaSecurity(Strict):
+    """How to reach the brokers."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """PLAINTEXT and SASL_PLAINTEXT are accepted on loopback, elsewhere only with `insecure`."""
+    ssl_cafile: FilePath | None = None
+    """Certificates of the authority that signed the brokers' certificates."""
+    ssl_certfile: FilePath | None = None
+    """Certificate of this client, for mutual TLS."""
+    ssl_keyfile: FilePath | None = None
+    """Private key of this client."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """Required with a SASL protocol."""
+    sasl_username: str | None = None
+    """Required with a SASL protocol."""
+    sasl_password_file: FilePath | None = None
+    """File with the password. Required with a SASL protocol."""
+    insecure: bool = False
+    """Allow records of patients to cross the network unencrypted."""
+
+    @model_validator(mode="after")
+    def _sasl_complete(self) -> Self:
+        if self.protocol.startswith("SASL"):
+            wanted = ("sasl_mechanism", "sasl_username", "sasl_password_file")
+            if absent := [name for name in wanted if getattr(self, name) is None]:
+                raise ValueError(f"{self.protocol} needs {', '.join(absent)}")
+        return self
+
+
+class Kafka(Strict):
+    """The brokers and the topics on them."""
+
+    bootstrap_servers: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
+    """`host:port,host:port`."""
+    security: KafkaSecurity = KafkaSecurity()
+    """How to reach them."""
+    topic_prefix: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{0,60}$")] = ""
+    """Put before every topic and group; separates sites that share brokers."""
+    partitions: Annotated[int, Field(ge=1, le=1296)] = 12
+    """Partitions of every stage's topic. Fixed for the life of a site: a visit lives in one partition."""
+    replication_factor: Annotated[int, Field(ge=1, le=3)] = 3
+    """Copies of every record. Less than 3 can lose records with a broker; 1 is for trials."""
+    compression: Literal["none", "gzip", "lz4", "zstd", "snappy"] = "lz4"
+    """Codec of what the stages write."""
+
+    @model_validator(mode="after")
+    def _secure(self) -> Self:
+        away = [server for server in self.bootstrap_servers.split(",") if not is_loopback(server.rpartition(":")[0])]
+        if away and self.security.protocol.endswith("PLAINTEXT") and not self.security.insecure:
+            raise ValueError(
+                f"{self.security.protocol} to {away[0]} sends patients' data unencrypted; "
+                "use SSL or SASL_SSL, or write `security: {insecure: true}`"
+            )
+        return self
+
+
+class Connect(Strict):
+    """The Kafka Connect cluster that runs the captures."""
+
+    url: Url
+    """REST address."""
+    user: str | None = None
+    """User of basic authentication."""
+    password_file: FilePath | None = None
+    """File with that user's password."""
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """Longest wait for one answer."""
+    insecure: bool = False
+    """Allow http to a host that is not this one."""
+
+    @model_validator(mode="after")
+    def _secure(self) -> Self:
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not self.insecure:
+            raise ValueError("http lets everybody on the way rewrite the captures; use https, or write `insecure: true`")
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("`user` and `password_file` go together")
+        return self
+
+
+class DatabaseSource(Strict):
+    """One hospital database to capture, and its mapping."""
+
+    kind: DatabaseKind
+    """Kind of database."""
+    host: str
+    """Host of the database, as Connect reaches it."""
+    port: Port
+    """Port of the database."""
+    database: str
+    """Name of the database."""
+    user: str
+    """Login with REPLICATION and SELECT on the captured tables."""
+    password_file: FilePath
+    """File with the password; read by the check of the catalogue on this machine."""
+    password_reference: str | None = None
+    """What Connect resolves through a config provider. Default: `${directory:<folder>:<name>}` of `password_file`."""
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
+    """`disable` and `require` are accepted on loopback, elsewhere only with `insecure`."""
+    ca_file: FilePath | None = None
+    """Certificates of the authority that signed the database's certificate, for the check of the catalogue on this machine."""
+    connect_ca_file: str | None = None
+    """The same, by its path where Connect runs. Default: `ca_file`."""
+    publication: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
+    """PostgreSQL: publication that the database's administrator made."""
+    slot: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
+    """PostgreSQL: replication slot."""
+    heartbeat_table: str | None = None
+    """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever."""
+    mapping: FilePath
+    """The mapping file of this hospital system."""
+    insecure: bool = False
+    """Allow patients' data to cross the network unencrypted or from a server whose name was not checked."""
+
+    @model_validator(mode="after")
+    def _secure(self) -> Self:
+        if self.sslmode in ("disable", "require") and not is_loopback(self.host) and not self.insecure:
+            raise ValueError(
+                f"sslmode {self.sslmode} to {self.host} trusts the network; use verify-full, or write `insecure: true`"
+            )
+        return self
+
+    @property
+    def connect_password(self) -> str:
+        """The reference that a connector's configuration carries instead of a password."""
+        return self.password_reference or f"${{directory:{self.password_file.parent}:{self.password_file.name}}}"

@@ -1,0 +1,110 @@
+"""The parts of `site.yaml` that say how the stages work: gathering, waiting, reacting, keeping."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from streams.mapping.strict import Strict
+from streams.mapping.values import FilePath, Port
+
+
+class BatchSettings(Strict):
+    """How records are gathered for delivery."""
+
+    max_records: Annotated[int, Field(ge=1, le=1000)] = 500
+    """Most records of one plan."""
+    linger_s: Annotated[float, Field(ge=0)] = 0.2
+    """Longest wait for more records before a plan is made."""
+
+
+class JoinSettings(Strict):
+    """How the join waits for the parts of a visit."""
+
+    wait_s: Annotated[int, Field(ge=1)] = 900
+    """A settlement waits so long for its visit, and a fee line for a settlement that it names."""
+    unsettled_wait_s: Annotated[int, Field(ge=1)] = 60 * 86_400
+    """A fee line of a visit without settlement waits so long (60 days)."""
+    tick_s: Annotated[float, Field(gt=0)] = 5.0
+    """How often waiting parts are looked at."""
+    linger_s: Annotated[float, Field(ge=0)] = 0.1
+    """Longest wait for more changes before a transaction."""
+    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """Most changes of one transaction."""
+
+
+class FloodGuard(Strict):
+    """When refusals are so many that the fault must be ours: the lane is held instead of emptying it into the dead letters."""
+
+    ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a plan's records that is refused."""
+    min_refused: Annotated[int, Field(ge=1)] = 20
+    """Fewer refusals than this never hold a lane."""
+
+
+class RetryDelays(Strict):
+    """Waiting between attempts whose outcome is unknown, with full jitter."""
+
+    min_s: Annotated[float, Field(gt=0)] = 0.2
+    """Longest first wait."""
+    max_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest wait of all."""
+
+
+class Breaker(Strict):
+    """When attempts stop because nothing gets through."""
+
+    failures: Annotated[int, Field(ge=1)] = 5
+    """Failures in a row that open it."""
+    probe_s: Annotated[float, Field(gt=0)] = 5.0
+    """Wait before one request tries again."""
+
+
+class DeliverSettings(Strict):
+    """How the deliver stage reacts to the platform."""
+
+    flood_guard: FloodGuard = FloodGuard()
+    """Against emptying a hospital into the dead letters."""
+    retry: RetryDelays = RetryDelays()
+    """After an unknown outcome."""
+    breaker: Breaker = Breaker()
+    """After many of them."""
+    held_probe_s: Annotated[float, Field(gt=0)] = 30.0
+    """Longest wait between probes of a lane that is held by configuration, key or authorisation."""
+
+
+class RuleOptions(Strict):
+    """What the platforms read differently."""
+
+    price_decimals: Annotated[int, Field(ge=0, le=6)] | None = None
+    """R1: round the price to so many decimals before it is multiplied (guide: 3). Left out: as it is."""
+    fund_includes_account: bool = False
+    """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
+
+
+class Retention(Strict):
+    """How long the topics keep records, in days."""
+
+    changes_days: Annotated[int, Field(ge=1)] = 14
+    """Rows as captured."""
+    ready_days: Annotated[int, Field(ge=1)] = 14
+    """Records to deliver."""
+    receipts_days: Annotated[int, Field(ge=1)] = 400
+    """Receipts: the ledger."""
+    dead_days: Annotated[int, Field(ge=1)] = 400
+    """Dead letters."""
+    control_days: Annotated[int, Field(ge=1)] = 400
+    """Orders of operators."""
+
+
+class Workers(Strict):
+    """The processes that run the stages."""
+
+    home: FilePath = Field(default=Path(".yibao"), validate_default=True)
+    """Folder for what a worker keeps on this machine."""
+    host: str = "127.0.0.1"
+    """Address on which health and metrics are served."""
+    join_port: Port = 9401
+    """Health and metrics of the join stage."""
+    deliver_port: Port = 9402
+    """Health and metrics of the deliver stage."""

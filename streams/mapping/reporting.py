@@ -1,0 +1,94 @@
+"""The parts of `site.yaml` that say who reports, and to which platform."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, model_validator
+
+from streams.mapping.mapping_file import Name
+from streams.mapping.strict import Code, Strict
+from streams.mapping.values import FilePath, Url, is_loopback
+from streams.spec.fields import ServiceCode
+
+RowKind = Literal["outpatient", "inpatient", "pharmacy"]
+FixmedinsCode = Annotated[str, StringConstraints(pattern=r"^[HP]\d{11}$")]
+Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
+
+
+class Institution(Strict):
+    """One institution that reports."""
+
+    code: FixmedinsCode
+    """FIXMEDINS_CODE: H (hospital) or P (pharmacy), 6 digits of area, 5 of serial number."""
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    """FIXMEDINS_NAME; the envelope allows 100 characters."""
+    his_codes: tuple[Code, ...] = ()
+    """Values by which rows of the hospital's databases name this institution, besides `code`."""
+    public_key_file: FilePath | None = None
+    """SM2 public key that the platform issued for this institution. Required while `platform.encrypt` is on."""
+    area: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] | None = None
+    """FIX_BLNG_ADMDVS; default: the 6 digits of `code`."""
+    level: Code | None = None
+    """HOSP_LV."""
+    values: Mapping[Name, Code] = Field(default_factory=dict)
+    """Further values that mappings read as `{institution: value.NAME}`."""
+
+    @property
+    def kind(self) -> Literal["hospital", "pharmacy"]:
+        """Hospital or pharmacy, by the letter of the code."""
+        return "hospital" if self.code.startswith("H") else "pharmacy"
+
+
+class SealEncoding(Strict):
+    """How the platform wants SM2 ciphertext. `yibao keys sample` prints one in all eight forms."""
+
+    order: Literal["C1C3C2", "C1C2C3"] = "C1C3C2"
+    """Order of point, digest and cipher."""
+    prefix: bool = True
+    """Whether the point starts with 04."""
+    text: Literal["hex", "base64"] = "hex"
+    """How the bytes are written. Base64 carries half as many rows again."""
+
+
+class InFlight(Strict):
+    """Requests that may be under way at once."""
+
+    total: Annotated[int, Field(ge=1)] = 12
+    """To the platform in all."""
+    per_institution: Annotated[int, Field(ge=1)] = 4
+    """For one institution."""
+
+
+class Platform(Strict):
+    """The supervision platform."""
+
+    url: Url
+    """Address up to, but without, `/metadata/receive/`."""
+    encrypt: bool = True
+    """Seal `data` with SM2. Switching it off needs `insecure` unless the platform is on this host."""
+    insecure: bool = False
+    """Allow plain patients' data to leave this host."""
+    encoding: SealEncoding = SealEncoding()
+    """Form of the ciphertext."""
+    max_chars: Annotated[int, Field(ge=1000)] = 50_000
+    """Longest `data` in characters after encryption (interface §3.2.1)."""
+    max_rows: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Most rows of one request (guide: 100)."""
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """Longest wait for one answer; afterwards its outcome is unknown and the same bytes go again."""
+    in_flight: InFlight = InFlight()
+    """Requests under way at once."""
+    rate_per_s: Annotated[float, Field(gt=0)] | None = None
+    """Most requests a second from one worker. Left out: no limit."""
+    infno: Mapping[ServiceCode, Mapping[RowKind, Infno]] = Field(default_factory=dict)
+    """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
+    blank: Literal["omit", "empty"] = "omit"
+    """Optional fields without a value: left out, or sent as empty text."""
+
+    @model_validator(mode="after")
+    def _secure(self) -> Self:
+        host = urlsplit(self.url).hostname or ""
+        if not self.encrypt and not is_loopback(host) and not self.insecure:
+            raise ValueError(f"plain patients' data would go to {host}; leave `encrypt: true`, or write `insecure: true`")
+        return self
