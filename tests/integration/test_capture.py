@@ -143,7 +143,7 @@ def source(stack) -> Iterator[CaptureSource]:
 
 @pytest.fixture(scope="module")
 def connect(stack) -> CountingConnect:
-    return CountingConnect(Access(url=stack.connect_url))
+    return CountingConnect(Access(url=stack.connect_url, timeout_s=90, busy_s=150))
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def reconciler(stack, connect) -> Reconciler:
         topics=TOPICS,
         partitions=PARTITIONS,
         settings=ConnectSettings(bootstrap_servers=stack.bootstrap_servers, heartbeat_interval_ms=500),
-        patience=Patience(running_s=60, settled_s=1),
+        patience=Patience(running_s=180, settled_s=1),
     )
 
 
@@ -196,7 +196,7 @@ def read_until(bootstrap_servers, topic, last):
     """All records of a topic, as soon as the one that `last` recognises is among them."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False)
     consumer.assign([TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))])
-    records, deadline = [], time.monotonic() + 60
+    records, deadline = [], time.monotonic() + 150
     try:
         while not any(last(record) for record in records):
             assert time.monotonic() < deadline, f"{topic}: the last record has not come, {len(records)} have"
