@@ -107,7 +107,7 @@ class KafkaBroker:
             await consumer.stop()
 
     async def send(self, at: TopicPartition, value: bytes) -> int:
-        if self._plain is None:
+        if self._plain is None or _failed(self._plain):
             self._plain = asyncio.ensure_future(self._start_plain())
         producer = await asyncio.shield(self._plain)
         offset: int = (await producer.send_and_wait(at.topic, value, partition=at.partition)).offset
@@ -129,14 +129,10 @@ class KafkaBroker:
         return await asyncio.shield(self._readers[group])
 
     async def _start_reader(self, group: str) -> Any:
-        consumer = self._consumer(group_id=group or None)
-        await consumer.start()
-        return consumer
+        return await started(self._consumer(group_id=group or None))
 
     async def _start_plain(self) -> Any:
-        producer = AIOKafkaProducer(**connection(self._settings), enable_idempotence=True)
-        await producer.start()
-        return producer
+        return await started(AIOKafkaProducer(**connection(self._settings), enable_idempotence=True))
 
     def _consumer(self, **more: object) -> Any:
         return AIOKafkaConsumer(
@@ -181,6 +177,16 @@ def connection(settings: BrokerSettings) -> dict[str, Any]:
         "request_timeout_ms": int(settings.request_timeout_s * 1000),
         **settings.security,
     }
+
+
+async def started(client: Any) -> Any:
+    """A client that is started; one that cannot start leaves no connection open."""
+    try:
+        await client.start()
+    except BaseException:
+        await client.stop()
+        raise
+    return client
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

@@ -61,10 +61,11 @@ class KafkaLookupFeed:
 
     async def _start(self) -> Any:
         counts = await partition_counts(self._settings, self._topics)
-        consumer = AIOKafkaConsumer(
-            **connection(self._settings), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+        consumer = await started(
+            AIOKafkaConsumer(
+                **connection(self._settings), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+            )
         )
-        await consumer.start()
         for topic in self._topics:
             if topic not in counts:
                 raise Fatal(f"the lookup topic {topic} is missing: run `yibao topics apply`", exit_code=Exit.METADATA)
