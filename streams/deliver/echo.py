@@ -1,5 +1,7 @@
 """Platforms quote the record they refuse: take its personal values out of their words before anybody stores or shows them."""
 
+import json
+import re
 from collections.abc import Sequence
 
 import orjson
@@ -14,13 +16,16 @@ _SHORTEST = 2  # a single character stands in too many words
 def without_echo(text: str, records: Sequence[ReadyRecord], service: Service) -> str:
     """`text` with every personal value of `records` masked as its field demands, and then as free text is.
 
-    This finds names and addresses, which have no shape that a pattern could know.
+    This finds names and addresses, which have no shape that a pattern could know, in either case, and where JSON was quoted as
+    text and its characters stand as escapes.
     """
-    values: dict[str, str] = {}
+    masks: dict[str, str] = {}
     for record in records:
-        values.update({value: name for name, value in _personal(record, service) if value in text})
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, mask(values[value], value))
+        for name, value in _personal(record, service):
+            masks |= dict.fromkeys((value, json.dumps(value)[1:-1]), mask(name, value))
+    lowered = text.lower()
+    for form in sorted((form for form in masks if form.lower() in lowered), key=len, reverse=True):
+        text = re.sub(re.escape(form), masks[form].replace("\\", r"\\"), text, flags=re.IGNORECASE)
     return mask_text(text)
 
 

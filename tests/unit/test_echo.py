@@ -1,5 +1,7 @@
 """Platforms quote the record they refuse; what they quote must not reach logs, headers and screens."""
 
+import json
+
 import orjson
 import pytest
 
@@ -54,6 +56,24 @@ def test_no_personal_value_of_a_record_stays_in_the_platforms_words(name):
     told = without_echo(words, [record(orjson.dumps(PERSON))], VISIT)
     assert PERSON[name] not in told
     assert "校验失败" in told
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+@pytest.mark.parametrize("written", [str.lower, str.upper, lambda text: text], ids=["lower", "upper", "as it is"])
+def test_a_value_is_found_where_json_was_quoted_as_text(name, written):
+    """Some servers write every Chinese character as an escape, and a quoted record then is a text of escapes."""
+    quoted = written(json.dumps(PERSON[name])[1:-1])
+    told = without_echo(f"校验失败:[{{{quoted}}}]", [record(orjson.dumps(PERSON))], VISIT)
+    assert quoted not in told
+    assert quoted[6:] not in told
+    assert told.startswith("校验失败:[{")
+
+
+def test_a_value_with_backslashes_is_replaced_as_it_stands():
+    """A pattern in a name must not break the answer."""
+    person = {**PERSON, "ADDR": r"a\1(b\g<0>"}
+    told = without_echo(r"地点 a\1(b\g<0> 不存在", [record(orjson.dumps(person))], VISIT)
+    assert told == "地点 *** 不存在"
 
 
 def test_ids_stay_readable():
