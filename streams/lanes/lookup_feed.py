@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition as KafkaPartition
 from streams.domain.changes import Incoming
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
-from streams.lanes.kafka import connection, incoming, partition_counts
+from streams.lanes.kafka import connection, incoming, partition_counts, started
 from streams.lanes.settings import BrokerSettings
 
 log = structlog.get_logger()
