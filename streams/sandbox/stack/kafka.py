@@ -26,7 +26,7 @@ class Kafka:
     name = "kafka"
     ports = ("kafka", "controller")
     stop_signal = signal.SIGTERM
-    patience_s = 120.0
+    patience_s = 180.0
 
     def __init__(self, home: Home, book: PortBook, *, dist: Path | None) -> None:
         self._home = home
