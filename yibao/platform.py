@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
-import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +17,7 @@ from streams.sandbox.platform import PlatformSettings, Simulator, read_instituti
 from streams.sandbox.platform.faults import FAULTS, PROFILES, Fault, read_faults
 from streams.sandbox.platform.settings import fault_profile
 from streams.seal import Encoding, Order, SealedText
+from streams.telemetry import events
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(help="The supervision platform, simulated: strict, and faulty on demand.", no_args_is_help=True)
@@ -53,9 +52,6 @@ def serve(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Receive reports until SIGTERM or Ctrl-C. The first line printed says where, as JSON with `-o json`."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
-    )
     settings = PlatformSettings(
         institutions=read_institutions(institutions),
         keys=keys,
@@ -73,6 +69,7 @@ def serve(
         journal=journal,
         dictionaries=dictionaries,
     )
+    events.configure()
     asyncio.run(_serve(settings, output))
 
 

@@ -68,20 +68,26 @@ class Simulator:
         """Listen; the URL to post to. The faults of the settings are in force, and their windows count from now."""
         self._journal.open()
         self._board.clear()
+        try:
+            await self._open()
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("platform_started", url=self.url, institutions=len(self._keys), accepted_before=len(self._journal.entries))
+        return self.url
+
+    async def _open(self) -> None:
         self._opening = Opening(self._keys, self.settings.encoding, processes=self.settings.opener_processes)
         self._runner = web.AppRunner(self._application(self._opening), access_log=None, shutdown_timeout=_GRACE_S)
         await self._runner.setup()
         try:
             await self._listen()
         except OSError as error:
-            await self.stop()
             raise Misconfigured(
                 f"{self.settings.host}:{self._port}: cannot listen ({error.strerror}); give another port, or 0 for a free one"
             ) from error
         self.url = f"http://{self.settings.host}:{self._port}"
         self.add_faults(self._start_faults)
-        log.info("platform_started", url=self.url, institutions=len(self._keys), accepted_before=len(self._journal.entries))
-        return self.url
 
     def _application(self, opening: Opening) -> web.Application:
         registry = Registry(
@@ -152,5 +158,9 @@ class Simulator:
         await self._site.stop()
         log.info("connections_refused", for_s=fault.for_s)
         await asyncio.sleep(fault.for_s or 0)
-        await self._listen()
-        log.info("connections_accepted_again")
+        try:
+            await self._listen()
+        except OSError as error:
+            log.error("port_lost", port=self._port, error=error.strerror)  # noqa: TRY400 - the reason is all there is to know
+        else:
+            log.info("connections_accepted_again")
