@@ -34,8 +34,8 @@ class StoredRow:
     """One row as the join remembers it.
 
     columns: the captured columns (empty after a delete). emitted: content hash of what was last emitted for it, `""` if nothing
-    was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that the same
-    one does not go twice. waits_for: `""` or a Part (of a lookup: `lookup <name>`, also after it was given up); since: ms, when it
+    was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that it does
+    not go twice. waits_for: `""` or a Part (of a lookup: `lookup <name>`, also after it was given up); since: ms, when it
     began to wait; deadline: ms, 0 when it does not wait.
     """
 
