@@ -149,8 +149,8 @@ class KafkaBroker:
 async def partition_counts(settings: BrokerSettings, topics: Iterable[str]) -> Mapping[str, int]:
     """How many partitions each topic has; a topic that does not exist is absent. Raises KafkaError when no broker answers."""
     admin = AIOKafkaAdminClient(**connection(settings))
-    await admin.start()
     try:
+        await admin.start()
         described = await admin.describe_topics(list(topics))
     finally:
         await admin.close()

@@ -61,15 +61,14 @@ class KafkaLookupFeed:
 
     async def _start(self) -> Any:
         counts = await partition_counts(self._settings, self._topics)
+        if missing := [topic for topic in self._topics if topic not in counts]:
+            raise Fatal(f"lookup topics are missing: {', '.join(missing)}; run `yibao topics apply`", exit_code=Exit.METADATA)
+        self._partitions = [KafkaPartition(topic, number) for topic in self._topics for number in range(counts[topic])]
         consumer = await started(
             AIOKafkaConsumer(
                 **connection(self._settings), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
             )
         )
-        for topic in self._topics:
-            if topic not in counts:
-                raise Fatal(f"the lookup topic {topic} is missing: run `yibao topics apply`", exit_code=Exit.METADATA)
-            self._partitions.extend(KafkaPartition(topic, partition) for partition in range(counts[topic]))
         consumer.assign(self._partitions)
         await consumer.seek_to_beginning()
         return consumer
