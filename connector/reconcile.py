@@ -65,6 +65,16 @@ class Reconciler:
         """By source: what Connect says of its connector, None where there is none."""
         return {source.name: self._connect.status(self._topics.connector(source.name)) for source in sources}
 
+    def delete(self, source: CaptureSource) -> None:
+        """Remove a source's connector and wait until Connect says nothing of it any more. Raises Refused when it goes on to."""
+        connector = self._topics.connector(source.name)
+        self._connect.delete(connector)
+        until = time.monotonic() + self._patience.running_s
+        while self._connect.status(connector) is not None:
+            if time.monotonic() > until:
+                raise Refused(f"connector {connector} is still there {self._patience.running_s:.0f} s after it was deleted")
+            time.sleep(self._patience.poll_s)
+
     def _desired(self, source: CaptureSource) -> dict[str, str]:
         return render(source, self._topics, partitions=self._partitions, connect=self._settings)
 

@@ -146,7 +146,7 @@ def delete(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
-    connect_client(site).delete(site.topics.connector(source))
+    reconciler(site).delete(captured)
     typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
 
 

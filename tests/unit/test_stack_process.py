@@ -32,6 +32,22 @@ def test_a_reused_process_id_is_not_ours(sleeper):
     assert (False, True) == (stranger.is_alive, sleeper.is_alive)
 
 
+def test_the_children_of_who_has_the_id_now_are_left_alone(sleeper, tmp_path):
+    """The id of a server that died may be that of a test runner, whose children are everything."""
+    script = "sleep 62 & echo $!; wait"
+    log = tmp_path / "parent.log"
+    parent = process.spawn(["/bin/sh", "-c", script], record=tmp_path / "parent", log=log, env=dict(os.environ))
+    while not log.read_text().strip():
+        assert parent.is_alive
+    child = int(log.read_text())
+
+    process.kill(dataclasses.replace(parent, started=parent.started + 1))
+    alive = process.working_directory(child) is not None
+    process.kill(parent)
+
+    assert (True, None) == (alive, process.working_directory(child))
+
+
 def test_a_process_of_an_earlier_boot_is_not_ours(sleeper):
     """Ticks since boot repeat with every boot."""
     assert not dataclasses.replace(sleeper, boot="another").is_alive

@@ -90,11 +90,15 @@ def end(identity: Identity, *, by: signal.Signals, within_s: float) -> bool:
 
 
 def kill(identity: Identity) -> None:
-    """SIGKILL to a process and everything it started; return when all are gone."""
+    """SIGKILL to a process and everything it started; return when all are gone.
+
+    Where the process is gone its id may be another program's by now: then nothing is touched, least of all that program's children.
+    """
+    if not identity.is_alive:
+        return
     family = [identity, *_descendants(identity)]
-    if identity.is_alive:
-        with suppress(ProcessLookupError):
-            os.killpg(identity.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(identity.pid, signal.SIGKILL)
     for member in family:
         _send(member, signal.SIGKILL)
     wait_gone(family, within_s=20)
