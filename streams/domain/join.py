@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
-from typing import Protocol
+from typing import Final, Protocol
 
 from connector.contract import TableRole
 from streams.domain import letters
@@ -20,6 +20,9 @@ from streams.domain.ready import Emission
 from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.visits import Part, StoredRow, deadline_of, load, waits
 from streams.errors import Rejected
+
+_FOR_EVER_MS: Final = 10**12
+"""What is there and waits itself has a deadline of its own, and releases what waits for it."""
 
 
 class StateView(Protocol):
@@ -122,7 +125,9 @@ class Joiner:
             for source in sorted({row.source for row in due} & self._mappings.keys()):
                 visit = Visit(visit_key, self._mappings[source], entries)
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
-                    run.build(visit, row, committed_at=row.committed_at, now=tick.at)
+                    # A part that was built before it may have released this row already.
+                    if (current := visit.current(row)).waits_for:
+                        run.build(visit, current, committed_at=row.committed_at, now=tick.at)
                 run.keep(visit)
 
 
@@ -157,7 +162,7 @@ class _Run:
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         for dependent in _dependents(visit, row, before=before):
-            self.build(visit, dependent, committed_at=committed_at, now=self.incoming.timestamp_ms)
+            self.build(visit, visit.current(dependent), committed_at=committed_at, now=self.incoming.timestamp_ms)
 
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
@@ -175,6 +180,8 @@ class _Run:
             )
         self.counts["deleted"] += 1
         visit.put(row)
+        if before is not None and before.is_awaited:
+            self._release(visit, before, committed_at=row.committed_at, now=self.incoming.timestamp_ms)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
@@ -186,15 +193,28 @@ class _Run:
         gathered = gather(visit, row, institution=institution)
         if gathered.missing is not None:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now)
-            return
-        result = normalise(mapping, mapping.services_of(row.role), gathered.rows, self._lookups, today=self._today)
+        else:
+            self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
+        if row.is_awaited:
+            self._release(visit, row, committed_at=committed_at, now=now)
+
+    def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
+        mapping = visit.mapping
+        result = normalise(mapping, mapping.services_of(row.role), rows, self._lookups, today=self._today)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)
             case Refusal():
-                self._refuse(visit, row, result, gathered.rows)
+                self._refuse(visit, row, result, rows)
             case MissingLookup():
-                self._wait(visit, row, gathered.rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
+                self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
+
+    def _release(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build what waited for the first record of this row, now that it came or was given up."""
+        if visit.current(row).is_awaited:
+            return
+        for dependent in _dependents(visit, row, before=None):
+            self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         visit.put(replace(row, emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
@@ -214,7 +234,9 @@ class _Run:
             self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
-        limit = self._limits.unsettled_wait_ms if part == Part.UNSETTLED.value else self._limits.wait_ms
+        limit = {Part.UNSETTLED.value: self._limits.unsettled_wait_ms, Part.UNREPORTED.value: _FOR_EVER_MS}.get(
+            part, self._limits.wait_ms
+        )
         given_up = letters.given_up(part, rows)
         if row.refused == given_up:
             return

@@ -28,6 +28,11 @@ class Visit:
         value = self.changed.get(where) or self.entries.get(where)
         return None if value is None else load(where, value)
 
+    def current(self, row: StoredRow) -> StoredRow:
+        """The row as this fold left it; `row` itself where it was not touched since it was read."""
+        value = self.changed.get(entry_key(self.key, row))
+        return row if value is None else load(entry_key(self.key, row), value)
+
     def rows(self, role: TableRole) -> list[StoredRow]:
         """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
         entries = {**self.entries, **self.changed} if self.changed else self.entries
@@ -53,21 +58,32 @@ class Gathered:
 
 
 def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered:
-    """The rows that the record of `row` is built from (rule R24: fee → visit and settlement, settlement → visit exist)."""
+    """The rows that the record of `row` is built from, and what it still waits for.
+
+    Rule R24: visit, settlement and fee lines are sent in this order, so a part that is there but waits itself holds what follows.
+    """
     if row.role is TableRole.VISIT:
         return Gathered(rows=SourceRows(visit=row.columns))
     head = visit.head()
     visit_columns = None if head is None else head.columns
     # An institution that nobody registered is refused at once, whatever is missing.
-    needs_visit = institution is not None and visit.mapping.visit_required(institution)
+    needed = institution is not None and visit.mapping.visit_required(institution)
+    without_visit = _missing(head, Part.VISIT) if needed else None
     if row.role is TableRole.SETTLEMENT:
-        rows = SourceRows(visit=visit_columns, settlement=row.columns)
-        return Gathered(rows=rows, missing=Part.VISIT if needs_visit and head is None else None)
+        return Gathered(rows=SourceRows(visit=visit_columns, settlement=row.columns), missing=without_visit)
     settlement = _settlement_of(visit, row)
     rows = SourceRows(visit=visit_columns, settlement=None if settlement is None else settlement.columns, fee=row.columns)
-    if institution is not None and settlement is None:
+    if institution is None:
+        return Gathered(rows=rows)
+    if settlement is None:
         return Gathered(rows=rows, missing=Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED)
-    return Gathered(rows=rows, missing=Part.VISIT if needs_visit and head is None else None)
+    return Gathered(rows=rows, missing=without_visit or _missing(settlement, Part.SETTLEMENT))
+
+
+def _missing(row: StoredRow | None, part: Part) -> Part | None:
+    if row is None:
+        return part
+    return Part.UNREPORTED if row.is_awaited else None
 
 
 def fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:

@@ -21,11 +21,12 @@ _DEADLINE_DIGITS: Final = 13
 
 
 class Part(StrEnum):
-    """What a row can wait for."""
+    """What a row can wait for. UNREPORTED: the visit or settlement is there, but its own record still waits."""
 
     VISIT = "visit"
     SETTLEMENT = "settlement"
     UNSETTLED = "unsettled"
+    UNREPORTED = "unreported"
     LOOKUP = "lookup"
 
 
@@ -52,6 +53,11 @@ class StoredRow:
     waits_for: str = ""
     since: int = 0
     deadline: int = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its first record is still to come, so that what belongs to it must not go before it (rule R24)."""
+        return bool(self.waits_for) and not self.emitted and not self.refused
 
 
 def entry_key(visit_key: bytes, row: StoredRow) -> bytes:
