@@ -8,7 +8,7 @@ import structlog
 
 from connector.contract import Op
 from streams.domain import letters
-from streams.domain.changes import Incoming, RowChange, decode
+from streams.domain.changes import Incoming, RowChange, Truncated, decode
 from streams.domain.records import DeadLetter, Row
 from streams.errors import Rejected
 from streams.lanes.lookup_feed import LookupFeed
@@ -25,6 +25,14 @@ class LookupTable:
     key: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A row, and the source whose table holds it."""
+
+    source: str
+    row: Row
+
+
 class LookupTables:
     """Rows by lookup name and key. faults: dead letters of records that cannot be read, by what identifies the record.
 
@@ -36,13 +44,14 @@ class LookupTables:
         self._feed = feed
         self._tables = tables
         self._outcomes = outcomes
-        self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
+        self._rows: dict[str, dict[tuple[str, ...], _Known]] = {table.name: {} for table in tables.values()}
         self._running: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, None while it is not known."""
-        return self._rows[name].get(key)
+        known = self._rows[name].get(key)
+        return None if known is None else known.row
 
     async def caught_up(self) -> None:
         """Return when every lookup record that stood in the topics at the time of the call is known.
@@ -75,8 +84,11 @@ class LookupTables:
             except Rejected as exc:
                 self._fault(incoming, f"{exc}")
                 continue
-            if isinstance(event, RowChange):
-                self._put(table, event, incoming)
+            match event:
+                case RowChange():
+                    self._put(table, event, incoming)
+                case Truncated():
+                    self._clear(table, event)
         self._outcomes.count("lookup", len(records))
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
@@ -86,7 +98,14 @@ class LookupTables:
         elif change.op is Op.DELETE:
             self._rows[table.name].pop(key, None)
         else:
-            self._rows[table.name][key] = change.row
+            self._rows[table.name][key] = _Known(source=change.source, row=change.row)
+
+    def _clear(self, table: LookupTable, event: Truncated) -> None:
+        """Forget the rows of a truncated table: a record must not be filled with what the database does not hold any more."""
+        rows = self._rows[table.name]
+        kept = {key: known for key, known in rows.items() if known.source != event.source}
+        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(rows) - len(kept))
+        self._rows[table.name] = kept
 
     def _fault(self, incoming: Incoming, reason: str) -> None:
         identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()
