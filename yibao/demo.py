@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 
 from streams.errors import Misconfigured
-from streams.seal import parse_public_key
+from streams.seal import key_text, parse_public_key
 from yibao.demonstration.course import Demonstration, Outcome, Sight
 from yibao.demonstration.findings import percentile
+from yibao.demonstration.probe import demand_answer
 from yibao.demonstration.settings import HOME, DemoSettings
 from yibao.options import Output, OutputOption
 
@@ -93,12 +94,14 @@ def report(outcome: Outcome) -> dict[str, Any]:
 
 
 def _settings(**asked: Any) -> DemoSettings:
-    """Raises Misconfigured where a platform of one's own lacks its key, or its key cannot be read."""
+    """Raises Misconfigured for a platform of one's own without a key that can be read, Unreachable where it is not there."""
     url, key = asked["platform_url"], asked["public_key"]
     if (url is None) != (key is None):
         raise Misconfigured("--platform-url and --public-key go together: records are sealed for the platform that opens them")
     if key is not None:
-        parse_public_key(key.read_text(encoding="utf-8-sig"))
+        parse_public_key(key_text(key.read_bytes()))
+    if url is not None:
+        demand_answer(url)
     return DemoSettings(**asked)
 
 

@@ -26,7 +26,7 @@ from streams.lanes.lookups import LookupTable, LookupTables
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.compiling import encoding_of
-from streams.seal import Sealer, parse_public_key, sealed_chars
+from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
 
@@ -152,8 +152,8 @@ def _seal(site: Site, public_key_file: Path | None) -> Seal:
     if not site.platform.encrypt:
         return Unsealed()
     assert public_key_file is not None, "the model of site.yaml demands it"
-    text = _secret(public_key_file, setting="institutions.public_key_file")
-    return Sealer(parse_public_key(text), encoding_of(site.platform))
+    content = _content(public_key_file, setting="institutions.public_key_file")
+    return Sealer(parse_public_key(key_text(content)), encoding_of(site.platform))
 
 
 def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path, index: int) -> AppSettings:
@@ -190,7 +190,11 @@ def _text(path: Path | None) -> str | None:
 
 
 def _secret(path: Path, *, setting: str) -> str:
+    return _content(path, setting=setting).decode("utf-8").rstrip("\r\n")
+
+
+def _content(path: Path, *, setting: str) -> bytes:
     try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        return path.read_bytes()
     except OSError as exc:
         raise Misconfigured(f"{path} cannot be read ({exc.strerror}): {setting} in site.yaml") from exc

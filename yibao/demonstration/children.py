@@ -33,6 +33,14 @@ class Child:
         process.spawn(command, record=self._record, log=self.log, env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
 
     @property
+    def pid(self) -> int:
+        """Its process id. Raises Fatal when it was not started."""
+        identity = process.recorded(self._record)
+        if identity is None:
+            raise Fatal(f"{self.name} was not started", exit_code=1)
+        return identity.pid
+
+    @property
     def is_alive(self) -> bool:
         identity = process.recorded(self._record)
         return identity is not None and identity.is_alive

@@ -62,9 +62,9 @@ class Demonstration:
     """The parts of a demonstration, started in order and stopped in reverse."""
 
     def __init__(self, settings: DemoSettings, spectator: Spectator) -> None:
-        self._settings = settings
+        self.settings = settings
         self._spectator = spectator
-        self._stack = Stack(settings.home / "stack", durable=False, bound=not settings.keep)
+        self.stack = Stack(settings.home / "stack", durable=False, bound=not settings.keep)
         self.platform = Child("platform", home=settings.home)
         self.worker = Child("worker", home=settings.home)
 
@@ -72,8 +72,8 @@ class Demonstration:
         """From nothing to a judgement. What was started is stopped at the end, unless it is to be kept."""
         started = time.monotonic()
         with self._cleared():
-            endpoints = self._stack.up(self._told)
-            hospital = Hospital(self._settings, endpoints)
+            endpoints = self.stack.up(self._told)
+            hospital = Hospital(self.settings, endpoints)
             try:
                 self._spectator.step("hospital: database and the visits before capture begins")
                 hospital.create(endpoints)
@@ -89,25 +89,25 @@ class Demonstration:
         """Stop everything that an earlier demonstration kept running."""
         for child in (self.worker, self.platform):
             child.stop()
-        self._stack.down(self._told)
+        self.stack.down(self._told)
 
     @contextmanager
     def _cleared(self) -> Iterator[None]:
         """Begin with an empty home; leave no process behind."""
         self.stop()
-        self._stack.erase()
-        shutil.rmtree(self._settings.home, ignore_errors=True)
-        self._settings.home.mkdir(parents=True)
+        self.stack.erase()
+        shutil.rmtree(self.settings.home, ignore_errors=True)
+        self.settings.home.mkdir(parents=True)
         try:
             yield
         except BaseException:
             self.stop()
             raise
-        if not self._settings.keep:
+        if not self.settings.keep:
             self.stop()
 
     def _site(self, endpoints: Endpoints) -> Site:
-        settings = self._settings
+        settings = self.settings
         keys = settings.home / "keys"
         url = settings.platform_url or self._platform()
         write_site(settings, endpoints, platform_url=url, keys=keys)
@@ -115,7 +115,7 @@ class Demonstration:
 
     def _platform(self) -> str:
         self._spectator.step("platform: the simulator, with the faults of an ordinary day")
-        settings = self._settings
+        settings = self.settings
         frozen = [f"--frozen={code}" for code in sorted(FROZEN_ITEMS)]
         files: list[str | Path] = [
             "--institutions",
@@ -133,7 +133,7 @@ class Demonstration:
         self._spectator.step("topics and capture: the snapshot of what stands in the database")
         with Broker(broker_access(site)) as broker:
             create_topics(site, broker)
-        self.worker.start(["worker", "all", "--config", self._settings.site_file], bound=not self._settings.keep)
+        self.worker.start(["worker", "all", "--config", self.settings.site_file], bound=not self.settings.keep)
         connectors = reconciler(site)
         for source in capture_sources(site):
             connectors.apply(source)
@@ -162,8 +162,8 @@ class Demonstration:
 
     def _look(self, site: Site, since: int) -> Findings:
         return read_findings(
-            expected=self._settings.expected_file,
-            journal=None if self._settings.platform_url else self._settings.journal_file,
+            expected=self.settings.expected_file,
+            journal=None if self.settings.platform_url else self.settings.journal_file,
             client=client_options(site),
             topics=site.topics,
             live_since_ms=since,
