@@ -34,15 +34,14 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """url: the platform's address without the services' path. timeout_s: longest wait for one answer. verify_tls: whether its
-    certificate must be good; ca_file: of the authority that signed it, None for the system's. proxy: never taken from the
-    environment. headers: sent along with every request, such as an authorisation.
+    """url: the platform's address without the services' path. timeout_s: longest wait for one answer. ca_file: certificates of the
+    authority that signed the platform's, None for the system's; an unchecked certificate is never accepted. proxy: never taken from
+    the environment. headers: sent along with every request, such as an authorisation.
     """
 
     url: str
     timeout_s: float = 30.0
     connect_timeout_s: float = 10.0
-    verify_tls: bool = True
     ca_file: Path | None = None
     proxy: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -197,6 +196,8 @@ def unsent(error: Exception) -> Held | Retry:
                 "the platform's certificate is not trusted: check platform.url, the certificate's date and the authority's file"
             )
             return Held(cause=HoldCause.CERTIFICATE, message=message)
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return Retry(cause=RetryCause.UNREACHABLE)
         case TimeoutError():
             return Retry(cause=RetryCause.TIMEOUT)
         case _:
@@ -216,7 +217,7 @@ def _session(settings: GatewaySettings) -> aiohttp.ClientSession:
         raise Misconfigured(f"the authority's certificates in {settings.ca_file} cannot be read: {error.strerror}") from error
     return aiohttp.ClientSession(
         # `limits` counts the requests; a second, silent queue inside the connector would defeat its patience.
-        connector=aiohttp.TCPConnector(limit=0, ssl=context if settings.verify_tls else False),
+        connector=aiohttp.TCPConnector(limit=0, ssl=context),
         timeout=aiohttp.ClientTimeout(total=settings.timeout_s, sock_connect=settings.connect_timeout_s),
         headers={"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity", **settings.headers},
         cookie_jar=aiohttp.DummyCookieJar(),

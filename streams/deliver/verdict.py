@@ -48,9 +48,12 @@ class HoldCause(StrEnum):
 
 
 class RetryCause(StrEnum):
-    """Why the outcome of a POST is unknown. SERVER_ERROR: HTTP 5xx. CONTRADICTION: a success with an error text or status."""
+    """Why the outcome of a POST is unknown. SERVER_ERROR: HTTP 5xx. CONTRADICTION: a success with an error text or status.
+    UNREACHABLE: no connection came about. BREAKER_OPEN: none was tried.
+    """
 
     TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
     CONNECTION = "connection"
     SERVER_ERROR = "server_error"
     ANSWER_CODE = "answer_code"
@@ -95,6 +98,11 @@ class Retry:
     after_s: float | None = None
     code: str = ""
     http_status: int | None = None
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether a byte of it may have reached the platform: only then does it matter how long it remembers a msgid."""
+        return self.cause not in (RetryCause.BREAKER_OPEN, RetryCause.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +186,7 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _TOO_LARGE:
         message = (
-            f"HTTP {status}: something in front of the platform limits the size of a request; lower batch.max_chars in site.yaml"
+            f"HTTP {status}: something in front of the platform limits the size of a request; lower platform.max_chars in site.yaml"
         )
         return Held(cause=HoldCause.PROXY_LIMIT, http_status=status, message=message)
     return Retry(cause=RetryCause.GATEWAY if said.gateway_code else RetryCause.NO_CODE, http_status=status)

@@ -17,7 +17,7 @@ from streams.deliver.receipt import encode_receipt, receipt
 from streams.deliver.verdict import Accepted, Refused
 from streams.domain.batch import Batch, CutLimits, cut, halves, split_oversize
 from streams.domain.changes import Incoming
-from streams.domain.msgid import msgid, next_plan, plan_id, stamp_of
+from streams.domain.msgid import MSGID_CHARS, msgid, next_plan, plan_id, stamp_of
 from streams.domain.ready import decode, number_of
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal, Rejected
@@ -43,6 +43,12 @@ class DeliverParts:
     settings: DeliverSettings
     wall_ms: Callable[[], int]
     zone: tzinfo
+
+    @property
+    def cut(self) -> str:
+        """Mark of all that a plan's msgids depend on: with another, the same content would go out under other ids."""
+        chars = self.settings.msgid_chars
+        return self.limits.mark if chars == MSGID_CHARS else f"{self.limits.mark}-{chars}"
 
 
 @dataclass(slots=True)
@@ -177,16 +183,16 @@ class DeliverLane(Lane[ReadyRecord]):
             id=plan_id(stamp, self.at.partition),
             refused=0,
             opened_at=now_s,
-            cut=self._parts.limits.mark,
+            cut=self._parts.cut,
         )
 
     # Delivery --------------------------------------------------------------------------------------------------------------------
 
     async def _deliver(self, records: Sequence[ReadyRecord], run: _Run) -> None:
-        if run.plan.cut != self._parts.limits.mark:
+        if run.plan.cut != self._parts.cut:
             await self._stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
-                remedy="put the earlier platform.max_chars, max_rows and encoding back, let the lag reach 0, then change them",
+                remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
         fitting, too_large = split_oversize(records, self._parts.limits)
         for record in too_large:
@@ -246,7 +252,8 @@ class DeliverLane(Lane[ReadyRecord]):
         if why := verdict_of(run.tally, self._parts.settings.flood_guard, plan_size=run.plan.size):
             await self._stand(
                 why,
-                remedy="find out what is at fault: mapping, key, platform; if the records are, raise deliver.flood_guard",
+                remedy="find out what is at fault: mapping, key, platform; if the records are, set deliver.flood_guard "
+                "to {ratio: 1, in_a_row: 0} and restart this worker: they become dead letters",
             )
 
     # Ownership -------------------------------------------------------------------------------------------------------------------
@@ -263,7 +270,8 @@ class DeliverLane(Lane[ReadyRecord]):
             if age_s > settings.msgid_memory_s:
                 await self._stand(
                     f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",
-                    remedy="ask the platform whether it has the msgids of this plan; if not, set deliver.msgid_memory_s higher",
+                    remedy="ask the platform whether it has the msgids of this plan; if not, restart this worker with "
+                    "platform.msgid_memory_s above that age (docs/operations.md: holds)",
                 )
         if self.context.clock() - self.fenced_at > settings.lease_s:
             self.context.outcomes.count("lease_renewed")

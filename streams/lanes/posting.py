@@ -77,7 +77,7 @@ class Posting:
                     self._release()
                     return Decided(verdict=verdict, attempts=attempts, posted_at=posted_at, decided_at=self._wall_ms())
                 case Retry():
-                    unknown = True
+                    unknown = unknown or verdict.may_have_arrived
                     self._outcomes.count("retried", label=verdict.cause.value)
                     await asyncio.sleep(self._jitter(retries, at_least=verdict.after_s or 0.0))
                     retries += 1

@@ -204,10 +204,12 @@ async def test_an_endless_answer_is_cut_off(platform):
     assert Retry(cause=RetryCause.NO_CODE, http_status=200) == found
 
 
-async def test_nobody_listening_is_an_unknown_outcome(platform, unused_tcp_port):
-    """An outage is not a fault of a record."""
+async def test_nobody_listening_is_a_retry_of_what_cannot_have_arrived(platform, unused_tcp_port):
+    """An outage is not a fault of a record, and after a night of it no lane may stand for fear of a repeat."""
     async with gateway(unused_tcp_port) as opened:
-        assert Retry(cause=RetryCause.CONNECTION) == await opened.post(batch(), MSGID)
+        found = await opened.post(batch(), MSGID)
+    assert Retry(cause=RetryCause.UNREACHABLE) == found
+    assert not found.may_have_arrived
 
 
 async def test_the_proxy_of_the_environment_is_not_used(platform, monkeypatch, unused_tcp_port):

@@ -239,6 +239,44 @@ async def test_an_outcome_older_than_the_platforms_memory_holds_the_lane():
     await lane.close()
 
 
+@pytest.mark.parametrize("cause", [RetryCause.BREAKER_OPEN, RetryCause.UNREACHABLE])
+async def test_an_outage_in_which_nothing_was_sent_holds_nothing(cause):
+    """After a night without a platform the lane must go on by itself: nothing can be there twice."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 60.0}
+    rig.ready(1)
+    rig.platform.script = [Retry(cause=cause)] * 1_000_000
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: rig.platform.posts > 1)
+    rig.now_ms += 61_000
+    posts = rig.platform.posts
+    await wait_for(lambda: rig.platform.posts > posts + 3)
+    assert lane.held == ""
+    rig.platform.script = []
+    await wait_for(lambda: through(rig, 2)())
+    await lane.close()
+
+
+async def test_a_plan_whose_msgids_had_another_length_holds_the_lane():
+    """The same records under other ids would be new to the platform."""
+    rig = Rig()
+    rig.ready(1)
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)] * 1_000_000
+    lane = rig.deliver_lane(1)
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: rig.platform.posts > 0)
+    await lane.close()
+    rig.deliver_options = {"msgid_chars": 36}
+    posts = rig.platform.posts
+    second = rig.deliver_lane(2)
+    assert "msgids belong to that cut" in await held(rig, second)
+    await second.close()
+    assert posts == rig.platform.posts
+
+
 async def test_a_lane_is_not_fetched_while_it_is_full_and_others_go_on():
     """Back-pressure is per partition; a plan must fit below the low mark or a full lane would never empty."""
     rig = Rig(settings=LaneSettings(linger_s=0.0, idle_linger_s=0.0, high=8, low=4))
