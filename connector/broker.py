@@ -3,8 +3,6 @@
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,26 +11,13 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Of
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from kafka.structs import OffsetAndMetadata
 
+from connector.access import BrokerAccess, client_options
 from connector.contract import Topics
-from connector.errors import Misconfigured, Refused, Unreachable
+from connector.errors import Refused, Unreachable
 from connector.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets, stage_inputs, topics_to_look_at
 from connector.topics import LiveTopic, TopicSpec
 
-_REACH_S = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAccess:
-    """Where the brokers are and how to be let in. Protocol and mechanism as Kafka names them; files are paths on this machine."""
-
-    bootstrap_servers: str
-    protocol: str = "PLAINTEXT"
-    ca_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-    mechanism: str | None = None
-    user: str | None = None
-    password_file: str | None = None
+_KNOCK_S = 5.0
 
 
 class Broker:
@@ -42,7 +27,7 @@ class Broker:
         self._where = f"Kafka at {access.bootstrap_servers}"
         _knock(access.bootstrap_servers.split(","))
         try:
-            self._admin = KafkaAdminClient(**_options(access))
+            self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
         except (KafkaError, OSError, ValueError) as exc:
             raise Unreachable(
                 f"{self._where} does not answer ({type(exc).__name__}); check kafka.bootstrap_servers, kafka.security, the broker",
@@ -146,7 +131,7 @@ def _knock(servers: Sequence[str]) -> None:
     for server in servers:
         host, _, port = server.rpartition(":")
         try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S / 2):
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
                 return
         except OSError as exc:
             reasons.append(f"{server}: {exc.strerror or exc}")
@@ -161,28 +146,3 @@ def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) ->
         replication_factor=min((len(partition["replica_nodes"]) for partition in partitions), default=0),
         configs={key: f"{entry['value']}" for key, entry in configs.items()},
     )
-
-
-def _options(access: BrokerAccess) -> dict[str, object]:
-    options: dict[str, object] = {
-        "bootstrap_servers": access.bootstrap_servers.split(","),
-        "client_id": "yibao-topics",
-        "security_protocol": access.protocol,
-        "bootstrap_timeout_ms": _REACH_S * 1000,
-        "ssl_cafile": access.ca_file,
-        "ssl_certfile": access.certificate_file,
-        "ssl_keyfile": access.key_file,
-        "sasl_mechanism": access.mechanism,
-        "sasl_plain_username": access.user,
-        "sasl_plain_password": _secret(access.password_file),
-    }
-    return {key: value for key, value in options.items() if value is not None}
-
-
-def _secret(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as exc:
-        raise Misconfigured(f"kafka.security: the password file {path} cannot be read: {exc.strerror}") from exc

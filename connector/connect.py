@@ -3,9 +3,10 @@
 import base64
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import quote, urlsplit
 
@@ -20,14 +21,17 @@ _BUSY = (409, 503)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Where Connect is and how to be let in. busy_s: how long a rebalancing cluster is waited for."""
+    """Where Connect is and how to be let in. ca_file: certificates that its own is checked against, None for the system's.
+    busy_s: how long a rebalancing cluster is waited for.
+    """
 
     url: str
     timeout_s: float = 30.0
     validate_timeout_s: float = 90.0
     busy_s: float = 60.0
+    ca_file: str | None = None
     user: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +170,7 @@ class Connect:
         return json.loads(text) if text else None
 
     def _exchange(self, method: str, path: str, body: Mapping[str, str] | None, timeout_s: float) -> tuple[int, str]:
-        https = self._parts.scheme == "https"
-        connection = (http.client.HTTPSConnection if https else http.client.HTTPConnection)(
-            self._parts.hostname or "", self._parts.port, timeout=timeout_s
-        )
+        connection = self._connection(timeout_s)
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._authorization()}
         try:
             connection.request(
@@ -187,6 +188,16 @@ class Connect:
             ) from exc
         finally:
             connection.close()
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=timeout_s)
+        try:
+            context = ssl.create_default_context(cafile=self._access.ca_file)
+        except OSError as exc:  # also ssl.SSLError
+            raise Misconfigured(f"connect.ca_file: {self._access.ca_file} holds no certificates ({exc.strerror})") from exc
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
 
     def _authorization(self) -> dict[str, str]:
         if self._access.user is None:

@@ -1,9 +1,7 @@
 """Look at a live database before anything is captured from it."""
 
-from pathlib import Path
-
+from connector.access import read_secret
 from connector.contract import CaptureSource
-from connector.errors import Misconfigured
 from connector.findings import Finding
 from connector.profiles import profile_of
 
@@ -13,14 +11,5 @@ def preflight(source: CaptureSource) -> tuple[Finding, ...]:
 
     Raises Misconfigured when the password file cannot be read or the login is refused, Unreachable when nothing answers.
     """
-    return profile_of(source.kind).preflight(source, password=read_secret(source))
-
-
-def read_secret(source: CaptureSource) -> str:
-    """The password of the capture role, without the line end that editors add."""
-    try:
-        return Path(source.password_file).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as exc:
-        raise Misconfigured(
-            f"source {source.name}: the password file {source.password_file} cannot be read: {exc.strerror}",
-        ) from exc
+    password = read_secret(source.password_file, setting=f"sources.{source.name}.password_file")
+    return profile_of(source.kind).preflight(source, password=password)

@@ -1,8 +1,6 @@
 """From a site's files to what the capture control plane asks for. The only place that knows both."""
 
-from pathlib import Path
-
-from connector.broker import BrokerAccess
+from connector.access import read_secret
 from connector.connect import Access, Connect
 from connector.contract import CaptureSource
 from connector.errors import Misconfigured
@@ -10,21 +8,7 @@ from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
 from connector.topics import TopicSettings
 from streams.mapping import Site, capture_sources
-
-
-def broker_access(site: Site) -> BrokerAccess:
-    """How to reach the brokers."""
-    security = site.kafka.security
-    return BrokerAccess(
-        bootstrap_servers=site.kafka.bootstrap_servers,
-        protocol=security.protocol,
-        ca_file=_text(security.ssl_cafile),
-        certificate_file=_text(security.ssl_certfile),
-        key_file=_text(security.ssl_keyfile),
-        mechanism=security.sasl_mechanism,
-        user=security.sasl_username,
-        password_file=_text(security.sasl_password_file),
-    )
+from yibao.brokers import text_of
 
 
 def topic_settings(site: Site) -> TopicSettings:
@@ -47,15 +31,23 @@ def connect_client(site: Site) -> Connect:
         Access(
             url=settings.url,
             timeout_s=settings.timeout_s,
+            ca_file=text_of(settings.ca_file),
             user=settings.user,
-            password=None if settings.password_file is None else _secret(settings.password_file),
+            password=None
+            if settings.password_file is None
+            else read_secret(settings.password_file, setting="connect.password_file"),
         )
     )
 
 
 def connect_settings(site: Site) -> ConnectSettings:
     """What a connector's configuration says of Connect and the brokers."""
-    return ConnectSettings(bootstrap_servers=site.kafka.bootstrap_servers)
+    written = site.connect
+    return ConnectSettings(
+        bootstrap_servers=written.bootstrap_servers or site.kafka.bootstrap_servers,
+        heartbeat_interval_ms=int(written.heartbeat_s * 1000),
+        signal_consumer=written.consumer,
+    )
 
 
 def reconciler(site: Site) -> Reconciler:
@@ -75,14 +67,3 @@ def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:
     if not chosen:
         raise Misconfigured(f"the site has no source {name!r}; it has {', '.join(source.name for source in sources)}")
     return chosen
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else f"{path}"
-
-
-def _secret(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as exc:
-        raise Misconfigured(f"connect.password_file: {path} cannot be read: {exc.strerror}") from exc

@@ -19,7 +19,8 @@ from connector.plan import ConnectorPlan
 from connector.preflight import preflight
 from connector.topics import TopicAction, compare, plan_topics
 from streams.mapping import Site, load_site
-from yibao.capture import broker_access, chosen_sources, connect_client, connect_settings, reconciler, topic_settings
+from yibao.brokers import broker_access
+from yibao.capture import chosen_sources, connect_client, connect_settings, reconciler, topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(help="Plan, apply and watch the capture of a site's databases.", no_args_is_help=True)

@@ -12,7 +12,8 @@ from connector.errors import Refused
 from connector.offsets import OffsetPlan
 from connector.topics import TopicAction, TopicPlan, compare, plan_topics
 from streams.mapping import Site, capture_sources, load_site
-from yibao.capture import broker_access, topic_settings
+from yibao.brokers import broker_access
+from yibao.capture import topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(help="Plan and create the topics of a site.", no_args_is_help=True)

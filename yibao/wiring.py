@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from aiokafka.helpers import create_ssl_context
 
+from connector.access import BrokerAccess, read_secret
 from connector.contract import TableRole
 from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
@@ -15,6 +16,7 @@ from streams.deliver.breaker import BreakerSettings
 from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.limits import LimitSettings
 from streams.deliver.request import Institution, Seal, Unsealed
+from streams.deliver.verdict import Verdict
 from streams.domain.batch import CutLimits
 from streams.domain.join import Joiner, JoinLimits
 from streams.errors import Misconfigured
@@ -29,6 +31,7 @@ from streams.mapping.compiling import encoding_of
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
+from yibao.brokers import broker_access
 
 _LARGEST_REQUEST = 8 << 20
 _IDLE_LINGER_S = 0.03
@@ -36,23 +39,29 @@ _IDLE_LINGER_S = 0.03
 
 def broker_settings(site: Site) -> BrokerSettings:
     """How the workers reach the brokers. Raises Misconfigured for a file that cannot be read."""
-    written = site.kafka.security
-    security: dict[str, object] = {"security_protocol": written.protocol}
-    if written.protocol.endswith("SSL"):
-        security["ssl_context"] = create_ssl_context(
-            cafile=_text(written.ssl_cafile), certfile=_text(written.ssl_certfile), keyfile=_text(written.ssl_keyfile)
-        )
-    if written.protocol.startswith("SASL"):
-        assert written.sasl_password_file is not None, "the model of site.yaml demands it"
-        security["sasl_mechanism"] = written.sasl_mechanism
-        security["sasl_plain_username"] = written.sasl_username
-        security["sasl_plain_password"] = _secret(written.sasl_password_file, setting="kafka.security.sasl_password_file")
+    access = broker_access(site)
+    security: dict[str, object] = {"security_protocol": access.protocol}
+    if access.protocol.endswith("SSL"):
+        security["ssl_context"] = _tls(access)
+    if access.protocol.startswith("SASL"):
+        assert access.password_file is not None, "the model of site.yaml demands it"
+        security["sasl_mechanism"] = access.mechanism
+        security["sasl_plain_username"] = access.user
+        security["sasl_plain_password"] = read_secret(access.password_file, setting="kafka.security.sasl_password_file")
     return BrokerSettings(
-        bootstrap_servers=site.kafka.bootstrap_servers,
+        bootstrap_servers=access.bootstrap_servers,
         max_request_bytes=_LARGEST_REQUEST,
         compression=None if site.kafka.compression == "none" else site.kafka.compression,
         security=security,
     )
+
+
+def _tls(access: BrokerAccess) -> object:
+    try:
+        return create_ssl_context(cafile=access.ca_file, certfile=access.certificate_file, keyfile=access.key_file)
+    except OSError as exc:  # also ssl.SSLError
+        files = ", ".join(file for file in (access.ca_file, access.certificate_file, access.key_file) if file is not None)
+        raise Misconfigured(f"kafka.security: {files} cannot be used for TLS ({exc.strerror or type(exc).__name__})") from exc
 
 
 def stage_topics(site: Site) -> tuple[str, ...]:
@@ -61,8 +70,8 @@ def stage_topics(site: Site) -> tuple[str, ...]:
     return (topics.changes, topics.state, topics.ready, topics.receipts, topics.dead)
 
 
-def join_stage(site: Site, *, home: Path, index: int) -> JoinStage:
-    """The join of a site."""
+def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
+    """The join of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("join")
     lookups = lookup_tables(site)
     return JoinStage(
@@ -90,9 +99,9 @@ def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
     }
 
 
-def deliver_stage(site: Site, gateway: Gateway, *, home: Path, index: int) -> DeliverStage:
-    """The deliver stage of a site, posting through `gateway`."""
-    broker, outcomes = broker_settings(site), Outcomes("deliver")
+def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Path | None, index: int) -> DeliverStage:
+    """The deliver stage of a site, posting through `gateway`. home: in place of the site's `workers.home`."""
+    broker = broker_settings(site)
     return DeliverStage(
         app=_app(site, "deliver", broker=broker, home=home, index=index),
         context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
@@ -107,22 +116,36 @@ def deliver_stage(site: Site, gateway: Gateway, *, home: Path, index: int) -> De
     )
 
 
-def gateway_of(site: Site) -> Gateway:
-    """The platform of a site, not entered yet. Raises Misconfigured for a key that cannot be read."""
-    platform, breaker = site.platform, site.deliver.breaker
+def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
+    """The platform of a site, not entered yet. Raises Misconfigured for a key or a header's file that cannot be read."""
     return Gateway(
-        GatewaySettings(
-            url=platform.url,
-            timeout_s=platform.timeout_s,
-            limits=LimitSettings(
-                in_flight=platform.in_flight.total,
-                in_flight_per_institution=platform.in_flight.per_institution,
-                rate_per_s=platform.rate_per_s,
-            ),
-            breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s),
-        ),
+        gateway_settings(site),
         {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
+        on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
+
+
+def gateway_settings(site: Site) -> GatewaySettings:
+    """How the platform is reached. Raises Misconfigured for a header's file that cannot be read."""
+    platform, breaker = site.platform, site.deliver.breaker
+    return GatewaySettings(
+        url=platform.url,
+        timeout_s=platform.timeout_s,
+        ca_file=platform.ca_file,
+        proxy=platform.proxy,
+        headers={name: read_secret(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
+        limits=LimitSettings(
+            in_flight=platform.in_flight.total,
+            in_flight_per_institution=platform.in_flight.per_institution,
+            rate_per_s=platform.rate_per_s,
+        ),
+        breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s, longest_wait_s=breaker.longest_wait_s),
+    )
+
+
+def _count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float) -> None:
+    outcomes.count("answered", label=type(verdict).__name__.lower())
+    outcomes.count("answer_ms", round(seconds * 1000))
 
 
 def cut_limits(site: Site) -> CutLimits:
@@ -144,7 +167,14 @@ def deliver_settings(site: Site) -> DeliverSettings:
         max_retry_s=written.retry.max_s,
         probe_s=min(5.0, written.held_probe_s),
         max_probe_s=written.held_probe_s,
-        flood_guard=FloodGuard(min_refused=written.flood_guard.min_refused, ratio=written.flood_guard.ratio),
+        msgid_memory_s=site.platform.msgid_memory_s,
+        repeats_refused=site.platform.repeats_refused,
+        msgid_chars=site.platform.msgid_chars,
+        flood_guard=FloodGuard(
+            min_refused=written.flood_guard.min_refused,
+            ratio=written.flood_guard.ratio,
+            in_a_row=written.flood_guard.in_a_row,
+        ),
     )
 
 
@@ -152,16 +182,23 @@ def _seal(site: Site, public_key_file: Path | None) -> Seal:
     if not site.platform.encrypt:
         return Unsealed()
     assert public_key_file is not None, "the model of site.yaml demands it"
-    content = _content(public_key_file, setting="institutions.public_key_file")
-    return Sealer(parse_public_key(key_text(content)), encoding_of(site.platform))
+    try:
+        text = key_text(public_key_file.read_bytes())
+        return Sealer(parse_public_key(text), encoding_of(site.platform))
+    except OSError as exc:
+        raise Misconfigured(
+            f"{public_key_file} cannot be read ({exc.strerror}): institutions.public_key_file in {site.file}"
+        ) from exc
+    except Misconfigured as exc:
+        raise Misconfigured(f"{public_key_file}: {exc}") from exc
 
 
-def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path, index: int) -> AppSettings:
+def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path | None, index: int) -> AppSettings:
     return AppSettings(
         group=site.topics.group(stage),
         client_id=f"yibao-{site.site}-{stage}-{index}",
         broker=broker,
-        home=home / f"{stage}-{index}",
+        home=(home or site.workers.home) / f"{stage}-{index}",
     )
 
 
@@ -183,18 +220,3 @@ def _boot_time() -> float:
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _secret(path: Path, *, setting: str) -> str:
-    return _content(path, setting=setting).decode("utf-8").rstrip("\r\n")
-
-
-def _content(path: Path, *, setting: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as exc:
-        raise Misconfigured(f"{path} cannot be read ({exc.strerror}): {setting} in site.yaml") from exc

@@ -19,6 +19,7 @@ from streams.mapping import Site, load_site
 from streams.seal import self_test
 from streams.telemetry import events
 from streams.telemetry.dying import tell_ready
+from streams.telemetry.outcomes import Outcomes
 from streams.topology import deliver_app, join_app
 from yibao.options import SITE, ConfigOption
 from yibao.supervisor import PATIENT_VARIABLE, Supervisor, end_with_parent
@@ -42,7 +43,7 @@ def join(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOptio
 
     async def make() -> LaneApp:
         await _check_topics(site, also=tuple(lookup_tables(site)))
-        lanes = join_app(join_stage(site, home=home or site.workers.home, index=index))
+        lanes = join_app(join_stage(site, home=home, index=index))
         tell_ready()
         return lanes
 
@@ -56,8 +57,9 @@ def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOp
 
     async def make() -> LaneApp:
         await _check_topics(site)
-        gateway = await gateway_of(site).__aenter__()
-        lanes = deliver_app(deliver_stage(site, gateway, home=home or site.workers.home, index=index))
+        outcomes = Outcomes("deliver")
+        gateway = await gateway_of(site, outcomes).__aenter__()
+        lanes = deliver_app(deliver_stage(site, gateway, outcomes=outcomes, home=home, index=index))
         lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
         tell_ready()
         return lanes

@@ -92,4 +92,4 @@ class BrokerSettings:
     request_timeout_s: float = 40.0
     max_request_bytes: int = 4 << 20
     compression: str | None = "lz4"
-    security: Mapping[str, object] = field(default_factory=dict)
+    security: Mapping[str, object] = field(default_factory=dict, repr=False)

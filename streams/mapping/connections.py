@@ -1,5 +1,7 @@
 """The parts of `site.yaml` that say how to reach things: brokers, Kafka Connect, databases."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -8,6 +10,10 @@ from pydantic import Field, StringConstraints, model_validator
 from connector.contract import DatabaseKind
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath, Port, Url, is_loopback
+
+Servers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
+OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]*$")]
+_SECRET_OPTION = re.compile(r"password|jaas|secret|\.key$")
 
 
 class KafkaSecurity(Strict):
@@ -42,7 +48,7 @@ class KafkaSecurity(Strict):
 class Kafka(Strict):
     """The brokers and the topics on them."""
 
-    bootstrap_servers: Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
+    bootstrap_servers: Servers
     """`host:port,host:port`."""
     security: KafkaSecurity = KafkaSecurity()
     """How to reach them."""
@@ -71,6 +77,15 @@ class Connect(Strict):
 
     url: Url
     """REST address."""
+    ca_file: FilePath | None = None
+    """Certificates of the authority that signed Connect's certificate. Left out: those that this machine trusts."""
+    bootstrap_servers: Servers | None = None
+    """Brokers as the Connect workers reach them. Default: `kafka.bootstrap_servers`."""
+    consumer: Mapping[OptionName, str] = Field(default_factory=dict)
+    """Further options of the consumer that reads orders to a capture, as Kafka names them (`security.protocol`, …); it does not use
+    the Connect workers' own. A secret stands in them as a reference, such as `${directory:/secrets:kafka.jaas}`."""
+    heartbeat_s: Annotated[float, Field(ge=1)] = 10.0
+    """How often a capture shows that it is alive."""
     user: str | None = None
     """User of basic authentication."""
     password_file: FilePath | None = None
@@ -87,6 +102,10 @@ class Connect(Strict):
             raise ValueError("http lets everybody on the way rewrite the captures; use https, or write `insecure: true`")
         if (self.user is None) != (self.password_file is None):
             raise ValueError("`user` and `password_file` go together")
+        if secret := [name for name, value in self.consumer.items() if _SECRET_OPTION.search(name) and "${" not in value]:
+            raise ValueError(
+                f"`consumer` holds a secret in plain text: write {', '.join(secret)} as a reference, `${{directory:…}}`"
+            )
         return self
 
 

@@ -108,6 +108,9 @@ def _secrets(document: Document, file: SiteFile) -> None:
     wanted: dict[Place, Path | None] = {
         **{("sources", name, "password_file"): source.password_file for name, source in file.sources.items()},
         ("connect", "password_file"): file.connect.password_file,
+        ("connect", "ca_file"): file.connect.ca_file,
+        ("platform", "ca_file"): file.platform.ca_file,
+        **{("platform", "headers", name): header for name, header in file.platform.headers.items()},
         ("kafka", "security", "sasl_password_file"): security.sasl_password_file,
         ("kafka", "security", "ssl_cafile"): security.ssl_cafile,
         ("kafka", "security", "ssl_certfile"): security.ssl_certfile,

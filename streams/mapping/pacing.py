@@ -1,12 +1,12 @@
 """The parts of `site.yaml` that say how the stages work: gathering, waiting, reacting, keeping."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from streams.mapping.strict import Strict
-from streams.mapping.values import FilePath, Port
+from streams.mapping.values import FilePath
 
 
 class BatchSettings(Strict):
@@ -37,9 +37,11 @@ class FloodGuard(Strict):
     """When refusals are so many that the fault must be ours: the lane is held instead of emptying it into the dead letters."""
 
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of a plan's records that is refused."""
+    """A lane is held when more than this share of a plan's records is refused. `1` never holds: it lifts such a hold."""
     min_refused: Annotated[int, Field(ge=1)] = 20
-    """Fewer refusals than this never hold a lane."""
+    """Fewer refused records of one plan than this never count as a flood."""
+    in_a_row: Annotated[int, Field(ge=0)] = 100
+    """A lane is held, too, when so many records in a row are refused, over plans. `0` never holds: it lifts such a hold."""
 
 
 class RetryDelays(Strict):
@@ -50,6 +52,12 @@ class RetryDelays(Strict):
     max_s: Annotated[float, Field(gt=0)] = 60.0
     """Longest wait of all."""
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_s < self.min_s:
+            raise ValueError(f"max_s ({self.max_s}) is shorter than min_s ({self.min_s}), the first wait")
+        return self
+
 
 class Breaker(Strict):
     """When attempts stop because nothing gets through."""
@@ -57,7 +65,15 @@ class Breaker(Strict):
     failures: Annotated[int, Field(ge=1)] = 5
     """Failures in a row that open it."""
     probe_s: Annotated[float, Field(gt=0)] = 5.0
-    """Wait before one request tries again."""
+    """Wait before one request tries again; doubled after each that fails."""
+    longest_wait_s: Annotated[float, Field(gt=0)] = 60.0
+    """Longest of these waits."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.longest_wait_s < self.probe_s:
+            raise ValueError(f"longest_wait_s ({self.longest_wait_s}) is shorter than probe_s ({self.probe_s}), the first wait")
+        return self
 
 
 class DeliverSettings(Strict):
@@ -101,10 +117,4 @@ class Workers(Strict):
     """The processes that run the stages."""
 
     home: FilePath = Field(default=Path(".yibao"), validate_default=True)
-    """Folder for what a worker keeps on this machine."""
-    host: str = "127.0.0.1"
-    """Address on which health and metrics are served."""
-    join_port: Port = 9401
-    """Health and metrics of the join stage."""
-    deliver_port: Port = 9402
-    """Health and metrics of the deliver stage."""
+    """Folder for what a worker keeps on this machine; nothing in it is needed after a restart."""

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
-from streams.mapping.values import FilePath, Url, is_loopback
+from streams.mapping.values import FilePath, Url, is_loopback, number
 from streams.spec.fields import ServiceCode
 
 RowKind = Literal["outpatient", "inpatient", "pharmacy"]
 FixmedinsCode = Annotated[str, StringConstraints(pattern=r"^[HP]\d{11}$")]
 Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
+_OURS = frozenset({"accept-encoding", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"})
+MsgidChars = Annotated[Literal[32, 36], BeforeValidator(number)]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 
 
 class Institution(Strict):
@@ -65,10 +68,16 @@ class Platform(Strict):
 
     url: Url
     """Address up to, but without, `/metadata/receive/`."""
+    ca_file: FilePath | None = None
+    """Certificates of the authority that signed the platform's certificate. Left out: those that this machine trusts."""
+    proxy: Url | None = None
+    """Proxy on the way to the platform, `http://host:port`. Never taken from the environment."""
+    headers: Mapping[HeaderName, FilePath] = Field(default_factory=dict)
+    """Headers sent along with every request, such as an authorisation: name: file with the value."""
     encrypt: bool = True
     """Seal `data` with SM2. Switching it off needs `insecure` unless the platform is on this host."""
     insecure: bool = False
-    """Allow plain patients' data to leave this host."""
+    """Allow plain patients' data, or the `headers`, to leave this host unencrypted."""
     encoding: SealEncoding = SealEncoding()
     """Form of the ciphertext."""
     max_chars: Annotated[int, Field(ge=1000)] = 50_000
@@ -81,6 +90,13 @@ class Platform(Strict):
     """Requests under way at once."""
     rate_per_s: Annotated[float, Field(gt=0)] | None = None
     """Most requests a second from one worker. Left out: no limit."""
+    msgid_chars: MsgidChars = 32
+    """Length of a msgid: 32 (interface §3.2.1), or 36 where the platform counts "12 + 24". Change it only while the lag is 0."""
+    msgid_memory_s: Annotated[int, Field(ge=0)] = 0
+    """How long the platform surely remembers a msgid. A request whose outcome is unknown for longer holds its lane instead of being
+    repeated, because the platform might take it as a new one. `0`: for ever."""
+    repeats_refused: bool = False
+    """The platform answers "repeated" also to a msgid that it refused. "Repeated" after an unknown outcome then holds the lane."""
     infno: Mapping[ServiceCode, Mapping[RowKind, Infno]] = Field(default_factory=dict)
     """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
     blank: Literal["omit", "empty"] = "omit"
@@ -88,7 +104,14 @@ class Platform(Strict):
 
     @model_validator(mode="after")
     def _secure(self) -> Self:
-        host = urlsplit(self.url).hostname or ""
-        if not self.encrypt and not is_loopback(host) and not self.insecure:
+        if ours := [name for name in self.headers if name.lower() in _OURS]:
+            raise ValueError(f"`headers` cannot set {', '.join(ours)}: every request has its own")
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        if self.insecure or is_loopback(host):
+            return self
+        if not self.encrypt:
             raise ValueError(f"plain patients' data would go to {host}; leave `encrypt: true`, or write `insecure: true`")
+        if self.headers and parts.scheme == "http":
+            raise ValueError(f"`headers` would go to {host} for everybody on the way to read; use https, or write `insecure: true`")
         return self

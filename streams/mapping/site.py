@@ -5,11 +5,12 @@ Secrets never stand in it: every password is a file. Whatever is less than secur
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from connector.contract import Topics
+from streams.domain.rules import RuleLevel
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.mapping_file import MappingFile, Name
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, Retention, RuleOptions, Workers
@@ -17,8 +18,6 @@ from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath, Zone
 from streams.spec.dictionaries import Dictionary
-
-RuleLevel = Literal["off", "warn", "refuse"]
 
 
 class SiteFile(Strict):
@@ -70,7 +69,3 @@ class Site(SiteFile):
     def topics(self) -> Topics:
         """Names of the topics."""
         return Topics(prefix=self.kafka.topic_prefix)
-
-    def institution(self, code: str) -> Institution | None:
-        """The institution with this FIXMEDINS_CODE."""
-        return next((institution for institution in self.institutions if institution.code == code), None)

@@ -15,6 +15,8 @@ DECLARED: Final[Mapping[str, str]] = {
     "accepted": "records that the platform accepted",
     "batch_accepted": "batches that the platform accepted",
     "batch_refused": "batches that the platform refused, before and after bisecting",
+    "answered": "requests that were sent, by what their answer meant",
+    "answer_ms": "milliseconds that were waited for answers, in all",
     "retried": "tries whose outcome is unknown and that are repeated",
     "throttled": "tries that the platform asked to repeat later",
     "held": "tries while our or the platform's configuration is at fault",

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from connector.broker import Broker, BrokerAccess
+from connector.access import BrokerAccess
+from connector.broker import Broker
 from connector.connect import Access, Connect
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics, partition_of
 from connector.errors import Misconfigured, Refused

@@ -14,8 +14,8 @@ from connector.broker import Broker
 from streams.mapping import Site, capture_sources, load_site
 from streams.sandbox.hospital import FROZEN_ITEMS
 from streams.sandbox.stack import Endpoints, Progress, Stack
-from yibao.brokers import client_options
-from yibao.capture import broker_access, reconciler
+from yibao.brokers import broker_access, client_options
+from yibao.capture import reconciler
 from yibao.demonstration.children import Child
 from yibao.demonstration.findings import Findings, read_findings
 from yibao.demonstration.hospital import Hospital
