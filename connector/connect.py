@@ -82,18 +82,10 @@ class Connect:
         self._pause = pause
         self._parts = urlsplit(access.url)
 
-    def info(self) -> Mapping[str, object]:
-        """Version and cluster id."""
-        return cast("Mapping[str, object]", self._call("GET", "/"))
-
     def plugins(self) -> tuple[str, ...]:
         """Classes of the connectors that can be started."""
         listed = cast("list[Mapping[str, str]]", self._call("GET", "/connector-plugins"))
         return tuple(plugin["class"] for plugin in listed)
-
-    def connectors(self) -> tuple[str, ...]:
-        """Names of all connectors."""
-        return tuple(cast("list[str]", self._call("GET", "/connectors")))
 
     def config(self, connector: str) -> dict[str, str] | None:
         """The live configuration, None where there is no such connector."""
@@ -148,10 +140,6 @@ class Connect:
     def delete(self, connector: str) -> None:
         """Remove the connector. Its stored position stays, and the slot in the database too."""
         self._call("DELETE", f"/connectors/{quote(connector)}")
-
-    def offsets(self, connector: str) -> Mapping[str, object]:
-        """The stored positions."""
-        return cast("Mapping[str, object]", self._call("GET", f"/connectors/{quote(connector)}/offsets"))
 
     def _call(
         self, method: str, path: str, *, body: Mapping[str, str] | None = None, absent_ok: bool = False, timeout_s: float = 0.0

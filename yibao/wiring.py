@@ -31,6 +31,7 @@ from streams.mapping.compiling import encoding_of
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
+from streams.topology import stages
 from yibao.brokers import broker_access
 
 _LARGEST_REQUEST = 8 << 20
@@ -66,8 +67,7 @@ def _tls(access: BrokerAccess) -> object:
 
 def stage_topics(site: Site) -> tuple[str, ...]:
     """The topics whose partitions correspond: a visit has the same one in all of them."""
-    topics = site.topics
-    return (topics.changes, topics.state, topics.ready, topics.receipts, topics.dead)
+    return tuple(dict.fromkeys(name for stage in stages(site.topics) for name in (stage.reads, *stage.writes)))
 
 
 def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:

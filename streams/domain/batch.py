@@ -55,12 +55,6 @@ class Batch:
         return 2 * self.first
 
 
-def plain_array_bytes(values: Iterable[bytes]) -> int:
-    """Length of the JSON array `[a,b,c]` of these values."""
-    lengths = [len(value) for value in values]
-    return 2 + sum(lengths) + max(0, len(lengths) - 1)
-
-
 def fits(record: ReadyRecord, limits: CutLimits) -> bool:
     """Whether the record, alone in its batch, stays within the characters of one envelope."""
     return limits.sealed_chars(2 + len(record.value)) <= limits.max_chars

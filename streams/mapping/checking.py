@@ -5,6 +5,7 @@ Every function notes problems in the document, with the place where they are; no
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from connector.contract import TableRole
 from streams.domain.conversions import Unfit
@@ -15,9 +16,10 @@ from streams.mapping.reading import Document, Place, nearest
 from streams.mapping.reporting import Institution
 from streams.mapping.site import SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
+from streams.spec.infno import CareKind
 from streams.spec.interface import SERVICES
 
-CARE_KINDS = ("outpatient", "inpatient", "pharmacy")
+CARE_KINDS: tuple[str, ...] = get_args(CareKind)
 WITHIN_REACH = {
     TableRole.VISIT: ("visit",),
     TableRole.SETTLEMENT: ("visit", "settlement"),

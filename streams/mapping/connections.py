@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, model_validator
 
 from connector.contract import DatabaseKind
+from streams.domain.msgid import MAX_PARTITIONS
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath, Port, Url, is_loopback
 
@@ -54,7 +55,7 @@ class Kafka(Strict):
     """How to reach them."""
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{0,60}$")] = ""
     """Put before every topic and group; separates sites that share brokers."""
-    partitions: Annotated[int, Field(ge=1, le=1296)] = 12
+    partitions: Annotated[int, Field(ge=1, le=MAX_PARTITIONS)] = 12
     """Partitions of every stage's topic. Fixed for the life of a site: a visit lives in one partition."""
     replication_factor: Annotated[int, Field(ge=1, le=3)] = 3
     """Copies of every record. Less than 3 can lose records with a broker; 1 is for trials."""

@@ -10,8 +10,8 @@ from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
 from streams.mapping.values import FilePath, Url, is_loopback, number
 from streams.spec.fields import ServiceCode
+from streams.spec.infno import CareKind
 
-RowKind = Literal["outpatient", "inpatient", "pharmacy"]
 FixmedinsCode = Annotated[str, StringConstraints(pattern=r"^[HP]\d{11}$")]
 Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"})
@@ -97,7 +97,7 @@ class Platform(Strict):
     repeated, because the platform might take it as a new one. `0`: for ever."""
     repeats_refused: bool = False
     """The platform answers "repeated" also to a msgid that it refused. "Repeated" after an unknown outcome then holds the lane."""
-    infno: Mapping[ServiceCode, Mapping[RowKind, Infno]] = Field(default_factory=dict)
+    infno: Mapping[ServiceCode, Mapping[CareKind, Infno]] = Field(default_factory=dict)
     """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
     blank: Literal["omit", "empty"] = "omit"
     """Optional fields without a value: left out, or sent as empty text."""

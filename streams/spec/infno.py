@@ -29,23 +29,3 @@ ALTERNATIVES: Final[Mapping[ServiceCode, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """All transactions that a platform may mean for a service."""
-
-TITLES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "2101": "药店预结算",
-        "2102": "药店结算",
-        "2201": "门诊挂号",
-        "2203": "门诊就诊信息上传",
-        "2204": "门诊费用明细信息上传",
-        "2207": "门诊结算",
-        "2301": "住院费用明细上传",
-        "2304": "住院结算",
-        "2401": "入院办理",
-        "2402": "出院办理",
-        "2403": "住院信息变更",
-        "5201": "就诊信息查询",
-        "5203": "结算信息查询",
-        "5204": "费用明细查询",
-    }
-)
-"""What each of these transactions is called."""

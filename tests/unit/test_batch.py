@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, fits, halves, plain_array_bytes, split_oversize
+from streams.deliver.request import array
+from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, fits, halves, split_oversize
 from streams.domain.records import ReadyRecord
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
@@ -72,7 +73,7 @@ def test_no_batch_exceeds_what_an_envelope_carries(plan):
     """One character more and the platform refuses the whole batch, with all its innocent records."""
     for batch in cut(plan, LIMITS):
         assert len(batch.records) <= LIMITS.max_rows
-        assert LIMITS.sealed_chars(plain_array_bytes(record.value for record in batch.records)) <= LIMITS.max_chars
+        assert LIMITS.sealed_chars(len(array(record.value for record in batch.records))) <= LIMITS.max_chars
 
 
 @given(plans)
@@ -86,7 +87,7 @@ def test_a_batch_is_as_full_as_size_and_order_allow(plan):
             continue
         before, opener = batches[earlier[-1]], batch.records[0]
         same_visit = [place[record.number] for record in plan if record.key == opener.key and record.number < opener.number]
-        grown = plain_array_bytes([record.value for record in before.records] + [opener.value])
+        grown = len(array([*(record.value for record in before.records), opener.value]))
         full = len(before.records) == LIMITS.max_rows or LIMITS.sealed_chars(grown) > LIMITS.max_chars
         assert full or max(same_visit, default=0) > earlier[-1]
 

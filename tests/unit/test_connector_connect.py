@@ -64,16 +64,16 @@ def test_a_missing_connector_is_none_and_not_an_error(server, connect):
 def test_a_rebalancing_cluster_is_waited_for(server, connect, waits):
     """Each change of a connector makes the cluster answer 409 for a moment; that is nobody's error."""
     busy = (409, {"message": "rebalance"})
-    server.script["GET", "/connectors"] = [busy, busy, (200, ["a"])]
-    assert connect.connectors() == ("a",)
+    server.script["GET", "/connector-plugins"] = [busy, busy, (200, [{"class": "a"}])]
+    assert connect.plugins() == ("a",)
     assert len(waits) == 2
 
 
 def test_a_cluster_that_never_settles_is_an_error(server, connect):
     """A command that waits for ever tells nobody anything."""
-    server.script["GET", "/connectors"] = [(409, {"message": "rebalance in progress"})]
+    server.script["GET", "/connector-plugins"] = [(409, {"message": "rebalance in progress"})]
     with pytest.raises(Refused, match="try again"):
-        connect.connectors()
+        connect.plugins()
 
 
 def test_a_failed_task_shows_its_first_and_last_cause_without_secrets(server, connect):
@@ -131,30 +131,30 @@ def test_names_in_chinese_and_spaces_reach_the_right_connector(server, connect):
 
 def test_a_refused_login_is_a_matter_of_configuration(server, connect):
     """Exit code 2, not 1: nothing is wrong with the connector."""
-    server.script["GET", "/connectors"] = [(401, {"message": "no"})]
+    server.script["GET", "/connector-plugins"] = [(401, {"message": "no"})]
     with pytest.raises(Misconfigured, match=r"connect\.user") as caught:
-        connect.connectors()
+        connect.plugins()
     assert caught.value.exit_code == 2
 
 
 def test_a_page_instead_of_json_is_still_told(server, connect):
     """A proxy in front answers in HTML."""
-    server.script["GET", "/connectors"] = [(502, "<html>bad gateway</html>")]
+    server.script["GET", "/connector-plugins"] = [(502, "<html>bad gateway</html>")]
     with pytest.raises(Refused, match="502"):
-        connect.connectors()
+        connect.plugins()
 
 
 def test_a_connect_that_is_down_is_unreachable_and_named():
     """Exit code 3, with the address, so that the person on call knows what to start."""
-    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1/connectors.*check connect\.url") as caught:
-        Connect(Access(url="http://127.0.0.1:1")).connectors()
+    with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1/connector-plugins.*check connect\.url") as caught:
+        Connect(Access(url="http://127.0.0.1:1")).plugins()
     assert caught.value.exit_code == 3
 
 
 def test_the_login_is_sent_and_never_told(server, connect):
     """Basic authentication in a header; the error names neither user nor password."""
-    server.script["GET", "/connectors"] = [(500, {"message": "boom"})]
+    server.script["GET", "/connector-plugins"] = [(500, {"message": "boom"})]
     with pytest.raises(Refused) as caught:
-        connect.connectors()
+        connect.plugins()
     assert server.calls[0][3]["Authorization"].startswith("Basic ")
     assert "ops" not in str(caught.value)
