@@ -4,12 +4,14 @@ VENV  := .venv/bin
 TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
+SCENARIOS   ?=
+CHAOS_ARGS  ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock clean
+.PHONY: help setup demo test chaos lint lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  DEMO_ARGS='…' and PYTEST_ARGS='…' are handed on"
+	@echo "  DEMO_ARGS='…', PYTEST_ARGS='…' and CHAOS_ARGS='…' (--changes N --seed N --keep) are handed on"
 
 setup: ## prepare this checkout: .venv and .yibao (repeatable; the second time takes no second)
 	@deploy/setup.sh
@@ -19,6 +21,9 @@ demo: setup ## run the whole flow on this machine: hospital, capture, join, deli
 
 test: lint ## everything that CI checks
 	$(VENV)/pytest $(TESTS) $(PYTEST_ARGS)
+
+chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
+	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)
 
 lint: setup ## style, format, types, import contracts
 	$(VENV)/ruff check .
@@ -30,7 +35,7 @@ lock: ## resolve pyproject.toml into requirements.lock again (needs uv, or takes
 	@deploy/lock.sh
 
 clean: ## stop the embedded stacks; remove .venv, .yibao and caches
-	@for home in .yibao/stack .yibao/demo/stack; do \
+	@for home in .yibao/stack .yibao/demo/stack .yibao/chaos/stack; do \
 	    if [ -d $$home ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down --erase --home $$home; fi; \
 	done
 	rm -rf .venv .yibao .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -118,7 +118,7 @@ class _Player:
     def send(self, transaction: Transaction) -> None:
         self._cursor.execute("BEGIN")
         for change in transaction.changes:
-            self._cursor.execute(_statement(change, self._conn), change.row)
+            self._cursor.execute(statement(change, self._conn), change.row)
         self._cursor.execute("COMMIT")
         self.transactions += 1
         self.changes += len(transaction.changes)
@@ -134,7 +134,7 @@ class _Player:
         return progress
 
 
-def _statement(change: Change, conn: Connection) -> bytes:
+def statement(change: Change, conn: Connection) -> bytes:
     """The statement of a change; rendered once for each table, verb and set of columns."""
     place = change.table.name, change.verb, change.changed
     if place not in _STATEMENTS:

@@ -1,0 +1,95 @@
+"""`make chaos`: run the flow through faults, on the real broker, Connect and PostgreSQL, before a strict judge."""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from streams.sandbox.stack import Stack
+from streams.sandbox.stack.service import CHECKOUT
+from tests.chaos.run import Result, run_scenario
+from tests.chaos.scenarios import BY_NAME, USUAL
+
+_COLUMNS = ("changes", "accepted", "lost", "doubled", "out_of_order", "unexplained", "dead_letters", "seconds")
+
+
+def main() -> int:
+    """0 when every scenario ended as it must."""
+    asked = _arguments()
+    names = [name for text in asked.scenarios or USUAL for name in text.split()]
+    if unknown := [name for name in names if name not in BY_NAME]:
+        sys.stderr.write(f"no scenario {', '.join(unknown)}; there are: {', '.join(BY_NAME)}\n")
+        return 2
+    home = asked.home.resolve()
+    stack = Stack(home / "stack", durable=False, bound=True)
+    results: list[Result] = []
+    failed: list[str] = []
+    try:
+        for name in names:
+            try:
+                result = run_scenario(BY_NAME[name], stack=stack, home=home / name, changes=asked.changes, seed=asked.seed)
+            except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
+                traceback.print_exc()
+                failed.append(name)
+                _say(f"{name:20} could not be run; its files: {home / name}")
+                continue
+            results.append(result)
+            _say(_line(result))
+            _write(asked.out, results, failed)
+            if result.ok and not asked.keep:
+                shutil.rmtree(home / name, ignore_errors=True)
+    finally:
+        stack.erase()
+    _write(asked.out, results, failed)
+    _table(results)
+    return 0 if not failed and all(result.ok for result in results) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {' '.join(USUAL)}")
+    parser.add_argument("--changes", type=int, default=20_000, help="row changes of each scenario")
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="decides workload and moments")
+    parser.add_argument("--home", type=Path, default=CHECKOUT / ".yibao" / "chaos", help="stack and files of the runs")
+    parser.add_argument("--out", type=Path, default=CHECKOUT / "build" / "chaos.json")
+    parser.add_argument("--keep", action="store_true", help="keep the files of what went well, too")
+    return parser.parse_args()
+
+
+def _line(result: Result) -> str:
+    found = result.document()
+    faults = ", ".join(f"{name.replace('_', ' ')} {found[name]}" for name in ("lost", "doubled", "out_of_order", "unexplained"))
+    exits = ", ".join(f"{count} {how}" for how, count in sorted(result.exits.items()))
+    head = (
+        f"{result.name:20} {'ok' if result.ok else 'FAILED':7} {found['changes']} changes, {found['accepted']} accepted, {faults}"
+    )
+    tail = f"{found['dead_letters']} dead letters, {found['struck']} faults, drained in {found['drain_s']} s, {found['seconds']} s"
+    more = "".join(f"\n    {each}" for each in (*result.notes, *(result.verdict.examples if not result.ok else ())))
+    return f"{head}, {tail}; seed {result.seed}; workers: {exits}{more}"
+
+
+def _table(results: list[Result]) -> None:
+    _say(f"\n{'scenario':20} {'':7} " + " ".join(f"{name.replace('_', ' '):>12}" for name in _COLUMNS))
+    for result in results:
+        found = result.document()
+        _say(f"{result.name:20} {'ok' if result.ok else 'FAILED':7} " + " ".join(f"{found[name]:>12}" for name in _COLUMNS))
+
+
+def _write(out: Path, results: list[Result], failed: list[str]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    document: dict[str, object] = {"scenarios": [result.document() for result in results]}
+    if failed:
+        document["not_run"] = failed
+    out.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

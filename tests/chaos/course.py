@@ -1,0 +1,101 @@
+"""What a scenario may do to a running flow, and when: moments are shares of the live days, drawn from the seed."""
+
+import heapq
+import itertools
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from streams.sandbox.stack import Stack
+from tests.chaos.crew import Crew, Stage
+from tests.chaos.site import ChaosSite
+
+Act = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
+    their state on a disk that can be filled. slow_start_s: added to how long the drain may take.
+    """
+
+    refuse_percent: float = 0.0
+    small_disk: bool = False
+    patience_s: float = 0.0
+
+
+class Course:
+    """The faults of one scenario. Acts run in the main thread; `aside` runs what takes long in a thread of its own."""
+
+    def __init__(self, *, rng: random.Random, live_s: float, crew: Crew, stack: Stack, site: ChaosSite) -> None:
+        self.rng = rng
+        self.live_s = live_s
+        self.crew = crew
+        self.stack = stack
+        self.site = site
+        self.strikes = 0
+        self.acts: list[str] = []
+        self._started = 0.0
+        self._due: list[tuple[float, int, str, Act]] = []
+        self._number = itertools.count()
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="chaos")
+        self._aside: list[Future[object]] = []
+
+    def moment(self, first: float = 0.08, last: float = 0.8) -> float:
+        """Seconds after the live days began, somewhere between two shares of them."""
+        return self.rng.uniform(first, last) * self.live_s
+
+    def at(self, moment_s: float, what: str, act: Act) -> None:
+        """Do something then."""
+        heapq.heappush(self._due, (moment_s, next(self._number), what, act))
+
+    def after(self, delay_s: float, what: str, act: Act) -> None:
+        """Do something so long from now."""
+        self.at(time.monotonic() - self._started + delay_s, what, act)
+
+    def aside(self, act: Act) -> None:
+        """Do what takes long without keeping the others waiting."""
+        self._aside.append(self._pool.submit(act))
+
+    def begin(self) -> None:
+        self._started = time.monotonic()
+
+    def look_after(self) -> bool:
+        """Do what is due; whether anything is still to be done. Raises what went wrong aside."""
+        now = time.monotonic() - self._started
+        while self._due and self._due[0][0] <= now:
+            _, _, what, act = heapq.heappop(self._due)
+            self.acts.append(f"{now:.0f} {what}")
+            act()
+        for future in [each for each in self._aside if each.done()]:
+            self._aside.remove(future)
+            future.result()
+        return bool(self._due or self._aside)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    # Acts ------------------------------------------------------------------------------------------------------------------------
+
+    def stop_service(self, service: str, *, for_s: float, kill: bool = True) -> None:
+        """End a service of the stack, and start it again after a while."""
+        self.strikes += 1
+
+        def both() -> None:
+            (self.stack.kill if kill else self.stack.stop)(service)
+            time.sleep(for_s)
+            self.stack.start(service)
+
+        self.aside(both)
+
+    def fault(self, **fault: object) -> None:
+        """A fault of the platform."""
+        self.strikes += 1
+        self.site.fault(**fault)
+
+    def orders(self, stage: Stage, *points: str, count: int, passages: int) -> None:
+        """The next started workers of a stage end themselves at one of the points."""
+        for _ in range(count):
+            self.crew.orders[stage].append((self.rng.choice(points), self.rng.randint(1, passages)))

@@ -1,0 +1,173 @@
+"""The sample hospital of one scenario: its database, its live days, and what must be reported of them.
+
+Each transaction writes its own number beside its rows, so that after a crash of the database it is known whether it was committed.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from streams.errors import Unreachable
+from streams.sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
+from streams.sandbox.hospital.database import statement
+from streams.sandbox.hospital.tables import BY_VISIT, PATIENTS
+from streams.sandbox.stack import Endpoints
+from yibao.demonstration.site import write_password
+
+_SLOT_S = 90.0
+_BEFORE = 1 / 6
+_CHANGES_A_VISIT = 22
+
+
+class Hospital:
+    """database: its name. changes: about how many row changes it makes in all, a sixth of them before capture begins."""
+
+    def __init__(self, endpoints: Endpoints, *, database: str, changes: int, seed: int, expected: Path) -> None:
+        self.changes = 0
+        self.rows: Counter[str] = Counter()
+        self.is_live = False
+        self.error: BaseException | None = None
+        self._endpoints = endpoints
+        self._admin = f"host={endpoints.postgres_host} port={endpoints.postgres_port} user=postgres dbname="
+        self._database = database
+        self._file = expected.open("wb")
+        self._oracle = Oracle(self._write)
+        visits = max(20, -(-changes // _CHANGES_A_VISIT))
+        self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))
+        while self.total < changes:
+            visits += visits // 50 + 1
+            self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))
+        self._transactions: Iterator[tuple[int, Transaction]] = enumerate(Workload(visits=visits, seed=seed), start=1)
+        self._before = sum(1 for _ in Workload(visits=visits, seed=seed)) * _BEFORE
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._link: psycopg.Connection | None = None
+
+    def create(self) -> None:
+        """Make the database, and commit what stands in it before capture begins."""
+        with psycopg.connect(f"{self._admin}postgres", autocommit=True) as conn:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._database)))
+        with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
+            create_schema(conn, password=write_password(self._endpoints))
+            conn.execute("CREATE SCHEMA chaos; CREATE TABLE chaos.progress (n bigint); INSERT INTO chaos.progress VALUES (0)")
+        for number, transaction in islice(self._transactions, int(self._before)):
+            self._commit(number, transaction)
+        self._oracle.start_capture()
+
+    def wait_for_capture(self, slot: str) -> None:
+        """Return when the replication slot streams: the snapshot is through."""
+        deadline = time.monotonic() + _SLOT_S
+        with psycopg.connect(f"{self._admin}postgres", autocommit=True) as conn:
+            while time.monotonic() < deadline:
+                found = conn.execute("SELECT active FROM pg_replication_slots WHERE slot_name = %s", (slot,)).fetchone()
+                if found is not None and found[0]:
+                    return
+                time.sleep(0.2)
+        raise Unreachable(f"capture did not begin to stream from slot {slot} within {_SLOT_S:.0f} s")
+
+    def live(self, rate: float) -> None:
+        """Begin the live days, in a thread of their own. rate: changes a second."""
+        self.is_live = True
+        self._thread = threading.Thread(target=self._live, args=(rate,), name="hospital", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit nothing more."""
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join(timeout=30)
+        self._disconnect()
+        self._file.close()
+
+    def differences(self) -> list[str]:
+        """Where the database does not hold as many rows as were committed: then nothing that follows can be believed."""
+        with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
+            found = {table.name: _count(conn, table.name) for table in (PATIENTS, *BY_VISIT)}
+        return [f"{name}: {count} rows, {self.rows[name]} committed" for name, count in found.items() if count != self.rows[name]]
+
+    def remove(self, slot: str) -> None:
+        """Drop the slot and the database."""
+        with psycopg.connect(f"{self._admin}postgres", autocommit=True) as conn:
+            kill = "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s AND active"
+            conn.execute(kill, (slot,))
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                try:
+                    conn.execute(
+                        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (slot,)
+                    )
+                    break
+                except psycopg.errors.ObjectInUse:
+                    time.sleep(0.2)
+            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self._database)))
+
+    def _live(self, rate: float) -> None:
+        try:
+            started, before = time.monotonic(), self.changes
+            for number, transaction in self._transactions:
+                if self._stopped.is_set():
+                    return
+                self._commit(number, transaction)
+                ahead_s = (self.changes - before) / rate - (time.monotonic() - started)
+                if ahead_s > 0.02:
+                    time.sleep(ahead_s)
+            self._oracle.finish()
+            self._file.flush()
+        except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits
+            self.error = exc
+        finally:
+            self.is_live = False
+
+    def _commit(self, number: int, transaction: Transaction) -> None:
+        """Commit exactly once, whatever becomes of the database meanwhile."""
+        while not self._stopped.is_set():
+            try:
+                link = self._connected()
+                found = link.execute("SELECT n FROM chaos.progress").fetchone()
+                if found is None or found[0] < number:
+                    with link.transaction():
+                        for change in transaction.changes:
+                            link.execute(statement(change, link), change.row)
+                        link.execute("UPDATE chaos.progress SET n = %s", (number,))
+                break
+            except psycopg.OperationalError:
+                self._disconnect()
+                time.sleep(0.2)
+        else:
+            return
+        self._follow(transaction)
+
+    def _connected(self) -> psycopg.Connection:
+        if self._link is None:
+            self._link = psycopg.connect(f"{self._admin}{self._database}", autocommit=True, connect_timeout=3)
+        return self._link
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _follow(self, transaction: Transaction) -> None:
+        self._oracle.follow(transaction)
+        self.changes += len(transaction.changes)
+        for change in transaction.changes:
+            self.rows[change.table.name] += {Verb.INSERT: 1, Verb.UPDATE: 0, Verb.DELETE: -1}[change.verb]
+
+    def _write(self, expected: Expected) -> None:
+        self._file.write(expected.line())
+
+
+def _count(conn: psycopg.Connection, table: str) -> int:
+    found = conn.execute(sql.SQL("SELECT count(*) FROM {}").format(_name(table))).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))

@@ -1,0 +1,234 @@
+"""One scenario from nothing to a verdict: the workload lives, the faults strike, everything drains, all is compared."""
+
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streams.mapping import Site
+from streams.sandbox.judge import Ending, judge
+from streams.sandbox.stack import Endpoints, Stack
+from tests.chaos.course import Course
+from tests.chaos.crew import Crew
+from tests.chaos.hospital import Hospital
+from tests.chaos.scenarios import Scenario
+from tests.chaos.site import WAIT_S, ChaosSite
+from tests.chaos.verdict import Refusing, Verdict, expectations, missing, pronounce, read_letters
+from yibao.brokers import client_options
+
+_LIVE_S = 45.0
+_HIGHEST_RATE = 400.0
+_LOOK_S = 0.2
+_STALLED_S = 75.0
+_OPERATOR_S = 5.0
+_SETTLE_S = 3.0
+_SMALL_DISK = "256k"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One scenario. struck: how many faults struck; a run that none struck proves nothing. notes: what a person should know."""
+
+    name: str
+    seed: int
+    changes: int
+    seconds: float
+    drain_s: float
+    verdict: Verdict
+    struck: int
+    exits: Mapping[str, int]
+    acts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict.ok and (self.struck > 0 or self.name == "calm") and not self.hung
+
+    @property
+    def hung(self) -> bool:
+        return any("hung" in how for how in self.exits)
+
+    def document(self) -> dict[str, Any]:
+        """As it stands in `build/chaos.json`."""
+        verdict = self.verdict
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "changes": self.changes,
+            "accepted": verdict.accepted,
+            "lost": len(verdict.lost),
+            "doubled": len(verdict.doubled),
+            "out_of_order": len(verdict.out_of_order),
+            "unexplained": len(verdict.unexplained),
+            "dead_letters": verdict.dead_letters,
+            "seconds": round(self.seconds, 1),
+            "ok": self.ok,
+            "amounts_differ": len(verdict.amounts),
+            "struck": self.struck,
+            "drain_s": round(self.drain_s, 1),
+            "exits": dict(sorted(self.exits.items())),
+            "acts": list(self.acts),
+            "notes": list(self.notes),
+            "examples": verdict.examples,
+        }
+
+
+def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, seed: int) -> Result:
+    """Run one scenario on a stack that is up or comes up here. home: a folder of its own, emptied first."""
+    started = time.monotonic()
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    endpoints = stack.up()
+    run = _Run(scenario, stack=stack, endpoints=endpoints, home=home, changes=changes, seed=seed)
+    try:
+        verdict = run.go()
+    finally:
+        run.end()
+    return Result(
+        name=scenario.name,
+        seed=seed,
+        changes=run.hospital.changes,
+        seconds=time.monotonic() - started,
+        drain_s=run.drain_s,
+        verdict=verdict,
+        struck=run.crew.strikes + run.course.strikes,
+        exits=dict(run.crew.exits),
+        acts=tuple(run.course.acts),
+        notes=tuple(run.notes),
+    )
+
+
+class _Run:
+    """The parts of one run."""
+
+    def __init__(self, scenario: Scenario, *, stack: Stack, endpoints: Endpoints, home: Path, changes: int, seed: int) -> None:
+        name = scenario.name.replace("-", "")
+        rng = random.Random(f"{seed}/{scenario.name}")
+        self.notes: list[str] = []
+        self.drain_s = 0.0
+        self._home = home
+        self._scenario = scenario
+        self._stack = stack
+        self._refusing = Refusing(percent=scenario.options.refuse_percent, seed=seed)
+        self.site = ChaosSite(name, home=home, endpoints=endpoints, seed=seed, refuse_percent=scenario.options.refuse_percent)
+        self.hospital = Hospital(
+            endpoints, database=self.site.database, changes=changes, seed=seed, expected=home / "expected.jsonl"
+        )
+        self.rate = min(_HIGHEST_RATE, self.hospital.total / _LIVE_S)
+        self.crew = Crew(site=self.site.site_file, home=home, rng=rng)
+        live_s = self.hospital.total * 5 / 6 / self.rate
+        self.course = Course(rng=rng, live_s=live_s, crew=self.crew, stack=stack, site=self.site)
+        self._operated_at = 0.0
+        self._capture_restarts = 0
+
+    def go(self) -> Verdict:
+        self.site.start_platform()
+        self.hospital.create()
+        self._scenario.plan(self.course)
+        with self._disk():
+            site = self.site.start_capture()
+            self.crew.look_after()
+            self.hospital.wait_for_capture(self.site.slot)
+            self._live()
+            endings = expectations(self._home / "expected.jsonl", self._refusing)
+            self._drain(endings, site)
+            self.crew.stop()
+            if self._capture_restarts:
+                self.notes.append(f"failed capture tasks restarted: {self._capture_restarts}")
+            return pronounce(
+                endings,
+                self.site.journal(0, values=True),
+                client=client_options(site),
+                topics=site.topics,
+                differences=self.hospital.differences(),
+            )
+
+    def end(self) -> None:
+        """Leave nothing behind on the stack."""
+        self.crew.stop()
+        self.hospital.stop()
+        self.course.close()
+        self._stack.up()
+        self.site.stop_platform()
+        if self.site.site_file.exists():
+            self.site.remove_capture()
+            self.hospital.remove(self.site.slot)
+
+    def _live(self) -> None:
+        self.course.begin()
+        self.hospital.live(self.rate)
+        busy = True
+        while busy or self.hospital.is_live:
+            busy = self.course.look_after()
+            self._look()
+        if self.hospital.error is not None:
+            raise self.hospital.error
+
+    def _look(self) -> None:
+        self.crew.look_after()
+        if time.monotonic() - self._operated_at > _OPERATOR_S:
+            self._operated_at = time.monotonic()
+            self._capture_restarts += self.site.restart_failed()
+        time.sleep(_LOOK_S)
+
+    def _drain(self, endings: list[Ending], site: Site) -> None:
+        """Wait until everything is accepted; let the time pass that rows wait for parts that never come; wait for the letters."""
+        since = time.monotonic()
+        journal: list[dict[str, Any]] = []
+
+        def unaccepted() -> int:
+            journal.extend(self.site.journal(len(journal)))
+            return missing(endings, journal)
+
+        left = self._until_none(unaccepted)
+        if left:
+            self.notes.append(f"{left} records not accepted when the patience ended")
+        self.drain_s = time.monotonic() - since
+        self.crew.shift_clocks(WAIT_S + 60)
+        wanted = sum(bool(ending.dead_class) for ending in endings)
+        self._until_none(lambda: self._letters_missing(endings, site, wanted))
+        until = time.monotonic() + _SETTLE_S
+        while time.monotonic() < until:
+            self._look()
+
+    def _letters_missing(self, endings: list[Ending], site: Site, wanted: int) -> int:
+        """How many expected letters there are not; counted as the judge does, by what they say."""
+        letters = read_letters(client_options(site), site.topics).letters
+        return min(wanted, sum("no dead letter" in each for each in judge(endings, (), letters).missing))
+
+    def _until_none(self, count: Callable[[], int]) -> int:
+        """Look after everything until nothing is left, or nothing has moved for long; what is left."""
+        left, moved_at = count(), time.monotonic()
+        looked_at = time.monotonic()
+        while left and time.monotonic() - moved_at < _STALLED_S + self._scenario.options.patience_s:
+            self._look()
+            if time.monotonic() - looked_at < 1.0:
+                continue
+            looked_at = time.monotonic()
+            now = count()
+            if now != left:
+                left, moved_at = now, time.monotonic()
+        return left
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        """A small disk under the workers' folders, where the scenario fills it and we may mount one."""
+        place = self._home / "workers"
+        place.mkdir(parents=True, exist_ok=True)
+        if not self._scenario.options.small_disk:
+            yield
+            return
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", place], check=False).returncode == 0
+        if not mounted:
+            self.notes.append("no small disk could be mounted: nothing was filled")
+        try:
+            yield
+        finally:
+            if mounted:
+                self.crew.stop()
+                subprocess.run(["umount", "-l", place], check=True)

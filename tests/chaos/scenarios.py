@@ -1,0 +1,248 @@
+"""The scenarios: what each does to the flow. Names are those that `make chaos SCENARIOS=…` takes."""
+
+import contextlib
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tests.chaos.course import Course, Options
+from tests.chaos.crew import STAGES, Stage
+
+_SESSION_S = 10.0
+"""After so long without a sign of life the group goes on without a worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """plan: puts its faults into the course, before the workers start."""
+
+    name: str
+    plan: Callable[[Course], None]
+    options: Options = field(default_factory=Options)
+
+
+def _kill(stage: Stage, times: int = 4) -> Callable[[Course], None]:
+    def plan(course: Course) -> None:
+        for _ in range(times):
+            course.at(course.moment(), f"kill -9 {stage}", partial(course.crew.signal, stage, signal.SIGKILL))
+
+    return plan
+
+
+def _term(course: Course) -> None:
+    for stage in STAGES:
+        for _ in range(3):
+            course.at(course.moment(), f"SIGTERM {stage}", partial(course.crew.signal, stage, signal.SIGTERM))
+
+
+def _zombie(course: Course) -> None:
+    for stage in STAGES:
+        for first, last in ((0.05, 0.2), (0.4, 0.6)):
+            for_s = course.rng.uniform(_SESSION_S + 3, _SESSION_S + 8)
+            course.at(course.moment(first, last), f"freeze {stage} {for_s:.0f} s", partial(course.crew.freeze, stage, for_s))
+
+
+def _points(stage: Stage, *points: str, count: int = 4, passages: int = 12) -> Callable[[Course], None]:
+    return lambda course: course.orders(stage, *points, count=count, passages=passages)
+
+
+def _dead_letter(course: Course) -> None:
+    course.orders("join", "dead-letter", count=4, passages=6)
+    course.orders("deliver", "dead-letter", count=3, passages=2)
+
+
+def _commits(course: Course) -> None:
+    for stage in STAGES:
+        course.orders(stage, "commit-before", "commit-after", count=4, passages=30)
+
+
+def _churn(course: Course) -> None:
+    """Somebody comes or goes every few seconds."""
+
+    def turn(stage: Stage) -> None:
+        if course.crew.wanted[stage] < 3 or (course.crew.wanted[stage] < 4 and course.rng.random() < 0.5):
+            course.crew.wanted[stage] += 1
+            course.strikes += 1
+        else:
+            course.crew.dismiss(stage)
+
+    moment = 2.0
+    while moment < 0.85 * course.live_s:
+        stage = course.rng.choice(STAGES)
+        course.at(moment, f"come or go {stage}", partial(turn, stage))
+        moment += course.rng.uniform(3, 7)
+
+
+def _broker_kill(course: Course) -> None:
+    for first, last in ((0.1, 0.3), (0.5, 0.7)):
+        away_s = course.rng.uniform(1, 4)
+        course.at(course.moment(first, last), "kill -9 broker", partial(course.stop_service, "kafka", for_s=away_s))
+
+
+def _broker_away(course: Course) -> None:
+    """Longer than the 120 s of Connect's producer, the 60 s of a transaction, the 40 s of a request."""
+    course.at(course.moment(0.2, 0.4), "broker down 130 s", partial(course.stop_service, "kafka", for_s=130))
+
+
+def _connect_kill(course: Course) -> None:
+    for first, last in ((0.1, 0.3), (0.55, 0.75)):
+        course.at(course.moment(first, last), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
+
+
+def _postgres(course: Course) -> None:
+    away_s = course.rng.uniform(1, 4)
+    course.at(course.moment(0.1, 0.3), "restart postgres", partial(course.stop_service, "postgres", for_s=away_s, kill=False))
+    course.at(course.moment(0.5, 0.7), "kill -9 postgres", partial(course.stop_service, "postgres", for_s=away_s))
+
+
+def _platform(*faults: dict[str, object], times: int = 3) -> Callable[[Course], None]:
+    """Each fault in a few windows."""
+
+    def plan(course: Course) -> None:
+        for fault in faults:
+            for _ in range(times):
+                for_s = course.rng.uniform(3, 7)
+                course.at(
+                    course.moment(),
+                    f"platform {fault['kind']}",
+                    partial(course.fault, **{"for_s": round(for_s, 1), **fault}),
+                )
+
+    return plan
+
+
+def _lost(course: Course) -> None:
+    """One answer in eight is lost, whatever was accepted; and workers die meanwhile."""
+    course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.12, for_s=course.live_s))
+    course.at(0.0, "answers cut", partial(course.fault, kind="cut", probability=0.03, for_s=course.live_s))
+    course.orders("deliver", "post-after", count=2, passages=10)
+
+
+def _state_lost(course: Course) -> None:
+    """The folder of a worker's state is removed while it runs, and the worker killed: the changelog alone must bring it back."""
+
+    def lose(stage: Stage) -> None:
+        for index in range(course.crew.wanted[stage]):
+            shutil.rmtree(course.crew.home_of(stage, index), ignore_errors=True)
+        course.crew.signal(stage, signal.SIGKILL)
+
+    for stage in STAGES:
+        for first, last in ((0.1, 0.35), (0.5, 0.7)):
+            course.at(course.moment(first, last), f"state of {stage} lost", partial(lose, stage))
+
+
+def _disk_full(course: Course) -> None:
+    """The state's disk is full for a while, and workers are killed meanwhile."""
+    ballast = course.crew.home / "workers" / "ballast"
+
+    def fill() -> None:
+        with contextlib.suppress(OSError), ballast.open("wb") as file:
+            while True:
+                file.write(os.urandom(4096))
+                file.flush()
+        course.strikes += 1
+
+    full_at = course.moment(0.1, 0.25)
+    course.at(full_at, "disk full", fill)
+    for stage in STAGES:
+        course.at(full_at + 1, f"lose folders of {stage}", partial(_remove, course, stage))
+        course.at(full_at + 2, f"kill -9 {stage}", partial(course.crew.signal, stage, signal.SIGKILL))
+    course.at(full_at + 14, "disk free again", partial(ballast.unlink, missing_ok=True))
+
+
+def _remove(course: Course, stage: Stage) -> None:
+    for path in Path(course.crew.home_of(stage, 0)).parent.glob(f"{stage}-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _clock(course: Course) -> None:
+    def jump(shift_s: float, only: Stage | None) -> None:
+        course.crew.shift_clocks(shift_s, only=only)
+        course.strikes += 1
+
+    for number, shift_s in enumerate((600.0, -600.0, 0.0, 600.0, -600.0, 0.0)):
+        only: Stage | None = course.rng.choice((None, *STAGES))
+        moment = course.moment(0.1 + 0.12 * number, 0.2 + 0.12 * number)
+        course.at(moment, f"clock {shift_s:+.0f} s {only or ''}", partial(jump, shift_s, only))
+    course.at(course.moment(0.3, 0.7), "kill -9 deliver", partial(course.crew.signal, "deliver", signal.SIGKILL))
+    course.at(course.moment(0.3, 0.7), "kill -9 join", partial(course.crew.signal, "join", signal.SIGKILL))
+
+
+def _selection(course: Course) -> None:
+    """The short one that runs with all tests."""
+    course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.05, for_s=course.live_s))
+    course.orders("deliver", "post-after", "post-before", count=2, passages=8)
+    course.at(course.moment(0.1, 0.2), "kill -9 join", partial(course.crew.signal, "join", signal.SIGKILL))
+    course.at(course.moment(0.25, 0.3), "freeze deliver", partial(course.crew.freeze, "deliver", _SESSION_S + 3))
+    course.at(course.moment(0.25, 0.3), "freeze join", partial(course.crew.freeze, "join", _SESSION_S + 3))
+    course.at(course.moment(0.7, 0.8), "kill -9 broker", partial(course.stop_service, "kafka", for_s=1))
+    course.at(course.moment(0.5, 0.6), "kill -9 deliver", partial(course.crew.signal, "deliver", signal.SIGKILL))
+
+
+def _everything(course: Course) -> None:
+    """All of them in one run."""
+    for scenario in SCENARIOS:
+        if scenario.name not in {"everything", "calm", "selection", "broker-away", "disk-full", "connect-kill", "postgres-restart"}:
+            scenario.plan(course)
+    course.at(course.moment(0.3, 0.4), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
+    course.at(course.moment(0.7, 0.8), "kill -9 postgres", partial(course.stop_service, "postgres", for_s=1))
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(name="calm", plan=lambda _course: None),
+    Scenario(name="join-kill", plan=_kill("join")),
+    Scenario(name="deliver-kill", plan=_kill("deliver")),
+    Scenario(name="kill-before-post", plan=_points("deliver", "post-before")),
+    Scenario(name="kill-after-post", plan=_points("deliver", "post-after")),
+    Scenario(name="kill-in-bisection", plan=_points("deliver", "refused", "half-before", count=6, passages=2)),
+    Scenario(name="kill-in-dead-letter", plan=_dead_letter),
+    Scenario(name="kill-at-commit", plan=_commits),
+    Scenario(name="term", plan=_term),
+    Scenario(name="zombie", plan=_zombie),
+    Scenario(name="churn", plan=_churn),
+    Scenario(name="broker-kill", plan=_broker_kill),
+    Scenario(name="broker-away", plan=_broker_away, options=Options(patience_s=120)),
+    Scenario(name="connect-kill", plan=_connect_kill),
+    Scenario(name="postgres-restart", plan=_postgres),
+    Scenario(
+        name="platform-outage",
+        plan=_platform(
+            {"kind": "outage", "form": "503"}, {"kind": "outage", "form": "reset"}, {"kind": "outage", "form": "refuse"}, times=2
+        ),
+    ),
+    Scenario(
+        name="platform-slow", plan=_platform({"kind": "slow", "delay_s": 0.3, "delay_max_s": 4}, {"kind": "late", "delay_s": 12})
+    ),
+    Scenario(name="answer-lost", plan=_lost),
+    Scenario(name="platform-50000", plan=_platform({"kind": "system_error"}, {"kind": "system_error", "judged": True})),
+    Scenario(name="platform-html", plan=_platform({"kind": "html"}, {"kind": "html", "judged": True})),
+    Scenario(
+        name="platform-429",
+        plan=_platform(
+            {"kind": "throttled", "retry_after_s": 2},
+            {"kind": "throttled", "form": "date"},
+            {"kind": "throttled", "form": "none"},
+            times=2,
+        ),
+    ),
+    Scenario(name="wrong-key", plan=_platform({"kind": "wrong_key"})),
+    Scenario(name="unauthorised", plan=_platform({"kind": "unauthorised"})),
+    Scenario(
+        name="batch-refused",
+        plan=_points("deliver", "refused", "half-before", count=2, passages=6),
+        options=Options(refuse_percent=0.3),
+    ),
+    Scenario(name="rule-2-percent", plan=_kill("deliver", 2), options=Options(refuse_percent=2.0)),
+    Scenario(name="state-lost", plan=_state_lost),
+    Scenario(name="disk-full", plan=_disk_full, options=Options(small_disk=True)),
+    Scenario(name="clock", plan=_clock),
+    Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, patience_s=60)),
+    Scenario(name="selection", plan=_selection),
+)
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+USUAL = tuple(scenario.name for scenario in SCENARIOS if scenario.name != "selection")

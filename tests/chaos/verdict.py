@@ -1,0 +1,161 @@
+"""The verdict on one scenario: the database's expectations against the platform's journal, the receipts and the dead letters."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from connector.contract import Topics
+from streams.deadletter.reading import Reading, read_dead_letters
+from streams.deliver.ledger import read_receipts
+from streams.sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
+from streams.sandbox.platform.rows import is_refused_key
+
+_REJECTED = "REJECTED"
+_PHARMACY = "P"
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusing:
+    """The platform's rule that refuses a share of all keys."""
+
+    percent: float
+    seed: int
+
+    def refuses(self, key: str) -> bool:
+        return is_refused_key(key, percent=self.percent, seed=self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Everything must be empty but the counts. amounts: institutions whose sums differ."""
+
+    accepted: int
+    dead_letters: int
+    lost: Sequence[str]
+    doubled: Sequence[str]
+    out_of_order: Sequence[str]
+    unexplained: Sequence[str]
+    amounts: Sequence[str]
+
+    @property
+    def ok(self) -> bool:
+        return not (self.lost or self.doubled or self.out_of_order or self.unexplained or self.amounts)
+
+    @property
+    def examples(self) -> list[str]:
+        """A few of each, keys only."""
+        groups = (self.lost, self.doubled, self.out_of_order, self.unexplained, self.amounts)
+        return [each for group in groups for each in group[:_EXAMPLES]]
+
+
+def expectations(file: Path, refusing: Refusing) -> list[Ending]:
+    """The endings of the sample hospital, and what the platform's own rule makes of them."""
+    return [each for ending in read_endings(file) for each in _as_refused(ending, refusing)]
+
+
+def missing(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> int:
+    """How many records are not yet accepted in their last version."""
+    last = {_identity(entry): entry["hash"] for entry in journal}
+    wanted = (ending for ending in endings if ending.outcome in {"accepted", "withdrawn"})
+    return sum(last.get(ending.id) != ending.versions[-1] for ending in wanted)
+
+
+def read_letters(client: Mapping[str, Any], topics: Topics) -> Reading:
+    return read_dead_letters(client, topics.dead)
+
+
+def pronounce(
+    endings: Sequence[Ending],
+    journal: Sequence[Mapping[str, Any]],
+    *,
+    client: Mapping[str, Any],
+    topics: Topics,
+    differences: Sequence[str],
+) -> Verdict:
+    """Read receipts and dead letters, compare all. journal: with values."""
+    reading = read_letters(client, topics)
+    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters)
+    lost, doubled, alien = _compare_receipts(journal, client, topics)
+    repeated = reading.messages - reading.foreign - len(reading.letters)
+    return Verdict(
+        accepted=judgement.accepted.total(),
+        dead_letters=judgement.dead_letters.total(),
+        lost=[*judgement.missing, *lost],
+        doubled=[*judgement.doubled, *doubled, *[f"{repeated} dead letters written again"] * bool(repeated)],
+        out_of_order=[*judgement.out_of_order, *_before_owner(endings, journal)],
+        unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
+        amounts=_different(judgement),
+    )
+
+
+def _as_refused(ending: Ending, refusing: Refusing) -> Iterator[Ending]:
+    if ending.outcome not in {"accepted", "withdrawn"} or not refusing.refuses(ending.id[2]):
+        yield ending
+        return
+    yield replace(ending, outcome="refused", dead_class=_REJECTED, rule="", amount=Decimal(0))
+    if ending.outcome == "withdrawn":
+        yield replace(ending, outcome="refused")
+
+
+def _acceptance(entry: Mapping[str, Any]) -> Acceptance:
+    return Acceptance(id=_identity(entry), content_hash=entry["hash"], msgid=entry["msgid"], amount=Decimal(entry["amount"] or 0))
+
+
+def _identity(entry: Mapping[str, Any]) -> RecordId:
+    return entry["service"], entry["institution"], entry["key"]
+
+
+def _compare_receipts(
+    journal: Sequence[Mapping[str, Any]], client: Mapping[str, Any], topics: Topics
+) -> tuple[list[str], list[str], list[str]]:
+    """Receipts that are missing, written twice, or for what was never accepted."""
+    accepted = {(entry["msgid"], entry["key"], entry["hash"]) for entry in journal}
+    written = Counter(
+        (receipt.msgid, line.key, line.hash) for receipt in read_receipts(client, topics.receipts) for line in receipt.records
+    )
+    return (
+        [f"{msgid} {key}: accepted, no receipt" for msgid, key, _ in sorted(accepted - written.keys())],
+        [f"{msgid} {key}: {count} receipts" for (msgid, key, _), count in sorted(written.items()) if count > 1],
+        [f"{msgid} {key}: a receipt, never accepted" for msgid, key, _ in sorted(written.keys() - accepted)],
+    )
+
+
+def _before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Records accepted for the first time before what they belong to. An owner that was refused once, and mended later, may come
+    later: what belongs to it does not wait for a person.
+    """
+    refused = {ending.id for ending in endings if ending.dead_class and ending.outcome == "refused"}
+    first: dict[RecordId, int] = {}
+    owners: dict[RecordId, list[RecordId]] = {}
+    for entry in journal:
+        identity = _identity(entry)
+        if identity not in first:
+            first[identity], owners[identity] = entry["n"], _owners(entry)
+    return [
+        f"{'/'.join(identity)}: accepted before {owner[0]}"
+        for identity, place in first.items()
+        for owner in owners[identity]
+        if owner not in refused and first.get(owner, place + 1) > place
+    ]
+
+
+def _owners(entry: Mapping[str, Any]) -> list[RecordId]:
+    service, institution = entry["service"], entry["institution"]
+    value = json.loads(entry["value"])
+    owners: list[RecordId] = []
+    if service != "mdtrt_d" and not institution.startswith(_PHARMACY):
+        owners.append(("mdtrt_d", institution, value["MDTRT_ID"]))
+    if service == "fee_list_d":
+        owners.append(("setl_d", institution, value["SETL_ID"]))
+    return owners
+
+
+def _different(judgement: Judgement) -> list[str]:
+    return [
+        f"{name}: {wanted} to report, {found} accepted" for name, (wanted, found) in judgement.amounts.items() if wanted != found
+    ]

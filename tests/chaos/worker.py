@@ -1,0 +1,49 @@
+"""`yibao worker` with the seams of the chaos suite: the same command, its ports wrapped. Takes the same arguments.
+
+CHAOS_POINT, CHAOS_PASSAGE: where it ends itself (see `seams`). CHAOS_CLOCK: the file that moves its clock.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yibao.worker as command
+from tests.chaos.seams import Passages, SeamBroker, SeamPlatform, ShiftedClock
+from yibao.main import run
+
+
+def main() -> None:
+    passages = Passages(os.environ.get("CHAOS_POINT", ""), int(os.environ.get("CHAOS_PASSAGE", "0")))
+    clock = Path(os.environ["CHAOS_CLOCK"])
+    for name, wrap in (("join_stage", _join), ("deliver_stage", _deliver)):
+        setattr(command, name, wrap(getattr(command, name), passages, clock))
+    sys.argv = ["yibao", "worker", *sys.argv[1:]]
+    run()
+
+
+def _join(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Callable[..., Any]:
+    def make(*arguments: Any, **named: Any) -> Any:
+        stage = made_by(*arguments, **named)
+        broker = SeamBroker(stage.context.broker, passages, dead=stage.topics.dead)
+        return replace(stage, context=replace(stage.context, broker=broker), wall_ms=ShiftedClock(clock, stage.wall_ms))
+
+    return make
+
+
+def _deliver(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Callable[..., Any]:
+    def make(*arguments: Any, **named: Any) -> Any:
+        stage = made_by(*arguments, **named)
+        parts = stage.parts
+        broker = SeamBroker(stage.context.broker, passages, dead=parts.topics.dead)
+        platform = SeamPlatform(parts.platform, passages)
+        parts = replace(parts, platform=platform, wall_ms=ShiftedClock(clock, parts.wall_ms))
+        return replace(stage, context=replace(stage.context, broker=broker), parts=parts)
+
+    return make
+
+
+if __name__ == "__main__":
+    main()
