@@ -5,7 +5,7 @@ without opening a record.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Protocol
 
@@ -65,9 +65,9 @@ class DeadLetterView:
     source: str
     partition: int
     offset: int
-    key: bytes | None
-    value: bytes | None
-    original_headers: tuple[Header, ...]
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    original_headers: tuple[Header, ...] = field(repr=False)
 
 
 def encode_dead_letter(letter: DeadLetter) -> tuple[bytes | None, bytes | None, list[Header]]:

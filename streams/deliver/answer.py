@@ -5,7 +5,7 @@ for the text, `{"errcode": "ACG.1401"}` from a gateway in front, pages of HTML f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -25,8 +25,8 @@ class HttpAnswer:
     """An HTTP answer. headers: names in lower case. body: at most `MAX_BODY_BYTES` of it."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Decode what stands in `visit.changes` and in the lookup topics: row changes, truncates, ticks, tombstones."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final, TypeAlias, cast
 
@@ -19,9 +19,9 @@ class Incoming:
     topic: str
     partition: int
     offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[Header, ...]
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: tuple[Header, ...] = field(repr=False)
     timestamp_ms: int
 
 
@@ -36,8 +36,8 @@ class RowChange:
     source: str
     table: str
     op: Op
-    row: Row
-    before: Row | None
+    row: Row = field(repr=False)
+    before: Row | None = field(repr=False)
     position: Position | None
     committed_at: int
 

@@ -6,7 +6,7 @@ out again only when its content changed. A change that capture sends again, or a
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from typing import Final, Protocol
 
@@ -47,7 +47,7 @@ class JoinLimits:
 class Folded:
     """What one message leads to. state: changed entries by key. counts: outcomes, for the one place that counts them."""
 
-    state: Mapping[bytes, bytes | None]
+    state: Mapping[bytes, bytes | None] = field(repr=False)
     ready: tuple[Emission, ...] = ()
     dead: tuple[DeadLetter, ...] = ()
     counts: Mapping[str, int]

@@ -1,7 +1,7 @@
 """A ready record's place in `visit.ready`: its number and what the deliver stage must know without parsing its value."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.domain.changes import Incoming
 from streams.domain.records import Header, ReadyRecord, Record
@@ -30,7 +30,7 @@ class Emission:
     """A record that became ready. position: of the row it reports. committed_at: ms of the commit that made it ready."""
 
     record: Record
-    visit_key: bytes
+    visit_key: bytes = field(repr=False)
     position: str
     committed_at: int
 

@@ -1,4 +1,7 @@
-"""The values that travel between the stages: rows, records, violations, dead letters."""
+"""The values that travel between the stages: rows, records, violations, dead letters.
+
+What holds a patient's data is left out of every `repr`, because that ends up in errors and logs.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,9 +27,9 @@ class Lookups(Protocol):
 class SourceRows:
     """The rows that one interface record is built from. A visit's record has no settlement and no fee."""
 
-    visit: Row | None = None
-    settlement: Row | None = None
-    fee: Row | None = None
+    visit: Row | None = field(default=None, repr=False)
+    settlement: Row | None = field(default=None, repr=False)
+    fee: Row | None = field(default=None, repr=False)
 
 
 class Level(StrEnum):
@@ -83,7 +86,7 @@ class Record:
     institution: str
     infno: str
     key: str
-    value: bytes
+    value: bytes = field(repr=False)
     content_hash: str
     mapping_version: str
     business_day: str
@@ -130,8 +133,8 @@ class DeadLetter:
     mapping_version: str
     message: str
     identity: str
-    key: bytes | None
-    value: bytes | None
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
     topic: str
     partition: int
     offset: int
@@ -140,7 +143,7 @@ class DeadLetter:
     platform_code: str | None = None
     msgid: str | None = None
     attempts: int = 1
-    original_headers: tuple[Header, ...] = field(default=())
+    original_headers: tuple[Header, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +154,8 @@ class ReadyRecord:
     database. key: the visit key.
     """
 
-    key: bytes
-    value: bytes
+    key: bytes = field(repr=False)
+    value: bytes = field(repr=False)
     number: int
     offset: int
     partition: int

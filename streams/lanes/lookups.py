@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -30,7 +30,7 @@ class _Known:
     """A row, and the source whose table holds it."""
 
     source: str
-    row: Row
+    row: Row = field(repr=False)
 
 
 class LookupTables:

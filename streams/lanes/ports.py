@@ -1,7 +1,7 @@
 """What a lane needs of Kafka, and nothing else of it. `kafka.py` gives it for a broker, `streams.testing` for a log in memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from streams.domain.records import Header
@@ -19,9 +19,9 @@ class Send:
     """One message to write into the partition of the lane."""
 
     topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[Header] = ()
+    key: bytes | None = field(repr=False)
+    value: bytes | None = field(repr=False)
+    headers: Sequence[Header] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Committed:
 class Page:
     """Some messages of one partition as key and value. position: where the next page starts."""
 
-    entries: Sequence[tuple[bytes | None, bytes | None]]
+    entries: Sequence[tuple[bytes | None, bytes | None]] = field(repr=False)
     position: int
 
 

@@ -5,14 +5,18 @@ else is read by many and kept for long: headers, receipts, metadata, logs, metri
 """
 
 import asyncio
+import importlib
+import pkgutil
+import re
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+import streams
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import read_dead_letter
 from streams.deadletter.summary import summarise
@@ -28,6 +32,7 @@ from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, c
 from tests.unit.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
 
+PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
 LOOKUP_TOPIC = "lookup.patient"
 
 
@@ -218,6 +223,19 @@ async def test_a_bug_that_quotes_its_input_is_told_by_type_and_place_only():
     assert "ValueError" in f"{reason}"
     assert "test_no_personal_data.py" in stack_of(reason)
     assert leaks(f"{reason} {cause_of(reason)} {stack_of(reason)} {logs}") == []
+
+
+def test_nothing_personal_is_in_a_repr():
+    """A `repr` is what ends up in an assertion, a log of a library, a debugger's screen; rows, keys and payloads stay out of it."""
+    told = []
+    for module in pkgutil.walk_packages(streams.__path__, "streams."):
+        if not module.name.startswith(("streams.sandbox", "streams.testing", "streams.seal")):
+            for found in vars(importlib.import_module(module.name)).values():
+                if isinstance(found, type) and is_dataclass(found) and found.__module__ == module.name:
+                    told += [
+                        (found.__name__, one.name) for one in fields(found) if one.repr and PERSONAL_TYPE.search(f"{one.type}")
+                    ]
+    assert [] == told
 
 
 def test_no_file_that_is_shipped_is_named_after_a_person():
