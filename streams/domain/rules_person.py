@@ -49,7 +49,7 @@ def identity(subject: Subject) -> tuple[Finding, ...]:
             return (
                 NOTHING
                 if right
-                else (Finding(field="PSN_CERT_TYPE", message=f"证件号码是{title}，证件类型应为 {'/'.join(types)}"),)
+                else (Finding(field="PSN_CERT_TYPE", message=f"号码形式属于{title}，证件类型应为 {'/'.join(types)}"),)
             )
     if kind == _RESIDENT and _CARD_NUMBER.fullmatch(number) is None and not valid_resident_id(number):
         return (Finding(field="CERTNO", message="居民身份证号码位数、出生日期或校验位不正确"),)
