@@ -1,0 +1,186 @@
+"""`yibao demo` as a person types it: a process, its exit code, its output, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streams.sandbox.hospital.institutions import INSTITUTIONS
+from streams.sandbox.stack import Stack
+from streams.seal import generate_key_pair
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+
+KEYS_OF_THE_OBJECT = {
+    "ok",
+    "rows",
+    "expected",
+    "accepted",
+    "dead_letters",
+    "missing",
+    "unexpected",
+    "doubled",
+    "amounts",
+    "freshness_s",
+}
+SERVICES = {"mdtrt_d", "setl_d", "fee_list_d"}
+MARK = "YIBAO_TEST_RUN"
+
+
+@dataclass
+class Ran:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Room:
+    """A home for demonstrations, and everything that runs for it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.mark = uuid.uuid4().hex
+
+    def start(self, *words):
+        command = [sys.executable, "-m", "yibao", *map(str, words)]
+        environment = {**os.environ, MARK: self.mark}
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+    def demo(self, *words):
+        return self.start("demo", "--home", self.home, *words)
+
+    def ran(self, *words):
+        with self.demo(*words) as process:
+            out, err = process.communicate(timeout=240)
+            return Ran(process.returncode, out, err)
+
+    def processes(self):
+        """What runs for this room: every process that inherited its mark."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline())[:120])
+            except psutil.Error:
+                continue
+        return found
+
+
+@pytest.fixture
+def room(tmp_path):
+    """A home of the test's own, with nothing running in it before and after."""
+    room = Room(tmp_path / "demo")
+    yield room
+    room.ran("--stop")
+    Stack(room.home / "stack").erase()
+    assert [] == room.processes()
+
+
+@contextmanager
+def own_platform(room, folder):
+    """A platform that is not the demonstration's, with one key pair for all institutions: its URL and its public key."""
+    pair = generate_key_pair()
+    keys = folder / "keys"
+    keys.mkdir()
+    for code in (institution.code for institution in INSTITUTIONS.values()):
+        (keys / f"{code}.key").write_text(f"{pair.d:064x}\n")
+    sample = Path(__file__).parents[2] / "deploy" / "sites" / "sample" / "site.yaml"
+    with room.start("platform", "serve", "--institutions", sample, "--keys", keys, "-o", "json", "--faults", "demo") as process:
+        try:
+            public = folder / "platform.pem"
+            public.write_text(pair.public.pem)
+            yield json.loads(process.stdout.readline())["url"], public
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def judged(ran):
+    """The object on stdout, which nothing else may share, of a run in which everything had its outcome."""
+    assert 0 == ran.code, ran.err
+    (line,) = ran.out.splitlines()
+    found = json.loads(line)
+    assert KEYS_OF_THE_OBJECT == set(found)
+    assert (True, 0, 0, 0) == (found["ok"], found["missing"], found["unexpected"], found["doubled"])
+    assert SERVICES == set(found["expected"])
+    assert found["expected"] == found["accepted"]
+    assert min(found["accepted"].values()) > 0
+    assert {"p50", "p95", "p99"} == set(found["freshness_s"])
+    assert all(amount["expected"] == amount["accepted"] for amount in found["amounts"].values())
+    return found
+
+
+def test_one_run_from_nothing_to_one_object_on_stdout(room):
+    """What a pipeline reads; and the machine is as it was, without a process of the run."""
+    found = judged(room.ran("--visits", "60", "--output", "json"))
+    assert {"DICTIONARY", "MAPPING", "VALIDATION", "WITHDRAWN"} <= set(found["dead_letters"])
+    assert found["rows"]["his.sf_fymx"] > 100
+    assert [] == room.processes()
+
+
+def test_what_was_kept_gives_way_to_the_next_run_and_is_stopped_by_name(room, tmp_path):
+    """`--keep`, then a run against a platform of one's own in the same home, kept too, then `--stop`: nothing is left."""
+    first = room.ran("--visits", "3", "--keep", "--output", "json")
+    judged_kept = json.loads(first.out)
+    assert (0, True) == (first.code, judged_kept["ok"]), first.err
+    assert "yibao demo --stop" in first.err
+    assert 5 <= len(room.processes())
+
+    with own_platform(room, tmp_path) as (url, public_key):
+        own = ("--platform-url", url, "--public-key", public_key)
+        found = judged(room.ran("--visits", "40", "--keep", "--output", "json", *own))
+        assert found["accepted"]["fee_list_d"] > 100
+        kept = room.processes()
+        assert 2 == sum("platform serve" in process or "worker all" in process for process in kept), kept
+
+        assert 0 == room.ran("--stop").code
+        (only,) = room.processes()
+        assert "platform serve" in only
+
+
+def test_a_platform_that_does_not_answer_is_exit_3_before_anything_is_started(room, tmp_path):
+    """Nobody waits for a stack to learn of a wrong address."""
+    public = tmp_path / "platform.pem"
+    public.write_text(generate_key_pair().public.pem)
+    ran = room.ran("--platform-url", "http://127.0.0.1:1", "--public-key", public)
+    assert (3, "", True) == (ran.code, ran.out, "http://127.0.0.1:1" in ran.err)
+    assert not (room.home / "stack").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "content"), [("http://127.0.0.1:1", "no key"), ("127.0.0.1:1", None), ("http://127.0.0.1:1", "private")]
+)
+def test_a_wrong_key_or_address_is_exit_2(room, tmp_path, url, content):
+    """A file or a word is to be mended; no key's text is shown."""
+    pair = generate_key_pair()
+    text = {None: pair.public.pem, "private": pair.pem}.get(content, content)
+    public = tmp_path / "platform.pem"
+    public.write_text(text)
+    ran = room.ran("--platform-url", url, "--public-key", public)
+    assert (2, "", False) == (ran.code, ran.out, "Traceback" in ran.err)
+    assert f"{pair.d:064x}" not in ran.err
+
+
+def test_an_interrupted_run_leaves_nothing(room):
+    """Ctrl-C in the middle of the live days: exit 130, and no server goes on by itself, not even what was to be kept."""
+    with room.demo("--visits", "200", "--rate", "20", "--keep") as process:
+        deadline = time.monotonic() + 120
+        for line in process.stderr:
+            assert time.monotonic() < deadline
+            if line.startswith("live: "):
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert 130 == process.returncode
+    assert [] == room.processes()
