@@ -59,6 +59,9 @@ def changes():
         ("h.visit", "c", visit(5, begin_at=CERTNO)),
         ("h.visit", "c", visit(6, tel=PHONE * 9, addr=ADDRESS * 40, employer=EMPLOYER * 40, contact=CONTACT * 40, card=CARD * 9)),
         *(("h.visit", "c", visit(7 + place, patient_id=name)) for place, name in enumerate(("Plong", "Pcheck", "Pcard", "Pnone"))),
+        # OVERSIZE: for the join's limit and for the deliver stage's
+        ("h.visit", "c", visit(31, addr=ADDRESS * 50)),
+        ("h.visit", "c", visit(32, addr=ADDRESS * 30)),
         ("h.settle", "c", settle(7, total=PHONE)),
         ("h.settle", "c", settle(8, settled_at="2023-10-01T08:00:00Z")),
         ("h.charge", "c", charge(1, charge_id="C1b", quantity=CERTNO, price=PHONE, level=PHONE)),
