@@ -40,7 +40,12 @@ class Level(StrEnum):
 
 
 class DeadClass(StrEnum):
-    """The closed list of reasons for a dead letter."""
+    """The closed list of reasons for a dead letter.
+
+    ENCRYPT and INTERNAL are kept for what may once have to be set aside by hand; no stage writes them. A key that does not encrypt
+    holds its lane, and an error of this program ends its worker before anything of the record is committed: the record is not to
+    blame for either, and is reported once the fault is mended.
+    """
 
     DECODE = "DECODE"
     SCHEMA_DRIFT = "SCHEMA_DRIFT"

@@ -142,7 +142,7 @@ class DatabaseSource(Strict):
     mapping: FilePath
     """The mapping file of this hospital system."""
     insecure: bool = False
-    """Allow patients' data to cross the network unencrypted or from a server whose name was not checked."""
+    """Allow patients' data to cross the network unencrypted, or from a server whose certificate nobody checked."""
 
     @model_validator(mode="after")
     def _secure(self) -> Self:
