@@ -31,7 +31,15 @@ class Coverage:
 
 
 def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Check site.yaml, its mapping files, dictionaries and key files. All errors at once, with file and line; exit code 2."""
+    """Check site.yaml, its mapping files, dictionaries, keys and passwords: all errors at once, with file, line and nearest name.
+
+    Exit code 2 when there is one. Without errors: how much of each service every source fills. Nothing is connected to.
+
+    \b
+    Examples:
+      yibao check -c site.yaml
+      yibao check -c site.yaml -o json          for an editor or CI: file, line, place, what
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     try:
         site = check_files(config)
     except BadFiles as bad:

@@ -23,7 +23,20 @@ from yibao.brokers import broker_access
 from yibao.capture import chosen_sources, connect_client, connect_settings, reconciler, topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
-app = typer.Typer(help="Plan, apply and watch the capture of a site's databases.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Plan, apply and watch the capture of a site's databases.
+
+\b
+Examples:
+  yibao connector plan                      what would change; what the database lacks, with the SQL that mends it
+  yibao connector apply                     check the database, start or change the captures, wait until they run
+  yibao connector status                    state and age of the last heartbeat; exit 1 when one is down or silent
+  yibao connector restart his               start the failed tasks of source `his` again
+  yibao connector stop his                  end its connection, keep its place (the database keeps its log meanwhile)
+""",
+)
 
 SourceOption: TypeAlias = Annotated[
     str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
@@ -50,7 +63,7 @@ class Planned:
         return any(finding.severity is Severity.BLOCKS for finding in self.findings)
 
 
-@app.command("plan")
+@app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
 def plan(
     config: ConfigOption = SITE, source: SourceOption = None, check: PreflightOption = True, output: OutputOption = Output.TABLE
 ) -> None:
@@ -62,7 +75,7 @@ def plan(
         raise typer.Exit(1)
 
 
-@app.command("apply")
+@app.command("apply", short_help="Check the databases, create or change the captures, wait until they run.")
 def apply(
     config: ConfigOption = SITE,
     source: SourceOption = None,
@@ -129,7 +142,7 @@ def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
     connect_client(site).resume(_connector(site, source))
 
 
-@app.command("stop")
+@app.command("stop", short_help="End a capture's tasks and its connection; the place is kept.")
 def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
     """End a capture's tasks and its connection to the database; the place is kept, and the database keeps its log."""
     site = load_site(config)

@@ -25,7 +25,19 @@ from streams.mapping import Site, load_site
 from yibao.brokers import client_options
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
-app = typer.Typer(help="What could not be reported, and why.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+What could not be reported, and why. Personal values are masked; the original bytes stay in the topic.
+
+\b
+Examples:
+  yibao dlq summary                         counts by class, rule and institution, and who mends them
+  yibao dlq list --class validation --since 2h
+  yibao dlq list --institution H36110200001 --rule R1 -o json
+  yibao dlq show 3fa4c1                     one letter, by the beginning of its id
+""",
+)
 
 ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="Only this class.")]
 RuleOption = Annotated[str, typer.Option("--rule", metavar="RULE", help="Only this rule, such as R1 or REQUIRED.")]
@@ -40,7 +52,7 @@ _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _PLAIN_EVERY_S = 5.0
 
 
-@app.command("summary")
+@app.command("summary", short_help="Count dead letters by class, rule and institution.")
 def summary(
     *,
     config: ConfigOption = SITE,
@@ -99,7 +111,7 @@ def list_letters(
     _warn(reading)
 
 
-@app.command("show")
+@app.command("show", short_help="Show one dead letter; its content is masked.")
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or the beginning of one.")],
     config: ConfigOption = SITE,

@@ -61,7 +61,7 @@ PasswordOption: TypeAlias = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Create the database, schema `his`, and what capture needs.")
 def create(
     capture_password_file: Annotated[
         Path, typer.Option("--capture-password-file", dir_okay=False, metavar="FILE", help=f"Password that role {ROLE} gets.")

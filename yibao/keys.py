@@ -13,7 +13,19 @@ from streams.seal import ENCODINGS, PrivateKey, PublicKey, ReadKey, Sealer, gene
 from streams.spec.identity import valid_fixmedins_code
 from yibao.options import Output, OutputOption
 
-app = typer.Typer(help="Make, check and show SM2 keys.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Make, check and show SM2 keys, and find out which layout a platform opens.
+
+\b
+Examples:
+  yibao keys check keys/*.pub               which key is in each file, in whatever form it was mailed
+  yibao keys show keys/H36110200001.pub     its fingerprint, to compare with the platform's by telephone
+  yibao keys sample keys/H36110200001.pub   a harmless text in all eight layouts: ask the platform which one opens
+  yibao keys new --out keys --institution H36110200001
+""",
+)
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A key file: hex, Base64, PEM or DER.")]
 KeyFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Key files: hex, Base64, PEM or DER.")]
@@ -94,7 +106,7 @@ def show(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
     )
 
 
-@app.command("sample")
+@app.command("sample", short_help="Seal a harmless sample in all eight layouts.")
 def sample(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
     """Seal a harmless sample in all eight layouts, so that the platform's people can say which one opens."""
     public = _public(_read(file))

@@ -49,13 +49,21 @@ Examples:
 \b
 Exit codes:
   0 done; 1 found or failed; 2 usage or configuration; 3 cannot reach; 130 interrupted.
-  Workers also: 70 lane error, 71 hole, 72 no topic metadata, 73 silent partition, 74 no offset of ours, 75 not visible.
+  Workers also: 70 lane error, 71 hole, 72 no topic metadata, 73 silent partition, 74 no offset of ours, 75 not visible;
+  docs/operations.md says what to do after each.
 """
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The command line for these arguments: the verb they name in full, of the others only the line in the overview."""
-    root = typer.Typer(help=HELP, add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    root = typer.Typer(
+        help=HELP,
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 120},
+    )
     root.callback()(lambda: None)  # keeps the verb's word necessary even where only one is registered
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     for verb in VERBS:

@@ -20,7 +20,19 @@ from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
 from yibao.options import Output, OutputOption
 
-app = typer.Typer(help="The supervision platform, simulated: strict, and faulty on demand.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+The supervision platform, simulated: strict, and faulty on demand.
+
+\b
+Examples:
+  yibao platform serve --institutions site.yaml --keys keys --port 28080
+  yibao platform serve --institutions site.yaml --keys keys --faults hostile --journal journal.jsonl
+  yibao platform stats --url http://127.0.0.1:28080
+  yibao platform faults --url http://127.0.0.1:28080 --clear --add demo
+""",
+)
 
 UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="Address that `platform serve` printed.")]
 
@@ -83,7 +95,7 @@ def stats(url: UrlOption, output: OutputOption = Output.TABLE) -> None:
         _print_stats(found)
 
 
-@app.command("faults")
+@app.command("faults", short_help="Show, clear or add faults of a running simulator.")
 def change_faults(
     url: UrlOption,
     add: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE|JSON", help="A profile, a file, or a fault as JSON.")] = None,

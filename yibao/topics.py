@@ -16,7 +16,17 @@ from yibao.brokers import broker_access
 from yibao.capture import topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
-app = typer.Typer(help="Plan and create the topics of a site.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Plan and create the topics of a site, and the first committed offsets of both stages.
+
+\b
+Examples:
+  yibao topics plan -c site.yaml            what is missing, what has another shape; touches nothing
+  yibao topics apply -c site.yaml           create what is missing; harmless to repeat
+""",
+)
 
 
 @app.command("plan")
@@ -30,7 +40,7 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
         raise typer.Exit(1)
 
 
-@app.command("apply")
+@app.command("apply", short_help="Create the topics that are missing and each stage's first offset, once.")
 def apply(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
     """Create the topics that are missing and commit each stage's first offset, once. What exists is never changed."""
     site = load_site(config)

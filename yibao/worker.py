@@ -25,7 +25,21 @@ from yibao.options import SITE, ConfigOption
 from yibao.supervisor import PATIENT_VARIABLE, Supervisor, end_with_parent
 from yibao.wiring import broker_settings, deliver_stage, gateway_of, join_stage, lookup_tables, stage_topics
 
-app = typer.Typer(help="Run the stages: join, deliver, or both.", no_args_is_help=True)
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Run the stages: join, deliver, or both.
+
+Workers of one stage share its partitions; start as many as there are partitions at the most. Nothing that a worker keeps on its
+machine is needed after a restart. What its exit codes 70 to 75 mean, and what to do: docs/operations.md.
+
+\b
+Examples:
+  yibao worker all -c site.yaml             one worker of each stage, under a supervisor that restarts them
+  yibao worker all --join 2 --deliver 4     more of them on one machine
+  yibao worker join --index 1               one worker alone, where something else supervises it
+""",
+)
 
 _PATIENCE_S = 2.0
 
@@ -67,7 +81,7 @@ def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOp
     run_app(make)
 
 
-@app.command("all")
+@app.command("all", short_help="Run workers of both stages under one supervisor.")
 def all_stages(
     config: ConfigOption = SITE,
     home: HomeOption = None,

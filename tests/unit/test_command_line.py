@@ -65,3 +65,12 @@ def test_every_verb_explains_itself(verb):
 def test_a_misspelled_option_is_a_usage_error():
     """Exit code 2, as for every mistake of the caller."""
     assert CliRunner().invoke(main.build(["stack"]), ["stack", "up", "--hoem", "x"]).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in main.VERBS])
+def test_every_verbs_help_teaches_by_examples(verb):
+    """Whoever is called at night copies a line that works; a summary that breaks off in the middle says nothing."""
+    told = CliRunner(env={"COLUMNS": "120"}).invoke(main.build([verb]), [verb, "--help"]).output
+    assert "Examples:" in told
+    assert f"  yibao {verb}" in told
+    assert "..." not in told.partition("Commands:")[2]
