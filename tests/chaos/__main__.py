@@ -11,7 +11,7 @@ from pathlib import Path
 from streams.sandbox.stack import Stack
 from streams.sandbox.stack.service import CHECKOUT
 from tests.chaos.run import Result, run_scenario
-from tests.chaos.scenarios import BY_NAME, USUAL
+from tests.chaos.scenarios import NAMES, USUAL, named
 
 _COLUMNS = ("changes", "accepted", "lost", "doubled", "out_of_order", "unexplained", "dead_letters", "seconds")
 
@@ -20,8 +20,8 @@ def main() -> int:
     """0 when every scenario ended as it must."""
     asked = _arguments()
     names = [name for text in asked.scenarios or USUAL for name in text.split()]
-    if unknown := [name for name in names if name not in BY_NAME]:
-        sys.stderr.write(f"no scenario {', '.join(unknown)}; there are: {', '.join(BY_NAME)}\n")
+    if unknown := [part for name in names for part in name.split("+") if part not in NAMES]:
+        sys.stderr.write(f"no scenario {', '.join(unknown)}; there are: {', '.join(NAMES)}\n")
         return 2
     home = asked.home.resolve()
     stack = Stack(home / "stack", durable=False, bound=True)
@@ -30,7 +30,7 @@ def main() -> int:
     try:
         for name in names:
             try:
-                result = run_scenario(BY_NAME[name], stack=stack, home=home / name, changes=asked.changes, seed=asked.seed)
+                result = run_scenario(named(name), stack=stack, home=home / name, changes=asked.changes, seed=asked.seed)
             except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
                 traceback.print_exc()
                 failed.append(name)
@@ -50,7 +50,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {' '.join(USUAL)}")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"default: all of {' '.join(USUAL)}; a+b: both in one run")
     parser.add_argument("--changes", type=int, default=20_000, help="row changes of each scenario")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000, help="decides workload and moments")
     parser.add_argument("--home", type=Path, default=CHECKOUT / ".yibao" / "chaos", help="stack and files of the runs")

@@ -18,11 +18,13 @@ Act = Callable[[], object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
-    their state on a disk that can be filled. slow_start_s: added to how long the drain may take.
+    their state on a disk that can be filled. live_s: at least so long are the live days. patience_s: added to how long nothing
+    may move while everything drains.
     """
 
     refuse_percent: float = 0.0
     small_disk: bool = False
+    live_s: float = 45.0
     patience_s: float = 0.0
 
 
@@ -91,8 +93,7 @@ class Course:
         self.aside(both)
 
     def fault(self, **fault: object) -> None:
-        """A fault of the platform."""
-        self.strikes += 1
+        """A fault of the platform. What it struck is counted there."""
         self.site.fault(**fault)
 
     def orders(self, stage: Stage, *points: str, count: int, passages: int) -> None:

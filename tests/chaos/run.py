@@ -4,6 +4,7 @@ import random
 import shutil
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from tests.chaos.site import WAIT_S, ChaosSite
 from tests.chaos.verdict import Refusing, Verdict, expectations, missing, pronounce, read_letters
 from yibao.brokers import client_options
 
-_LIVE_S = 45.0
 _HIGHEST_RATE = 400.0
 _LOOK_S = 0.2
 _STALLED_S = 75.0
@@ -107,7 +107,7 @@ class _Run:
     """The parts of one run."""
 
     def __init__(self, scenario: Scenario, *, stack: Stack, endpoints: Endpoints, home: Path, changes: int, seed: int) -> None:
-        name = scenario.name.replace("-", "")
+        name = f"c{zlib.crc32(scenario.name.encode()):08x}"
         rng = random.Random(f"{seed}/{scenario.name}")
         self.notes: list[str] = []
         self.drain_s = 0.0
@@ -119,7 +119,7 @@ class _Run:
         self.hospital = Hospital(
             endpoints, database=self.site.database, changes=changes, seed=seed, expected=home / "expected.jsonl"
         )
-        self.rate = min(_HIGHEST_RATE, self.hospital.total / _LIVE_S)
+        self.rate = min(_HIGHEST_RATE, self.hospital.total / scenario.options.live_s)
         self.crew = Crew(site=self.site.site_file, home=home, rng=rng)
         live_s = self.hospital.total * 5 / 6 / self.rate
         self.course = Course(rng=rng, live_s=live_s, crew=self.crew, stack=stack, site=self.site)
@@ -138,6 +138,7 @@ class _Run:
             endings = expectations(self._home / "expected.jsonl", self._refusing)
             self._drain(endings, site)
             self.crew.stop()
+            self.course.strikes += sum(self.site.stats()["by_fault"].values())
             if self._capture_restarts:
                 self.notes.append(f"failed capture tasks restarted: {self._capture_restarts}")
             return pronounce(

@@ -240,9 +240,27 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="state-lost", plan=_state_lost),
     Scenario(name="disk-full", plan=_disk_full, options=Options(small_disk=True)),
     Scenario(name="clock", plan=_clock),
-    Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, patience_s=60)),
+    Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=150, patience_s=60)),
     Scenario(name="selection", plan=_selection),
 )
 
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 USUAL = tuple(scenario.name for scenario in SCENARIOS if scenario.name != "selection")
+NAMES = tuple(scenario.name for scenario in SCENARIOS)
+
+
+def named(name: str) -> Scenario:
+    """The scenario of a name, or of several names with `+` between them: all their faults in one run. Raises KeyError."""
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    parts = [by_name[part] for part in name.split("+")]
+
+    def plan(course: Course) -> None:
+        for part in parts:
+            part.plan(course)
+
+    options = Options(
+        refuse_percent=max(part.options.refuse_percent for part in parts),
+        small_disk=any(part.options.small_disk for part in parts),
+        live_s=max(part.options.live_s for part in parts),
+        patience_s=max(part.options.patience_s for part in parts),
+    )
+    return Scenario(name=name, plan=plan, options=options)
