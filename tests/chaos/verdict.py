@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -80,14 +80,16 @@ def pronounce(
     """Read receipts and dead letters, compare all. journal: with values."""
     reading = read_letters(client, topics)
     judgement = judge(endings, list(map(_acceptance, journal)), reading.letters)
-    lost, doubled, alien = _compare_receipts(journal, client, topics)
+    receipts = read_receipts(client, topics.receipts)
+    lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
+    lost, doubled, alien = compare_receipts(journal, lines)
     repeated = reading.messages - reading.foreign - len(reading.letters)
     return Verdict(
         accepted=judgement.accepted.total(),
         dead_letters=judgement.dead_letters.total(),
         lost=[*judgement.missing, *lost],
         doubled=[*judgement.doubled, *doubled, *[f"{repeated} dead letters written again"] * bool(repeated)],
-        out_of_order=[*judgement.out_of_order, *_before_owner(endings, journal)],
+        out_of_order=[*judgement.out_of_order, *before_owner(endings, journal)],
         unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
         amounts=_different(judgement),
     )
@@ -110,14 +112,12 @@ def _identity(entry: Mapping[str, Any]) -> RecordId:
     return entry["service"], entry["institution"], entry["key"]
 
 
-def _compare_receipts(
-    journal: Sequence[Mapping[str, Any]], client: Mapping[str, Any], topics: Topics
+def compare_receipts(
+    journal: Sequence[Mapping[str, Any]], receipts: Iterable[tuple[str, str, str]]
 ) -> tuple[list[str], list[str], list[str]]:
-    """Receipts that are missing, written twice, or for what was never accepted."""
+    """Receipts that are missing, written twice, or for what was never accepted. receipts: msgid, key and content hash of each."""
     accepted = {(entry["msgid"], entry["key"], entry["hash"]) for entry in journal}
-    written = Counter(
-        (receipt.msgid, line.key, line.hash) for receipt in read_receipts(client, topics.receipts) for line in receipt.records
-    )
+    written = Counter(receipts)
     return (
         [f"{msgid} {key}: accepted, no receipt" for msgid, key, _ in sorted(accepted - written.keys())],
         [f"{msgid} {key}: {count} receipts" for (msgid, key, _), count in sorted(written.items()) if count > 1],
@@ -125,7 +125,7 @@ def _compare_receipts(
     )
 
 
-def _before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> list[str]:
+def before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> list[str]:
     """Records accepted for the first time before what they belong to. An owner that was refused once, and mended later, may come
     later: what belongs to it does not wait for a person.
     """
