@@ -5,8 +5,9 @@ merged into one topic. Lookup tables go to a compacted topic each. Only mapped c
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from connector.contract import UNAVAILABLE, CapturedTable, CaptureSource, TableRole, Topics
 from connector.errors import Misconfigured
@@ -173,49 +174,77 @@ def _signals(source: CaptureSource, topics: Topics, *, connect: ConnectSettings)
     }
 
 
-def _routing(source: CaptureSource, topics: Topics, *, partitions: int) -> dict[str, str]:
-    """Partition first, merge second: the partition is chosen from the row, and stays when the topic's name changes.
+_Steps: TypeAlias = Mapping[str, Mapping[str, str]]
+"""Options by the name of a transform or predicate."""
 
-    Each visit key column has a transform of its own. One list of them all would mix two columns where a table holds both names.
-    """
+
+def _routing(source: CaptureSource, topics: Topics, *, partitions: int) -> dict[str, str]:
+    """Partition first, merge second: the partition is chosen from the row, and stays when the topic's name changes."""
     merged = [table for table in source.tables if table.role is not TableRole.LOOKUP]
-    columns = list(dict.fromkeys(table.visit_key for table in merged))
-    steps: dict[str, dict[str, str]] = {}
-    predicates: dict[str, dict[str, str]] = {}
-    for number, column in enumerate(columns, start=1):
-        steps[f"partition{number}"] = {
+    lookups = [table for table in source.tables if table.role is TableRole.LOOKUP]
+    parts = (
+        _partitioned(source, merged, partitions=partitions),
+        _merged(source, merged, topics=topics),
+        _separate(source, lookups, topics=topics),
+    )
+    transforms = {name: options for steps, _ in parts for name, options in steps.items()}
+    predicates = {name: options for _, conditions in parts for name, options in conditions.items()}
+    return {**_listed("transforms", transforms), **_listed("predicates", predicates)}
+
+
+def _partitioned(source: CaptureSource, tables: Sequence[CapturedTable], *, partitions: int) -> tuple[_Steps, _Steps]:
+    """Each visit key column has a transform of its own: one list of them all would mix two columns where a table holds both."""
+    columns = list(dict.fromkeys(table.visit_key for table in tables))
+    steps = {
+        f"partition{number}": {
             "type": "io.debezium.transforms.partitions.PartitionRouting",
             "partition.payload.fields": f"change.{column}",
             "partition.topic.num": str(partitions),
             "partition.hash.function": "java",
             "predicate": f"keyed{number}",
         }
-        predicates[f"keyed{number}"] = _matching(table_topic(source, table) for table in merged if table.visit_key == column)
-    if merged:
-        steps["merge"] = {
-            "type": "io.debezium.transforms.ByLogicalTableRouter",
-            "topic.regex": _any_of(table_topic(source, table) for table in merged),
-            "topic.replacement": topics.changes,
-            "key.enforce.uniqueness": "false",
-            "predicate": "merged",
-        }
-        predicates["merged"] = _matching(table_topic(source, table) for table in merged)
-    lookups = [table for table in source.tables if table.role is TableRole.LOOKUP]
-    if lookups:
-        # A TRUNCATE has no key, and a compacted topic refuses that: the connector would stop. Hoisted, it has one: `{"row": null}`.
-        steps["hoist"] = {
-            "type": "org.apache.kafka.connect.transforms.HoistField$Key",
-            "field": "row",
-            "predicate": "lookups",
-        }
-        predicates["lookups"] = _matching(table_topic(source, table) for table in lookups)
-    for number, table in enumerate(lookups, start=1):
-        steps[f"lookup{number}"] = {
+        for number, column in enumerate(columns, start=1)
+    }
+    predicates = {
+        f"keyed{number}": _matching(table_topic(source, table) for table in tables if table.visit_key == column)
+        for number, column in enumerate(columns, start=1)
+    }
+    return steps, predicates
+
+
+def _merged(source: CaptureSource, tables: Sequence[CapturedTable], *, topics: Topics) -> tuple[_Steps, _Steps]:
+    """All rows with a visit key in one topic."""
+    if not tables:
+        return {}, {}
+    names = [table_topic(source, table) for table in tables]
+    merge = {
+        "type": "io.debezium.transforms.ByLogicalTableRouter",
+        "topic.regex": _any_of(names),
+        "topic.replacement": topics.changes,
+        "key.enforce.uniqueness": "false",
+        "predicate": "merged",
+    }
+    return {"merge": merge}, {"merged": _matching(names)}
+
+
+def _separate(source: CaptureSource, tables: Sequence[CapturedTable], *, topics: Topics) -> tuple[_Steps, _Steps]:
+    """Each lookup in a topic of its own.
+
+    A TRUNCATE has no key, and a compacted topic refuses that: the connector would stop. Hoisted, it has one: `{"row": null}`.
+    """
+    if not tables:
+        return {}, {}
+    names = [table_topic(source, table) for table in tables]
+    hoist = {"type": "org.apache.kafka.connect.transforms.HoistField$Key", "field": "row", "predicate": "lookups"}
+    routes = {
+        f"lookup{number}": {
             "type": "org.apache.kafka.connect.transforms.RegexRouter",
-            "regex": re.escape(table_topic(source, table)),
+            "regex": re.escape(name),
             "replacement": topics.lookup(f"{table.lookup}"),
         }
-    return {**_listed("transforms", steps), **_listed("predicates", predicates)}
+        for number, (name, table) in enumerate(zip(names, tables, strict=True), start=1)
+    }
+    return {"hoist": hoist, **routes}, {"lookups": _matching(names)}
 
 
 def _matching(names: Iterable[str]) -> dict[str, str]:

@@ -33,7 +33,7 @@ def content_hash(fields: Fields) -> str:
 
 
 def visit_fields(visit: Cells, *, patient: Cells, department: Callable[[str], Cells]) -> Fields:
-    """mdtrt_d (interface §3.3.3)."""
+    """mdtrt_d (interface §3.3.3), field by field: as long as its table, because a reader compares the two."""
     institution = _institution(visit)
     admitted = _text(visit["ryks_dm"])
     left = _text(visit["cyks_dm"]) or admitted
