@@ -5,34 +5,24 @@ out again only when its content changed. A change that capture sends again, or a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Final, Protocol
+from typing import Final
 
 from connector.contract import TableRole
 from streams.domain import letters
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
 from streams.domain.normalise import CompiledMapping, normalise
-from streams.domain.parts import Visit, fees_of, gather
+from streams.domain.parts import StateView, Visit, fees_of, gather
 from streams.domain.placing import Unplaceable, is_known, place, stored
 from streams.domain.ready import Emission
 from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
-from streams.domain.visits import Part, StoredRow, deadline_of, load, waits
+from streams.domain.visits import Part, Recall, StoredRow, deadline_of, waits
 from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
 """What is there and waits itself has a deadline of its own, and releases what waits for it."""
-
-
-class StateView(Protocol):
-    """The state entries of one partition: what is committed, with what this chunk changed over it."""
-
-    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one visit by full state key."""
-
-    def waiting(self) -> Iterable[bytes]:
-        """The visit keys of which some row waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +50,8 @@ class Joiner:
         self._mappings = mappings
         self._limits = limits
         self._zone = zone
+        self._recall = Recall()
+        self._day = (-1, date.min)
 
     def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
         """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
@@ -90,7 +82,10 @@ class Joiner:
 
     def _today(self, incoming: Incoming) -> date:
         """The day on which the message was captured: the fold's only notion of now."""
-        return datetime.fromtimestamp(incoming.timestamp_ms / 1000, self._zone).date()
+        minute = incoming.timestamp_ms // 60_000
+        if minute != self._day[0]:
+            self._day = minute, datetime.fromtimestamp(minute * 60, self._zone).date()
+        return self._day[1]
 
     def _change(self, run: "_Run", change: RowChange, view: StateView) -> None:
         mapping = self._mappings.get(change.source)
@@ -101,7 +96,7 @@ class Joiner:
             run.die(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
             return
         visit_key, key = placed
-        visit = Visit(visit_key, mapping, view.visit(visit_key))
+        visit = Visit(visit_key, mapping, view, self._recall)
         before = visit.find(rule.role, rule.name, key)
         if before is not None and is_known(change, before):
             run.counts["repeated_change"] += 1
@@ -120,10 +115,10 @@ class Joiner:
         """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
         run.counts["tick"] += 1
         for visit_key in list(view.waiting()):
-            entries = view.visit(visit_key)
-            due = [load(key, value) for key, value in entries.items() if waits(value) and _is_due(value, tick.at)]
+            entries = view.visit(visit_key).items()
+            due = [self._recall.load(key, value) for key, value in entries if waits(value) and _is_due(value, tick.at)]
             for source in sorted({row.source for row in due} & self._mappings.keys()):
-                visit = Visit(visit_key, self._mappings[source], entries)
+                visit = Visit(visit_key, self._mappings[source], view, self._recall)
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
                     # A part that was built before it may have released this row already.
                     if (current := visit.current(row)).waits_for:
@@ -151,8 +146,8 @@ class _Run:
         self._dead.append(letter)
 
     def keep(self, visit: Visit) -> None:
-        """Remember what the fold made different; most rows that are built again come out as they were."""
-        self._state.update({key: value for key, value in visit.changed.items() if visit.entries.get(key) != value})
+        """Remember what the fold made different."""
+        self._state.update(visit.entries())
 
     def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
         """Put a changed row in its place and build every record that may have another content now."""
@@ -217,7 +212,7 @@ class _Run:
             self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        visit.put(replace(row, emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
+        visit.put(row._replace(emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
         if record.content_hash == row.emitted:
             self.counts["unchanged"] += 1
             return
@@ -229,7 +224,7 @@ class _Run:
 
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
         print_ = letters.fingerprint(refusal, row)
-        visit.put(replace(row, refused=print_, waits_for="", since=0, deadline=0))
+        visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
         if print_ != row.refused:
             self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
 
@@ -237,19 +232,18 @@ class _Run:
         limit = {Part.UNSETTLED.value: self._limits.unsettled_wait_ms, Part.UNREPORTED.value: _FOR_EVER_MS}.get(
             part, self._limits.wait_ms
         )
-        given_up = letters.given_up(part, rows)
-        if row.refused == given_up:
+        if row.refused and row.refused == letters.given_up(part, rows):
             return
         # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
         since = row.since if row.waits_for == part and not row.refused else now
-        waiting = replace(row, refused="", waits_for=part, since=since, deadline=since + limit)
+        waiting = row._replace(refused="", waits_for=part, since=since, deadline=since + limit)
         if now < waiting.deadline:
             visit.put(waiting)
             return
         # The arrival of a part builds the rows that miss it; that of a lookup row is seen by asking again at every tick.
-        asks_on = part.startswith(Part.LOOKUP.value)
+        asks_on, given_up = part.startswith(Part.LOOKUP.value), letters.given_up(part, rows)
         visit.put(
-            replace(waiting, refused=given_up) if asks_on else replace(row, refused=given_up, waits_for="", since=0, deadline=0)
+            waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
         )
         self.die(
             letters.incomplete(
@@ -280,6 +274,8 @@ def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: Tab
     """Whether a column that the records of another role read from this row has another value now, or the row is new."""
     if before is None or before.deleted:
         return True
+    if before.columns == row.columns:
+        return False
     reads = visit.mapping.reads(visit.mapping.services_of(reader))
     return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)
 

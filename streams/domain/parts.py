@@ -1,42 +1,64 @@
 """Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
-from connector.contract import TableRole
+from connector.contract import Position, TableRole
 from streams.domain.normalise import CompiledMapping
 from streams.domain.records import SourceRows
-from streams.domain.visits import Part, StoredRow, dump, entry_key, key_of, load, rows_of
+from streams.domain.visits import Part, Recall, StoredRow, dump, entry_key, key_of
 
 
-@dataclass(slots=True)
+class StateView(Protocol):
+    """The state entries of one partition: what is committed, with what this chunk changed over it."""
+
+    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one visit by full state key."""
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        """Those of one role: a fee line must not look through all lines of its visit to find the visit."""
+
+    def waiting(self) -> Iterable[bytes]:
+        """The visit keys of which some row waits."""
+
+
 class Visit:
-    """One visit while one event is folded: its committed entries, and over them the rows that the fold changed."""
+    """One visit while one event is folded: its entries in the state, and over them the rows that the fold changed."""
 
-    key: bytes
-    mapping: CompiledMapping
-    entries: Mapping[bytes, bytes]
-    changed: dict[bytes, bytes] = field(default_factory=dict)
+    __slots__ = ("_recall", "_view", "changed", "key", "mapping")
+
+    def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
+        self.key = key
+        self.mapping = mapping
+        self.changed: dict[bytes, StoredRow] = {}
+        self._view = view
+        self._recall = recall
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
-        self.changed[entry_key(self.key, row)] = dump(row)
+        self.changed[entry_key(self.key, row)] = row
 
     def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
         """The row under this key, deleted or not."""
         where = key_of(self.key, role, self.mapping.source, table, key)
-        value = self.changed.get(where) or self.entries.get(where)
-        return None if value is None else load(where, value)
+        row = self.changed.get(where)
+        if row is None and (value := self._view.of_role(self.key, role).get(where)) is not None:
+            row = self._recall.load(where, value)
+        return row
 
     def current(self, row: StoredRow) -> StoredRow:
         """The row as this fold left it; `row` itself where it was not touched since it was read."""
-        value = self.changed.get(entry_key(self.key, row))
-        return row if value is None else load(entry_key(self.key, row), value)
+        return self.changed.get(entry_key(self.key, row), row)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
         """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
-        entries = {**self.entries, **self.changed} if self.changed else self.entries
-        return [row for row in rows_of(entries, self.key, role) if self.knows(row)]
+        entries, changed, load = self._view.of_role(self.key, role), self.changed, self._recall.load
+        rows = [changed.get(key) or load(key, value) for key, value in entries.items()]
+        rows += [row for key, row in changed.items() if row.role is role and key not in entries]
+        rows = [row for row in rows if not row.deleted and self.knows(row)]
+        if len(rows) > 1:
+            rows.sort(key=_captured)
+        return rows
 
     def knows(self, row: StoredRow) -> bool:
         """Whether the mapping still has the row's table: state outlives mappings."""
@@ -48,9 +70,20 @@ class Visit:
         rows = self.rows(TableRole.VISIT)
         return rows[-1] if rows else None
 
+    def entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """The state entries that the fold made different; most rows that are built again come out as they were."""
+        for key, row in self.changed.items():
+            value = dump(row)
+            if self._view.of_role(self.key, row.role).get(key) != value:
+                self._recall.keep(key, value, row)
+                yield key, value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
+
+def _captured(row: StoredRow) -> tuple[Position, tuple[str, ...]]:
+    return row.position or (), row.key
+
+
+class Gathered(NamedTuple):
     """The rows of a record. missing: the part that is not there yet, None where the record can be built."""
 
     rows: SourceRows

@@ -1,6 +1,6 @@
 """Where a change belongs: its visit, its row, and the row to remember after it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connector.contract import UNAVAILABLE, Op
 from streams.domain.changes import RowChange
@@ -62,8 +62,8 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
         role=rule.role, source=change.source, table=rule.name, key=key, columns={}, position=None, committed_at=0
     )
     if deleted:
-        history = replace(history, waits_for="", since=0, deadline=0)
-    return replace(history, columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
+        history = history._replace(waits_for="", since=0, deadline=0)
+    return history._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
 
 
 def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:

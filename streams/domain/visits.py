@@ -5,10 +5,8 @@ and a JSON array, or, where the row waits for something, `w`, the 13 digits of i
 waiting rows and the due ones among them are found without parsing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -16,8 +14,11 @@ from connector.contract import Position, TableRole
 from streams.domain.records import Row
 
 SEPARATOR: Final = b"\x1f"
+_SEPARATOR_TEXT: Final = SEPARATOR.decode()
 _ROLE_LETTER: Final = {TableRole.VISIT: b"v", TableRole.SETTLEMENT: b"s", TableRole.FEE: b"f"}
+_ROLES: Final = {letter: role for role, letter in _ROLE_LETTER.items()}
 _DEADLINE_DIGITS: Final = 13
+_REMEMBERED: Final = 8_000
 
 
 class Part(StrEnum):
@@ -30,9 +31,8 @@ class Part(StrEnum):
     LOOKUP = "lookup"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRow:
-    """One row as the join remembers it.
+class StoredRow(NamedTuple):
+    """One row as the join remembers it. A named tuple, because several are made for every change.
 
     columns: the captured columns (empty after a delete). emitted: content hash of what was last emitted for it, `""` if nothing
     was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that it does
@@ -54,6 +54,10 @@ class StoredRow:
     since: int = 0
     deadline: int = 0
 
+    def __repr__(self) -> str:
+        """Without what the row holds: it ends up in errors and logs."""
+        return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
+
     @property
     def is_awaited(self) -> bool:
         """Whether its first record is still to come, so that what belongs to it must not go before it (rule R24)."""
@@ -67,17 +71,27 @@ def entry_key(visit_key: bytes, row: StoredRow) -> bytes:
 
 def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tuple[str, ...]) -> bytes:
     """The state key of the row with these parts."""
-    return SEPARATOR.join((visit_key, _ROLE_LETTER[role], source.encode(), table.encode(), *(part.encode() for part in key)))
-
-
-def prefix_of(visit_key: bytes, role: TableRole) -> bytes:
-    """What the state keys of a visit's rows of one role begin with."""
-    return SEPARATOR.join((visit_key, _ROLE_LETTER[role], b""))
+    return visit_key + SEPARATOR + _ROLE_LETTER[role] + SEPARATOR + _SEPARATOR_TEXT.join((source, table, *key)).encode()
 
 
 def visit_key_of(key: bytes) -> bytes:
     """The visit key in a state key."""
-    return key.partition(SEPARATOR)[0]
+    return key[: key.index(SEPARATOR)]
+
+
+def group_of(key: bytes) -> bytes:
+    """What a state key has in common with those of the visit's other rows of the same role: visit key and role letter."""
+    return key[: key.index(SEPARATOR) + 2]
+
+
+def group(visit_key: bytes, role: TableRole) -> bytes:
+    """What the state keys of a visit's rows of one role have in common."""
+    return visit_key + SEPARATOR + _ROLE_LETTER[role]
+
+
+def groups(visit_key: bytes) -> tuple[bytes, ...]:
+    """The groups of a visit's rows of all roles."""
+    return tuple(visit_key + SEPARATOR + letter for letter in _ROLES)
 
 
 def dump(row: StoredRow) -> bytes:
@@ -92,7 +106,7 @@ def dump(row: StoredRow) -> bytes:
             row.waits_for,
             row.since,
             row.deadline,
-            dict(row.columns),
+            row.columns,
         ]
     )
     return b"w%013d-%b" % (row.deadline, document) if row.waits_for else b"r" + document
@@ -100,24 +114,48 @@ def dump(row: StoredRow) -> bytes:
 
 def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry."""
-    _, letter, source, table, *row_key = key.split(SEPARATOR)
+    _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     document = value[1:] if value[:1] == b"r" else value[_DEADLINE_DIGITS + 2 :]
     position, committed_at, deleted, emitted, refused, waits_for, since, deadline, columns = orjson.loads(document)
     return StoredRow(
-        role=next(role for role, known in _ROLE_LETTER.items() if known == letter),
-        source=source.decode(),
-        table=table.decode(),
-        key=tuple(part.decode() for part in row_key),
-        columns=columns,
-        position=None if position is None else tuple(position),
-        committed_at=committed_at,
-        deleted=deleted,
-        emitted=emitted,
-        refused=refused,
-        waits_for=waits_for,
-        since=since,
-        deadline=deadline,
+        _ROLES[letter.encode()],
+        source,
+        table,
+        tuple(row_key),
+        columns,
+        None if position is None else tuple(position),
+        committed_at,
+        deleted,
+        emitted,
+        refused,
+        waits_for,
+        since,
+        deadline,
     )
+
+
+class Recall:
+    """`load` that remembers the rows it saw last, because most changes of a visit follow each other. Only ever a shortcut: what is
+    remembered counts only for the very value that it was read from.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[bytes, tuple[bytes, StoredRow]] = {}
+
+    def load(self, key: bytes, value: bytes) -> StoredRow:
+        """The row in a state entry."""
+        known = self._rows.get(key)
+        if known is not None and known[0] == value:
+            return known[1]
+        row = load(key, value)
+        self.keep(key, value, row)
+        return row
+
+    def keep(self, key: bytes, value: bytes, row: StoredRow) -> None:
+        """Remember what `value` was made of."""
+        if len(self._rows) >= _REMEMBERED:
+            self._rows.clear()
+        self._rows[key] = value, row
 
 
 def waits(value: bytes) -> bool:
@@ -128,10 +166,3 @@ def waits(value: bytes) -> bool:
 def deadline_of(value: bytes) -> int:
     """The deadline (ms) of a waiting row, without parsing it."""
     return int(value[1 : 1 + _DEADLINE_DIGITS])
-
-
-def rows_of(entries: Mapping[bytes, bytes], visit_key: bytes, role: TableRole) -> list[StoredRow]:
-    """A visit's rows of one role that were not deleted, in the order in which they were captured."""
-    prefix = prefix_of(visit_key, role)
-    rows = [load(key, value) for key, value in entries.items() if key.startswith(prefix)]
-    return sorted((row for row in rows if not row.deleted), key=lambda row: (row.position or (), row.key))

@@ -9,7 +9,8 @@ from typing import Protocol
 from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
-from streams.domain.join import Folded, StateView
+from streams.domain.join import Folded
+from streams.domain.parts import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
@@ -120,7 +121,8 @@ class JoinLane(Lane[Incoming]):
             chunk.overlay.apply(folded.state)
             chunk.ready.extend(folded.ready)
             chunk.dead.extend(folded.dead)
-            chunk.counts.update(folded.counts)
+            for outcome, amount in folded.counts.items():
+                chunk.counts[outcome] += amount
         return chunk
 
     async def _write(self, records: Sequence[Incoming], chunk: _Chunk) -> None:
@@ -150,8 +152,8 @@ class JoinLane(Lane[Incoming]):
         state remembers what it wrote.
         """
         for identity, letter in self._parts.lookups.faults.items():
-            key = b"\x1flookup\x1f" + identity
-            if key not in chunk.overlay.visit(b""):
+            key = b"\x1f!lookup\x1f" + identity
+            if key not in chunk.overlay.entries_beside(key):
                 chunk.dead.append(letter)
                 chunk.overlay.apply({key: _REPORTED})
 

@@ -1,28 +1,42 @@
-"""The join's memory of one partition: what is committed, and over it what the chunk in hand changed."""
+"""The join's memory of one partition: what is committed, and over it what the chunk in hand changed.
 
+Entries stand in groups: those of one visit and one role (`streams.domain.visits`).
+"""
+
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from streams.domain.visits import visit_key_of, waits
+from connector.contract import TableRole
+from streams.domain.visits import group, group_of, groups, visit_key_of, waits
 from streams.lanes.ports import Broker, TopicPartition
 
 _Entries = dict[bytes, bytes]
+_NONE: Mapping[bytes, bytes] = {}
 
 
 class State:
-    """Committed entries of one partition, by visit. position: of the changelog, up to where it is known."""
+    """Committed entries of one partition. position: of the changelog, up to where it is known."""
 
     def __init__(self, at: TopicPartition) -> None:
         self.at = at
         self.position = 0
-        self._visits: dict[bytes, _Entries] = {}
-        self._waiting: set[bytes] = set()
+        self._groups: dict[bytes, _Entries] = {}
+        self._waiting: Counter[bytes] = Counter()
 
     def __len__(self) -> int:
-        return sum(map(len, self._visits.values()))
+        return sum(map(len, self._groups.values()))
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
-        return self._visits.get(visit_key, {})
+        return {key: value for group in groups(visit_key) for key, value in self.group(group).items()}
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        """Those of one role."""
+        return self.group(group(visit_key, role))
+
+    def group(self, name: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one group."""
+        return self._groups.get(name, _NONE)
 
     def waiting(self) -> Iterable[bytes]:
         """The visits of which some row waits."""
@@ -36,7 +50,7 @@ class State:
         first = await broker.first_offset(self.at)
         if self.position < first:
             self.position = first
-            self._visits.clear()
+            self._groups.clear()
             self._waiting.clear()
         read = 0
         async for page in broker.read(self.at, self.position):
@@ -53,22 +67,25 @@ class State:
             self.position = position
 
     def _put(self, changed: Mapping[bytes, bytes | None]) -> None:
-        touched = set()
         for key, value in changed.items():
-            visit_key = visit_key_of(key)
-            touched.add(visit_key)
+            name = group_of(key)
+            entries = self._groups.get(name)
+            if entries is None:
+                entries = self._groups[name] = {}
+            before = entries.pop(key, None) if value is None else entries.get(key)
             if value is not None:
-                self._visits.setdefault(visit_key, {})[key] = value
-            elif (entries := self._visits.get(visit_key)) is not None:
-                entries.pop(key, None)
-        for visit_key in touched:
-            entries = self._visits.get(visit_key, {})
-            if not entries:
-                self._visits.pop(visit_key, None)
-            if any(map(waits, entries.values())):
-                self._waiting.add(visit_key)
-            else:
-                self._waiting.discard(visit_key)
+                entries[key] = value
+            elif not entries:
+                del self._groups[name]
+            self._note(key, more=(value is not None and waits(value)) - (before is not None and waits(before)))
+
+    def _note(self, key: bytes, *, more: int) -> None:
+        """Keep count of the rows of a visit that wait."""
+        if more:
+            visit_key = visit_key_of(key)
+            self._waiting[visit_key] += more
+            if not self._waiting[visit_key]:
+                del self._waiting[visit_key]
 
 
 class Overlay:
@@ -77,31 +94,43 @@ class Overlay:
     def __init__(self, state: State) -> None:
         self.changed: dict[bytes, bytes | None] = {}
         self._state = state
-        self._visits: dict[bytes, _Entries] = {}
+        self._groups: dict[bytes, _Entries] = {}
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
-        own = self._visits.get(visit_key)
-        return self._state.visit(visit_key) if own is None else own
+        return {key: value for group in groups(visit_key) for key, value in self._group(group).items()}
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        """Those of one role."""
+        return self._group(group(visit_key, role))
+
+    def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of the group that a state key belongs to."""
+        return self._group(group_of(key))
 
     def waiting(self) -> Iterator[bytes]:
         """The visits of which some row waits."""
+        touched = {visit_key_of(name) for name in self._groups}
         for visit_key in self._state.waiting():
-            if visit_key not in self._visits:
+            if visit_key not in touched:
                 yield visit_key
-        for visit_key, entries in self._visits.items():
-            if any(map(waits, entries.values())):
+        for visit_key in touched:
+            if any(map(waits, self.visit(visit_key).values())):
                 yield visit_key
 
     def apply(self, changed: Mapping[bytes, bytes | None]) -> None:
         """Take over what one message changed."""
         for key, value in changed.items():
-            visit_key = visit_key_of(key)
-            entries = self._visits.get(visit_key)
+            name = group_of(key)
+            entries = self._groups.get(name)
             if entries is None:
-                entries = self._visits[visit_key] = dict(self._state.visit(visit_key))
+                entries = self._groups[name] = dict(self._state.group(name))
             if value is None:
                 entries.pop(key, None)
             else:
                 entries[key] = value
         self.changed.update(changed)
+
+    def _group(self, name: bytes) -> Mapping[bytes, bytes]:
+        own = self._groups.get(name)
+        return self._state.group(name) if own is None else own

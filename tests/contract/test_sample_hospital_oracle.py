@@ -15,7 +15,7 @@ from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.join import Joiner, JoinLimits
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Row
-from streams.domain.visits import visit_key_of, waits
+from streams.domain.visits import group, group_of, visit_key_of, waits
 from streams.mapping import compile_site, load_site
 from streams.sandbox.hospital import (
     FROZEN_ITEMS,
@@ -60,6 +60,10 @@ class Pipeline:
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         return self.by_visit.get(visit_key, {})
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        begin = group(visit_key, role)
+        return {key: value for key, value in self.visit(visit_key).items() if group_of(key) == begin}
 
     def waiting(self) -> Iterable[bytes]:
         return [key for key, entries in self.by_visit.items() if any(waits(value) for value in entries.values())]

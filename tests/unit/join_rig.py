@@ -10,7 +10,7 @@ import orjson
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join import Joiner, JoinLimits
 from streams.domain.records import DeadLetter
-from streams.domain.visits import StoredRow, load, visit_key_of, waits
+from streams.domain.visits import StoredRow, group, group_of, load, visit_key_of, waits
 from streams.mapping import compile_site, load_site
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"
@@ -115,6 +115,10 @@ class Join:
 
     def visit(self, visit_key):
         return self.entries.get(visit_key, {})
+
+    def of_role(self, visit_key, role):
+        begin = group(visit_key, role)
+        return {key: value for key, value in self.visit(visit_key).items() if group_of(key) == begin}
 
     def waiting(self):
         return [key for key, entries in self.entries.items() if any(map(waits, entries.values()))]

@@ -1,10 +1,22 @@
 """State entries: what is written is what is read, and waiting rows are found without parsing."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import TableRole
-from streams.domain.visits import StoredRow, deadline_of, dump, entry_key, load, prefix_of, rows_of, visit_key_of, waits
+from streams.domain.visits import (
+    Recall,
+    StoredRow,
+    deadline_of,
+    dump,
+    entry_key,
+    group,
+    group_of,
+    groups,
+    load,
+    visit_key_of,
+    waits,
+)
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1f"), min_size=1, max_size=12)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -44,19 +56,25 @@ def test_a_waiting_row_and_its_deadline_are_seen_without_parsing(row):
         assert deadline_of(value) == row.deadline
 
 
-@settings(max_examples=40)
 @given(NAMES, st.lists(ROWS, max_size=4))
-def test_rows_of_a_role_are_those_that_exist_in_capture_order(visit_key, rows):
-    """A deleted row must not be reported along, and the order of reporting is that of the database."""
+def test_rows_of_a_role_stand_in_one_group(visit_key, rows):
+    """A fee line must find its visit without looking through all lines."""
     key = visit_key.encode()
-    entries = {entry_key(key, row): dump(row) for row in rows}
-    kept = [load(place, value) for place, value in entries.items()]
-    for role in (TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE):
-        found = rows_of(entries, key, role)
-        assert sorted(map(dump, found)) == sorted(dump(row) for row in kept if row.role is role and not row.deleted)
-        assert [row.position or () for row in found] == sorted(row.position or () for row in found)
+    for row in rows:
+        assert group_of(entry_key(key, row)) == group(key, row.role)
+        assert group(key, row.role) in groups(key)
+
+
+@given(NAMES, st.lists(ROWS, max_size=4))
+def test_a_remembered_row_is_the_one_that_its_value_holds(visit_key, rows):
+    """The memory is a shortcut: a value that changed must never be taken for the earlier one."""
+    recall = Recall()
+    for row in rows:
+        key = entry_key(visit_key.encode(), row)
+        for version in (row, row._replace(emitted="x"), row):
+            assert recall.load(key, dump(version)) == version
 
 
 def test_a_visits_entries_are_not_those_of_a_visit_whose_key_begins_alike():
     """`V1` and `V10` are two visits."""
-    assert not b"V10\x1ff\x1f".startswith(prefix_of(b"V1", TableRole.FEE))
+    assert group_of(b"V10\x1ff\x1fhis") != group(b"V1", TableRole.FEE)
