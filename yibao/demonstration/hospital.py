@@ -24,6 +24,7 @@ class Hospital:
     def __init__(self, settings: DemoSettings, endpoints: Endpoints) -> None:
         self._settings = settings
         self._admin = f"host={endpoints.postgres_host} port={endpoints.postgres_port} user=postgres dbname="
+        settings.expected_file.touch(mode=0o600)  # it holds the records themselves
         self._file: BinaryIO = settings.expected_file.open("wb")
         self._oracle = Oracle(self._write)
         workload = Workload(visits=settings.visits, seed=settings.seed)

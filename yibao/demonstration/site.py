@@ -18,9 +18,9 @@ def write_password(endpoints: Endpoints) -> str:
     """A fresh password for the capture's role, in the only directory that connectors may read."""
     password = secrets.token_urlsafe(24)
     path = password_file(endpoints)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     path.write_text(password, encoding="utf-8")
-    path.chmod(0o600)
     return password
 
 

@@ -59,7 +59,7 @@ class Kafka:
 
     def _format(self, config: Path) -> None:
         shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(parents=True)
+        self._data.mkdir(mode=0o700, parents=True)
         # A cluster id is 16 random bytes in URL-safe base 64; one that began with "-" would be read as an option.
         cluster = "y" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
         log = self._home.log("kafka-format")
