@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from streams.lanes.exits import Exit
 from streams.sandbox.stack.service import CHECKOUT
 from tests.chaos.seams import set_shift
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE
@@ -21,6 +22,8 @@ STAGES: tuple[Stage, ...] = ("join", "deliver")
 _AGAIN_S = 1.0
 _AFTER_ERROR_S = 3.0
 _STOP_WITHIN_S = 30.0
+_CANNOT_BEGIN = 15
+"""Ends of one worker by an exit code below 70 after which it is no fault that goes by."""
 
 
 @dataclass(slots=True)
@@ -31,7 +34,7 @@ class _Place:
     index: int
     process: subprocess.Popen[bytes] | None = None
     next_start: float = 0.0
-    starts: int = 0
+    failures: int = 0
     asked: bool = False
     thaw_at: float | None = None
 
@@ -73,6 +76,8 @@ class Crew:
                 place.thaw_at = None
             if (code := place.process.poll()) is not None:
                 self._ended(place, code, now)
+                if place.failures > _CANNOT_BEGIN:
+                    raise RuntimeError(f"{place.name} cannot begin: exit {code}, see {self.home / 'logs' / place.name}.log")
 
     def signal(self, stage: Stage, number: signal.Signals) -> None:
         """Send a signal to some worker of a stage that is awake."""
@@ -163,7 +168,6 @@ class Crew:
                 stdout=log,
                 stderr=log,
             )
-        place.starts += 1
         place.asked = False
 
     def _ended(self, place: _Place, code: int, now: float) -> None:
@@ -172,4 +176,5 @@ class Crew:
         self.strikes += itself
         self.exits[f"{place.stage} {how}{' at its point' if itself else ''}"] += 1
         place.process, place.thaw_at = None, None
+        place.failures += 0 < code < Exit.LANE
         place.next_start = now + (_AGAIN_S if code <= 0 else _AFTER_ERROR_S)
