@@ -17,7 +17,7 @@ from streams.deliver.receipt import encode_receipt, receipt
 from streams.deliver.verdict import Accepted, Refused
 from streams.domain.batch import Batch, CutLimits, cut, halves, split_oversize
 from streams.domain.changes import Incoming
-from streams.domain.msgid import MSGID_CHARS, msgid, next_plan, plan_id, stamp_of
+from streams.domain.msgid import MSGID_CHARS, msgid
 from streams.domain.ready import decode, number_of
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal, Rejected
@@ -27,10 +27,13 @@ from streams.lanes.exits import Exit
 from streams.lanes.guard import Tally, verdict_of
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.letters import Refusing
-from streams.lanes.marks import DeliverMark, Plan, deliver_mark
+from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.posting import Decided, Posting, Posts
 from streams.lanes.settings import DeliverSettings
+from streams.lanes.strangers import Strangers
+
+_ASK_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self._parts = parts
         self._mark = DeliverMark(seq=0)
         self._offset = 0
-        self._foreign: list[Incoming] = []
-        self._foreign_seen = -1
+        self._strangers = Strangers(context.broker, parts.topics, at, 0)
         self._restored = False
         self._posting = Posting(
             parts.platform,
@@ -88,32 +90,27 @@ class DeliverLane(Lane[ReadyRecord]):
 
     async def restore(self, committed: Committed) -> Buffer[ReadyRecord]:
         self._mark, self._offset = deliver_mark(committed.metadata), committed.offset
-        self._foreign_seen = committed.offset - 1
+        self._strangers = Strangers(self.context.broker, self._parts.topics, self.at, committed.offset)
         self._restored = self._mark.plan is not None
         if self._restored:
             self.context.outcomes.count("plan_restored")
         return Buffer(self._mark.seq, lambda record: record.number, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
+        assert self.buffer is not None
         numbered = []
         for message in records:
             try:
                 number_of(message.headers)
             except Rejected:
-                self._set_aside(message)
+                if self._strangers.put(message):
+                    self.buffer.nudge()
                 continue
             try:
                 numbered.append(decode(message))
             except Rejected as exc:
                 raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
         return numbered
-
-    def _set_aside(self, message: Incoming) -> None:
-        """Keep a message without a number for the transaction that moves the offset past it."""
-        if message.offset > self._foreign_seen and self.buffer is not None:
-            self._foreign_seen = message.offset
-            self._foreign.append(message)
-            self.buffer.nudge()
 
     # Plans -----------------------------------------------------------------------------------------------------------------------
 
@@ -135,8 +132,8 @@ class DeliverLane(Lane[ReadyRecord]):
     async def _open(self) -> None:
         """Begin with a plan when there is none."""
         assert self.buffer is not None
-        while not len(self.buffer) and not self._foreign:
-            await self.buffer.pause(None)
+        while not len(self.buffer) and not await self._strangers.may_pass(self.buffer.want):
+            await self.buffer.pause(_ASK_AGAIN_S if len(self._strangers) else None)
         await self.buffer.gather(self._parts.settings.max_plan, self.next_turn())
         await self._turn(0, None)
 
@@ -153,10 +150,9 @@ class DeliverLane(Lane[ReadyRecord]):
         assert self.buffer is not None
         seen = self.buffer.first(finished + self._parts.settings.max_plan)
         following = seen[finished:]
-        last = [seen[finished - 1].offset] if finished else []
-        aside = [message.offset for message in self._foreign]
-        offset = following[0].offset if following else max([self._offset - 1, *last, *aside]) + 1
-        passed = [message for message in self._foreign if message.offset < offset]
+        behind = seen[finished - 1].offset + 1 if finished else self._offset
+        offset = following[0].offset if following else self._strangers.end(behind)
+        passed = self._strangers.before(offset)
         dead = [*(run.dead if run else ()), *map(letters.foreign, passed)]
         plan = self._plan(following)
         mark = DeliverMark(
@@ -167,24 +163,15 @@ class DeliverLane(Lane[ReadyRecord]):
         )
         sends = [*(run.sends if run else ()), *map(self._dead_send, dead)]
         await self._save(sends, offset=offset, mark=mark)
-        self._foreign = self._foreign[len(passed) :]
+        self._strangers.drop(len(passed))
         self._count(run, dead)
         self.done(finished)
 
     def _plan(self, records: Sequence[ReadyRecord]) -> Plan | None:
         if not records:
             return None
-        last = stamp_of(self._mark.last_plan) if self._mark.last_plan else None
-        now_s = self._parts.wall_ms() // 1000
-        stamp = next_plan(last, datetime.fromtimestamp(now_s, UTC).astimezone(self._parts.zone))
-        return Plan(
-            size=len(records),
-            last_offset=records[-1].offset,
-            id=plan_id(stamp, self.at.partition),
-            refused=0,
-            opened_at=now_s,
-            cut=self._parts.cut,
-        )
+        now = datetime.fromtimestamp(self._parts.wall_ms() // 1000, UTC).astimezone(self._parts.zone)
+        return open_plan(records, last_plan=self._mark.last_plan, partition=self.at.partition, now=now, cut=self._parts.cut)
 
     # Delivery --------------------------------------------------------------------------------------------------------------------
 

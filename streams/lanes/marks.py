@@ -5,11 +5,15 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut}}
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import cast
 
 import orjson
 
+from streams.domain.msgid import next_plan, plan_id, stamp_of
+from streams.domain.records import ReadyRecord
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
 
@@ -47,6 +51,19 @@ class Plan:
     def refuse(self, node: int) -> "Plan":
         """The plan with one refusal more."""
         return replace(self, refused=self.refused | 1 << node)
+
+
+def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int, now: datetime, cut: str) -> Plan:
+    """A plan of these records, later than the partition's last one (`""`: there was none). now: on the site's clock."""
+    stamp = next_plan(stamp_of(last_plan) if last_plan else None, now)
+    return Plan(
+        size=len(records),
+        last_offset=records[-1].offset,
+        id=plan_id(stamp, partition),
+        refused=0,
+        opened_at=int(now.timestamp()),
+        cut=cut,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from streams.domain.records import Record
 from streams.lanes.deliver import DeliverLane, DeliverParts
 from streams.lanes.join import JoinLane, JoinParts
 from streams.lanes.lane import LaneContext
+from streams.lanes.marks import JoinMark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.settings import DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.lanes.state import State
@@ -166,7 +167,9 @@ class Rig:
         return self.log.append(CHANGES, key=b"v%d" % (number % 3 if visit is None else visit), value=b"%d" % number)
 
     def ready(self, number, key=None, value=b"{}"):
-        """Write one ready record with its number, as the join does."""
+        """Write one ready record with its number, as the join does, which says that it wrote it."""
+        said = Committed(offset=0, metadata=JoinMark(seq=number + 1).text())
+        self.log.committed_offsets[TOPICS.group("join"), CHANGES] = said
         key_, value_, headers = encode(emission(number if key is None else key, value=value, visit=b"v%d" % (number % 4)), number)
         return self.log.append(READY, key=key_, value=value_, headers=headers)
 
