@@ -14,10 +14,10 @@ from streams.deliver.request import Institution
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.domain.batch import CutLimits, cut, halves
 from streams.domain.msgid import msgid, next_plan, plan_id
-from streams.domain.records import ReadyRecord
 from streams.sandbox.platform import Fault, Kind, PlatformSettings, Simulator
 from streams.seal import Encoding, Sealer, parse_public_key, sealed_chars
 from streams.spec.fields import ServiceCode
+from tests.unit.ready_records import ready_record
 
 INSTITUTIONS = {"H36110200001": "第一人民医院", "H36110200002": "第二人民医院"}
 LIMITS = CutLimits(max_chars=50_000, max_rows=100, sealed_chars=lambda n: sealed_chars(n, Encoding()))
@@ -65,22 +65,16 @@ def plan_of(size, *, wrong=frozenset()):
         institution = sorted(INSTITUTIONS)[number // 9 % 2]
         value = orjson.dumps(fee(number, institution, right=number not in wrong))
         records.append(
-            ReadyRecord(
+            ready_record(
+                number,
                 key=f"V{number // 9}".encode(),
                 value=value,
-                number=number,
-                offset=number,
                 partition=4,
                 service=ServiceCode.FEE,
                 institution=institution,
                 infno="2204",
                 record_key=f"F{number}",
                 content_hash=blake2b(value, digest_size=16).hexdigest(),
-                mapping_version="m@1",
-                position="0",
-                committed_at=0,
-                business_day="2024-05-06",
-                amount="3.00",
             )
         )
     return records

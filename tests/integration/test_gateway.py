@@ -16,11 +16,9 @@ from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.limits import LimitSettings
 from streams.deliver.request import Institution, Unsealed
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled
-from streams.domain.batch import Batch
-from streams.domain.records import ReadyRecord
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
-from streams.spec.fields import ServiceCode
+from tests.unit.ready_records import batch_of, ready_record
 
 CODE = "H36110200001"
 MSGID = "H36110200001202405011200000b0000"
@@ -29,27 +27,9 @@ PAIR = generate_key_pair()
 
 
 def batch(*, institution=CODE, count=1, **fields):
-    records = tuple(
-        ReadyRecord(
-            key=b"v1",
-            value=orjson.dumps({"SETL_ID": f"S{number}", "PSN_NAME": NAME, "CERTNO": CERTNO, **fields}),
-            number=number,
-            offset=number,
-            partition=0,
-            service=ServiceCode.SETTLEMENT,
-            institution=institution,
-            infno="2304",
-            record_key=f"S{number}",
-            content_hash="0" * 32,
-            mapping_version="m@1",
-            position="0",
-            committed_at=0,
-            business_day="2024-05-01",
-            amount="1.00",
-        )
-        for number in range(1, count + 1)
-    )
-    return Batch(service=ServiceCode.SETTLEMENT, institution=institution, infno="2304", records=records, first=0)
+    person = {"PSN_NAME": NAME, "CERTNO": CERTNO, **fields}
+    values = (orjson.dumps({"SETL_ID": f"S{number}", **person}) for number in range(1, count + 1))
+    return batch_of(*(ready_record(number, value=value, institution=institution) for number, value in enumerate(values, start=1)))
 
 
 class Platform:

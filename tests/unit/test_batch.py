@@ -8,30 +8,24 @@ from hypothesis import strategies as st
 
 from streams.deliver.request import array
 from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, fits, halves, split_oversize
-from streams.domain.records import ReadyRecord
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
+from tests.unit.ready_records import ready_record
 
 INSTITUTIONS = ("H36110200001", "P36110200002")
 
 
 def ready(number, *, key="v1", service=ServiceCode.FEE, institution=INSTITUTIONS[0], infno="4205", size=20):
-    return ReadyRecord(
+    return ready_record(
+        number,
         key=key.encode(),
         value=b"x" * size,
-        number=number,
         offset=10 * number,
         partition=3,
         service=service,
         institution=institution,
         infno=infno,
         record_key=f"k{number}",
-        content_hash=f"{number:032x}",
-        mapping_version="m@1",
-        position="0",
-        committed_at=0,
-        business_day="2024-05-01",
-        amount="1.00",
     )
 
 

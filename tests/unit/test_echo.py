@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from streams.deliver.echo import without_echo
-from streams.domain.records import ReadyRecord
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
+from tests.unit.ready_records import ready_record
 
 PERSON = {
     "MDTRT_ID": "V20240501",
@@ -25,23 +25,7 @@ PERSONAL = sorted({field.name for field in VISIT.fields if field.personal} & set
 
 
 def record(value):
-    return ReadyRecord(
-        key=b"v",
-        value=value,
-        number=1,
-        offset=1,
-        partition=0,
-        service=ServiceCode.VISIT,
-        institution="H36110200001",
-        infno="2201",
-        record_key="V20240501",
-        content_hash="0" * 32,
-        mapping_version="m@1",
-        position="0",
-        committed_at=0,
-        business_day="2024-05-01",
-        amount="",
-    )
+    return ready_record(value=value, service=ServiceCode.VISIT)
 
 
 def test_the_fields_that_this_is_about_are_personal():

@@ -5,35 +5,24 @@ import pytest
 
 from streams.deliver.receipt import decode_receipt, encode_receipt, receipt
 from streams.deliver.verdict import Accepted
-from streams.domain.batch import Batch
-from streams.domain.records import ReadyRecord
-from streams.spec.fields import ServiceCode
+from tests.unit.ready_records import batch_of, ready_record
 
 CANARY = "张三丰51010219381005541X"
 
 
 def record(number):
-    return ReadyRecord(
+    return ready_record(
+        number,
         key=f"visit {CANARY}".encode(),
         value=orjson.dumps({"PSN_NAME": CANARY}),
-        number=number,
-        offset=number,
-        partition=2,
-        service=ServiceCode.SETTLEMENT,
-        institution="H36110200001",
-        infno="2304",
-        record_key=f"S{number}",
-        content_hash=f"{number:032x}",
         mapping_version="sample@1",
-        position="0",
         committed_at=1_700_000_000_000 + number,
-        business_day="2024-05-01",
         amount="12.30",
     )
 
 
 RECEIPT = receipt(
-    Batch(service=ServiceCode.SETTLEMENT, institution="H36110200001", infno="2304", records=(record(7), record(9)), first=0),
+    batch_of(record(7), record(9)),
     Accepted(code="40005", repeated=True),
     msgid="H36110200001202405011200000b0000",
     plan="202405011200000b0",

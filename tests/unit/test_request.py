@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.request import Institution, Unsealed, array, check, data_of, envelope
-from streams.domain.batch import Batch, CutLimits, cut
-from streams.domain.records import ReadyRecord
+from streams.domain.batch import CutLimits, cut
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed, sealed_chars
 from streams.spec.fields import ServiceCode
 from streams.spec.profile import REPORTING
+from tests.unit.ready_records import batch_of, ready_record
 
 CODE = "H36110200001"
 
@@ -22,27 +22,7 @@ class BrokenSeal:
 
 
 def batch(*values):
-    records = tuple(
-        ReadyRecord(
-            key=b"v1",
-            value=value,
-            number=number,
-            offset=number,
-            partition=0,
-            service=ServiceCode.FEE,
-            institution=CODE,
-            infno="4205",
-            record_key=f"k{number}",
-            content_hash="0" * 32,
-            mapping_version="m@1",
-            position="0",
-            committed_at=0,
-            business_day="2024-05-01",
-            amount="1.00",
-        )
-        for number, value in enumerate(values, start=1)
-    )
-    return Batch(service=ServiceCode.FEE, institution=CODE, infno="4205", records=records, first=0)
+    return batch_of(*(ready_record(number, value=value, service=ServiceCode.FEE) for number, value in enumerate(values, start=1)))
 
 
 def institution(seal, *, code=CODE, name="第一人民医院"):
@@ -69,7 +49,7 @@ def test_the_envelope_has_the_interfaces_members_in_its_order():
     """Interface §3.2.1."""
     body = envelope(batch(b"{}"), institution=institution(Unsealed()), msgid="m" * 32, data="00", profile=REPORTING)
     assert list(orjson.loads(body).items()) == [
-        ("infno", "4205"),
+        ("infno", "2304"),
         ("msgid", "m" * 32),
         ("fixmedins_code", CODE),
         ("fixmedins_name", "第一人民医院"),
