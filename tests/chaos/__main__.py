@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -23,6 +24,7 @@ def main() -> int:
     if unknown := [part for name in names for part in name.split("+") if part not in NAMES]:
         sys.stderr.write(f"no scenario {', '.join(unknown)}; there are: {', '.join(NAMES)}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = asked.home.resolve()
     stack = Stack(home / "stack", durable=False, bound=True)
     results: list[Result] = []
