@@ -65,6 +65,8 @@ class Tombstone:
 
 Event: TypeAlias = RowChange | Truncated | Tick | Tombstone
 
+_OPS: Final = {op.value: op for op in Op}
+_KINDS: Final = {kind.value: kind for kind in DatabaseKind}
 _END_OF_TIME: Final = 10**13
 """Milliseconds of a moment in the year 2286: what a state entry has digits for."""
 
@@ -123,8 +125,8 @@ def _tick(envelope: Mapping[str, object]) -> Tick:
 
 def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) -> RowChange | Truncated:
     try:
-        op = Op(cast("str", envelope["op"]))
-        kind = DatabaseKind(cast("str", source["connector"]))
+        op = _OPS[cast("str", envelope["op"])]
+        kind = _KINDS[cast("str", source["connector"])]
         name, table = f"{source['name']}", f"{source['schema']}.{source['table']}"
         committed_at = int(cast("int", source["ts_ms"]))
     except (KeyError, TypeError, ValueError) as exc:

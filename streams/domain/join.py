@@ -4,7 +4,6 @@ A pure function of the event, the visit's state entries and the lookups. What wa
 out again only when its content changed. A change that capture sends again, or an older one, is recognised by its position.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
@@ -77,7 +76,7 @@ class Joiner:
                     )
                 )
             case Tombstone():
-                run.counts["tombstone"] += 1
+                run.count("tombstone")
         return run.folded()
 
     def _today(self, incoming: Incoming) -> date:
@@ -99,7 +98,7 @@ class Joiner:
         visit = Visit(visit_key, mapping, view, self._recall)
         before = visit.find(rule.role, rule.name, key)
         if before is not None and is_known(change, before):
-            run.counts["repeated_change"] += 1
+            run.count("repeated_change")
             return
         row = stored(change, rule, key=key, before=before)
         if row is None:
@@ -113,7 +112,7 @@ class Joiner:
 
     def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
         """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
-        run.counts["tick"] += 1
+        run.count("tick")
         for visit_key in list(view.waiting()):
             entries = view.visit(visit_key).items()
             due = [self._recall.load(key, value) for key, value in entries if waits(value) and _is_due(value, tick.at)]
@@ -131,7 +130,7 @@ class _Run:
 
     def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
         self.incoming = incoming
-        self.counts: Counter[str] = Counter()
+        self.counts: dict[str, int] = {}
         self._lookups = lookups
         self._limits = limits
         self._today = today
@@ -144,6 +143,9 @@ class _Run:
 
     def die(self, letter: DeadLetter) -> None:
         self._dead.append(letter)
+
+    def count(self, outcome: str) -> None:
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
 
     def keep(self, visit: Visit) -> None:
         """Remember what the fold made different."""
@@ -173,7 +175,7 @@ class _Run:
                     incoming=self.incoming,
                 )
             )
-        self.counts["deleted"] += 1
+        self.count("deleted")
         visit.put(row)
         if before is not None and before.is_awaited:
             self._release(visit, before, committed_at=row.committed_at, now=self.incoming.timestamp_ms)
@@ -183,7 +185,7 @@ class _Run:
         mapping = visit.mapping
         institution = mapping.institution(row.role, row.columns)
         if row.role is TableRole.VISIT and institution is not None and not mapping.visit_required(institution):
-            self.counts["not_reported"] += 1
+            self.count("not_reported")
             return
         gathered = gather(visit, row, institution=institution)
         if gathered.missing is not None:
@@ -214,11 +216,11 @@ class _Run:
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         visit.put(row._replace(emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
         if record.content_hash == row.emitted:
-            self.counts["unchanged"] += 1
+            self.count("unchanged")
             return
-        self.counts["corrected" if row.emitted else "emitted"] += 1
+        self.count("corrected" if row.emitted else "emitted")
         for warning in record.warnings:
-            self.counts[f"warned_{warning.rule}"] += 1
+            self.count(f"warned_{warning.rule}")
         position = ".".join(map(str, row.position or ()))
         self._ready.append(Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from connector.contract import Position, TableRole
 from streams.domain.normalise import CompiledMapping
 from streams.domain.records import SourceRows
-from streams.domain.visits import Part, Recall, StoredRow, dump, entry_key, key_of
+from streams.domain.visits import Part, Recall, StoredRow, dump, key_of
 
 
 class StateView(Protocol):
@@ -25,7 +25,7 @@ class StateView(Protocol):
 class Visit:
     """One visit while one event is folded: its entries in the state, and over them the rows that the fold changed."""
 
-    __slots__ = ("_recall", "_view", "changed", "key", "mapping")
+    __slots__ = ("_head", "_keys", "_recall", "_view", "changed", "key", "mapping")
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
         self.key = key
@@ -33,14 +33,18 @@ class Visit:
         self.changed: dict[bytes, StoredRow] = {}
         self._view = view
         self._recall = recall
+        self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self._head: tuple[StoredRow | None] | None = None
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
-        self.changed[entry_key(self.key, row)] = row
+        if row.role is TableRole.VISIT:
+            self._head = None
+        self.changed[self._place(row.role, row.table, row.key)] = row
 
     def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
         """The row under this key, deleted or not."""
-        where = key_of(self.key, role, self.mapping.source, table, key)
+        where = self._place(role, table, key)
         row = self.changed.get(where)
         if row is None and (value := self._view.of_role(self.key, role).get(where)) is not None:
             row = self._recall.load(where, value)
@@ -48,7 +52,7 @@ class Visit:
 
     def current(self, row: StoredRow) -> StoredRow:
         """The row as this fold left it; `row` itself where it was not touched since it was read."""
-        return self.changed.get(entry_key(self.key, row), row)
+        return self.changed.get(self._place(row.role, row.table, row.key), row)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
         """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
@@ -60,6 +64,13 @@ class Visit:
             rows.sort(key=_captured)
         return rows
 
+    def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
+        """The state key of a row, made once a fold. A mapping's table has one role."""
+        where = self._keys.get((table, key))
+        if where is None:
+            where = self._keys[table, key] = key_of(self.key, role, self.mapping.source, table, key)
+        return where
+
     def knows(self, row: StoredRow) -> bool:
         """Whether the mapping still has the row's table: state outlives mappings."""
         rule = self.mapping.tables.get(row.table)
@@ -67,8 +78,10 @@ class Visit:
 
     def head(self) -> StoredRow | None:
         """The visit's own row; of several, the one captured last."""
-        rows = self.rows(TableRole.VISIT)
-        return rows[-1] if rows else None
+        if self._head is None:
+            rows = self.rows(TableRole.VISIT)
+            self._head = (rows[-1] if rows else None,)
+        return self._head[0]
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The state entries that the fold made different; most rows that are built again come out as they were."""
@@ -96,7 +109,7 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
     Rule R24: visit, settlement and fee lines are sent in this order, so a part that is there but waits itself holds what follows.
     """
     if row.role is TableRole.VISIT:
-        return Gathered(rows=SourceRows(visit=row.columns))
+        return Gathered(SourceRows(visit=row.columns))
     head = visit.head()
     visit_columns = None if head is None else head.columns
     # An institution that nobody registered is refused at once, whatever is missing.

@@ -8,6 +8,8 @@ from streams.domain.normalise import TableRule
 from streams.domain.records import DeadClass, Row
 from streams.domain.visits import SEPARATOR, StoredRow
 
+_SEPARATOR = SEPARATOR.decode()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unplaceable:
@@ -25,9 +27,8 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="UNKNOWN_TABLE", message=message)
     # A delete carries only what the replica identity holds: the columns that matter are remembered.
     expected = {*rule.key, rule.visit_key} if change.op is Op.DELETE else rule.columns
-    lacking = sorted(expected - change.row.keys())
-    if lacking:
-        message = f"表 {change.table} 的变更缺少列：{'、'.join(lacking)}"
+    if not expected <= change.row.keys():
+        message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
         return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
     visit_key, key = change.row[rule.visit_key], tuple(change.row[name] for name in rule.key)
     if not _names(visit_key):
@@ -36,12 +37,12 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
     if not all(map(_names, key)):
         message = f"表 {change.table} 的主键列为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
-    return f"{visit_key}".encode(), tuple(f"{part}" for part in key)
+    return f"{visit_key}".encode(), tuple([f"{part}" for part in key])
 
 
 def _names(value: str | None) -> bool:
     """Whether a key column's value can name anything: it is not blank, and state keys can be taken apart again."""
-    return value is not None and value.strip() != "" and SEPARATOR.decode() not in value
+    return value is not None and value.strip() != "" and _SEPARATOR not in value
 
 
 def is_known(change: RowChange, before: StoredRow) -> bool:
@@ -58,16 +59,18 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     columns = {} if deleted else _filled(change, rule, before)
     if columns is None:
         return None
-    history = before or StoredRow(
-        role=rule.role, source=change.source, table=rule.name, key=key, columns={}, position=None, committed_at=0
-    )
+    if before is None:
+        return StoredRow(rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, deleted=deleted)
     if deleted:
-        history = history._replace(waits_for="", since=0, deadline=0)
-    return history._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
+        before = before._replace(waits_for="", since=0, deadline=0)
+    return before._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
 
 
 def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:
-    columns = {name: change.row[name] for name in rule.columns}
+    row = change.row
+    columns = dict(row) if len(row) == len(rule.columns) else {name: row[name] for name in rule.columns}
+    if UNAVAILABLE not in columns.values():
+        return columns
     for name, value in columns.items():
         if value == UNAVAILABLE:
             sources = (change.before or {}, {} if before is None else before.columns)

@@ -142,21 +142,27 @@ def _first_of(readers: tuple[Reader, ...]) -> Reader:
 
 
 def _lookup(source: LookupColumn) -> Reader:
-    readers, lookup, column = tuple(reader(one) for one in source.by), source.lookup, source.column
+    row, column = row_reader(source), source.column
+    return lambda reading: row(reading).get(column)
 
-    def read(reading: Reading) -> str | None:
+
+def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
+    """How to find the lookup row that `source` reads; a row of NULLs where its key is not whole. Raises LookupUnknown."""
+    readers, lookup = tuple(reader(one) for one in source.by), source.lookup
+
+    def find(reading: Reading) -> Row:
         key: list[str] = []
         for one in readers:
             part = one(reading)
             if part is None or not part.strip():
-                return None
+                return NO_ROW
             key.append(part)
         row = reading.lookups.find(lookup, tuple(key))
         if row is None:
             raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key)))
-        return row.get(column)
+        return row
 
-    return read
+    return find
 
 
 def columns_of(source: Source) -> Iterator[tuple[TableRole, str]]:

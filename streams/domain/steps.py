@@ -48,7 +48,12 @@ class FieldStep(NamedTuple):
     longest: int
     default: str | None
     field: Field
-    of_institution: bool
+    source: Source
+
+    @property
+    def of_institution(self) -> bool:
+        """Whether the value is one of the institution, and cannot be missed where nobody knows that."""
+        return isinstance(self.source, InstitutionValue)
 
     def remembering(self) -> "FieldStep":
         """The same, keeping its last results."""
@@ -75,7 +80,7 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
         longest=_longest(rule.field, conversion, dialect),
         default=default,
         field=rule.field,
-        of_institution=isinstance(source, InstitutionValue),
+        source=source,
     )
 
 
@@ -102,5 +107,5 @@ def absent_step(one: Field) -> FieldStep:
         longest=-1,
         default=None,
         field=one,
-        of_institution=False,
+        source=Constant(value=None),
     )
