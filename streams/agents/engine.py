@@ -9,6 +9,7 @@ release may rename what is overridden.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
@@ -19,7 +20,7 @@ from mode.supervisors import CrashingSupervisor
 
 from streams.agents.connection import AppSettings, credentials
 from streams.domain.changes import Incoming
-from streams.errors import Fatal
+from streams.errors import Fatal, Misconfigured
 from streams.lanes.assignment import Assignment
 from streams.lanes.exits import Exit
 from streams.lanes.kafka import incoming
@@ -141,7 +142,7 @@ class LaneApp(faust.App):
     """A Faust app whose partitions belong to lanes: they are closed before partitions are given up, opened after they came."""
 
     def __init__(self, settings: AppSettings, lanes: Assignment, *, die: Callable[[Fatal], None]) -> None:
-        settings.home.mkdir(parents=True, exist_ok=True)  # Faust makes only the last folder of it
+        _make_home(settings.home)
         super().__init__(
             settings.group,
             broker=[f"kafka://{server}" for server in settings.broker.bootstrap_servers.split(",")],
@@ -215,6 +216,16 @@ class PartitionFlow:
 
     def resume(self) -> None:
         self._app.consumer.on_buffer_drop(self._at)
+
+
+def _make_home(home: Path) -> None:
+    """Make a worker's folder; Faust would make only the last part of it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise Misconfigured(
+            f"the worker's folder {home} cannot be made ({exc.strerror}): mend that, or choose another with --home or workers.home"
+        ) from exc
 
 
 def hand_to_lanes(lanes: Assignment, event: Any) -> None:

@@ -51,6 +51,13 @@ async def nothing(*_args):
     """A callback that does nothing."""
 
 
+def test_a_worker_whose_folder_cannot_be_made_says_so(tmp_path):
+    """A full disk or a wrong folder is a thing that a person can mend, if told; a trace of ours tells nobody."""
+    (tmp_path / "file").touch()
+    with pytest.raises(Misconfigured, match=r"cannot be made \(Not a directory\).*--home"):
+        make_app(tmp_path / "file" / "join-0")
+
+
 def test_only_the_pinned_versions_start():
     """The next release may do something else under the same names."""
     require_versions()
