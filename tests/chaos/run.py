@@ -6,6 +6,7 @@ import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,8 @@ class _Run:
         live_s = self.hospital.total * 5 / 6 / self.rate
         self.course = Course(rng=rng, live_s=live_s, crew=self.crew, stack=stack, site=self.site)
         self._operated_at = 0.0
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="operator")
+        self._operator: Future[int] | None = None
         self._capture_restarts = 0
 
     def go(self) -> Verdict:
@@ -154,6 +157,7 @@ class _Run:
         self.crew.stop()
         self.hospital.stop()
         self.course.close()
+        self._desk.shutdown(wait=True, cancel_futures=True)
         self._stack.up()
         self.site.stop_platform()
         if self.site.site_file.exists():
@@ -173,9 +177,15 @@ class _Run:
     def _look(self) -> None:
         self.crew.look_after()
         if time.monotonic() - self._operated_at > _OPERATOR_S:
-            self._operated_at = time.monotonic()
-            self._capture_restarts += self.site.restart_failed()
+            self._operate()
         time.sleep(_LOOK_S)
+
+    def _operate(self) -> None:
+        """Look after the capture as an operator does, without making the workers wait for a Connect that does not answer."""
+        self._operated_at = time.monotonic()
+        if self._operator is None or self._operator.done():
+            self._capture_restarts += 0 if self._operator is None else self._operator.result()
+            self._operator = self._desk.submit(self.site.restart_failed)
 
     def _drain(self, endings: list[Ending], site: Site) -> None:
         """Wait until everything is accepted; let the time pass that rows wait for parts that never come; wait for the letters."""
