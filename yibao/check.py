@@ -1,16 +1,21 @@
 """`yibao check`: all errors of a site's files at once, or what the site reports."""
 
 import json
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from streams.mapping import BadFiles, Problem, Site, check_files, compile_site
+from streams.mapping.reading import dotted
+from streams.mapping.secret_files import secret_files
 from streams.mapping.site import SiteFile
+from streams.mapping.values import is_loopback
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -45,15 +50,15 @@ def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> N
     except BadFiles as bad:
         _print_problems(bad.problems, output)
         raise typer.Exit(2) from bad
-    coverage = list(coverage_of(site))
+    coverage, notes = list(coverage_of(site)), list(notes_of(site))
     if output is Output.JSON:
-        print(
-            json.dumps(
-                {"ok": True, "site": site.site, "problems": [], "coverage": [asdict(one) for one in coverage]}, ensure_ascii=False
-            )
-        )
+        found = {"ok": True, "site": site.site, "problems": [], "coverage": [asdict(one) for one in coverage], "notes": notes}
+        print(json.dumps(found, ensure_ascii=False))
         return
     _print_coverage(site, coverage)
+    for note in notes:
+        print(f"note: {note}")
+    print("no errors")
 
 
 def coverage_of(site: Site) -> Iterator[Coverage]:
@@ -74,6 +79,23 @@ def coverage_of(site: Site) -> Iterator[Coverage]:
                 required=sum(field.required for field in about.fields),
                 columns_read=len(mapping.reads(service)),
             )
+
+
+def notes_of(site: Site) -> Iterator[str]:
+    """What is allowed and less than secure, so that an auditor sees every such choice in one place."""
+    chosen = {
+        "kafka.security": site.kafka.security.insecure,
+        "connect": site.connect.insecure,
+        "platform": site.platform.insecure,
+        **{f"sources.{name}": source.insecure for name, source in site.sources.items()},
+    }
+    yield from (f"{place}.insecure is on: data or orders may cross the network unprotected" for place, on in chosen.items() if on)
+    way = urlsplit(site.platform.url)
+    if way.scheme == "http" and not is_loopback(way.hostname or ""):
+        yield "platform.url is http: `data` is sealed, but whoever sits on the way can forge the platform's answers"
+    for place, file in secret_files(site).items():
+        if file.stat().st_mode & stat.S_IROTH:
+            yield f"{dotted(place)}: everybody on this machine can read {file.name}; chmod o-r"
 
 
 def _print_problems(problems: tuple[Problem, ...], output: Output) -> None:
@@ -114,4 +136,3 @@ def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
             one.source, one.mapping_version, one.service, one.label, mapped, f"{one.required}/{one.required}", str(one.columns_read)
         )
     Console(width=None if Console().is_terminal else 160).print(table)
-    print("no errors")

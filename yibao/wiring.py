@@ -133,7 +133,7 @@ def gateway_settings(site: Site) -> GatewaySettings:
         timeout_s=platform.timeout_s,
         ca_file=platform.ca_file,
         proxy=platform.proxy,
-        headers={name: read_secret(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
+        headers={name: _header(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
         limits=LimitSettings(
             in_flight=platform.in_flight.total,
             in_flight_per_institution=platform.in_flight.per_institution,
@@ -141,6 +141,13 @@ def gateway_settings(site: Site) -> GatewaySettings:
         ),
         breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s, longest_wait_s=breaker.longest_wait_s),
     )
+
+
+def _header(file: Path, *, setting: str) -> str:
+    value = read_secret(file, setting=setting)
+    if not (value.isascii() and value.isprintable() and value):
+        raise Misconfigured(f"{file} holds no value for a header: one line of ASCII is wanted; {setting} in site.yaml names it")
+    return value
 
 
 def _count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float) -> None:

@@ -11,6 +11,7 @@ from streams.errors import Misconfigured
 from streams.mapping.checking import check_mapping
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import BadFiles, Document, Place, Problem, nearest, parse, read
+from streams.mapping.secret_files import secret_files
 from streams.mapping.site import Site, SiteFile
 from streams.seal import key_text, parse_public_key
 from streams.spec.dictionaries import Dictionary, load_dictionaries
@@ -106,19 +107,15 @@ def _secrets(document: Document, file: SiteFile) -> None:
             document.report(place, f"{one.public_key_file}: {error}")
     security = file.kafka.security
     wanted: dict[Place, Path | None] = {
-        **{("sources", name, "password_file"): source.password_file for name, source in file.sources.items()},
-        ("connect", "password_file"): file.connect.password_file,
+        **secret_files(file),
         ("connect", "ca_file"): file.connect.ca_file,
         ("platform", "ca_file"): file.platform.ca_file,
-        **{("platform", "headers", name): header for name, header in file.platform.headers.items()},
-        ("kafka", "security", "sasl_password_file"): security.sasl_password_file,
         ("kafka", "security", "ssl_cafile"): security.ssl_cafile,
         ("kafka", "security", "ssl_certfile"): security.ssl_certfile,
-        ("kafka", "security", "ssl_keyfile"): security.ssl_keyfile,
     }
-    for place, secret in wanted.items():
-        if secret is not None and (reason := _unreadable(secret)):
-            document.report(place, f"{secret} {reason}")
+    for place, named in wanted.items():
+        if named is not None and (reason := _unreadable(named)):
+            document.report(place, f"{named} {reason}")
 
 
 def _unreadable(path: Path) -> str:

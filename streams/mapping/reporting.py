@@ -67,7 +67,8 @@ class Platform(Strict):
     """The supervision platform."""
 
     url: Url
-    """Address up to, but without, `/metadata/receive/`."""
+    """Address up to, but without, `/metadata/receive/`. https where the platform has it: over http `data` is sealed, but answers
+    can be forged."""
     ca_file: FilePath | None = None
     """Certificates of the authority that signed the platform's certificate. Left out: those that this machine trusts."""
     proxy: Url | None = None

@@ -38,6 +38,25 @@ def test_a_right_site_shows_what_it_reports(site):
     assert "35/106" in result.output
 
 
+def test_what_is_less_than_secure_is_told(site):
+    """An auditor must see in one place what somebody allowed once."""
+    (site.parent / "secrets" / "his.password").chmod(0o644)
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("http://127.0.0.1:8800", "http://10.1.2.3, encrypt: false, insecure: true"), encoding="utf-8")
+    result = check(site)
+    assert 0 == result.exit_code, result.output
+    assert "note: platform.insecure is on" in result.output
+    assert "note: platform.url is http" in result.output
+    assert "note: sources.his.password_file: everybody on this machine can read his.password" in result.output
+    assert 3 == len(json.loads(check(site, "-o", "json").output)["notes"])
+
+
+def test_a_secure_site_has_no_notes(site):
+    """A note that always stands there is not read."""
+    (site.parent / "secrets" / "his.password").chmod(0o600)
+    assert "note:" not in check(site).output
+
+
 def test_programs_get_the_same_as_json(site):
     """A pipeline reads this; its form only grows."""
     result = json.loads(check(site, "--output", "json").output)

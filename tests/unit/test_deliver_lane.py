@@ -255,7 +255,7 @@ async def test_an_outage_in_which_nothing_was_sent_holds_nothing(cause):
     await wait_for(lambda: rig.platform.posts > posts + 3)
     assert lane.held == ""
     rig.platform.script = []
-    await wait_for(lambda: through(rig, 2)())
+    await wait_for(through(rig, 2))
     await lane.close()
 
 

@@ -238,6 +238,15 @@ def test_a_file_that_cannot_be_used_is_told_by_check(site_of, tmp_path):
     assert {"platform.ca_file", "platform.headers.Authorization"} == {problem.place for problem in bad.value.problems}
 
 
+@pytest.mark.parametrize("value", ["a\nb", "令牌", "\n"])
+def test_a_header_that_cannot_be_sent_is_told_at_start(site_of, tmp_path, value):
+    """The first request would end the worker, again and again."""
+    site = site_of(*FULL)
+    (tmp_path / "secret").write_text(value)
+    with pytest.raises(Misconfigured, match=r"platform\.headers\.Authorization"):
+        wiring.gateway_settings(site)
+
+
 def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     """A mounted secret that is missing is the most frequent first error."""
     site = site_of(*FULL)
