@@ -70,9 +70,10 @@ def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOp
     site = _begin(config)
 
     async def make() -> LaneApp:
-        await _check_topics(site)
         outcomes = Outcomes("deliver")
-        gateway = await gateway_of(site, outcomes).__aenter__()
+        gateway = gateway_of(site, outcomes)  # before any broker is asked: a wrong key is told at once
+        await _check_topics(site)
+        await gateway.__aenter__()
         lanes = deliver_app(deliver_stage(site, gateway, outcomes=outcomes, home=home, index=index))
         lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
         tell_ready()
