@@ -82,7 +82,7 @@ def coverage_of(site: Site) -> Iterator[Coverage]:
 
 
 def notes_of(site: Site) -> Iterator[str]:
-    """What is allowed and less than secure, so that an auditor sees every such choice in one place."""
+    """What is allowed and less than secure, so that an auditor sees every such choice in one place; and what looks forgotten."""
     chosen = {
         "kafka.security": site.kafka.security.insecure,
         "connect": site.connect.insecure,
@@ -90,6 +90,8 @@ def notes_of(site: Site) -> Iterator[str]:
         **{f"sources.{name}": source.insecure for name, source in site.sources.items()},
     }
     yield from (f"{place}.insecure is on: data or orders may cross the network unprotected" for place, on in chosen.items() if on)
+    if site.kafka.security.protocol != "PLAINTEXT" and not site.connect.consumer and site.connect.bootstrap_servers is None:
+        yield f"connect.consumer is empty: orders to a capture are read without {site.kafka.security.protocol}, and will not be"
     way = urlsplit(site.platform.url)
     if way.scheme == "http" and not is_loopback(way.hostname or ""):
         yield "platform.url is http: `data` is sealed, but whoever sits on the way can forge the platform's answers"

@@ -11,7 +11,6 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from streams.mapping import mapping_file
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site import SiteFile
 
@@ -56,9 +55,9 @@ def _page(name: str, model: type[BaseModel], about: str) -> str:
         "Unknown names are errors; `yibao check` tells all errors at once. This page is generated from the models.",
         "",
     ]
-    if model is MappingFile:
-        example = (mapping_file.__doc__ or "").partition("```yaml")[2].partition("```")
-        lines += ["## A whole example", "", "```yaml", example[0].strip(), "```", "", *example[2].strip().splitlines(), ""]
+    example = (sys.modules[model.__module__].__doc__ or "").partition("```yaml")[2].partition("```")
+    lines += ["## A whole example", "", "```yaml", example[0].strip(), "```", ""]
+    lines += [*example[2].strip().splitlines(), ""] if example[2].strip() else []
     for part in _models(model, []):
         lines += _section(part, root=model)
     return "\n".join(lines).rstrip() + "\n"
@@ -139,7 +138,9 @@ def _plain_form(schema: dict[str, object]) -> str:
         case "array":
             return f"list of {_form(schema.get('items', {}))}"
         case "object":
-            return f"map to {_form(schema.get('additionalProperties', {}))}"
+            patterned = schema.get("patternProperties")
+            values = [*patterned.values()] if isinstance(patterned, dict) else [schema.get("additionalProperties", {})]
+            return f"map to {_form(values[0])}"
         case "integer" | "number":
             bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS if key in schema]
             return "number" + (f" {', '.join(bounds)}" if bounds else "")

@@ -1,6 +1,62 @@
 """The file `site.yaml`: one reporting site: its brokers, databases, institutions, platform and limits.
 
 Secrets never stand in it: every password is a file. Whatever is less than secure needs its own flag, so that it can be seen.
+
+A whole example, as a hospital group has it; what is left out has the default that the tables below name:
+
+```yaml
+site: first-hospital
+
+kafka:
+  bootstrap_servers: kafka-1.his:9093,kafka-2.his:9093,kafka-3.his:9093
+  security:
+    protocol: SASL_SSL
+    ssl_cafile: tls/kafka-ca.pem     # relative paths count from the folder of this file
+    sasl_mechanism: SCRAM-SHA-512
+    sasl_username: yibao
+    sasl_password_file: secrets/kafka.password
+
+connect:
+  url: https://connect.his:8443
+  ca_file: tls/connect-ca.pem
+  user: yibao
+  password_file: secrets/connect.password
+  consumer:                          # how a capture's own consumer reaches the brokers
+    security.protocol: SASL_SSL
+    sasl.mechanism: SCRAM-SHA-512
+    sasl.jaas.config: ${directory:/secrets:kafka.jaas}
+    ssl.truststore.type: PEM
+    ssl.truststore.location: /tls/kafka-ca.pem
+
+sources:
+  his:                               # Debezium's topic prefix: never change it
+    kind: postgresql
+    host: db.his
+    port: 5432
+    database: his
+    user: yibao_capture
+    password_file: secrets/his.password
+    password_reference: ${directory:/secrets:his.password}    # the same file as the Connect workers see it
+    ca_file: tls/db-ca.pem
+    connect_ca_file: /tls/db-ca.pem
+    publication: yibao_his
+    slot: yibao_his
+    heartbeat_table: cdc.heartbeat
+    mapping: mapping.yaml
+
+institutions:
+  - code: H36110200001
+    name: 示例市第一人民医院
+    his_codes: [10]                  # how the database's rows name it
+    public_key_file: keys/H36110200001.pub
+    level: 02
+
+platform:
+  url: https://platform.example/fsp
+  msgid_memory_s: 72000              # it promises to remember a msgid for a day
+
+rules: {R15: off, R23: refuse}       # levels that differ from the default
+```
 """
 
 from collections.abc import Mapping

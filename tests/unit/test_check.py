@@ -57,6 +57,16 @@ def test_a_secure_site_has_no_notes(site):
     assert "note:" not in check(site).output
 
 
+def test_brokers_that_want_a_login_are_not_forgotten_where_a_capture_reads_its_orders(site):
+    """The Connect workers' own login is not used for that, and the capture would start without a word."""
+    (site.parent / "secrets" / "his.password").chmod(0o600)
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("kafka: {", "kafka: {security: {protocol: SSL}, "), encoding="utf-8")
+    assert "note: connect.consumer is empty" in check(site).output
+    site.write_text(site.read_text().replace(":8083", ":8083, consumer: {security.protocol: SSL}"), encoding="utf-8")
+    assert "note:" not in check(site).output
+
+
 def test_programs_get_the_same_as_json(site):
     """A pipeline reads this; its form only grows."""
     result = json.loads(check(site, "--output", "json").output)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.mapping import mapping_file
+from streams.mapping import mapping_file, site
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import parse, read
 from streams.mapping.schema import documents
+from streams.mapping.site import SiteFile
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -26,12 +27,13 @@ def test_every_field_is_documented():
             assert [] == [line for line in text.splitlines() if line.startswith("| `") and line.rstrip().endswith("| |")]
 
 
-def test_the_example_in_the_documentation_is_a_mapping(tmp_path):
+@pytest.mark.parametrize(("module", "model"), [(mapping_file, MappingFile), (site, SiteFile)])
+def test_the_example_in_the_documentation_fits_its_model(tmp_path, module, model):
     """An example that does not load teaches mistakes."""
-    file = tmp_path / "mapping.yaml"
-    file.write_text((mapping_file.__doc__ or "").split("```yaml")[1].split("```")[0], encoding="utf-8")
+    file = tmp_path / "example.yaml"
+    file.write_text((module.__doc__ or "").split("```yaml")[1].split("```")[0], encoding="utf-8")
     document = read(file)
-    assert parse(document, MappingFile) is not None, document.problems
+    assert parse(document, model) is not None, document.problems
 
 
 def test_a_source_may_be_a_text_or_an_object_in_the_schema():
