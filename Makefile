@@ -34,7 +34,8 @@ lint: setup ## style, format, types, import contracts
 lock: ## resolve pyproject.toml into requirements.lock again (needs uv, or takes it into .venv)
 	@deploy/lock.sh
 
-clean: ## stop the embedded stacks; remove .venv, .yibao and caches
+clean: ## stop what runs; remove .venv, .yibao and caches
+	@if [ -d .yibao/demo ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi
 	@for home in .yibao/stack .yibao/demo/stack .yibao/chaos/stack; do \
 	    if [ -d $$home ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down --erase --home $$home; fi; \
 	done
