@@ -148,9 +148,8 @@ class Lane(ABC, Generic[Item]):
 
     async def run(self) -> None:
         """Fence, restore, step for ever."""
-        started = self.context.clock()
+        started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
-        self.fenced_at = self.context.clock()
         committed = await self._committed()
         buffer = await self.restore(committed)
         self.buffer, early, self._early = buffer, self._early, []

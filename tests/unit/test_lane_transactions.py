@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import asyncio
+import time
 from collections import Counter
 
 import orjson
@@ -138,6 +139,24 @@ async def test_a_woken_zombie_commits_nothing():
     await rig.deaths.happened.wait()
     assert [Exit.LANE] == [reason.exit_code for reason in rig.deaths.reasons]
     assert [1, 2, 3, 4, 5] == numbers(rig.log.messages(READY))
+
+
+async def test_the_lease_begins_before_the_fence_is_asked_for():
+    """A process that was frozen between its fence and the answer may be replaced meanwhile, and must not think itself fresh."""
+    rig = Rig()
+    asked_at = []
+
+    async def look(name):
+        await asyncio.sleep(0)
+        if name == "fence":
+            asked_at.append(time.monotonic())
+
+    rig.log.on_step = look
+    lane = rig.deliver_lane()
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None)
+    assert lane.fenced_at <= asked_at[0]
+    await lane.close()
 
 
 async def test_a_failed_send_ends_the_worker_instead_of_committing_the_rest():
