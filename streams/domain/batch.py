@@ -12,7 +12,7 @@ from typing import TypeAlias
 from streams.domain.records import ReadyRecord
 from streams.spec.fields import ServiceCode
 
-CUT_VERSION = 1
+CUT_VERSION = 2
 """Raise it when `cut` or `halves` would divide the same records differently: open plans then carry another `mark`."""
 
 _PROBED_BYTES = (1, 1_000, 1_001, 1_002, 20_000, 50_000)
@@ -90,25 +90,39 @@ class _Growing:
 def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
     """Batches in the order in which they must be posted; the same records and limits give the same batches, always.
 
-    Each record goes into the latest batch of its kind unless that is full or stands before another record of the same visit key.
-    So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join put them: rule R24), and
-    the records of one kind keep theirs over all keys (two versions of one record never change places).
+    Each record goes into the first batch of its kind that has room and stands behind no other record of its visit key, nor an
+    earlier version of itself. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join
+    put them: rule R24), two versions of one record never change places, and a late settlement of one visit does not close the
+    batches that others fill: encrypting costs nearly as much for one record as for thirty.
     Raises ValueError for a record that no envelope can carry: `split_oversize` takes those out first.
     """
     batches: list[_Growing] = []
-    latest: dict[_Kind, _Growing] = {}
-    reached: dict[bytes, int] = {}
+    growing: dict[_Kind, list[_Growing]] = {}
+    reached: dict[bytes | tuple[ServiceCode, str], int] = {}
     for record in records:
-        kind = (record.service, record.institution, record.infno)
-        growing = latest.get(kind)
-        if growing is None or growing.place < reached.get(record.key, 0) or not growing.takes(record, limits):
+        kind, itself = (record.service, record.institution, record.infno), (record.service, record.record_key)
+        first = max(reached.get(record.key, 0), reached.get(itself, 0))
+        mine = growing.setdefault(kind, [])
+        chosen = _with_room(mine, record, limits, first=first)
+        if chosen is None:
             if not fits(record, limits):
                 raise ValueError(f"record number {record.number} is larger than one envelope; split_oversize must come before cut")
-            growing = latest[kind] = _Growing(len(batches))
-            batches.append(growing)
-        growing.add(record)
-        reached[record.key] = growing.place
+            chosen = _Growing(len(batches))
+            batches.append(chosen)
+            mine.append(chosen)
+        chosen.add(record)
+        reached[record.key] = reached[itself] = chosen.place
     return _numbered(batches)
+
+
+def _with_room(growing: list[_Growing], record: ReadyRecord, limits: CutLimits, *, first: int) -> _Growing | None:
+    """The first of the batches at or behind place `first` that takes the record. One that once had no room is full for good."""
+    for batch in growing[:]:
+        if batch.place >= first:
+            if batch.takes(record, limits):
+                return batch
+            growing.remove(batch)
+    return None
 
 
 def _numbered(batches: Iterable[_Growing]) -> list[Batch]:
