@@ -13,7 +13,7 @@ from tests.unit.forgetful_platform import Fate, ForgetfulPlatform
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 MODEL = settings(
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "3000" if LONG else "40")),
+    max_examples=int(os.environ.get("MODEL_EXAMPLES", "3000" if LONG else "30")),
     stateful_step_count=80 if LONG else 40,
     deadline=None,
     derandomize=not LONG,

@@ -30,6 +30,10 @@ LENIENT, STRICT = FloodGuard(min_refused=10_000, in_a_row=0), FloodGuard(min_ref
 PLAN_CHARS = slice(12, 29)
 
 
+def node_of(msgid):
+    return int(msgid[PLAN_CHARS.stop :], 36)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What an operator sets for a worker."""
@@ -72,6 +76,7 @@ class Worker(Process):
         self.setup = setup
         self.position = position
         self.fenced_at = None
+        self.refused = set()
         self.flow = RecordingFlow()
         self.closing = []
         context = LaneContext(
@@ -212,7 +217,9 @@ class World:
         if worker is self.owner:
             assert plan is not None, f"{msgid} is posted without a plan"
             assert plan.id == msgid[PLAN_CHARS], f"{msgid} is no id of the plan"
-            assert not plan.is_refused(int(msgid[PLAN_CHARS.stop :], 36)), f"{msgid} was refused and is posted again"
+            assert not plan.is_refused(node_of(msgid)), f"{msgid} was refused and is posted again"
+            heard = (node_of(refused) for refused in worker.refused if refused[PLAN_CHARS] == plan.id)
+            assert all(map(plan.is_refused, heard)), f"a refusal is not written down before {msgid}"
         else:
             assert self.loop.time() - worker.fenced_at <= worker.setup.settings().lease_s, "a replaced worker posts after its lease"
 

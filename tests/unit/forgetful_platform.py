@@ -8,7 +8,7 @@ from enum import Enum, auto
 import orjson
 
 from streams.deliver.answer import HttpAnswer
-from streams.deliver.verdict import Held, HoldCause, Retry, RetryCause, Throttled, verdict
+from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled, verdict
 from streams.spec.profile import REPORTING
 from tests.unit.stepped import current, noticing, stand
 
@@ -90,7 +90,10 @@ class ForgetfulPlatform:
         await stand("answer")
         if code is None or fate is Fate.ANSWER_LOST:
             return Retry(cause=RetryCause.TIMEOUT)
-        return _read(code, refused_before=refused_before)
+        said = _read(code, refused_before=refused_before)
+        if isinstance(said, Refused):
+            current().refused.add(msgid)
+        return said
 
     def arrive(self, request):
         """A request reaches the platform; its answer code, None where it did not reach it."""

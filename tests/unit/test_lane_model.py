@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from streams.lanes.ports import Committed
 from tests.unit.deliver_model import MODEL, DeliverModel
-from tests.unit.deliver_world import GROUP, PLAN_CHARS, READY
+from tests.unit.deliver_world import GROUP, PLAN_CHARS, READY, node_of
 from tests.unit.forgetful_platform import ForgetfulPlatform
 from tests.unit.stepped import silence
 
@@ -41,7 +41,7 @@ class RefusalsAreRemembered(DeliverModel):
         world, plan = self.world, self.world.mark.plan
         for msgid in world.platform.refused:
             if msgid[PLAN_CHARS] == plan.id:
-                plan = plan.refuse(int(msgid[PLAN_CHARS.stop :], 36))
+                plan = plan.refuse(node_of(msgid))
         answered = Committed(offset=world.committed.offset, metadata=replace(world.mark, plan=plan).text())
         world.log.committed_offsets[GROUP, READY] = answered
         world.look()
