@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from connector.contract import TableRole
 from streams.domain.steps import Dialect
 from streams.domain.validate import RULE_IDS
 from streams.errors import Misconfigured
@@ -59,10 +60,24 @@ def _load(path: Path) -> tuple[Site | None, list[Problem]]:
             check_mapping(mapping_document, written, file, dialect)
             mappings[name] = written
         problems += [problem for problem in mapping_document.problems if problem not in problems]
+    _lookups_apart(document, mappings)
     if problems:
         return None, problems
     parts = {name: getattr(file, name) for name in SiteFile.model_fields}
     return Site.model_construct(**parts, file=path, mappings=mappings, value_lists=lists), []
+
+
+def _lookups_apart(document: Document, mappings: Mapping[str, MappingFile]) -> None:
+    """Each lookup is filled from one database: a row of one hospital must not take the place of another's under the same key."""
+    filled: dict[str, str] = {}
+    for name, mapping in mappings.items():
+        for table in mapping.tables:
+            if table.role is TableRole.LOOKUP and (other := filled.setdefault(table.lookup_name, name)) != name:
+                document.report(
+                    ("sources", name, "mapping"),
+                    f"lookup `{table.lookup_name}` is filled from source `{other}` already, and rows of both would replace each "
+                    "other; give this source a mapping file of its own, with other lookup names",
+                )
 
 
 def _value_lists(document: Document, file: SiteFile) -> Mapping[str, Dictionary]:
