@@ -25,14 +25,6 @@ class LookupTable:
     key: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Known:
-    """A row, and the source whose table holds it."""
-
-    source: str
-    row: Row = field(repr=False)
-
-
 class LookupTables:
     """Rows by lookup name and key. faults: dead letters of records that cannot be read, by what identifies the record.
 
@@ -44,14 +36,13 @@ class LookupTables:
         self._feed = feed
         self._tables = tables
         self._outcomes = outcomes
-        self._rows: dict[str, dict[tuple[str, ...], _Known]] = {table.name: {} for table in tables.values()}
+        self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
         self._running: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, None while it is not known."""
-        known = self._rows[name].get(key)
-        return None if known is None else known.row
+        return self._rows[name].get(key)
 
     async def caught_up(self) -> None:
         """Return when every lookup record that stood in the topics at the time of the call is known.
@@ -98,14 +89,12 @@ class LookupTables:
         elif change.op is Op.DELETE:
             self._rows[table.name].pop(key, None)
         else:
-            self._rows[table.name][key] = _Known(source=change.source, row=change.row)
+            self._rows[table.name][key] = change.row
 
     def _clear(self, table: LookupTable, event: Truncated) -> None:
-        """Forget the rows of a truncated table: a record must not be filled with what the database does not hold any more."""
-        rows = self._rows[table.name]
-        kept = {key: known for key, known in rows.items() if known.source != event.source}
-        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(rows) - len(kept))
-        self._rows[table.name] = kept
+        """Forget all rows: a record must not be filled with what the database does not hold any more."""
+        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(self._rows[table.name]))
+        self._rows[table.name].clear()
 
     def _fault(self, incoming: Incoming, reason: str) -> None:
         identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()

@@ -7,9 +7,9 @@ from streams.lanes.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 
 
-def written(offset, op, code=None, *, source="his", name="外科"):
+def written(offset, op, code=None, *, name="外科"):
     row = {"code": code, "name": name}
-    block = {"connector": "postgresql", "name": source, "schema": "his", "table": "dept", "ts_ms": 1, "lsn": offset}
+    block = {"connector": "postgresql", "name": "his", "schema": "his", "table": "dept", "ts_ms": 1, "lsn": offset}
     envelope = {"op": op, "source": block, "before": None, "after": None if op == "t" else row}
     return Incoming(
         topic="lookup.dept", partition=0, offset=offset, key=b"k", value=orjson.dumps(envelope), headers=(), timestamp_ms=1
@@ -26,11 +26,3 @@ def test_the_rows_of_a_truncated_table_are_forgotten():
     known.take([written(0, "c", "1"), written(1, "c", "2"), written(2, "t"), written(3, "c", "2", name="骨科")])
     assert known.find("dept", ("1",)) is None
     assert "骨科" == known.find("dept", ("2",))["name"]
-
-
-def test_a_truncate_in_one_database_leaves_the_rows_of_another():
-    """Two hospitals may fill one lookup; one of them emptying its table says nothing about the other's."""
-    known = tables()
-    known.take([written(0, "c", "1"), written(1, "c", "2", source="other"), written(2, "t")])
-    assert known.find("dept", ("1",)) is None
-    assert known.find("dept", ("2",)) is not None
