@@ -163,14 +163,20 @@ class Lane(ABC, Generic[Item]):
     async def _committed(self) -> Committed:
         """What the last transaction said, read only after the fence: before it, an older owner may still commit.
 
-        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed.
+        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed. The time
+        in which no broker answered does not count: when one comes back, its coordinator only begins to load.
         """
-        until = self.context.clock() + self.context.settings.offset_within_s
+        clock, settings = self.context.clock, self.context.settings
+        until: float | None = None
         while True:
+            asked = clock()
             committed = await self.context.broker.committed(self.context.group, self.at)
             if committed is not None and committed.metadata:
                 return committed
-            if self.context.clock() >= until:
+            answered = clock()
+            if until is None or answered - asked > settings.doubt_s:
+                until = answered + settings.offset_within_s
+            if answered >= until:
                 raise Fatal(
                     f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
                     "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",

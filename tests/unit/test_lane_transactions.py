@@ -5,6 +5,7 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -15,7 +16,7 @@ from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import LaneSettings
 from streams.testing import Crash, numbers, wait_for
-from tests.unit.lane_rig import CHANGES, DEAD, READY, RECEIPTS, TOPICS, CountingFold, NoLookups, Platform, Rig
+from tests.unit.lane_rig import CHANGES, DEAD, QUICK, READY, RECEIPTS, TOPICS, CountingFold, NoLookups, Platform, Rig
 
 
 class CrashAt:
@@ -286,3 +287,24 @@ async def test_lookups_are_caught_up_before_each_chunk_is_folded():
         rig.change(number)
     assert await rig.settle(rig.join_lane(), lambda: rig.committed("join").offset == 9, at=CHANGES)
     assert ["lookups", *["fold"] * 7, "lookups", *["fold"] * 2] == order
+
+
+async def test_a_coordinator_that_comes_back_late_is_not_taken_for_one_without_offsets():
+    """A broker that was away while the lane asked answers "no offset" as long as it loads; to exit with 74 then would call a
+    person, and hold the worker for minutes, after every restart of a broker.
+    """
+    rig = Rig(settings=replace(QUICK, doubt_s=0.05, offset_within_s=0.2))
+    answer, answers = rig.log.committed, []
+
+    async def away_then_loading(group, at):
+        answers.append(at)
+        if len(answers) > 1:
+            return await answer(group, at)
+        await asyncio.sleep(0.3)
+        return None
+
+    rig.log.committed = away_then_loading
+    lane = rig.join_lane()
+    rig.change(1)
+    assert await rig.settle(lane, lambda: rig.committed("join").offset == 1, at=CHANGES)
+    assert [] == rig.deaths.reasons
