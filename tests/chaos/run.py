@@ -100,7 +100,7 @@ def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, 
         struck=run.crew.strikes + run.course.strikes,
         exits=dict(run.crew.exits),
         acts=tuple(run.course.acts),
-        notes=tuple(run.notes),
+        notes=(*run.notes, *verdict.notes),
     )
 
 

@@ -174,8 +174,8 @@ def _clock(course: Course) -> None:
 
 def _selection(course: Course) -> None:
     """The short one that runs with all tests."""
-    course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.05, for_s=course.live_s))
-    course.orders("deliver", "post-after", "post-before", count=2, passages=8)
+    course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.15, for_s=course.live_s))
+    course.orders("deliver", "post-after", count=2, passages=3)
     course.at(course.moment(0.1, 0.2), "kill -9 join", partial(course.crew.signal, "join", signal.SIGKILL))
     course.at(course.moment(0.25, 0.3), "freeze deliver", partial(course.crew.freeze, "deliver", _SESSION_S + 3))
     course.at(course.moment(0.25, 0.3), "freeze join", partial(course.crew.freeze, "join", _SESSION_S + 3))

@@ -1,5 +1,6 @@
 """The verdict on one scenario: the database's expectations against the platform's journal, the receipts and the dead letters."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,9 +11,12 @@ from typing import Any
 
 from connector.contract import Topics
 from streams.deadletter.reading import Reading, read_dead_letters
+from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.deliver.ledger import read_receipts
+from streams.errors import Rejected
 from streams.sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
 from streams.sandbox.platform.rows import is_refused_key
+from streams.whole_topic import read_whole
 
 _REJECTED = "REJECTED"
 _PHARMACY = "P"
@@ -41,6 +45,7 @@ class Verdict:
     out_of_order: Sequence[str]
     unexplained: Sequence[str]
     amounts: Sequence[str]
+    notes: Sequence[str]
 
     @property
     def ok(self) -> bool:
@@ -83,16 +88,34 @@ def pronounce(
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)
-    repeated = reading.messages - reading.foreign - len(reading.letters)
+    again, unplaced = repeated_letters(read_whole(client, topics.dead))
     return Verdict(
         accepted=judgement.accepted.total(),
         dead_letters=judgement.dead_letters.total(),
         lost=[*judgement.missing, *lost],
-        doubled=[*judgement.doubled, *doubled, *[f"{repeated} dead letters written again"] * bool(repeated)],
+        doubled=[*judgement.doubled, *doubled, *again],
         out_of_order=[*judgement.out_of_order, *before_owner(endings, journal)],
         unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
         amounts=_different(judgement),
+        notes=[f"letters of rows without a place written again, because capture repeated the rows: {unplaced}"] * bool(unplaced),
     )
+
+
+def repeated_letters(messages: Iterable[Message]) -> tuple[list[str], int]:
+    """Letters of records that were written more than once; and how many of rows that cannot be placed. Those have no state that
+    could remember them: when capture sends such a row again, its letter is written again, under the same id.
+    """
+    counts: Counter[str] = Counter()
+    views: dict[str, DeadLetterView] = {}
+    for message in messages:
+        with contextlib.suppress(Rejected):
+            view = read_dead_letter(message)
+            counts[view.id] += 1
+            views[view.id] = view
+    again = {letter: count for letter, count in counts.items() if count > 1}
+    placed = [letter for letter in again if views[letter].record_key_hash]
+    said = [f"letter {letter} {views[letter].dead_class} {views[letter].rule}: written {again[letter]} times" for letter in placed]
+    return said, sum(count - 1 for letter, count in again.items() if letter not in placed)
 
 
 def _as_refused(ending: Ending, refusing: Refusing) -> Iterator[Ending]:

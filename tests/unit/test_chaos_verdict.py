@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +11,7 @@ from streams.sandbox.judge import Ending
 from streams.sandbox.platform.rows import is_refused_key
 from tests.chaos.scenarios import NAMES, USUAL, named
 from tests.chaos.seams import ShiftedClock, set_shift
-from tests.chaos.verdict import Refusing, before_owner, compare_receipts, expectations, missing
+from tests.chaos.verdict import Refusing, before_owner, compare_receipts, expectations, missing, repeated_letters
 
 HOSPITAL, PHARMACY = "H1", "P1"
 
@@ -101,6 +102,19 @@ def test_a_withdrawn_record_that_the_platform_refused_has_both_letters(tmp_path:
     file.write_text(json.dumps({**line, "outcome": "withdrawn", "class": "WITHDRAWN", "rule": "DELETED_AFTER_REPORT"}) + "\n")
     found = expectations(file, Refusing(percent=100.0, seed=3))
     assert [("refused", "REJECTED"), ("refused", "WITHDRAWN")] == [(each.outcome, each.dead_class) for each in found]
+
+
+def test_a_dead_letter_written_twice_is_found():
+    """Only the letter of a row without a place may come again: nothing remembers such a row when capture repeats it."""
+
+    def letter(number, record):
+        headers = [("x-dlq-id", number.encode()), ("x-dlq-record-key-hash", record.encode())]
+        return SimpleNamespace(key=None, value=None, headers=headers, partition=0, offset=0)
+
+    once, twice, unplaced = letter("1", "a"), letter("2", "b"), letter("3", "")
+    said, repeated = repeated_letters([once, twice, unplaced, twice, unplaced, unplaced])
+    assert (1, 2) == (len(said), repeated)
+    assert "letter 2" in said[0]
 
 
 def test_a_shifted_clock_jumps_and_comes_back(tmp_path: Path):
