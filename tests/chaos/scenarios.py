@@ -184,12 +184,23 @@ def _selection(course: Course) -> None:
 
 
 def _everything(course: Course) -> None:
-    """All of them in one run."""
+    """All of them in one run; of those that end a worker at a point, one of each."""
     for scenario in SCENARIOS:
-        if scenario.name not in {"everything", "calm", "selection", "broker-away", "disk-full", "connect-kill", "postgres-restart"}:
+        if scenario.name not in _ONCE_IS_ENOUGH:
             scenario.plan(course)
-    course.at(course.moment(0.3, 0.4), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
+    for point in ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-after"):
+        course.orders("deliver", point, count=1, passages=3)
+    for point in ("dead-letter", "commit-before", "commit-after"):
+        course.orders("join", point, count=1, passages=6)
+    course.at(course.moment(0.3, 0.4), "kill -9 broker", partial(course.stop_service, "kafka", for_s=2))
+    course.at(course.moment(0.5, 0.6), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
     course.at(course.moment(0.7, 0.8), "kill -9 postgres", partial(course.stop_service, "postgres", for_s=1))
+
+
+_ONCE_IS_ENOUGH = {
+    *("everything", "calm", "selection", "broker-kill", "broker-away", "connect-kill", "postgres-restart", "disk-full", "churn"),
+    *("kill-before-post", "kill-after-post", "kill-in-bisection", "kill-in-dead-letter", "kill-at-commit", "batch-refused"),
+}
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -240,7 +251,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="state-lost", plan=_state_lost),
     Scenario(name="disk-full", plan=_disk_full, options=Options(small_disk=True)),
     Scenario(name="clock", plan=_clock),
-    Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=150, patience_s=60)),
+    Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=90, patience_s=60)),
     Scenario(name="selection", plan=_selection),
 )
 
