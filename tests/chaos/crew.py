@@ -1,5 +1,6 @@
 """The workers of one scenario, each a process of its own: started, killed, frozen, restarted. Use it from the main thread only."""
 
+import json
 import os
 import random
 import signal
@@ -133,9 +134,13 @@ class Crew:
                 self._ended(place, code, time.monotonic())
             place.process = None
 
-    def logs(self) -> list[Path]:
-        """The log of every worker."""
-        return sorted((self.home / "logs").glob("*-*.log"))
+    def lanes_opened(self, stage: Stage) -> int:
+        """How many partitions had an owner so far."""
+        opened: set[int] = set()
+        for log in (self.home / "logs").glob(f"{stage}-*.log"):
+            events = [json.loads(line) for line in log.read_text("utf-8", "replace").splitlines() if '"lane_opened"' in line]
+            opened |= {event["partition"] for event in events}
+        return len(opened)
 
     def _some(self, stage: Stage) -> _Place | None:
         awake = [place for place in self._places.values() if place.stage == stage and place.is_awake]

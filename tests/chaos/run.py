@@ -16,7 +16,7 @@ from streams.mapping import Site
 from streams.sandbox.judge import Ending, judge
 from streams.sandbox.stack import Endpoints, Stack
 from tests.chaos.course import Course
-from tests.chaos.crew import Crew
+from tests.chaos.crew import STAGES, Crew
 from tests.chaos.hospital import Hospital
 from tests.chaos.scenarios import Scenario
 from tests.chaos.site import WAIT_S, ChaosSite
@@ -137,6 +137,7 @@ class _Run:
             site = self.site.start_capture()
             self.crew.look_after()
             self.hospital.wait_for_capture(self.site.slot)
+            self._wait_for_lanes(site.kafka.partitions)
             self._live()
             endings = expectations(self._home / "expected.jsonl", self._refusing)
             self._drain(endings, site)
@@ -163,6 +164,14 @@ class _Run:
         if self.site.site_file.exists():
             self.site.remove_capture()
             self.hospital.remove(self.site.slot)
+
+    def _wait_for_lanes(self, partitions: int) -> None:
+        """Until every partition has an owner: a fault that strikes before the flow runs shows nothing."""
+        deadline = time.monotonic() + _STALLED_S
+        while any(self.crew.lanes_opened(stage) < partitions for stage in STAGES):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not every partition got an owner; see {self._home / 'logs'}")
+            self._look()
 
     def _live(self) -> None:
         self.course.begin()
