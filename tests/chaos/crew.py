@@ -138,7 +138,8 @@ class Crew:
         """How many partitions had an owner so far."""
         opened: set[int] = set()
         for log in (self.home / "logs").glob(f"{stage}-*.log"):
-            events = [json.loads(line) for line in log.read_text("utf-8", "replace").splitlines() if '"lane_opened"' in line]
+            lines = log.read_text("utf-8", "replace").splitlines(keepends=True)
+            events = [json.loads(line) for line in lines if '"lane_opened"' in line and line.endswith("\n")]
             opened |= {event["partition"] for event in events}
         return len(opened)
 
