@@ -32,6 +32,9 @@ _VALUES = {
     # Truncates are skipped unless told: rows would vanish without a trace.
     "skipped.operations": "none",
     "provide.transaction.metadata": "false",
+    # No interface field takes a thirtieth of this, so such a row is refused for its length all the same. Whole, with the row before
+    # beside it, a document pasted into a remark would be larger than a message may be, and end the capture of the whole database.
+    "column.truncate.to.32768.chars": ".*",
 }
 
 _OPERATION = {
