@@ -1,0 +1,309 @@
+"""Everything that a hospital, its database and strangers on the broker can get wrong, in one run of the real stack.
+
+Each mistake must end as the dead letter that names it, or be mended by what the hospital does next; none may hold up what is right.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from kafka import KafkaProducer
+
+from connector.contract import Topics
+from streams.deadletter.reading import read_dead_letters
+from streams.deliver.ledger import read_receipts
+from streams.sandbox.hospital import create_schema, run
+from streams.sandbox.hospital.catalogue import reference_rows
+from streams.sandbox.hospital.tables import DEPARTMENTS, PATIENTS
+from tests.e2e.bad_rows import Copies, transaction
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+
+SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
+NAME = "bad_input"
+TOPICS = Topics(prefix="bad.")
+WAIT_S = 8
+LONG = "长" * 1000
+"""1000 characters: as many as the interface takes there, and more bytes than one envelope of this platform."""
+
+
+class Hospital:
+    """The hospital, its database and what came of it."""
+
+    def __init__(self, connection, site, platform_url, bootstrap):
+        self.site = site
+        self.copies = Copies()
+        self.bootstrap = bootstrap
+        self._connection = connection
+        self._platform_url = platform_url
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all")
+
+    def commit(self, *transactions):
+        run(self._connection, transactions)
+
+    def execute(self, statement, *values):
+        self._connection.execute(statement, values)
+
+    def publish(self, topic, value, *, key=b"stranger", headers=()):
+        """A message that somebody else writes."""
+        self._producer.send(topic, value=value, key=key, headers=list(headers), partition=0).get(timeout=20)
+
+    def strike(self, **fault):
+        body = json.dumps(fault).encode()
+        with urllib.request.urlopen(f"{self._platform_url}/_sim/faults", data=body) as answer:
+            assert 200 == answer.status
+
+    def journal(self):
+        """Everything that the platform has."""
+        with urllib.request.urlopen(f"{self._platform_url}/_sim/journal?values=1") as answer:
+            return [json.loads(line) for line in answer]
+
+    def stats(self):
+        with urllib.request.urlopen(f"{self._platform_url}/_sim/stats") as answer:
+            return json.load(answer)
+
+    def letters(self):
+        """The dead letters by stage, class and rule."""
+        letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead).letters
+        return Counter((letter.stage, letter.dead_class, letter.rule) for letter in letters)
+
+    def wait_until_dead(self, expected, *, within_s=60):
+        until = time.monotonic() + within_s
+        while (found := self.letters()) != expected and time.monotonic() < until:
+            time.sleep(0.5)
+        assert expected == found
+
+    def wait_until_accepted(self, *visits, within_s=60):
+        keys, until = set().union(*(visit.keys for visit in visits)), time.monotonic() + within_s
+        while (missing := keys - {entry["key"] for entry in self.journal()}) and time.monotonic() < until:
+            time.sleep(0.2)
+        assert set() == missing
+
+    def close(self):
+        self._producer.close()
+
+
+def wait_for(condition, *, within_s, what):
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(0.2)
+
+
+def yibao(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "yibao", *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert 0 == done.returncode, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running(*words, log):
+    """A program of ours in the background."""
+    with log.open("wb") as err:
+        process = subprocess.Popen([sys.executable, "-m", "yibao", *map(str, words)], stdout=subprocess.PIPE, stderr=err)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def superuser(stack, database):
+    return psycopg.connect(host=stack.postgres_host, port=stack.postgres_port, user="postgres", dbname=database, autocommit=True)
+
+
+def write_site(folder, stack, *, platform_url, keys):
+    """The sample site on the run's stack, with short waits and a small envelope."""
+    shutil.copyfile(SAMPLE / "mapping.yaml", folder / "mapping.yaml")
+    text = (SAMPLE / "site.yaml").read_text(encoding="utf-8")
+    document = yaml.safe_load(text)
+    document["institutions"] = yaml.load(text, Loader=yaml.BaseLoader)["institutions"]
+    for one in document["institutions"]:
+        one["public_key_file"] = str(keys / f"{one['code']}.pub")
+    document["kafka"] |= {"bootstrap_servers": stack.bootstrap_servers, "topic_prefix": TOPICS.prefix, "partitions": 3}
+    document["connect"] = {"url": stack.connect_url}
+    document["sources"]["his"] |= {
+        "port": stack.postgres_port,
+        "database": NAME,
+        "user": NAME,
+        "password_file": str(stack.secrets / NAME),
+        "slot": NAME,
+    }
+    document["platform"] = {"url": platform_url, "max_chars": 6000}
+    document["join"] = {"wait_s": WAIT_S, "tick_s": 1}
+    document["workers"] = {"home": str(folder / "workers")}
+    (folder / "site.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return folder / "site.yaml"
+
+
+@pytest.fixture(scope="module")
+def hospital(stack, tmp_path_factory):
+    """A hospital whose capture and workers run, with one good visit accepted."""
+    folder = tmp_path_factory.mktemp("bad")
+    (stack.secrets / NAME).write_text("the-capture-password")
+    with superuser(stack, "postgres") as connection:
+        connection.execute(f"CREATE DATABASE {NAME}")
+    serve = ("platform", "serve", "--institutions", SAMPLE / "site.yaml", "--keys", folder / "keys", "-o", "json")
+    with superuser(stack, NAME) as connection, running(*serve, log=folder / "platform.log") as platform:
+        create_schema(connection, password="the-capture-password", role=NAME)
+        url = json.loads(platform.stdout.readline())["url"]
+        site = write_site(folder, stack, platform_url=url, keys=folder / "keys")
+        yibao("topics", "apply", "-c", site)
+        yibao("connector", "apply", "-c", site)
+        with running("worker", "all", "-c", site, log=folder / "worker.log"):
+            hospital = Hospital(connection, site, url, stack.bootstrap_servers)
+            hospital.commit(transaction((PATIENTS, hospital.copies.patient)))
+            yield hospital
+            hospital.close()
+        yibao("connector", "delete", "his", "--yes", "-c", site)
+        released = "SELECT count(*) FROM pg_replication_slots WHERE active AND database = current_database()"
+        wait_for(lambda: connection.execute(released).fetchone() == (0,), within_s=30, what="the slot let go of")
+        connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (NAME,))
+    with superuser(stack, "postgres") as connection:
+        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+        connection.execute(f"DROP ROLE {NAME}")
+
+
+def wrong_rows(hospital):
+    """Mistakes in the hospital's rows: the transactions, and the dead letter that each ends as."""
+    visit = hospital.copies.visit
+    yield visit(fee={"jzlsh": None}).transaction("fee"), ("MAPPING", "NO_VISIT_KEY")
+    yield visit(settlement={"jzlsh": " "}).transaction("settlement"), ("MAPPING", "NO_VISIT_KEY")
+    yield visit(visit={"grbh": ""}).transaction("visit"), ("VALIDATION", "REQUIRED")
+    yield visit(visit={"xb": "X"}).transaction("visit"), ("DICTIONARY", "DICTIONARY")
+    yield visit(visit={"jgdm": "99"}).transaction("visit"), ("MAPPING", "UNKNOWN_INSTITUTION")
+    yield visit(visit={"bqms": LONG}).transaction("visit"), ("OVERSIZE", "OVERSIZE")
+    yield visit(visit={"bqms": LONG + "长"}).transaction("visit"), ("VALIDATION", "LENGTH")
+    yield visit(visit={"ryks_dm": "nowhere"}).transaction("visit"), ("JOIN_INCOMPLETE", "MISSING_LOOKUP")
+    yield visit(settlement={"tczf": "十二元"}).transaction("visit", "settlement"), ("VALIDATION", "DECIMAL")
+    yield visit().transaction("settlement"), ("JOIN_INCOMPLETE", "MISSING_VISIT")
+    yield visit().transaction("fee"), ("JOIN_INCOMPLETE", "MISSING_SETTLEMENT")
+
+
+STRANGE = (b"no json", b"[]", b"{}", b'{"op":"c"}', b'{"op":"x","source":{}}', b"\xff\xfe", b"")
+"""Values that no capture writes."""
+
+
+def test_every_mistake_ends_as_its_dead_letter_and_holds_up_nothing_else(hospital):
+    """One run, because what matters is that the mistakes do not stand in the way of each other or of what is right."""
+    expected = Counter()
+    for rows, (dead_class, rule) in wrong_rows(hospital):
+        hospital.commit(rows)
+        expected["join", dead_class, rule] += 1
+    for value in STRANGE:
+        for topic in (TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready):
+            hospital.publish(topic, value)
+    for topic in (TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready, TOPICS.dead, TOPICS.receipts):
+        hospital.publish(topic, None)  # a tombstone; only in the ready topic nobody may write one
+    expected += {("join", "DECODE", "DECODE"): 2 * len(STRANGE), ("deliver", "DECODE", "DECODE"): len(STRANGE) + 1}
+    for topic in (TOPICS.dead, TOPICS.receipts):
+        hospital.publish(topic, b"a stranger's")
+
+    good = hospital.copies.visit(fee={"mxid": 2**63 - 1})
+    hospital.commit(good.transaction())
+    hospital.wait_until_accepted(good)
+    hospital.wait_until_dead(expected)
+
+    summary = json.loads(yibao("dlq", "summary", "-o", "json", "-c", hospital.site))
+    assert expected.total() == summary["total"]
+    receipts = read_receipts({"bootstrap_servers": hospital.bootstrap}, TOPICS.receipts)
+    assert good.keys <= {line.key for receipt in receipts for line in receipt.records}
+
+
+def test_an_empty_text_is_no_value_and_money_may_stand_in_text(hospital):
+    """Hospital systems write blanks where nothing is known, and amounts as text with blanks around."""
+    strange = hospital.copies.visit(visit={"bz": "", "bzbh": "  ", "cyks_dm": ""}, settlement={"tczf": " 0.00 "})
+    hospital.commit(strange.transaction())
+    hospital.wait_until_accepted(strange)
+    sent = {entry["key"]: json.loads(entry["value"]) for entry in hospital.journal()}
+    assert {"MEMO", "DISE_NO"} & set(sent[strange.visit["yb_jzid"]]) == set()
+    assert "0.00" == sent[strange.settlement["yb_jsid"]]["HIFP_PAY"]
+
+
+def test_a_truncated_lookup_is_empty_until_it_is_filled_again(hospital):
+    """A catalogue is replaced by TRUNCATE and INSERT. What comes in between is not reported with names of before; it waits."""
+    before = hospital.letters()
+    hospital.execute("TRUNCATE his.jc_ks")
+    between = hospital.copies.visit()
+    hospital.commit(between.transaction())
+    hospital.wait_until_dead(before + Counter({("join", "JOIN_INCOMPLETE", "MISSING_LOOKUP"): 1}))
+    hospital.commit(transaction(*((table, {**row, "ksmc": "新名"}) for table, row in reference_rows() if table is DEPARTMENTS)))
+    hospital.wait_until_accepted(between)
+    sent = {entry["key"]: json.loads(entry["value"]) for entry in hospital.journal()}
+    assert "新名" == sent[between.visit["yb_jzid"]]["ADM_DEPT_NAME"]
+
+
+def test_a_truncated_fee_table_is_one_dead_letter(hospital):
+    """Rows that were reported are gone without a delete of each: a person must be told, once."""
+    before = hospital.letters()
+    hospital.execute("TRUNCATE his.sf_fymx")
+    after = hospital.copies.visit()
+    hospital.commit(after.transaction())
+    hospital.wait_until_accepted(after)
+    hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "TRUNCATE"): 1}))
+
+
+def test_a_platform_that_shows_a_web_page_is_asked_again_until_it_answers(hospital):
+    """A proxy's error page says nothing about the records: they are posted again under the same msgids, and none is lost."""
+    before = hospital.letters()
+    hospital.strike(kind="html", for_s=6)
+    hospital.strike(kind="html", probability=0.3, from_s=6, for_s=4, judged=True)
+    visits = [hospital.copies.visit() for _ in range(5)]
+    for visit in visits:
+        hospital.commit(visit.transaction())
+    hospital.wait_until_accepted(*visits)
+    stats = hospital.stats()
+    assert stats["by_fault"]["html"] > 2
+    assert (0, before) == (stats["doubled"], hospital.letters())
+
+
+def test_a_row_that_no_message_carries_stops_nothing(hospital):
+    """A document pasted into a remark. As an update it would be captured twice over, before and after, and be too large to send."""
+    before = hospital.letters()
+    huge = hospital.copies.visit(visit={"bqms": "x" * 6_000_000})
+    hospital.commit(huge.transaction("visit"))
+    hospital.wait_until_dead(before + Counter({("join", "VALIDATION", "LENGTH"): 1}))
+    hospital.execute("UPDATE his.mz_zy_jz SET bz = '补充说明' WHERE jzlsh = %s", huge.visit["jzlsh"])
+    hospital.execute("UPDATE his.mz_zy_jz SET bqms = NULL WHERE jzlsh = %s", huge.visit["jzlsh"])
+    hospital.commit(huge.transaction("settlement", "fee"))
+    hospital.wait_until_accepted(huge)
+    hospital.wait_until_dead(before + Counter({("join", "VALIDATION", "LENGTH"): 2}))
+
+
+def changed(hospital, **kafka):
+    """The site with other values in its section `kafka`, in a file beside it."""
+    document = yaml.safe_load(hospital.site.read_text(encoding="utf-8"))
+    document["kafka"] |= kafka
+    file = hospital.site.with_name("changed.yaml")
+    file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(("topics", "apply"), 1), (("worker", "join"), 72), (("worker", "deliver"), 72), (("worker", "all"), 72)]
+)
+def test_another_number_of_partitions_is_refused_wherever_it_would_do_harm(hospital, words, code):
+    """A visit would part ways: its later rows in another partition than its earlier ones."""
+    command = [sys.executable, "-m", "yibao", *words, "-c", str(changed(hospital, partitions=4))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (code, True, False) == (done.returncode, "partitions" in done.stderr, "Traceback" in done.stderr)
+
+
+@pytest.mark.parametrize("verb", ["join", "deliver", "all"])
+def test_a_worker_that_finds_no_broker_at_its_first_start_is_exit_3(hospital, verb):
+    """And names where it looked and which setting says so."""
+    command = [sys.executable, "-m", "yibao", "worker", verb, "-c", str(changed(hospital, bootstrap_servers="127.0.0.1:1"))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (3, True) == (done.returncode, "kafka.bootstrap_servers" in done.stderr)
+    assert "127.0.0.1:1" in done.stderr
