@@ -64,6 +64,7 @@ class FakeLog:
         self.on_step: Callable[[str], Awaitable[None]] = _go_on
         self.committed_offsets: dict[tuple[str, TopicPartition], Committed] = {}
         self.fail_sends: set[str] = set()
+        self.started_at_ms = 1_700_000_000_000  # a message's own time is this and its offset
         self._partitions: dict[TopicPartition, list[_Entry]] = {}
         self._epochs: dict[str, int] = {}
         self._open: dict[str, _Transaction] = {}
@@ -86,7 +87,7 @@ class FakeLog:
                 key=entry.key,
                 value=entry.value,
                 headers=entry.headers,
-                timestamp_ms=1_700_000_000_000 + offset,
+                timestamp_ms=self.started_at_ms + offset,
             )
             for offset, entry in enumerate(self._partitions.get(at, [])[: self._stable(at)])
             if offset >= start and entry.visible

@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +21,7 @@ MODEL = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+PATIENCE = pytest.mark.timeout(0 if LONG else 120)
 THINGS = st.builds(
     Thing,
     kind=st.sampled_from([0, 0, 1, 2, 3, 4, 5]),

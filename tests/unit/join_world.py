@@ -1,5 +1,6 @@
 """What the join lane's model is made of: workers that go step by step, and an oracle that folds and never dies."""
 
+import asyncio
 from functools import cache
 
 from connector.contract import Topics
@@ -61,6 +62,7 @@ class Worker(Process):
         self._state = State(STATE)
         self._parts = JoinParts(topics=TOPICS, fold=joiner(), lookups=Lookups(world.faults), settings=JoinSettings(max_chunk=chunk))
         self._closing = None
+        self._back = asyncio.Event()
         self.lane = self._new_lane()
         self.begin(self.lane.start)
 
@@ -76,15 +78,21 @@ class Worker(Process):
         return JoinLane(CHANGES, 1, context=context, flow=RecordingFlow(), parts=self._parts, state=self._state)
 
     def rebalance(self):
-        """Close, and open again as soon as it is closed."""
+        """Close, and open again when it is closed and `comes_back` was called."""
         if self._closing is None or self._closing.done():
+            self._back = asyncio.Event()
             self.begin(self._begin_again)
+
+    def comes_back(self):
+        """The partition is this worker's again."""
+        self.begin(self._back.set)
 
     def _begin_again(self):
         self._closing = self.loop.create_task(self._reopen())
 
     async def _reopen(self):
         await self.lane.close()
+        await self._back.wait()
         if not self.dead:
             self.position = self._world.log.committed_offsets[GROUP, CHANGES].offset
             self.lane = self._new_lane()

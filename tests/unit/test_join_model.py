@@ -15,12 +15,13 @@ from streams.domain.ready import encode
 from streams.lanes.marks import join_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.testing import FakeLog
-from tests.unit.deliver_model import MODEL
-from tests.unit.join_rig import envelope
+from tests.unit.deliver_model import MODEL, PATIENCE
+from tests.unit.join_rig import START_MS, envelope
 from tests.unit.join_world import CHANGES, DEAD, GROUP, READY, STATE, TOPICS, Oracle, Worker
 from tests.unit.stepped import SteppedLoop, current, noticing, silence, stand
 from tests.unit.test_join_laws import ROWS
 
+pytestmark = PATIENCE
 LOOKUP_FAULT = b"\x1f!lookup\x1f"
 WHICH, STEPS = st.integers(0, 2), st.integers(0, 30)
 
@@ -35,16 +36,17 @@ def _quiet():
 class JoinModel(RuleBasedStateMachine):
     """The last of the workers is thought to be the owner; the others are zombies."""
 
-    @initialize(chunk=st.sampled_from([1, 3, 7]))
-    def begin(self, chunk):
+    @initialize(chunk=st.sampled_from([7, 3, 1]), order=st.permutations(list(ROWS)), data=st.data())
+    def begin(self, chunk, order, data):
         self.loop, self.log, self.faults = SteppedLoop(), FakeLog(), {}
-        self.log.on_step = self._on_step
+        self.log.on_step, self.log.started_at_ms = self._on_step, START_MS
         self.log.committed_offsets[GROUP, CHANGES] = Committed(offset=0, metadata='{"seq":1}')
         self.oracle, self.folded, self.checked = Oracle(), 0, 0
         self.state, self.seen = {}, {STATE: 0, READY: 0, DEAD: 0}
         self.ready, self.dead = [], []
         self.owner, self.violations = None, []
         self.place, self.workers, self.chunk = 100, [], chunk
+        self.rows_change([(name, False) for name in order], data)
         self.start()
 
     # What comes in
@@ -67,7 +69,7 @@ class JoinModel(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from([b"no json", None, "tick", "late tick"]))
     def something_else_comes(self, what):
-        now = 1_700_000_000_000 + len(self.log.messages(CHANGES))
+        now = START_MS + len(self.log.messages(CHANGES))
         value = tick_value(now + (5_000 if what == "late tick" else 0)) if isinstance(what, str) else what
         self.log.append(CHANGES, key=None, value=value)
 
@@ -113,12 +115,21 @@ class JoinModel(RuleBasedStateMachine):
         worker.feed(steps)
         self.run(worker, steps)
 
-    @rule(which=WHICH, steps=STEPS)
-    def rebalance(self, which, steps):
+    @rule(which=WHICH, before=STEPS, between=STEPS, after=STEPS)
+    def rebalance(self, which, before, between, after):
+        """The lane closes wherever it stands, and opens again, perhaps after another worker had the partition."""
         worker = self.worker(which)
+        worker.feed(before)
+        self.run(worker, before)
         worker.rebalance()
-        self.run(worker, steps)
-        worker.feed(steps)
+        self.run(worker, between)
+        if between % 2:
+            other = self.start()
+            other.feed(between)
+            self.run(other, between)
+            other.dead = True
+        worker.comes_back()
+        self.run(worker, after)
 
     @rule(which=WHICH, steps=STEPS, arrives=st.booleans())
     def crash(self, which, steps, arrives):

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from streams.lanes.ports import Committed
-from tests.unit.deliver_model import MODEL, DeliverModel
+from tests.unit.deliver_model import MODEL, PATIENCE, DeliverModel
 from tests.unit.deliver_world import GROUP, PLAN_CHARS, READY, node_of
 from tests.unit.forgetful_platform import ForgetfulPlatform
 from tests.unit.stepped import silence
 
 MEMORY_S = 3600.0
+pytestmark = PATIENCE
 
 
 @pytest.fixture(autouse=True)
