@@ -9,6 +9,7 @@ from streams.errors import Rejected
 from streams.spec.fields import ServiceCode
 
 NUMBER = "seq"
+_SERVICES = {service.value: service for service in ServiceCode}
 _A_NUMBER = re.compile(rb"[0-9]{1,18}")
 _HEADERS = (
     NUMBER,
@@ -52,30 +53,31 @@ def number_of(headers: tuple[Header, ...]) -> int:
 def decode(message: Incoming) -> ReadyRecord:
     """The ready record in a message of `visit.ready`. Raises Rejected where the join did not write it."""
     number = number_of(message.headers)
-    if message.key is None or message.value is None or tuple(name for name, _ in message.headers[: len(_HEADERS)]) != _HEADERS:
+    ours = message.headers[: len(_HEADERS)]
+    if message.key is None or message.value is None or tuple([name for name, _ in ours]) != _HEADERS:
         raise Rejected("the message has not the headers of a ready record")
     try:
-        values = [(value or b"").decode() for _, value in message.headers[: len(_HEADERS)]]
-        service, committed_at = ServiceCode(values[1]), int(values[8])
-    except ValueError:
+        texts = [(value or b"").decode() for _, value in ours]
+        _, service, institution, infno, record_key, content_hash, mapping_version, position, committed_at, day, amount = texts
+        return ReadyRecord(
+            key=message.key,
+            value=message.value,
+            number=number,
+            offset=message.offset,
+            partition=message.partition,
+            service=_SERVICES[service],
+            institution=institution,
+            infno=infno,
+            record_key=record_key,
+            content_hash=content_hash,
+            mapping_version=mapping_version,
+            position=position,
+            committed_at=int(committed_at),
+            business_day=day,
+            amount=amount,
+        )
+    except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
-    return ReadyRecord(
-        key=message.key,
-        value=message.value,
-        number=number,
-        offset=message.offset,
-        partition=message.partition,
-        service=service,
-        institution=values[2],
-        infno=values[3],
-        record_key=values[4],
-        content_hash=values[5],
-        mapping_version=values[6],
-        position=values[7],
-        committed_at=committed_at,
-        business_day=values[9],
-        amount=values[10],
-    )
 
 
 def headers_of(record: ReadyRecord) -> tuple[Header, ...]:

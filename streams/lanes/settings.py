@@ -17,8 +17,8 @@ class LaneSettings:
 
     linger_s: float = 0.4
     idle_linger_s: float = 0.03
-    high: int = 6000
-    low: int = 3000
+    high: int = 3000
+    low: int = 1500
     transaction_timeout_s: float = 60.0
     stuck_s: float = 60.0
     doubt_s: float = 1.0
