@@ -18,6 +18,7 @@ from yibao.demonstration.course import Demonstration, Outcome, Sight
 from yibao.demonstration.findings import percentile
 from yibao.demonstration.probe import demand_answer
 from yibao.demonstration.settings import HOME, DemoSettings
+from yibao.demonstration.site import WAIT_S
 from yibao.options import Output, OutputOption
 
 _SERVICES = {"mdtrt_d": "visits", "setl_d": "settlements", "fee_list_d": "fee lines"}
@@ -109,7 +110,8 @@ class _Plain:
     """Lines on stderr, for logs and pipes."""
 
     def step(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{text}\n")  # in one piece: services begin side by side
+        sys.stderr.flush()
 
     def look(self, sight: Sight) -> None:
         judgement = sight.findings.judgement
@@ -131,8 +133,9 @@ class _OnTerminal:
 
     def look(self, sight: Sight) -> None:
         judgement = sight.findings.judgement
-        table = Table(title="live" if sight.live else "draining", box=None, title_justify="left")
-        for column in ("", "expected", "accepted"):
+        state = "live" if sight.live else f"draining: what waits in vain is given up after {WAIT_S} s"
+        table = Table(title=state, box=None, title_justify="left", title_style="bold")
+        for column in ("", "expected so far", "accepted"):
             table.add_column(column, justify="left" if not column else "right")
         for service, label in _SERVICES.items():
             table.add_row(label, f"{judgement.expected[service]}", f"{judgement.accepted[service]}")
