@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from streams.sandbox.stack import Stack
 from tests.chaos.crew import Crew, Stage
@@ -94,7 +95,7 @@ class Course:
 
     def fault(self, **fault: object) -> None:
         """A fault of the platform. What it struck is counted there."""
-        self.site.fault(**fault)
+        self.aside(partial(self.site.fault, **fault))
 
     def orders(self, stage: Stage, *points: str, count: int, passages: int) -> None:
         """The next started workers of a stage end themselves at one of the points."""

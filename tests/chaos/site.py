@@ -4,6 +4,8 @@ of one scenario reaches another.
 
 import contextlib
 import json
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +25,7 @@ from yibao.demonstration.settings import SAMPLE, DemoSettings
 from yibao.demonstration.site import write_site
 from yibao.topics import create_topics
 
+_REFUSED_S = 30.0
 WAIT_S = 900
 """How long rows wait for their parts; the default of a hospital, and longer than any fault."""
 
@@ -125,6 +128,14 @@ class ChaosSite:
     def _ask(self, method: str, page: str, order: object = None) -> bytes:
         body = None if order is None else json.dumps(order).encode()
         request = urllib.request.Request(f"{self.url}/_sim/{page}", data=body, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            said: bytes = answer.read()
-        return said
+        until = time.monotonic() + _REFUSED_S
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    said: bytes = answer.read()
+                return said
+            except (urllib.error.URLError, ConnectionError):
+                # An outage that refuses connections closes these pages, too.
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
