@@ -133,9 +133,10 @@ class ChaosSite:
             try:
                 with urllib.request.urlopen(request, timeout=60) as answer:
                     said: bytes = answer.read()
-                return said
             except (urllib.error.URLError, ConnectionError):
                 # An outage that refuses connections closes these pages, too.
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.5)
+            else:
+                return said
