@@ -230,10 +230,13 @@ class Lane(ABC, Generic[Item]):
 
 async def _all(sent: Sequence[Awaitable[Written]]) -> list[int]:
     """Every message's offset. One failed send raises, because the client would commit the transaction without it."""
-    results = await asyncio.gather(*sent, return_exceptions=True)
-    offsets = []
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-        offsets.append(result.offset)
+    offsets: list[int] = []
+    failed: Exception | None = None
+    for one in sent:
+        try:
+            offsets.append((await one).offset)
+        except Exception as exc:  # noqa: BLE001 - raised below, when nothing is under way any more
+            failed = failed or exc
+    if failed is not None:
+        raise failed
     return offsets
