@@ -79,14 +79,14 @@ _entries = st.dictionaries(
 
 
 @settings(max_examples=150)
-@given(committed=_entries, chunk=st.lists(_entries, max_size=4))
-def test_an_overlay_shows_what_the_state_will_be(committed, chunk):
+@given(committed=_entries, chunk=st.lists(_entries, max_size=4), unpacked=st.integers(0, 3))
+def test_an_overlay_shows_what_the_state_will_be(committed, chunk, unpacked):
     """A fold that saw something else than what is committed afterwards would count a row twice or not at all."""
 
     def keyed(entries):
         return {visit + b"\x1f" + key: value for (visit, key), value in entries.items()}
 
-    state = State(STATE)
+    state = State(STATE, unpacked=unpacked)
     state.apply(keyed(committed), position=None)
     overlay = Overlay(state)
     for changes in chunk:
@@ -102,6 +102,7 @@ def test_an_overlay_shows_what_the_state_will_be(committed, chunk):
     state.apply(overlay.changed, position=None)
     assert seen == told(state)
     assert waiting == set(state.waiting())
+    assert len(state) == sum(map(len, seen[0].values()))
 
 
 class Patience:
