@@ -7,7 +7,7 @@ finishes or undoes what was left open.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +23,10 @@ from streams.telemetry.outcomes import Outcomes
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
+
+_ASK_AGAIN_S = 0.2
+_HUNG_S = 1.0
+"""An answer that took longer says nothing of the time before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Lane(ABC, Generic[Item]):
         self.closed = False
         self.held = ""
         self.fenced_at = 0.0
+        self._said: Committed | None = None
         self.context = context
         self._water = Water(flow, high=context.settings.high, low=context.settings.low)
         self._early: list[Incoming] = []
@@ -163,26 +168,31 @@ class Lane(ABC, Generic[Item]):
     async def _committed(self) -> Committed:
         """What the last transaction said, read only after the fence: before it, an older owner may still commit.
 
-        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed. The time
-        in which no broker answered does not count: when one comes back, its coordinator only begins to load.
+        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed.
         """
-        clock, settings = self.context.clock, self.context.settings
+        async for said in self._answers(self.context.settings.offset_within_s):
+            if said is not None and said.metadata:
+                self._said = said
+                return said
+        raise Fatal(
+            f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
+            "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",
+            exit_code=Exit.FOREIGN_OFFSET,
+        )
+
+    async def _answers(self, within_s: float) -> AsyncIterator[Committed | None]:
+        """What the group's offset is, asked again and again for `within_s`. The time in which no broker answered does not count:
+        when one comes back, its coordinator only begins to load.
+        """
+        clock = self.context.clock
         until: float | None = None
-        while True:
+        while until is None or clock() < until:
             asked = clock()
-            committed = await self.context.broker.committed(self.context.group, self.at)
-            if committed is not None and committed.metadata:
-                return committed
-            answered = clock()
-            if until is None or answered - asked > settings.doubt_s:
-                until = answered + settings.offset_within_s
-            if answered >= until:
-                raise Fatal(
-                    f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
-                    "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",
-                    exit_code=Exit.FOREIGN_OFFSET,
-                )
-            await asyncio.sleep(0.5)
+            said = await self.context.broker.committed(self.context.group, self.at)
+            if until is None or clock() - asked > _HUNG_S:
+                until = clock() + within_s
+            yield said
+            await asyncio.sleep(_ASK_AGAIN_S)
 
     # Transactions ----------------------------------------------------------------------------------------------------------------
 
@@ -204,6 +214,7 @@ class Lane(ABC, Generic[Item]):
         await producer.commit()
         if self.context.clock() - started > self.context.settings.doubt_s:
             await self._see(committed)
+        self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
         return offsets
@@ -211,15 +222,16 @@ class Lane(ABC, Generic[Item]):
     async def _see(self, committed: Committed) -> None:
         """Read a slow commit back: a broker in trouble may acknowledge one and lose its markers (KAFKA-20734)."""
         self.context.outcomes.count("read_back", 1)
-        until = self.context.clock() + self.context.settings.visible_within_s
-        while await self.context.broker.committed(self.context.group, self.at) != committed:
-            if self.context.clock() >= until:
-                raise Fatal(
-                    f"a transaction of {self.at.topic}-{self.at.partition} was acknowledged and cannot be read back: "
-                    "compare the broker's version with KAFKA-20734 before this partition goes on",
-                    exit_code=Exit.NOT_VISIBLE,
-                )
-            await asyncio.sleep(0.1)
+        async for said in self._answers(self.context.settings.visible_within_s):
+            if said == committed:
+                return
+            if said not in (None, self._said):
+                raise Fatal(f"{self.at.topic}-{self.at.partition} has another owner, which went on: this one was frozen")
+        raise Fatal(
+            f"a transaction of {self.at.topic}-{self.at.partition} was acknowledged and cannot be read back: "
+            "compare the broker's version with KAFKA-20734 before this partition goes on",
+            exit_code=Exit.NOT_VISIBLE,
+        )
 
     async def _uncancelled(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Let `work` end even when the lane is closed meanwhile; `close` waits for it."""

@@ -293,14 +293,14 @@ async def test_a_coordinator_that_comes_back_late_is_not_taken_for_one_without_o
     """A broker that was away while the lane asked answers "no offset" as long as it loads; to exit with 74 then would call a
     person, and hold the worker for minutes, after every restart of a broker.
     """
-    rig = Rig(settings=replace(QUICK, doubt_s=0.05, offset_within_s=0.2))
+    rig = Rig(settings=replace(QUICK, offset_within_s=0.5))
     answer, answers = rig.log.committed, []
 
     async def away_then_loading(group, at):
         answers.append(at)
         if len(answers) > 1:
             return await answer(group, at)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.7)
         return None
 
     rig.log.committed = away_then_loading
@@ -308,3 +308,40 @@ async def test_a_coordinator_that_comes_back_late_is_not_taken_for_one_without_o
     rig.change(1)
     assert await rig.settle(lane, lambda: rig.committed("join").offset == 1, at=CHANGES)
     assert [] == rig.deaths.reasons
+
+
+async def test_an_owner_that_was_frozen_in_its_commit_is_not_taken_for_a_broker_that_lost_it():
+    """It wakes, reads its commit back and finds what the next owner said meanwhile: exit 70 and a restart, no page in the night."""
+    rig = Rig(settings=replace(QUICK, doubt_s=-1.0))
+    rig.change(1)
+    answer = rig.log.committed
+
+    async def went_on(group, at):
+        found = await answer(group, at)
+        return found if found.offset == 0 else Committed(offset=5, metadata='{"seq":6}')
+
+    rig.log.committed = went_on
+    lane = rig.join_lane()
+    lane.put(rig.log.messages(CHANGES))
+    lane.start()
+    await rig.deaths.happened.wait()
+    assert Exit.LANE == rig.deaths.reasons[0].exit_code
+    await lane.close()
+
+
+async def test_a_coordinator_that_loads_while_a_commit_is_read_back_is_waited_for():
+    """A commit that was slow because the broker went away is read back from a broker that has just come back."""
+    rig = Rig(settings=replace(QUICK, doubt_s=-1.0, visible_within_s=0.5))
+    rig.change(1)
+    answer, answers = rig.log.committed, []
+
+    async def loading(group, at):
+        found = await answer(group, at)
+        answers.append(found)
+        return None if len(answers) == 2 else found
+
+    rig.log.committed = loading
+    lane = rig.join_lane()
+    assert await rig.settle(lane, lambda: lane.next_offset == 1, at=CHANGES)
+    assert [] == rig.deaths.reasons
+    assert 3 == len(answers)
