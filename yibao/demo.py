@@ -155,7 +155,7 @@ def _spectator() -> Any:
 
 
 def _print(found: dict[str, Any], outcome: Outcome) -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     table = Table("", "expected", "accepted", box=None)
     for service, label in _SERVICES.items():
         table.add_row(f"{label} ({service})", f"{found['expected'][service]}", f"{found['accepted'][service]}")
