@@ -4,6 +4,7 @@ VENV  := .venv/bin
 TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
+BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
 .DEFAULT_GOAL := help
@@ -24,6 +25,9 @@ test: lint ## everything that CI checks
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)
+
+bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
+	@$(VENV)/python -m bench $(BENCH_ARGS)
 
 lint: setup ## style, format, types, import contracts
 	$(VENV)/ruff check .

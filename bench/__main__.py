@@ -1,0 +1,198 @@
+"""`python -m bench [SECTION…]`: measure, and write build/bench.json. Sections that are not measured keep their last figures.
+
+whole    the path from `visit.changes` to accepted with SM2, and its parts, in the same rounds
+stages   each stage alone; the same lanes on a bare aiokafka loop; the deliver stage without plans and transactions
+slow     a platform that answers in 50 ms
+two      two workers of each stage beside one
+linear   ten times the visits
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.messages import hospital_messages
+from bench.parts import Place, fold_all, measure
+from bench.processes import CHECKOUT, platform
+from bench.rounds import Kind, Load, Round, Surroundings, run_round
+from streams.sandbox.stack import Stack
+
+_PARTITIONS = 12
+_SLOW_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What all sections share."""
+
+    load: Load
+    at: Surroundings
+    rounds: int
+
+    async def round(self, kind: Kind, load: Load | None = None) -> Round:
+        """One round on topics of its own, told as it ends."""
+        found = await run_round(load or self.load, self.at, kind, prefix=f"b{time.monotonic_ns() // 1_000_000}-")
+        print(
+            f"{kind}: {found.cpu_us_per_record:.1f} us a record; "
+            f"join {found.join.cpu_us:.1f} us a change, {found.join.rate:.0f}/s; "
+            f"deliver {found.deliver.cpu_us:.1f} us, {found.deliver.rate:.0f}/s; {found.records / found.requests:.1f} a batch; "
+            f"load {os.getloadavg()[0]:.1f}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return found
+
+
+async def whole(bench: Bench) -> dict[str, Any]:
+    """The whole path beside its parts."""
+    folded = fold_all(bench.load)
+    rounds, parts = [], []
+    for _ in range(bench.rounds):
+        rounds.append(await bench.round(Kind()))
+        with platform(0.0, home=bench.at.home) as url:
+            place = Place(servers=bench.at.servers, prefix=rounds[-1].prefix, url=url)
+            parts.append(await measure(bench.load, folded, place))
+    middle = {name: _median([asdict(one)[name] for one in parts]) for name in asdict(parts[0])}
+    total = sum(middle.values())
+    cost = _median([one.cpu_us_per_record for one in rounds])
+    return {
+        "cpu_us_per_record": cost,
+        "cpu_ratio_to_parts": cost / total,
+        "parts_us_per_record": middle,
+        "parts_total_us_per_record": total,
+        "fold_us_per_change": folded.fold_us,
+        "changes_per_record": rounds[0].changes / rounds[0].records,
+        "records_per_batch": _median([one.records / one.requests for one in rounds]),
+        "records_per_s": _median([one.deliver.rate for one in rounds]),
+        **_stages(rounds),
+    }
+
+
+async def stages(bench: Bench) -> dict[str, Any]:
+    """Each stage alone, as it is and with less around it."""
+    kinds = {
+        "shipped": Kind(apart=True),
+        "bare": Kind(apart=True, join="lanes", deliver="lanes"),
+        "plain": Kind(apart=True, deliver="plain"),
+    }
+    found: dict[str, list[Round]] = {name: [] for name in kinds}
+    for _ in range(bench.rounds):
+        for name, kind in kinds.items():
+            found[name].append(await bench.round(kind))
+    told = {name: _stages(rounds) for name, rounds in found.items()}
+    return {
+        **told,
+        "framework_ratio_join": told["shipped"]["join_us_per_change"] / told["bare"]["join_us_per_change"],
+        "framework_ratio_deliver": told["shipped"]["deliver_us_per_record"] / told["bare"]["deliver_us_per_record"],
+        "plans_and_transactions_ratio": told["bare"]["deliver_us_per_record"] / told["plain"]["deliver_us_per_record"],
+    }
+
+
+async def slow(bench: Bench) -> dict[str, Any]:
+    """A platform that takes its time: lanes x batch / answer time decides."""
+    rounds = [await bench.round(Kind(apart=True, answer_s=_SLOW_S)) for _ in range(bench.rounds)]
+    rate = _median([one.deliver.rate for one in rounds])
+    bound = _PARTITIONS * _median([one.records / one.requests for one in rounds]) / _SLOW_S
+    return {"answer_s": _SLOW_S, "records_per_s": rate, "bound_records_per_s": bound, "share_of_bound": rate / bound}
+
+
+async def two(bench: Bench) -> dict[str, Any]:
+    """Twice the workers."""
+    found: dict[int, list[Round]] = {1: [], 2: []}
+    for _ in range(bench.rounds):
+        for count, rounds in found.items():
+            rounds.append(await bench.round(Kind(workers=count, apart=True)))
+    rates = {count: _stages(rounds) for count, rounds in found.items()}
+    return {
+        "cores": os.cpu_count(),
+        "one": rates[1],
+        "two": rates[2],
+        "join_speedup": rates[2]["join_changes_per_s"] / rates[1]["join_changes_per_s"],
+        "deliver_speedup": rates[2]["deliver_records_per_s"] / rates[1]["deliver_records_per_s"],
+    }
+
+
+async def linear(bench: Bench) -> dict[str, Any]:
+    """A tenth of the visits beside all of them."""
+    small = _load(max(1, len(bench.load.changes) // 240))
+    few = await bench.round(Kind(), small)
+    many = await bench.round(Kind())
+    return {
+        "changes": [few.changes, many.changes],
+        "cpu_us_per_record": [few.cpu_us_per_record, many.cpu_us_per_record],
+        "cost_of_ten_times": 10 * many.cpu_us_per_record / few.cpu_us_per_record,
+    }
+
+
+_SECTIONS: Mapping[str, Callable[[Bench], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "whole": whole,
+    "stages": stages,
+    "slow": slow,
+    "two": two,
+    "linear": linear,
+}
+
+
+def _stages(rounds: Sequence[Round]) -> dict[str, float]:
+    return {
+        "join_us_per_change": _median([one.join.cpu_us for one in rounds]),
+        "join_changes_per_s": _median([one.join.rate for one in rounds]),
+        "join_cores": _median([one.join.cpu_share for one in rounds]),
+        "join_rss_mib": max(one.join.rss_mib for one in rounds),
+        "deliver_us_per_record": _median([one.deliver.cpu_us for one in rounds]),
+        "deliver_records_per_s": _median([one.deliver.rate for one in rounds]),
+        "deliver_cores": _median([one.deliver.cpu_share for one in rounds]),
+        "deliver_rss_mib": max(one.deliver.rss_mib for one in rounds),
+    }
+
+
+def _median(values: Sequence[float]) -> float:
+    return round(statistics.median(values), 3)
+
+
+def _load(visits: int) -> Load:
+    lookups, changes = hospital_messages(visits, partitions=_PARTITIONS)
+    return Load(lookups=lookups, changes=changes, partitions=_PARTITIONS)
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    asked.add_argument("sections", nargs="*", metavar="SECTION", choices=[*_SECTIONS, []], help="default: all")
+    asked.add_argument("--visits", type=int, default=600, help="of the sample hospital; about 24 changes each")
+    asked.add_argument("--rounds", type=int, default=5)
+    asked.add_argument("--home", type=Path, default=CHECKOUT / ".yibao" / "bench")
+    asked.add_argument("--out", type=Path, default=CHECKOUT / "build" / "bench.json")
+    chosen = asked.parse_args()
+    found = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {}
+    stack = Stack(chosen.home / "stack", services=("kafka",), durable=False, bound=True)
+    try:
+        servers = stack.up().bootstrap_servers
+        bench = Bench(load=_load(chosen.visits), at=Surroundings(servers=servers, home=chosen.home), rounds=chosen.rounds)
+        for name in chosen.sections or _SECTIONS:
+            before = os.getloadavg()
+            measured = asyncio.run(_SECTIONS[name](bench))
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            loads = [round(load, 2) for load in (before[0], os.getloadavg()[0])]
+            about = {"at": when, "visits": chosen.visits, "rounds": chosen.rounds, "cores": os.cpu_count(), "load": loads}
+            found["whole_path" if name == "whole" else name] = {**measured, "measured": about}
+            chosen.out.parent.mkdir(parents=True, exist_ok=True)
+            chosen.out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    finally:
+        stack.erase()
+        shutil.rmtree(chosen.home, ignore_errors=True)
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

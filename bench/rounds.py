@@ -1,0 +1,223 @@
+"""One round of the path: workers that stand idle on fresh topics, then all changes at once, until everything is accepted.
+
+CPU is that of the worker processes from standing idle to the last accepted record: no start is in it, and nothing of the work is
+left out. The rate is over the middle of the work, from the first commit to 97 % of it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from bench.kafka import apply_topics, consumed, fill, numbered, reader, ready_messages
+from bench.messages import Message
+from bench.processes import Started, platform, taken, worker
+from bench.site import write_site
+
+_LOOK_S = 0.05
+_PATIENCE_S = 150.0
+_SHARE = 0.97
+_YOUNG_S = 4.0
+_IDLE_CPU_S = 0.06
+_QUIET_S = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the rounds are fed with."""
+
+    lookups: Sequence[Message]
+    changes: Sequence[Message]
+    partitions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a measurement takes place."""
+
+    servers: str
+    home: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """One stage's part of a round. rate: of its own unit (changes or records) a second."""
+
+    cpu_us: float
+    rate: float
+    cpu_share: float
+    rss_mib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """join: per change. deliver: per record. seconds: of the slower of both windows."""
+
+    prefix: str
+    changes: int
+    records: int
+    join: Cost
+    deliver: Cost
+    requests: int
+
+    @property
+    def cpu_us_per_record(self) -> float:
+        """Both stages, per accepted record."""
+        return self.join.cpu_us * self.changes / self.records + self.deliver.cpu_us
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What a round is. answer_s: the platform's. workers: of each stage. apart: the join alone, then the deliver stage alone.
+
+    join, deliver: `worker` as it is shipped, or one of `bench.bare`.
+    """
+
+    answer_s: float = 0.0
+    workers: int = 1
+    apart: bool = False
+    join: str = "worker"
+    deliver: str = "worker"
+
+
+@dataclass(slots=True)
+class _Stage:
+    """The workers of one stage, what they had used when they stood idle, and how far they were over time."""
+
+    workers: Sequence[Started]
+    idle_cpu_s: float
+    points: list[tuple[float, float, float]]
+
+    def note(self, done: float) -> None:
+        """How far it is now. Raises RuntimeError when a worker ended."""
+        for one in self.workers:
+            one.check()
+        self.points.append((time.monotonic(), done, cpu_of(self.workers)))
+
+    def cost(self, units: float) -> Cost:
+        """units: the whole work, in changes or records."""
+        total = self.points[-1][1]
+        begin = next(point for point in self.points if point[1] > 0)
+        end = next(point for point in self.points if point[1] >= total * _SHARE)
+        if end is begin:
+            begin = next(point for point in reversed(self.points) if point[1] <= 0)
+        through = next(point for point in self.points if point[1] >= total)
+        cpu_s, seconds = through[2] - self.idle_cpu_s, end[0] - begin[0]
+        return Cost(
+            cpu_us=cpu_s / units * 1e6,
+            rate=(end[1] - begin[1]) / total * units / seconds,
+            cpu_share=cpu_s / (through[0] - self.points[0][0]),
+            rss_mib=max(one.rss_mib for one in self.workers),
+        )
+
+
+class Course:
+    """The steps of a round, on topics of one prefix."""
+
+    def __init__(self, load: Load, at: Surroundings, kind: Kind, *, prefix: str) -> None:
+        self._load = load
+        self._at = at
+        self._kind = kind
+        self._running = ExitStack()
+        self.prefix = prefix
+        self.url = ""
+        self._site = Path()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as begun:
+            self.url = begun.enter_context(platform(self._kind.answer_s, home=self._at.home))
+            self._site = write_site(self._at.home, prefix=self.prefix, bootstrap_servers=self._at.servers, platform_url=self.url)
+            apply_topics(self._site)
+            self._running = begun.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._running.close()
+
+    async def stand(self, stage: str) -> _Stage:
+        """Start the workers of a stage and wait until they stand idle."""
+        how = self._kind.join if stage == "join" else self._kind.deliver
+        home = self._at.home / self.prefix
+        started = [
+            self._running.enter_context(worker(stage, site=self._site, home=home, index=i, kind=how))
+            for i in range(self._kind.workers)
+        ]
+        await asyncio.sleep(_YOUNG_S)
+        used = -1.0
+        while (now := cpu_of(started)) - used > _IDLE_CPU_S:
+            used = now
+            await asyncio.sleep(1.0)
+        return _Stage(started, cpu_of(started), [])
+
+    async def fill(self, messages: Sequence[Message]) -> None:
+        await fill(self._at.servers, self.prefix, messages)
+
+    async def join(self, stage: _Stage) -> int:
+        """Follow the join to its end; how many records it numbered."""
+        total, until = len(self._load.changes), time.monotonic() + _PATIENCE_S
+        topic, group = f"{self.prefix}visit.changes", f"{self.prefix}yibao-join"
+        async with reader(self._at.servers, topic, self._load.partitions, group=group) as consumer:
+            while not stage.points or stage.points[-1][1] < total:
+                stage.note(await consumed(consumer))
+                _check(until)
+                await asyncio.sleep(_LOOK_S)
+            return await numbered(consumer)
+
+    async def deliver(self, stage: _Stage, joining: "asyncio.Future[int]") -> None:
+        """Follow the deliver stage until the join is through and nothing more comes."""
+        until, quiet_since = time.monotonic() + _PATIENCE_S, time.monotonic()
+        while not (joining.done() and stage.points[-1][1] and time.monotonic() - quiet_since > _QUIET_S):
+            before = stage.points[-1][1] if stage.points else 0.0
+            stage.note((await asyncio.to_thread(taken, self.url))[1])
+            if stage.points[-1][1] != before:
+                quiet_since = time.monotonic()
+            _check(until)
+            await asyncio.sleep(_LOOK_S)
+
+
+async def run_round(load: Load, at: Surroundings, kind: Kind, *, prefix: str) -> Round:
+    """One round from nothing to everything accepted."""
+    with Course(load, at, kind, prefix=f"{prefix}a-") as course:
+        await course.fill(load.lookups)
+        join = await course.stand("join")
+        deliver = None if kind.apart else await course.stand("deliver")
+        await course.fill(load.changes)
+        joining = asyncio.ensure_future(course.join(join))
+        if deliver is not None:
+            await course.deliver(deliver, joining)
+        records = await joining
+        found = join.cost(len(load.changes))
+        if deliver is not None:
+            return _round(course, load, records, join=found, deliver=deliver.cost(records))
+        ready = await ready_messages(at.servers, course.prefix, records, load.partitions)
+    with Course(load, at, kind, prefix=f"{prefix}b-") as course:
+        deliver = await course.stand("deliver")
+        await course.fill(ready)
+        through: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        through.set_result(records)
+        await course.deliver(deliver, through)
+        return _round(course, load, records, join=found, deliver=deliver.cost(records))
+
+
+def _round(course: Course, load: Load, records: int, *, join: Cost, deliver: Cost) -> Round:
+    return Round(
+        prefix=course.prefix,
+        changes=len(load.changes),
+        records=records,
+        join=join,
+        deliver=deliver,
+        requests=taken(course.url)[0],
+    )
+
+
+def cpu_of(workers: Sequence[Started]) -> float:
+    """CPU seconds so far of all of them."""
+    return sum(one.cpu_s for one in workers)
+
+
+def _check(until: float) -> None:
+    if time.monotonic() > until:
+        raise TimeoutError("a round did not end in time; see the workers' logs")
