@@ -135,6 +135,7 @@ def run(tmp_path_factory) -> Run:
     outcome = saboteur.demonstration.run()
     endings = [json.loads(line) for line in settings.expected_file.read_bytes().splitlines()]
     left = [process.cmdline() for process in psutil.process_iter() if f"{home}" in " ".join(arguments(process))]
+    saboteur.demonstration.stack.erase()
     return Run(outcome=outcome, saboteur=saboteur, endings=endings, left=left)
 
 
