@@ -48,7 +48,7 @@ class _QuietWorker(Worker):
 
 
 def _collect_less_often() -> None:
-    """What was made so far stays, and records hold no cycles: looking at all of it every 700 objects costs a tenth of the time."""
+    """What was made so far stays, and records hold no cycles: looking through it every 700 objects costs 5 % of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 100)
