@@ -29,6 +29,9 @@ from streams.lanes.ports import TopicPartition
 
 require_versions()
 
+_HANDED_OVER = 2000
+"""Most records of one hand-over, of all partitions together."""
+
 
 def sure_round_robin(die: Callable[[Fatal], None]) -> type[RoundRobinPartitionAssignor]:
     """An assignor that ends the process when it leads the group without knowing a topic.
@@ -156,7 +159,9 @@ class LaneApp(faust.App):
             broker_max_poll_interval=86400,
             consumer_metadata_max_age_ms=30_000,
             consumer_auto_offset_reset="earliest",
-            consumer_max_fetch_size=4 << 20,
+            # Whole fetches would run over the lanes' high water: well compressed, one holds ten thousands of records a partition.
+            broker_max_poll_records=_HANDED_OVER,
+            consumer_max_fetch_size=1 << 20,
             stream_buffer_maxsize=settings.buffered_lists,
             # A restarted agent has lost the list that it had in hand; the process ends instead.
             agent_supervisor=CrashingSupervisor,
