@@ -169,7 +169,7 @@ class Course:
     async def deliver(self, stage: _Stage, joining: "asyncio.Future[int]") -> None:
         """Follow the deliver stage until the join is through and nothing more comes."""
         until, quiet_since = time.monotonic() + _PATIENCE_S, time.monotonic()
-        while not (joining.done() and stage.points[-1][1] and time.monotonic() - quiet_since > _QUIET_S):
+        while not (joining.done() and stage.points and stage.points[-1][1] and time.monotonic() - quiet_since > _QUIET_S):
             before = stage.points[-1][1] if stage.points else 0.0
             stage.note((await asyncio.to_thread(taken, self.url))[1])
             if stage.points[-1][1] != before:
