@@ -1,6 +1,7 @@
 """The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
 
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -8,7 +9,12 @@ from typing import Any, Self
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from connector.access import BrokerAccess, client_options
@@ -18,6 +24,8 @@ from connector.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from connector.topics import LiveTopic, TopicSpec
 
 _KNOCK_S = 5.0
+_COORDINATOR_S = 30.0
+_ASK_AGAIN_S = 0.5
 
 
 class Broker:
@@ -68,7 +76,7 @@ class Broker:
         """What the stages' groups lack, judged by what the topics hold."""
         groups = {group: [TopicPartition(topic, number) for number in range(partitions)] for group, topic in stage_inputs(topics)}
         with self._answers("read the committed offsets"):
-            stored = self._admin.list_group_offsets(groups)
+            stored = self._committed(groups)
         return plan_first_offsets(
             topics,
             partitions=partitions,
@@ -80,6 +88,19 @@ class Broker:
             },
             reach=self._reach(topics_to_look_at(topics)),
         )
+
+    def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:
+        """What the groups committed. A new broker's first such question makes the topic for it, and is to be asked again."""
+        until = time.monotonic() + _COORDINATOR_S
+        while True:
+            try:
+                found: Mapping[str, Mapping[TopicPartition, Any]] = self._admin.list_group_offsets(groups)
+            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_ASK_AGAIN_S)
+            else:
+                return found
 
     def _reach(self, names: Sequence[str]) -> dict[tuple[str, int], Reach]:
         there = self.topics(names)

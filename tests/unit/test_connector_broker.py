@@ -1,0 +1,44 @@
+"""The admin connection: what a broker that has just started says is not its last word."""
+
+import pytest
+from kafka.errors import CoordinatorNotAvailableError
+
+from connector import broker as subject
+from connector.broker import Broker
+from connector.contract import Topics
+from connector.errors import Unreachable
+
+
+class FreshBroker:
+    """Knows no topic, and has no coordinator until it was asked `asked` times."""
+
+    def __init__(self, asked: int) -> None:
+        self.asked = asked
+
+    def list_group_offsets(self, groups):
+        self.asked -= 1
+        if self.asked >= 0:
+            raise CoordinatorNotAvailableError
+        return {group: {} for group in groups}
+
+    def list_topics(self):
+        return []
+
+
+def plan(admin):
+    broker = object.__new__(Broker)
+    broker._where, broker._admin = "Kafka at here", admin
+    return broker.plan_first_offsets(Topics(), partitions=2)
+
+
+def test_a_new_broker_is_given_time_to_find_its_coordinator(monkeypatch):
+    """`stack up` and `topics apply` in one line must work: the first question makes the topic that holds offsets."""
+    monkeypatch.setattr(subject, "_ASK_AGAIN_S", 0.0)
+    assert len(plan(FreshBroker(3)).write) == 4
+
+
+def test_a_broker_without_a_coordinator_is_told_of_in_the_end(monkeypatch):
+    """Waiting for ever would look like work."""
+    monkeypatch.setattr(subject, "_COORDINATOR_S", -1.0)
+    with pytest.raises(Unreachable, match="read the committed offsets"):
+        plan(FreshBroker(1))
