@@ -1,5 +1,6 @@
 """What tests of several kinds share: one embedded stack for the whole run, started by the first test that asks for it."""
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 
 from streams.sandbox.stack import Endpoints, Stack
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A run that a script put in the background ignores Ctrl-C, and so would every program that it starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
