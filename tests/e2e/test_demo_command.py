@@ -175,6 +175,6 @@ def test_an_interrupted_run_leaves_nothing(room):
             if line.startswith("live: "):
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-        assert 130 == process.returncode
+        said = process.communicate(timeout=60)[1]
+        assert 130 == process.returncode, said
     assert [] == room.processes()

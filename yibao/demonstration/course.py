@@ -11,6 +11,7 @@ from typing import Protocol
 import orjson
 
 from connector.broker import Broker
+from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources, load_site
 from streams.sandbox.hospital import FROZEN_ITEMS
 from streams.sandbox.stack import Endpoints, Progress, Stack
@@ -101,7 +102,10 @@ class Demonstration:
         try:
             yield
         except BaseException:
-            self.stop()
+            try:
+                self.stop()
+            except YibaoError as error:  # what went wrong first is what must be told
+                self._spectator.step(f"not everything could be stopped: {error}")
             raise
         if not self.settings.keep:
             self.stop()

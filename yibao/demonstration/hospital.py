@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import BinaryIO
 
@@ -74,7 +75,8 @@ class Hospital:
         """Commit nothing more."""
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join(timeout=10)
+            with suppress(RuntimeError):  # interrupted while it was being started
+                self._thread.join(timeout=10)
         self._file.close()
 
     def _live(self) -> None:
