@@ -10,10 +10,10 @@ from datetime import date, datetime, tzinfo
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain import letters
+from streams.domain import letters, refunds
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
 from streams.domain.normalise import CompiledMapping, normalise
-from streams.domain.parts import StateView, Visit, fees_of, gather
+from streams.domain.parts import StateView, Visit, dependents, gather
 from streams.domain.placing import Unplaceable, is_known, place, stored
 from streams.domain.ready import Emission
 from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
@@ -108,7 +108,7 @@ class Joiner:
             )
             return
         run.apply(visit, row, before=before, committed_at=change.committed_at)
-        run.keep(visit)
+        run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
 
     def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
         """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
@@ -122,7 +122,7 @@ class Joiner:
                     # A part that was built before it may have released this row already.
                     if (current := visit.current(row)).waits_for:
                         run.build(visit, current, committed_at=row.committed_at, now=tick.at)
-                run.keep(visit)
+                run.keep(visit, committed_at=max((row.committed_at for row in due), default=0), now=tick.at)
 
 
 class _Run:
@@ -133,10 +133,17 @@ class _Run:
         self.counts: dict[str, int] = {}
         self._lookups = lookups
         self._limits = limits
+        self._waits_ms = {
+            Part.UNSETTLED.value: limits.unsettled_wait_ms,
+            Part.UNREPORTED.value: _FOR_EVER_MS,
+            Part.UNREPORTED_LINE.value: _FOR_EVER_MS,
+        }
         self._today = today
         self._state: dict[bytes, bytes | None] = {}
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
+        self._charged = False
+        """Whether a line that refunds may wait for was reported, or waits no more."""
 
     def folded(self) -> Folded:
         return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
@@ -147,8 +154,12 @@ class _Run:
     def count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
 
-    def keep(self, visit: Visit) -> None:
-        """Remember what the fold made different."""
+    def keep(self, visit: Visit, *, committed_at: int, now: int) -> None:
+        """Remember what the fold made different, once refunds went out that may follow now (rule R9)."""
+        while self._charged:
+            self._charged = False
+            for refund in visit.waiting_refunds():
+                self.build(visit, refund, committed_at=committed_at, now=now)
         self._state.update(visit.entries())
 
     def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
@@ -158,7 +169,7 @@ class _Run:
             return
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        for dependent in _dependents(visit, row, before=before):
+        for dependent in dependents(visit, row, before=before):
             self.build(visit, visit.current(dependent), committed_at=committed_at, now=self.incoming.timestamp_ms)
 
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
@@ -197,7 +208,10 @@ class _Run:
 
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping
+        result: Record | Refusal | MissingLookup | Part
         result = normalise(mapping, mapping.services_of(row.role), rows, self._lookups, today=self._today)
+        if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
+            result = refunds.judge(visit, row, result, self._lookups)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)
@@ -205,12 +219,15 @@ class _Run:
                 self._refuse(visit, row, result, rows)
             case MissingLookup():
                 self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
+            case Part():
+                self._wait(visit, row, rows, part=result.value, now=now)
 
     def _release(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build what waited for the first record of this row, now that it came or was given up."""
         if visit.current(row).is_awaited:
             return
-        for dependent in _dependents(visit, row, before=None):
+        self._charged |= row.role is TableRole.FEE
+        for dependent in dependents(visit, row, before=None):
             self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
@@ -218,6 +235,7 @@ class _Run:
         if record.content_hash == row.emitted:
             self.count("unchanged")
             return
+        self._charged |= row.role is TableRole.FEE and not refunds.is_refund(record)
         self.count("corrected" if row.emitted else "emitted")
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
@@ -231,9 +249,7 @@ class _Run:
             self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
-        limit = {Part.UNSETTLED.value: self._limits.unsettled_wait_ms, Part.UNREPORTED.value: _FOR_EVER_MS}.get(
-            part, self._limits.wait_ms
-        )
+        limit = self._waits_ms.get(part, self._limits.wait_ms)
         if row.refused and row.refused == letters.given_up(part, rows):
             return
         # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
@@ -258,28 +274,6 @@ class _Run:
                 incoming=self.incoming,
             )
         )
-
-
-def _dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
-    """The rows whose records read this row, in the order of reporting."""
-    match row.role:
-        case TableRole.VISIT:
-            readers = (reader for reader in (TableRole.SETTLEMENT, TableRole.FEE) if _differs(visit, row, before, reader))
-            return [dependent for reader in readers for dependent in visit.rows(reader)]
-        case TableRole.SETTLEMENT if _differs(visit, row, before, TableRole.FEE):
-            return fees_of(visit, row)
-        case _:
-            return []
-
-
-def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
-    """Whether a column that the records of another role read from this row has another value now, or the row is new."""
-    if before is None or before.deleted:
-        return True
-    if before.columns == row.columns:
-        return False
-    reads = visit.mapping.reads(visit.mapping.services_of(reader))
-    return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)
 
 
 def _is_due(value: bytes, at: int) -> bool:

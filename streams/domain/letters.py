@@ -11,10 +11,11 @@ from streams.spec.fields import ServiceCode
 
 STAGE = "join"
 _PARTS = {
-    Part.VISIT.value: "所属就诊记录",
-    Part.SETTLEMENT.value: "费用所指的结算记录",
-    Part.UNSETTLED.value: "结算：费用至今未结算",
-    Part.LOOKUP.value: "关联表中的行：",
+    Part.VISIT.value: "所属就诊记录（R24）",
+    Part.SETTLEMENT.value: "费用所指的结算记录（R24）",
+    Part.UNSETTLED.value: "结算：费用至今未结算（R24）",
+    Part.LOOKUP.value: "关联表中的行（R24）：",
+    Part.POSITIVE_LINE.value: "退费所冲销的正向费用明细（R9）",
 }
 
 
@@ -78,7 +79,7 @@ def incomplete(  # noqa: PLR0913 - what a dead letter must say
         institution=institution,
         record_key="/".join(row.key),
         mapping_version=mapping_version,
-        message=f"等待超时，缺少{_PARTS[part]}{lookup}（R24）",
+        message=f"等待超时，缺少{_PARTS[part]}{lookup}",
         document=_document(service, rows=rows, violations=()),
     )
 

@@ -64,6 +64,19 @@ class Visit:
             rows.sort(key=_captured)
         return rows
 
+    def waiting_refunds(self) -> list[StoredRow]:
+        """The refund lines that wait, or waited in vain, for the line that they take back."""
+        entries = self._view.of_role(self.key, TableRole.FEE)
+        mark = Part.POSITIVE_LINE.value.encode()
+        keys = [key for key, value in entries.items() if mark in value and key not in self.changed]
+        rows = [*self.changed.values(), *(self._recall.load(key, entries[key]) for key in keys)]
+        held = [
+            row
+            for row in filter(self.knows, rows)
+            if Part.POSITIVE_LINE.value in (row.waits_for or row.refused) and not row.deleted
+        ]
+        return sorted(held, key=_captured)
+
     def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
         """The state key of a row, made once a fold. A mapping's table has one role."""
         where = self._keys.get((table, key))
@@ -132,7 +145,7 @@ def _missing(row: StoredRow | None, part: Part) -> Part | None:
     return Part.UNREPORTED if row.is_awaited else None
 
 
-def fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
+def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
     """The fee lines that name this settlement, or belong to the visit's only one."""
     links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
     return [
@@ -155,3 +168,25 @@ def _settlement_of(visit: Visit, fee: StoredRow) -> StoredRow | None:
     tables = (name for name, table in visit.mapping.tables.items() if table.role is TableRole.SETTLEMENT)
     found = (visit.find(TableRole.SETTLEMENT, table, (key,)) for table in tables)
     return next((row for row in found if row is not None and not row.deleted), None)
+
+
+def dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
+    """The rows whose records read this row, in the order of reporting."""
+    match row.role:
+        case TableRole.VISIT:
+            readers = (reader for reader in (TableRole.SETTLEMENT, TableRole.FEE) if _differs(visit, row, before, reader))
+            return [dependent for reader in readers for dependent in visit.rows(reader)]
+        case TableRole.SETTLEMENT if _differs(visit, row, before, TableRole.FEE):
+            return _fees_of(visit, row)
+        case _:
+            return []
+
+
+def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
+    """Whether a column that the records of another role read from this row has another value now, or the row is new."""
+    if before is None or before.deleted:
+        return True
+    if before.columns == row.columns:
+        return False
+    reads = visit.mapping.reads(visit.mapping.services_of(reader))
+    return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)

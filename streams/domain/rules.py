@@ -1,6 +1,7 @@
 """The data-quality rules: a table of functions with id, level and clause, each deciding on one record and the rows behind it.
 
-What needs several records (R2, R9, R12, R17, R18, R25) is not here: it needs the join's memory.
+What needs several records is not here: R9 is decided in the join (`refunds`), R12 when a mapping is checked; R2, R17, R18 and R25
+warn about what is rare, and wait for the same memory.
 """
 
 from collections.abc import Callable, Mapping

@@ -37,7 +37,13 @@ RULES: Final[tuple[Rule, ...]] = (*MONEY_RULES, *PERSON_RULES, *STAY_RULES)
 OPEN_CODES: Final = "DICTIONARY"
 """Rule id under which a site levels codes that are not in a list that may be incomplete. Default: warn."""
 
-RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES})
+REFUNDS: Final = "R9"
+"""Refund lines follow the lines that they take back: decided in the join, over the lines of a visit."""
+
+UNIQUE_LINES: Final = "R12"
+"""BKKP_SN is unique per institution: decided when a mapping is checked."""
+
+RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, REFUNDS, UNIQUE_LINES})
 
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 _REMEMBERED: Final = 2048

@@ -22,13 +22,19 @@ _REMEMBERED: Final = 8_000
 
 
 class Part(StrEnum):
-    """What a row can wait for. UNREPORTED: the visit or settlement is there, but its own record still waits."""
+    """What a row can wait for.
+
+    UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
+    waits. POSITIVE_LINE: a refund line has no line to take back.
+    """
 
     VISIT = "visit"
     SETTLEMENT = "settlement"
     UNSETTLED = "unsettled"
     UNREPORTED = "unreported"
     LOOKUP = "lookup"
+    POSITIVE_LINE = "positive_line"
+    UNREPORTED_LINE = "positive_line_unreported"
 
 
 class StoredRow(NamedTuple):

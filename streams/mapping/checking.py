@@ -10,6 +10,7 @@ from typing import get_args
 from connector.contract import TableRole
 from streams.domain.conversions import Unfit
 from streams.domain.steps import Dialect, field_step
+from streams.domain.validate import UNIQUE_LINES
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
 from streams.mapping.reading import Document, Place, nearest
@@ -38,6 +39,8 @@ def check_mapping(document: Document, written: MappingFile, site: SiteFile, dial
     _duty(document, written, site)
     for service in ServiceCode:
         _record(document, written, service, site=site, dialect=dialect)
+    if site.rules.get(UNIQUE_LINES, "refuse") == "refuse":
+        _unique_lines(document, written)
 
 
 def _tables(document: Document, written: MappingFile) -> None:
@@ -118,6 +121,22 @@ def _record(document: Document, written: MappingFile, service: ServiceCode, *, s
     if absent:
         names = ", ".join(f"{field.name} ({field.label})" for field in absent)
         document.report(place, f"{len(absent)} required fields have no source: {names}")
+
+
+def _unique_lines(document: Document, written: MappingFile) -> None:
+    """R12: two lines with one BKKP_SN would overwrite each other at the platform; the key of their table cannot be there twice."""
+    record = written.records.fee_list_d
+    source = None if record is None else record.fields.get("BKKP_SN")
+    keys = {table.key for table in written.tables if table.role is TableRole.FEE}
+    if source is None or not keys:
+        return
+    if source.of not in {None, "fee"} or source.lookup or keys != {(source.column,)} or source.dictionary or source.truncate:
+        named = " or ".join(sorted(", ".join(key) for key in keys))
+        document.report(
+            ("records", "fee_list_d", "fields", "BKKP_SN"),
+            f"must be the key of the fee table ({named}) as it stands, because it is unique (rule {UNIQUE_LINES}); where another"
+            f" column is unique too, write `rules: {{{UNIQUE_LINES}: off}}` in the site's file",
+        )
 
 
 def _source(document: Document, written: MappingFile, source: Source, place: Place, *, own: TableRole) -> None:

@@ -21,8 +21,9 @@ ROWS = {
     "S2": ("h.settle", SETTLE | {"settle_no": "S2"}, SETTLES, SETTLES),
     "C1": ("h.charge", CHARGE, CHARGES, FLAWED),
     "C2": ("h.charge", CHARGE | {"charge_id": "C2"}, CHARGES, FLAWED),
+    "R": ("h.charge", CHARGE | {"charge_id": "R", "quantity": "-2.0000", "amount": "-20.00"}, CHARGES, FLAWED),
 }
-ALL = {"mdtrt_d V1", "setl_d S1", "setl_d S2", "fee_list_d C1", "fee_list_d C2"}
+ALL = {"mdtrt_d V1", "setl_d S1", "setl_d S2", "fee_list_d C1", "fee_list_d C2", "fee_list_d R"}
 
 
 @st.composite
@@ -115,11 +116,12 @@ def test_the_fold_is_a_function_of_its_inputs(orders):
 @settings(max_examples=40, deadline=None)
 @given(arrivals(1))
 def test_no_record_is_reported_before_what_it_belongs_to(orders):
-    """The platform refuses a fee line whose visit it does not know (R24)."""
+    """The platform refuses a fee line whose visit it does not know (R24), and a refund of what was never charged (R9)."""
     (changes,) = orders
     seen = set()
     for name in folded(changes).reported():
         service = name.split()[0]
         assert service == "mdtrt_d" or "mdtrt_d" in seen
         assert service != "fee_list_d" or "setl_d" in seen
-        seen.add(service)
+        assert name != "fee_list_d R" or seen & {"fee_list_d C1", "fee_list_d C2"}
+        seen |= {service, name}

@@ -86,6 +86,7 @@ def test_errors_are_the_users_to_mend():
         ("AGE: age", "AGE: {column: age, constant: 1}", "AGE: needs exactly one of column, constant, institution, first_of"),
         ("table: his.charge", "table: charge", "tables[2].table: string should match pattern"),
         ("table: his.charge", "table: his.settle", "tables[2].table: `his.settle` is listed 2 times"),
+        ("BKKP_SN: charge_id", "BKKP_SN: rx", "BKKP_SN: must be the key of the fee table (charge_id)"),
         ("settlement: settle_no}", "settlement: settle_no, lookup: x}", "tables[2]: only a lookup table has `lookup`"),
     ],
 )
