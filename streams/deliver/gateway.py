@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -49,6 +49,13 @@ class GatewaySettings:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
+class _Sealed(NamedTuple):
+    """A batch's sealed text, kept until its outcome is known, and what sealing took, the wait for a free thread in it."""
+
+    data: str
+    took_ms: int
+
+
 class Gateway:
     """Use it as an async context manager; entering checks every institution's key and raises Misconfigured where one is wrong."""
 
@@ -72,7 +79,7 @@ class Gateway:
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
         self._quiet_until = 0.0
-        self._sealed: OrderedDict[str, str] = OrderedDict()
+        self._sealed: OrderedDict[str, _Sealed] = OrderedDict()
         self._threads = ThreadPoolExecutor(_SEALING_THREADS, thread_name_prefix="seal")
         self._session: aiohttp.ClientSession | None = None
 
@@ -113,27 +120,29 @@ class Gateway:
         if (quiet_s := self._quiet_until - self._now()) > 0:
             return Throttled(after_s=quiet_s)
         try:
-            data = await self._data(batch, institution, msgid)
+            sealed = await self._seal(batch, institution, msgid)
         except Exception as error:  # noqa: BLE001 - whatever the key does wrong, the records are not to blame
             logger.error("seal_failed", msgid=msgid, institution=batch.institution, error=type(error).__name__)  # noqa: TRY400 - no payload in a trace
             message = f"the key of institution {batch.institution} does not encrypt ({type(error).__name__}): `yibao keys check`"
             return Held(cause=HoldCause.SEAL, message=message)
-        body = envelope(batch, institution=institution, msgid=msgid, data=data, profile=self._profile)
+        body = envelope(batch, institution=institution, msgid=msgid, data=sealed.data, profile=self._profile)
         try:
             async with self._limits.turn(batch.institution):
-                return await self._within_limits(batch, msgid, body, refused_before=refused_before)
+                found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
             return Throttled(after_s=no.after_s)
+        return replace(found, sealing_ms=sealed.took_ms) if isinstance(found, Accepted) else found
 
-    async def _data(self, batch: Batch, institution: Institution, msgid: str) -> str:
+    async def _seal(self, batch: Batch, institution: Institution, msgid: str) -> "_Sealed":
         """Seal in a thread: alone it costs 0.3 ms more, among twelve lanes it keeps the loop from standing 30 ms at a time."""
-        data = self._sealed.get(msgid)
-        if data is None:
+        kept = self._sealed.get(msgid)
+        if kept is None:
+            began = self._now()
             data = await asyncio.get_running_loop().run_in_executor(self._threads, data_of, batch, institution)
-            self._sealed[msgid] = data
+            kept = self._sealed[msgid] = _Sealed(data, round((self._now() - began) * 1000))
             while len(self._sealed) > _KEPT_SEALED:
                 self._sealed.popitem(last=False)
-        return data
+        return kept
 
     async def _within_limits(self, batch: Batch, msgid: str, body: bytes, *, refused_before: bool) -> Verdict:
         self._breaker, wait_s = admit(self._breaker, self._now())

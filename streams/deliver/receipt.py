@@ -1,7 +1,8 @@
 """Receipts: one message per accepted batch, the ledger that audit, explanation and reconciliation read. No personal data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -13,7 +14,9 @@ from streams.domain.batch import Batch
 class ReceiptLine:
     """One accepted record. key: value of the service's key field. hash: of its content. number: in its partition of `visit.ready`.
 
-    day, amount: business day and money (`""` for visits). committed_at: ms, of the commit in the hospital's database.
+    day, amount: business day and money (`""` for visits). Milliseconds since the epoch: committed_at of the commit in the
+    hospital's database that made the record ready, captured_at of that change in `visit.changes`, ready_at of the record in
+    `visit.ready`; the last two are 0 in receipts of a version that did not write them.
     """
 
     key: str
@@ -23,13 +26,16 @@ class ReceiptLine:
     amount: str
     committed_at: int
     mapping_version: str
+    captured_at: int = 0
+    ready_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """One accepted batch. plan: its plan id. code: the platform's. repeated: it had the batch already (40005).
 
-    attempts: POSTs of this batch, this process. posted_at, answered_at: ms, of the last of them.
+    attempts: POSTs of this batch, this process. Milliseconds: begun_at of the first of them, before sealing; sealing_ms that
+    sealing took; posted_at and answered_at of the last POST. begun_at and sealing_ms are 0 in receipts of a version without them.
     """
 
     msgid: str
@@ -43,10 +49,12 @@ class Receipt:
     posted_at: int
     answered_at: int
     records: tuple[ReceiptLine, ...]
+    begun_at: int = 0
+    sealing_ms: int = 0
 
 
 def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
-    batch: Batch, verdict: Accepted, *, msgid: str, plan: str, attempts: int, posted_at: int, answered_at: int
+    batch: Batch, verdict: Accepted, *, msgid: str, plan: str, attempts: int, begun_at: int, posted_at: int, answered_at: int
 ) -> Receipt:
     """The receipt of `batch`."""
     return Receipt(
@@ -58,6 +66,8 @@ def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
         code=verdict.code,
         repeated=verdict.repeated,
         attempts=attempts,
+        begun_at=begun_at,
+        sealing_ms=verdict.sealing_ms,
         posted_at=posted_at,
         answered_at=answered_at,
         records=tuple(
@@ -68,6 +78,8 @@ def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
                 day=record.business_day,
                 amount=record.amount,
                 committed_at=record.committed_at,
+                captured_at=record.captured_at,
+                ready_at=record.ready_at,
                 mapping_version=record.mapping_version,
             )
             for record in batch.records
@@ -81,11 +93,16 @@ def encode_receipt(written: Receipt) -> tuple[bytes, bytes]:
 
 
 def decode_receipt(value: bytes) -> Receipt:
-    """The receipt in a message's value. Raises ValueError when it is none; members that a later version added are ignored."""
+    """The receipt in a message's value. Raises ValueError when it is none; members that a later version added are ignored,
+    and times that an earlier one did not write are 0.
+    """
     try:
         decoded = orjson.loads(value)
-        lines: Sequence[dict[str, object]] = decoded["records"]
-        records = tuple(ReceiptLine(**{name: line[name] for name in ReceiptLine.__slots__}) for line in lines)  # type: ignore[arg-type]  # JSON
-        return Receipt(**{**{name: decoded[name] for name in Receipt.__slots__}, "records": records})
+        records = tuple(ReceiptLine(**_known(line, ReceiptLine.__slots__)) for line in decoded["records"])
+        return Receipt(**{**_known(decoded, Receipt.__slots__), "records": records})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a receipt: {type(error).__name__} {error}") from error
+
+
+def _known(written: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: written[name] for name in names if name in written}

@@ -10,7 +10,7 @@
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -65,10 +65,11 @@ class RetryCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The platform has the batch. repeated: it says that it had it before (40005)."""
+    """The platform has the batch. repeated: it says that it had it before (40005). sealing_ms: what encrypting it took."""
 
     code: str
     repeated: bool
+    sealing_ms: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,7 +121,11 @@ class Joiner:
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
                     # A part that was built before it may have released this row already.
                     if (current := visit.current(row)).waits_for:
-                        run.build(visit, current, committed_at=row.committed_at, now=tick.at)
+                        # What is given up was released by the clock. The commit of a lookup's row is not known here: it counts from
+                        # the commit of the row that waited.
+                        in_vain = row.deadline <= tick.at
+                        run.captured_at = tick.at if in_vain else max(row.since, row.committed_at)
+                        run.build(visit, current, committed_at=tick.at if in_vain else row.committed_at, now=tick.at)
                 run.keep(visit, committed_at=max((row.committed_at for row in due), default=0), now=tick.at)
 
 
@@ -131,6 +135,8 @@ class _Run:
     def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
         self.incoming = incoming
         self.counts: dict[str, int] = {}
+        self.captured_at = incoming.timestamp_ms
+        """Of the change that makes records ready."""
         self._lookups = lookups
         self._limits = limits
         self._waits_ms = {
@@ -240,7 +246,9 @@ class _Run:
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
         position = ".".join(map(str, row.position or ()))
-        self._ready.append(Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at))
+        self._ready.append(
+            Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at, captured_at=self.captured_at)
+        )
 
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
         print_ = letters.fingerprint(refusal, row)

@@ -11,6 +11,7 @@ from streams.spec.fields import ServiceCode
 NUMBER = "seq"
 _SERVICES = {service.value: service for service in ServiceCode}
 _A_NUMBER = re.compile(rb"[0-9]{1,18}")
+_CAPTURED_AT = "captured-at"
 _HEADERS = (
     NUMBER,
     "service",
@@ -28,18 +29,29 @@ _HEADERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emission:
-    """A record that became ready. position: of the row it reports. committed_at: ms of the commit that made it ready."""
+    """A record that became ready. position: of the row it reports.
+
+    committed_at: ms of the commit that made it ready; of the tick where time did. captured_at: ms, when that change was captured.
+    """
 
     record: Record
     visit_key: bytes = field(repr=False)
     position: str
     committed_at: int
+    captured_at: int
 
 
 def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:
     """Key, value and headers of an emission that takes the place `number` in its partition."""
     record = emission.record
-    headers = _headers(record, number=number, key=record.key, position=emission.position, committed_at=emission.committed_at)
+    headers = _headers(
+        record,
+        number=number,
+        key=record.key,
+        position=emission.position,
+        committed_at=emission.committed_at,
+        captured_at=emission.captured_at,
+    )
     return emission.visit_key, record.value, headers
 
 
@@ -73,6 +85,8 @@ def decode(message: Incoming) -> ReadyRecord:
             mapping_version=mapping_version,
             position=position,
             committed_at=int(committed_at),
+            captured_at=_captured_at(message.headers) or int(committed_at),
+            ready_at=message.timestamp_ms,
             business_day=day,
             amount=amount,
         )
@@ -89,11 +103,21 @@ def headers_of(record: ReadyRecord) -> tuple[Header, ...]:
             key=record.record_key,
             position=record.position,
             committed_at=record.committed_at,
+            captured_at=record.captured_at,
         )
     )
 
 
-def _headers(record: Record | ReadyRecord, *, number: int, key: str, position: str, committed_at: int) -> list[Header]:
+def _captured_at(headers: tuple[Header, ...]) -> int:
+    """0 in what a version without this header wrote."""
+    if len(headers) > len(_HEADERS) and headers[len(_HEADERS)][0] == _CAPTURED_AT:
+        return int(headers[len(_HEADERS)][1] or b"")
+    return 0
+
+
+def _headers(  # noqa: PLR0913 - one parameter per fact that the two kinds of record name differently
+    record: Record | ReadyRecord, *, number: int, key: str, position: str, committed_at: int, captured_at: int
+) -> list[Header]:
     values = (
         str(number),
         record.service.value,
@@ -107,4 +131,5 @@ def _headers(record: Record | ReadyRecord, *, number: int, key: str, position: s
         record.business_day,
         record.amount,
     )
-    return [(name, value.encode()) for name, value in zip(_HEADERS, values, strict=True)]
+    headers = [(name, value.encode()) for name, value in zip(_HEADERS, values, strict=True)]
+    return [*headers, (_CAPTURED_AT, str(captured_at).encode())]

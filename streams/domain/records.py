@@ -155,8 +155,8 @@ class DeadLetter:
 class ReadyRecord:
     """One record as it was read from `visit.ready`.
 
-    number: the gapless `seq` of its partition, from 1. offset: where it stands. committed_at: milliseconds of the commit in the
-    database. key: the visit key.
+    number: the gapless `seq` of its partition, from 1. offset: where it stands. key: the visit key. committed_at, captured_at,
+    ready_at: milliseconds of the commit in the database, of its capture, and of this message.
     """
 
     key: bytes = field(repr=False)
@@ -172,5 +172,7 @@ class ReadyRecord:
     mapping_version: str
     position: str
     committed_at: int
+    captured_at: int
+    ready_at: int
     business_day: str
     amount: str

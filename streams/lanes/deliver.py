@@ -214,6 +214,7 @@ class DeliverLane(Lane[ReadyRecord]):
             msgid=msgid,
             plan=run.plan.id,
             attempts=decided.attempts,
+            begun_at=decided.begun_at,
             posted_at=decided.posted_at,
             answered_at=decided.decided_at,
         )

@@ -24,10 +24,13 @@ class Posts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What the platform decided, and after how many tries. posted_at: milliseconds since the epoch of the deciding try."""
+    """What the platform decided, and after how many tries. Milliseconds since the epoch: begun_at of the first try, posted_at of
+    the deciding one, decided_at of its answer.
+    """
 
     verdict: Accepted | Refused
     attempts: int
+    begun_at: int
     posted_at: int
     decided_at: int
 
@@ -67,15 +70,19 @@ class Posting:
         unknown_before: an earlier owner may have posted this msgid. On a platform that answers "repeated" to an id that it refused,
         "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
         """
-        attempts, retries, probes, unknown = 0, 0, 0, unknown_before
+        attempts, retries, probes, unknown, begun_at = 0, 0, 0, unknown_before, 0
         while True:
             await self._confirm(unknown)
             attempts, posted_at = attempts + 1, self._wall_ms()
+            begun_at = begun_at or posted_at
             verdict = await self._platform.post(batch, msgid, refused_before=unknown and self._settings.repeats_refused)
             match verdict:
                 case Accepted() | Refused():
                     self._release()
-                    return Decided(verdict=verdict, attempts=attempts, posted_at=posted_at, decided_at=self._wall_ms())
+                    decided_at = self._wall_ms()
+                    return Decided(
+                        verdict=verdict, attempts=attempts, begun_at=begun_at, posted_at=posted_at, decided_at=decided_at
+                    )
                 case Retry():
                     unknown = unknown or verdict.may_have_arrived
                     self._outcomes.count("retried", label=verdict.cause.value)

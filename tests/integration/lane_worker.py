@@ -77,7 +77,13 @@ class CountingFold:
             business_day="2024-01-01",
             amount="",
         )
-        return Emission(record=record, visit_key=incoming.key, position="1", committed_at=incoming.timestamp_ms)
+        return Emission(
+            record=record,
+            visit_key=incoming.key,
+            position="1",
+            committed_at=incoming.timestamp_ms,
+            captured_at=incoming.timestamp_ms,
+        )
 
 
 class HttpPlatform:

@@ -30,7 +30,13 @@ def ready(number):
         amount="12.50",
     )
     place, sequence = number % PARTITIONS, number // PARTITIONS + 1
-    emission = Emission(record=record, visit_key=b"V%09d" % (number // 10), position=f"{number}", committed_at=1_760_000_000_000)
+    emission = Emission(
+        record=record,
+        visit_key=b"V%09d" % (number // 10),
+        position=f"{number}",
+        committed_at=1_760_000_000_000,
+        captured_at=1_760_000_000_100,
+    )
     key, value, headers = encode(emission, sequence)
     return Message(topic="visit.ready", partition=place, key=key, value=value, headers=tuple(headers))
 

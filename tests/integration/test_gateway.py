@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -120,6 +121,22 @@ async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **
     clock = {} if now is None else {"now": now}
     async with Gateway(GatewaySettings(**settings), institutions, **clock) as opened:
         yield opened
+
+
+async def test_an_acceptance_tells_what_sealing_took_also_when_it_was_posted_again(platform):
+    """The same text goes out again; the time that it took to make must not get lost with the first try."""
+
+    class Slow:
+        def seal(self, plain):
+            time.sleep(0.02)
+            return plain.decode()
+
+    async with gateway(platform.port, seal=Slow()) as opened:
+        platform.answers = [reset, said(200)]
+        assert isinstance(await opened.post(batch(), MSGID), Retry)
+        found = await opened.post(batch(), MSGID)
+    assert isinstance(found, Accepted)
+    assert 20 <= found.sealing_ms < 2_000
 
 
 async def test_an_accepted_batch_reaches_the_platform_as_the_interface_says(platform):

@@ -184,7 +184,13 @@ class World:
             business_day="2024-05-06",
             amount="1.00",
         )
-        emission = Emission(record=record, visit_key=b"v%d" % thing.visit, position="7", committed_at=1_700_000_000_000)
+        emission = Emission(
+            record=record,
+            visit_key=b"v%d" % thing.visit,
+            position="7",
+            committed_at=1_700_000_000_000,
+            captured_at=1_700_000_000_090,
+        )
         key, value, headers = encode(emission, number)
         return self.log.append(READY, key=key, value=value, headers=headers)
 

@@ -51,7 +51,9 @@ def record(key, value=b"{}"):
 
 
 def emission(key, *, value=b"{}", visit=b"v1"):
-    return Emission(record=record(key, value), visit_key=visit, position="7", committed_at=1_700_000_000_000)
+    return Emission(
+        record=record(key, value), visit_key=visit, position="7", committed_at=1_700_000_000_000, captured_at=1_700_000_000_090
+    )
 
 
 class NoLookups:

@@ -24,6 +24,8 @@ def ready_record(number=1, **known):
             "mapping_version": "m@1",
             "position": "0",
             "committed_at": 0,
+            "captured_at": 0,
+            "ready_at": 0,
             "business_day": "2024-05-01",
             "amount": "1.00",
             **known,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.deliver.receipt import decode_receipt
 from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled
 from streams.domain.batch import CutLimits
 from streams.errors import Misconfigured
@@ -15,7 +16,7 @@ from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import DeliverSettings, FloodGuard, LaneSettings
 from streams.testing import numbers, wait_for
-from tests.unit.lane_rig import DEAD, READY, TOPICS, Platform, Rig
+from tests.unit.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig
 
 
 def through(rig, seq):
@@ -43,6 +44,26 @@ async def test_the_plan_is_committed_before_the_first_post():
     rig.platform = Looking()
     assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
     assert [1] == [plan.size for plan in planned]
+
+
+async def test_the_receipt_tells_when_the_first_try_began_and_the_last_was_answered():
+    """The wait in the batch ends with the first try; what its repetition takes is the platform's part."""
+    rig = Rig()
+    rig.ready(1)
+
+    class Slow(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            rig.now_ms += 1_000
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Slow()
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)]
+    begun_at = rig.now_ms
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+    [written] = [decode_receipt(message.value) for message in rig.log.messages(RECEIPTS)]
+    assert (begun_at, begun_at + 1_000, begun_at + 2_000) == (written.begun_at, written.posted_at, written.answered_at)
+    assert written.records[0].ready_at == rig.log.messages(READY)[0].timestamp_ms
+    assert written.records[0].captured_at == 1_700_000_000_090
 
 
 async def test_a_refusal_is_committed_before_its_halves_are_posted():

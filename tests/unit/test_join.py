@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from connector.contract import UNAVAILABLE
-from tests.unit.join_rig import CHARGE, HOSPITAL, PHARMACY, SETTLE, VISIT, Join, envelope, whole
+from tests.unit.join_rig import CHARGE, HOSPITAL, LIMITS, PATIENT, PHARMACY, SETTLE, START_MS, VISIT, Join, envelope, whole
 
 THREE = ["mdtrt_d V1", "setl_d S1", "fee_list_d C1"]
 
@@ -35,6 +35,38 @@ def test_a_part_is_reported_with_its_own_row_but_stamped_when_it_became_ready():
     join.send(envelope("h.settle", "c", SETTLE, at=6, committed_at=2_000))
     join.send(envelope("h.visit", "c", VISIT, at=7, committed_at=3_000))
     assert [(one.position, one.committed_at) for one in join.ready] == [("7", 3_000), ("6", 3_000), ("5", 3_000)]
+
+
+def test_what_was_released_is_captured_when_the_change_that_released_it_was():
+    """The parts of freshness describe one change: the one that made the record ready, not the one that its row came with."""
+    join = Join()
+    join.change("h.charge")
+    join.change("h.settle")
+    join.now += 5_000
+    join.change("h.visit")
+    assert [join.now] * 3 == [one.captured_at for one in join.ready]
+
+
+def test_what_a_lookup_row_releases_counts_from_its_own_commit_and_waits_in_the_join():
+    """Nothing tells when the lookup's row was committed; the wait must show, and as the join's."""
+    join = Join(patients={})
+    join.change("h.visit")
+    begun = join.now
+    join.patients["P1",] = PATIENT
+    join.tick(after_ms=LIMITS.wait_ms - 1)
+    assert [(START_MS, begun)] == [(one.committed_at, one.captured_at) for one in join.ready]
+
+
+def test_what_the_clock_releases_counts_from_that_moment():
+    """A settlement that waits a quarter of an hour in vain must not make everything look late that waited for it."""
+    join = Join(patients={})
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge")
+    for _ in range(2):
+        join.tick(after_ms=LIMITS.wait_ms)
+    assert join.letters() == ["JOIN_INCOMPLETE MISSING_LOOKUP"] * 2
+    assert [("fee_list_d", join.now, join.now)] == [(one.record.service, one.committed_at, one.captured_at) for one in join.ready]
 
 
 def test_a_fee_line_goes_with_the_settlement_that_it_names():

@@ -28,12 +28,18 @@ EMISSION = Emission(
     visit_key="就诊 1".encode(),
     position="24023128",
     committed_at=1_714_700_000_000,
+    captured_at=1_714_700_000_090,
 )
+
+
+READY_AT = 1_714_700_000_400
 
 
 def message(number=7, **changes):
     key, value, headers = encode(EMISSION, number)
-    whole = Incoming(topic="visit.ready", partition=3, offset=40, key=key, value=value, headers=tuple(headers), timestamp_ms=0)
+    whole = Incoming(
+        topic="visit.ready", partition=3, offset=40, key=key, value=value, headers=tuple(headers), timestamp_ms=READY_AT
+    )
     return replace(whole, **changes)
 
 
@@ -53,9 +59,17 @@ def test_a_ready_record_is_read_as_it_was_written():
         mapping_version="m@1",
         position="24023128",
         committed_at=1_714_700_000_000,
+        captured_at=1_714_700_000_090,
+        ready_at=READY_AT,
         business_day="2024-05-01",
         amount="20.00",
     )
+
+
+def test_a_record_without_its_time_of_capture_is_read_as_captured_at_once():
+    """What an earlier version left in the topic is delivered after an update, not fatal to its lane."""
+    old = message().headers[:-1]
+    assert decode(message(headers=old)) == replace(decode(message()), captured_at=1_714_700_000_000)
 
 
 def test_a_records_headers_can_be_given_back():
@@ -86,6 +100,8 @@ def without(name):
         {"headers": without("infno")},
         {"headers": tuple((name, b"\xff" if name == "institution" else value) for name, value in message().headers)},
         {"headers": tuple((name, b"soon" if name == "committed-at" else value) for name, value in message().headers)},
+        {"headers": tuple((name, b"soon" if name == "captured-at" else value) for name, value in message().headers)},
+        {"headers": tuple((name, None if name == "captured-at" else value) for name, value in message().headers)},
         {"headers": tuple((name, b"9301" if name == "service" else value) for name, value in message().headers)},
         {"key": None},
         {"value": None},
