@@ -179,6 +179,11 @@ def test_a_record_comes_before_what_it_belongs_to_only_where_that_was_refused(ru
     assert len(overtaken(run.saboteur.journal)) == run.saboteur.stats["order_violations"]["total"]
 
 
+def test_no_refund_comes_before_what_it_takes_back(run):
+    """Rule R9, by the platform's own books: its lines are sound, so nothing excuses a refund that overtakes them."""
+    assert "refund before its line" not in run.saboteur.stats["order_violations"]
+
+
 def overtaken(journal):
     """The owners, by service, institution and key, which a record arrived before, once for each such record."""
     seen, found = set(), []

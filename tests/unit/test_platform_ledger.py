@@ -66,6 +66,16 @@ def test_a_record_is_out_of_order_only_at_its_first_acceptance():
     assert ledger.stats()["order_violations"] == {"total": 2, "fee_list_d before setl_d": 1, "setl_d before mdtrt_d": 1}
 
 
+def test_a_refund_is_out_of_order_before_its_line():
+    """A refund of what was never charged would pay out money (R9)."""
+    ledger = Ledger(Journal())
+    visit = {"MDTRT_ID": "V1", "MED_LIST_CODG": "M1"}
+    for msgid, line, amount in (("m2", "F2", "-1.00"), ("m3", "F1", "1.00"), ("m4", "F3", "-1.00")):
+        record = {"BKKP_SN": line, "SETL_ID": "S1", "DET_ITEM_FEE_SUMAMT": amount, **visit}
+        accept(ledger, msgid, record, service=ServiceCode.FEE)
+    assert ledger.stats()["order_violations"]["refund before its line"] == 1
+
+
 def test_a_used_msgid_takes_nothing_in():
     """The second of two concurrent posts must change no count."""
     ledger = Ledger(Journal())

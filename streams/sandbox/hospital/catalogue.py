@@ -90,6 +90,7 @@ HC 8  C 460.000 进口吻合器
 XY 9  B 512.000 停用目录注射剂
 XY 9  A 17.900 停用目录片剂
 HC 8  B 73.000 停用目录耗材
+ZL 13 A 6.000 院前急救诊察费
 """
 _FROZEN_MARK: Final = "停用目录"
 _SHAPES: Final = {
@@ -124,6 +125,9 @@ FROZEN_ITEMS: Final = frozenset(item.hilist for item in ITEMS if item.name.start
 """HILIST_CODEs that the platform has frozen: it refuses lines with them (the simulator takes this very set)."""
 
 FROZEN: Final = tuple(item for item in ITEMS if item.hilist in FROZEN_ITEMS)
+NEVER_CHARGED: Final = BY_NAME["院前急救诊察费"]
+"""No story charges for it: a line that takes it back takes back what was never paid."""
+
 _USUAL: Final = tuple(item for item in ITEMS if item.hilist not in FROZEN_ITEMS)
 DRUGS: Final = tuple(item for item in _USUAL if item.kind in {"XY", "ZC"})
 HERBS: Final = tuple(item for item in _USUAL if item.kind == "CY")

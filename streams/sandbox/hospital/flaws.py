@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
-from streams.sandbox.hospital.catalogue import FROZEN
+from streams.sandbox.hospital.catalogue import FROZEN, NEVER_CHARGED
 from streams.sandbox.hospital.changes import Flaw
 from streams.sandbox.hospital.money import cents
 from streams.sandbox.hospital.tables import Cell, Cells
@@ -53,6 +53,11 @@ def _unpadded(row: Cells) -> Mapping[str, Cell]:
 def _frozen(row: Cells) -> Mapping[str, Cell]:
     item = FROZEN[int(f"{row['mxid']}") % len(FROZEN)]
     return {"xmbm": item.own, "xmmc": item.name, "dj": item.price, "sl": Decimal(1), "je": cents(item.price), "fydj": item.level}
+
+
+def _refund_of_nothing(_: Cells) -> Mapping[str, Cell]:
+    item = NEVER_CHARGED
+    return {"xmbm": item.own, "xmmc": item.name, "dj": item.price, "sl": Decimal(-1), "je": -cents(item.price), "fydj": item.level}
 
 
 def _too_fine(row: Cells) -> Mapping[str, Cell]:
@@ -102,6 +107,7 @@ SPOILERS: Final = (
         lambda row: {"jsdh": f"WJ{row['mxid']}"[:20]},
         detached=True,
     ),
+    _kind("fee", "refund of what was never charged", "JOIN_INCOMPLETE MISSING_POSITIVE_LINE", _refund_of_nothing, mendable=False),
     _kind(
         "fee",
         "item not in the catalogue",

@@ -31,6 +31,7 @@ class Ledger:
         self._last: dict[tuple[str, str, str], Entry] = {}
         self._counts: Counter[str] = Counter()
         self._order: Counter[str] = Counter()
+        self._charged: set[tuple[str, str, str]] = set()
         self._accepted: Counter[tuple[str, str]] = Counter()
         self._batches: Counter[tuple[str, str]] = Counter()
         self._amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -79,8 +80,19 @@ class Ledger:
         self._used[envelope.msgid] = now_ms
         for row, entry in zip(rows, self._journal.since(first - 1), strict=True):
             self._check_order(entry, row)
+            self._check_refund(entry, row)
             self._count(entry)
         return True
+
+    def _check_refund(self, entry: Entry, row: Row) -> None:
+        """Count a refund line that arrives for the first time before any line of the same visit charged for its item (rule R9)."""
+        if entry.service != ServiceCode.FEE:
+            return
+        item = entry.institution, row.text_of("MDTRT_ID"), row.text_of("MED_LIST_CODG")
+        if not row.text_of("DET_ITEM_FEE_SUMAMT").startswith("-"):
+            self._charged.add(item)
+        elif item not in self._charged and (entry.service, entry.institution, entry.key) not in self._versions:
+            self._order["refund before its line"] += 1
 
     def _check_order(self, entry: Entry, row: Row) -> None:
         """Count a record that arrives for the first time before what it belongs to. Pharmacies report no visits (§3.3.3)."""
