@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from streams.domain.validate import OPEN_CODES, REFUNDS, RULES, UNIQUE_LINES
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site import SiteFile
 
@@ -18,6 +19,13 @@ FILES: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "site": (SiteFile, "One reporting site: brokers, databases, institutions, platform, limits."),
     "mapping": (MappingFile, "One hospital system: which tables hold what, and where each interface field comes from."),
 }
+
+_OTHER_RULES: Final = (
+    (REFUNDS, "fee_list_d", "refuse", "a refund line follows the line it takes back; the sum per item below 0 warns", "guide 712"),
+    (UNIQUE_LINES, "fee_list_d", "refuse", "BKKP_SN is the key of the fee table (`yibao check`)", "§3.3.1 #1"),
+    (OPEN_CODES, "all", "warn", "codes that are not in a list which may be incomplete", "§3.3"),
+)
+"""Rules that look at more than one record, or at each field."""
 
 
 def documents() -> dict[str, str]:
@@ -30,6 +38,7 @@ def documents() -> dict[str, str]:
         }
         pages[f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         pages[f"{name}.md"] = _page(name, model, about)
+    pages["site.md"] += "\n".join(["", *_rules()]) + "\n"
     return pages
 
 
@@ -61,6 +70,19 @@ def _page(name: str, model: type[BaseModel], about: str) -> str:
     for part in _models(model, []):
         lines += _section(part, root=model)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rules() -> list[str]:
+    """The data-quality rules with the levels that hold unless a site says otherwise."""
+    rows = [(one.id, ", ".join(sorted(one.services)), one.level.value, one.title, one.clause) for one in RULES]
+    lines = ["## Data-quality rules", "", "`refuse` keeps a record back and writes a dead letter; `warn` counts it.", ""]
+    lines += ["| rule | service | level | what | clause |", "|---|---|---|---|---|"]
+    return lines + [f"| `{rule}` | {' | '.join(cells)} |" for rule, *cells in sorted((*rows, *_OTHER_RULES), key=_rule_order)]
+
+
+def _rule_order(row: tuple[str, ...]) -> tuple[int, str]:
+    number = row[0].removeprefix("R")
+    return (int(number) if number.isdecimal() else 1000), row[0]
 
 
 def _models(model: type[BaseModel], seen: list[type[BaseModel]]) -> list[type[BaseModel]]:
