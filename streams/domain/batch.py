@@ -4,15 +4,16 @@ A batch holds records of one service, one institution and one infno, because its
 the one after encryption (`data`, interface §3.2.1: 50,000 characters), computed exactly from the bytes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import TypeAlias
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple, TypeAlias
 
 from streams.domain.records import ReadyRecord
 from streams.spec.fields import ServiceCode
 
-CUT_VERSION = 2
+CUT_VERSION = 3
 """Raise it when `cut` or `halves` would divide the same records differently: open plans then carry another `mark`."""
 
 _PROBED_BYTES = (1, 1_000, 1_001, 1_002, 20_000, 50_000)
@@ -68,79 +69,116 @@ def split_oversize(records: Sequence[ReadyRecord], limits: CutLimits) -> tuple[t
     return fitting, tuple(record for record in records if not fits(record, limits))
 
 
-class _Growing:
-    """A batch while it is being filled."""
-
-    __slots__ = ("place", "plain_bytes", "records")
-
-    def __init__(self, place: int) -> None:
-        self.place = place
-        self.plain_bytes = 1
-        self.records: list[ReadyRecord] = []
-
-    def takes(self, record: ReadyRecord, limits: CutLimits) -> bool:
-        grown = self.plain_bytes + len(record.value) + 1
-        return len(self.records) < limits.max_rows and limits.sealed_chars(grown) <= limits.max_chars
-
-    def add(self, record: ReadyRecord) -> None:
-        self.records.append(record)
-        self.plain_bytes += len(record.value) + 1
-
-
 def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
     """Batches in the order in which they must be posted; the same records and limits give the same batches, always.
 
-    Each record goes into the first batch of its kind that has room and stands behind no other record of its visit key, nor an
-    earlier version of itself. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join
-    put them: rule R24), two versions of one record never change places, and a late settlement of one visit does not close the
-    batches that others fill: encrypting costs nearly as much for one record as for thirty.
+    A record stands behind all earlier records of its visit key and behind earlier versions of itself, in a later batch or further
+    back in the same one. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join
+    put them: rule R24), and two versions of one record never change places.
+    Encrypting costs nearly as much for one record as for thirty, so few batches are wanted: of the kinds that have records whose
+    turn it is, one that fills a batch goes first, then the one on whose records the most other kinds wait.
     Raises ValueError for a record that no envelope can carry: `split_oversize` takes those out first.
     """
-    batches: list[_Growing] = []
-    growing: dict[_Kind, list[_Growing]] = {}
-    reached: dict[bytes | tuple[ServiceCode, str], int] = {}
     for record in records:
-        kind, itself = (record.service, record.institution, record.infno), (record.service, record.record_key)
-        first = max(reached.get(record.key, 0), reached.get(itself, 0))
-        mine = growing.setdefault(kind, [])
-        chosen = _with_room(mine, record, limits, first=first)
-        if chosen is None:
-            if not fits(record, limits):
-                raise ValueError(f"record number {record.number} is larger than one envelope; split_oversize must come before cut")
-            chosen = _Growing(len(batches))
-            batches.append(chosen)
-            mine.append(chosen)
-        chosen.add(record)
-        reached[record.key] = reached[itself] = chosen.place
-    return _numbered(batches)
+        if not fits(record, limits):
+            raise ValueError(f"record number {record.number} is larger than one envelope; split_oversize must come before cut")
+    plan, batches, first = _Plan(records, limits), list[Batch](), 0
+    while (taken := plan.take()) is not None:
+        (service, institution, infno), chosen = taken
+        batches.append(Batch(service=service, institution=institution, infno=infno, records=chosen, first=first))
+        first += len(chosen)
+    return batches
 
 
-def _with_room(growing: list[_Growing], record: ReadyRecord, limits: CutLimits, *, first: int) -> _Growing | None:
-    """The first of the batches at or behind place `first` that takes the record. One that once had no room is full for good."""
-    for batch in growing[:]:
-        if batch.place >= first:
-            if batch.takes(record, limits):
-                return batch
-            growing.remove(batch)
-    return None
+class _Filling(NamedTuple):
+    """What the next batch of a kind would hold. weight: is it full, and how many changes of kind stand behind its records."""
+
+    places: list[int]
+    weight: tuple[bool, int]
 
 
-def _numbered(batches: Iterable[_Growing]) -> list[Batch]:
-    numbered: list[Batch] = []
-    first = 0
-    for growing in batches:
-        example = growing.records[0]
-        numbered.append(
-            Batch(
-                service=example.service,
-                institution=example.institution,
-                infno=example.infno,
-                records=tuple(growing.records),
-                first=first,
-            )
-        )
-        first += len(growing.records)
-    return numbered
+class _Plan:
+    """The records of a plan that are not in a batch yet. A record's place is its index in the plan.
+
+    waiting: for how many records each one waits. depth: how many changes of kind follow behind a record. ready: by kind, those that
+    wait for nothing, the deepest first.
+    """
+
+    def __init__(self, records: Sequence[ReadyRecord], limits: CutLimits) -> None:
+        self._records = records
+        self._limits = limits
+        self._kinds = [(record.service, record.institution, record.infno) for record in records]
+        self._behind: list[list[int]] = [[] for _ in records]
+        self._waiting = self._order()
+        self._depth = self._depths()
+        self._ready: dict[_Kind, list[tuple[int, int]]] = {kind: [] for kind in self._kinds}
+        self._fillings: dict[_Kind, _Filling] = {}
+        for place, count in enumerate(self._waiting):
+            if not count:
+                heappush(self._ready[self._kinds[place]], (-self._depth[place], place))
+
+    def _order(self) -> list[int]:
+        """Note for each record which ones stand directly behind it; return for how many each one waits."""
+        last: dict[bytes | tuple[ServiceCode, str], int] = {}
+        waiting = []
+        for place, record in enumerate(self._records):
+            itself = record.service, record.record_key
+            before = {last.get(record.key, place), last.get(itself, place)} - {place}
+            for one in before:
+                self._behind[one].append(place)
+            waiting.append(len(before))
+            last[record.key] = last[itself] = place
+        return waiting
+
+    def _depths(self) -> list[int]:
+        depth = [0] * len(self._records)
+        for place in reversed(range(len(depth))):
+            for other in self._behind[place]:
+                depth[place] = max(depth[place], depth[other] + (self._kinds[other] != self._kinds[place]))
+        return depth
+
+    def take(self) -> tuple[_Kind, tuple[ReadyRecord, ...]] | None:
+        """The next batch; None when every record is in one."""
+        kinds = [kind for kind, ready in self._ready.items() if ready]
+        if not kinds:
+            return None
+        for kind in kinds:
+            if kind not in self._fillings:
+                self._fillings[kind] = self._fill(kind)
+        chosen = max(kinds, key=lambda kind: self._fillings[kind].weight)
+        places = self._fillings.pop(chosen).places
+        self._release(chosen, places)
+        return chosen, tuple([self._records[place] for place in places])
+
+    def _fill(self, kind: _Kind) -> _Filling:
+        """Fill a batch of this kind, with what stands behind its own records too, until one has no room."""
+        ready, limits, places, plain_bytes, full = self._ready[kind].copy(), self._limits, list[int](), 1, False
+        waiting: dict[int, int] = {}
+        while ready:
+            _, place = heappop(ready)
+            plain_bytes += len(self._records[place].value) + 1
+            if len(places) == limits.max_rows or limits.sealed_chars(plain_bytes) > limits.max_chars:
+                full = True
+                break
+            places.append(place)
+            for other in self._behind[place]:
+                left = waiting[other] = waiting.get(other, self._waiting[other]) - 1
+                if not left and self._kinds[other] == kind:
+                    heappush(ready, (-self._depth[other], other))
+        return _Filling(places, (full, sum([self._depth[place] for place in places])))
+
+    def _release(self, kind: _Kind, places: Sequence[int]) -> None:
+        """Take records out, and make ready what waited for them."""
+        taken = set(places)
+        ready = self._ready[kind] = [entry for entry in self._ready[kind] if entry[1] not in taken]
+        heapify(ready)
+        for place in places:
+            for other in self._behind[place]:
+                self._waiting[other] -= 1
+                # Also one that still waits may fit behind what it waits for.
+                self._fillings.pop(self._kinds[other], None)
+                if not self._waiting[other] and other not in taken:
+                    heappush(self._ready[self._kinds[other]], (-self._depth[other], other))
 
 
 def halves(node: int, batch: Batch) -> tuple[tuple[int, Batch], tuple[int, Batch]]:
