@@ -86,10 +86,8 @@ def test_a_batch_is_as_full_as_size_and_order_allow(plan):
     batches = cut(plan, LIMITS)
     place = {record.number: index for index, batch in enumerate(batches) for record in batch.records}
     for index, batch in enumerate(batches):
-        left_out = []
-        for record in (one for later in batches[index + 1 :] for one in later.records if kind(later) == kind(batch)):
-            if all(place[one.number] <= index for one in plan if stands_before(one, record)):
-                left_out.append(record)
+        later = [record for later in batches[index + 1 :] for record in later.records if kind(later) == kind(batch)]
+        left_out = [one for one in later if all(place[other.number] <= index for other in plan if stands_before(other, one))]
         assert not left_out or any(overflows(batch, record) for record in left_out)
 
 
