@@ -24,6 +24,7 @@ from streams.lanes.join import JoinLane, JoinParts
 from streams.lanes.kafka import incoming
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
+from streams.lanes.rocks_store import RocksStores
 from streams.lanes.state import State
 from streams.mapping import load_site
 from streams.telemetry import events
@@ -84,9 +85,10 @@ async def _feed(consumer: Any, open_lane: Callable[[TopicPartition, int], AnyLan
 
 def _join(stage: JoinStage, consumer: Any) -> Callable[[TopicPartition, int], AnyLane]:
     parts = JoinParts(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
+    stores = RocksStores(stage.app.home / "state")
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
-        state = State(TopicPartition(stage.topics.state, at.partition))
+        state = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition))
         return JoinLane(at, generation, context=stage.context, flow=Flow(consumer, at), parts=parts, state=state)
 
     return open_lane

@@ -1,5 +1,6 @@
 """The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
 
+import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +88,7 @@ class Broker:
                 if offset.offset >= 0
             },
             reach=self._reach(topics_to_look_at(topics)),
+            born=secrets.token_hex(4),
         )
 
     def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:

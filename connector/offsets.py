@@ -65,9 +65,13 @@ def topics_to_look_at(topics: Topics) -> tuple[str, ...]:
 
 
 def plan_first_offsets(
-    topics: Topics, *, partitions: int, committed: Collection[tuple[str, Place]], reach: Mapping[Place, Reach]
+    topics: Topics, *, partitions: int, committed: Collection[tuple[str, Place]], reach: Mapping[Place, Reach], born: str = ""
 ) -> OffsetPlan:
-    """Decide for every partition of every stage that has no committed offset. `reach` lacks the topics that do not exist yet."""
+    """Decide for every partition of every stage that has no committed offset. `reach` lacks the topics that do not exist yet.
+
+    born: a new name for the numbers that begin here. A join worker keeps a copy of its state on disk; by this name it knows a copy
+    that belongs to topics which were deleted and made anew.
+    """
     missing = [
         (stage, number)
         for stage in _stages(topics)
@@ -78,7 +82,13 @@ def plan_first_offsets(
     expired = [(stage.topic, number) for stage, number in missing if _begin(stage, number, reach) > 0]
     return OffsetPlan(
         write=tuple(
-            FirstOffset(group=stage.group, topic=stage.topic, partition=number, offset=_begin(stage, number, reach))
+            FirstOffset(
+                group=stage.group,
+                topic=stage.topic,
+                partition=number,
+                offset=_begin(stage, number, reach),
+                metadata=_first_metadata(born if stage.name == "join" else ""),
+            )
             for stage, number in missing
         ),
         refusals=refusals,
@@ -87,6 +97,10 @@ def plan_first_offsets(
             for topic, number in expired
         ),
     )
+
+
+def _first_metadata(born: str) -> str:
+    return json.dumps({"seq": 1, "born": born}, separators=(",", ":")) if born else FIRST_METADATA
 
 
 def _stages(topics: Topics) -> tuple[_Stage, ...]:

@@ -12,6 +12,7 @@ from streams.lanes.assignment import Assignment
 from streams.lanes.join import Fold, JoinLane, JoinParts, LookupRows
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
+from streams.lanes.rocks_store import RocksStores
 from streams.lanes.settings import JoinSettings
 from streams.lanes.state import State
 from streams.lanes.ticks import Ticker
@@ -35,14 +36,16 @@ class JoinStage:
 def join_app(stage: JoinStage) -> LaneApp:
     """visit.changes → one lane per partition → visit.state, visit.ready, visit.dead."""
     parts = JoinParts(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
-    states: dict[TopicPartition, State] = {}
+    stores, states = RocksStores(stage.app.home / "state"), dict[TopicPartition, State]()
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
-        state = states.setdefault(at, State(TopicPartition(stage.topics.state, at.partition)))
+        state = states.get(at)
+        if state is None:
+            state = states[at] = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition))
         return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=parts, state=state)
 
     def forget(kept: set[TopicPartition]) -> None:
-        """A partition that is kept through a rebalance reads only what is new; what went away is read whole when it comes back."""
+        """A partition that is kept through a rebalance goes on; one that comes back reads what was written since it went."""
         for at in states.keys() - kept:
             del states[at]
 
@@ -54,7 +57,7 @@ def join_app(stage: JoinStage) -> LaneApp:
         async for event in changes.noack().events():
             hand_to_lanes(lanes, event)
 
-    app.closing += [stage.lookups.stop, stage.context.broker.stop]
+    app.closing += [stage.lookups.stop, stage.context.broker.stop, stores.close]
     watch = Watch(lanes, next_of_changes(stage.context), context=stage.context)
     ticker = Ticker(lanes, context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)

@@ -17,7 +17,7 @@ from streams.domain.parts import StateView, Visit, dependents, gather
 from streams.domain.placing import Unplaceable, is_known, place, stored
 from streams.domain.ready import Emission
 from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
-from streams.domain.visits import Part, Recall, StoredRow, deadline_of, waits
+from streams.domain.visits import Part, Recall, StoredRow, due_from, waits
 from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
@@ -113,9 +113,9 @@ class Joiner:
     def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
         """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
         run.count("tick")
-        for visit_key in list(view.waiting()):
+        for visit_key in list(view.due(tick.at)):
             entries = view.visit(visit_key).items()
-            due = [self._recall.load(key, value) for key, value in entries if waits(value) and _is_due(value, tick.at)]
+            due = [self._recall.load(key, value) for key, value in entries if waits(value) and due_from(value) <= tick.at]
             for source in sorted({row.source for row in due} & self._mappings.keys()):
                 visit = Visit(visit_key, self._mappings[source], view, self._recall)
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
@@ -282,11 +282,6 @@ class _Run:
                 incoming=self.incoming,
             )
         )
-
-
-def _is_due(value: bytes, at: int) -> bool:
-    """Whether a tick has anything to do for a waiting row: a lookup may have come, or the deadline passed."""
-    return deadline_of(value) <= at or b'"lookup ' in value
 
 
 def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:

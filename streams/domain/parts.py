@@ -18,8 +18,8 @@ class StateView(Protocol):
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
         """Those of one role: a fee line must not look through all lines of its visit to find the visit."""
 
-    def waiting(self) -> Iterable[bytes]:
-        """The visit keys of which some row waits."""
+    def due(self, at: int) -> Iterable[bytes]:
+        """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
 
 
 class Visit:

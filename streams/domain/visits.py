@@ -19,6 +19,7 @@ _ROLE_LETTER: Final = {TableRole.VISIT: b"v", TableRole.SETTLEMENT: b"s", TableR
 _ROLES: Final = {letter: role for role, letter in _ROLE_LETTER.items()}
 _DEADLINE_DIGITS: Final = 13
 _REMEMBERED: Final = 8_000
+_WAITS_FOR_LOOKUP: Final = b'"lookup '
 
 
 class Part(StrEnum):
@@ -169,6 +170,8 @@ def waits(value: bytes) -> bool:
     return value[:1] == b"w"
 
 
-def deadline_of(value: bytes) -> int:
-    """The deadline (ms) of a waiting row, without parsing it."""
-    return int(value[1 : 1 + _DEADLINE_DIGITS])
+def due_from(value: bytes) -> int:
+    """From when on (ms) a tick has something to do for a waiting row, without parsing it: its deadline, or always where a lookup
+    may have come.
+    """
+    return 0 if _WAITS_FOR_LOOKUP in value else int(value[1 : 1 + _DEADLINE_DIGITS])

@@ -25,5 +25,8 @@ class Exit(IntEnum):
     NOT_VISIBLE = 75
     """A transaction that the broker acknowledged cannot be read back."""
 
+    STORE = 76
+    """The copy of the state on this machine cannot be read or written. Nothing is lost: the state stands in `visit.state`."""
+
 
 PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE})

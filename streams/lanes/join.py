@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connector.contract import Topics
@@ -79,7 +79,7 @@ class JoinLane(Lane[Incoming]):
     @property
     def waits(self) -> bool:
         """Whether some row of this partition waits for something, so that time must pass for it."""
-        return self.buffer is not None and not self.closed and any(True for _ in self.state.waiting())
+        return self.buffer is not None and not self.closed and self.state.waits
 
     @property
     def next_offset(self) -> int:
@@ -88,8 +88,8 @@ class JoinLane(Lane[Incoming]):
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         self._mark, self._offset = join_mark(committed.metadata), committed.offset
-        entries = await self.state.catch_up(self.context.broker)
-        self.log.info("state_restored", entries_read=entries, entries=len(self.state))
+        entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
+        self.log.info("state_restored", entries_read=entries)
         return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
@@ -134,7 +134,7 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
             sends.append(Send(topic=self._parts.topics.dead, key=key, value=value, headers=headers))
-        mark = JoinMark(seq=self._mark.seq + len(chunk.ready))
+        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready))
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)

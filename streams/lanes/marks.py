@@ -1,6 +1,6 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
-join      {"seq": number of the next ready record}
+join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut}}
 """
@@ -20,13 +20,15 @@ from streams.lanes.exits import Exit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinMark:
-    """seq: number of the next ready record of the partition."""
+    """seq: number of the next ready record of the partition. born: tells its numbers from those of topics made anew."""
 
     seq: int
+    born: str = ""
 
     def text(self) -> str:
         """As it is committed."""
-        return orjson.dumps({"seq": self.seq}).decode()
+        born = {"born": self.born} if self.born else {}
+        return orjson.dumps({"seq": self.seq, **born}).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,8 @@ class DeliverMark:
 
 def join_mark(text: str) -> JoinMark:
     """The join's mark. Raises Fatal when the text is not one of ours."""
-    return JoinMark(seq=_number(_object(text), "seq"))
+    mark = _object(text)
+    return JoinMark(seq=_number(mark, "seq"), born=f"{mark.get('born', '')}")
 
 
 def deliver_mark(text: str) -> DeliverMark:

@@ -1,48 +1,46 @@
 """The join's memory of one partition: what is committed, and over it what the chunk in hand changed.
 
-Entries stand in groups: those of one visit and one role (`streams.domain.visits`). Visits that changed lately are kept as they are,
-all others packed, in a sixth of the memory: a hospital's state is nearly all visits that will not change again.
+The visits that changed last are at hand; all others stand in the store, on disk in a worker. Which rows wait, and until when, is
+always at hand, so that a tick looks only at visits for which it has something to do.
 """
 
-import marshal
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
-import lz4.block
-
 from connector.contract import TableRole
-from streams.domain.visits import group, group_of, groups, visit_key_of, waits
+from streams.domain.visits import due_from, group, group_of, groups, visit_key_of, waits
 from streams.lanes.ports import Broker, TopicPartition
+from streams.lanes.store import Changes, Entries, Groups, MemoryStore, Store
 
-_UNPACKED = 256
+_AT_HAND = 256
 
-_Entries = dict[bytes, bytes]
-_Groups = dict[bytes, _Entries]
 _NONE: Mapping[bytes, bytes] = {}
-_NO_GROUPS: Mapping[bytes, _Entries] = {}
 
 
 class State:
     """Committed entries of one partition. position: of the changelog, up to where it is known.
 
-    unpacked: how many visits are kept as they are.
+    at_hand: how many visits are kept in memory.
     """
 
-    def __init__(self, at: TopicPartition, *, unpacked: int = _UNPACKED) -> None:
+    def __init__(self, at: TopicPartition, store: Store | None = None, *, at_hand: int = _AT_HAND) -> None:
         self.at = at
         self.position = 0
-        self._most = unpacked
-        self._entries = 0
-        self._unpacked: OrderedDict[bytes, _Groups] = OrderedDict()
-        self._packed: dict[bytes, bytes] = {}
-        self._waiting: Counter[bytes] = Counter()
+        self._store = MemoryStore() if store is None else store
+        self._most = at_hand
+        self._at_hand: OrderedDict[bytes, Groups] = OrderedDict()
+        self._waiting: dict[bytes, dict[bytes, int]] = {}
 
-    def __len__(self) -> int:
-        return self._entries
+    @property
+    def waits(self) -> bool:
+        """Whether some row waits."""
+        return bool(self._waiting)
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one visit by full state key."""
-        found = self._groups(visit_key)
+        """The entries of one visit by full state key. It is not kept at hand: a tick looks at many visits and changes few."""
+        found = self._at_hand.get(visit_key)
+        if found is None:
+            found = self._store.visit(visit_key)
         return {key: value for entries in found.values() for key, value in entries.items()}
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
@@ -50,96 +48,81 @@ class State:
         return self.group(group(visit_key, role))
 
     def group(self, name: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one group. Its visit is unpacked: whoever asks for a group is about to change it."""
+        """The entries of one group. Its visit is kept at hand: whoever asks for a group is about to change it."""
         visit_key = visit_key_of(name)
-        found = self._unpacked.get(visit_key)
+        found = self._at_hand.get(visit_key)
         if found is None:
-            if visit_key not in self._packed:
-                return _NONE
-            found = self._unpack(visit_key)
+            found = self._at_hand[visit_key] = self._store.visit(visit_key)
+            self._let_go()
         return found.get(name, _NONE)
 
-    def waiting(self) -> Iterable[bytes]:
-        """The visits of which some row waits."""
-        return self._waiting
+    def due(self, at: int) -> Iterator[bytes]:
+        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
+        for visit_key, deadlines in self._waiting.items():
+            if min(deadlines.values()) <= at:
+                yield visit_key
 
-    async def catch_up(self, broker: Broker) -> int:
+    async def catch_up(self, broker: Broker, *, identity: str = "") -> int:
         """Read the changelog from `position` to its end; call it after the fence, so that no older owner writes behind it.
 
-        Returns how many entries were read.
+        identity: of the numbers that the lane goes on from; a store of another one is read anew. Returns how many were read.
         """
-        first = await broker.first_offset(self.at)
-        if self.position < first:
-            self.position, self._entries = first, 0
-            for known in (self._unpacked, self._packed, self._waiting):
-                known.clear()
+        self._open(self._store.open(identity))
+        first, ends = await broker.first_offset(self.at), await broker.end_offsets([self.at])
+        if not first <= self.position <= ends[self.at]:
+            self._store.clear()
+            self._open(first)
         read = 0
         async for page in broker.read(self.at, self.position):
-            changed = {key: value for key, value in page.entries if key is not None}
-            self._put(changed)
+            self.apply({key: value for key, value in page.entries if key is not None}, position=page.position)
             read += len(page.entries)
-            self.position = page.position
         return read
 
-    def apply(self, changed: Mapping[bytes, bytes | None], *, position: int | None) -> None:
+    def apply(self, changed: Changes, *, position: int | None) -> None:
         """Take over what a transaction committed. Never call it before the commit returned."""
-        self._put(changed)
-        if position is not None:
-            self.position = position
+        self.position = self.position if position is None else position
+        deadlines = dict(self._deadlines(changed))
+        for key, value in changed.items():
+            if (found := self._at_hand.get(visit_key := visit_key_of(key))) is not None:
+                self._at_hand.move_to_end(visit_key)
+                _put(found.setdefault(group_of(key), {}), key, value)
+        self._store.write(changed, deadlines, position=self.position)
 
-    def _put(self, changed: Mapping[bytes, bytes | None]) -> None:
+    def _open(self, position: int) -> None:
+        self.position = position
+        self._at_hand.clear()
+        self._waiting.clear()
+        for key, deadline in self._store.deadlines():
+            self._waiting.setdefault(visit_key_of(key), {})[key] = deadline
+
+    def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
+        """What becomes different for the entries that wait; noted at once."""
         for key, value in changed.items():
             visit_key = visit_key_of(key)
-            found = self._unpacked.get(visit_key)
-            if found is None:
-                found = self._unpack(visit_key)
-            else:
-                self._unpacked.move_to_end(visit_key)
-            name = group_of(key)
-            entries = found.get(name)
-            if entries is None:
-                entries = found[name] = {}
-            before = entries.pop(key, None) if value is None else entries.get(key)
-            if value is not None:
-                entries[key] = value
-            elif not entries:
-                del found[name]
-            self._entries += (value is not None) - (before is not None)
-            self._note(visit_key, more=(value is not None and waits(value)) - (before is not None and waits(before)))
-        self._pack()
+            known = self._waiting.get(visit_key)
+            if value is not None and waits(value):
+                deadline = due_from(value)
+                if known is None:
+                    known = self._waiting[visit_key] = {}
+                if known.get(key) != deadline:
+                    known[key] = deadline
+                    yield key, deadline
+            elif known is not None and known.pop(key, None) is not None:
+                if not known:
+                    del self._waiting[visit_key]
+                yield key, None
 
-    def _note(self, visit_key: bytes, *, more: int) -> None:
-        """Keep count of the rows of a visit that wait."""
-        if more:
-            self._waiting[visit_key] += more
-            if not self._waiting[visit_key]:
-                del self._waiting[visit_key]
-
-    # Packing ---------------------------------------------------------------------------------------------------------------------
-
-    def _groups(self, visit_key: bytes) -> Mapping[bytes, _Entries]:
-        """A visit's groups, left packed where they are: a tick looks at many visits and changes few."""
-        found = self._unpacked.get(visit_key)
-        if found is None and (packed := self._packed.get(visit_key)) is not None:
-            return _unpacked(packed)
-        return _NO_GROUPS if found is None else found
-
-    def _unpack(self, visit_key: bytes) -> _Groups:
-        packed = self._packed.pop(visit_key, None)
-        found = self._unpacked[visit_key] = {} if packed is None else _unpacked(packed)
-        return found
-
-    def _pack(self) -> None:
-        """Pack the visits that did not change for longest. What a fold holds of them stays: only `_put` changes entries."""
-        while len(self._unpacked) > self._most:
-            visit_key, found = self._unpacked.popitem(last=False)
-            if found:
-                self._packed[visit_key] = lz4.block.compress(marshal.dumps(found))
+    def _let_go(self) -> None:
+        """Of the visits that did not change for longest. What a fold holds of them stays: only `apply` changes entries."""
+        while len(self._at_hand) > max(1, self._most):
+            self._at_hand.popitem(last=False)
 
 
-def _unpacked(packed: bytes) -> _Groups:
-    found: _Groups = marshal.loads(lz4.block.decompress(packed))  # noqa: S302 - written by this very process
-    return found
+def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        entries.pop(key, None)
+    else:
+        entries[key] = value
 
 
 class Overlay:
@@ -148,7 +131,7 @@ class Overlay:
     def __init__(self, state: State) -> None:
         self.changed: dict[bytes, bytes | None] = {}
         self._state = state
-        self._groups: dict[bytes, _Entries] = {}
+        self._groups: dict[bytes, Entries] = {}
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
@@ -162,27 +145,22 @@ class Overlay:
         """The entries of the group that a state key belongs to."""
         return self._group(group_of(key))
 
-    def waiting(self) -> Iterator[bytes]:
-        """The visits of which some row waits."""
+    def due(self, at: int) -> Iterable[bytes]:
+        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
         touched = {visit_key_of(name) for name in self._groups}
-        for visit_key in self._state.waiting():
-            if visit_key not in touched:
-                yield visit_key
+        yield from (visit_key for visit_key in self._state.due(at) if visit_key not in touched)
         for visit_key in touched:
-            if any(map(waits, self.visit(visit_key).values())):
+            if any(waits(value) and due_from(value) <= at for value in self.visit(visit_key).values()):
                 yield visit_key
 
-    def apply(self, changed: Mapping[bytes, bytes | None]) -> None:
+    def apply(self, changed: Changes) -> None:
         """Take over what one message changed."""
         for key, value in changed.items():
             name = group_of(key)
             entries = self._groups.get(name)
             if entries is None:
                 entries = self._groups[name] = dict(self._state.group(name))
-            if value is None:
-                entries.pop(key, None)
-            else:
-                entries[key] = value
+            _put(entries, key, value)
         self.changed.update(changed)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:

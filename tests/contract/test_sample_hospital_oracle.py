@@ -15,7 +15,7 @@ from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.join import Joiner, JoinLimits
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Row
-from streams.domain.visits import group, group_of, visit_key_of, waits
+from streams.domain.visits import due_from, group, group_of, visit_key_of, waits
 from streams.mapping import compile_site, load_site
 from streams.sandbox.hospital import (
     FROZEN_ITEMS,
@@ -65,8 +65,9 @@ class Pipeline:
         begin = group(visit_key, role)
         return {key: value for key, value in self.visit(visit_key).items() if group_of(key) == begin}
 
-    def waiting(self) -> Iterable[bytes]:
-        return [key for key, entries in self.by_visit.items() if any(waits(value) for value in entries.values())]
+    def due(self, at: int) -> Iterable[bytes]:
+        entries = self.by_visit.items()
+        return [key for key, values in entries if any(waits(value) and due_from(value) <= at for value in values.values())]
 
     def take(self, change: Change, *, at: datetime) -> None:
         """One change, as capture would write it."""

@@ -10,7 +10,7 @@ import orjson
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join import Joiner, JoinLimits
 from streams.domain.records import DeadLetter
-from streams.domain.visits import StoredRow, group, group_of, load, visit_key_of, waits
+from streams.domain.visits import StoredRow, due_from, group, group_of, load, visit_key_of, waits
 from streams.mapping import compile_site, load_site
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"
@@ -122,6 +122,9 @@ class Join:
 
     def waiting(self):
         return [key for key, entries in self.entries.items() if any(map(waits, entries.values()))]
+
+    def due(self, at):
+        return [key for key, entries in self.entries.items() if any(waits(one) and due_from(one) <= at for one in entries.values())]
 
     def incoming(self, value, *, key=b"{}"):
         self.offset += 1

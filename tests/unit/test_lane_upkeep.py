@@ -79,14 +79,14 @@ _entries = st.dictionaries(
 
 
 @settings(max_examples=150)
-@given(committed=_entries, chunk=st.lists(_entries, max_size=4), unpacked=st.integers(0, 3))
-def test_an_overlay_shows_what_the_state_will_be(committed, chunk, unpacked):
+@given(committed=_entries, chunk=st.lists(_entries, max_size=4), at_hand=st.integers(1, 3))
+def test_an_overlay_shows_what_the_state_will_be(committed, chunk, at_hand):
     """A fold that saw something else than what is committed afterwards would count a row twice or not at all."""
 
     def keyed(entries):
         return {visit + b"\x1f" + key: value for (visit, key), value in entries.items()}
 
-    state = State(STATE, unpacked=unpacked)
+    state = State(STATE, at_hand=at_hand)
     state.apply(keyed(committed), position=None)
     overlay = Overlay(state)
     for changes in chunk:
@@ -98,11 +98,12 @@ def test_an_overlay_shows_what_the_state_will_be(committed, chunk, unpacked):
         return {visit: dict(view.visit(visit)) for visit in visits}, of_role
 
     seen = told(overlay)
-    waiting = set(overlay.waiting())
+    due = set(overlay.due(1))
+    assert set(overlay.due(0)) == set()
     state.apply(overlay.changed, position=None)
     assert seen == told(state)
-    assert waiting == set(state.waiting())
-    assert len(state) == sum(map(len, seen[0].values()))
+    assert due == set(state.due(1))
+    assert state.waits == bool(due)
 
 
 class Patience:

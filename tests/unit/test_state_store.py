@@ -1,0 +1,185 @@
+"""The join's state on disk: the same as in memory, an exact prefix of the changelog after a crash, and never anybody else's."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.errors import Fatal, Misconfigured
+from streams.lanes.exits import Exit
+from streams.lanes.ports import Page, TopicPartition
+from streams.lanes.rocks_store import RocksStores
+from streams.lanes.state import State
+from streams.lanes.store import MemoryStore
+
+AT = TopicPartition("visit.state", 3)
+VISITS = (b"a", b"ab", b"b", b"\xe5\x8d\x81")
+KEYS = st.builds(
+    lambda visit, row: visit + b"\x1f" + row, st.sampled_from(VISITS), st.sampled_from([b"v\x1f1", b"f\x1f1", b"f\x1f2"])
+)
+VALUES = st.sampled_from([None, b"r1", b"r2", b"w0000000000001-[]", b"w0000000000009-[]", b'w0000000000009-["lookup patient"]'])
+WRITES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=6)
+
+
+class Changelog:
+    """A broker that has one changelog."""
+
+    def __init__(self, entries, *, first=0):
+        self.entries = entries
+        self.first = first
+        self.read_from = None
+
+    async def first_offset(self, at):
+        assert at == AT
+        return self.first
+
+    async def end_offsets(self, partitions):
+        return dict.fromkeys(partitions, self.first + len(self.entries))
+
+    async def read(self, at, start):
+        assert at == AT
+        self.read_from = start
+        yield Page(entries=self.entries[start - self.first :], position=self.first + len(self.entries))
+
+
+def told(state):
+    return {visit: dict(state.visit(visit)) for visit in VISITS}, {at: set(state.due(at)) for at in (0, 1, 9)}, state.position
+
+
+@pytest.fixture
+def stores(tmp_path):
+    stores = RocksStores(tmp_path / "state")
+    yield stores
+    asyncio.run(stores.close())
+
+
+def catch_up(state, changelog, *, identity="x"):
+    return asyncio.run(state.catch_up(changelog, identity=identity))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(writes=WRITES, other=WRITES)
+def test_what_is_on_disk_is_what_was_in_memory(writes, other):
+    """A restart must not change what a visit looks like, nor what waits."""
+    with tempfile.TemporaryDirectory() as folder:
+        stores = RocksStores(Path(folder) / "state")
+        kept, disk = State(AT, MemoryStore()), State(AT, stores.of(3), at_hand=1)
+        beside = State(TopicPartition("visit.state", 4), stores.of(4))
+        for state in (kept, disk):
+            catch_up(state, Changelog([]))
+        for number, changed in enumerate(writes, start=1):
+            kept.apply(changed, position=number)
+            disk.apply(changed, position=number)
+        for changed in other:
+            beside.apply(changed, position=1)
+        assert told(disk) == told(kept)
+        asyncio.run(stores.close())
+        stores = RocksStores(Path(folder) / "state")
+        again = State(AT, stores.of(3))
+        catch_up(again, Changelog([(None, None)] * len(writes)))
+        assert told(again) == told(kept)
+        asyncio.run(stores.close())
+
+
+def test_a_restart_reads_only_what_was_written_since(stores):
+    """With a million visits the whole changelog takes minutes."""
+    changelog = Changelog([(b"a\x1fv\x1f1", b"r1"), (b"a\x1fv\x1f1", b"r2")])
+    assert 2 == catch_up(State(AT, stores.of(3)), changelog)
+    changelog.entries.append((b"b\x1fv\x1f1", b"r3"))
+    state = State(AT, stores.of(3))
+    assert 1 == catch_up(state, changelog)
+    assert changelog.read_from == 2
+    assert told(state)[0][b"a"] == {b"a\x1fv\x1f1": b"r2"}
+
+
+@pytest.mark.parametrize(("identity", "first", "entries"), [("y", 0, 1), ("x", 5, 1), ("x", 0, 1)])
+def test_a_copy_of_other_topics_is_thrown_away(stores, identity, first, entries):
+    """Topics made anew, a changelog that lost its beginning or is shorter than the copy: nothing of it may be believed."""
+    catch_up(State(AT, stores.of(3)), Changelog([(b"a\x1fv\x1f1", b"r1"), (b"b\x1fv\x1f1", b"w0000000000001-[]")]))
+    changelog = Changelog([(b"b\x1fv\x1f1", b"r9")] * entries, first=first)
+    state = State(AT, stores.of(3))
+    assert entries == catch_up(state, changelog, identity=identity)
+    assert told(state)[:2] == ({b"a": {}, b"ab": {}, b"b": {b"b\x1fv\x1f1": b"r9"}, VISITS[3]: {}}, {0: set(), 1: set(), 9: set()})
+
+
+def test_partitions_do_not_see_each_other(stores):
+    """All partitions of a worker share a database."""
+    one, two = (State(TopicPartition("visit.state", number), stores.of(number)) for number in (0, 1))
+    for state in (one, two):
+        state.apply({b"a\x1fv\x1f1": b"w0000000000001-[]"}, position=1)
+    stores.of(0).clear()
+    again = State(AT, stores.of(1))
+    asyncio.run(again.catch_up(Changelog([(None, None)])))
+    assert again.visit(b"a") == {b"a\x1fv\x1f1": b"w0000000000001-[]"}
+    assert stores.of(0).visit(b"a") == {}
+
+
+def test_a_kill_leaves_an_exact_prefix(tmp_path):
+    """Entries without their position, or a position without its entries, would fold a change twice or not at all."""
+    program = """
+import asyncio, sys
+from pathlib import Path
+from streams.lanes.rocks_store import RocksStores
+store = RocksStores(Path(sys.argv[1])).of(3)
+store.open("x")
+for number in range(1, 1_000_000):
+    store.write({b"a\\x1fv\\x1f1": b"r%d" % number, b"b\\x1fv\\x1f%d" % number: b"r"}, {}, position=number)
+    if number == 500:
+        print("going", flush=True)
+"""
+    folder = tmp_path / "state"
+    with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout.readline() == b"going\n"
+        writer.kill()
+    stores = RocksStores(folder)
+    store = stores.of(3)
+    position = store.open("x")
+    assert position >= 500
+    assert store.visit(b"a") == {b"a\x1fv": {b"a\x1fv\x1f1": b"r%d" % position}}
+    assert len(store.visit(b"b")[b"b\x1fv"]) == position
+    asyncio.run(stores.close())
+
+
+def test_a_folder_belongs_to_one_worker(stores):
+    """Two processes on one folder would write into each other's state."""
+    with pytest.raises(Misconfigured, match="--index"):
+        RocksStores(stores.folder)
+
+
+def test_a_broken_copy_is_made_anew(tmp_path):
+    """After a power failure or half a restore from a backup the worker helps itself: the changelog has it all."""
+    stores = RocksStores(tmp_path / "state")
+    stores.of(3).write({b"a\x1fv\x1f1": b"r1"}, {}, position=1)
+    asyncio.run(stores.close())
+    for file in (tmp_path / "state").glob("*"):
+        if file.name == "CURRENT":
+            file.write_bytes(b"nonsense")
+    stores = RocksStores(tmp_path / "state")
+    assert stores.of(3).open("") == 0
+    assert stores.of(3).visit(b"a") == {}
+    asyncio.run(stores.close())
+
+
+def test_a_folder_that_cannot_be_written_ends_the_worker_with_its_own_code(tmp_path):
+    """The supervisor starts it again; what a person must do stands in the message."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Fatal, match=r"free or mend the disk") as met:
+        RocksStores(tmp_path / "file" / "state")
+    assert met.value.exit_code == Exit.STORE
+
+
+def test_a_store_that_fails_while_it_works_ends_the_worker(tmp_path):
+    """A change that cannot be kept must not be believed to be."""
+    stores = RocksStores(tmp_path / "state")
+    store = stores.of(3)
+    asyncio.run(stores.close())
+    shutil.rmtree(tmp_path / "state")
+    with pytest.raises(Fatal, match=r"visit\.state") as met:
+        store.write({b"a\x1fv\x1f1": b"r1"}, {}, position=1)
+    assert met.value.exit_code == Exit.STORE
