@@ -1,6 +1,7 @@
 """Every fault of the simulator as a client meets it over HTTP, and that what it accepted meanwhile is known."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 
@@ -209,6 +210,27 @@ async def test_during_an_outage_nobody_may_listen_and_then_the_same_port_answers
                 except aiohttp.ClientConnectorError:
                     await asyncio.sleep(0.05)
         assert (status, body["code"]) == (200, 200)
+
+
+async def test_outages_that_overlap_end_when_the_last_one_does(tmp_path):
+    """A test that asks for a second outage during a first one must get both, and a platform again after them."""
+    async with running(tmp_path) as client:
+        assert (await client.body())[1]["code"] == 200
+        began = time.monotonic()
+        client.simulator.add_faults(
+            (Fault(kind=Kind.OUTAGE, form="refuse", for_s=0.3), Fault(kind=Kind.OUTAGE, form="refuse", from_s=0.1, for_s=0.8))
+        )
+        with pytest.raises(aiohttp.ClientError):  # the connection that is open
+            await client.body()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    status, body = await client.body()
+                    break
+                except aiohttp.ClientConnectorError:
+                    await asyncio.sleep(0.02)
+        assert (status, body["code"]) == (200, 200)
+        assert time.monotonic() - began >= 0.9
 
 
 async def test_faults_can_be_set_listed_and_cleared_while_it_runs(tmp_path):

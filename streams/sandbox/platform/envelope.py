@@ -83,7 +83,7 @@ def _shape_problem(parsed: Mapping[str, object], msgid_chars: int) -> str:
     for name in parsed:
         if name not in _LENGTHS:
             return "报文含有接口未定义的参数"
-    for name, limit in _LENGTHS.items():
+    for name, limit in {**_LENGTHS, "msgid": msgid_chars}.items():
         if name not in parsed:
             return f"缺少必填参数【{name}】"
         value = parsed[name]
@@ -91,7 +91,6 @@ def _shape_problem(parsed: Mapping[str, object], msgid_chars: int) -> str:
             return f"参数【{name}】必须为字符串"
         if not value.strip():
             return f"必填参数【{name}】为空"
-        limit = msgid_chars if name == "msgid" else limit  # noqa: PLW2901 - one length is a setting
         if len(value) > limit:
             return f"参数【{name}】长度超过{limit}"
     return ""

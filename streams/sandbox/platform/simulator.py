@@ -63,6 +63,7 @@ class Simulator:
         self._site: web.TCPSite | None = None
         self._port = settings.port
         self._refusals: set[asyncio.Task[None]] = set()
+        self._refusing = 0
 
     async def start(self) -> str:
         """Listen; the URL to post to. The faults of the settings are in force, and their windows count from now."""
@@ -154,10 +155,19 @@ class Simulator:
     async def _refuse_connections(self, fault: Fault) -> None:
         """Nobody listens from `from_s` on, for `for_s`. Connections that are open are hung up on by the same fault's strikes."""
         await asyncio.sleep(fault.from_s)
-        assert self._site is not None
-        await self._site.stop()
-        log.info("connections_refused", for_s=fault.for_s)
-        await asyncio.sleep(fault.for_s or 0)
+        self._refusing += 1
+        try:
+            if self._refusing == 1:
+                assert self._site is not None
+                await self._site.stop()
+            log.info("connections_refused", for_s=fault.for_s)
+            await asyncio.sleep(fault.for_s or 0)
+        finally:
+            self._refusing -= 1
+        if not self._refusing:
+            await self._listen_again()
+
+    async def _listen_again(self) -> None:
         try:
             await self._listen()
         except OSError as error:
