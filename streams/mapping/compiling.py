@@ -14,7 +14,7 @@ from streams.domain.rules import RuleOptions
 from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
 from streams.domain.sources import Source as DomainSource
 from streams.domain.steps import Dialect, FieldRule, FieldStep, field_step
-from streams.mapping import mapping_file, reporting
+from streams.mapping import reporting
 from streams.mapping.columns import columns_by_table
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
 from streams.mapping.reporting import Platform
@@ -190,7 +190,7 @@ def domain_source(written: Source, own: TableRole) -> DomainSource:
     return Column(role=own if written.of is None else TableRole(written.of), name=written.column)
 
 
-def conversion_of(written: Source, one: Field, file: mapping_file.MappingFile) -> Conversion:
+def conversion_of(written: Source, one: Field, file: MappingFile) -> Conversion:
     """How a value is converted; what is not written follows from the interface."""
     named = None if written.dictionary is None else file.dictionaries.get(written.dictionary)
     translation = None

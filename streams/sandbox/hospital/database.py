@@ -38,7 +38,7 @@ def create_schema(conn: Connection, *, password: str, role: str = ROLE) -> None:
     nothing else. Needs a superuser.
     """
     with conn.transaction():
-        conn.execute("DROP PUBLICATION IF EXISTS yibao_his")
+        conn.execute(sql.SQL("DROP PUBLICATION IF EXISTS {}").format(sql.Identifier(PUBLICATION)))
         conn.execute("DROP SCHEMA IF EXISTS his CASCADE")
         conn.execute("DROP SCHEMA IF EXISTS cdc CASCADE")
         conn.execute("CREATE SCHEMA his")

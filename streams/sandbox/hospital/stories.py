@@ -18,6 +18,8 @@ _NURSING: Final = BY_NAME["二级护理"]
 _OPERATION: Final = BY_NAME["阑尾切除术"]
 _CAESAREAN: Final = BY_NAME["剖宫产术"]
 _ONE: Final = Decimal(1)
+_CHARGED_ONCE: Final = frozenset({1, 2, 6, 7, 13})
+"""MED_CHRGITM_TYPEs of which there is one on a day: bed, consultation, operation, nursing, registration."""
 
 
 def outpatient(stay: Stay) -> None:
@@ -106,8 +108,8 @@ def _prescribe(stay: Stay, *, at: datetime, items: tuple[Item, ...]) -> None:
     stay.begin(at)
     prescription = stay.prescription()
     for item in items:
-        once = item.charge in {1, 2, 6, 7, 13}
-        stay.charge(item, _ONE if once else _quantity(stay, item), at=at, prescription=prescription)
+        quantity = _ONE if item.charge in _CHARGED_ONCE else _quantity(stay, item)
+        stay.charge(item, quantity, at=at, prescription=prescription)
 
 
 def _day_of_stay(stay: Stay, bed: Item, *, at: datetime, first: bool) -> None:

@@ -16,7 +16,7 @@ Cells: TypeAlias = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table: `schema.table`, what it is called, its key, its columns with type, those that must not be NULL."""
+    """One table: `schema.table`, what it is called, its key, its columns with type, the column with the visit key."""
 
     name: str
     title: str
