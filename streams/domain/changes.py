@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, cast
 
 import orjson
 
-from connector.contract import DatabaseKind, Op, Position, position
+from connector.contract import UNAVAILABLE, DatabaseKind, Op, Position, position
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
 
@@ -27,7 +27,8 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowChange:
-    """One change of one row. `row` is the row after the change; of a delete, the row that was.
+    """One change of one row. `row` is the row after the change; of a delete, the row that was. before: None also where `row` has
+    every value, because nobody needs it then.
 
     source: Debezium's `topic.prefix`. table: `schema.table`. position: None on rows of an incremental snapshot. committed_at:
     milliseconds of the commit in the database.
@@ -135,10 +136,10 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         raise Rejected("the envelope's time of commit is impossible")
     if op is Op.TRUNCATE:
         return Truncated(source=name, table=table, committed_at=committed_at)
-    before = _row(envelope.get("before"))
-    row = before if op is Op.DELETE else _row(envelope.get("after"))
+    row = _row(envelope.get("before" if op is Op.DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
+    before = _row(envelope.get("before")) if UNAVAILABLE in row.values() else None
     return RowChange(
         source=name,
         table=table,
@@ -155,4 +156,4 @@ def _row(image: object) -> Row | None:
         return None
     if not isinstance(image, dict):
         raise Rejected("a row image is not a JSON object")
-    return {name: value if type(value) is str else text_of(value) for name, value in image.items()}
+    return {name: value if value is None or type(value) is str else text_of(value) for name, value in image.items()}

@@ -1,14 +1,12 @@
 """From the text of a database value to the text that the interface wants, field by field.
 
-Database values are what capture writes: `2024-01-01Z` for a DATE, `2024-01-01T10:00:00.5Z` for a zone-less timestamp (wall clock,
-in spite of the Z) and for a timestamptz (an instant, in UTC), decimals and integers as text. Text columns may hold dates and
-numbers too. Nothing here goes through a float or a naive time.
+Database values are what capture writes: decimals and integers as text; dates and times as `streams.domain.moments` says. Text
+columns may hold dates and numbers too. Nothing here goes through a float.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
@@ -169,128 +167,3 @@ def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
         return exact(raw)
 
     return exact if fen else convert
-
-
-_DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-_AFTER_SECONDS: Final = frozenset({"Z", "."})
-_CLOCK: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?"
-_MOMENT: Final = re.compile(rf"{_DAY}(?:[T ]{_CLOCK})? ?(Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?")
-_LIKE_A_DATE: Final = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{8}|[0-9]{14}")
-
-
-def _is_written_by_capture(raw: str) -> bool:
-    """`2024-01-01T10:00:00Z`, with or without a fraction. What the digits say is for `fromisoformat`, which knows the calendar; the
-    marks keep out the other forms that it reads too.
-    """
-    return (
-        raw[19:20] in _AFTER_SECONDS
-        and raw[10] == "T"
-        and raw[4] == raw[7] == "-"
-        and raw[13] == raw[16] == ":"
-        and raw[-1] == "Z"
-        and (len(raw) == 20 or (raw[20:-1].isdecimal() and raw.isascii()))
-    )
-
-
-def wall_day(field: Field) -> Convert:
-    """The day of a date, or of a zone-less time, as it is stored."""
-    moment = wall_time(field)
-
-    def convert(raw: str) -> str:
-        if len(raw) == 11 and raw[10] == "Z" and raw[4] == raw[7] == "-":
-            try:
-                date.fromisoformat(raw[:10])
-            except ValueError:
-                raise _not_a_time(field, raw) from None
-            return raw[:10]
-        return moment(raw)[:10]
-
-    return convert
-
-
-def wall_time(field: Field) -> Convert:
-    """A zone-less time as it is stored. A date alone is its midnight; fractions of a second are dropped."""
-
-    def convert(raw: str) -> str:
-        if _is_written_by_capture(raw):
-            try:
-                datetime.fromisoformat(raw[:19])
-            except ValueError:
-                raise _not_a_time(field, raw) from None
-            return f"{raw[:10]} {raw[11:19]}"
-        value = raw.strip()
-        return _wall(field, value) if value else ""
-
-    return convert
-
-
-def _wall(field: Field, value: str) -> str:
-    found = _MOMENT.fullmatch(value)
-    if found is None:
-        raise _not_a_time(field, value)
-    if found[7] not in (None, "Z"):
-        raise unfit(field, _rule(field), value=value, message="带有时区，请在映射中写明 time: instant")
-    return _shown(_moment(field, value, found))
-
-
-def _shown(moment: datetime) -> str:
-    return moment.isoformat(sep=" ", timespec="seconds")[:19]
-
-
-def _rule(field: Field) -> str:
-    return "DATE" if field.kind is FieldKind.DATE else "DATETIME"
-
-
-def _moment(field: Field, value: str, found: re.Match[str]) -> datetime:
-    year, month, day, hour, minute, second = (int(found[group] or 0) for group in range(1, 7))
-    try:
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        raise _not_a_time(field, value) from None
-
-
-def _not_a_time(field: Field, value: str) -> Unfit:
-    if _LIKE_A_DATE.fullmatch(value) is None:
-        return unfit(field, _rule(field), value=value, message="不是日期时间")
-    return unfit(field, "R20", value=value, message="不是补零的有效日期（yyyy-MM-dd HH:mm:ss）")
-
-
-def instant_day(field: Field, zone: tzinfo) -> Convert:
-    """The day on which an instant falls in the site's zone."""
-    convert = instant_time(field, zone)
-    return lambda raw: convert(raw)[:10]
-
-
-def instant_time(field: Field, zone: tzinfo) -> Convert:
-    """An instant as the clocks of the site's zone showed it. Fractions of a second are dropped."""
-
-    def convert(raw: str) -> str:
-        if _is_written_by_capture(raw):
-            try:
-                return datetime.fromisoformat(f"{raw[:19]}+00:00").astimezone(zone).isoformat(" ")[:19]
-            except (ValueError, OverflowError):
-                raise _not_a_time(field, raw) from None
-        value = raw.strip()
-        if not value:
-            return ""
-        found = _MOMENT.fullmatch(value)
-        if found is None:
-            raise _not_a_time(field, value)
-        if found[7] is None or found[4] is None:
-            raise unfit(field, _rule(field), value=value, message="没有时区，请在映射中写明 time: wall")
-        moment = _moment(field, value, found)
-        try:
-            moment -= _offset(found[7])
-            return _shown(moment.astimezone(zone))
-        except OverflowError:
-            raise _not_a_time(field, value) from None
-
-    return convert
-
-
-def _offset(written: str) -> timedelta:
-    if written == "Z":
-        return timedelta(0)
-    digits = written[1:].replace(":", "").ljust(4, "0")
-    size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return size if written[0] == "+" else -size

@@ -12,16 +12,13 @@ from streams.domain.conversions import (
     Convert,
     Unfit,
     decimal,
-    instant_day,
-    instant_time,
     padded,
     seen,
     text,
     translated,
     unfit,
-    wall_day,
-    wall_time,
 )
+from streams.domain.moments import instant_day, instant_time, wall_day, wall_time
 from streams.domain.records import DeadClass, Level, Violation
 from streams.domain.rules import ActiveRule, Finding, Rule, RuleLevel, Subject, activate
 from streams.domain.rules_money import MONEY_RULES

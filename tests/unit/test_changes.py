@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.contract import Op
+from connector.contract import UNAVAILABLE, Op
 from streams.domain.changes import RowChange, Tick, Tombstone, Truncated, decode, text_of, tick_value
 from streams.errors import Rejected
 from tests.unit.join_rig import START_MS, VISIT, envelope
@@ -43,10 +43,16 @@ def test_a_change_is_read_with_its_place_and_time():
         table="h.visit",
         op=Op.UPDATE,
         row=VISIT,
-        before={"ward": None},
+        before=None,
         position=(7,),
         committed_at=START_MS,
     )
+
+
+def test_the_row_that_was_is_read_where_a_value_was_not_sent():
+    """Only there does anybody need it; a large value that did not change is taken from it."""
+    change = decode(envelope("h.visit", "u", {**VISIT, "ward": UNAVAILABLE}, at=7, before={"ward": 7}))
+    assert change.before == {"ward": "7"}
 
 
 def test_a_delete_carries_the_row_that_was():

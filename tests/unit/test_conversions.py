@@ -12,14 +12,11 @@ from streams.domain.conversions import (
     Translation,
     Unfit,
     decimal,
-    instant_day,
-    instant_time,
     padded,
     text,
     translated,
-    wall_day,
-    wall_time,
 )
+from streams.domain.moments import instant_day, instant_time, wall_day, wall_time
 from streams.domain.records import DeadClass
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
@@ -196,6 +193,27 @@ def test_an_instant_is_shown_as_the_zone_database_says(moment, offset_minutes):
     expected = moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")
     assert expected == instant_time(OCCURRED, SHANGHAI)(written)
     assert expected[:10] == instant_day(BORN, SHANGHAI)(written)
+
+
+@given(
+    st.datetimes(min_value=datetime(1890, 1, 1), max_value=datetime(2090, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.sampled_from(["Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Africa/Monrovia", "Asia/Shanghai"]),
+    st.sampled_from(["Z", ".5Z", ".000001Z"]),
+)
+def test_an_instant_of_capture_is_shown_as_the_zone_database_says(moment, name, end):
+    """Law: hours are remembered as they are shown, but never one in which clocks change or tell other minutes."""
+    zone, written = ZoneInfo(name), moment.isoformat(timespec="seconds")
+    expected = moment.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    assert expected == instant_time(OCCURRED, zone)(f"{written}{end}")
+    assert written.replace("T", " ") == wall_time(OCCURRED)(f"{written}{end}")
+
+
+@pytest.mark.parametrize("raw", ["2011-12-31T10:60:00Z", "2011-12-31T24:00:00Z", "2011-12-32T10:00:00Z", "2011-12-31T10:00:0٣Z"])
+def test_an_hour_that_is_remembered_vouches_for_no_minute(raw):
+    """The hour of the day may be known from other records; what stands beside it must be looked at all the same."""
+    convert = instant_time(OCCURRED, SHANGHAI)
+    assert "2011-12-31 18:00:00" == convert("2011-12-31T10:00:00Z")
+    assert refusal(convert, raw).rule in ("DATETIME", "R20")
 
 
 @given(st.dates(min_value=date(1000, 1, 1)))
