@@ -69,11 +69,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
-    """What the fold of a whole load gives. builds: the calls that built its records."""
+    """What the fold of a whole load gives. builds: the calls that built its records. states: by partition."""
 
     emissions: Sequence[Emission]
     builds: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]]
     fold_us: float
+    states: Sequence[State]
 
 
 def fold_all(load: Load) -> Folded:
@@ -106,7 +107,9 @@ def fold_all(load: Load) -> Folded:
             overlay.apply(folded.state)
             states[message.partition].apply(overlay.changed, position=offset)
             emissions.extend(folded.ready)
-    return Folded(emissions=emissions, builds=builds, fold_us=(time.process_time() - began) / len(load.changes) * 1e6)
+    return Folded(
+        emissions=emissions, builds=builds, fold_us=(time.process_time() - began) / len(load.changes) * 1e6, states=states
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
