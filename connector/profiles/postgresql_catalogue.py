@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from connector.contract import CaptureSource
@@ -23,13 +24,21 @@ SELECT current_setting('wal_level'), current_setting('server_version_num')::int,
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, c.relkind::text, c.relreplident::text,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-       has_table_privilege(c.oid, 'UPDATE')
+       has_table_privilege(c.oid, 'UPDATE'), row_security_active(c.oid)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 
+_PARTITIONS = """
+SELECT n.nspname || '.' || c.relname, ln.nspname || '.' || l.relname, l.relreplident::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL pg_partition_tree(c.oid) p
+     JOIN pg_class l ON l.oid = p.relid JOIN pg_namespace ln ON ln.oid = l.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind = 'p' AND p.isleaf AND l.relkind = 'r'
+ORDER BY 1, 2
+"""
+
 _COLUMNS = """
-SELECT n.nspname || '.' || c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull
+SELECT n.nspname || '.' || c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN pg_type b ON b.oid = a.atttypid JOIN pg_type t ON t.oid = CASE WHEN b.typtype = 'd' THEN b.typbasetype ELSE b.oid END
 WHERE n.nspname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -37,12 +46,12 @@ ORDER BY 1, a.attnum
 """
 
 _UNIQUE = """
-SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text)
+SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text), i.indisprimary AND i.indimmediate
 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
      JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) ON k.place <= i.indnkeyatts
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
 WHERE n.nspname = ANY(%s) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-GROUP BY 1, i.indexrelid
+GROUP BY 1, i.indexrelid, 3
 """
 
 _PUBLICATION = (
@@ -78,17 +87,25 @@ class Server:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """type: the base type's name, domains resolved (`varchar`, `int8`, `timestamptz`). shown: as a person writes it."""
+    """type: the base type's name, domains resolved (`varchar`, `int8`, `timestamptz`). shown: as a person writes it.
+
+    generated: computed by the database from other columns.
+    """
 
     name: str
     type: str
     shown: str
     not_null: bool
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One relation. kind, identity: the letters of `relkind` and `relreplident`. unique: the column sets of its unique indexes."""
+    """One relation. kind, identity: the letters of `relkind` and `relreplident`. unique: the column sets of its unique indexes.
+
+    primary: the columns of the primary key, none where it is deferrable: the log cannot use that one. partitions: the identity of
+    each that holds rows, by name. rows_hidden: a row security policy shows the role only some of the rows.
+    """
 
     name: str
     kind: str
@@ -97,6 +114,9 @@ class Table:
     may_update: bool
     columns: Mapping[str, Column]
     unique: tuple[frozenset[str], ...]
+    primary: frozenset[str] = frozenset()
+    partitions: Mapping[str, str] = field(default_factory=dict)
+    rows_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +148,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything the checks look at. publication, slot: None where there is none of that name."""
+    """Everything the checks look at. publication, slot: None where there is none of that name.
+
+    heartbeat_stands: the heartbeat table has the row that is touched.
+    """
 
     server: Server
     tables: Mapping[str, Table]
     publication: Publication | None
     slot: Slot | None
+    heartbeat_stands: bool = True
 
 
 def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
@@ -141,11 +165,13 @@ def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
     names = [table.name for table in source.tables] + ([source.heartbeat_table] if source.heartbeat_table else [])
     schemas = sorted({split_table(name)[0] for name in names})
     with _connected(source, password) as connection:
+        tables = _tables(connection, schemas)
         return Catalogue(
             server=_server(connection),
-            tables=_tables(connection, schemas),
+            tables=tables,
             publication=_publication(connection, source.publication),
             slot=_slot(connection, source.slot),
+            heartbeat_stands=_heartbeat_stands(connection, tables.get(source.heartbeat_table or "")),
         )
 
 
@@ -199,11 +225,17 @@ def _server(connection: psycopg.Connection[TupleRow]) -> Server:
 
 def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dict[str, Table]:
     columns: dict[str, dict[str, Column]] = {}
-    for table, name, type_name, shown, not_null in connection.execute(_COLUMNS, (schemas,)):
-        columns.setdefault(table, {})[name] = Column(name=name, type=type_name, shown=shown, not_null=not_null)
+    for table, name, type_name, shown, not_null, generated in connection.execute(_COLUMNS, (schemas,)):
+        columns.setdefault(table, {})[name] = Column(name=name, type=type_name, shown=shown, not_null=not_null, generated=generated)
     unique: dict[str, list[frozenset[str]]] = {}
-    for table, names in connection.execute(_UNIQUE, (schemas,)):
+    primary: dict[str, frozenset[str]] = {}
+    for table, names, identifies in connection.execute(_UNIQUE, (schemas,)):
         unique.setdefault(table, []).append(frozenset(names))
+        if identifies:
+            primary[table] = frozenset(names)
+    partitions: dict[str, dict[str, str]] = {}
+    for table, name, identity in connection.execute(_PARTITIONS, (schemas,)):
+        partitions.setdefault(table, {})[name] = identity
     return {
         name: Table(
             name=name,
@@ -213,8 +245,11 @@ def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dic
             may_update=may_update,
             columns=columns.get(name, {}),
             unique=tuple(unique.get(name, ())),
+            primary=primary.get(name, frozenset()),
+            partitions=partitions.get(name, {}),
+            rows_hidden=rows_hidden,
         )
-        for name, kind, identity, may_select, may_update in connection.execute(_TABLES, (schemas,))
+        for name, kind, identity, may_select, may_update, rows_hidden in connection.execute(_TABLES, (schemas,))
     }
 
 
@@ -237,3 +272,11 @@ def _publication(connection: psycopg.Connection[TupleRow], name: str) -> Publica
 def _slot(connection: psycopg.Connection[TupleRow], name: str) -> Slot | None:
     row = connection.execute(_SLOT, (name,)).fetchone()
     return None if row is None else Slot(database=row[0], plugin=row[1], active=row[2], wal_status=row[3])
+
+
+def _heartbeat_stands(connection: psycopg.Connection[TupleRow], table: Table | None) -> bool:
+    """Whether the touched row is there; of a table that is missing or may not be read nothing is said."""
+    if table is None or not table.may_select or "id" not in table.columns:
+        return False
+    name = sql.Identifier(*split_table(table.name))
+    return connection.execute(sql.SQL("SELECT 1 FROM {} WHERE id::text = '1'").format(name)).fetchone() is not None

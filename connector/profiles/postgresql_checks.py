@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from connector.contract import CapturedTable, CaptureSource, TableRole
+from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
 from connector.profiles.postgresql_catalogue import Catalogue, Server, Slot, Table
-from connector.profiles.postgresql_names import quoted, quoted_list, quoted_table, split_table
+from connector.profiles.postgresql_identity import check_identity, check_key, full_identity, is_unidentified
+from connector.profiles.postgresql_names import quoted, quoted_table, split_table
 from connector.profiles.postgresql_publication import check_publication
 from connector.profiles.postgresql_types import check_times, check_visit_keys
 
 _ORDINARY, _PARTITIONED = "r", "p"
-_FULL, _DEFAULT = "f", "d"
 _OLDEST = 140_000
 
 
@@ -102,10 +102,16 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
             mend=f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(source.user)}; "
             f"GRANT SELECT ON {quoted_table(wanted.name)} TO {quoted(source.user)};",
         )
+    if table.rows_hidden:
+        yield Finding(
+            where=wanted.name,
+            what=f"has a row security policy for {source.user}: the rows that it hides would be missing",
+            mend=f"ALTER ROLE {quoted(source.user)} BYPASSRLS;",
+        )
     yield from _columns(wanted, table)
     yield from _twins(wanted, table)
-    yield from _key(wanted, table)
-    yield from _identity(wanted, table)
+    yield from check_key(wanted, table)
+    yield from check_identity(wanted, table)
     yield from check_times(wanted, table)
 
 
@@ -116,6 +122,12 @@ def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 where=f"{wanted.name}.{column}",
                 what=f"does not exist{_nearest(column, table.columns)}",
                 mend="correct the column's name in the mapping, in the catalogue's upper and lower case",
+            )
+        elif table.columns[column].generated:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what="is computed by the database, and the log does not carry such columns",
+                mend="map the columns that it is computed from, or let a trigger fill an ordinary column",
             )
 
 
@@ -129,38 +141,6 @@ def _twins(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 what=f"differs from {other} only in case, which Debezium refuses",
                 mend=f"ALTER TABLE {quoted_table(wanted.name)} RENAME COLUMN {quoted(column)} TO {quoted(column + '_2')};",
             )
-
-
-def _key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    known = [column for column in wanted.key if column in table.columns]
-    if len(known) < len(wanted.key):
-        return
-    name, columns = quoted_table(wanted.name), quoted_list(wanted.key)
-    if not any(unique <= set(wanted.key) for unique in table.unique):
-        yield Finding(
-            where=f"{wanted.name} ({', '.join(wanted.key)})",
-            what="is neither the primary key nor unique: rows would take each other for the same",
-            mend=f"CREATE UNIQUE INDEX CONCURRENTLY ON {name} ({columns});  -- or name the right key in the mapping",
-        )
-    for column in known:
-        if not table.columns[column].not_null:
-            yield Finding(
-                where=f"{wanted.name}.{column}",
-                what="is part of the key and may be NULL",
-                mend=f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} SET NOT NULL;",
-            )
-
-
-def _identity(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    if table.identity == _FULL:
-        return
-    if wanted.role is TableRole.LOOKUP and table.identity == _DEFAULT and frozenset(wanted.key) in table.unique:
-        return
-    yield Finding(
-        where=wanted.name,
-        what="has no full replica identity: a deleted row would arrive without its visit, a changed one without what it was",
-        mend=f"ALTER TABLE {quoted_table(wanted.name)} REPLICA IDENTITY FULL;",
-    )
 
 
 def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -187,6 +167,18 @@ def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]
             what=f"may not be updated by {source.user}",
             mend=f"GRANT USAGE ON SCHEMA {quoted(split_table(name)[0])} TO {quoted(source.user)}; "
             f"GRANT SELECT, UPDATE ON {quoted_table(name)} TO {quoted(source.user)};",
+        )
+    elif is_unidentified(table, table.identity):
+        yield Finding(
+            where=name,
+            what="has neither a primary key nor a replica identity: while it is published, PostgreSQL refuses the heartbeat",
+            mend=full_identity(name),
+        )
+    elif not catalogue.heartbeat_stands:
+        yield Finding(
+            where=name,
+            what="has no row with id = 1, so no heartbeat reaches the log and the server keeps it for us",
+            mend=first_row,
         )
 
 

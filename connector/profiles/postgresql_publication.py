@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
 from connector.profiles.postgresql_catalogue import Catalogue, Publication, Published
+from connector.profiles.postgresql_identity import is_full
 from connector.profiles.postgresql_names import quoted, quoted_table
 
-_PARTITIONED, _FULL = "p", "f"
+_PARTITIONED = "p"
 
 
 def check_publication(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -26,10 +27,12 @@ def check_publication(source: CaptureSource, catalogue: Catalogue) -> Iterator[F
     yield from _roots(source, catalogue, publication)
     for table in existing:
         published = publication.tables.get(table.name)
-        if published is None:
+        if published is not None:
+            yield from _whole(source, table, published, full=is_full(catalogue.tables[table.name], table.name))
+        elif (
+            not catalogue.tables[table.name].partitions.keys() & publication.tables.keys()
+        ):  # there under those names, see `_roots`
             yield _absent(source, table.name)
-        else:
-            yield from _whole(source, table, published, full=catalogue.tables[table.name].identity == _FULL)
     if source.heartbeat_table is not None and source.heartbeat_table not in publication.tables:
         yield _absent(source, source.heartbeat_table, severity=Severity.WARNS)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,7 +11,10 @@ import psycopg
 import pytest
 import yaml
 
+from connector.connect import Access, Connect
 from streams.sandbox.hospital import create_schema
+from streams.sandbox.stack import Stack
+from streams.sandbox.stack.postgres import SETTINGS
 from yibao.main import run
 
 pytestmark = pytest.mark.stack
@@ -134,6 +138,130 @@ def test_what_stands_against_capture_is_shown_with_its_mend_and_exit_code_1(chan
     assert (code, 'CREATE PUBLICATION "absent" FOR TABLE' in out) == (1, True)
     code, out, _ = yibao("connector", "apply", "-o", "json", config=changed(his={"publication": "absent"}))
     assert (code, json.loads(out)["connectors"][0]["findings"][0]["where"]) == (1, "publication absent")
+
+
+UNIDENTIFIED = "PostgreSQL refuses the hospital's own updates and deletes on it"
+REFUSED_UPDATE = psycopg.errors.ObjectNotInPrerequisiteState
+PARTITIONED = f"""
+ALTER TABLE his.sf_fymx RENAME TO sf_fymx_before;
+CREATE TABLE his.sf_fymx (LIKE his.sf_fymx_before, PRIMARY KEY (mxid)) PARTITION BY RANGE (mxid);
+ALTER TABLE his.sf_fymx REPLICA IDENTITY FULL;
+CREATE TABLE his.sf_fymx_rest PARTITION OF his.sf_fymx DEFAULT;
+GRANT SELECT ON his.sf_fymx TO {DATABASE};
+ALTER PUBLICATION yibao_his DROP TABLE his.sf_fymx_before;
+ALTER PUBLICATION yibao_his ADD TABLE his.sf_fymx
+"""
+"""A table that grew too large: its administrator set the replica identity, and the partition does not take it over."""
+
+
+@pytest.mark.parametrize(
+    ("slip", "found", "refused"),
+    [
+        (
+            "ALTER TABLE his.sf_fymx DROP CONSTRAINT sf_fymx_pkey",
+            {"his.sf_fymx (mxid)": "is neither the primary key nor unique"},
+            None,
+        ),
+        ("ALTER TABLE his.mz_zy_jz REPLICA IDENTITY DEFAULT", {"his.mz_zy_jz": "would arrive without its visit"}, None),
+        (
+            "ALTER TABLE his.sf_jsjl REPLICA IDENTITY NOTHING",
+            {"his.sf_jsjl": UNIDENTIFIED},
+            "UPDATE his.sf_jsjl SET xm = 'x'",
+        ),
+        (
+            "ALTER TABLE his.sf_jsjl DROP CONSTRAINT sf_jsjl_pkey; ALTER TABLE his.sf_jsjl REPLICA IDENTITY DEFAULT",
+            {"his.sf_jsjl": UNIDENTIFIED, "his.sf_jsjl (jsdh)": "is neither the primary key nor unique"},
+            "DELETE FROM his.sf_jsjl",
+        ),
+        (
+            "ALTER TABLE his.jc_ks DROP CONSTRAINT jc_ks_pkey, ADD UNIQUE (ksdm), REPLICA IDENTITY DEFAULT",
+            {"his.jc_ks": UNIDENTIFIED},
+            "UPDATE his.jc_ks SET ksmc = 'x'",
+        ),
+        (
+            "ALTER TABLE cdc.heartbeat DROP CONSTRAINT heartbeat_pkey",
+            {"cdc.heartbeat": "PostgreSQL refuses the heartbeat"},
+            "UPDATE cdc.heartbeat SET ts = now()",
+        ),
+        ("DELETE FROM cdc.heartbeat", {"cdc.heartbeat": "has no row with id = 1"}, None),
+        ("ALTER TABLE his.sf_fymx ENABLE ROW LEVEL SECURITY", {"his.sf_fymx": "has a row security policy"}, None),
+        (
+            PARTITIONED,
+            {"his.sf_fymx": "in its partition his.sf_fymx_rest", "publication yibao_his": "under the names of the partitions"},
+            None,
+        ),
+    ],
+)
+def test_rows_that_cannot_be_told_apart_or_seen_stand_against_capture_until_mended(site, stack, yibao, *, slip, found, refused):
+    """`plan` and `apply` name them with SQL that mends and start nothing. What the finding says of the database is true of it."""
+    with superuser(stack, DATABASE) as database:
+        before = capture_of(stack, database)
+        database.execute(slip)
+        if refused is not None:
+            with pytest.raises(REFUSED_UPDATE):
+                database.execute(refused)
+        for verb in ("plan", "apply"):
+            code, out, _ = yibao("connector", verb, "-o", "json", config=site)
+            blocking = blocking_findings(out)
+            assert (code, blocking.keys()) == (1, found.keys())
+            assert all(what in blocking[where]["what"] for where, what in found.items())
+        code, out, _ = yibao("connector", "plan", config=site)
+        assert (code, all(finding["mend"] in out for finding in blocking.values())) == (1, True)
+        assert capture_of(stack, database) == before
+        for finding in blocking.values():
+            database.execute(finding["mend"].partition("  --")[0])
+        if refused is not None:
+            database.execute(refused)
+        assert yibao("connector", "plan", config=site)[0] == 0
+
+
+@pytest.fixture
+def as_installed(monkeypatch, site):
+    """A server as PostgreSQL is installed, with the sample hospital on it: its log does not carry rows."""
+    monkeypatch.delitem(SETTINGS, "wal_level")
+    home = Path(tempfile.mkdtemp(prefix="yibao-as-installed-"))
+    home.chmod(0o711)  # under root PostgreSQL runs as another user and must get in
+    server = Stack(home, ("postgres",), durable=False, bound=True)
+    try:
+        server.start("postgres")
+        with superuser(server.endpoints, "postgres") as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE}")
+        with superuser(server.endpoints, DATABASE) as connection:
+            create_schema(connection, password=PASSWORD, role=DATABASE)
+        yield server
+    finally:
+        server.erase()
+
+
+def test_a_log_that_carries_no_rows_stands_against_capture_until_the_server_was_restarted(stack, as_installed, changed, yibao):
+    """The first thing that is wrong at every hospital. The setting alone does nothing, and that must not look like success."""
+    config = changed(his={"port": as_installed.endpoints.postgres_port})
+    for verb in ("plan", "apply"):
+        code, out, _ = yibao("connector", verb, config=config)
+        assert (code, "blocks: wal_level is replica, so the log does not carry rows" in out) == (1, True)
+    code, out, _ = yibao("connector", "plan", "-o", "json", config=config)
+    ((where, finding),) = blocking_findings(out).items()
+    assert (code, where) == (1, "wal_level")
+    assert "restart the server" in finding["mend"]
+    with superuser(as_installed.endpoints, DATABASE) as database:
+        assert capture_of(stack, database) == (None, [])
+        database.execute(finding["mend"].partition("  --")[0])
+    assert yibao("connector", "plan", config=config)[0] == 1
+    as_installed.stop("postgres")
+    as_installed.start("postgres")
+    assert yibao("connector", "plan", config=config)[0] == 0
+
+
+def blocking_findings(out):
+    """By their place, from the JSON that `plan` and `apply` print."""
+    (connector,) = json.loads(out)["connectors"]
+    return {finding["where"]: finding for finding in connector["findings"] if finding["severity"] == "blocks"}
+
+
+def capture_of(stack, database):
+    """What Connect has of the site's connector, and the slots of the database."""
+    slots = database.execute("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()").fetchall()
+    return Connect(Access(url=stack.connect_url)).config("command.capture-his"), slots
 
 
 def test_topics_of_another_width_are_refused(site, changed, yibao):

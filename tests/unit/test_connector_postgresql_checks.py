@@ -26,6 +26,7 @@ def table(name, *columns, key, **changed):
             may_update=True,
             columns={each.name: each for each in columns},
             unique=(frozenset(key),),
+            primary=frozenset(key),
         ),
         **changed,
     )
@@ -132,6 +133,13 @@ def test_a_good_catalogue_has_no_finding():
         ),
         (with_table(replace(HEARTBEAT, may_update=False)), "cdc.heartbeat", "GRANT SELECT, UPDATE"),
         (with_table(replace(HEARTBEAT, columns={})), "cdc.heartbeat", "CREATE TABLE"),
+        (replace(GOOD, heartbeat_stands=False), "cdc.heartbeat", 'INSERT INTO "cdc"."heartbeat" VALUES (1, now());'),
+        (
+            with_table(replace(HEARTBEAT, identity="d", primary=frozenset())),
+            "cdc.heartbeat",
+            'ALTER TABLE "cdc"."heartbeat" REPLICA IDENTITY FULL;',
+        ),
+        (with_table(replace(FEE, rows_hidden=True)), "his.fee", 'ALTER ROLE "capture" BYPASSRLS;'),
         (
             replace(GOOD, slot=Slot(database="other", plugin="pgoutput", active=False, wal_status="reserved")),
             "slot slot",
@@ -220,11 +228,74 @@ def test_partitioned_tables_need_their_roots_published():
     assert "publish_via_partition_root" in found(with_table(replace(FEE, kind="p")))["publication pub"].mend
 
 
+LOOKUP = CapturedTable(name="his.fee", role=TableRole.LOOKUP, key=("id",), visit_key=None, columns=("id",), lookup="fee")
+WITH_LOOKUP = replace(SOURCE, tables=(SOURCE.tables[0], LOOKUP))
+
+
 def test_a_lookup_needs_no_full_identity_when_its_key_is_the_primary_key():
     """Not every administrator agrees to a full identity on a patients' table."""
-    lookup = CapturedTable(name="his.fee", role=TableRole.LOOKUP, key=("id",), visit_key=None, columns=("id",), lookup="fee")
-    catalogue = with_table(replace(FEE, identity="d"))
-    assert found(catalogue, replace(SOURCE, tables=(SOURCE.tables[0], lookup))) == {}
+    assert found(with_table(replace(FEE, identity="d")), WITH_LOOKUP) == {}
+
+
+@pytest.mark.parametrize(
+    ("primary", "harm"),
+    [(frozenset(), "refuses the hospital's own updates and deletes"), (frozenset({"mdtrt_id"}), "without its key")],
+)
+def test_a_lookup_whose_key_is_unique_but_not_the_primary_key_needs_a_full_identity(primary, harm):
+    """The default identity is the primary key alone; where there is none, publishing the table breaks the hospital's program."""
+    finding = found(with_table(replace(FEE, identity="d", primary=primary)), WITH_LOOKUP)["his.fee"]
+    assert harm in finding.what
+    assert finding.mend == 'ALTER TABLE "his"."fee" REPLICA IDENTITY FULL;'
+
+
+@pytest.mark.parametrize(("identity", "primary"), [("d", frozenset()), ("n", frozenset({"id"}))])
+def test_a_table_of_which_the_log_names_no_row_is_found_as_what_it_does_to_the_hospital(identity, primary):
+    """Once published, each update and delete of the hospital's own program fails: that is worse than a row that comes late."""
+    finding = found(with_table(replace(FEE, identity=identity, primary=primary)))["his.fee"]
+    assert "refuses the hospital's own updates and deletes" in finding.what
+
+
+PARTITIONED = replace(FEE, kind="p", partitions={"his.fee_2024": "f", "his.fee_2025": "f"})
+VIA_ROOT = replace(GOOD, publication=replace(GOOD.publication, via_root=True))
+
+
+def with_partitioned(**changed):
+    return replace(VIA_ROOT, tables={**GOOD.tables, "his.fee": replace(PARTITIONED, **changed)})
+
+
+def test_the_identity_of_a_partitioned_table_is_that_of_its_partitions():
+    """The log takes it from the partition that holds the row; what the table itself says counts for nothing."""
+    assert found(with_partitioned(identity="d")) == {}
+    finding = found(with_partitioned(partitions={"his.fee_2024": "f", "his.fee_2025": "d"}))["his.fee"]
+    assert "in its partition his.fee_2025" in finding.what
+    assert finding.mend == 'ALTER TABLE "his"."fee_2025" REPLICA IDENTITY FULL;'
+
+
+def test_a_table_that_is_published_by_its_partitions_is_not_called_absent():
+    """The mend for that would fail: the publication has it already, only under other names."""
+    partitions = {f"his.fee_{year}": WHOLE for year in (2024, 2025)}
+    by_partition = replace(GOOD.publication, tables={"his.visit": WHOLE, "cdc.heartbeat": WHOLE, **partitions})
+    assert found(replace(with_partitioned(), publication=by_partition)).keys() == {"publication pub"}
+    without = replace(by_partition, tables={"his.visit": WHOLE, "cdc.heartbeat": WHOLE})
+    assert "ADD TABLE" in found(replace(with_partitioned(), publication=without))["his.fee"].mend
+
+
+def test_all_partitions_without_an_identity_are_mended_at_once():
+    """A table of ten years has a hundred and twenty; the sentence names some, the mend all."""
+    finding = found(with_partitioned(partitions={f"his.fee_{month}": "d" for month in range(1, 6)}))["his.fee"]
+    assert "in its 5 partitions his.fee_1, his.fee_2, his.fee_3, …" in finding.what
+    assert finding.mend.count("REPLICA IDENTITY FULL") == 5
+
+
+def test_a_unique_index_of_a_partitioned_table_is_not_made_concurrently():
+    """PostgreSQL refuses that, and the administrator would be at a loss."""
+    assert 'CREATE UNIQUE INDEX ON "his"."fee"' in found(with_partitioned(unique=()))["his.fee (id)"].mend
+
+
+def test_a_column_that_the_database_computes_is_found():
+    """The snapshot has it and the log has not: every row would change once, into one without it."""
+    odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": replace(column("mdtrt_id"), generated=True)})
+    assert "computed by the database" in found(with_table(odd))["his.fee.mdtrt_id"].what
 
 
 def test_what_only_endangers_the_database_warns():

@@ -25,7 +25,7 @@ _ACCESS = """\
 host all     postgres  127.0.0.1/32   trust
 host all     all       127.0.0.1/32   scram-sha-256
 """
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",
     "wal_level": "logical",
@@ -64,7 +64,7 @@ class Postgres:
         if not data.exists():
             self._init(who, binaries, data)
         _forget_the_dead(data)
-        settings = {"port": str(self._book.port("postgres")), **_SETTINGS, **({} if self._durable else _RECKLESS)}
+        settings = {"port": str(self._book.port("postgres")), **SETTINGS, **({} if self._durable else _RECKLESS)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return who.command(binaries / "postgres", "-D", data, *options)
 
