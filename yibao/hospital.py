@@ -121,20 +121,11 @@ def play(
     with _written(expected) as write, _connected(_Login(host, port, user, password_file), database) as conn:
         oracle = Oracle(write, captured=not split)
         parts = _parts(workload, oracle, split=split, phase=phase)
-        try:
-            with _progress(visits) as (tell, note):
-                done = run(conn, note(parts), rate=rate, on_commit=oracle.follow, on_progress=tell)
-        except psycopg.errors.UndefinedTable as error:
-            raise Misconfigured(f"database {database} has no schema his: run `yibao hospital create` first") from error
-        except psycopg.errors.UniqueViolation as error:
-            raise Misconfigured("these visits are in the database already; choose another --first") from error
+        with _fitting(database), _progress(visits) as (tell, note):
+            done = run(conn, note(parts), rate=rate, on_commit=oracle.follow, on_progress=tell)
         if phase is not Phase.BEFORE:
             oracle.finish()
-    if output is Output.JSON:
-        typer.echo(json.dumps(asdict(done)))
-    else:
-        speed = done.changes / done.elapsed_s if done.elapsed_s else 0.0
-        typer.echo(f"{done.transactions} transactions, {done.changes} changes in {done.elapsed_s:.1f} s ({speed:.0f} changes/s)")
+    _print_done(done, output)
 
 
 def _parts(workload: Workload, oracle: Oracle, *, split: int, phase: Phase) -> Iterator[Transaction]:
@@ -180,6 +171,25 @@ def _connected(login: _Login, database: str) -> Iterator[Connection]:
             raise Unreachable(f"PostgreSQL on {login.host}:{login.port} went away: {type(error).__name__}") from error
         except psycopg.errors.InsufficientPrivilege as error:
             raise YibaoError(f"{login.user} may not do this; --user must be a superuser") from error
+
+
+@contextmanager
+def _fitting(database: str) -> Iterator[None]:
+    """Say what to do where the workload does not fit what the database holds."""
+    try:
+        yield
+    except psycopg.errors.UndefinedTable as error:
+        raise Misconfigured(f"database {database} has no schema his: run `yibao hospital create` first") from error
+    except psycopg.errors.UniqueViolation as error:
+        raise Misconfigured("these visits are in the database already; choose another --first") from error
+
+
+def _print_done(done: Progress, output: Output) -> None:
+    if output is Output.JSON:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    speed = done.changes / done.elapsed_s if done.elapsed_s else 0.0
+    typer.echo(f"{done.transactions} transactions, {done.changes} changes in {done.elapsed_s:.1f} s ({speed:.0f} changes/s)")
 
 
 @contextmanager

@@ -121,6 +121,23 @@ def test_the_command_makes_a_hospital_and_its_expectations(postgres, tmp_path):
     assert expected.stat().st_mode & 0o077 == 0
 
 
+def test_the_command_says_what_to_do_where_its_rows_do_not_fit(postgres, tmp_path):
+    """A second run of the same visits, a database that nobody made: exit code 2 and the way out, not an error of PostgreSQL's."""
+    (tmp_path / "password").write_text(PASSWORD)
+    database = f"{DATABASE}_unfit"
+    where = ["--port", f"{postgres.postgres_port}", "--database", database]
+    try:
+        with _connect(postgres, "postgres") as conn:
+            conn.execute(f"CREATE DATABASE {database}")
+        assert "yibao hospital create" in _yibao("run", "--visits", "2", *where, code=2)
+        _yibao("create", "--capture-password-file", f"{tmp_path / 'password'}", *where)
+        _yibao("run", "--visits", "2", *where)
+        assert "--first" in _yibao("run", "--visits", "2", *where, code=2)
+    finally:
+        with _connect(postgres, "postgres") as conn:
+            conn.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
 def _expected(transactions, split):
     found = []
     oracle = Oracle(found.append)
@@ -132,8 +149,8 @@ def _expected(transactions, split):
     return found
 
 
-def _yibao(*words: str) -> str:
+def _yibao(*words: str, code: int = 0) -> str:
     command = [sys.executable, "-c", "from yibao.main import run; run()", "hospital", *words]
     done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
