@@ -22,6 +22,10 @@ from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
 """What is there and waits itself has a deadline of its own, and releases what waits for it."""
+_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
+_UNSETTLED: Final = Part.UNSETTLED.value
+_VISIT: Final = TableRole.VISIT
+_FEE: Final = TableRole.FEE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,10 @@ class JoinLimits:
 
     wait_ms: int = 900_000
     unsettled_wait_ms: int = 60 * 86_400_000
+
+    def of(self, part: str) -> int:
+        """How long a row waits for this part."""
+        return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +147,6 @@ class _Run:
         """Of the change that makes records ready."""
         self._lookups = lookups
         self._limits = limits
-        self._waits_ms = {
-            Part.UNSETTLED.value: limits.unsettled_wait_ms,
-            Part.UNREPORTED.value: _FOR_EVER_MS,
-            Part.UNREPORTED_LINE.value: _FOR_EVER_MS,
-        }
         self._today = today
         self._state: dict[bytes, bytes | None] = {}
         self._ready: list[Emission] = []
@@ -201,7 +204,7 @@ class _Run:
         """Build the record of one row: emit it, refuse it, or let it wait."""
         mapping = visit.mapping
         institution = mapping.institution(row.role, row.columns)
-        if row.role is TableRole.VISIT and institution is not None and not mapping.visit_required(institution):
+        if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
             self.count("not_reported")
             return
         gathered = gather(visit, row, institution=institution)
@@ -232,16 +235,16 @@ class _Run:
         """Build what waited for the first record of this row, now that it came or was given up."""
         if visit.current(row).is_awaited:
             return
-        self._charged |= row.role is TableRole.FEE
+        self._charged |= row.role is _FEE
         for dependent in dependents(visit, row, before=None):
             self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        visit.put(row._replace(emitted=record.content_hash, refused="", waits_for="", since=0, deadline=0))
+        visit.put(row.reported(record.content_hash))
         if record.content_hash == row.emitted:
             self.count("unchanged")
             return
-        self._charged |= row.role is TableRole.FEE and not refunds.is_refund(record)
+        self._charged |= row.role is _FEE and not refunds.is_refund(record)
         self.count("corrected" if row.emitted else "emitted")
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
@@ -257,12 +260,12 @@ class _Run:
             self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
-        limit = self._waits_ms.get(part, self._limits.wait_ms)
+        limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
         if row.refused and row.refused == letters.given_up(part, rows):
             return
         # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
         since = row.since if row.waits_for == part and not row.refused else now
-        waiting = row._replace(refused="", waits_for=part, since=since, deadline=since + limit)
+        waiting = row.waiting(part, since=since, deadline=since + limit)
         if now < waiting.deadline:
             visit.put(waiting)
             return

@@ -1,7 +1,7 @@
 """Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from connector.contract import Position, TableRole
 from streams.domain.normalise import CompiledMapping
@@ -22,10 +22,16 @@ class StateView(Protocol):
         """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
 
 
+_VISIT: Final = TableRole.VISIT
+_SETTLEMENT: Final = TableRole.SETTLEMENT
+_FEE: Final = TableRole.FEE
+"""Members at hand: reading one from its class takes longer than what is done with it, and this runs for every change."""
+
+
 class Visit:
     """One visit while one event is folded: its entries in the state, and over them the rows that the fold changed."""
 
-    __slots__ = ("_head", "_keys", "_recall", "_view", "changed", "key", "mapping")
+    __slots__ = ("_groups", "_head", "_keys", "_recall", "_view", "changed", "key", "mapping")
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
         self.key = key
@@ -34,11 +40,12 @@ class Visit:
         self._view = view
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
         self._head: tuple[StoredRow | None] | None = None
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
-        if row.role is TableRole.VISIT:
+        if row.role is _VISIT:
             self._head = None
         self.changed[self._place(row.role, row.table, row.key)] = row
 
@@ -46,7 +53,7 @@ class Visit:
         """The row under this key, deleted or not."""
         where = self._place(role, table, key)
         row = self.changed.get(where)
-        if row is None and (value := self._view.of_role(self.key, role).get(where)) is not None:
+        if row is None and (value := self._entries(role).get(where)) is not None:
             row = self._recall.load(where, value)
         return row
 
@@ -56,7 +63,7 @@ class Visit:
 
     def rows(self, role: TableRole) -> list[StoredRow]:
         """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
-        entries, changed, load = self._view.of_role(self.key, role), self.changed, self._recall.load
+        entries, changed, load = self._entries(role), self.changed, self._recall.load
         rows = [changed.get(key) or load(key, value) for key, value in entries.items()]
         rows += [row for key, row in changed.items() if row.role is role and key not in entries]
         rows = [row for row in rows if not row.deleted and self.knows(row)]
@@ -66,7 +73,7 @@ class Visit:
 
     def waiting_refunds(self) -> list[StoredRow]:
         """The refund lines that wait, or waited in vain, for the line that they take back."""
-        entries = self._view.of_role(self.key, TableRole.FEE)
+        entries = self._entries(_FEE)
         mark = Part.POSITIVE_LINE.value.encode()
         keys = [key for key, value in entries.items() if mark in value and key not in self.changed]
         rows = [*self.changed.values(), *(self._recall.load(key, entries[key]) for key in keys)]
@@ -76,6 +83,13 @@ class Visit:
             if Part.POSITIVE_LINE.value in (row.waits_for or row.refused) and not row.deleted
         ]
         return sorted(held, key=_captured)
+
+    def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
+        """The state entries of one role, which do not change while one event is folded."""
+        entries = self._groups.get(role)
+        if entries is None:
+            entries = self._groups[role] = self._view.of_role(self.key, role)
+        return entries
 
     def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
         """The state key of a row, made once a fold. A mapping's table has one role."""
@@ -92,15 +106,15 @@ class Visit:
     def head(self) -> StoredRow | None:
         """The visit's own row; of several, the one captured last."""
         if self._head is None:
-            rows = self.rows(TableRole.VISIT)
+            rows = self.rows(_VISIT)
             self._head = (rows[-1] if rows else None,)
         return self._head[0]
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The state entries that the fold made different; most rows that are built again come out as they were."""
         for key, row in self.changed.items():
-            value = dump(row)
-            if self._view.of_role(self.key, row.role).get(key) != value:
+            before = self._entries(row.role).get(key)
+            if not self._recall.is_row_of(key, before, row) and (value := dump(row)) != before:
                 self._recall.keep(key, value, row)
                 yield key, value
 
@@ -121,14 +135,14 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
 
     Rule R24: visit, settlement and fee lines are sent in this order, so a part that is there but waits itself holds what follows.
     """
-    if row.role is TableRole.VISIT:
+    if row.role is _VISIT:
         return Gathered(SourceRows(visit=row.columns))
     head = visit.head()
     visit_columns = None if head is None else head.columns
     # An institution that nobody registered is refused at once, whatever is missing.
     needed = institution is not None and visit.mapping.visit_required(institution)
     without_visit = _missing(head, Part.VISIT) if needed else None
-    if row.role is TableRole.SETTLEMENT:
+    if row.role is _SETTLEMENT:
         return Gathered(rows=SourceRows(visit=visit_columns, settlement=row.columns), missing=without_visit)
     settlement = _settlement_of(visit, row)
     rows = SourceRows(visit=visit_columns, settlement=None if settlement is None else settlement.columns, fee=row.columns)
@@ -148,9 +162,7 @@ def _missing(row: StoredRow | None, part: Part) -> Part | None:
 def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
     """The fee lines that name this settlement, or belong to the visit's only one."""
     links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
-    return [
-        row for row in visit.rows(TableRole.FEE) if links[row.table] is None or _settlement_key(visit, row) == settlement.key[0]
-    ]
+    return [row for row in visit.rows(_FEE) if links[row.table] is None or _settlement_key(visit, row) == settlement.key[0]]
 
 
 def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
@@ -160,26 +172,27 @@ def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
 
 def _settlement_of(visit: Visit, fee: StoredRow) -> StoredRow | None:
     if visit.mapping.tables[fee.table].settlement_link is None:
-        settlements = visit.rows(TableRole.SETTLEMENT)
+        settlements = visit.rows(_SETTLEMENT)
         return settlements[-1] if settlements else None
     key = _settlement_key(visit, fee)
     if key is None:
         return None
-    tables = (name for name, table in visit.mapping.tables.items() if table.role is TableRole.SETTLEMENT)
-    found = (visit.find(TableRole.SETTLEMENT, table, (key,)) for table in tables)
-    return next((row for row in found if row is not None and not row.deleted), None)
+    for name, table in visit.mapping.tables.items():
+        if table.role is _SETTLEMENT:
+            row = visit.find(_SETTLEMENT, name, (key,))
+            if row is not None and not row.deleted:
+                return row
+    return None
 
 
 def dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
     """The rows whose records read this row, in the order of reporting."""
-    match row.role:
-        case TableRole.VISIT:
-            readers = (reader for reader in (TableRole.SETTLEMENT, TableRole.FEE) if _differs(visit, row, before, reader))
-            return [dependent for reader in readers for dependent in visit.rows(reader)]
-        case TableRole.SETTLEMENT if _differs(visit, row, before, TableRole.FEE):
-            return _fees_of(visit, row)
-        case _:
-            return []
+    if row.role is _VISIT:
+        readers = (reader for reader in (_SETTLEMENT, _FEE) if _differs(visit, row, before, reader))
+        return [dependent for reader in readers for dependent in visit.rows(reader)]
+    if row.role is _SETTLEMENT and _differs(visit, row, before, _FEE):
+        return _fees_of(visit, row)
+    return []
 
 
 def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:

@@ -61,9 +61,10 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
         return None
     if before is None:
         return StoredRow(rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, deleted=deleted)
-    if deleted:
-        before = before._replace(waits_for="", since=0, deadline=0)
-    return before._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=deleted)
+    if not deleted:
+        return before.changed(columns, position=change.position, committed_at=change.committed_at)
+    ended = before._replace(waits_for="", since=0, deadline=0)
+    return ended._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=True)
 
 
 def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:
