@@ -43,7 +43,8 @@ class RecordPlan:
     """How the records of one service are made.
 
     steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
-    visit's other records that rules look at. reads: columns of the record's rows that its content depends on.
+    visit's other records that rules look at. reads: columns of the record's rows that decide what becomes of it: its content, or
+    that it is refused. (What a rule only warns of changes nothing about a record that was sent.)
     """
 
     service: ServiceCode
@@ -75,7 +76,8 @@ def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decis
     rules = active_rules(service, dialect.levels)
     wanted = {key for active in rules for key in active.rule.related}
     related = {(other, name): fields[other][name] for other, name in wanted if name in fields.get(other, {})}
-    sources = [*(rule.source for rule in (*own.values(), *related.values())), *decisive]
+    refusing = {key for active in rules if active.may_refuse for key in active.rule.related}
+    sources = [rule.source for rule in (*own.values(), *(rule for key, rule in related.items() if key in refusing))]
     return RecordPlan(
         service=service,
         key=SERVICES[service].key,
@@ -86,7 +88,7 @@ def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decis
         rules=rules,
         # What rules look up across records is the same for all lines of a visit: converted once.
         related={key: field_step(rule, dialect).remembering() for key, rule in related.items()},
-        reads=frozenset(read for source in sources for read in columns_of(source)),
+        reads=frozenset(read for source in (*sources, *decisive) for read in columns_of(source)),
     )
 
 
@@ -139,7 +141,7 @@ class CompiledMapping:
         return _SERVICES[role]
 
     def reads(self, service: ServiceCode) -> frozenset[tuple[TableRole, str]]:
-        """The columns of a record's own rows that its content depends on."""
+        """The columns of a record's own rows that decide what becomes of it."""
         plan = self.plans.get(service)
         return frozenset() if plan is None else plan.reads
 

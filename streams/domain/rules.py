@@ -27,7 +27,7 @@ class RuleOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a rule found. message: for the clerk, without personal data. level: where the rule has two of them."""
+    """What a rule found. message: for the clerk, without personal data. level: a milder one than the rule's, where it has two."""
 
     field: str
     message: str
@@ -81,8 +81,8 @@ NOTHING: Final[tuple[Finding, ...]] = ()
 class Rule:
     """One rule.
 
-    level: what a finding does unless the site says otherwise. clause: where it is written. related: fields of other records of
-    the same visit that it looks at.
+    level: what a finding does unless the site says otherwise, at most (`Finding.level` may be milder). clause: where it is
+    written. related: fields of other records of the same visit that it looks at.
     """
 
     id: str
@@ -111,6 +111,11 @@ class ActiveRule:
     rule: Rule
     level: Level | None
     check: Check
+
+    @property
+    def may_refuse(self) -> bool:
+        """Whether a finding can hold the record back."""
+        return (self.level or self.rule.level) is Level.REFUSE
 
 
 def activate(table: tuple[Rule, ...], service: ServiceCode, levels: Mapping[str, RuleLevel]) -> tuple[ActiveRule, ...]:

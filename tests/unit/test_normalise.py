@@ -127,9 +127,16 @@ def test_what_a_record_reads_is_known(mapping):
     reads = mapping.reads(ServiceCode.FEE)
     assert (TableRole.VISIT, "patient_id") in reads
     assert (TableRole.VISIT, "visit_type") in reads, "infno depends on it"
-    assert (TableRole.VISIT, "begin_at") in reads, "R22 depends on it"
+    assert (TableRole.VISIT, "begin_at") not in reads, "R22 only warns: what was sent stays as it is"
     assert (TableRole.FEE, "org") in reads
     assert (TableRole.VISIT, "doctor") not in reads
+
+
+def test_a_rule_that_refuses_is_part_of_what_a_record_reads():
+    """Mending the visit's begin must free the fee lines that R22 refused because of it."""
+    site = load_site(FOLDER / "site.yaml")
+    strict = compile_site(site.model_copy(update={"rules": {"R22": "refuse"}}))["his"]
+    assert (TableRole.VISIT, "begin_at") in strict.reads(ServiceCode.FEE)
 
 
 def test_who_must_report_visits(mapping):
