@@ -12,15 +12,25 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from streams.deliver.freshness import PARTS
 from streams.errors import Misconfigured
+from streams.sandbox.platform.faults import PROFILES
+from streams.sandbox.platform.settings import fault_profile
 from streams.seal import key_text, parse_public_key
 from yibao.demonstration.course import Demonstration, Outcome, Sight
-from yibao.demonstration.findings import percentile
 from yibao.demonstration.probe import demand_answer
 from yibao.demonstration.settings import HOME, DemoSettings
 from yibao.demonstration.site import WAIT_S
 from yibao.options import Output, OutputOption
 
+_WAYS = {
+    "whole": "from the commit in the database to the platform's answer",
+    "capture": "to visit.changes",
+    "join": "to visit.ready",
+    "batch": "until its batch is sealed",
+    "seal": "SM2",
+    "post": "to the answer that accepted it",
+}
 _SERVICES = {"mdtrt_d": "visits", "setl_d": "settlements", "fee_list_d": "fee lines"}
 
 
@@ -31,6 +41,7 @@ def demo(
         int, typer.Option(help="Chooses the hospital's days and the platform's faults; the same seed, the same run.")
     ] = 1,
     rate: Annotated[float, typer.Option(min=1, help="Changes a second while the hospital is live.")] = 150,
+    faults: Annotated[str, typer.Option(metavar="NAME", help=f"Of the simulator: {', '.join(PROFILES)}.")] = "demo",
     platform_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Report to this platform instead of the simulator; needs --public-key.")
     ] = None,
@@ -51,10 +62,11 @@ def demo(
     Examples:
       yibao demo                       about two minutes
       yibao demo --visits 2000 -o json the result as one object on stdout
+      yibao demo --faults none         how fresh it is when nothing goes wrong
       yibao demo --keep                and look around: yibao dlq summary -c .yibao/demo/site/site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     settings = _settings(
-        visits=visits, seed=seed, rate=rate, home=home, platform_url=platform_url, public_key=public_key, keep=keep
+        visits=visits, seed=seed, rate=rate, faults=faults, home=home, platform_url=platform_url, public_key=public_key, keep=keep
     )
     signal.signal(signal.SIGTERM, _interrupted)
     with _spectator() as spectator:
@@ -76,7 +88,7 @@ def demo(
 
 def report(outcome: Outcome) -> dict[str, Any]:
     """The outcome as one JSON object. accepted: distinct records. doubled: one content accepted under two msgids."""
-    judgement, freshness = outcome.findings.judgement, outcome.findings.freshness_s
+    judgement = outcome.findings.judgement
     return {
         "ok": judgement.ok,
         "rows": outcome.rows,
@@ -90,13 +102,15 @@ def report(outcome: Outcome) -> dict[str, Any]:
             institution: {"expected": f"{expected:.2f}", "accepted": f"{accepted:.2f}"}
             for institution, (expected, accepted) in judgement.amounts.items()
         },
-        "freshness_s": {f"p{share}": percentile(freshness, share / 100) for share in (50, 95, 99)},
+        "freshness_s": outcome.findings.percentiles("whole"),
+        "freshness_parts_s": {part: outcome.findings.percentiles(part) for part in PARTS},
     }
 
 
 def _settings(**asked: Any) -> DemoSettings:
     """Raises Misconfigured for a platform of one's own without a key that can be read, Unreachable where it is not there."""
     url, key = asked["platform_url"], asked["public_key"]
+    fault_profile(asked["faults"])
     if (url is None) != (key is None):
         raise Misconfigured("--platform-url and --public-key go together: records are sealed for the platform that opens them")
     if key is not None:
@@ -163,10 +177,9 @@ def _print(found: dict[str, Any], outcome: Outcome) -> None:
         table.add_row(f"amount of {institution}", amounts["expected"], amounts["accepted"])
     console.print(table)
     letters = ", ".join(f"{count} {name}" for name, count in found["dead_letters"].items()) or "none"
-    fresh = ", ".join(f"{name} {value} s" for name, value in found["freshness_s"].items())
     console.print(f"rows in the database: {', '.join(f'{count} {table}' for table, count in found['rows'].items())}")
     console.print(f"dead letters: {letters}")
-    console.print(f"commit to accepted: {fresh}")
+    console.print(_freshness(found))
     console.print(
         f"missing {found['missing']}, unexpected {found['unexpected']}, doubled {found['doubled']}; {outcome.seconds:.0f} s"
     )
@@ -174,6 +187,13 @@ def _print(found: dict[str, Any], outcome: Outcome) -> None:
     for line in (*judgement.missing[:5], *judgement.unexpected[:5], *judgement.doubled[:5], *judgement.out_of_order[:5]):
         console.print(f"  {line}", style="red")
     console.print("everything has the outcome that it should have" if found["ok"] else "not everything has its outcome")
+
+
+def _freshness(found: dict[str, Any]) -> Table:
+    table = Table("commit to accepted, seconds", "p50", "p95", "p99", box=None)
+    for name, values in {"whole": found["freshness_s"], **found["freshness_parts_s"]}.items():
+        table.add_row(f"{name}: {_WAYS[name]}", *("-" if value is None else f"{value:.3f}" for value in values.values()))
+    return table
 
 
 def _say_where(settings: DemoSettings, outcome: Outcome) -> None:

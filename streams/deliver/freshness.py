@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from streams.deliver.receipt import Receipt, ReceiptLine
 
+PARTS = ("capture", "join", "batch", "seal", "post")
+"""In the order of the data."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:

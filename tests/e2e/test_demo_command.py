@@ -14,9 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from streams.deliver.freshness import freshness
+from streams.deliver.ledger import read_receipts
+from streams.mapping import load_site
 from streams.sandbox.hospital.institutions import INSTITUTIONS
 from streams.sandbox.stack import Stack
 from streams.seal import generate_key_pair
+from yibao.brokers import client_options
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
@@ -31,6 +35,7 @@ KEYS_OF_THE_OBJECT = {
     "doubled",
     "amounts",
     "freshness_s",
+    "freshness_parts_s",
 }
 SERVICES = {"mdtrt_d", "setl_d", "fee_list_d"}
 MARK = "YIBAO_TEST_RUN"
@@ -119,14 +124,30 @@ def judged(ran):
     assert found["expected"] == found["accepted"]
     assert min(found["accepted"].values()) > 0
     assert {"p50", "p95", "p99"} == set(found["freshness_s"])
+    assert {"capture", "join", "batch", "seal", "post"} == set(found["freshness_parts_s"])
+    for part in found["freshness_parts_s"].values():
+        assert {"p50", "p95", "p99"} == set(part)
+        assert -0.05 < part["p50"] <= part["p95"] <= part["p99"] <= found["freshness_s"]["p99"] + 0.01
     assert all(amount["expected"] == amount["accepted"] for amount in found["amounts"].values())
     return found
+
+
+def assert_parts_add_up(room):
+    """Every record's parts are known, begin where the one before ends, and explain its way to the millisecond."""
+    site = load_site(room.home / "site" / "site.yaml")
+    lines = [(receipt, line) for receipt in read_receipts(client_options(site), site.topics.receipts) for line in receipt.records]
+    ways = [(receipt.answered_at - line.committed_at, freshness(receipt, line)) for receipt, line in lines]
+    assert len(ways) > 100
+    assert [(whole, way) for whole, way in ways if way is None or way.whole != whole] == []
+    # One machine, one clock: no part ends before it begins, but for the rounding of what sealing took.
+    assert [way for _, way in ways if min(way.capture, way.join, way.batch, way.seal, way.post) < -2] == []
 
 
 def test_from_nothing_to_one_object_and_back_to_nothing(room, tmp_path):
     """One run that is kept; another in the same home, against a platform of one's own, which only receipts speak for; `--stop`."""
     first = room.ran(*BRIEF, "--keep", "--output", "json")
     found = judged(first)
+    assert_parts_add_up(room)
     assert {"DICTIONARY", "MAPPING", "REJECTED", "VALIDATION", "WITHDRAWN"} == set(found["dead_letters"])
     assert found["rows"]["his.sf_fymx"] > 100
     assert "yibao demo --stop" in first.err

@@ -28,6 +28,7 @@ _PLATFORM_S = 30.0
 _QUIET_S = 75.0
 """Longer than any time-out of the demonstration's site: when nothing moved for so long, nothing will."""
 _LOOK_S = 2.0
+_FAULTS = {"demo": "with the faults of an ordinary day", "none": "without faults"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,14 @@ class Demonstration:
     def run(self) -> Outcome:
         """From nothing to a judgement. What was started is stopped at the end, unless it is to be kept."""
         started = time.monotonic()
+        with self.captured() as (site, hospital):
+            findings = self._live(site, hospital)
+        rows = dict(sorted(hospital.rows.items()))
+        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started)
+
+    @contextmanager
+    def captured(self) -> Iterator[tuple[Site, Hospital]]:
+        """Everything runs, what stood in the database is captured, and the live days have not begun. Stopped as by `run`."""
         with self._cleared():
             endpoints = self.stack.up(self._told)
             hospital = Hospital(self.settings, endpoints)
@@ -80,11 +89,9 @@ class Demonstration:
                 hospital.create(endpoints)
                 site = self._site(endpoints)
                 self._capture(site, hospital)
-                findings = self._live(site, hospital)
+                yield site, hospital
             finally:
                 hospital.stop()
-        rows = dict(sorted(hospital.rows.items()))
-        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started)
 
     def stop(self) -> None:
         """Stop everything that an earlier demonstration kept running."""
@@ -118,8 +125,8 @@ class Demonstration:
         return load_site(settings.site_file)
 
     def _platform(self) -> str:
-        self._spectator.step("platform: the simulator, with the faults of an ordinary day")
         settings = self.settings
+        self._spectator.step(f"platform: the simulator, {_FAULTS.get(settings.faults, f'faults: {settings.faults}')}")
         frozen = [f"--frozen={code}" for code in sorted(FROZEN_ITEMS)]
         files: list[str | Path] = [
             "--institutions",
@@ -129,7 +136,7 @@ class Demonstration:
             "--journal",
             settings.journal_file,
         ]
-        options = ["--faults", "demo", "--seed", f"{settings.seed}", "--output", "json"]
+        options = ["--faults", settings.faults, "--seed", f"{settings.seed}", "--output", "json"]
         self.platform.start(["platform", "serve", *files, *options, *frozen], bound=not settings.keep)
         return f"{orjson.loads(self.platform.first_line(within_s=_PLATFORM_S))['url']}"
 

@@ -1,6 +1,7 @@
 """What is known while a demonstration runs and at its end: accepted records, dead letters, freshness, and the judgement."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from connector.contract import Topics
 from streams.deadletter.reading import read_dead_letters
+from streams.deliver.freshness import Freshness, freshness
 from streams.deliver.ledger import read_receipts
 from streams.deliver.receipt import Receipt
 from streams.sandbox.judge import Acceptance, Judgement, judge, read_endings
@@ -17,10 +19,14 @@ from streams.spec.fields import ServiceCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """One reading. freshness_s: seconds from commit in the database to the platform's answer, of live records, sorted."""
+    """One reading. ways: of the live records, from the commit in the database to the platform's answer."""
 
     judgement: Judgement
-    freshness_s: Sequence[float]
+    ways: Sequence[Freshness]
+
+    def percentiles(self, part: str) -> dict[str, float | None]:
+        """Seconds of a part of the way, or of the `whole`, in which half, 95 % and 99 % of the records had it behind them."""
+        return percentiles([getattr(way, part) for way in self.ways])
 
 
 def read_findings(
@@ -32,18 +38,24 @@ def read_findings(
     letters = read_dead_letters(client, topics.dead).letters
     return Findings(
         judgement=judge(read_endings(expected), acceptances, letters, platform_is_known=journal is not None),
-        freshness_s=sorted(
-            (receipt.answered_at - line.committed_at) / 1000
-            for receipt in receipts
-            for line in receipt.records
-            if line.committed_at >= live_since_ms
-        ),
+        ways=ways_between(receipts, live_since_ms),
     )
 
 
-def percentile(ordered: Sequence[float], share: float) -> float | None:
-    """The value below which `share` of the ordered values lie; None of nothing."""
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 3) if ordered else None
+def ways_between(receipts: Iterable[Receipt], since_ms: int, until_ms: float = math.inf) -> list[Freshness]:
+    """The ways of the accepted records that were committed in this time."""
+    lines = ((receipt, line) for receipt in receipts for line in receipt.records if since_ms <= line.committed_at < until_ms)
+    return [way for receipt, line in lines if (way := freshness(receipt, line)) is not None]
+
+
+def percentiles(values_ms: Iterable[int]) -> dict[str, float | None]:
+    """p50, p95 and p99 in seconds; None of nothing."""
+    ordered = sorted(values_ms)
+    return {f"p{share}": _percentile(ordered, share / 100) for share in (50, 95, 99)}
+
+
+def _percentile(ordered: Sequence[int], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000 if ordered else None
 
 
 def _from_journal(path: Path) -> list[Acceptance]:

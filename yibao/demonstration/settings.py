@@ -14,13 +14,14 @@ class DemoSettings:
     """One demonstration.
 
     home: all its files; emptied at its start. visits: of the sample hospital, a third of them before capture begins. rate: changes
-    a second while it is live. platform_url, public_key: a platform of one's own instead of the simulator, and the key it opens
-    with. keep: leave everything running.
+    a second while it is live. faults: a mix of the simulator's. platform_url, public_key: a platform of
+    one's own instead of the simulator, and the key it opens with. keep: leave everything running.
     """
 
     visits: int
     seed: int
     rate: float
+    faults: str = "demo"
     home: Path = HOME
     platform_url: str | None = None
     public_key: Path | None = None
