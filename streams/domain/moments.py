@@ -14,6 +14,7 @@ from streams.spec.fields import Field, FieldKind
 _DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
 _CLOCK: Final = r"([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?"
 _MOMENT: Final = re.compile(rf"{_DAY}(?:[T ]{_CLOCK})? ?(Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?")
+_AFTER_A_DAY: Final = frozenset({"", "Z"})
 _REMEMBERED_HOURS: Final = 8192
 _ENDS: Final = ("00:00", "59:59")
 _MINUTES: Final = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
@@ -71,7 +72,7 @@ def wall_day(field: Field) -> Convert:
     moment = wall_time(field)
 
     def convert(raw: str) -> str:
-        if len(raw) == 11 and raw[10] == "Z" and raw[4] == raw[7] == "-":
+        if raw[10:] in _AFTER_A_DAY and raw[4:5] == raw[7:8] == "-":
             try:
                 date.fromisoformat(raw[:10])
             except ValueError:

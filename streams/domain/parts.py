@@ -25,6 +25,8 @@ class StateView(Protocol):
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
+_HELD: Final = Part.POSITIVE_LINE.value
+_HELD_BYTES: Final = _HELD.encode()
 """Members at hand: reading one from its class takes longer than what is done with it, and this runs for every change."""
 
 
@@ -74,14 +76,9 @@ class Visit:
     def waiting_refunds(self) -> list[StoredRow]:
         """The refund lines that wait, or waited in vain, for the line that they take back."""
         entries = self._entries(_FEE)
-        mark = Part.POSITIVE_LINE.value.encode()
-        keys = [key for key, value in entries.items() if mark in value and key not in self.changed]
-        rows = [*self.changed.values(), *(self._recall.load(key, entries[key]) for key in keys)]
-        held = [
-            row
-            for row in filter(self.knows, rows)
-            if Part.POSITIVE_LINE.value in (row.waits_for or row.refused) and not row.deleted
-        ]
+        rows = [self._recall.load(key, value) for key, value in entries.items() if _HELD_BYTES in value and key not in self.changed]
+        rows += [row for row in self.changed.values() if _HELD in row.waits_for or _HELD in row.refused]
+        held = [row for row in rows if _HELD in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
         return sorted(held, key=_captured)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 FIXMEDINS_CODE: Final = re.compile(r"[HP][0-9]{11}")
@@ -9,6 +10,8 @@ FIXMEDINS_CODE: Final = re.compile(r"[HP][0-9]{11}")
 
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS: Final = "10X98765432"
+_REMEMBERED: Final = 4096
+"""Numbers whose answers are kept: a person's comes with the visit, its changes and its settlements."""
 _RESIDENT_ID: Final = re.compile(r"[1-9][0-9]{16}[0-9Xx]")
 
 
@@ -19,6 +22,7 @@ def check_digit(first_17: str) -> str:
     return _CHECKS[sum(int(digit) * weight for digit, weight in zip(first_17, _WEIGHTS, strict=True)) % 11]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def birth_date(resident_id: str) -> date | None:
     """The date of birth that an 18-character resident ID states; None where it has another shape or no such day exists."""
     if _RESIDENT_ID.fullmatch(resident_id) is None:
@@ -36,6 +40,7 @@ def sex(resident_id: str) -> str | None:
     return "1" if int(resident_id[16]) % 2 else "2"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def valid_resident_id(text: str) -> bool:
     """Whether this is an 18-character resident ID with a day of birth that exists and the right check digit (`x` counts as `X`)."""
     return birth_date(text) is not None and text[17].upper() == check_digit(text[:17])
