@@ -200,7 +200,10 @@ def _connected(source: CaptureSource, password: str) -> Iterator[psycopg.Connect
             ) from exc
         raise Unreachable(f"{where} cannot be reached: {reason}; check host, port, sslmode and the network") from exc
     with connection:
-        yield connection
+        try:
+            yield connection
+        except psycopg.OperationalError as exc:
+            raise Unreachable(f"{where} stopped answering: {_first_line(exc)}; try again, and see its log") from exc
 
 
 def _first_line(exc: Exception) -> str:

@@ -14,9 +14,10 @@ from connector.access import BrokerAccess
 from connector.broker import Broker
 from connector.connect import Access, Connect
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics, partition_of
-from connector.errors import Misconfigured, Refused
+from connector.errors import Misconfigured, Refused, Unreachable
 from connector.plan import Action
 from connector.preflight import preflight
+from connector.profiles import postgresql_catalogue
 from connector.reconcile import Patience, Reconciler
 from connector.render import ConnectSettings, render
 from connector.topics import TopicAction, TopicSettings, compare, plan_topics
@@ -406,6 +407,13 @@ def test_the_mends_mend(stack, source):
     execute(stack, [part for finding in findings for part in finding.mend.partition("  --")[0].rstrip(";").split("; ")])
     assert [finding for finding in preflight(changed) if finding.where != "his.Extra"] == []
     execute(stack, ['DROP TABLE his."Extra"'])
+
+
+def test_a_database_that_goes_away_while_it_is_looked_at_is_named(source, monkeypatch):
+    """Exit code 3 and the place, as for one that never answered: the pipeline tries again later."""
+    monkeypatch.setattr(postgresql_catalogue, "_SLOT", "SELECT pg_terminate_backend(pg_backend_pid()), %s::text")
+    with pytest.raises(Unreachable, match=f"source his: database {DATABASE} at {source.host}:{source.port}"):
+        preflight(source)
 
 
 def test_a_wrong_password_is_a_matter_of_configuration_and_is_not_shown(source, tmp_path):
