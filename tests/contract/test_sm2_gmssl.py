@@ -2,7 +2,10 @@
 
 import pytest
 from gmssl.sm2 import CryptSM2
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from streams.sandbox.sm2_curve import P, multiply, on_curve
 from streams.seal import Encoding, Order, PrivateKey, SealBroken, Sealer, open_sealed
 from streams.seal.curve import N
 from streams.seal.known_answers import known_answers
@@ -50,3 +53,32 @@ def test_gmssl_opens_an_altered_amount_without_an_error():
     assert b"900.00" in gmssl(1).decrypt(bytes(raw))
     with pytest.raises(SealBroken):
         open_sealed(PAIR, raw.hex(), Encoding(prefix=False))
+
+
+def point_of(pair: PrivateKey) -> tuple[int, int]:
+    """The public key as coordinates."""
+    digits = pair.public.hex[2:]
+    return int(digits[:64], 16), int(digits[64:], 16)
+
+
+@given(st.integers(1, N - 1), st.integers(1, N - 1))
+@example(1, 1)
+@example(N - 1, 1)
+@example(N - 2, N - 1)
+@settings(max_examples=40, deadline=None)
+def test_the_simulators_curve_is_gmssls(scalar, d):
+    """The simulator opens with arithmetic of its own: it must be the same curve, or it would judge by another standard."""
+    x, y = point_of(PrivateKey(d=d)) if d < N - 1 else point_of(PAIR)
+    found = multiply(scalar, (x, y))
+    assert found is not None
+    assert on_curve(*found)
+    assert f"{found[0]:064x}{found[1]:064x}" == gmssl(1)._kg(scalar, f"{x:064x}{y:064x}")
+
+
+def test_the_simulators_curve_ends_where_its_order_says():
+    """The point at infinity and what lies around it are where such arithmetic goes wrong."""
+    point = point_of(PAIR)
+    assert (None, None, point) == (multiply(0, point), multiply(N, point), multiply(N + 1, point))
+    assert (point[0], P - point[1]) == multiply(N - 1, point)
+    assert not on_curve(point[0], point[1] + 1)
+    assert not on_curve(point[0] + P, point[1])
