@@ -12,6 +12,7 @@ from aiokafka.structs import TopicPartition
 
 from bench.messages import Message
 from bench.processes import CHECKOUT
+from streams.lanes.marks import join_mark
 
 _BATCH_BYTES = 512 << 10
 
@@ -78,7 +79,7 @@ async def consumed(consumer: Any) -> int:
 async def numbered(consumer: Any) -> int:
     """How many records the join has numbered so far, by the metadata of its committed offsets."""
     committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())  # noqa: SLF001
-    return sum(int(found.metadata.partition(":")[2].strip("} ")) - 1 for found in committed.values() if found.metadata)
+    return sum(join_mark(found.metadata).seq - 1 for found in committed.values() if found.metadata)
 
 
 async def read_all(consumer: Any, count: int) -> Sequence[Any]:
