@@ -8,11 +8,11 @@ BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos lint lock clean
+.PHONY: help setup demo test chaos bench lint lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  DEMO_ARGS='…', PYTEST_ARGS='…' and CHAOS_ARGS='…' (--changes N --seed N --keep) are handed on"
+	@echo "  DEMO_ARGS, PYTEST_ARGS, BENCH_ARGS='…' and CHAOS_ARGS='…' (--changes N --seed N --keep) are handed on"
 
 setup: ## prepare this checkout: .venv and .yibao (repeatable; the second time takes no second)
 	@deploy/setup.sh
