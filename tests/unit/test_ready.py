@@ -120,4 +120,4 @@ def test_what_the_join_did_not_write_is_no_ready_record(changes):
 def test_any_headers_are_decoded_or_rejected(headers):
     """Any other error would stop the lane for ever."""
     with suppress(Rejected):
-        decode(message(headers=tuple(headers)))
+        assert decode(message(headers=tuple(headers))).value == message().value

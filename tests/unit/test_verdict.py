@@ -239,7 +239,12 @@ def test_every_answer_has_a_verdict_and_only_an_object_settles_a_record(status, 
 @given(
     st.dictionaries(
         st.sampled_from([*REPORTING.code_names, *REPORTING.text_names, "errcode", "data"]),
-        st.one_of(st.none(), st.booleans(), st.integers(-1, 60_000), st.floats(allow_nan=False), st.text(max_size=8), st.just({})),
+        st.one_of(
+            st.sampled_from([200, "200", " 40000", 40003.0, "40003"]),
+            st.one_of(
+                st.none(), st.booleans(), st.integers(-1, 60_000), st.floats(allow_nan=False), st.text(max_size=8), st.just({})
+            ),
+        ),
     )
 )
 def test_a_verdict_that_settles_a_record_rests_on_a_code(members):
