@@ -15,7 +15,8 @@ from streams.lanes.settings import BrokerSettings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings:
     """group: the consumer group. home: a folder of this process. session_timeout_s: after so long without a sign of life the group
-    goes on without this process. buffered_lists: fetched lists on their way to the lanes; the lanes' water marks bound the records.
+    goes on without this process. max_poll_interval_s: likewise, after so long in which nobody asked for records or had no room for
+    them. buffered_lists: fetched lists on their way to the lanes; the lanes' water marks bound the records.
     """
 
     group: str
@@ -24,6 +25,7 @@ class AppSettings:
     home: Path
     session_timeout_s: float = 10.0
     heartbeat_s: float = 2.0
+    max_poll_interval_s: float = 86_400.0
     rebalance_timeout_s: float = 30.0
     buffered_lists: int = 4096
 

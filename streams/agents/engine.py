@@ -8,6 +8,7 @@ release may rename what is overridden.
 # ruff: noqa: SLF001 - the inside is what this file is about
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -60,6 +61,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._partition_assignment_strategy = [sure_round_robin(self._lane_app().die)]
         return consumer
 
+    def note_full(self) -> None:
+        """Nothing was fetched because no lane has room. Without this a hold of a day looks idle to aiokafka, which then leaves the
+        group and does not come back.
+        """
+        if self._consumer is not None:
+            self._consumer._subscription._last_fetch_ended = time.monotonic()
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
         return found
@@ -80,6 +88,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 class ListConsumer(driver.Consumer):
     """Hands over one list of records per partition and fetch."""
+
+    _thread: ConsumerThread
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -110,7 +120,9 @@ class ListConsumer(driver.Consumer):
                 raise
 
     async def _hand_over(self) -> None:
-        records, _ = await self._wait_next_records(1.0)
+        records, active = await self._wait_next_records(1.0)
+        if not active:
+            self._thread.note_full()
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
@@ -156,7 +168,7 @@ class LaneApp(faust.App):
             broker_rebalance_timeout=settings.rebalance_timeout_s,
             broker_request_timeout=settings.broker.request_timeout_s,
             # aiokafka leaves the group when it fetches nothing for so long, and does not come back by itself.
-            broker_max_poll_interval=86400,
+            broker_max_poll_interval=settings.max_poll_interval_s,
             consumer_metadata_max_age_ms=30_000,
             consumer_auto_offset_reset="earliest",
             # Whole fetches would run over the lanes' high water: well compressed, one holds ten thousands of records a partition.

@@ -112,7 +112,7 @@ def main(options):
     stage = options["stage"]
     topics = Topics(prefix=options["prefix"])
     broker = BrokerSettings(bootstrap_servers=options["bootstrap"])
-    lanes = LaneSettings(linger_s=options.get("linger_s", 0.1))
+    lanes = LaneSettings(linger_s=options.get("linger_s", 0.1), **options.get("lanes", {}))
     outcomes = Outcomes(stage)
     context = LaneContext(
         broker=KafkaBroker(broker),
@@ -123,13 +123,18 @@ def main(options):
         die=die,
     )
     app = AppSettings(
-        group=topics.group(stage), client_id=f"test-{stage}", broker=broker, home=Path(options["home"]), session_timeout_s=6.0
+        group=topics.group(stage),
+        client_id=f"test-{stage}",
+        broker=broker,
+        home=Path(options["home"]),
+        session_timeout_s=6.0,
+        **options.get("app", {}),
     )
     parts = DeliverParts(
         topics=topics,
         platform=HttpPlatform(options.get("url", "")),
         limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
-        settings=DeliverSettings(),
+        settings=DeliverSettings(**options.get("deliver", {})),
         wall_ms=wall_ms,
         zone=UTC,
     )

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 from faust.transport.consumer import Consumer as FaustConsumer
@@ -151,6 +152,17 @@ async def test_the_consumer_reads_committed_messages_and_has_the_sure_assignor(a
     assert ["SureRoundRobin"] == [one.__name__ for one in made._partition_assignment_strategy]
     assert 86_400_000 == made._max_poll_interval_ms
     made._closed = True
+
+
+async def test_a_full_worker_is_not_idle(consumer):
+    """aiokafka counts from the last fetch; the name is looked at by its heartbeat, and a release may rename it."""
+    thread, subscription = consumer._thread, SubscriptionState()
+    subscription._last_fetch_ended = 0.0
+    thread.note_full()
+    thread._consumer = SimpleNamespace(_subscription=subscription)
+    thread.note_full()
+    assert subscription.fetcher_idle_time < 60.0
+    assert "fetcher_idle_time" in inspect.getsource(GroupCoordinator)
 
 
 def test_the_isolation_level_is_read_when_the_consumer_starts():

@@ -1,0 +1,147 @@
+"""A platform that is away for longer than any time-out of the group: the worker keeps its place and goes on by itself."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+from aiohttp import web
+from aiokafka.admin import AIOKafkaAdminClient
+
+from bench.kafka import apply_topics, fill
+from bench.site import write_site
+from streams.lanes.kafka import KafkaBroker
+from streams.lanes.marks import deliver_mark
+from streams.lanes.ports import TopicPartition
+from streams.lanes.settings import BrokerSettings
+from streams.mapping import load_site
+from tests.integration.test_back_pressure import PARTITIONS, ready
+
+WAITING = 2_400
+MAX_POLL_S = 4.0
+WORKER = Path(__file__).with_name("lane_worker.py")
+OPTIONS = {
+    "app": {"max_poll_interval_s": MAX_POLL_S, "heartbeat_s": 0.5},
+    "lanes": {"high": 60, "low": 30},
+    "deliver": {"max_retry_s": 1.0, "max_plan": 20},
+}
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(150)]
+
+
+class Platform:
+    """Answers nobody until it is back."""
+
+    def __init__(self):
+        self.back = False
+        self.tries = 0
+        self.accepted = []
+
+    async def receive(self, request):
+        body = orjson.loads(await request.read())
+        self.tries += 1
+        if not self.back:
+            return web.Response(status=503)
+        self.accepted += [row["BKKP_SN"] for row in body["rows"]]
+        return web.json_response({"code": 200})
+
+
+@pytest.fixture
+async def platform():
+    """On a free port."""
+    served = Platform()
+    application = web.Application(client_max_size=1 << 24)
+    application.router.add_post("/", served.receive)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    served.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/"
+    yield served
+    await runner.cleanup()
+
+
+async def members(bootstrap, group):
+    """Ids of the members of a group: a worker that left and came back has another one."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+        return {member[0] for member in answer.groups[0][5]}
+    finally:
+        await admin.close()
+
+
+async def delivered(bootstrap, topics):
+    """How many records the stage is through with."""
+    broker = KafkaBroker(BrokerSettings(bootstrap_servers=bootstrap))
+    try:
+        places = [TopicPartition(topics.ready, number) for number in range(PARTITIONS)]
+        marks = [await broker.committed(topics.group("deliver"), place) for place in places]
+        return sum(deliver_mark(mark.metadata).seq - 1 for mark in marks)
+    finally:
+        await broker.stop()
+
+
+async def until(condition, within_s, what):
+    deadline = time.monotonic() + within_s
+    while not await condition():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.3)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts the worker, and leaves it not behind."""
+    started = []
+
+    def start(options):
+        command = [sys.executable, str(WORKER), json.dumps(OPTIONS | options)]
+        with (tmp_path / "worker.log").open("wb") as log:
+            started.append(subprocess.Popen(command, stderr=log, stdout=log, env={**os.environ, "PYTHONPATH": "."}))
+        return started[0]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, platform, start):
+    """A day's outage against the poll interval of a day, both shortened: all lanes full, nothing fetched, and still a member."""
+    bootstrap = kafka.bootstrap_servers
+    file = write_site(tmp_path, prefix="hold-", bootstrap_servers=bootstrap, platform_url=platform.url)
+    await asyncio.to_thread(apply_topics, file)
+    topics = load_site(file).topics
+    await fill(bootstrap, "hold-", map(ready, range(WAITING)))
+    home = str(tmp_path / "home")
+    worker = start({"stage": "deliver", "prefix": topics.prefix, "bootstrap": bootstrap, "home": home, "url": platform.url})
+
+    async def at_work():
+        assert worker.poll() is None
+        return platform.tries >= PARTITIONS
+
+    await until(at_work, 40, "the lanes did not begin")
+    before = await members(bootstrap, topics.group("deliver"))
+    begun = time.monotonic()
+
+    async def held():
+        assert worker.poll() is None
+        return time.monotonic() > begun + 4 * MAX_POLL_S
+
+    await until(held, 5 * MAX_POLL_S, "the clock stands")
+    assert await members(bootstrap, topics.group("deliver")) == before
+    assert len(before) == 1
+    platform.back = True
+
+    async def drained():
+        return await delivered(bootstrap, topics) == WAITING
+
+    await until(drained, 40, "the worker did not go on by itself")
+    assert worker.poll() is None
+    assert sorted(platform.accepted) == [f"{number:012d}" for number in range(WAITING)]
