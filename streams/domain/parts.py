@@ -103,9 +103,18 @@ class Visit:
     def head(self) -> StoredRow | None:
         """The visit's own row; of several, the one captured last."""
         if self._head is None:
-            rows = self.rows(_VISIT)
-            self._head = (rows[-1] if rows else None,)
+            self._head = (self._captured_last(),)
         return self._head[0]
+
+    def _captured_last(self) -> StoredRow | None:
+        entries = self._entries(_VISIT)
+        if len(entries) == 1 and not any(row.role is _VISIT for row in self.changed.values()):
+            # Nearly always; what `rows` does about more of them takes as long as all else about a line that waits.
+            ((key, value),) = entries.items()
+            row = self._recall.load(key, value)
+            return row if not row.deleted and self.knows(row) else None
+        rows = self.rows(_VISIT)
+        return rows[-1] if rows else None
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The state entries that the fold made different; most rows that are built again come out as they were."""

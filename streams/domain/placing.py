@@ -30,7 +30,7 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
     if not expected <= change.row.keys():
         message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
         return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
-    visit_key, key = change.row[rule.visit_key], tuple(change.row[name] for name in rule.key)
+    visit_key, key = change.row[rule.visit_key], [change.row[name] for name in rule.key]
     if not _names(visit_key):
         message = f"表 {change.table} 的就诊关联列 {rule.visit_key} 为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)

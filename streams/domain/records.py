@@ -6,7 +6,7 @@ What holds a patient's data is left out of every `repr`, because that ends up in
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from streams.spec.fields import ServiceCode
 
@@ -23,13 +23,16 @@ class Lookups(Protocol):
         """The row of lookup `name` under `key`, or None if it is not known (yet)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceRows:
+class SourceRows(NamedTuple):
     """The rows that one interface record is built from. A visit's record has no settlement and no fee."""
 
-    visit: Row | None = field(default=None, repr=False)
-    settlement: Row | None = field(default=None, repr=False)
-    fee: Row | None = field(default=None, repr=False)
+    visit: Row | None = None
+    settlement: Row | None = None
+    fee: Row | None = None
+
+    def __repr__(self) -> str:
+        """Without what the rows hold."""
+        return "SourceRows()"
 
 
 class Level(StrEnum):
@@ -151,16 +154,15 @@ class DeadLetter:
     original_headers: tuple[Header, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadyRecord:
+class ReadyRecord(NamedTuple):
     """One record as it was read from `visit.ready`.
 
     number: the gapless `seq` of its partition, from 1. offset: where it stands. key: the visit key. committed_at, captured_at,
     ready_at: milliseconds of the commit in the database, of its capture, and of this message.
     """
 
-    key: bytes = field(repr=False)
-    value: bytes = field(repr=False)
+    key: bytes
+    value: bytes
     number: int
     offset: int
     partition: int
@@ -176,3 +178,7 @@ class ReadyRecord:
     ready_at: int
     business_day: str
     amount: str
+
+    def __repr__(self) -> str:
+        """Without what the record holds."""
+        return f"ReadyRecord(partition={self.partition}, number={self.number}, service={self.service!r}, key={self.record_key!r})"

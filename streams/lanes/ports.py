@@ -14,14 +14,17 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Send:
+class Send(NamedTuple):
     """One message to write into the partition of the lane."""
 
     topic: str
-    key: bytes | None = field(repr=False)
-    value: bytes | None = field(repr=False)
-    headers: Sequence[Header] = field(default=(), repr=False)
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[Header] = ()
+
+    def __repr__(self) -> str:
+        """Without what the message holds."""
+        return f"Send(topic={self.topic!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,8 +60,8 @@ class MemoryStore:
 
     _identity: str = ""
     _position: int = 0
-    _visits: dict[bytes, Entries] = field(default_factory=dict)
-    _deadlines: dict[bytes, int] = field(default_factory=dict)
+    _visits: dict[bytes, Entries] = field(default_factory=dict, repr=False)
+    _deadlines: dict[bytes, int] = field(default_factory=dict, repr=False)
 
     def open(self, identity: str) -> int:
         """The position known for this identity."""
