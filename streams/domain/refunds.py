@@ -14,8 +14,8 @@ from connector.contract import TableRole
 from streams.domain.conversions import Unfit, seen
 from streams.domain.parts import Visit, gather
 from streams.domain.plans import value_of
-from streams.domain.records import DeadClass, Level, Lookups, Record, Refusal, Violation
-from streams.domain.sources import LookupUnknown, Reading
+from streams.domain.records import DeadClass, Level, Lookups, Record, Refusal, SourceRows, Violation
+from streams.domain.sources import LookupUnknown, Reading, columns_of
 from streams.domain.validate import REFUNDS
 from streams.domain.visits import Part, StoredRow
 from streams.spec.fields import ServiceCode
@@ -55,11 +55,14 @@ def _charges(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> 
     """The visit's other lines of the same item at the same institution, with their amounts."""
     item = orjson.loads(record.value).get(_ITEM)
     steps = {step.name: step for step in visit.mapping.plans[ServiceCode.FEE].steps if step.name in {_ITEM, _AMOUNT}}
+    # As a rule both stand on the line itself, or are found by it: then nothing else of the visit needs to be gathered.
+    alone = all(role is TableRole.FEE for step in steps.values() for role, _ in columns_of(step.source))
     for other in visit.rows(TableRole.FEE):
         institution = visit.mapping.institution(TableRole.FEE, other.columns)
         if institution != record.institution or (other.table, other.key) == (row.table, row.key):
             continue
-        reading = Reading(gather(visit, other, institution=institution).rows, lookups)
+        rows = SourceRows(fee=other.columns) if alone else gather(visit, other, institution=institution).rows
+        reading = Reading(rows, lookups)
         reading.institution = visit.mapping.institutions.get(record.institution)
         try:
             if value_of(steps[_ITEM], reading) == item:
