@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from connector.contract import CaptureSource
 from connector.findings import Finding
-from connector.profiles.postgresql_catalogue import read_catalogue
 from connector.profiles.postgresql_checks import check
 from connector.profiles.postgresql_names import quoted_table
+from connector.profiles.postgresql_reading import read_catalogue
 
 
 class PostgresqlProfile:

@@ -5,18 +5,19 @@ from difflib import get_close_matches
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.postgresql_catalogue import Catalogue, Server, Slot, Table
+from connector.profiles.postgresql_catalogue import OLDEST, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql_identity import check_identity, check_key, full_identity, is_unidentified
 from connector.profiles.postgresql_names import quoted, quoted_table, split_table
 from connector.profiles.postgresql_publication import check_publication
 from connector.profiles.postgresql_types import check_times, check_visit_keys
 
 _ORDINARY, _PARTITIONED = "r", "p"
-_OLDEST = 140_000
 
 
 def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
     """All that stands against capture: server, role, slot, tables, columns, keys, types, publication, heartbeat."""
+    if catalogue.server.version < OLDEST:
+        return tuple(_server(source, catalogue.server))
     return (
         *_server(source, catalogue.server),
         *_slot(source, catalogue.slot, catalogue.server),
@@ -34,7 +35,7 @@ def _server(source: CaptureSource, server: Server) -> Iterator[Finding]:
             what=f"is {server.wal_level}, so the log does not carry rows",
             mend="ALTER SYSTEM SET wal_level = 'logical';  -- then restart the server",
         )
-    if server.version < _OLDEST:
+    if server.version < OLDEST:
         yield Finding(
             where="server version",
             what=f"{server.version // 10_000} is older than 14",

@@ -17,7 +17,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.errors import Misconfigured, Refused, Unreachable
 from connector.plan import Action
 from connector.preflight import preflight
-from connector.profiles import postgresql_catalogue
+from connector.profiles import postgresql_checks, postgresql_reading
 from connector.reconcile import Patience, Reconciler
 from connector.render import ConnectSettings, render
 from connector.topics import TopicAction, TopicSettings, compare, plan_topics
@@ -409,9 +409,24 @@ def test_the_mends_mend(stack, source):
     execute(stack, ['DROP TABLE his."Extra"'])
 
 
+def test_a_server_that_is_too_old_is_a_finding_whatever_its_catalogue_lacks(source, monkeypatch):
+    """Hospitals keep a database for fifteen years. Its catalogue has other columns; asking for ours would end in a traceback."""
+    monkeypatch.setattr(postgresql_reading, "OLDEST", 990_000)
+    monkeypatch.setattr(postgresql_checks, "OLDEST", 990_000)
+    monkeypatch.setattr(postgresql_reading, "_TABLES", "SELECT a_column_of_later")
+    assert [finding.where for finding in preflight(source)] == ["server version"]
+
+
+def test_the_publication_of_a_server_without_column_lists_is_read(source, monkeypatch):
+    """PostgreSQL 14 knows neither column lists nor row filters, and its catalogue no columns for them."""
+    monkeypatch.setattr(postgresql_reading, "_COLUMN_LISTS", 990_000)
+    monkeypatch.setattr(postgresql_reading, "_PUBLISHED", "SELECT r.prattrs")
+    assert preflight(source) == ()
+
+
 def test_a_database_that_goes_away_while_it_is_looked_at_is_named(source, monkeypatch):
     """Exit code 3 and the place, as for one that never answered: the pipeline tries again later."""
-    monkeypatch.setattr(postgresql_catalogue, "_SLOT", "SELECT pg_terminate_backend(pg_backend_pid()), %s::text")
+    monkeypatch.setattr(postgresql_reading, "_SLOT", "SELECT pg_terminate_backend(pg_backend_pid()), %s::text")
     with pytest.raises(Unreachable, match=f"source his: database {DATABASE} at {source.host}:{source.port}"):
         preflight(source)
 
