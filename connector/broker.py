@@ -3,10 +3,10 @@
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
@@ -27,6 +27,13 @@ from connector.topics import LiveTopic, TopicSpec
 _KNOCK_S = 5.0
 _COORDINATOR_S = 30.0
 _ASK_AGAIN_S = 0.5
+
+
+class CommittedOffset(NamedTuple):
+    """How far a group is in one partition, and what it wrote beside that."""
+
+    offset: int
+    metadata: str
 
 
 class Broker:
@@ -128,6 +135,17 @@ class Broker:
                 raise Refused(
                     f"{self._where} refuses the first offsets of {group}: {', '.join(errors)}; stop the workers and try again",
                 )
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Where the next message of each partition of `topic` will stand; empty where it does not exist."""
+        return {number: reach.end for (_, number), reach in self._reach([topic]).items()}
+
+    def committed(self, group: str, topic: str, partitions: Iterable[int]) -> dict[int, CommittedOffset]:
+        """What a group committed for partitions of `topic`, with the text beside it; offset -1 where it committed nothing."""
+        places = [TopicPartition(topic, number) for number in partitions]
+        with self._answers(f"read the committed offsets of {group}"):
+            found = self._committed({group: places})[group]
+        return {place.partition: CommittedOffset(offset=one.offset, metadata=one.metadata) for place, one in found.items()}
 
     def newest_ms(self, topic: str) -> int | None:
         """Time of a one-partition topic's newest record in milliseconds since the epoch; None while it holds none or is missing."""

@@ -24,7 +24,7 @@ from yibao.demonstration.site import WAIT_S
 from yibao.options import Output, OutputOption
 
 _WAYS = {
-    "whole": "from the commit in the database to the platform's answer",
+    "whole": "from the database to the platform",
     "capture": "to visit.changes",
     "join": "to visit.ready",
     "batch": "until its batch is sealed",

@@ -17,6 +17,7 @@ from streams.sandbox.hospital import FROZEN_ITEMS
 from streams.sandbox.stack import Endpoints, Progress, Stack
 from yibao.brokers import broker_access, client_options
 from yibao.capture import reconciler
+from yibao.demonstration.backlog import Backlog
 from yibao.demonstration.children import Child
 from yibao.demonstration.findings import Findings, read_findings
 from yibao.demonstration.hospital import Hospital
@@ -28,6 +29,8 @@ _PLATFORM_S = 30.0
 _QUIET_S = 75.0
 """Longer than any time-out of the demonstration's site: when nothing moved for so long, nothing will."""
 _LOOK_S = 2.0
+_BACKLOG_S = 60.0
+_ASK_AGAIN_S = 0.5
 _FAULTS = {"demo": "with the faults of an ordinary day", "none": "without faults"}
 
 
@@ -149,6 +152,16 @@ class Demonstration:
         for source in capture_sources(site):
             connectors.apply(source)
             hospital.wait_for_capture(source.slot, tell=self.worker.check)
+        self._report_what_stands(site)
+
+    def _report_what_stands(self, site: Site) -> None:
+        """Wait until the snapshot is reported, but not for ever: a platform may refuse it, and the live days go on all the same."""
+        until = time.monotonic() + _BACKLOG_S
+        with Broker(broker_access(site)) as broker:
+            backlog = Backlog(broker, site.topics)
+            while not backlog.is_reported() and time.monotonic() < until:
+                self.worker.check()
+                time.sleep(_ASK_AGAIN_S)
 
     def _live(self, site: Site, hospital: Hospital) -> Findings:
         """Let the hospital live, and look until everything has an outcome or nothing moves."""

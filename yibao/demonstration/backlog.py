@@ -1,0 +1,25 @@
+"""What stood in the database when capture began, and whether it is reported: the live days must not be measured behind it."""
+
+from connector.broker import Broker
+from connector.contract import Topics
+from streams.lanes.marks import deliver_mark, join_mark
+
+
+class Backlog:
+    """Everything in `visit.changes` at the time of the call, on its way through both stages."""
+
+    def __init__(self, broker: Broker, topics: Topics) -> None:
+        self._broker = broker
+        self._topics = topics
+        self._ends = broker.ends(topics.changes)
+        self._numbers: dict[int, int] = {}
+
+    def is_reported(self) -> bool:
+        """Whether the platform, or the dead letters, have all of it. What waits for another row counts as done."""
+        if not self._numbers:
+            joined = self._broker.committed(self._topics.group("join"), self._topics.changes, self._ends)
+            if any(joined[partition].offset < end for partition, end in self._ends.items()):
+                return False
+            self._numbers = {partition: join_mark(committed.metadata).seq for partition, committed in joined.items()}
+        delivered = self._broker.committed(self._topics.group("deliver"), self._topics.ready, self._ends)
+        return all(deliver_mark(delivered[partition].metadata).seq >= number for partition, number in self._numbers.items())
