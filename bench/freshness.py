@@ -25,9 +25,6 @@ WARM_S = 20.0
 STEADY_S = 60.0
 _CHANGES_A_VISIT = 24
 _DRAIN_S = 10.0
-_SNAPSHOT_S = 90.0
-_LOOK_S = 2.0
-_IDLE_CORES = 0.15
 _PROGRAMS = {
     "kafka.Kafka": "kafka",
     "ConnectDistributed": "connect",
@@ -57,7 +54,6 @@ def freshness(home: Path) -> dict[str, Any]:
     visits = int(RATE * live_s / _CHANGES_A_VISIT * 1.5)
     demonstration = Demonstration(DemoSettings(visits=visits, seed=1, rate=RATE, faults="none", home=home), _Told())
     with demonstration.captured() as (site, hospital):
-        _wait_until_idle(home)
         hospital.live()
         time.sleep(WARM_S)
         begun, changes, used = time.time(), hospital.changes, _cpu_s(home)
@@ -78,18 +74,6 @@ def freshness(home: Path) -> dict[str, Any]:
         "cores": cores,
         "load": round(load, 2),
     }
-
-
-def _wait_until_idle(home: Path) -> None:
-    """Until the workers are through with what stood in the database. Raises TimeoutError when they do not come to rest."""
-    until = time.monotonic() + _SNAPSHOT_S
-    while time.monotonic() < until:
-        before = _cpu_s(home)
-        time.sleep(_LOOK_S)
-        after = _cpu_s(home)
-        if sum(after[stage] - before[stage] for stage in ("join", "deliver")) < _IDLE_CORES * _LOOK_S:
-            return
-    raise TimeoutError("the workers did not come to rest after the snapshot; see the logs in the demonstration's home")
 
 
 def _cpu_s(home: Path) -> Mapping[str, float]:
