@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, Protocol
 from connector.contract import Position, TableRole
 from streams.domain.normalise import CompiledMapping
 from streams.domain.records import SourceRows
-from streams.domain.visits import Part, Recall, StoredRow, dump, key_of
+from streams.domain.visits import Part, Recall, StoredRow, dump, held, key_of
 
 
 class StateView(Protocol):
@@ -26,7 +26,6 @@ _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
 _HELD: Final = Part.POSITIVE_LINE.value
-_HELD_BYTES: Final = _HELD.encode()
 """Members at hand: reading one from its class takes longer than what is done with it, and this runs for every change."""
 
 
@@ -76,12 +75,10 @@ class Visit:
     def waiting_refunds(self) -> list[StoredRow]:
         """The refund lines that wait, or waited in vain, for the line that they take back."""
         entries = self._entries(_FEE)
-        if _HELD_BYTES not in b"".join(entries.values()):  # a third of what asking one after the other takes
-            entries = {}
-        rows = [self._recall.load(key, value) for key, value in entries.items() if _HELD_BYTES in value and key not in self.changed]
+        rows = [self._recall.load(key, entries[key]) for key in held(entries) if key not in self.changed]
         rows += [row for row in self.changed.values() if _HELD in row.waits_for or _HELD in row.refused]
-        held = [row for row in rows if _HELD in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
-        return sorted(held, key=_captured)
+        refunds = [row for row in rows if _HELD in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
+        return sorted(refunds, key=_captured)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""

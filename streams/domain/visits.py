@@ -1,10 +1,12 @@
 """The join's memory of one visit: one state entry per row, keyed so that a visit's entries stand together.
 
 Entry key: visit key, role letter, source, table and the row's key columns, joined by the unit separator (0x1f). Entry value: `r`
-and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array; so that
-waiting rows and the due ones among them are found without parsing.
+and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array. Where a
+refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. So what something
+may release is found without parsing.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -36,6 +38,12 @@ class Part(StrEnum):
     LOOKUP = "lookup"
     POSITIVE_LINE = "positive_line"
     UNREPORTED_LINE = "positive_line_unreported"
+
+
+_HELD: Final = Part.POSITIVE_LINE.value
+_HELD_MARK: Final = ord("+")
+_HELD_IN_VAIN: Final = ord("h")
+_HELD_PLACE: Final = _DEADLINE_DIGITS + 1
 
 
 class StoredRow(NamedTuple):
@@ -133,13 +141,15 @@ def dump(row: StoredRow) -> bytes:
             row.columns,
         ]
     )
-    return b"w%013d-%b" % (row.deadline, document) if row.waits_for else b"r" + document
+    if row.waits_for:
+        return b"w%013d%c%b" % (row.deadline, b"+" if _HELD in row.waits_for else b"-", document)
+    return (b"h" if _HELD in row.refused else b"r") + document
 
 
 def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
-    document = value[1:] if value[:1] == b"r" else value[_DEADLINE_DIGITS + 2 :]
+    document = value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:]
     position, committed_at, deleted, emitted, refused, waits_for, since, deadline, columns = orjson.loads(document)
     return StoredRow(
         _ROLES[letter.encode()],
@@ -197,3 +207,11 @@ def due_from(value: bytes) -> int:
     may have come.
     """
     return 0 if _WAITS_FOR_LOOKUP in value else int(value[1 : 1 + _DEADLINE_DIGITS])
+
+
+def held(entries: Mapping[bytes, bytes]) -> list[bytes]:
+    """The keys of refund lines that wait, or waited in vain, for the line that they take back; perhaps of other lines too.
+
+    Asked for every line that is reported, of all lines of its visit.
+    """
+    return [key for key, value in entries.items() if value[0] == _HELD_IN_VAIN or value[_HELD_PLACE] == _HELD_MARK]

@@ -13,6 +13,7 @@ from streams.domain.visits import (
     group,
     group_of,
     groups,
+    held,
     load,
     visit_key_of,
     waits,
@@ -32,8 +33,10 @@ ROWS = st.builds(
     committed_at=MOMENTS,
     deleted=st.booleans(),
     emitted=TEXTS,
-    refused=TEXTS,
-    waits_for=st.sampled_from(["", "visit", "settlement", "unsettled", "lookup patient"]),
+    refused=TEXTS | st.just("waited positive_line 0123"),
+    waits_for=st.sampled_from(
+        ["", "visit", "settlement", "unsettled", "lookup patient", "positive_line", "positive_line_unreported"]
+    ),
     since=MOMENTS,
     deadline=MOMENTS,
 )
@@ -78,3 +81,11 @@ def test_a_remembered_row_is_the_one_that_its_value_holds(visit_key, rows):
 def test_a_visits_entries_are_not_those_of_a_visit_whose_key_begins_alike():
     """`V1` and `V10` are two visits."""
     assert group_of(b"V10\x1ff\x1fhis") != group(b"V1", TableRole.FEE)
+
+
+@given(NAMES, ROWS)
+def test_a_refund_that_is_held_is_found_without_parsing(visit_key, row):
+    """Whatever line is reported may be the one that it takes back; one that is overlooked is never reported."""
+    is_held = "positive_line" in (row.waits_for or row.refused)
+    key = entry_key(visit_key.encode(), row)
+    assert (key in held({key: dump(row)})) >= is_held
