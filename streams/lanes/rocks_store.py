@@ -53,8 +53,11 @@ class RocksStores:
         return RocksStore(self._database, partition, folder=self.folder)
 
     async def close(self) -> None:
-        """Let go of the folder."""
-        self._database.close()
+        """Let go of the folder. What it does not take any more is in the changelog."""
+        try:
+            self._database.close()
+        except Exception as exc:  # noqa: BLE001 - the binding raises plain exceptions
+            _log.warning("state_copy_not_closed", folder=str(self.folder), reason=_reason(exc))
 
 
 class RocksStore:
@@ -152,12 +155,15 @@ def _open_anew(folder: Path) -> Rdict:
 
 
 def _unusable(folder: Path, exc: Exception) -> Fatal:
-    reason = str(exc).partition("\n")[0][:200]
     return Fatal(
-        f"the copy of the join's state in {folder} cannot be used ({reason}): free or mend the disk, or choose another folder with "
-        "--home or workers.home. Nothing is lost, it is read again from visit.state",
+        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another folder "
+        "with --home or workers.home. Nothing is lost, it is read again from visit.state",
         exit_code=Exit.STORE,
     )
+
+
+def _reason(exc: Exception) -> str:
+    return str(exc).partition("\n")[0][:200]
 
 
 def _options() -> Options:

@@ -28,7 +28,8 @@ _LOOK_S = 0.2
 _STALLED_S = 75.0
 _OPERATOR_S = 5.0
 _SETTLE_S = 3.0
-_SMALL_DISK = "256k"
+_SMALL_DISK = "96m"
+"""Room for the copies of the state of two join workers, and little more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,14 @@ def test_a_folder_that_cannot_be_written_ends_the_worker_with_its_own_code(tmp_p
     assert met.value.exit_code == Exit.STORE
 
 
+def test_a_folder_that_is_gone_hinders_no_stop(tmp_path):
+    """A worker that was asked to stop must not report a failure because of a copy."""
+    stores = RocksStores(tmp_path / "state")
+    stores.of(3).write({b"a\x1fv\x1f1": b"r1"}, {}, position=1)
+    shutil.rmtree(tmp_path / "state")
+    asyncio.run(stores.close())
+
+
 def test_a_store_that_fails_while_it_works_ends_the_worker(tmp_path):
     """A change that cannot be kept must not be believed to be."""
     stores = RocksStores(tmp_path / "state")
