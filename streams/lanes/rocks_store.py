@@ -156,8 +156,8 @@ def _open_anew(folder: Path) -> Rdict:
 
 def _unusable(folder: Path, exc: Exception) -> Fatal:
     return Fatal(
-        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another folder "
-        "with --home or workers.home. Nothing is lost, it is read again from visit.state",
+        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
+        "folder with --home or workers.home. Nothing is lost, it is read again from visit.state",
         exit_code=Exit.STORE,
     )
 
