@@ -1,6 +1,7 @@
 """A platform that is away for days must not fill a worker's memory: what waits, waits in Kafka."""
 
 import asyncio
+import os
 import time
 
 from bench.kafka import apply_topics, fill
@@ -12,7 +13,7 @@ from streams.domain.records import Record
 from streams.spec.fields import ServiceCode
 
 PARTITIONS = 12
-WAITING = 120_000
+WAITING = int(os.environ.get("YIBAO_WAITING", "120000"))
 MOST_MIB = 400
 NOBODY = "http://127.0.0.1:9"
 
