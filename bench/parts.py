@@ -24,7 +24,9 @@ from streams.domain.join import Joiner, JoinLimits
 from streams.domain.normalise import normalise
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Row
+from streams.lanes.kafka import connection
 from streams.lanes.ports import TopicPartition
+from streams.lanes.settings import BrokerSettings
 from streams.lanes.state import Overlay, State
 from streams.mapping import compile_site, load_site
 from streams.seal import Encoding, Sealer, generate_key_pair, max_plain_bytes
@@ -169,7 +171,8 @@ def _build(call: tuple[tuple[Any, ...], Mapping[str, Any]]) -> object:
 
 
 async def _produce(servers: str, topic: str, emissions: Sequence[Emission]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=servers, linger_ms=5, max_batch_size=256 << 10, compression_type="lz4")
+    same = connection(BrokerSettings(bootstrap_servers=servers))
+    producer = AIOKafkaProducer(**same, linger_ms=5, max_batch_size=256 << 10, compression_type="lz4")
     await producer.start()
     try:
         sent = []

@@ -1,11 +1,15 @@
 """The lane's ports on a real broker: with `lookup_feed.py` all that the lanes know of aiokafka."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.codec import lz4_encode
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
@@ -15,6 +19,10 @@ from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
 
 require_versions()
+
+_LZ4_LEVEL = 2
+# aiokafka compresses at level 9, without a setting for it: seven times the CPU of level 2, for 15 % fewer bytes.
+setattr(sys.modules[DefaultRecordBatchBuilder.__module__], "lz4_encode", partial(lz4_encode, level=_LZ4_LEVEL))  # noqa: B010 - a module's
 
 _RETRY_BACKOFF_MS = 10
 _MAX_BATCH_BYTES = 256 << 10
