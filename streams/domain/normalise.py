@@ -50,7 +50,7 @@ def normalise(
     related = partial(_related, plan, reading)
     violations += judge(Subject(values, kind, today=today, options=mapping.dialect.options, related=related), plan.rules, service)
     value = orjson.dumps(values)
-    if len(value) + _BRACKETS > mapping.max_plain_bytes or _UNAVAILABLE in value:
+    if len(value) + _BRACKETS > mapping.max_plain_bytes or value.find(_UNAVAILABLE) >= 0:
         violations += _unsendable(plan, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
         return Refusal(
