@@ -129,12 +129,10 @@ class Joiner:
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
                     # A part that was built before it may have released this row already.
                     if (current := visit.current(row)).waits_for:
-                        # What is given up was released by the clock. The commit of a lookup's row is not known here: it counts from
-                        # the commit of the row that waited.
-                        in_vain = row.deadline <= tick.at
-                        run.captured_at = tick.at if in_vain else max(row.since, row.committed_at)
-                        run.build(visit, current, committed_at=tick.at if in_vain else row.committed_at, now=tick.at)
-                run.keep(visit, committed_at=max((row.committed_at for row in due), default=0), now=tick.at)
+                        committed_at, run.captured_at = _released(row, tick.at)
+                        run.build(visit, current, committed_at=committed_at, now=tick.at)
+                committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
+                run.keep(visit, committed_at=committed_at, now=tick.at)
 
 
 class _Run:
@@ -285,6 +283,13 @@ class _Run:
                 incoming=self.incoming,
             )
         )
+
+
+def _released(row: StoredRow, at: int) -> tuple[int, int]:
+    """Times of commit and capture that count for what a tick releases: the tick's own where the clock released it. The commit of a
+    lookup's row is not known here: what waited for one counts from the commit of its own row.
+    """
+    return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))
 
 
 def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:
