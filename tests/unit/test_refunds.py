@@ -49,8 +49,8 @@ def test_a_refund_of_nothing_is_told_after_the_waiting_time():
 def test_a_refund_that_the_clock_frees_counts_like_the_line_that_it_follows():
     """What waited in vain for a lookup's row lets both go in one moment; neither is late since the day of its commit."""
     join = Join(patients={})
-    whole(join)
     join.change("h.charge", **BACK)
+    whole(join)
     for _ in range(2):
         join.tick(after_ms=LIMITS.wait_ms)
     assert join.reported() == ["fee_list_d C1", REFUND]
