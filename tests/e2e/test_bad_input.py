@@ -67,6 +67,10 @@ class Hospital:
         with urllib.request.urlopen(f"{self._platform_url}/_sim/journal?values=1") as answer:
             return [json.loads(line) for line in answer]
 
+    def sent(self, key):
+        """The versions of a record that the platform has, in their order."""
+        return [json.loads(entry["value"]) for entry in self.journal() if entry["key"] == str(key)]
+
     def stats(self):
         with urllib.request.urlopen(f"{self._platform_url}/_sim/stats") as answer:
             return json.load(answer)
@@ -180,6 +184,7 @@ def wrong_rows(hospital):
     visit = hospital.copies.visit
     yield visit(fee={"jzlsh": None}).transaction("fee"), ("MAPPING", "NO_VISIT_KEY")
     yield visit(settlement={"jzlsh": " "}).transaction("settlement"), ("MAPPING", "NO_VISIT_KEY")
+    yield visit(visit={"jzlsh": None}).transaction("visit"), ("MAPPING", "NO_VISIT_KEY")
     yield visit(visit={"grbh": ""}).transaction("visit"), ("VALIDATION", "REQUIRED")
     yield visit(visit={"xb": "X"}).transaction("visit"), ("DICTIONARY", "DICTIONARY")
     yield visit(visit={"jgdm": "99"}).transaction("visit"), ("MAPPING", "UNKNOWN_INSTITUTION")
@@ -252,6 +257,23 @@ def test_a_truncated_fee_table_is_one_dead_letter(hospital):
     hospital.commit(after.transaction())
     hospital.wait_until_accepted(after)
     hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "TRUNCATE"): 1}))
+
+
+def test_a_reported_line_that_loses_its_visit_key_is_told_and_comes_again_with_it(hospital):
+    """An update to NULL arrives as a row that went and one that belongs nowhere: a person hears of both, and it may come back."""
+    before = hospital.letters()
+    visit = hospital.copies.visit()
+    hospital.commit(visit.transaction())
+    hospital.wait_until_accepted(visit)
+    key, line = visit.fee["jzlsh"], visit.fee["mxid"]
+    hospital.execute("UPDATE his.sf_fymx SET jzlsh = NULL WHERE mxid = %s", line)
+    lost = Counter({("join", "WITHDRAWN", "DELETED_AFTER_REPORT"): 1, ("join", "MAPPING", "NO_VISIT_KEY"): 1})
+    hospital.wait_until_dead(before + lost)
+    hospital.execute("UPDATE his.sf_fymx SET jzlsh = %s, kdks = 'again', sl = sl * 2, je = je * 2 WHERE mxid = %s", key, line)
+    wait_for(lambda: len(hospital.sent(line)) == 2, within_s=60, what="the line with its visit key again")
+    assert hospital.sent(line)[0]["CNT"] != hospital.sent(line)[1]["CNT"]
+    # The row without a visit key is gone by that; a delete without one may be of any visit, so it is told, too.
+    hospital.wait_until_dead(before + lost + Counter({("join", "MAPPING", "NO_VISIT_KEY"): 1}))
 
 
 def test_a_platform_that_shows_a_web_page_is_asked_again_until_it_answers(hospital):

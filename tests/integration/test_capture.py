@@ -379,11 +379,12 @@ def test_a_good_database_has_no_finding(stack, source):
 
 
 def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
-    """All at once: no publication, another role's table, a missing column, a wall clock read as an instant."""
-    execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint)'])
+    """All at once: no publication, another role's table, a missing and a computed column, a wall clock read as an instant."""
+    half = "half bigint GENERATED ALWAYS AS (mdtrt_id / 2) STORED"
+    execute(stack, [f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint, {half})'])
     visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
     extra = CapturedTable(
-        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id", "ID2")
+        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id", "ID2", "half")
     )
     found = {finding.where: finding for finding in preflight(replace(source, publication="none", tables=(visit, extra)))}
     assert found.keys() == {
@@ -391,6 +392,7 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
         "his.visit.created",
         "his.Extra",
         "his.Extra.ID2",
+        "his.Extra.half",
         "his.Extra.mdtrt_id",
         "publication none",
     }
