@@ -40,6 +40,10 @@ class Part(StrEnum):
     UNREPORTED_LINE = "positive_line_unreported"
 
 
+_CONTENT: Final = 4
+_HISTORY: Final = 8
+"""Where in a row its content begins, and what became of it."""
+
 _HELD: Final = Part.POSITIVE_LINE.value
 _HELD_MARK: Final = ord("+")
 _HELD_IN_VAIN: Final = ord("h")
@@ -74,21 +78,16 @@ class StoredRow(NamedTuple):
         return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
 
     def reported(self, content_hash: str) -> "StoredRow":
-        """The row, its record with this content emitted. Written out, as the next two: a third of what `_replace` costs."""
-        role, source, table, key, columns, position, committed_at, deleted, *_ = self
-        return StoredRow(role, source, table, key, columns, position, committed_at, deleted, content_hash)
+        """The row, its record with this content emitted. By position, as the next two: a third of what `_replace` takes."""
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row, waiting for a part."""
-        role, source, table, key, columns, position, committed_at, deleted, emitted, *_ = self
-        return StoredRow(role, source, table, key, columns, position, committed_at, deleted, emitted, "", part, since, deadline)
+        return StoredRow._make((*self[: _HISTORY + 1], "", part, since, deadline))
 
     def changed(self, columns: Row, *, position: Position | None, committed_at: int) -> "StoredRow":
         """The row after a change, its history kept."""
-        role, source, table, key, _, _, _, _, emitted, refused, waits_for, since, deadline = self
-        return StoredRow(
-            role, source, table, key, columns, position, committed_at, False, emitted, refused, waits_for, since, deadline
-        )
+        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, False, *self[_HISTORY:]))
 
     @property
     def is_awaited(self) -> bool:

@@ -89,3 +89,13 @@ def test_a_refund_that_is_held_is_found_without_parsing(visit_key, row):
     is_held = "positive_line" in (row.waits_for or row.refused)
     key = entry_key(visit_key.encode(), row)
     assert (key in held({key: dump(row)})) >= is_held
+
+
+@given(ROWS, ROWS, TEXTS)
+def test_what_becomes_of_a_row_keeps_the_rest_of_it(row, other, text):
+    """The short ways by position say the same as the names do."""
+    assert row.reported(text) == row._replace(emitted=text, refused="", waits_for="", since=0, deadline=0)
+    assert row.waiting(text, since=3, deadline=5) == row._replace(refused="", waits_for=text, since=3, deadline=5)
+    changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at)
+    named = {"columns": other.columns, "position": other.position, "committed_at": other.committed_at, "deleted": False}
+    assert changed == row._replace(**named)
