@@ -5,6 +5,7 @@ stages     each stage alone; the same lanes on a bare aiokafka loop; the deliver
 slow       a platform that answers in 50 ms
 two        two workers of each stage beside one
 linear     ten times the visits
+capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
 """
 
@@ -23,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.capture import capture
 from bench.freshness import freshness
 from bench.messages import hospital_messages
 from bench.parts import Place, fold_all, measure
@@ -32,7 +34,8 @@ from streams.sandbox.stack import Stack
 
 _PARTITIONS = 12
 _SLOW_S = 0.05
-_FRESHNESS = "freshness"
+_FRESHNESS, _CAPTURE = "freshness", "capture"
+_WITH_A_DATABASE = (_CAPTURE, _FRESHNESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,17 +175,19 @@ def _load(visits: int) -> Load:
 def main() -> None:
     """Measure what is asked for."""
     asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    asked.add_argument("sections", nargs="*", metavar="SECTION", choices=[*_SECTIONS, _FRESHNESS, []], help="default: all")
+    asked.add_argument("sections", nargs="*", metavar="SECTION", choices=[*_SECTIONS, *_WITH_A_DATABASE, []], help="default: all")
     asked.add_argument("--visits", type=int, default=600, help="of the sample hospital; about 24 changes each")
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--home", type=Path, default=CHECKOUT / ".yibao" / "bench")
     asked.add_argument("--out", type=Path, default=CHECKOUT / "build" / "bench.json")
     chosen = asked.parse_args()
     found = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {}
-    names = chosen.sections or [*_SECTIONS, _FRESHNESS]
+    names = chosen.sections or [*_SECTIONS, *_WITH_A_DATABASE]
     try:
-        if paths := [name for name in names if name != _FRESHNESS]:
+        if paths := [name for name in names if name not in _WITH_A_DATABASE]:
             _measure_paths(paths, chosen, found)
+        if _CAPTURE in names:
+            _keep(found, _CAPTURE, lambda: capture(chosen.home / "capture"), chosen.out, {})
         if _FRESHNESS in names:
             _keep(found, _FRESHNESS, lambda: freshness(chosen.home / "steady"), chosen.out, {})
     finally:

@@ -56,10 +56,10 @@ def freshness(home: Path) -> dict[str, Any]:
     with demonstration.captured() as (site, hospital):
         hospital.live()
         time.sleep(WARM_S)
-        begun, changes, used = time.time(), hospital.changes, _cpu_s(home)
+        begun, changes, used = time.time(), hospital.changes, cpu_s(home)
         time.sleep(STEADY_S)
         ended, load = time.time(), os.getloadavg()[0]
-        cores = {name: round((cpu_s - used.get(name, 0.0)) / (ended - begun), 2) for name, cpu_s in _cpu_s(home).items()}
+        cores = {name: round((spent - used.get(name, 0.0)) / (ended - begun), 2) for name, spent in cpu_s(home).items()}
         rate = (hospital.changes - changes) / (ended - begun)
         hospital.stop()
         time.sleep(_DRAIN_S)
@@ -76,7 +76,7 @@ def freshness(home: Path) -> dict[str, Any]:
     }
 
 
-def _cpu_s(home: Path) -> Mapping[str, float]:
+def cpu_s(home: Path) -> Mapping[str, float]:
     """CPU seconds so far, by program, of what runs for `home` and of this process."""
     used: defaultdict[str, float] = defaultdict(float)
     times = psutil.Process().cpu_times()
