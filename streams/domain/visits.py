@@ -95,11 +95,6 @@ class StoredRow(NamedTuple):
         return bool(self.waits_for) and not self.emitted and not self.refused
 
 
-def entry_key(visit_key: bytes, row: StoredRow) -> bytes:
-    """The state key of a row."""
-    return key_of(visit_key, row.role, row.source, row.table, row.key)
-
-
 def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tuple[str, ...]) -> bytes:
     """The state key of the row with these parts."""
     return visit_key + SEPARATOR + _ROLE_LETTER[role] + SEPARATOR + _SEPARATOR_TEXT.join((source, table, *key)).encode()

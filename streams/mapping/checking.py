@@ -4,7 +4,7 @@ Every function notes problems in the document, with the place where they are; no
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from connector.contract import TableRole
@@ -12,7 +12,7 @@ from streams.domain.conversions import Unfit
 from streams.domain.steps import Dialect, field_step
 from streams.domain.validate import UNIQUE_LINES
 from streams.mapping.compiling import field_rule, kind_step
-from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
+from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table, Translation
 from streams.mapping.reading import Document, Place, nearest
 from streams.mapping.reporting import Institution
 from streams.mapping.site import SiteFile
@@ -83,13 +83,13 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
         return
     _source(document, written, written.kind, ("kind",), own=TableRole.FEE)
     translation = written.dictionaries.get(written.kind.dictionary or "")
-    for code, kind in ({**translation.codes, "default": translation.default} if translation else {}).items():
-        if kind is not None and kind not in CARE_KINDS:
-            place: Place = ("dictionaries", str(written.kind.dictionary), "codes", code)
+    for at, kind in _targets(translation):
+        if kind not in CARE_KINDS:
+            place: Place = ("dictionaries", str(written.kind.dictionary), *at)
             document.report(place, f"`{kind}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(kind, CARE_KINDS)}")
-    for kind in (written.kind.constant, written.kind.default):
-        if kind is not None and kind not in CARE_KINDS and translation is None:
-            document.report(("kind",), f"`{kind}` is no kind of care; known: {', '.join(CARE_KINDS)}")
+    for plain in (written.kind.constant, written.kind.default):
+        if plain is not None and plain not in CARE_KINDS and translation is None:
+            document.report(("kind",), f"`{plain}` is no kind of care; known: {', '.join(CARE_KINDS)}")
     kind_step(written, dialect)
 
 
@@ -209,10 +209,18 @@ def _dictionary_targets(document: Document, written: MappingFile, source: Source
     closed = dialect.dictionaries.get(field.dictionary or "")
     if named is None or closed is None or not closed.closed:
         return
-    for code, target in named.codes.items():
+    for at, target in _targets(named):
         if target not in closed.codes:
-            place: Place = ("dictionaries", str(source.dictionary), "codes", code)
+            place: Place = ("dictionaries", str(source.dictionary), *at)
             document.report(place, f"`{target}` is no code of {field.name}; known: {', '.join(closed.codes)}")
+
+
+def _targets(translation: Translation | None) -> Iterator[tuple[Place, str]]:
+    """The codes that a dictionary of a mapping translates to, with where each stands."""
+    if translation is not None:
+        yield from ((("codes", code), target) for code, target in translation.codes.items())
+        if translation.default is not None:
+            yield ("default",), translation.default
 
 
 def _fits(document: Document, written: MappingFile, service: ServiceCode, *, field: Field, dialect: Dialect) -> None:

@@ -71,6 +71,16 @@ def test_errors_are_the_users_to_mend():
         ("VALI_FLAG: {constant: 1}", "VALI_FLAG: {constant: 7}", "its constant or default does not fit: DICTIONARY"),
         ("over, default: 0", "over, default: nothing", "OVERLMT_SELFPAY: its constant or default does not fit: DECIMAL"),
         ("M: 1, F: 2", "M: 1, F: 7", "dictionaries.sex.codes.F: `7` is no code of GEND; known: 0, 1, 2, 9"),
+        (
+            "sex:\n    codes: {M: 1, F: 2}",
+            "sex: {default: 7, codes: {M: 1, F: 2}}",
+            "dictionaries.sex.default: `7` is no code of GEND; known: 0, 1, 2, 9",
+        ),
+        (
+            "care:\n    codes: {O: outpatient, I: inpatient}",
+            "care: {default: inn, codes: {O: outpatient, I: inpatient}}",
+            "dictionaries.care.default: `inn` is no kind of care",
+        ),
         ("I: inpatient}", "I: inpatiant}", "care.codes.I: `inpatiant` is no kind of care"),
         ("visit: org,", "", "institution.visit: is missing, although there is a visit table"),
         (
