@@ -53,13 +53,7 @@ def normalise(
     if len(value) + _BRACKETS > mapping.max_plain_bytes or value.find(_UNAVAILABLE) >= 0:
         violations += _unsendable(plan, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
-        return Refusal(
-            service=service,
-            institution="" if institution is None else institution.code,
-            key=values.get(plan.key, ""),
-            violations=tuple(violations),
-            mapping_version=mapping.version,
-        )
+        return _refusal(mapping, plan, values, "" if institution is None else institution.code, violations=tuple(violations))
     return Record(
         service=service,
         institution=institution.code,
@@ -71,6 +65,18 @@ def normalise(
         business_day=values.get(plan.business_day, "")[:10],
         amount=values.get(plan.amount, ""),
         warnings=tuple(violations),
+    )
+
+
+def _refusal(
+    mapping: CompiledMapping, plan: RecordPlan, values: dict[str, str], institution: str, *, violations: tuple[Violation, ...]
+) -> Refusal:
+    return Refusal(
+        service=plan.service,
+        institution=institution,
+        key=values.get(plan.key, ""),
+        violations=violations,
+        mapping_version=mapping.version,
     )
 
 
