@@ -34,8 +34,8 @@ class ReceiptLine:
 class Receipt:
     """One accepted batch. plan: its plan id. code: the platform's. repeated: it had the batch already (40005).
 
-    attempts: POSTs of this batch, this process. Milliseconds: begun_at of the first of them, before sealing; sealing_ms that
-    sealing took; posted_at and answered_at of the last POST. begun_at and sealing_ms are 0 in receipts of a version without them.
+    attempts: POSTs of this batch, this process. Milliseconds: begun_at of the first of them; sealing_ms that it then waited for
+    sealing; posted_at and answered_at of the last POST. begun_at and sealing_ms are 0 in receipts of a version without them.
     """
 
     msgid: str

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
+from itertools import zip_longest
 from typing import NoReturn
 
 from connector.contract import Topics
@@ -185,12 +186,20 @@ class DeliverLane(Lane[ReadyRecord]):
         for record in too_large:
             run.dead.append(letters.oversize(record, topic=self.at.topic, failed_at=run.plan.opened_at * 1000))
             await self._refuse_one(run)
-        for batch in cut(fitting, self._parts.limits):
+        batches = cut(fitting, self._parts.limits)
+        for batch, following in zip_longest(batches, batches[1:]):
+            # The next one is sealed while this one is answered.
+            for soon in filter(None, (batch, following)):
+                if not run.plan.is_refused(soon.node):
+                    self._parts.platform.prepare(soon, self._msgid(soon, soon.node, run))
             await self._settle(batch.node, batch, run)
+
+    def _msgid(self, batch: Batch, node: int, run: _Run) -> str:
+        return msgid(batch.institution, run.plan.id, node, chars=self._parts.settings.msgid_chars)
 
     async def _settle(self, node: int, batch: Batch, run: _Run) -> None:
         """Find out for each record of a batch whether the platform takes it."""
-        message_id = msgid(batch.institution, run.plan.id, node, chars=self._parts.settings.msgid_chars)
+        message_id = self._msgid(batch, node, run)
         decided = None
         if not run.plan.is_refused(node):
             decided = await self._posting.decide(batch, message_id, unknown_before=run.restored)

@@ -18,6 +18,9 @@ from streams.telemetry.outcomes import Outcomes
 class Posts(Protocol):
     """The platform (`streams.deliver.gateway.Gateway`)."""
 
+    def prepare(self, batch: Batch, msgid: str) -> None:
+        """Begin with what can be done before a POST, for a batch that is posted soon."""
+
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         """Post once. Never raises for what a platform, a proxy or a network does."""
 

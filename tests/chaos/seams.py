@@ -95,6 +95,9 @@ class SeamPlatform:
         self._passages = passages
         self._bisected: set[str] = set()
 
+    def prepare(self, batch: Batch, msgid: str) -> None:
+        self._gateway.prepare(batch, msgid)
+
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         plan = msgid[:-_NODE_CHARS]
         self._passages.at("post-before")

@@ -93,6 +93,9 @@ class HttpPlatform:
         self._url = url
         self._session = None
 
+    def prepare(self, batch, msgid):
+        """Nothing is sealed here."""
+
     async def post(self, batch, msgid, *, refused_before=False):
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3.0))

@@ -252,6 +252,45 @@ async def test_a_retry_sends_the_same_bytes_and_a_new_msgid_new_ones(platform):
     assert other["data"] != first["data"]
 
 
+class Counting:
+    """Seals slowly, and remembers how often; the first time it fails if it is told to."""
+
+    def __init__(self, *, broken_once=False):
+        self.count = 0
+        self.broken_once = broken_once
+
+    def seal(self, plain):
+        self.count += plain != b"[]"  # the gateway's own test of the key
+        time.sleep(0.02)
+        if self.broken_once and self.count == 1:
+            raise ValueError("no")
+        return plain.decode()
+
+
+async def test_a_batch_that_was_prepared_is_not_sealed_again_nor_waited_for(platform):
+    """Sealed while another batch is answered, so that a slow platform is not kept waiting."""
+    seal = Counting()
+    platform.answers = [said(200)]
+    async with gateway(platform.port, seal=seal) as opened:
+        opened.prepare(batch(), MSGID)
+        opened.prepare(batch(), MSGID)
+        await asyncio.sleep(0.1)
+        found = await opened.post(batch(), MSGID)
+    assert Accepted(code="200", repeated=False) == found
+    assert (1, True) == (seal.count, found.sealing_ms < 15)
+
+
+async def test_a_preparation_that_failed_holds_the_batch_when_it_is_posted_and_is_tried_again(platform):
+    """Nobody waits for a preparation; its error must not get lost, nor stay for ever."""
+    seal = Counting(broken_once=True)
+    platform.answers = [said(200)]
+    async with gateway(platform.port, seal=seal) as opened:
+        opened.prepare(batch(), MSGID)
+        held, found = await opened.post(batch(), MSGID), await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.SEAL) == (type(held), held.cause)
+    assert Accepted(code="200", repeated=False) == found
+
+
 async def test_after_a_hold_the_batch_is_sealed_anew(platform):
     """The hold may be over because the key was changed."""
     platform.answers = [said(40006), said(200)]

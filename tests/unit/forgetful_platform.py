@@ -65,6 +65,9 @@ class ForgetfulPlatform:
         """How often each record was taken, by number."""
         return Counter(number for _, numbers in self.taken for number in numbers)
 
+    def prepare(self, batch, msgid):
+        """Nothing to do before a POST."""
+
     async def post(self, batch, msgid, *, refused_before=False):  # noqa: PLR0911 - one return per fate is what this is
         """As the gateway does."""
         self.on_begin(current(), msgid)

@@ -96,6 +96,10 @@ class Platform:
         self.posts = 0
         self.changed = []
         self.script = []
+        self.prepared = []
+
+    def prepare(self, _batch, msgid):
+        self.prepared.append(msgid)
 
     async def post(self, batch, msgid, *, refused_before=False):
         await asyncio.sleep(0)

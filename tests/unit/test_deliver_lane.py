@@ -66,6 +66,25 @@ async def test_the_receipt_tells_when_the_first_try_began_and_the_last_was_answe
     assert written.records[0].captured_at == 1_700_000_000_090
 
 
+async def test_the_next_batch_is_prepared_while_one_is_answered():
+    """Twelve lanes that seal only between answers wait for each other, and a slow platform waits for all of them."""
+    rig = Rig()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=1, sealed_chars=lambda plain: plain)
+    for number in (1, 2, 3):
+        rig.ready(number)
+    seen = []
+
+    class Looking(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            seen.append((msgid, list(dict.fromkeys(self.prepared))))
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Looking()
+    assert await rig.settle(rig.deliver_lane(), through(rig, 4), at=READY)
+    ids = [msgid for msgid, _ in seen]
+    assert [(ids[0], ids[:2]), (ids[1], ids[:3]), (ids[2], ids[:3])] == seen
+
+
 async def test_a_refusal_is_committed_before_its_halves_are_posted():
     """After a crash the refused message must not be posted again: the platform might take it this time, and its halves too."""
     rig = Rig()
