@@ -65,7 +65,7 @@ class RetryCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The platform has the batch. repeated: it says that it had it before (40005). sealing_ms: what was waited for encrypting it."""
+    """The platform has the batch. repeated: it says that it had it before (40005). sealing_ms: waited for encrypting it."""
 
     code: str
     repeated: bool
