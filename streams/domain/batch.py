@@ -4,6 +4,7 @@ A batch holds records of one service, one institution and one infno, because its
 the one after encryption (`data`, interface §3.2.1: 50,000 characters), computed exactly from the bytes.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -23,7 +24,7 @@ _Kind: TypeAlias = tuple[ServiceCode, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutLimits:
-    """What one envelope carries. sealed_chars: characters of `data` for that many plain bytes."""
+    """What one envelope carries. sealed_chars: characters of `data` for that many plain bytes; more bytes never give fewer."""
 
     max_chars: int
     max_rows: int
@@ -79,9 +80,6 @@ def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
     turn it is, one that fills a batch goes first, then the one on whose records the most other kinds wait.
     Raises ValueError for a record that no envelope can carry: `split_oversize` takes those out first.
     """
-    for record in records:
-        if not fits(record, limits):
-            raise ValueError(f"record number {record.number} is larger than one envelope; split_oversize must come before cut")
     plan, batches, first = _Plan(records, limits), list[Batch](), 0
     while (taken := plan.take()) is not None:
         (service, institution, infno), chosen = taken
@@ -106,7 +104,9 @@ class _Plan:
 
     def __init__(self, records: Sequence[ReadyRecord], limits: CutLimits) -> None:
         self._records = records
-        self._limits = limits
+        self._sizes = [len(record.value) + 1 for record in records]
+        self._most_rows = limits.max_rows
+        self._most_bytes = bisect_right(range(limits.max_chars + 1), limits.max_chars, key=limits.sealed_chars) - 1
         self._kinds = [(record.service, record.institution, record.infno) for record in records]
         self._behind: list[list[int]] = [[] for _ in records]
         self._waiting = self._order()
@@ -152,12 +152,15 @@ class _Plan:
 
     def _fill(self, kind: _Kind) -> _Filling:
         """Fill a batch of this kind, with what stands behind its own records too, until one has no room."""
-        ready, limits, places, plain_bytes, full = self._ready[kind].copy(), self._limits, list[int](), 1, False
+        ready, places, plain_bytes, full = self._ready[kind].copy(), list[int](), 1, False
         waiting: dict[int, int] = {}
         while ready:
             _, place = heappop(ready)
-            plain_bytes += len(self._records[place].value) + 1
-            if len(places) == limits.max_rows or limits.sealed_chars(plain_bytes) > limits.max_chars:
+            plain_bytes += self._sizes[place]
+            if len(places) == self._most_rows or plain_bytes > self._most_bytes:
+                if not places:
+                    number = self._records[place].number
+                    raise ValueError(f"record number {number} is larger than one envelope; split_oversize must come before cut")
                 full = True
                 break
             places.append(place)
