@@ -29,6 +29,8 @@ _PLATFORM_S = 30.0
 _QUIET_S = 75.0
 """Longer than any time-out of the demonstration's site: when nothing moved for so long, nothing will."""
 _LOOK_S = 2.0
+_PAUSES_A_LOOK = 4
+"""A look reads everything anew; it must not take from the workers what it measures."""
 _BACKLOG_S = 60.0
 _ASK_AGAIN_S = 0.5
 _FAULTS = {"demo": "with the faults of an ordinary day", "none": "without faults"}
@@ -170,11 +172,14 @@ class Demonstration:
         hospital.live()
         seen: tuple[int, ...] = ()
         moved_at = time.monotonic()
+        pause_s = _LOOK_S
         while True:
-            time.sleep(_LOOK_S)
+            time.sleep(pause_s)
             self.worker.check()
             live = hospital.is_live
+            looked_at = time.monotonic()
             findings = self._look(site, since)
+            pause_s = max(_LOOK_S, _PAUSES_A_LOOK * (time.monotonic() - looked_at))
             self._spectator.look(Sight(changes=hospital.changes, live=live, findings=findings))
             judgement = findings.judgement
             now = (hospital.changes, judgement.accepted.total(), judgement.dead_letters.total(), len(judgement.missing))
