@@ -39,7 +39,7 @@ KEYS_OF_THE_OBJECT = {
 }
 SERVICES = {"mdtrt_d", "setl_d", "fee_list_d"}
 MARK = "YIBAO_TEST_RUN"
-BRIEF = ("--visits", "20", "--seed", "84")
+BRIEF = ("--visits", "20", "--seed", "151")
 """A hospital in whose days nothing waits in vain, so that its run ends without a time-out."""
 
 
