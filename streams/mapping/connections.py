@@ -59,7 +59,7 @@ class Kafka(Strict):
     """Partitions of every stage's topic. Fixed for the life of a site: a visit lives in one partition."""
     replication_factor: Annotated[int, Field(ge=1, le=3)] = 3
     """Copies of every record. Less than 3 can lose records with a broker; 1 is for trials."""
-    compression: Literal["none", "gzip", "lz4", "zstd", "snappy"] = "lz4"
+    compression: Literal["none", "gzip", "lz4", "zstd"] = "lz4"
     """Codec of what the stages write."""
 
     @model_validator(mode="after")
