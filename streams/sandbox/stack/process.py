@@ -5,6 +5,7 @@ since then is never taken for ours. The record is written before the program beg
 Linux only (`/proc`).
 """
 
+import atexit
 import os
 import signal
 import subprocess
@@ -19,6 +20,13 @@ _RECORD_AND_BECOME = 'cat /proc/$$/stat /proc/sys/kernel/random/boot_id > "$0.ne
 """`exec` keeps process id and start time, so what the shell writes about itself is true of the program."""
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Programs this process started: they must be waited for when they end, whichever object asks."""
+
+
+@atexit.register
+def _collect() -> None:
+    """Those that ended and that nobody asked for since: Python would take them for running ones."""
+    for child in _children.values():
+        child.poll()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
