@@ -10,7 +10,7 @@ identity and position.
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import orjson
 import structlog
@@ -31,6 +31,8 @@ _FILE_BYTES: Final = 8 << 20
 _MEMTABLE_BYTES: Final = 8 << 20
 _LOG_BYTES: Final = 64 << 20
 _OPEN_FILES: Final = 512
+_OF_ANOTHER_WORKER: Final = ("while lock file", "lock hold by current process")
+_DAMAGED: Final = "corruption"
 _OF_THE_DISK: Final = ("no space", "permission denied", "read-only", "input/output error")
 _ENTRY, _DEADLINE, _META = b"e", b"d", b"m"
 
@@ -115,15 +117,24 @@ class RocksStore:
 
     def _from(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """What stands under a prefix, without it."""
-        for key, value in cast("Iterator[tuple[bytes, bytes]]", self._database.items(from_key=prefix)):
+        cursor: Any = self._database.iter()
+        cursor.seek(prefix)
+        while cursor.valid():
+            key = cursor.key()
             if not key.startswith(prefix):
                 return
-            yield key[len(prefix) :], value
+            yield key[len(prefix) :], cursor.value()
+            cursor.next()
+        # A cursor that met an error looks like one at its end, and a visit that cannot be read like one that was never reported.
+        cursor.status()
 
     def _done(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
         except Exception as exc:  # the binding raises plain exceptions
+            if _DAMAGED in str(exc).lower():
+                # Opened again it would look whole, until the same place is read.
+                _drop(self._folder)
             raise _unusable(self._folder, exc) from exc
 
 
@@ -134,24 +145,28 @@ def _open(folder: Path) -> Rdict:
     except OSError as exc:
         raise _unusable(folder, exc) from exc
     except Exception as exc:
-        if "lock" in str(exc).lower():
+        if any(reason in str(exc).lower() for reason in _OF_ANOTHER_WORKER):
             raise Misconfigured(
                 f"{folder} is used by another worker: give each worker of this machine a number of its own with --index, "
                 "or a folder with --home"
             ) from exc
         if any(reason in str(exc).lower() for reason in _OF_THE_DISK):
             raise _unusable(folder, exc) from exc
-        _log.warning("state_copy_dropped", folder=str(folder))
         return _open_anew(folder)
 
 
 def _open_anew(folder: Path) -> Rdict:
     """A copy that cannot be opened is worth nothing: the changelog has it all."""
     try:
-        shutil.rmtree(folder, ignore_errors=True)
+        _drop(folder)
         return Rdict(str(folder), _options())
     except Exception as exc:
         raise _unusable(folder, exc) from exc
+
+
+def _drop(folder: Path) -> None:
+    _log.warning("state_copy_dropped", folder=str(folder))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unusable(folder: Path, exc: Exception) -> Fatal:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.errors import Fatal, Misconfigured
+from streams.lanes import rocks_store
 from streams.lanes.exits import Exit
 from streams.lanes.ports import Page, TopicPartition
 from streams.lanes.rocks_store import RocksStores
@@ -163,6 +164,58 @@ def test_a_broken_copy_is_made_anew(tmp_path):
     stores = RocksStores(tmp_path / "state")
     assert stores.of(3).open("") == 0
     assert stores.of(3).visit(b"a") == {}
+    asyncio.run(stores.close())
+
+
+def damaged(folder):
+    """A copy whose blocks were changed on the disk after it was closed."""
+    stores = RocksStores(folder)
+    store = stores.of(3)
+    store.open("x")
+    store.write({b"a\x1fv\x1f%d" % number: b"r" * 500 for number in range(500)}, {b"a\x1fv\x1f1": 7}, position=500)
+    stores._database.flush()
+    asyncio.run(stores.close())
+    for file in folder.glob("*.sst"):
+        content = bytearray(file.read_bytes())
+        content[: len(content) // 2] = bytes(len(content) // 2)
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("read", ["visit", "deadlines"])
+def test_a_damaged_copy_is_never_read_as_an_empty_one(tmp_path, read):
+    """A visit that looks new is reported a second time. RocksDB's iterators look ended when they met an error."""
+    folder = tmp_path / "block" / "state"
+    damaged(folder)
+    code = """
+import sys
+from pathlib import Path
+from streams.errors import Fatal
+from streams.lanes.rocks_store import RocksStores
+store = RocksStores(Path(sys.argv[1])).of(3)
+try:
+    store.open("x")
+    print(len(store.visit(b"a")) if sys.argv[2] == "visit" else len(list(store.deadlines())))
+except Fatal as met:
+    print(met.exit_code, "visit.state" in str(met))
+"""
+    told = subprocess.run([sys.executable, "-c", code, folder, read], capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[-1] == f"{int(Exit.STORE)} True"
+    stores = RocksStores(folder)
+    assert stores.of(3).open("x") == 0, "the next start must not meet the same damage again"
+    asyncio.run(stores.close())
+
+
+def test_damage_that_is_met_at_the_start_is_no_lock_of_another_worker(tmp_path, monkeypatch):
+    """`block` has `lock` in it, and so may a folder's name."""
+    made = rocks_store.Rdict
+
+    def broken_once(path, options):
+        monkeypatch.setattr(rocks_store, "Rdict", made)
+        raise Exception(f"Corruption: block checksum mismatch in {path}/MANIFEST-000001")  # noqa: TRY002 - as the binding does
+
+    monkeypatch.setattr(rocks_store, "Rdict", broken_once)
+    stores = RocksStores(tmp_path / "locked" / "state")
+    assert stores.of(3).open("x") == 0
     asyncio.run(stores.close())
 
 
