@@ -113,6 +113,8 @@ class JoinLane(Lane[Incoming]):
                 await asyncio.sleep(0)
             try:
                 folded = self._parts.fold.fold(incoming, chunk.overlay, self._parts.lookups)
+            except Fatal:
+                raise  # the state's own word, which knows better
             except Exception as exc:
                 raise Fatal(
                     f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "

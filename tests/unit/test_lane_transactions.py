@@ -265,6 +265,21 @@ async def test_an_error_in_the_fold_ends_the_worker_and_says_nothing_of_the_reco
     assert isinstance(rig.deaths.reasons[0], Fatal)
     assert Exit.LANE == rig.deaths.reasons[0].exit_code
     assert "张三" not in str(rig.deaths.reasons[0])
+
+
+async def test_a_state_that_cannot_be_read_is_not_called_an_error_of_the_program():
+    """The exit code and the message say what a person has to mend: the disk."""
+    rig = Rig()
+    rig.change(1)
+
+    class Unreadable:
+        def fold(self, incoming, view, lookups):
+            raise Fatal("mend the disk", exit_code=Exit.STORE)
+
+    rig.fold = Unreadable()
+    lane = rig.join_lane()
+    assert not await rig.settle(lane, lambda: False, at=CHANGES)
+    assert [(Exit.STORE, "mend the disk")] == [(reason.exit_code, str(reason)) for reason in rig.deaths.reasons]
     await lane.close()
 
 
