@@ -24,6 +24,7 @@ from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import TopicPartition as LanePartition
 from streams.lanes.settings import BrokerSettings
 from streams.sandbox.stack import Stack
+from tests.integration.serving import served, until
 
 PARTITIONS = 3
 INPUTS = 1500
@@ -91,17 +92,9 @@ class Platform:
 @pytest.fixture
 async def platform():
     """The platform on a free port."""
-    served = Platform()
-    application = web.Application(client_max_size=1 << 24)
-    application.router.add_post("/", served.receive)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = site._server.sockets[0].getsockname()[1]
-    served.url = f"http://127.0.0.1:{port}/"
-    yield served
-    await runner.cleanup()
+    platform = Platform()
+    async with served(platform.receive) as platform.url:
+        yield platform
 
 
 @pytest.fixture
@@ -160,14 +153,6 @@ async def marks(bootstrap, topics):
         return joined, delivered, plans
     finally:
         await broker.stop()
-
-
-async def until(condition, within_s, what):
-    """Wait for an asynchronous condition."""
-    deadline = time.monotonic() + within_s
-    while not await condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.2)
 
 
 async def read_all(bootstrap, topic):

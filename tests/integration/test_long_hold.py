@@ -20,6 +20,7 @@ from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import BrokerSettings
 from streams.mapping import load_site
+from tests.integration.serving import served, until
 from tests.integration.test_back_pressure import PARTITIONS, ready
 
 WAITING = 2_400
@@ -54,16 +55,9 @@ class Platform:
 @pytest.fixture
 async def platform():
     """On a free port."""
-    served = Platform()
-    application = web.Application(client_max_size=1 << 24)
-    application.router.add_post("/", served.receive)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    served.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/"
-    yield served
-    await runner.cleanup()
+    platform = Platform()
+    async with served(platform.receive) as platform.url:
+        yield platform
 
 
 async def members(bootstrap, group):
@@ -86,13 +80,6 @@ async def delivered(bootstrap, topics):
         return sum(deliver_mark(mark.metadata).seq - 1 for mark in marks)
     finally:
         await broker.stop()
-
-
-async def until(condition, within_s, what):
-    deadline = time.monotonic() + within_s
-    while not await condition():
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.3)
 
 
 @pytest.fixture
