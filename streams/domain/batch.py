@@ -184,6 +184,16 @@ class _Plan:
                     heappush(self._ready[self._kinds[other]], (-self._depth[other], other))
 
 
+def first_part(batches: Sequence[Batch], least: int) -> Sequence[Batch]:
+    """The first batches with at least so many records between them; all, where only a smaller part would be left."""
+    records = 0
+    for count, batch in enumerate(batches, start=1):
+        records += len(batch.records)
+        if records >= least and sum([len(one.records) for one in batches[count:]]) >= least:
+            return batches[:count]
+    return batches
+
+
 def halves(node: int, batch: Batch) -> tuple[tuple[int, Batch], tuple[int, Batch]]:
     """The two halves of a refused batch with their numbers: node + 1, and node + 2 x the size of the first half.
 

@@ -1,22 +1,20 @@
 """The deliver stage's lane: one plan after the other, each written down before its first POST.
 
 A plan of n records is cut the same way for ever. A batch that begins at the i-th record is node 2i; the halves of a refused batch
-have nodes of their own, so one bit per node holds every refusal. What became of a plan's records, the offset behind them and the
-next plan are one transaction.
+have nodes of their own, so one bit per node holds every refusal. What became of a plan's records is committed part by part, in
+the order of its batches; that of the last part, the offset behind the plan and the next plan are one transaction.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import zip_longest
 from typing import NoReturn
 
 from connector.contract import Topics
-from streams.deadletter.record import encode_dead_letter
-from streams.deliver.receipt import encode_receipt, receipt
 from streams.deliver.verdict import Accepted, Refused
-from streams.domain.batch import Batch, CutLimits, cut, halves, split_oversize
+from streams.domain.batch import Batch, CutLimits, cut, first_part, halves, split_oversize
 from streams.domain.changes import Incoming
 from streams.domain.msgid import MSGID_CHARS, msgid
 from streams.domain.ready import decode, number_of
@@ -32,6 +30,7 @@ from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.posting import Decided, Posting, Posts
 from streams.lanes.settings import DeliverSettings
+from streams.lanes.settling import Settling, dead_send
 from streams.lanes.strangers import Strangers
 
 _ASK_AGAIN_S = 1.0
@@ -53,17 +52,6 @@ class DeliverParts:
         """Mark of all that a plan's msgids depend on: with another, the same content would go out under other ids."""
         chars = self.settings.msgid_chars
         return self.limits.mark if chars == MSGID_CHARS else f"{self.limits.mark}-{chars}"
-
-
-@dataclass(slots=True)
-class _Run:
-    """What a plan leads to, until it is committed. restored: an earlier owner may have posted it."""
-
-    plan: Plan
-    restored: bool
-    tally: Tally
-    sends: list[Send] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
 
 
 class DeliverLane(Lane[ReadyRecord]):
@@ -123,7 +111,8 @@ class DeliverLane(Lane[ReadyRecord]):
         await self.buffer.have(plan.size)
         records = self.buffer.first(plan.size)
         self._check(plan, records)
-        run = _Run(plan=plan, restored=self._restored, tally=Tally(in_a_row=self._mark.refused_in_a_row))
+        tally = Tally(in_a_row=self._mark.refused_in_a_row)
+        run = Settling(plan=plan, restored=self._restored, tally=tally, size=plan.size)
         await self._deliver(records, run)
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
         await self.buffer.gather(plan.size + self._parts.settings.max_plan, self.fenced_at + self.context.settings.linger_s)
@@ -146,7 +135,7 @@ class DeliverLane(Lane[ReadyRecord]):
                 exit_code=Exit.HOLE,
             )
 
-    async def _turn(self, finished: int, run: _Run | None) -> None:
+    async def _turn(self, finished: int, run: Settling | None) -> None:
         """One transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
         assert self.buffer is not None
         seen = self.buffer.first(finished + self._parts.settings.max_plan)
@@ -162,11 +151,22 @@ class DeliverLane(Lane[ReadyRecord]):
             refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
             plan=plan,
         )
-        sends = [*(run.sends if run else ()), *map(self._dead_send, dead)]
-        await self._save(sends, offset=offset, mark=mark)
+        await self._save(self._sends(run, dead), offset=offset, mark=mark)
         self._strangers.drop(len(passed))
         self._count(run, dead)
+        if run is not None:
+            self.context.outcomes.count("plan")
         self.done(finished)
+
+    async def _turn_part(self, run: Settling) -> None:
+        """One transaction: what became of a part of the plan. The offset stays until all of the plan is settled."""
+        mark = replace(self._mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row)
+        await self._save(self._sends(run, run.dead), offset=self._offset, mark=mark)
+        self._count(run, run.dead)
+        run.committed()
+
+    def _sends(self, run: Settling | None, dead: Sequence[DeadLetter]) -> list[Send]:
+        return [*(run.receipts if run else ()), *(dead_send(letter, self._parts.topics) for letter in dead)]
 
     def _plan(self, records: Sequence[ReadyRecord]) -> Plan | None:
         if not records:
@@ -176,35 +176,45 @@ class DeliverLane(Lane[ReadyRecord]):
 
     # Delivery --------------------------------------------------------------------------------------------------------------------
 
-    async def _deliver(self, records: Sequence[ReadyRecord], run: _Run) -> None:
+    async def _deliver(self, records: Sequence[ReadyRecord], run: Settling) -> None:
         if run.plan.cut != self._parts.cut:
             await self._stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
         fitting, too_large = split_oversize(records, self._parts.limits)
+        batches = cut(fitting, self._parts.limits)
+        if not run.plan.settled:
+            await self._set_aside(too_large, run)
+        while run.plan.settled < len(batches):
+            part = first_part(batches[run.plan.settled :], self._parts.settings.part)
+            run.begin(part)
+            for batch, following in zip_longest(part, part[1:]):
+                # The next one is sealed while this one is answered.
+                for soon in filter(None, (batch, following)):
+                    if not run.plan.is_refused(soon.node):
+                        self._parts.platform.prepare(soon, self._msgid(soon, soon.node, run))
+                await self._settle(batch.node, batch, run)
+            run.plan = run.plan.settle(run.plan.settled + len(part))
+            if run.plan.settled < len(batches):
+                await self._turn_part(run)
+
+    async def _set_aside(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
         for record in too_large:
             run.dead.append(letters.oversize(record, topic=self.at.topic, failed_at=run.plan.opened_at * 1000))
             await self._refuse_one(run)
-        batches = cut(fitting, self._parts.limits)
-        for batch, following in zip_longest(batches, batches[1:]):
-            # The next one is sealed while this one is answered.
-            for soon in filter(None, (batch, following)):
-                if not run.plan.is_refused(soon.node):
-                    self._parts.platform.prepare(soon, self._msgid(soon, soon.node, run))
-            await self._settle(batch.node, batch, run)
 
-    def _msgid(self, batch: Batch, node: int, run: _Run) -> str:
+    def _msgid(self, batch: Batch, node: int, run: Settling) -> str:
         return msgid(batch.institution, run.plan.id, node, chars=self._parts.settings.msgid_chars)
 
-    async def _settle(self, node: int, batch: Batch, run: _Run) -> None:
+    async def _settle(self, node: int, batch: Batch, run: Settling) -> None:
         """Find out for each record of a batch whether the platform takes it."""
         message_id = self._msgid(batch, node, run)
         decided = None
         if not run.plan.is_refused(node):
             decided = await self._posting.decide(batch, message_id, unknown_before=run.restored)
             if isinstance(decided.verdict, Accepted):
-                self._accept(batch, decided, msgid=message_id, run=run)
+                run.accept(batch, decided, msgid=message_id, topics=self._parts.topics)
                 return
             await self._record_refusal(node, run)
         if len(batch.records) == 1:
@@ -215,38 +225,22 @@ class DeliverLane(Lane[ReadyRecord]):
         for half_node, half in halves(node, batch):
             await self._settle(half_node, half, run)
 
-    def _accept(self, batch: Batch, decided: Decided, *, msgid: str, run: _Run) -> None:
-        assert isinstance(decided.verdict, Accepted)
-        written = receipt(
-            batch,
-            decided.verdict,
-            msgid=msgid,
-            plan=run.plan.id,
-            attempts=decided.attempts,
-            begun_at=decided.begun_at,
-            posted_at=decided.posted_at,
-            answered_at=decided.decided_at,
-        )
-        key, value = encode_receipt(written)
-        run.sends.append(Send(topic=self._parts.topics.receipts, key=key, value=value))
-        run.tally.accept(len(batch.records))
-
-    async def _record_refusal(self, node: int, run: _Run) -> None:
+    async def _record_refusal(self, node: int, run: Settling) -> None:
         """Write a refusal down before anything follows from it: this node is never posted again."""
         self.context.outcomes.count("batch_refused")
         run.plan = run.plan.refuse(node)
         await self._save((), offset=self._offset, mark=replace(self._mark, plan=run.plan))
 
-    def _refusing(self, decided: Decided | None, *, msgid: str, run: _Run) -> Refusing:
+    def _refusing(self, decided: Decided | None, *, msgid: str, run: Settling) -> Refusing:
         if decided is None:
             return Refusing(verdict=None, msgid=msgid, attempts=1, failed_at=run.plan.opened_at * 1000)
         assert isinstance(decided.verdict, Refused)
         return Refusing(verdict=decided.verdict, msgid=msgid, attempts=decided.attempts, failed_at=decided.decided_at)
 
-    async def _refuse_one(self, run: _Run) -> None:
+    async def _refuse_one(self, run: Settling) -> None:
         """Count one record on its way to the dead letters; none of the plan's is written before the guard agreed."""
         run.tally.refuse()
-        if why := verdict_of(run.tally, self._parts.settings.flood_guard, plan_size=run.plan.size):
+        if why := verdict_of(run.tally, self._parts.settings.flood_guard, size=run.size):
             await self._stand(
                 why,
                 remedy="find out what is at fault: mapping, key, platform; if the records are, set deliver.flood_guard "
@@ -286,15 +280,10 @@ class DeliverLane(Lane[ReadyRecord]):
 
     # Outcomes --------------------------------------------------------------------------------------------------------------------
 
-    def _dead_send(self, letter: DeadLetter) -> Send:
-        key, value, headers = encode_dead_letter(letter)
-        return Send(topic=self._parts.topics.dead, key=key, value=value, headers=headers)
-
-    def _count(self, run: _Run | None, dead: Sequence[DeadLetter]) -> None:
+    def _count(self, run: Settling | None, dead: Sequence[DeadLetter]) -> None:
         outcomes = self.context.outcomes
         for letter in dead:
             outcomes.count("dead_letter", label=letter.dead_class.value)
         if run is not None:
-            outcomes.count("plan")
             outcomes.count("accepted", run.tally.accepted)
-            outcomes.count("batch_accepted", len(run.sends))
+            outcomes.count("batch_accepted", len(run.receipts))

@@ -7,7 +7,7 @@ from streams.lanes.settings import FloodGuard
 
 @dataclass(slots=True)
 class Tally:
-    """Single records decided so far in a plan, and refused ones since one was accepted, over plans."""
+    """Single records decided so far in a part of a plan, and refused ones since one was accepted, over plans."""
 
     accepted: int = 0
     refused: int = 0
@@ -24,14 +24,14 @@ class Tally:
         self.in_a_row += 1
 
 
-def verdict_of(tally: Tally, guard: FloodGuard, *, plan_size: int) -> str:
+def verdict_of(tally: Tally, guard: FloodGuard, *, size: int) -> str:
     """Why the lane must be held now, `""` while it may go on. Ask it after each refusal, before any dead letter is written.
 
-    The ratio counts against the whole plan: it trips as soon as it is certain, and thirty bad lines of one visit that happen to
-    stand first in a good plan do not trip it.
+    size: records of the part of a plan that is committed as one. The ratio counts against all of it: it trips as soon as it is
+    certain, and thirty bad lines of one visit that happen to stand first in a good plan do not trip it.
     """
-    if tally.refused >= guard.min_refused and tally.refused > guard.ratio * plan_size:
-        return f"{tally.refused} of the {plan_size} records of a plan were refused"
+    if tally.refused >= guard.min_refused and tally.refused > guard.ratio * size:
+        return f"{tally.refused} of {size} records of a plan were refused"
     if guard.in_a_row and tally.in_a_row >= guard.in_a_row:
         return f"{tally.in_a_row} records in a row were refused"
     return ""

@@ -2,7 +2,8 @@
 
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
-           "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut}}
+           "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
+                    "b": batches settled}}
 """
 
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ class Plan:
 
     size: records. last_offset: of its last record. id: what all its msgids share. refused: bit set of the nodes that the platform
     refused, on record before anything follows from it. opened_at: seconds since the epoch. cut: mark of the limits of its cut.
+    settled: how many batches of the cut, from the first, have their receipts and dead letters; they are never posted again.
     """
 
     size: int
@@ -45,6 +47,7 @@ class Plan:
     refused: int
     opened_at: int
     cut: str
+    settled: int = 0
 
     def is_refused(self, node: int) -> bool:
         """Whether the platform refused this node. Such a node is never posted again."""
@@ -53,6 +56,16 @@ class Plan:
     def refuse(self, node: int) -> "Plan":
         """The plan with one refusal more."""
         return replace(self, refused=self.refused | 1 << node)
+
+    def settle(self, batches: int) -> "Plan":
+        """The plan with its first batches settled."""
+        return replace(self, settled=batches)
+
+    def document(self) -> dict[str, object]:
+        """As it is committed within the mark."""
+        settled = {"b": self.settled} if self.settled else {}
+        no = format(self.refused, "x")
+        return {"n": self.size, "to": self.last_offset, "id": self.id, "no": no, "t": self.opened_at, "c": self.cut, **settled}
 
 
 def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int, now: datetime, cut: str) -> Plan:
@@ -87,9 +100,8 @@ class DeliverMark:
             mark["last"] = self.last_plan
         if self.refused_in_a_row:
             mark["row"] = self.refused_in_a_row
-        if (plan := self.plan) is not None:
-            no = format(plan.refused, "x")
-            mark["plan"] = {"n": plan.size, "to": plan.last_offset, "id": plan.id, "no": no, "t": plan.opened_at, "c": plan.cut}
+        if self.plan is not None:
+            mark["plan"] = self.plan.document()
         return orjson.dumps(mark).decode()
 
 
@@ -120,7 +132,13 @@ def _plan(plan: object) -> Plan:
     except (KeyError, TypeError, ValueError) as exc:
         raise _foreign() from exc
     return Plan(
-        size=_number(plan, "n"), last_offset=_number(plan, "to"), id=plan_id, refused=refused, opened_at=_number(plan, "t"), cut=cut
+        size=_number(plan, "n"),
+        last_offset=_number(plan, "to"),
+        id=plan_id,
+        refused=refused,
+        opened_at=_number(plan, "t"),
+        cut=cut,
+        settled=_number(plan, "b") if "b" in plan else 0,
     )
 
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from streams.errors import Misconfigured
+
+MOST_RECORDS: Final = 2000
+"""Of a plan: two bits a record, and 4,096 bytes of metadata."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class JoinSettings:
 class FloodGuard:
     """When refusals look like a fault of ours instead of the records': the lane is held before their dead letters are written.
 
-    min_refused single records of one plan, and more than `ratio` of what was decided in it; or in_a_row refused single records
+    min_refused single records of one part of a plan, and more than `ratio` of its records; or in_a_row refused single records
     without an accepted one between them, over plans (0 switches that off).
     """
 
@@ -57,7 +61,9 @@ class FloodGuard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSettings:
-    """max_plan: records of one plan. lease_s: a POST later than this after the last transaction renews the ownership first.
+    """max_plan: records of one plan: the more, the fuller its batches (docs/performance.md). part: after so many records of a plan
+    their receipts and dead letters are committed, so that a platform that forgot their msgids is not asked about them again.
+    lease_s: a POST later than this after the last transaction renews the ownership first.
 
     first_retry_s, max_retry_s: bounds of the full jitter between tries of one message. max_throttle_s: bound of a Retry-After.
     probe_s, max_probe_s: bounds of the tries while the platform's or our configuration is at fault. alarm_every_s: how often a held
@@ -66,7 +72,8 @@ class DeliverSettings:
     to an id that it refused. msgid_chars: 32, or 36 where the platform reads the interface so.
     """
 
-    max_plan: int = 500
+    max_plan: int = 1500
+    part: int = 500
     lease_s: float = 15.0
     first_retry_s: float = 0.2
     max_retry_s: float = 60.0
@@ -80,8 +87,10 @@ class DeliverSettings:
     flood_guard: FloodGuard = field(default_factory=FloodGuard)
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_plan <= 1000:
-            raise Misconfigured(f"max_plan ({self.max_plan}) must be 1 to 1000: its refusals must fit the metadata of an offset")
+        if not 0 < self.max_plan <= MOST_RECORDS:
+            raise Misconfigured(
+                f"max_plan ({self.max_plan}) must be 1 to {MOST_RECORDS}: its refusals must fit the metadata of an offset"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from streams.mapping.values import FilePath
 class BatchSettings(Strict):
     """How records are gathered for delivery."""
 
-    max_records: Annotated[int, Field(ge=1, le=1000)] = 500
-    """Most records of one plan."""
+    max_records: Annotated[int, Field(ge=1, le=2000)] = 1500
+    """Most records of one plan, which are cut into batches together. Fewer make emptier batches."""
     linger_s: Annotated[float, Field(ge=0)] = 0.2
     """Longest wait for more records before a plan is made."""
 
@@ -37,9 +37,10 @@ class FloodGuard(Strict):
     """When refusals are so many that the fault must be ours: the lane is held instead of emptying it into the dead letters."""
 
     ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """A lane is held when more than this share of a plan's records is refused. `1` never holds: it lifts such a hold."""
+    """A lane is held when more than this share of the records that are committed together (a plan, or some 500 of a long one) is
+    refused. `1` never holds: it lifts such a hold."""
     min_refused: Annotated[int, Field(ge=1)] = 20
-    """Fewer refused records of one plan than this never count as a flood."""
+    """Fewer refused records of them than this never count as a flood."""
     in_a_row: Annotated[int, Field(ge=0)] = 100
     """A lane is held, too, when so many records in a row are refused, over plans. `0` never holds: it lifts such a hold."""
 

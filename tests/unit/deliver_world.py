@@ -7,8 +7,8 @@ from datetime import UTC
 import orjson
 
 from connector.contract import Topics
-from streams.domain.batch import CutLimits
-from streams.domain.ready import Emission, encode
+from streams.domain.batch import CutLimits, cut, split_oversize
+from streams.domain.ready import Emission, decode, encode
 from streams.domain.records import Record
 from streams.lanes.deliver import DeliverLane, DeliverParts
 from streams.lanes.lane import LaneContext
@@ -39,15 +39,21 @@ class Setup:
     """What an operator sets for a worker."""
 
     max_plan: int = 8
+    part: int = 500
     max_rows: int = 4
     msgid_chars: int = 32
     guard: FloodGuard = LENIENT
     msgid_memory_s: float = 0.0
     repeats_refused: bool = False
 
+    @property
+    def limits(self):
+        return CutLimits(max_chars=MAX_CHARS, max_rows=self.max_rows, sealed_chars=lambda plain: plain)
+
     def settings(self):
         return DeliverSettings(
             max_plan=self.max_plan,
+            part=self.part,
             msgid_chars=self.msgid_chars,
             flood_guard=self.guard,
             msgid_memory_s=self.msgid_memory_s,
@@ -82,9 +88,8 @@ class Worker(Process):
         context = LaneContext(
             broker=world.log, group=GROUP, settings=LANE, outcomes=Outcomes("deliver"), clock=world.loop.time, die=self.die
         )
-        limits = CutLimits(max_chars=MAX_CHARS, max_rows=setup.max_rows, sealed_chars=lambda plain: plain)
         parts = DeliverParts(
-            topics=TOPICS, platform=world.platform, limits=limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC
+            topics=TOPICS, platform=world.platform, limits=setup.limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC
         )
         self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, parts=parts)
 
@@ -241,7 +246,7 @@ class World:
         self._look_at_plan(mark)
         self._look_at_outcome()
         decided = self.outcome.receipts + self.outcome.letters
-        assert decided == Counter(range(1, mark.seq)), "each record before the offset has exactly one outcome"
+        assert decided == Counter(range(1, mark.seq)) + self._settled(mark), "each record that is settled has exactly one outcome"
         passed = Counter(offset for offset in self.foreign if offset < committed.offset)
         assert self.outcome.foreign == passed, "each foreign message before the offset is one dead letter"
         if self.behind_hole is not None:
@@ -253,12 +258,28 @@ class World:
         if plan is None:
             return
         if before is not None and before.id == plan.id:
-            assert replace(plan, refused=before.refused) == before
+            assert replace(plan, refused=before.refused, settled=before.settled) == before
+            assert plan.settled >= before.settled, "a batch that was settled is open again"
             assert plan.refused & before.refused == before.refused, "a refusal was forgotten"
         else:
             assert plan.id > self.mark.last_plan, "the time of plans went back"
             self.opened[plan.id] = self.loop.time()
             self.setups[plan.id] = current().setup
+
+    def _settled(self, mark):
+        """The records of the open plan whose outcome is committed: those of its first batches, and the too large ones."""
+        if mark.plan is None or not mark.plan.settled:
+            return Counter()
+        found = {}
+        for message in self.log.messages(READY):
+            if message.offset <= mark.plan.last_offset and "seq" in dict(message.headers):
+                record = decode(message)
+                found[record.number] = record
+        limits = self.setups[mark.plan.id].limits
+        records = [found[number] for number in range(mark.seq, mark.seq + mark.plan.size)]
+        fitting, too_large = split_oversize(records, limits)
+        batches = cut(fitting, limits)[: mark.plan.settled]
+        return Counter(record.number for records in (too_large, *(batch.records for batch in batches)) for record in records)
 
     def _look_at_outcome(self):
         for message in self._news(RECEIPTS):

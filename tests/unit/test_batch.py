@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.request import array
-from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, fits, halves, split_oversize
+from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, first_part, fits, halves, split_oversize
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
 from tests.unit.ready_records import ready_record
@@ -261,3 +261,16 @@ def test_a_single_record_has_no_halves():
 def test_an_empty_plan_has_no_batches():
     """Nothing to send is not an empty request."""
     assert cut([], LIMITS) == []
+
+
+@given(plans, st.integers(1, 40))
+def test_parts_are_never_smaller_than_asked_for_while_the_plan_is_not(plan, least):
+    """Each part is a transaction; a small last one would be one more for nothing."""
+    left = cut(plan, LIMITS)
+    sizes = []
+    while left:
+        part = first_part(left, least)
+        sizes.append(sum(len(batch.records) for batch in part))
+        left = left[len(part) :]
+    assert sum(sizes) == len(plan)
+    assert all(size >= min(least, len(plan)) for size in sizes)

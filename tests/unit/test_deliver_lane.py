@@ -14,7 +14,7 @@ from streams.errors import Misconfigured
 from streams.lanes.guard import Tally, verdict_of
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
-from streams.lanes.settings import DeliverSettings, FloodGuard, LaneSettings
+from streams.lanes.settings import MOST_RECORDS, DeliverSettings, FloodGuard, LaneSettings
 from streams.testing import numbers, wait_for
 from tests.unit.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig
 
@@ -102,6 +102,57 @@ async def test_a_refusal_is_committed_before_its_halves_are_posted():
     assert [(2, 0b0), (1, 0b1), (1, 0b11)] == recorded
 
 
+async def test_what_became_of_a_part_is_committed_before_the_next_is_posted():
+    """A platform that forgot the msgids of a long plan must get at most a part of it twice."""
+    rig = Rig()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
+    rig.deliver_options = {"part": 4}
+    for number in range(1, 11):
+        rig.ready(number, key=1)
+    seen = []
+
+    class Looking(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            plan = deliver_mark(rig.committed("deliver").metadata).plan
+            seen.append((plan.settled, len(rig.log.messages(RECEIPTS))))
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Looking()
+    assert await rig.settle(rig.deliver_lane(), through(rig, 11), at=READY)
+    # The last part takes with it what would be too few for one of its own.
+    assert [(0, 0), (0, 0), (2, 2), (2, 2), (2, 2)] == seen
+
+
+async def test_a_plan_goes_on_behind_its_settled_batches():
+    """They have their receipts and dead letters: posting them again is what a platform without memory takes twice."""
+    rig = Rig()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
+    offsets = [rig.ready(number, key=1, value=b"x" * (10_000 if number == 3 else 1)) for number in (1, 2, 3, 4, 5, 6)]
+    plan = Plan(size=6, last_offset=offsets[-1], id="20240425000000000", refused=0, opened_at=1, cut=rig.limits.mark, settled=2)
+    rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=DeliverMark(seq=1, plan=plan).text())
+    assert await rig.settle(rig.deliver_lane(), through(rig, 7), at=READY)
+    assert [6] == rig.platform.numbers
+    assert 1 == len(rig.log.messages(RECEIPTS))
+    assert [] == rig.log.messages(DEAD), "what no envelope carries became a dead letter with the first part"
+
+
+async def test_a_flood_in_a_later_part_holds_the_lane_before_its_dead_letters():
+    """A key that goes bad in the middle of a long plan is as much of a flood as one that begins with it."""
+    rig = Rig()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
+    rig.deliver_options = {"part": 4}
+    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
+    rig.platform = Platform(bad=[3 * number for number in (5, 6, 7, 8)])
+    for number in range(1, 9):
+        rig.ready(number, key=3 * number)
+    lane = rig.deliver_lane()
+    assert "3 of 4 records" in await held(rig, lane)
+    await lane.close()
+    assert [] == rig.log.messages(DEAD)
+    assert [1, 2, 3, 4] == rig.platform.numbers
+    assert 2 == len(rig.log.messages(RECEIPTS)), "the part before it is settled"
+
+
 async def test_a_recorded_refusal_is_never_posted_again():
     """40005 on an id that was refused proves nothing, so a refused id is not asked about."""
     rig = Rig()
@@ -170,7 +221,7 @@ async def test_a_flood_of_refusals_holds_the_lane_before_any_dead_letter():
     for number in range(1, 11):
         rig.ready(number)
     lane = rig.deliver_lane()
-    assert "6 of the 10 records" in await held(rig, lane)
+    assert "6 of 10 records" in await held(rig, lane)
     await lane.close()
     assert [] == rig.log.messages(DEAD)
     assert 1 == deliver_mark(rig.committed("deliver").metadata).seq
@@ -211,7 +262,7 @@ async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
 def test_the_guard_never_trips_on_few_refusals(accepted, refused, size):
     """Some bad records are ordinary: they belong into the dead letters and nothing must stand for them."""
     tally = Tally(accepted=accepted, refused=min(refused, 19))
-    assert "" == verdict_of(tally, FloodGuard(in_a_row=0), plan_size=size)
+    assert "" == verdict_of(tally, FloodGuard(in_a_row=0), size=size)
 
 
 async def test_a_configuration_fault_is_probed_and_dead_letters_nothing():
@@ -332,15 +383,18 @@ async def test_a_lane_is_not_fetched_while_it_is_full_and_others_go_on():
 
 @settings(max_examples=60)
 @given(
-    size=st.integers(1, 1000),
-    refused=st.sets(st.integers(0, 1999), max_size=300),
+    size=st.integers(1, MOST_RECORDS),
+    refused=st.sets(st.integers(0, 2 * MOST_RECORDS - 1), max_size=300),
+    settled=st.integers(0, MOST_RECORDS),
     last=st.sampled_from(["", "20240425000000000"]),
     row=st.integers(0, 5000),
 )
-def test_what_is_written_beside_an_offset_comes_back_the_same_and_fits(size, refused, last, row):
+def test_what_is_written_beside_an_offset_comes_back_the_same_and_fits(size, refused, settled, last, row):
     """The broker takes 4,096 bytes of metadata; a plan that lost a refusal would post a refused id again."""
     bits = sum(1 << node for node in refused)
-    plan = Plan(size=size, last_offset=2**62, id="20240425000000000", refused=bits, opened_at=2**40, cut="0123abcd")
+    plan = Plan(
+        size=size, last_offset=2**62, id="20240425000000000", refused=bits, opened_at=2**40, cut="0123abcd", settled=settled
+    )
     mark = DeliverMark(seq=2**62, last_plan=last, refused_in_a_row=row, plan=plan)
     assert mark == deliver_mark(mark.text())
     assert len(mark.text()) < 4096
@@ -351,7 +405,7 @@ def test_settings_that_would_stop_the_flow_are_refused_at_start():
     with pytest.raises(Misconfigured):
         LaneSettings(high=100, low=100)
     with pytest.raises(Misconfigured):
-        DeliverSettings(max_plan=2000)
+        DeliverSettings(max_plan=MOST_RECORDS + 1)
 
 
 async def test_refused_before_is_told_only_where_the_platform_repeats_refused_ids():

@@ -1,0 +1,58 @@
+"""What a part of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from connector.contract import Topics
+from streams.deadletter.record import encode_dead_letter
+from streams.deliver.receipt import encode_receipt, receipt
+from streams.deliver.verdict import Accepted
+from streams.domain.batch import Batch
+from streams.domain.records import DeadLetter
+from streams.lanes.guard import Tally
+from streams.lanes.marks import Plan
+from streams.lanes.ports import Send
+from streams.lanes.posting import Decided
+
+
+@dataclass(slots=True)
+class Settling:
+    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the part."""
+
+    plan: Plan
+    restored: bool
+    tally: Tally
+    size: int
+    receipts: list[Send] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    def begin(self, part: Iterable[Batch]) -> None:
+        """Go on with these batches; what was refused before any batch was made belongs to the first part."""
+        self.size = self.tally.refused + sum([len(batch.records) for batch in part])
+
+    def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:
+        """Note that the platform took a batch."""
+        assert isinstance(decided.verdict, Accepted)
+        written = receipt(
+            batch,
+            decided.verdict,
+            msgid=msgid,
+            plan=self.plan.id,
+            attempts=decided.attempts,
+            begun_at=decided.begun_at,
+            posted_at=decided.posted_at,
+            answered_at=decided.decided_at,
+        )
+        key, value = encode_receipt(written)
+        self.receipts.append(Send(topic=topics.receipts, key=key, value=value))
+        self.tally.accept(len(batch.records))
+
+    def committed(self) -> None:
+        """Let go of what a transaction holds now."""
+        self.receipts, self.dead, self.tally = [], [], Tally(in_a_row=self.tally.in_a_row)
+
+
+def dead_send(letter: DeadLetter, topics: Topics) -> Send:
+    """The message of a dead letter."""
+    key, value, headers = encode_dead_letter(letter)
+    return Send(topic=topics.dead, key=key, value=value, headers=headers)
