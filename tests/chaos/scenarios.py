@@ -188,7 +188,7 @@ def _everything(course: Course) -> None:
     for scenario in SCENARIOS:
         if scenario.name not in _ONCE_IS_ENOUGH:
             scenario.plan(course)
-    for point in ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-after"):
+    for point in ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-after", "part"):
         course.orders("deliver", point, count=1, passages=3)
     for point in ("dead-letter", "commit-before", "commit-after"):
         course.orders("join", point, count=1, passages=6)
@@ -200,6 +200,7 @@ def _everything(course: Course) -> None:
 _ONCE_IS_ENOUGH = {
     *("everything", "calm", "selection", "broker-kill", "broker-away", "connect-kill", "postgres-restart", "disk-full", "churn"),
     *("kill-before-post", "kill-after-post", "kill-in-bisection", "kill-in-dead-letter", "kill-at-commit", "batch-refused"),
+    "kill-between-parts",
 }
 
 
@@ -212,6 +213,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="kill-in-bisection", plan=_points("deliver", "refused", "half-before", count=6, passages=2)),
     Scenario(name="kill-in-dead-letter", plan=_dead_letter),
     Scenario(name="kill-at-commit", plan=_commits),
+    Scenario(name="kill-between-parts", plan=_points("deliver", "part")),
     Scenario(name="term", plan=_term),
     Scenario(name="zombie", plan=_zombie),
     Scenario(name="churn", plan=_churn),

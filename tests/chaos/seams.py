@@ -8,6 +8,7 @@ half-before     a refusal is committed, one of the halves is about to be posted
 dead-letter     a dead letter is handed over, its transaction is open
 commit-before   everything of a transaction is handed over
 commit-after    a transaction is committed, and nobody was told
+part            the same, in the middle of a plan: its first batches are settled, the others are not
 """
 
 import os
@@ -18,9 +19,10 @@ from typing import Any
 
 from streams.deliver.verdict import Accepted, Refused, Verdict
 from streams.domain.batch import Batch
+from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
 
-POINTS = ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-before", "commit-after")
+POINTS = ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-before", "commit-after", "part")
 _NODE_CHARS = 3
 
 
@@ -62,6 +64,7 @@ class SeamProducer:
         self._producer = producer
         self._passages = passages
         self._dead = dead
+        self._in_a_plan = False
 
     async def start(self) -> None:
         await self._producer.start()
@@ -76,12 +79,16 @@ class SeamProducer:
         return sent
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
+        plan = deliver_mark(committed.metadata).plan
+        self._in_a_plan = plan is not None and plan.settled > 0
         await self._producer.send_offset(group, at, committed)
 
     async def commit(self) -> None:
         self._passages.at("commit-before")
         await self._producer.commit()
         self._passages.at("commit-after")
+        if self._in_a_plan:
+            self._passages.at("part")
 
     async def stop(self) -> None:
         await self._producer.stop()

@@ -14,6 +14,9 @@ import yibao.worker as command
 from tests.chaos.seams import Passages, SeamBroker, SeamPlatform, ShiftedClock
 from yibao.main import run
 
+_PART = 3
+"""Records of a plan that are committed together: the suite's plans are short, and must be settled in the middle, too."""
+
 
 def main() -> None:
     passages = Passages(os.environ.get("CHAOS_POINT", ""), int(os.environ.get("CHAOS_PASSAGE", "0")))
@@ -39,7 +42,8 @@ def _deliver(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Ca
         parts = stage.parts
         broker = SeamBroker(stage.context.broker, passages, dead=parts.topics.dead)
         platform = SeamPlatform(parts.platform, passages)
-        parts = replace(parts, platform=platform, wall_ms=ShiftedClock(clock, parts.wall_ms))
+        settings = replace(parts.settings, part=_PART)
+        parts = replace(parts, platform=platform, settings=settings, wall_ms=ShiftedClock(clock, parts.wall_ms))
         return replace(stage, context=replace(stage.context, broker=broker), parts=parts)
 
     return make
