@@ -6,7 +6,7 @@ from typing import Final
 
 from streams.errors import Misconfigured
 
-MOST_RECORDS: Final = 2000
+MOST_RECORDS: Final = 3000
 """Of a plan: two bits a record, and 4,096 bytes of metadata."""
 
 
@@ -21,8 +21,8 @@ class LaneSettings:
 
     linger_s: float = 0.4
     idle_linger_s: float = 0.03
-    high: int = 3000
-    low: int = 1500
+    high: int = 4000
+    low: int = 2000
     transaction_timeout_s: float = 60.0
     stuck_s: float = 60.0
     doubt_s: float = 1.0
@@ -72,7 +72,7 @@ class DeliverSettings:
     to an id that it refused. msgid_chars: 32, or 36 where the platform reads the interface so.
     """
 
-    max_plan: int = 1500
+    max_plan: int = 2000
     part: int = 500
     lease_s: float = 15.0
     first_retry_s: float = 0.2

@@ -12,7 +12,7 @@ from streams.mapping.values import FilePath
 class BatchSettings(Strict):
     """How records are gathered for delivery."""
 
-    max_records: Annotated[int, Field(ge=1, le=2000)] = 1500
+    max_records: Annotated[int, Field(ge=1, le=3000)] = 2000
     """Most records of one plan, which are cut into batches together. Fewer make emptier batches."""
     linger_s: Annotated[float, Field(ge=0)] = 0.2
     """Longest wait for more records before a plan is made."""
