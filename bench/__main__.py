@@ -180,7 +180,7 @@ def main() -> None:
     """Measure what is asked for."""
     asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     asked.add_argument("sections", nargs="*", metavar="SECTION", choices=[*_SECTIONS, *_WITH_A_DATABASE, []], help="default: all")
-    asked.add_argument("--visits", type=int, default=2000, help="of the sample hospital; about 24 changes each")
+    asked.add_argument("--visits", type=int, default=5000, help="of the sample hospital; about 24 changes each")
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--home", type=Path, default=CHECKOUT / ".yibao" / "bench")
     asked.add_argument("--out", type=Path, default=CHECKOUT / "build" / "bench.json")

@@ -88,6 +88,10 @@ class Buffer(Generic[Item]):
         """The oldest records, at most `count`, which stay in hand."""
         return list(islice(self._items, count))
 
+    def behind(self, count: int) -> Item | None:
+        """The record behind the `count` oldest, if it is in hand."""
+        return self._items[count] if count < len(self._items) else None
+
     def drop(self, count: int) -> None:
         """Let go of the oldest records: what became of them is committed."""
         for _ in range(count):

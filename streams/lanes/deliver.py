@@ -115,7 +115,7 @@ class DeliverLane(Lane[ReadyRecord]):
         run = Settling(plan=plan, restored=self._restored, tally=tally, size=plan.size)
         await self._deliver(records, run)
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
-        await self.buffer.gather(plan.size + self._parts.settings.max_plan, self.fenced_at + self.context.settings.linger_s)
+        await self._gather(plan.size, self.fenced_at + self.context.settings.linger_s)
         await self._turn(plan.size, run)
         self._restored = False
 
@@ -124,8 +124,18 @@ class DeliverLane(Lane[ReadyRecord]):
         assert self.buffer is not None
         while not len(self.buffer) and not await self._strangers.may_pass(self.buffer.want):
             await self.buffer.pause(_ASK_AGAIN_S if len(self._strangers) else None)
-        await self.buffer.gather(self._parts.settings.max_plan, self.next_turn())
+        await self._gather(0, self.next_turn())
         await self._turn(0, None)
+
+    async def _gather(self, finished: int, until: float) -> None:
+        """Wait for the next plan's records until then; longer for those of a backlog, which fuller batches bring through sooner."""
+        assert self.buffer is not None
+        if self.full:
+            return  # nothing is fetched before something is let go of
+        settings, following = self._parts.settings, self.buffer.behind(finished)
+        if following is not None and self._parts.wall_ms() - following.committed_at > settings.late_s * 1000:
+            until = max(until, self.context.clock() + settings.late_linger_s)
+        await self.buffer.gather(min(finished + settings.max_plan, self.context.settings.high), until)
 
     def _check(self, plan: Plan, records: Sequence[ReadyRecord]) -> None:
         if records[-1].offset != plan.last_offset:

@@ -22,7 +22,7 @@ class LaneSettings:
     linger_s: float = 0.4
     idle_linger_s: float = 0.03
     high: int = 4000
-    low: int = 2000
+    low: int = 3000
     transaction_timeout_s: float = 60.0
     stuck_s: float = 60.0
     doubt_s: float = 1.0
@@ -63,6 +63,7 @@ class FloodGuard:
 class DeliverSettings:
     """max_plan: records of one plan: the more, the fuller its batches (docs/performance.md). part: after so many records of a plan
     their receipts and dead letters are committed, so that a platform that forgot their msgids is not asked about them again.
+    late_s, late_linger_s: what was committed in the database so long ago waits so long for company, beyond the lane's linger.
     lease_s: a POST later than this after the last transaction renews the ownership first.
 
     first_retry_s, max_retry_s: bounds of the full jitter between tries of one message. max_throttle_s: bound of a Retry-After.
@@ -74,6 +75,8 @@ class DeliverSettings:
 
     max_plan: int = 2000
     part: int = 500
+    late_s: float = 10.0
+    late_linger_s: float = 1.0
     lease_s: float = 15.0
     first_retry_s: float = 0.2
     max_retry_s: float = 60.0

@@ -15,7 +15,8 @@ class BatchSettings(Strict):
     max_records: Annotated[int, Field(ge=1, le=3000)] = 2000
     """Most records of one plan, which are cut into batches together. Fewer make emptier batches."""
     linger_s: Annotated[float, Field(ge=0)] = 0.2
-    """Longest wait for more records before a plan is made."""
+    """Longest wait for more records before a plan is made. (Records that are 10 s late already wait up to a second: a backlog
+    gets through sooner in full batches.)"""
 
 
 class JoinSettings(Strict):

@@ -156,13 +156,16 @@ class Rig:
 
     def deliver_lane(self, generation=1):
         settings = DeliverSettings(
-            max_plan=20,
-            first_retry_s=0.001,
-            max_retry_s=0.002,
-            probe_s=0.001,
-            max_probe_s=0.002,
-            flood_guard=self.guard,
-            **self.deliver_options,
+            **{
+                "max_plan": 20,
+                "late_linger_s": 0.0,
+                "first_retry_s": 0.001,
+                "max_retry_s": 0.002,
+                "probe_s": 0.001,
+                "max_probe_s": 0.002,
+                "flood_guard": self.guard,
+                **self.deliver_options,
+            }
         )
         parts = DeliverParts(
             topics=TOPICS, platform=self.platform, limits=self.limits, settings=settings, wall_ms=lambda: self.now_ms, zone=UTC

@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS, DeliverSettings, FloodGuard, LaneSettings
 from streams.testing import numbers, wait_for
-from tests.unit.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig
+from tests.unit.lane_rig import DEAD, QUICK, READY, RECEIPTS, TOPICS, Platform, Rig, emission
 
 
 def through(rig, seq):
@@ -83,6 +84,45 @@ async def test_the_next_batch_is_prepared_while_one_is_answered():
     assert await rig.settle(rig.deliver_lane(), through(rig, 4), at=READY)
     ids = [msgid for msgid, _ in seen]
     assert [(ids[0], ids[:2]), (ids[1], ids[:3]), (ids[2], ids[:3])] == seen
+
+
+@pytest.mark.parametrize(("age_s", "sizes"), [(3600, [20]), (1, [1, 19])])
+async def test_what_is_late_already_waits_for_company(age_s, sizes):
+    """A backlog gets through sooner in full batches; what is in time must not wait for them."""
+    rig = Rig()
+    rig.deliver_options = {"late_linger_s": 60.0}
+    rig.now_ms = emission(1).committed_at + age_s * 1000
+    rig.ready(1)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None)
+    if sizes[0] == 1:
+        await wait_for(through(rig, 2))
+    for number in range(2, 21):
+        rig.ready(number)
+    lane.put(rig.log.messages(READY)[1:])
+    await wait_for(through(rig, 21))
+    await lane.close()
+    plans = {}
+    for message in rig.log.messages(RECEIPTS):
+        written = decode_receipt(message.value)
+        plans[written.plan] = plans.get(written.plan, 0) + len(written.records)
+    assert sizes == list(plans.values())
+
+
+async def test_a_full_lane_waits_for_no_company():
+    """While its partition is not fetched nothing can come, and a backlog would stand still between all its plans."""
+    rig = Rig(settings=replace(QUICK, high=60, low=5))
+    rig.deliver_options = {"late_linger_s": 60.0}
+    for number in range(1, 62):
+        rig.ready(number)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    assert lane.full
+    lane.start()
+    await wait_for(through(rig, 62))
+    await lane.close()
 
 
 async def test_a_refusal_is_committed_before_its_halves_are_posted():
