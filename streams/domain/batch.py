@@ -186,10 +186,12 @@ class _Plan:
 
 def first_part(batches: Sequence[Batch], least: int) -> Sequence[Batch]:
     """The first batches with at least so many records between them; all, where only a smaller part would be left."""
-    records = 0
+    records, left = 0, sum([len(batch.records) for batch in batches])
     for count, batch in enumerate(batches, start=1):
-        records += len(batch.records)
-        if records >= least and sum([len(one.records) for one in batches[count:]]) >= least:
+        records, left = records + len(batch.records), left - len(batch.records)
+        if left < least:
+            break
+        if records >= least:
             return batches[:count]
     return batches
 

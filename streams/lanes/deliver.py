@@ -222,7 +222,7 @@ class DeliverLane(Lane[ReadyRecord]):
         message_id = self._msgid(batch, node, run)
         decided = None
         if not run.plan.is_refused(node):
-            decided = await self._posting.decide(batch, message_id, unknown_before=run.restored)
+            decided = await self._posting.decide(batch, message_id, unknown_since=run.unknown_since)
             if isinstance(decided.verdict, Accepted):
                 run.accept(batch, decided, msgid=message_id, topics=self._parts.topics)
                 return
@@ -263,11 +263,11 @@ class DeliverLane(Lane[ReadyRecord]):
         await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self._offset, self._mark = offset, mark
 
-    async def _confirm(self, unknown: bool) -> None:  # noqa: FBT001 - one fact, named by the caller
+    async def _confirm(self, unknown_since: int | None) -> None:
         """Before each POST: is this still our partition, and does the platform still remember what may have reached it?"""
         settings, plan = self._parts.settings, self._mark.plan
-        if plan is not None and unknown and settings.msgid_memory_s:
-            age_s = self._parts.wall_ms() // 1000 - plan.opened_at
+        if plan is not None and unknown_since is not None and settings.msgid_memory_s:
+            age_s = (self._parts.wall_ms() - unknown_since) // 1000
             if age_s > settings.msgid_memory_s:
                 await self._stand(
                     f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",

@@ -41,8 +41,8 @@ class Decided:
 class Posting:
     """The tries of one lane, one after the other.
 
-    confirm: called before every try with whether an earlier one may have reached the platform; renews an old ownership, so that a
-    frozen owner posts nothing new after it woke.
+    confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
+    can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
     hold: tells why the lane stands (`""`: it goes on).
     """
 
@@ -54,7 +54,7 @@ class Posting:
         outcomes: Outcomes,
         clock: Clock,
         wall_ms: Callable[[], int],
-        confirm: Callable[[bool], Awaitable[None]],
+        confirm: Callable[[int | None], Awaitable[None]],
         hold: Callable[[str], None],
     ) -> None:
         self._platform = platform
@@ -67,18 +67,19 @@ class Posting:
         self._alarmed_at: float | None = None
         self.log = structlog.get_logger()
 
-    async def decide(self, batch: Batch, msgid: str, *, unknown_before: bool) -> Decided:
+    async def decide(self, batch: Batch, msgid: str, *, unknown_since: int | None) -> Decided:
         """Post until it is accepted or refused.
 
-        unknown_before: an earlier owner may have posted this msgid. On a platform that answers "repeated" to an id that it refused,
-        "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
+        unknown_since: from when on (ms) an earlier owner may have posted this msgid, None if none did. On a platform that answers
+        "repeated" to an id that it refused, "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
         """
-        attempts, retries, probes, unknown, begun_at = 0, 0, 0, unknown_before, 0
+        attempts, retries, probes, begun_at = 0, 0, 0, 0
         while True:
-            await self._confirm(unknown)
+            await self._confirm(unknown_since)
             attempts, posted_at = attempts + 1, self._wall_ms()
             begun_at = begun_at or posted_at
-            verdict = await self._platform.post(batch, msgid, refused_before=unknown and self._settings.repeats_refused)
+            refused_before = unknown_since is not None and self._settings.repeats_refused
+            verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
             match verdict:
                 case Accepted() | Refused():
                     self._release()
@@ -87,7 +88,8 @@ class Posting:
                         verdict=verdict, attempts=attempts, begun_at=begun_at, posted_at=posted_at, decided_at=decided_at
                     )
                 case Retry():
-                    unknown = unknown or verdict.may_have_arrived
+                    if verdict.may_have_arrived and unknown_since is None:
+                        unknown_since = posted_at
                     self._outcomes.count("retried", label=verdict.cause.value)
                     await asyncio.sleep(self._jitter(retries, at_least=verdict.after_s or 0.0))
                     retries += 1

@@ -17,7 +17,9 @@ from streams.lanes.posting import Decided
 
 @dataclass(slots=True)
 class Settling:
-    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the part."""
+    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the part; of the plan,
+    while what no envelope carries is set aside.
+    """
 
     plan: Plan
     restored: bool
@@ -26,9 +28,15 @@ class Settling:
     receipts: list[Send] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
 
+    @property
+    def unknown_since(self) -> int | None:
+        """From when on (ms) an earlier owner may have posted its batches."""
+        return self.plan.opened_at * 1000 if self.restored else None
+
     def begin(self, part: Iterable[Batch]) -> None:
-        """Go on with these batches; what was refused before any batch was made belongs to the first part."""
-        self.size = self.tally.refused + sum([len(batch.records) for batch in part])
+        """Go on with these batches: the guard weighs their refusals against their records, and against nothing else."""
+        self.size = sum([len(batch.records) for batch in part])
+        self.tally = Tally(in_a_row=self.tally.in_a_row)
 
     def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:
         """Note that the platform took a batch."""
@@ -49,7 +57,7 @@ class Settling:
 
     def committed(self) -> None:
         """Let go of what a transaction holds now."""
-        self.receipts, self.dead, self.tally = [], [], Tally(in_a_row=self.tally.in_a_row)
+        self.receipts, self.dead = [], []
 
 
 def dead_send(letter: DeadLetter, topics: Topics) -> Send:

@@ -8,7 +8,7 @@ half-before     a refusal is committed, one of the halves is about to be posted
 dead-letter     a dead letter is handed over, its transaction is open
 commit-before   everything of a transaction is handed over
 commit-after    a transaction is committed, and nobody was told
-part            the same, in the middle of a plan: its first batches are settled, the others are not
+part            the same, and of a plan the first batches are settled, the others are not
 """
 
 import os

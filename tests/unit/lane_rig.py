@@ -16,7 +16,7 @@ from streams.domain.records import Record
 from streams.lanes.deliver import DeliverLane, DeliverParts
 from streams.lanes.join import JoinLane, JoinParts
 from streams.lanes.lane import LaneContext
-from streams.lanes.marks import JoinMark
+from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.settings import DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.lanes.state import State
@@ -193,3 +193,16 @@ class Rig:
         alive = not self.deaths.reasons
         await lane.close()
         return alive
+
+
+def through(rig, seq):
+    """Whether everything before `seq` is decided."""
+    return lambda: deliver_mark(rig.committed("deliver").metadata).seq == seq
+
+
+async def held(rig, lane):
+    """Start a lane with all that can be read; why it is held."""
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: bool(lane.held), what="the lane being held")
+    return lane.held

@@ -2,7 +2,6 @@
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -17,18 +16,7 @@ from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS, DeliverSettings, FloodGuard, LaneSettings
 from streams.testing import numbers, wait_for
-from tests.unit.lane_rig import DEAD, QUICK, READY, RECEIPTS, TOPICS, Platform, Rig, emission
-
-
-def through(rig, seq):
-    return lambda: deliver_mark(rig.committed("deliver").metadata).seq == seq
-
-
-async def held(rig, lane):
-    lane.put(rig.log.messages(READY))
-    lane.start()
-    await wait_for(lambda: bool(lane.held), what="the lane being held")
-    return lane.held
+from tests.unit.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig, held, through
 
 
 async def test_the_plan_is_committed_before_the_first_post():
@@ -86,45 +74,6 @@ async def test_the_next_batch_is_prepared_while_one_is_answered():
     assert [(ids[0], ids[:2]), (ids[1], ids[:3]), (ids[2], ids[:3])] == seen
 
 
-@pytest.mark.parametrize(("age_s", "sizes"), [(3600, [20]), (1, [1, 19])])
-async def test_what_is_late_already_waits_for_company(age_s, sizes):
-    """A backlog gets through sooner in full batches; what is in time must not wait for them."""
-    rig = Rig()
-    rig.deliver_options = {"late_linger_s": 60.0}
-    rig.now_ms = emission(1).committed_at + age_s * 1000
-    rig.ready(1)
-    lane = rig.deliver_lane()
-    lane.put(rig.log.messages(READY))
-    lane.start()
-    await wait_for(lambda: lane.buffer is not None)
-    if sizes[0] == 1:
-        await wait_for(through(rig, 2))
-    for number in range(2, 21):
-        rig.ready(number)
-    lane.put(rig.log.messages(READY)[1:])
-    await wait_for(through(rig, 21))
-    await lane.close()
-    plans = {}
-    for message in rig.log.messages(RECEIPTS):
-        written = decode_receipt(message.value)
-        plans[written.plan] = plans.get(written.plan, 0) + len(written.records)
-    assert sizes == list(plans.values())
-
-
-async def test_a_full_lane_waits_for_no_company():
-    """While its partition is not fetched nothing can come, and a backlog would stand still between all its plans."""
-    rig = Rig(settings=replace(QUICK, high=60, low=5))
-    rig.deliver_options = {"late_linger_s": 60.0}
-    for number in range(1, 62):
-        rig.ready(number)
-    lane = rig.deliver_lane()
-    lane.put(rig.log.messages(READY))
-    assert lane.full
-    lane.start()
-    await wait_for(through(rig, 62))
-    await lane.close()
-
-
 async def test_a_refusal_is_committed_before_its_halves_are_posted():
     """After a crash the refused message must not be posted again: the platform might take it this time, and its halves too."""
     rig = Rig()
@@ -140,57 +89,6 @@ async def test_a_refusal_is_committed_before_its_halves_are_posted():
     rig.platform = Refusing(bad=[1])
     assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
     assert [(2, 0b0), (1, 0b1), (1, 0b11)] == recorded
-
-
-async def test_what_became_of_a_part_is_committed_before_the_next_is_posted():
-    """A platform that forgot the msgids of a long plan must get at most a part of it twice."""
-    rig = Rig()
-    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    rig.deliver_options = {"part": 4}
-    for number in range(1, 11):
-        rig.ready(number, key=1)
-    seen = []
-
-    class Looking(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            plan = deliver_mark(rig.committed("deliver").metadata).plan
-            seen.append((plan.settled, len(rig.log.messages(RECEIPTS))))
-            return await super().post(batch, msgid, refused_before=refused_before)
-
-    rig.platform = Looking()
-    assert await rig.settle(rig.deliver_lane(), through(rig, 11), at=READY)
-    # The last part takes with it what would be too few for one of its own.
-    assert [(0, 0), (0, 0), (2, 2), (2, 2), (2, 2)] == seen
-
-
-async def test_a_plan_goes_on_behind_its_settled_batches():
-    """They have their receipts and dead letters: posting them again is what a platform without memory takes twice."""
-    rig = Rig()
-    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    offsets = [rig.ready(number, key=1, value=b"x" * (10_000 if number == 3 else 1)) for number in (1, 2, 3, 4, 5, 6)]
-    plan = Plan(size=6, last_offset=offsets[-1], id="20240425000000000", refused=0, opened_at=1, cut=rig.limits.mark, settled=2)
-    rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=DeliverMark(seq=1, plan=plan).text())
-    assert await rig.settle(rig.deliver_lane(), through(rig, 7), at=READY)
-    assert [6] == rig.platform.numbers
-    assert 1 == len(rig.log.messages(RECEIPTS))
-    assert [] == rig.log.messages(DEAD), "what no envelope carries became a dead letter with the first part"
-
-
-async def test_a_flood_in_a_later_part_holds_the_lane_before_its_dead_letters():
-    """A key that goes bad in the middle of a long plan is as much of a flood as one that begins with it."""
-    rig = Rig()
-    rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    rig.deliver_options = {"part": 4}
-    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
-    rig.platform = Platform(bad=[3 * number for number in (5, 6, 7, 8)])
-    for number in range(1, 9):
-        rig.ready(number, key=3 * number)
-    lane = rig.deliver_lane()
-    assert "3 of 4 records" in await held(rig, lane)
-    await lane.close()
-    assert [] == rig.log.messages(DEAD)
-    assert [1, 2, 3, 4] == rig.platform.numbers
-    assert 2 == len(rig.log.messages(RECEIPTS)), "the part before it is settled"
 
 
 async def test_a_recorded_refusal_is_never_posted_again():
@@ -368,6 +266,26 @@ async def test_an_outcome_older_than_the_platforms_memory_holds_the_lane():
     rig.now_ms += 61_000
     await wait_for(lambda: "longer than the platform remembers" in lane.held)
     await lane.close()
+
+
+async def test_only_what_may_have_reached_the_platform_grows_old():
+    """A long plan on a slow platform is open for longer than its memory; a request of a moment ago is remembered all the same."""
+    rig = Rig()
+    rig.limits = CutLimits(max_chars=9_000, max_rows=1, sealed_chars=lambda plain: plain)
+    rig.deliver_options = {"msgid_memory_s": 60.0}
+    for number in (1, 2):
+        rig.ready(number, key=1)
+
+    class Slow(Platform):
+        async def post(self, batch, msgid, *, refused_before=False):
+            rig.now_ms += 50_000
+            if self.posts == 1 and not self.script:
+                self.script = [Retry(cause=RetryCause.TIMEOUT)]
+            return await super().post(batch, msgid, refused_before=refused_before)
+
+    rig.platform = Slow()
+    assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
+    assert (3, [1, 2]) == (rig.platform.posts, rig.platform.numbers)
 
 
 @pytest.mark.parametrize("cause", [RetryCause.BREAKER_OPEN, RetryCause.UNREACHABLE])
