@@ -197,6 +197,7 @@ def _sec1(content: bytes) -> PrivateKey:
         if sequence.tag == 0xA0:
             _algorithm_of_curve(sequence.take(0xA0))
         public = sequence.enter(0xA1).take(der.BIT_STRING)[1:] if sequence.tag == 0xA1 else None
+        sequence.end()
     except der.NotDer as error:
         raise Misconfigured(f"{len(content)} bytes are no SEC1 private key ({error}); was it cut?") from error
     key = PrivateKey(d=int.from_bytes(number, "big"))

@@ -24,7 +24,7 @@ TOPICS = Topics()
 GROUP = TOPICS.group("deliver")
 READY, DEAD, RECEIPTS = (TopicPartition(topic, 0) for topic in (TOPICS.ready, TOPICS.dead, TOPICS.receipts))
 INSTITUTIONS = ("H36110200001", "P36110200002")
-LANE = LaneSettings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=20, low=10)
+LANE = LaneSettings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=40, low=20)
 MAX_CHARS = 150
 LENIENT, STRICT = FloodGuard(min_refused=10_000, in_a_row=0), FloodGuard(min_refused=2, ratio=0.5, in_a_row=3)
 PLAN_CHARS = slice(12, 29)
@@ -246,7 +246,7 @@ class World:
         self._look_at_plan(mark)
         self._look_at_outcome()
         decided = self.outcome.receipts + self.outcome.letters
-        assert decided == Counter(range(1, mark.seq)) + self._settled(mark), "each record that is settled has exactly one outcome"
+        assert decided == Counter(range(1, mark.seq)) + self.settled(mark), "each record that is settled has exactly one outcome"
         passed = Counter(offset for offset in self.foreign if offset < committed.offset)
         assert self.outcome.foreign == passed, "each foreign message before the offset is one dead letter"
         if self.behind_hole is not None:
@@ -266,7 +266,7 @@ class World:
             self.opened[plan.id] = self.loop.time()
             self.setups[plan.id] = current().setup
 
-    def _settled(self, mark):
+    def settled(self, mark):
         """The records of the open plan whose outcome is committed: those of its first batches, and the too large ones."""
         if mark.plan is None or not mark.plan.settled:
             return Counter()

@@ -127,6 +127,14 @@ def test_no_error_shows_any_of_the_key(text):
     assert [piece for piece in pieces if piece in str(caught.value)] == []
 
 
+def test_a_private_key_whose_length_slipped_is_not_taken_for_a_shorter_one():
+    """Read as a number of one byte it would be a key all the same, and every batch sealed for nobody."""
+    at = PAIR.pkcs8.index(PAIR.d.to_bytes(32, "big")) - 1
+    damaged = PAIR.pkcs8[:at] + b"\x01" + PAIR.pkcs8[at + 1 :]
+    with pytest.raises(Misconfigured):
+        read_key(base64.b64encode(damaged).decode())
+
+
 @given(st.sampled_from([PUBLIC.spki, PAIR.pkcs8]), st.data())
 def test_a_damaged_key_is_refused_or_is_the_key_never_a_crash(content, data):
     """A slipped byte must end in a sentence for a person, whichever byte it is."""
