@@ -84,7 +84,7 @@ def pronounce(
 ) -> Verdict:
     """Read receipts and dead letters, compare all. journal: with values."""
     reading = read_letters(client, topics)
-    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters)
+    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)
@@ -97,7 +97,10 @@ def pronounce(
         out_of_order=[*judgement.out_of_order, *before_owner(endings, journal)],
         unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
         amounts=_different(judgement),
-        notes=[f"letters of rows without a place written again, because capture repeated the rows: {unplaced}"] * bool(unplaced),
+        notes=[
+            *[f"letters of rows without a place written again, because capture repeated the rows: {unplaced}"] * bool(unplaced),
+            *[f"{name}: deleted before it was reported" for name in judgement.unseen],
+        ],
     )
 
 

@@ -176,3 +176,12 @@ def test_a_tick_reports_in_order():
     join.tick(after_ms=1)
     assert join.reported() == THREE[:2]
     assert VISIT["patient_id"] == "P1"
+
+
+def test_a_row_that_goes_before_its_lookup_comes_needs_no_letter():
+    """A registration that is cancelled at once: nothing was reported, so nothing is to be taken back."""
+    join = Join(patients={})
+    join.change("h.visit")
+    join.change("h.visit", "d")
+    join.tick(after_ms=LIMITS.wait_ms)
+    assert (join.reported(), join.letters(), join.waiting()) == ([], [], [])

@@ -171,3 +171,23 @@ def test_expectations_are_read_from_the_hospitals_file(tmp_path):
     file = tmp_path / "expected.jsonl"
     file.write_bytes(orjson.dumps(line) + b"\n\n" + orjson.dumps(fee) + b"\n")
     assert read_endings(file) == [SETTLED, LINE]
+
+
+def test_a_record_that_was_deleted_before_it_was_reported_is_not_missing():
+    """Its lookup row came a moment after its deletion: database and platform agree, and there is nothing to take back."""
+    many = [replace(WITHDRAWN, id=("fee_list_d", "H1", f"D{n}"), row_key=f"d-{n}") for n in range(20)]
+    acceptances = [accepted(ending, "w1", f"m{ending.row_key}") for ending in many]
+    letters = [letter(ending) for ending in many]
+    judgement = judge(many, acceptances[1:], letters[1:], is_over=True)
+    assert (True, ["fee_list_d/H1/D0"]) == (judgement.ok, judgement.unseen)
+    assert judge(many, acceptances[1:], letters[1:]).missing, "it may still be under way"
+
+
+@pytest.mark.parametrize(("acceptances", "letters"), [(1, 0), (0, 1), (2, 2)])
+def test_half_a_withdrawal_or_too_many_that_nobody_saw_are_missing(acceptances, letters):
+    """The exception for a rare race must not hide a loss."""
+    many = [replace(WITHDRAWN, id=("fee_list_d", "H1", f"D{n}"), row_key=f"d-{n}") for n in range(20)]
+    kept = [accepted(ending, "w1", f"m{ending.row_key}") for ending in many[acceptances:]]
+    judgement = judge(many, kept, [letter(ending) for ending in many[letters:]], is_over=True)
+    assert not judgement.ok
+    assert judgement.missing
