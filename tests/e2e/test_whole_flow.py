@@ -52,14 +52,16 @@ class Saboteur:
 
     def look(self, sight):
         self.stats = self.platform_stats()
-        accepted = sight.findings.judgement.accepted.total()
+        # The platform's own count: what the demonstration has read of it lags behind, and grows after a kill without any work.
+        accepted = self.stats["accepted_records"]
         works = accepted > self.accepted
         if works and self.strikes and not self.strikes[-1].again_after_s:
             self.strikes[-1].again_after_s = time.monotonic() - self.struck_at
         if works and self.todo and sight.live:
             name, kill = self.todo.pop(0)
             self.wait_until_working()
-            self.strikes.append(Strike(name, accepted=self.platform_stats()["accepted_records"]))
+            accepted = self.platform_stats()["accepted_records"]
+            self.strikes.append(Strike(name, accepted=accepted))
             self.struck_at = time.monotonic()
             kill(self)
         self.accepted = accepted
