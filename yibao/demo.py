@@ -87,7 +87,9 @@ def demo(
 
 
 def report(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as one JSON object. accepted: distinct records. doubled: one content accepted under two msgids."""
+    """The outcome as one JSON object. accepted: distinct records. deleted_unreported: deleted in the database before they could be
+    reported. doubled: one content accepted under two msgids.
+    """
     judgement = outcome.findings.judgement
     return {
         "ok": judgement.ok,
@@ -95,6 +97,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "expected": {service: judgement.expected[service] for service in _SERVICES},
         "accepted": {service: judgement.accepted[service] for service in _SERVICES},
         "dead_letters": dict(sorted(judgement.dead_letters.items())),
+        "deleted_unreported": len(judgement.unseen),
         "missing": len(judgement.missing),
         "unexpected": len(judgement.unexpected) + len(judgement.out_of_order),
         "doubled": len(judgement.doubled),
@@ -179,6 +182,8 @@ def _print(found: dict[str, Any], outcome: Outcome) -> None:
     letters = ", ".join(f"{count} {name}" for name, count in found["dead_letters"].items()) or "none"
     console.print(f"rows in the database: {', '.join(f'{count} {table}' for table, count in found['rows'].items())}")
     console.print(f"dead letters: {letters}")
+    if found["deleted_unreported"]:
+        console.print(f"deleted in the database before they could be reported: {found['deleted_unreported']}")
     console.print(_freshness(found))
     console.print(
         f"missing {found['missing']}, unexpected {found['unexpected']}, doubled {found['doubled']}; {outcome.seconds:.0f} s"

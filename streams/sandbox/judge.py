@@ -23,7 +23,7 @@ _REJECTED = "REJECTED"
 """The class whose rule is the platform's and not foreseen."""
 
 _RARE: Final = 0.05
-"""Share of the withdrawn records that may have gone before they were reported."""
+"""Share of the withdrawn records that may have gone before they were reported; one always may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def _unseen(
     told = {letter.record_key_hash for letter in letters}
     withdrawn = [ending for ending in endings if ending.outcome == "withdrawn"]
     found = {ending.id for ending in withdrawn if ending.id not in accepted and not _digests(ending) & told}
-    return found if len(found) <= _RARE * len(withdrawn) else set()
+    return found if len(found) <= max(1, _RARE * len(withdrawn)) else set()
 
 
 def _digests(ending: Ending) -> set[str]:

@@ -30,6 +30,7 @@ KEYS_OF_THE_OBJECT = {
     "expected",
     "accepted",
     "dead_letters",
+    "deleted_unreported",
     "missing",
     "unexpected",
     "doubled",

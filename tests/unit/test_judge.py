@@ -173,9 +173,10 @@ def test_expectations_are_read_from_the_hospitals_file(tmp_path):
     assert read_endings(file) == [SETTLED, LINE]
 
 
-def test_a_record_that_was_deleted_before_it_was_reported_is_not_missing():
+@pytest.mark.parametrize("withdrawn", [3, 20])
+def test_a_record_that_was_deleted_before_it_was_reported_is_not_missing(withdrawn):
     """Its lookup row came a moment after its deletion: database and platform agree, and there is nothing to take back."""
-    many = [replace(WITHDRAWN, id=("fee_list_d", "H1", f"D{n}"), row_key=f"d-{n}") for n in range(20)]
+    many = [replace(WITHDRAWN, id=("fee_list_d", "H1", f"D{n}"), row_key=f"d-{n}") for n in range(withdrawn)]
     acceptances = [accepted(ending, "w1", f"m{ending.row_key}") for ending in many]
     letters = [letter(ending) for ending in many]
     judgement = judge(many, acceptances[1:], letters[1:], is_over=True)

@@ -186,16 +186,19 @@ class Demonstration:
             settled, seen = now == seen, now
             if not settled:
                 moved_at = time.monotonic()
-            elif not live and (judgement.ok or time.monotonic() - moved_at > _QUIET_S):
+            elif not live and judgement.ok:
                 return findings
+            elif not live and time.monotonic() - moved_at > _QUIET_S:
+                return self._look(site, since, is_over=True)
 
-    def _look(self, site: Site, since: int) -> Findings:
+    def _look(self, site: Site, since: int, *, is_over: bool = False) -> Findings:
         return read_findings(
             expected=self.settings.expected_file,
             journal=None if self.settings.platform_url else self.settings.journal_file,
             client=client_options(site),
             topics=site.topics,
             live_since_ms=since,
+            is_over=is_over,
         )
 
     def _told(self, progress: Progress) -> None:

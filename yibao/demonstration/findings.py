@@ -30,14 +30,16 @@ class Findings:
 
 
 def read_findings(
-    *, expected: Path, journal: Path | None, client: Mapping[str, Any], topics: Topics, live_since_ms: int
+    *, expected: Path, journal: Path | None, client: Mapping[str, Any], topics: Topics, live_since_ms: int, is_over: bool = False
 ) -> Findings:
-    """Read everything and judge it. journal None: the platform is not ours, its answers are taken from the receipts."""
+    """Read everything and judge it. journal None: the platform is not ours, its answers are taken from the receipts.
+    is_over: nothing is under way any more.
+    """
     receipts = sorted(read_receipts(client, topics.receipts), key=lambda receipt: receipt.answered_at)
     acceptances = _from_receipts(receipts) if journal is None else _from_journal(journal)
     letters = read_dead_letters(client, topics.dead).letters
     return Findings(
-        judgement=judge(read_endings(expected), acceptances, letters, platform_is_known=journal is not None),
+        judgement=judge(read_endings(expected), acceptances, letters, platform_is_known=journal is not None, is_over=is_over),
         ways=ways_between(receipts, live_since_ms),
     )
 
