@@ -3,7 +3,7 @@
 whole      the path from `visit.changes` to accepted with SM2, and its parts, in the same rounds
 stages     each stage alone; the same lanes on a bare aiokafka loop; the deliver stage without plans and transactions
 slow       a platform that answers in 50 ms
-two        two workers of each stage beside one
+two        two workers of each stage beside one, with all the machine's CPU and, as root, with a third of a core each
 linear     ten times the visits
 capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.bound import can_be_bound
 from bench.capture import capture
 from bench.freshness import freshness
 from bench.messages import hospital_messages
@@ -34,6 +35,7 @@ from streams.sandbox.stack import Stack
 
 _PARTITIONS = 12
 _SLOW_S = 0.05
+_BOUND_CORES = 0.33
 _FRESHNESS, _CAPTURE = "freshness", "capture"
 _WITH_A_DATABASE = (_CAPTURE, _FRESHNESS)
 
@@ -113,18 +115,22 @@ async def slow(bench: Bench) -> dict[str, Any]:
 
 
 async def two(bench: Bench) -> dict[str, Any]:
-    """Twice the workers."""
-    found: dict[int, list[Round]] = {1: [], 2: []}
+    """Twice the workers: on this machine as it is, and where each has the same bound on its CPU as the one."""
+    bounds = [None, _BOUND_CORES] if can_be_bound() else [None]
+    found: dict[tuple[float | None, int], list[Round]] = {(cores, count): [] for cores in bounds for count in (1, 2)}
     for _ in range(bench.rounds):
-        for count, rounds in found.items():
-            rounds.append(await bench.round(Kind(workers=count, apart=True)))
-    rates = {count: _stages(rounds) for count, rounds in found.items()}
+        for (cores, count), rounds in found.items():
+            rounds.append(await bench.round(Kind(workers=count, apart=True, cores=cores)))
+    told = {cores: _beside(_stages(found[cores, 1]), _stages(found[cores, 2])) for cores in bounds}
+    return {"unbound": told[None], "bound": told.get(_BOUND_CORES), "bound_cores": _BOUND_CORES}
+
+
+def _beside(one: Mapping[str, float], two: Mapping[str, float]) -> dict[str, Any]:
     return {
-        "cores": os.cpu_count(),
-        "one": rates[1],
-        "two": rates[2],
-        "join_speedup": rates[2]["join_changes_per_s"] / rates[1]["join_changes_per_s"],
-        "deliver_speedup": rates[2]["deliver_records_per_s"] / rates[1]["deliver_records_per_s"],
+        "one": one,
+        "two": two,
+        "join_speedup": two["join_changes_per_s"] / one["join_changes_per_s"],
+        "deliver_speedup": two["deliver_records_per_s"] / one["deliver_records_per_s"],
     }
 
 

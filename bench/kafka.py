@@ -26,9 +26,9 @@ def apply_topics(site: Path) -> None:
             return
 
 
-async def fill(servers: str, prefix: str, messages: Iterable[Message]) -> None:
-    """Write messages into their partitions, in whole batches."""
-    producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=_BATCH_BYTES, compression_type="lz4")
+async def fill(servers: str, prefix: str, messages: Iterable[Message], **security: object) -> None:
+    """Write messages into their partitions, in whole batches. security: aiokafka's, none for plain text."""
+    producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=_BATCH_BYTES, compression_type="lz4", **security)
     await producer.start()
     try:
         builders: dict[tuple[str, int], Any] = {}

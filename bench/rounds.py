@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from bench.bound import bound
 from bench.kafka import apply_topics, consumed, fill, numbered, reader, ready_messages
 from bench.messages import Message
 from bench.processes import Started, platform, taken, worker
@@ -73,7 +74,7 @@ class Round:
 class Kind:
     """What a round is. answer_s: the platform's. workers: of each stage. apart: the join alone, then the deliver stage alone.
 
-    join, deliver: `worker` as it is shipped, or one of `bench.bare`.
+    join, deliver: `worker` as it is shipped, or one of `bench.bare`. cores: the most CPU that each worker may take.
     """
 
     answer_s: float = 0.0
@@ -81,6 +82,7 @@ class Kind:
     apart: bool = False
     join: str = "worker"
     deliver: str = "worker"
+    cores: float | None = None
 
 
 @dataclass(slots=True)
@@ -139,18 +141,21 @@ class Course:
 
     async def stand(self, stage: str) -> _Stage:
         """Start the workers of a stage and wait until they stand idle."""
-        how = self._kind.join if stage == "join" else self._kind.deliver
-        home = self._at.home / self.prefix
-        started = [
-            self._running.enter_context(worker(stage, site=self._site, home=home, index=i, kind=how))
-            for i in range(self._kind.workers)
-        ]
+        started = [self._start(stage, index) for index in range(self._kind.workers)]
         await asyncio.sleep(_YOUNG_S)
         used = -1.0
         while (now := cpu_of(started)) - used > _IDLE_CPU_S:
             used = now
             await asyncio.sleep(1.0)
         return _Stage(started, cpu_of(started), [])
+
+    def _start(self, stage: str, index: int) -> Started:
+        how = self._kind.join if stage == "join" else self._kind.deliver
+        put = self._running.enter_context(bound(self._kind.cores))
+        home = self._at.home / self.prefix
+        begun = self._running.enter_context(worker(stage, site=self._site, home=home, index=index, kind=how))
+        put(begun.process.pid)
+        return begun
 
     async def fill(self, messages: Sequence[Message]) -> None:
         await fill(self._at.servers, self.prefix, messages)

@@ -46,7 +46,8 @@ class Broker:
             self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
         except (KafkaError, OSError, ValueError) as exc:
             raise Unreachable(
-                f"{self._where} does not answer ({type(exc).__name__}); check kafka.bootstrap_servers, kafka.security, the broker",
+                f"{self._where} takes connections, but does not let this client in ({type(exc).__name__}): check kafka.security "
+                "(protocol, user, password, certificates), and whether the broker is well",
             ) from exc
 
     def __enter__(self) -> Self:

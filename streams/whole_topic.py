@@ -37,7 +37,7 @@ def read_whole(
         consumer = KafkaConsumer(**{**client, **options})
     except (KafkaError, OSError) as error:
         raise Unreachable(
-            f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers in site.yaml"
+            f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers and kafka.security in site.yaml"
         ) from error
     try:
         yield from _read(consumer, topic, where=where, until=time.monotonic() + deadline_s, on_progress=on_progress)

@@ -126,9 +126,9 @@ async def _check_topics(site: Site, also: Sequence[str] = ()) -> None:
             break
         except (KafkaError, OSError) as exc:
             if not os.environ.get(PATIENT_VARIABLE):
-                servers = site.kafka.bootstrap_servers
                 raise Unreachable(
-                    f"no broker answers at {servers}: start Kafka or correct kafka.bootstrap_servers in {site.file}"
+                    f"no broker answers at {site.kafka.bootstrap_servers}: start Kafka, or correct kafka.bootstrap_servers or "
+                    f"kafka.security in {site.file}"
                 ) from exc
             await asyncio.sleep(_PATIENCE_S)
     if missing := [topic for topic in (*stages, *also) if topic not in counts]:

@@ -1,14 +1,13 @@
 """What runs beside the agents of an app, and how an app runs in a process of its own."""
 
-import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import uvloop
 from faust.worker import Worker
 
 from streams.agents.engine import LaneApp
+from streams.agents.loop import new_loop
 from streams.errors import Fatal
 
 Task = Callable[[], Awaitable[None]]
@@ -59,9 +58,7 @@ def run_app(make: Callable[[], Awaitable[LaneApp]]) -> None:
 
     make: builds the app on the event loop; what it raises comes out of here, before anything was read.
     """
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
+    loop = new_loop()
     app = loop.run_until_complete(make())
     collect_less_often()
     worker: Any = _QuietWorker(

@@ -1,0 +1,101 @@
+"""Brokers behind TLS and passwords, as in production: every client of ours comes in, or says why it did not."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import orjson
+import pytest
+import yaml
+
+from bench.kafka import fill
+from bench.messages import hospital_messages
+from bench.parts import fold_all
+from bench.processes import CHECKOUT, platform, worker
+from bench.rounds import Load
+from bench.site import write_site
+from streams.deliver.ledger import read_receipts
+from streams.mapping import load_site
+from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
+from yibao.brokers import client_options
+
+pytestmark = pytest.mark.timeout(300)
+
+PARTITIONS = 12
+MOST_S = 15
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    with secured_kafka(tmp_path_factory.mktemp("secured")) as reached:
+        yield reached
+
+
+def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
+    """A site that reaches the broker as production sites do."""
+    path = write_site(folder, prefix=prefix, bootstrap_servers=secured.servers, platform_url=url)
+    site = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
+    site["kafka"]["security"] = {
+        "protocol": "SASL_SSL",
+        "ssl_cafile": f"{secured.ca_file}",
+        "sasl_mechanism": MECHANISM,
+        "sasl_username": USER,
+        "sasl_password_file": f"{secured.password_file}",
+    } | other
+    path.write_text(yaml.safe_dump(site, allow_unicode=True), "utf-8")
+    return path
+
+
+def yibao(*arguments):
+    command = [sys.executable, "-m", "yibao", *map(str, arguments)]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp_path):
+    """Topics, both stages with their transactions, receipts and dead letters: each has a client of its own."""
+    lookups, changes = hospital_messages(20, partitions=PARTITIONS)
+    expected = len(fold_all(Load(lookups=lookups, changes=changes, partitions=PARTITIONS)).emissions)
+    with ExitStack() as running:
+        url = running.enter_context(platform(0.0, home=tmp_path))
+        site = site_of(secured, tmp_path, prefix="tls-", url=url)
+        applied = yibao("topics", "apply", "--config", site)
+        assert 0 == applied.returncode, applied.stderr
+        for messages in (lookups, changes):
+            asyncio.run(fill(secured.servers, "tls-", messages, **secured.clients()))
+        workers = [running.enter_context(worker(stage, site=site, home=tmp_path)) for stage in ("join", "deliver")]
+        loaded = load_site(site)
+        until, accepted = time.monotonic() + 90, 0
+        while accepted < expected:
+            for one in workers:
+                one.check()
+            assert time.monotonic() < until, f"{accepted} of {expected}"
+            receipts = read_receipts(client_options(loaded), loaded.topics.receipts)
+            accepted = sum(len(receipt.records) for receipt in receipts)
+    assert expected == accepted
+    assert [0, 0] == [one.process.returncode for one in workers]
+    opened = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines() if b"lane_opened" in line]
+    assert PARTITIONS == len(opened)
+    assert max(line["took_s"] for line in opened) < MOST_S, "a broker that ends TLS without a word must not hold up a lane"
+    letters = yibao("dlq", "summary", "--config", site, "--output", "json")
+    assert 0 == letters.returncode, letters.stderr
+
+
+def test_a_wrong_password_is_named(secured, tmp_path):
+    """Not as a broker that is away, and without the password."""
+    wrong = tmp_path / "wrong.password"
+    wrong.write_text("not-the-password\n", "ascii")
+    site = site_of(secured, tmp_path, prefix="wrong-", sasl_password_file=f"{wrong}")
+    told = yibao("topics", "plan", "--config", site)
+    assert 3 == told.returncode
+    assert "kafka.security" in told.stderr
+    assert "not-the-password" not in told.stderr
+
+
+def test_a_broker_of_another_authority_is_not_trusted(secured, tmp_path):
+    """Whoever answers there would get the password and the patients' data."""
+    site = site_of(secured, tmp_path, prefix="other-", ssl_cafile=f"{secured.other_ca_file}")
+    told = yibao("topics", "plan", "--config", site)
+    assert 3 == told.returncode
+    assert "kafka.security" in told.stderr
