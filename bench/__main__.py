@@ -35,7 +35,7 @@ from streams.sandbox.stack import Stack
 
 _PARTITIONS = 12
 _SLOW_S = 0.05
-_BOUND_CORES = 0.33
+_BOUND_CORES = 0.45
 _FRESHNESS, _CAPTURE = "freshness", "capture"
 _WITH_A_DATABASE = (_CAPTURE, _FRESHNESS)
 

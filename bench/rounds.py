@@ -23,7 +23,6 @@ _PATIENCE_S = 150.0
 _SHARE = 0.97
 _YOUNG_S = 4.0
 _IDLE_CPU_S = 0.06
-_QUIET_S = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +142,7 @@ class Course:
         """Start the workers of a stage and wait until they stand idle."""
         started = [self._start(stage, index) for index in range(self._kind.workers)]
         await asyncio.sleep(_YOUNG_S)
+        await self._shared_out(stage)
         used = -1.0
         while (now := cpu_of(started)) - used > _IDLE_CPU_S:
             used = now
@@ -150,18 +150,28 @@ class Course:
         return _Stage(started, cpu_of(started), [])
 
     def _start(self, stage: str, index: int) -> Started:
-        how = self._kind.join if stage == "join" else self._kind.deliver
         put = self._running.enter_context(bound(self._kind.cores))
         home = self._at.home / self.prefix
-        begun = self._running.enter_context(worker(stage, site=self._site, home=home, index=index, kind=how))
+        begun = self._running.enter_context(worker(stage, site=self._site, home=home, index=index, kind=self._how(stage)))
         put(begun.process.pid)
         return begun
+
+    def _how(self, stage: str) -> str:
+        return self._kind.join if stage == "join" else self._kind.deliver
+
+    async def _shared_out(self, stage: str) -> None:
+        """Wait until every worker has opened its share of the lanes: a group that is still forming stands idle, too."""
+        share, until = self._load.partitions // self._kind.workers, time.monotonic() + _PATIENCE_S
+        logs = [self._at.home / self.prefix / f"{stage}-{index}.log" for index in range(self._kind.workers)]
+        while self._how(stage) != "plain" and min(log.read_bytes().count(b'"lane_opened"') for log in logs) < share:
+            _check(until)
+            await asyncio.sleep(_LOOK_S)
 
     async def fill(self, messages: Sequence[Message]) -> None:
         await fill(self._at.servers, self.prefix, messages)
 
-    async def join(self, stage: _Stage) -> int:
-        """Follow the join to its end; how many records it numbered."""
+    async def join(self, stage: _Stage) -> Sequence[Message]:
+        """Follow the join to its end; the records that it made."""
         total, until = len(self._load.changes), time.monotonic() + _PATIENCE_S
         topic, group = f"{self.prefix}visit.changes", f"{self.prefix}yibao-join"
         async with reader(self._at.servers, topic, self._load.partitions, group=group) as consumer:
@@ -169,18 +179,23 @@ class Course:
                 stage.note(await consumed(consumer))
                 _check(until)
                 await asyncio.sleep(_LOOK_S)
-            return await numbered(consumer)
+            records = await numbered(consumer)
+        return await ready_messages(self._at.servers, self.prefix, records, self._load.partitions)
 
-    async def deliver(self, stage: _Stage, joining: "asyncio.Future[int]") -> None:
-        """Follow the deliver stage until the join is through and nothing more comes."""
-        until, quiet_since = time.monotonic() + _PATIENCE_S, time.monotonic()
-        while not (joining.done() and stage.points and stage.points[-1][1] and time.monotonic() - quiet_since > _QUIET_S):
-            before = stage.points[-1][1] if stage.points else 0.0
-            stage.note((await asyncio.to_thread(taken, self.url))[1])
-            if stage.points[-1][1] != before:
-                quiet_since = time.monotonic()
+    async def deliver(self, stage: _Stage, sizes: "asyncio.Future[int]") -> None:
+        """Follow the deliver stage until the platform has every record. sizes: of all of them, known when the join is through.
+
+        Raises RuntimeError when the platform got more than that.
+        """
+        until, done = time.monotonic() + _PATIENCE_S, 0
+        while not sizes.done() or done < sizes.result():
+            requests, plain_bytes = await asyncio.to_thread(taken, self.url)
+            done = plain_bytes - requests
+            stage.note(done)
             _check(until)
             await asyncio.sleep(_LOOK_S)
+        if done > sizes.result():
+            raise RuntimeError(f"the platform got {done - sizes.result()} bytes of records more than there are")
 
 
 async def run_round(load: Load, at: Surroundings, kind: Kind, *, prefix: str) -> Round:
@@ -192,19 +207,21 @@ async def run_round(load: Load, at: Surroundings, kind: Kind, *, prefix: str) ->
         await course.fill(load.changes)
         joining = asyncio.ensure_future(course.join(join))
         if deliver is not None:
-            await course.deliver(deliver, joining)
-        records = await joining
-        found = join.cost(len(load.changes))
+            await course.deliver(deliver, asyncio.ensure_future(_sizes(joining)))
+        ready = await joining
+        records, found = len(ready), join.cost(len(load.changes))
         if deliver is not None:
             return _round(course, load, records, join=found, deliver=deliver.cost(records))
-        ready = await ready_messages(at.servers, course.prefix, records, load.partitions)
     with Course(load, at, kind, prefix=f"{prefix}b-") as course:
         deliver = await course.stand("deliver")
         await course.fill(ready)
-        through: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        through.set_result(records)
-        await course.deliver(deliver, through)
+        await course.deliver(deliver, asyncio.ensure_future(_sizes(joining)))
         return _round(course, load, records, join=found, deliver=deliver.cost(records))
+
+
+async def _sizes(joining: "asyncio.Future[Sequence[Message]]") -> int:
+    """Bytes of all records, each with the comma or bracket in front of it."""
+    return sum([len(message.value) + 1 for message in await joining])
 
 
 def _round(course: Course, load: Load, records: int, *, join: Cost, deliver: Cost) -> Round:
