@@ -3,7 +3,7 @@
 whole      the path from `visit.changes` to accepted with SM2, and its parts, in the same rounds
 stages     each stage alone; the same lanes on a bare aiokafka loop; the deliver stage without plans and transactions
 slow       a platform that answers in 50 ms
-two        two workers of each stage beside one, with all the machine's CPU and, as root, with a third of a core each
+two        two workers of each stage beside one; as root also with the same bound on the CPU of each worker
 linear     ten times the visits
 capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
