@@ -20,7 +20,10 @@ _numbers = itertools.count()
 
 def can_be_bound() -> bool:
     """Whether this process may make control groups that bound the CPU."""
-    return os.access(_root(), os.W_OK)
+    root = _root()
+    if not os.access(root, os.W_OK):
+        return False
+    return root == _VERSION_1 or "cpu" in (root / "cgroup.subtree_control").read_text("ascii").split()
 
 
 @contextmanager

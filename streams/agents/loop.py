@@ -9,8 +9,8 @@ _GOODBYE_S = 0.5
 
 
 class _Loop(uvloop.Loop):
-    """Closes a TLS connection although the peer does not say goodbye. Kafka's clients wait until theirs are closed, by default for
-    30 s, and with them a lane that opens or a worker that stops.
+    """Gives the end of a TLS connection half a second, where uvloop gives it 30. Against a real broker about half of those closed took
+    all of that; Kafka's clients wait until theirs are closed, and with them a lane that opens.
     """
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:

@@ -16,12 +16,12 @@ from bench.parts import fold_all
 from bench.processes import platform, worker
 from bench.rounds import Load
 from bench.site import write_site
-from streams.deliver.ledger import read_receipts
 from streams.deliver.receipt import decode_receipt
 from streams.domain.ready import number_of
 from streams.lanes.exits import Exit
 from streams.mapping import load_site
 from streams.whole_topic import read_whole
+from tests.integration.both_stages import accepted_lines, run_until
 from yibao.brokers import client_options
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,18 +47,11 @@ class Scene:
 
     def accepted(self):
         """How often each content of each record was accepted, by the platform's own answers."""
-        receipts = read_receipts(self.client, self.topics.receipts)
-        return Counter((receipt.service, line.key, line.hash) for receipt in receipts for line in receipt.records)
+        return Counter((service, line.key, line.hash) for service, line in accepted_lines(self.file))
 
     def run_until(self, count):
         """Both stages, until so many records are accepted."""
-        with ExitStack() as running:
-            workers = [running.enter_context(worker(stage, site=self.file, home=self.home)) for stage in ("join", "deliver")]
-            until = time.monotonic() + 90
-            while self.accepted().total() < count:
-                for one in workers:
-                    one.check()
-                assert time.monotonic() < until, f"{self.accepted().total()} of {count}"
+        run_until(self.file, self.home, count)
 
     def ends(self):
         """How workers of both stages end that are left alone."""
@@ -80,7 +73,7 @@ class Scene:
             admin.close()
 
     def numbers(self):
-        """Number, offset and key of every record in `visit.ready`, by partition."""
+        """Number and offset of every record in `visit.ready`, by partition."""
         found = {number: [] for number in range(PARTITIONS)}
         for message in read_whole(self.client, self.topics.ready):
             found[message.partition].append((number_of(tuple(message.headers)), message.offset))

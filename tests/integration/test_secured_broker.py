@@ -3,8 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
 
 import orjson
 import pytest
@@ -13,13 +11,11 @@ import yaml
 from bench.kafka import fill
 from bench.messages import hospital_messages
 from bench.parts import fold_all
-from bench.processes import CHECKOUT, platform, worker
+from bench.processes import CHECKOUT, platform
 from bench.rounds import Load
 from bench.site import write_site
-from streams.deliver.ledger import read_receipts
-from streams.mapping import load_site
+from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
-from yibao.brokers import client_options
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -57,38 +53,30 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
     """Topics, both stages with their transactions, receipts and dead letters: each has a client of its own."""
     lookups, changes = hospital_messages(20, partitions=PARTITIONS)
     expected = len(fold_all(Load(lookups=lookups, changes=changes, partitions=PARTITIONS)).emissions)
-    with ExitStack() as running:
-        url = running.enter_context(platform(0.0, home=tmp_path))
+    with platform(0.0, home=tmp_path) as url:
         site = site_of(secured, tmp_path, prefix="tls-", url=url)
         applied = yibao("topics", "apply", "--config", site)
         assert 0 == applied.returncode, applied.stderr
         for messages in (lookups, changes):
             asyncio.run(fill(secured.servers, "tls-", messages, **secured.clients()))
-        workers = [running.enter_context(worker(stage, site=site, home=tmp_path)) for stage in ("join", "deliver")]
-        loaded = load_site(site)
-        until, accepted = time.monotonic() + 90, 0
-        while accepted < expected:
-            for one in workers:
-                one.check()
-            assert time.monotonic() < until, f"{accepted} of {expected}"
-            receipts = read_receipts(client_options(loaded), loaded.topics.receipts)
-            accepted = sum(len(receipt.records) for receipt in receipts)
-    assert expected == accepted
+        workers = run_until(site, tmp_path, expected)
+    assert expected == len(accepted_lines(site))
     assert [0, 0] == [one.process.returncode for one in workers]
     opened = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines() if b"lane_opened" in line]
     assert PARTITIONS == len(opened)
-    assert max(line["took_s"] for line in opened) < MOST_S, "a broker that ends TLS without a word must not hold up a lane"
+    assert max(line["took_s"] for line in opened) < MOST_S, "the end of a TLS connection must not hold up a lane"
     letters = yibao("dlq", "summary", "--config", site, "--output", "json")
     assert 0 == letters.returncode, letters.stderr
 
 
-def test_a_wrong_password_is_named(secured, tmp_path):
-    """Not as a broker that is away, and without the password."""
+def test_a_wrong_password_does_not_get_in(secured, tmp_path):
+    """It is told where to look, without the password."""
     wrong = tmp_path / "wrong.password"
     wrong.write_text("not-the-password\n", "ascii")
     site = site_of(secured, tmp_path, prefix="wrong-", sasl_password_file=f"{wrong}")
     told = yibao("topics", "plan", "--config", site)
     assert 3 == told.returncode
+    assert "does not let this client in" in told.stderr
     assert "kafka.security" in told.stderr
     assert "not-the-password" not in told.stderr
 
