@@ -27,7 +27,7 @@ chaos: setup ## run the flow through faults, before a strict judge (about an hou
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)
 
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
-	@$(VENV)/python -m bench $(BENCH_ARGS)
+	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
 
 lint: setup ## style, format, types, import contracts
 	$(VENV)/ruff check .

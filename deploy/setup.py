@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from sandbox.java import OLDEST, find_java  # noqa: E402
 from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
-from streams.sandbox.java import OLDEST, find_java  # noqa: E402
 
 VENV = ROOT / ".venv"
 STATE = ROOT / ".yibao"

@@ -4,6 +4,7 @@ YibaoError
 ├── Retryable   try again, nothing is lost
 ├── Rejected    to the dead letters, with the reason
 ├── Fatal       stop the worker before anything is committed
+├── Refused     a service answered and said no: exit 1
 ├── Misconfigured   a person must change a file or a setting: exit 2
 └── Unreachable     a service that is needed now does not answer: exit 3
 """
@@ -27,6 +28,10 @@ class Fatal(YibaoError):
     def __init__(self, message: str, *, exit_code: int = 70) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class Refused(YibaoError):
+    """A service answered and refused what was asked of it."""
 
 
 class Misconfigured(YibaoError):

@@ -6,11 +6,11 @@
                                     visit.dead ◀───┴─────────────────┘
 
 capture   Debezium's connectors, run by Kafka Connect           connector/
-join      rows of a visit become interface records              streams/agents/join.py → lanes/join.py → domain/join.py
-          (inside it: normalise, validate)                      domain/normalise.py, domain/validate.py
-deliver   records become batches, sealed and posted             streams/agents/deliver.py → lanes/deliver.py → deliver/gateway.py
-          (inside it: batch, seal)                              domain/batch.py, seal/
-dead-letter, replay: what could not pass, and its way back      streams/deadletter/
+join      rows of a visit become interface records              agents/join.py → lanes/join/lane.py → domain/join/fold.py
+          (inside it: normalise, validate)                      domain/normalise/, domain/validate/
+deliver   records become batches, sealed and posted             agents/deliver.py → lanes/deliver/lane.py → deliver/gateway.py
+          (inside it: batch, seal)                              domain/batch/, seal/
+dead-letter, replay: what could not pass, and its way back      deadletter/
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.sandbox.stack import Endpoints, Stack
+from sandbox.stack import Endpoints, Stack
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run that a script put in the background ignores Ctrl-C, and so would every program that it starts and interrupts.

@@ -1,14 +1,14 @@
 """From a site's files to what the capture control plane asks for. The only place that knows both."""
 
-from connector.access import read_secret
 from connector.connect import Access, Connect
 from connector.contract import CaptureSource
 from connector.errors import Misconfigured
 from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
-from connector.topics import TopicSettings
 from streams.mapping import Site, capture_sources
-from yibao.brokers import text_of
+from streams.topics.access import read_secret
+from streams.topics.shapes import TopicSettings
+from streams.wiring import text_of
 
 
 def topic_settings(site: Site) -> TopicSettings:
@@ -58,6 +58,11 @@ def reconciler(site: Site) -> Reconciler:
         partitions=site.kafka.partitions,
         settings=connect_settings(site),
     )
+
+
+def source_password(source: CaptureSource) -> str:
+    """The password that a source's database is read with. Raises Misconfigured when its file cannot be read."""
+    return read_secret(source.password_file, setting=f"sources.{source.name}.password_file")
 
 
 def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:

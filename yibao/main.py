@@ -1,7 +1,7 @@
 """The command `yibao`: its verbs, and how an error becomes a message and an exit code.
 
-A verb's module is imported only when its verb is used, so that `yibao --help` answers at once. A module `yibao/<verb>.py` holds
-either `app`, a `typer.Typer` with verbs of its own, or a function named like the module: one verb. A verb prints its result,
+A verb's module is imported only when its verb is used, so that `yibao --help` answers at once. `yibao/verbs/<verb>.py` holds either
+`app`, a `typer.Typer` with verbs of its own, or a function named like the module: one verb. A verb prints its result,
 raises `typer.Exit(1)` when it found something, and lets errors raised on purpose through: `run` turns them into exit codes.
 """
 
@@ -35,6 +35,9 @@ VERBS = (
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: its database, its day, its expected records."),
 )
+_MODULES = {"platform": "simulator"}
+"""Verbs whose module must not be named like them: the standard library has a `platform`."""
+
 HELP = """\
 Reports a hospital's visits, settlements and fee lines to the medical-insurance supervision platform.
 
@@ -76,7 +79,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _register(root: typer.Typer, verb: Verb) -> None:
-    module = importlib.import_module(f"yibao.{verb.name}")
+    module = importlib.import_module(f"yibao.verbs.{_MODULES.get(verb.name, verb.name)}")
     group = getattr(module, "app", None)
     if isinstance(group, typer.Typer):
         root.add_typer(group, name=verb.name)

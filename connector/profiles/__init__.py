@@ -1,8 +1,8 @@
 """The kinds of database that can be captured, one module each."""
 
 from connector.contract import DatabaseKind
-from connector.profiles.postgresql import PostgresqlProfile
-from connector.profiles.profile import DatabaseProfile
+from connector.profiles.kind import DatabaseProfile
+from connector.profiles.postgresql.profile import PostgresqlProfile
 
 __all__ = ["DatabaseProfile", "profile_of"]
 

@@ -8,7 +8,7 @@ from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.errors import Misconfigured
 from streams.lanes.assignment import Assignment
-from streams.lanes.deliver import DeliverLane, DeliverParts
+from streams.lanes.deliver.lane import DeliverLane, DeliverParts
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready

@@ -24,7 +24,7 @@ from streams.domain.changes import Incoming
 from streams.errors import Fatal, Misconfigured
 from streams.lanes.assignment import Assignment
 from streams.lanes.exits import Exit
-from streams.lanes.kafka import incoming
+from streams.lanes.kafka_broker import incoming
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import TopicPartition
 

@@ -1,4 +1,4 @@
-"""The join's app: changes in, lanes behind. Everything that decides stands in `streams.domain.join`."""
+"""The join's app: changes in, lanes behind. Everything that decides stands in `streams.domain.join.fold`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from streams.agents.background import keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
-from streams.lanes.join import Fold, JoinLane, JoinParts, LookupRows
+from streams.lanes.join.lane import Fold, JoinLane, JoinParts, LookupRows
+from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.join.state import State
+from streams.lanes.join.ticks import Ticker
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
-from streams.lanes.rocks_store import RocksStores
 from streams.lanes.settings import JoinSettings
-from streams.lanes.state import State
-from streams.lanes.ticks import Ticker
 from streams.lanes.watch import Watch, next_of_changes
 from streams.telemetry.progress import Progress
 

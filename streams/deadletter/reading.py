@@ -7,7 +7,7 @@ from typing import Any
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.deadletter.summary import Wanted
 from streams.errors import Rejected
-from streams.whole_topic import OnProgress, read_whole
+from streams.topics.whole import OnProgress, read_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import orjson
 
-from streams.spec.profile import Profile
+from streams.spec.profiles import Profile
 
 MAX_BODY_BYTES = 64 * 1024
 """No answer is read further than this."""

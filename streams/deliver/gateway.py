@@ -22,9 +22,9 @@ from streams.deliver.echo import without_echo
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.request import Institution, check, data_of, envelope
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled, Verdict, verdict
-from streams.domain.batch import Batch
+from streams.domain.batch.cut import Batch
 from streams.errors import Misconfigured
-from streams.spec.profile import REPORTING, Profile
+from streams.spec.profiles import REPORTING, Profile
 
 _KEPT_SEALED = 64  # more than two for each lane of one process; 64 x 50,000 characters
 _SEALING_THREADS = 2

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from streams.deliver.receipt import Receipt, decode_receipt
-from streams.whole_topic import read_whole
+from streams.topics.whole import read_whole
 
 
 def read_receipts(client: Mapping[str, Any], topic: str) -> Iterator[Receipt]:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from streams.deliver.verdict import Accepted
-from streams.domain.batch import Batch
+from streams.domain.batch.cut import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import orjson
 
-from streams.domain.batch import Batch
-from streams.domain.msgid import check_institution
+from streams.domain.batch.cut import Batch
+from streams.domain.batch.msgid import check_institution
 from streams.errors import Misconfigured
-from streams.spec.profile import Profile
+from streams.spec.profiles import Profile
 
 
 class Seal(Protocol):

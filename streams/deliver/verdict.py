@@ -18,7 +18,7 @@ from typing import TypeAlias
 from streams.deliver.answer import HttpAnswer, Said, read_body, retry_after_s
 from streams.spec.answers import AnswerClass, classify
 from streams.spec.masking import mask_text
-from streams.spec.profile import Profile
+from streams.spec.profiles import Profile
 
 MAX_WAIT_S = 300.0
 """The longest wait that a platform can impose; one that asks for more is asked again after this."""

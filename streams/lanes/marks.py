@@ -13,7 +13,7 @@ from typing import cast
 
 import orjson
 
-from streams.domain.msgid import next_plan, plan_id, stamp_of
+from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.records import ReadyRecord
 from streams.errors import Fatal
 from streams.lanes.exits import Exit

@@ -3,7 +3,7 @@
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from streams.mapping.columns import columns_by_table, times_by_table
 from streams.mapping.mapping_file import MappingFile
-from streams.mapping.site import Site
+from streams.mapping.site_file import Site
 
 
 def capture_sources(site: Site) -> tuple[CaptureSource, ...]:

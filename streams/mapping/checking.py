@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from connector.contract import TableRole
-from streams.domain.conversions import Unfit
-from streams.domain.steps import Dialect, field_step
-from streams.domain.validate import UNIQUE_LINES
+from streams.domain.normalise.conversions import Unfit
+from streams.domain.normalise.fields import Dialect, field_step
+from streams.domain.validate.judge import UNIQUE_LINES
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table, Translation
 from streams.mapping.reading import Document, Place, nearest
 from streams.mapping.reporting import Institution
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.interface import SERVICES

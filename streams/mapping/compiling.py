@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.conversions import Conversion, Translation
-from streams.domain.plans import Belonging, CompiledMapping, TableRule, plan_record
-from streams.domain.rules import RuleOptions
-from streams.domain.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
-from streams.domain.sources import Source as DomainSource
-from streams.domain.steps import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, plan_record
+from streams.domain.normalise.conversions import Conversion, Translation
+from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
+from streams.domain.normalise.sources import Source as DomainSource
+from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
 from streams.mapping.columns import columns_by_table
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
 from streams.mapping.reporting import Platform
-from streams.mapping.site import Site
+from streams.mapping.site_file import Site
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, StringConstraints, model_validator
 
 from connector.contract import DatabaseKind
-from streams.domain.msgid import MAX_PARTITIONS
+from streams.domain.batch.msgid import MAX_PARTITIONS
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath, Port, Url, is_loopback
 

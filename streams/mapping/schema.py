@@ -11,9 +11,9 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from streams.domain.validate import OPEN_CODES, REFUNDS, RULES, UNIQUE_LINES
+from streams.domain.validate.judge import OPEN_CODES, REFUNDS, RULES, UNIQUE_LINES
 from streams.mapping.mapping_file import MappingFile
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 
 FILES: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "site": (SiteFile, "One reporting site: brokers, databases, institutions, platform, limits."),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from streams.mapping.reading import Place
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 
 
 def secret_files(site: SiteFile) -> dict[Place, Path]:

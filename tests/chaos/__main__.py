@@ -9,8 +9,8 @@ import time
 import traceback
 from pathlib import Path
 
-from streams.sandbox.stack import Stack
-from streams.sandbox.stack.service import CHECKOUT
+from sandbox.stack import Stack
+from sandbox.stack.service import CHECKOUT
 from tests.chaos.run import Result, run_scenario
 from tests.chaos.scenarios import NAMES, USUAL, named
 

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from streams.sandbox.stack import Stack
+from sandbox.stack import Stack
+from tests.chaos.chaos_site import ChaosSite
 from tests.chaos.crew import Crew, Stage
-from tests.chaos.site import ChaosSite
 
 Act = Callable[[], object]
 

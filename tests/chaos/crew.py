@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from sandbox.stack.service import CHECKOUT
 from streams.lanes.exits import Exit
-from streams.sandbox.stack.service import CHECKOUT
 from tests.chaos.seams import set_shift
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
+from sandbox.hospital.database import statement
+from sandbox.hospital.tables import BY_VISIT, PATIENTS
+from sandbox.stack import Endpoints
 from streams.errors import Unreachable
-from streams.sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
-from streams.sandbox.hospital.database import statement
-from streams.sandbox.hospital.tables import BY_VISIT, PATIENTS
-from streams.sandbox.stack import Endpoints
-from yibao.demonstration.site import write_password
+from yibao.demonstration.demo_site import write_password
 
 _SLOT_S = 90.0
 _BEFORE = 1 / 6

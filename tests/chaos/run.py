@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox.judge import Ending, judge
+from sandbox.stack import Endpoints, Stack
 from streams.mapping import Site
-from streams.sandbox.judge import Ending, judge
-from streams.sandbox.stack import Endpoints, Stack
+from streams.wiring import client_options
+from tests.chaos.chaos_site import WAIT_S, ChaosSite
 from tests.chaos.course import Course
 from tests.chaos.crew import STAGES, Crew
 from tests.chaos.hospital import Hospital
 from tests.chaos.scenarios import Scenario
-from tests.chaos.site import WAIT_S, ChaosSite
 from tests.chaos.verdict import Refusing, Verdict, expectations, missing, pronounce, read_letters
-from yibao.brokers import client_options
 
 _HIGHEST_RATE = 400.0
 _LOOK_S = 0.2

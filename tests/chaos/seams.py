@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from streams.deliver.verdict import Accepted, Refused, Verdict
-from streams.domain.batch import Batch
+from streams.domain.batch.cut import Batch
 from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from connector.contract import Topics
+from sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
+from sandbox.platform.rows import is_refused_key
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.deliver.ledger import read_receipts
 from streams.errors import Rejected
-from streams.sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
-from streams.sandbox.platform.rows import is_refused_key
-from streams.whole_topic import read_whole
+from streams.topics.whole import read_whole
 
 _REJECTED = "REJECTED"
 _PHARMACY = "P"

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yibao.worker as command
+import yibao.verbs.worker as command
 from tests.chaos.seams import Passages, SeamBroker, SeamPlatform, ShiftedClock
 from yibao.main import run
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 import yaml
 
-from streams.domain.normalise import normalise
+from streams.domain.normalise.record import normalise
 from streams.domain.records import MissingLookup, Record, Refusal, SourceRows
 from streams.mapping import compile_site, load_site
 from streams.spec.fields import ServiceCode

@@ -11,13 +11,7 @@ import orjson
 import pytest
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, decode, tick_value
-from streams.domain.join import Joiner, JoinLimits
-from streams.domain.ready import Emission
-from streams.domain.records import DeadLetter, Row
-from streams.domain.visits import due_from, group, group_of, visit_key_of, waits
-from streams.mapping import compile_site, load_site
-from streams.sandbox.hospital import (
+from sandbox.hospital import (
     FROZEN_ITEMS,
     SPOILERS,
     Change,
@@ -29,7 +23,13 @@ from streams.sandbox.hospital import (
     envelope,
     reference_rows,
 )
-from streams.sandbox.platform.rows import Rules, judge_rows, split_rows
+from sandbox.platform.rows import Rules, judge_rows, split_rows
+from streams.domain.changes import Incoming, decode, tick_value
+from streams.domain.join.entries import due_from, group, group_of, visit_key_of, waits
+from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.ready import Emission
+from streams.domain.records import DeadLetter, Row
+from streams.mapping import compile_site, load_site
 from streams.spec.dictionaries import load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES

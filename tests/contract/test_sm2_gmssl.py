@@ -5,7 +5,7 @@ from gmssl.sm2 import CryptSM2
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.sandbox.sm2_curve import P, multiply, on_curve
+from sandbox.sm2_curve import P, multiply, on_curve
 from streams.seal import Encoding, Order, PrivateKey, SealBroken, Sealer, open_sealed
 from streams.seal.curve import N
 from streams.seal.known_answers import known_answers

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sandbox.sm2_opener import CannotOpen, GmOpener, Unopened
 from streams.errors import Fatal, Misconfigured, Rejected
-from streams.sandbox.sm2_opener import CannotOpen, GmOpener, Unopened
 from streams.seal import (
     ENCODINGS,
     Encoding,

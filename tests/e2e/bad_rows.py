@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from streams.sandbox.hospital import Transaction, Verb, Workload
-from streams.sandbox.hospital.changes import Change
-from streams.sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS, Table
+from sandbox.hospital import Transaction, Verb, Workload
+from sandbox.hospital.changes import Change
+from sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS, Table
 
 GOOD = "MZ25060200000002"
 """An outpatient visit with one settlement and no flaw, of the hospital of seed 1."""

@@ -19,11 +19,11 @@ import yaml
 from kafka import KafkaProducer
 
 from connector.contract import Topics
+from sandbox.hospital import create_schema, run
+from sandbox.hospital.catalogue import reference_rows
+from sandbox.hospital.tables import DEPARTMENTS, PATIENTS
 from streams.deadletter.reading import read_dead_letters
 from streams.deliver.ledger import read_receipts
-from streams.sandbox.hospital import create_schema, run
-from streams.sandbox.hospital.catalogue import reference_rows
-from streams.sandbox.hospital.tables import DEPARTMENTS, PATIENTS
 from tests.e2e.bad_rows import Copies, transaction
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sandbox.hospital.institutions import INSTITUTIONS
+from sandbox.stack import Stack
 from streams.deliver.freshness import freshness
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
-from streams.sandbox.hospital.institutions import INSTITUTIONS
-from streams.sandbox.stack import Stack
 from streams.seal import generate_key_pair
-from yibao.brokers import client_options
+from streams.wiring import client_options
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 

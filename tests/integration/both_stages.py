@@ -3,10 +3,10 @@
 import time
 from contextlib import ExitStack
 
-from bench.processes import worker
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
-from yibao.brokers import client_options
+from streams.wiring import client_options
+from tests.bench.processes import worker
 
 
 def accepted_lines(file):

@@ -16,12 +16,12 @@ from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage, deliver_app
 from streams.agents.join import JoinStage, join_app
 from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
-from streams.domain.batch import CutLimits
-from streams.domain.join import Folded
+from streams.domain.batch.cut import CutLimits
+from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission
 from streams.domain.records import Record
-from streams.lanes.deliver import DeliverParts
-from streams.lanes.kafka import KafkaBroker
+from streams.lanes.deliver.lane import DeliverParts
+from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
 from streams.lanes.settings import BrokerSettings, DeliverSettings, JoinSettings, LaneSettings
 from streams.spec.fields import ServiceCode

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.sandbox.java import find_java
-from streams.sandbox.stack.jvm import java_command
-from streams.sandbox.stack.ports import LOOPBACK, PortBook, Ports
-from streams.sandbox.stack.service import Home, distribution
+from sandbox.java import find_java
+from sandbox.stack.jvm import java_command
+from sandbox.stack.ports import LOOPBACK, PortBook, Ports
+from sandbox.stack.service import Home, distribution
 
 USER, MECHANISM = "yibao", "SCRAM-SHA-512"
 _START_S = 90.0

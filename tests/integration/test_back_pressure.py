@@ -4,13 +4,13 @@ import asyncio
 import os
 import time
 
-from bench.kafka import apply_topics, fill
-from bench.messages import Message
-from bench.processes import worker
-from bench.site import write_site
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
 from streams.spec.fields import ServiceCode
+from tests.bench.bench_site import write_site
+from tests.bench.messages import Message
+from tests.bench.processes import worker
+from tests.bench.topics import apply_topics, fill
 
 PARTITIONS = 12
 WAITING = int(os.environ.get("YIBAO_WAITING", "120000"))

@@ -10,17 +10,18 @@ import psycopg
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from connector.access import BrokerAccess
-from connector.broker import Broker
 from connector.connect import Access, Connect
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics, partition_of
 from connector.errors import Misconfigured, Refused, Unreachable
 from connector.plan import Action
 from connector.preflight import preflight
-from connector.profiles import postgresql_checks, postgresql_reading
+from connector.profiles.postgresql import checks as postgresql_checks
+from connector.profiles.postgresql import reading as postgresql_reading
 from connector.reconcile import Patience, Reconciler
 from connector.render import ConnectSettings, render
-from connector.topics import TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.access import BrokerAccess, read_secret
+from streams.topics.broker import Broker
+from streams.topics.shapes import TopicAction, TopicSettings, compare, plan_topics
 
 pytestmark = pytest.mark.stack
 
@@ -179,6 +180,10 @@ def captured(stack, source, connect, reconciler) -> Iterator[Captured]:
         lookup=lookup,
     )
     stop_and_delete(connect, TOPICS.connector(source.name), stack)
+
+
+def findings_of(source):
+    return preflight(source, password=read_secret(source.password_file, setting="sources.his.password_file"))
 
 
 def stop_and_delete(connect, connector, stack):
@@ -375,7 +380,7 @@ def test_the_heartbeat_tells_that_capture_lives(captured):
 
 def test_a_good_database_has_no_finding(stack, source):
     """Against the real catalogue, with mixed case and Chinese names in it."""
-    assert preflight(source) == ()
+    assert findings_of(source) == ()
 
 
 def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
@@ -386,7 +391,7 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
     extra = CapturedTable(
         name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id", "ID2", "half")
     )
-    found = {finding.where: finding for finding in preflight(replace(source, publication="none", tables=(visit, extra)))}
+    found = {finding.where: finding for finding in findings_of(replace(source, publication="none", tables=(visit, extra)))}
     assert found.keys() == {
         "his.visit.admitted",
         "his.visit.created",
@@ -404,10 +409,10 @@ def test_the_mends_mend(stack, source):
     execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint NOT NULL)'])
     extra = CapturedTable(name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id"))
     changed = replace(source, tables=(source.tables[0], extra))
-    findings = preflight(changed)
+    findings = findings_of(changed)
     assert findings
     execute(stack, [part for finding in findings for part in finding.mend.partition("  --")[0].rstrip(";").split("; ")])
-    assert [finding for finding in preflight(changed) if finding.where != "his.Extra"] == []
+    assert [finding for finding in findings_of(changed) if finding.where != "his.Extra"] == []
     execute(stack, ['DROP TABLE his."Extra"'])
 
 
@@ -416,21 +421,21 @@ def test_a_server_that_is_too_old_is_a_finding_whatever_its_catalogue_lacks(sour
     monkeypatch.setattr(postgresql_reading, "OLDEST", 990_000)
     monkeypatch.setattr(postgresql_checks, "OLDEST", 990_000)
     monkeypatch.setattr(postgresql_reading, "_TABLES", "SELECT a_column_of_later")
-    assert [finding.where for finding in preflight(source)] == ["server version"]
+    assert [finding.where for finding in findings_of(source)] == ["server version"]
 
 
 def test_the_publication_of_a_server_without_column_lists_is_read(source, monkeypatch):
     """PostgreSQL 14 knows neither column lists nor row filters, and its catalogue no columns for them."""
     monkeypatch.setattr(postgresql_reading, "_COLUMN_LISTS", 990_000)
     monkeypatch.setattr(postgresql_reading, "_PUBLISHED", "SELECT r.prattrs")
-    assert preflight(source) == ()
+    assert findings_of(source) == ()
 
 
 def test_a_database_that_goes_away_while_it_is_looked_at_is_named(source, monkeypatch):
     """Exit code 3 and the place, as for one that never answered: the pipeline tries again later."""
     monkeypatch.setattr(postgresql_reading, "_SLOT", "SELECT pg_terminate_backend(pg_backend_pid()), %s::text")
     with pytest.raises(Unreachable, match=f"source his: database {DATABASE} at {source.host}:{source.port}"):
-        preflight(source)
+        findings_of(source)
 
 
 def test_a_wrong_password_is_a_matter_of_configuration_and_is_not_shown(source, tmp_path):
@@ -438,7 +443,7 @@ def test_a_wrong_password_is_a_matter_of_configuration_and_is_not_shown(source, 
     wrong = tmp_path / "password"
     wrong.write_text("not-the-password")
     with pytest.raises(Misconfigured, match="refuses the login") as caught:
-        preflight(replace(source, password_file=str(wrong)))
+        findings_of(replace(source, password_file=str(wrong)))
     assert str(wrong) in str(caught.value)
     assert "not-the-password" not in str(caught.value)
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from connector.connect import Access, Connect
-from streams.sandbox.hospital import create_schema
-from streams.sandbox.stack import Stack
-from streams.sandbox.stack.postgres import SETTINGS
+from sandbox.hospital import create_schema
+from sandbox.stack import Stack
+from sandbox.stack.postgres import SETTINGS
 from yibao.main import run
 
 pytestmark = pytest.mark.stack

@@ -6,11 +6,11 @@ from typing import get_args
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from streams.lanes.kafka import KafkaBroker
+from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.ports import Send
 from streams.lanes.settings import BrokerSettings
 from streams.mapping.connections import Kafka
-from streams.whole_topic import read_whole
+from streams.topics.whole import read_whole
 
 pytestmark = pytest.mark.stack
 

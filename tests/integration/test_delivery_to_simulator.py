@@ -8,13 +8,13 @@ from hashlib import blake2b
 import orjson
 import pytest
 
+from sandbox.platform import Fault, Kind, PlatformSettings, Simulator
 from streams.deliver.breaker import BreakerSettings
 from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.request import Institution
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
-from streams.domain.batch import CutLimits, cut, halves
-from streams.domain.msgid import msgid, next_plan, plan_id
-from streams.sandbox.platform import Fault, Kind, PlatformSettings, Simulator
+from streams.domain.batch.cut import CutLimits, cut, halves
+from streams.domain.batch.msgid import msgid, next_plan, plan_id
 from streams.seal import Encoding, Sealer, parse_public_key, sealed_chars
 from streams.spec.fields import ServiceCode
 from tests.unit.ready_records import ready_record

@@ -20,9 +20,9 @@ import psutil
 import psycopg
 import pytest
 
+from sandbox.stack import Endpoints, Ports, ServiceFailed, Stack
+from sandbox.stack.ports import LOOPBACK, free_port
 from streams.errors import Misconfigured
-from streams.sandbox.stack import Endpoints, Ports, ServiceFailed, Stack
-from streams.sandbox.stack.ports import LOOPBACK, free_port
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
@@ -190,7 +190,7 @@ def test_what_a_killed_starter_left_is_found_and_stopped(home):
 def test_a_bound_stack_ends_with_its_process_even_when_that_is_killed(home):
     """A test run that is killed must not leave servers on the machine."""
     code = (
-        "import sys, time; from pathlib import Path; from streams.sandbox.stack import Stack\n"
+        "import sys, time; from pathlib import Path; from sandbox.stack import Stack\n"
         "Stack(Path(sys.argv[1]), ('postgres',), durable=False, bound=True).up(); print('up', flush=True); time.sleep(60)"
     )
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

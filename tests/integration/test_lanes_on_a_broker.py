@@ -19,11 +19,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.contract import Topics
-from streams.lanes.kafka import KafkaBroker
+from sandbox.stack import Stack
+from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import TopicPartition as LanePartition
 from streams.lanes.settings import BrokerSettings
-from streams.sandbox.stack import Stack
 from tests.integration.serving import served, until
 
 PARTITIONS = 3

@@ -13,13 +13,13 @@ import pytest
 from aiohttp import web
 from aiokafka.admin import AIOKafkaAdminClient
 
-from bench.kafka import apply_topics, fill
-from bench.site import write_site
-from streams.lanes.kafka import KafkaBroker
+from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import BrokerSettings
 from streams.mapping import load_site
+from tests.bench.bench_site import write_site
+from tests.bench.topics import apply_topics, fill
 from tests.integration.serving import served, until
 from tests.integration.test_back_pressure import PARTITIONS, ready
 

@@ -8,12 +8,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from sandbox.stack import Stack
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
-from streams.lanes.lookup_feed import KafkaLookupFeed
-from streams.lanes.lookups import LookupTable, LookupTables
+from streams.lanes.join.lookup_feed import KafkaLookupFeed
+from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.settings import BrokerSettings
-from streams.sandbox.stack import Stack
 from streams.telemetry.outcomes import Outcomes
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]

@@ -10,19 +10,19 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
-from bench.kafka import apply_topics, fill
-from bench.messages import hospital_messages
-from bench.parts import fold_all
-from bench.processes import platform, worker
-from bench.rounds import Load
-from bench.site import write_site
 from streams.deliver.receipt import decode_receipt
 from streams.domain.ready import number_of
 from streams.lanes.exits import Exit
 from streams.mapping import load_site
-from streams.whole_topic import read_whole
+from streams.topics.whole import read_whole
+from streams.wiring import client_options
+from tests.bench.bench_site import write_site
+from tests.bench.messages import hospital_messages
+from tests.bench.parts import fold_all
+from tests.bench.processes import platform, worker
+from tests.bench.rounds import Load
+from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
-from yibao.brokers import client_options
 
 pytestmark = pytest.mark.timeout(300)
 

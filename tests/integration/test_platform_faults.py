@@ -9,8 +9,8 @@ import aiohttp
 import orjson
 import pytest
 
-from streams.sandbox.platform import Fault, Kind, PlatformSettings, Simulator
-from streams.sandbox.platform.faults import PROFILES
+from sandbox.platform import Fault, Kind, PlatformSettings, Simulator
+from sandbox.platform.faults import PROFILES
 
 HOSPITAL = "H36110200001"
 RECORD = {

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from sandbox.platform import PlatformSettings, Simulator
 from streams.errors import Misconfigured
-from streams.sandbox.platform import PlatformSettings, Simulator
 from streams.seal import ENCODINGS, Encoding, Order, SealedText, Sealer, generate_key_pair, parse_public_key
 
 HOSPITAL, CLINIC, PHARMACY = "H36110200001", "H36110200002", "P36110200003"
@@ -357,7 +357,7 @@ async def test_a_defect_of_the_simulator_is_a_system_error_and_its_log_holds_no_
     def broken(*_, **__):
         raise ValueError("张三丰")
 
-    monkeypatch.setattr("streams.sandbox.platform.reception.split_rows", broken)
+    monkeypatch.setattr("sandbox.platform.reception.split_rows", broken)
     with capture_logs() as events:
         assert await sender.post(array(settlement()), service="setl_d") == 50000
     assert [event["event"] for event in events] == ["judgement_failed"]

@@ -10,9 +10,9 @@ import orjson
 import psycopg
 import pytest
 
-from streams.sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
-from streams.sandbox.hospital.database import PUBLICATION, ROLE
-from streams.sandbox.hospital.tables import BY_VISIT, PATIENTS, TABLES
+from sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
+from sandbox.hospital.database import PUBLICATION, ROLE
+from sandbox.hospital.tables import BY_VISIT, PATIENTS, TABLES
 
 pytestmark = pytest.mark.stack
 DATABASE = "his_of_tests"

@@ -8,12 +8,12 @@ import orjson
 import pytest
 import yaml
 
-from bench.kafka import fill
-from bench.messages import hospital_messages
-from bench.parts import fold_all
-from bench.processes import CHECKOUT, platform
-from bench.rounds import Load
-from bench.site import write_site
+from tests.bench.bench_site import write_site
+from tests.bench.messages import hospital_messages
+from tests.bench.parts import fold_all
+from tests.bench.processes import CHECKOUT, platform
+from tests.bench.rounds import Load
+from tests.bench.topics import fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("deploy/setup.py", "deploy/stack/pom.xml", "streams/__init__.py", "streams/errors.py", "streams/sandbox/__init__.py")
+NEEDED = ("deploy/setup.py", "deploy/stack/pom.xml", "streams/__init__.py", "streams/errors.py", "sandbox/__init__.py")
 GOOD_MAVEN = """\
 for word; do case $word in -Ddist=*) dist=${word#-Ddist=};; esac; done
 mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
@@ -23,7 +23,7 @@ mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
 def checkout(tmp_path_factory):
     """A checkout that needs no package and has its virtual environment already."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in (*NEEDED, "streams/sandbox/java.py"):
+    for name in (*NEEDED, "sandbox/java.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
     (root / "requirements.lock").write_text("# nothing\n")

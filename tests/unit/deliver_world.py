@@ -7,10 +7,10 @@ from datetime import UTC
 import orjson
 
 from connector.contract import Topics
-from streams.domain.batch import CutLimits, cut, split_oversize
+from streams.domain.batch.cut import CutLimits, cut, split_oversize
 from streams.domain.ready import Emission, decode, encode
 from streams.domain.records import Record
-from streams.lanes.deliver import DeliverLane, DeliverParts
+from streams.lanes.deliver.lane import DeliverLane, DeliverParts
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition

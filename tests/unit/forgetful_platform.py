@@ -9,7 +9,7 @@ import orjson
 
 from streams.deliver.answer import HttpAnswer
 from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled, verdict
-from streams.spec.profile import REPORTING
+from streams.spec.profiles import REPORTING
 from tests.unit.stepped import current, noticing, stand
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)

@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join import Joiner, JoinLimits
+from streams.domain.join.entries import StoredRow, due_from, group, group_of, load, visit_key_of, waits
+from streams.domain.join.fold import Joiner, JoinLimits
 from streams.domain.records import DeadLetter
-from streams.domain.visits import StoredRow, due_from, group, group_of, load, visit_key_of, waits
 from streams.mapping import compile_site, load_site
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"

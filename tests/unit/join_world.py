@@ -4,12 +4,12 @@ import asyncio
 from functools import cache
 
 from connector.contract import Topics
-from streams.domain.join import Joiner
-from streams.lanes.join import JoinLane, JoinParts
+from streams.domain.join.fold import Joiner
+from streams.lanes.join.lane import JoinLane, JoinParts
+from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import JoinSettings, LaneSettings
-from streams.lanes.state import State
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow
 from tests.unit.join_rig import LIMITS, Join, mappings

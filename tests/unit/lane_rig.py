@@ -9,17 +9,17 @@ import orjson
 
 from connector.contract import Topics
 from streams.deliver.verdict import Accepted, Refused
-from streams.domain.batch import CutLimits
-from streams.domain.join import Folded
+from streams.domain.batch.cut import CutLimits
+from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
-from streams.lanes.deliver import DeliverLane, DeliverParts
-from streams.lanes.join import JoinLane, JoinParts
+from streams.lanes.deliver.lane import DeliverLane, DeliverParts
+from streams.lanes.join.lane import JoinLane, JoinParts
+from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.settings import DeliverSettings, FloodGuard, JoinSettings, LaneSettings
-from streams.lanes.state import State
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Deaths, FakeLog, RecordingFlow, wait_for

@@ -1,6 +1,6 @@
 """Ready records and their batches, with everything that a test does not care about filled in."""
 
-from streams.domain.batch import Batch
+from streams.domain.batch.cut import Batch
 from streams.domain.records import ReadyRecord
 from streams.spec.fields import ServiceCode
 

@@ -1,8 +1,8 @@
 """When the demonstration's live days may begin: not before what stood in the database is reported."""
 
-from connector.broker import CommittedOffset
 from connector.contract import Topics
 from streams.lanes.marks import DeliverMark, JoinMark
+from streams.topics.broker import CommittedOffset
 from yibao.demonstration.backlog import Backlog
 
 TOPICS = Topics()

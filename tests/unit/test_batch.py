@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.request import array
-from streams.domain.batch import CUT_VERSION, Batch, CutLimits, cut, first_part, fits, halves, split_oversize
+from streams.domain.batch.cut import CUT_VERSION, Batch, CutLimits, cut, first_part, fits, halves, split_oversize
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
 from tests.unit.ready_records import ready_record

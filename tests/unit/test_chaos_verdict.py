@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams.sandbox.judge import Ending
-from streams.sandbox.platform.rows import is_refused_key
+from sandbox.judge import Ending
+from sandbox.platform.rows import is_refused_key
 from tests.chaos.scenarios import NAMES, USUAL, named
 from tests.chaos.seams import ShiftedClock, set_shift
 from tests.chaos.verdict import Refusing, before_owner, compare_receipts, expectations, missing, repeated_letters

@@ -3,7 +3,7 @@
 from aiokafka.codec import lz4_decode, lz4_encode
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-import streams.lanes.kafka  # noqa: F401 - sets the level
+import streams.lanes.kafka_broker  # noqa: F401 - sets the level
 
 LZ4 = 3
 HEADER_BYTES = 61

@@ -3,10 +3,10 @@
 import pytest
 from kafka.errors import CoordinatorNotAvailableError
 
-from connector import broker as subject
-from connector.broker import Broker
 from connector.contract import Topics
-from connector.errors import Unreachable
+from streams.errors import Unreachable
+from streams.topics import broker as subject
+from streams.topics.broker import Broker
 
 
 class FreshBroker:

@@ -6,8 +6,8 @@ import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
 from connector.findings import Severity
-from connector.profiles.postgresql_catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
-from connector.profiles.postgresql_checks import check
+from connector.profiles.postgresql.catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
+from connector.profiles.postgresql.checks import check
 
 WHOLE = Published(columns=None, filtered=False)
 

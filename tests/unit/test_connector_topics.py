@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
-from connector.offsets import Reach, plan_first_offsets
-from connector.topics import LiveTopic, TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.offsets import Reach, plan_first_offsets
+from streams.topics.shapes import LiveTopic, TopicAction, TopicSettings, compare, plan_topics
 
 TOPICS = Topics(prefix="sr.")
 SETTINGS = TopicSettings(partitions=4)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.conversions import (
+from streams.domain.normalise.conversions import (
     Translation,
     Unfit,
     decimal,
@@ -16,7 +16,7 @@ from streams.domain.conversions import (
     text,
     translated,
 )
-from streams.domain.moments import instant_day, instant_time, wall_day, wall_time
+from streams.domain.normalise.moments import instant_day, instant_time, wall_day, wall_time
 from streams.domain.records import DeadClass
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES

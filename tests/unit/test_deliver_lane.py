@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from streams.deliver.receipt import decode_receipt
 from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled
-from streams.domain.batch import CutLimits
+from streams.domain.batch.cut import CutLimits
 from streams.errors import Misconfigured
-from streams.lanes.guard import Tally, verdict_of
+from streams.lanes.deliver.flood_guard import Tally, verdict_of
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS, DeliverSettings, FloodGuard, LaneSettings

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streams.deliver.receipt import decode_receipt
-from streams.domain.batch import CutLimits
+from streams.domain.batch.cut import CutLimits
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import FloodGuard

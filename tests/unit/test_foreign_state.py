@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from streams.domain.changes import tick_value
-from streams.domain.join import Joiner
+from streams.domain.join.fold import Joiner
 from streams.lanes.exits import Exit
 from tests.unit.join_rig import LIMITS, mappings
 from tests.unit.lane_rig import CHANGES, DEAD, READY, STATE, Rig

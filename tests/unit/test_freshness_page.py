@@ -9,7 +9,7 @@ import pytest
 from streams.deliver.freshness import PARTS, Freshness
 from streams.deliver.receipt import Receipt, ReceiptLine
 from streams.mapping.reading import known_keys
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 
 PAGE = (Path(__file__).parents[2] / "docs" / "freshness.md").read_text(encoding="utf-8")
 RECEIPT = PAGE[PAGE.index("## The receipt") :]

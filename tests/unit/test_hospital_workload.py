@@ -7,11 +7,11 @@ from itertools import islice
 
 import pytest
 
-from streams.sandbox.hospital import FROZEN_ITEMS, Oracle, Verb, Workload, envelope, image
-from streams.sandbox.hospital.catalogue import ITEMS
-from streams.sandbox.hospital.changes import Change
-from streams.sandbox.hospital.people import ELDEST, person
-from streams.sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS
+from sandbox.hospital import FROZEN_ITEMS, Oracle, Verb, Workload, envelope, image
+from sandbox.hospital.catalogue import ITEMS
+from sandbox.hospital.changes import Change
+from sandbox.hospital.people import ELDEST, person
+from sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS
 from streams.spec.fields import ServiceCode
 from streams.spec.identity import birth_date, valid_resident_id
 from streams.spec.interface import SERVICES

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sandbox import java
 from streams.errors import Misconfigured
-from streams.sandbox import java
 
 
 @pytest.fixture

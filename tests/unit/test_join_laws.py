@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.deadletter.record import letter_id
-from streams.domain.join import Joiner
+from streams.domain.join.fold import Joiner
 from tests.unit.join_rig import CHARGE, SETTLE, VISIT, Join, envelope, mappings
 
 VISITS = st.fixed_dictionaries({"ward": st.sampled_from(["内科", "外科"]), "med_type": st.sampled_from(["11", "12"])})

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from streams.deadletter.record import letter_id
-from streams.domain import letters
 from streams.domain.changes import tick_value
+from streams.domain.join import letters
 from streams.domain.ready import encode
 from streams.lanes.marks import join_mark
 from streams.lanes.ports import Committed, TopicPartition

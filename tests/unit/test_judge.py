@@ -6,8 +6,8 @@ from decimal import Decimal
 import orjson
 import pytest
 
+from sandbox.judge import Acceptance, Ending, judge, read_endings
 from streams.deadletter.record import DeadLetterView, record_key_hash
-from streams.sandbox.judge import Acceptance, Ending, judge, read_endings
 
 SETTLED = Ending(
     id=("setl_d", "H1", "S1"),

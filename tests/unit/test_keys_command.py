@@ -6,9 +6,9 @@ import stat
 import pytest
 from typer.testing import CliRunner
 
-from streams.sandbox.sm2_opener import GmOpener
+from sandbox.sm2_opener import GmOpener
 from streams.seal import Encoding, Order, SealedText, generate_key_pair, parse_private_key, parse_public_key
-from yibao.keys import SAMPLE, app
+from yibao.verbs.keys import SAMPLE, app
 
 INSTITUTION = "H36110200001"
 PAIR = generate_key_pair()

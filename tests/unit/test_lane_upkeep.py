@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming
-from streams.domain.join import Folded
+from streams.domain.join.fold import Folded
 from streams.lanes.assignment import Assignment
 from streams.lanes.buffer import Buffer, Water
 from streams.lanes.exits import Exit
-from streams.lanes.lookups import LookupTable, LookupTables
+from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.join.state import Overlay, State
+from streams.lanes.join.ticks import Ticker
 from streams.lanes.ports import Committed
 from streams.lanes.settings import LaneSettings
-from streams.lanes.state import Overlay, State
-from streams.lanes.ticks import Ticker
 from streams.lanes.watch import Watch, next_of_changes, next_of_ready
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow, numbers, wait_for

@@ -3,7 +3,7 @@
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.lanes.lookups import LookupTable, LookupTables
+from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from streams.mapping import mapping_file, site
+from streams.mapping import mapping_file
+from streams.mapping import site_file as site
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import parse, read
 from streams.mapping.schema import documents
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.msgid import PlanStamp, base36, check_institution, msgid, next_plan, plan_id, stamp_of
+from streams.domain.batch.msgid import PlanStamp, base36, check_institution, msgid, next_plan, plan_id, stamp_of
 from streams.errors import Misconfigured
 
 HOSPITAL = "H36110200001"

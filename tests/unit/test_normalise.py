@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import TableRole
-from streams.domain.conversions import Unfit
-from streams.domain.normalise import normalise, thoroughly
+from streams.domain.normalise.conversions import Unfit
+from streams.domain.normalise.record import normalise, thoroughly
+from streams.domain.normalise.sources import Reading
+from streams.domain.normalise.unrolled import unroll
 from streams.domain.records import DeadClass, Record, Refusal, SourceRows
-from streams.domain.sources import Reading
-from streams.domain.unrolled import unroll
 from streams.mapping import compile_site, load_site
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES

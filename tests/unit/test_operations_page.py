@@ -9,7 +9,7 @@ from streams.deliver.verdict import HoldCause
 from streams.domain.records import DeadClass
 from streams.lanes.exits import Exit
 from streams.mapping.reading import known_keys
-from streams.mapping.site import SiteFile
+from streams.mapping.site_file import SiteFile
 from yibao import main
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from streams.sandbox.platform.faults import FAULTS, PROFILES, Fault, FaultBoard, Kind, Request, read_faults, uniform
+from sandbox.platform.faults import FAULTS, PROFILES, Fault, FaultBoard, Kind, Request, read_faults, uniform
 
 
 def request(post=1, *, service="setl_d", institution="H1", msgid=None, attempt=1):

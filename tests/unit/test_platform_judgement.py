@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.sandbox.platform.answers import Answer, Code, Shape
-from streams.sandbox.platform.envelope import Envelope, Registry, judge_envelope
-from streams.sandbox.platform.rows import Row, Rules, is_refused_key, judge_format, judge_rows, split_rows
-from streams.sandbox.platform.values import judge_value
+from sandbox.platform.answers import Answer, Code, Shape
+from sandbox.platform.envelope import Envelope, Registry, judge_envelope
+from sandbox.platform.rows import Row, Rules, is_refused_key, judge_format, judge_rows, split_rows
+from sandbox.platform.values import judge_value
 from streams.spec.dictionaries import load_dictionaries
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.infno import ALTERNATIVES

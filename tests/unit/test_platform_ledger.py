@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from sandbox.platform import read_institutions
+from sandbox.platform.control import is_loopback
+from sandbox.platform.envelope import Envelope
+from sandbox.platform.journal import Journal, read_entry
+from sandbox.platform.ledger import Ledger
+from sandbox.platform.rows import Row
 from streams.errors import Misconfigured
-from streams.sandbox.platform import read_institutions
-from streams.sandbox.platform.control import is_loopback
-from streams.sandbox.platform.envelope import Envelope
-from streams.sandbox.platform.journal import Journal, read_entry
-from streams.sandbox.platform.ledger import Ledger
-from streams.sandbox.platform.rows import Row
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 

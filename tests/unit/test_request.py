@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.request import Institution, Unsealed, array, check, data_of, envelope
-from streams.domain.batch import CutLimits, cut
+from streams.domain.batch.cut import CutLimits, cut
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed, sealed_chars
 from streams.spec.fields import ServiceCode
-from streams.spec.profile import REPORTING
+from streams.spec.profiles import REPORTING
 from tests.unit.ready_records import batch_of, ready_record
 
 CODE = "H36110200001"

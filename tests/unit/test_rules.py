@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.records import Level
-from streams.domain.rules import RuleOptions, Subject
-from streams.domain.validate import RULE_IDS, active_rules, judge
+from streams.domain.validate.judge import RULE_IDS, active_rules, judge
+from streams.domain.validate.rules import RuleOptions, Subject
 from streams.spec.fields import ServiceCode
 
 FEE, SETTLEMENT, VISIT = ServiceCode.FEE, ServiceCode.SETTLEMENT, ServiceCode.VISIT

@@ -9,16 +9,17 @@ from types import SimpleNamespace
 import pytest
 from pydantic import BaseModel
 
-from connector.errors import Misconfigured as CaptureMisconfigured
+from streams import wiring
+from streams import wiring as brokers
 from streams.deliver.verdict import Accepted, Refused
 from streams.errors import Misconfigured
 from streams.mapping import BadFiles, check_files, load_site
-from streams.mapping.site import Site, SiteFile
+from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.strict import Strict
 from streams.seal import generate_key_pair
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.test_mapping_files import MAPPING, SITE
-from yibao import brokers, capture, wiring
+from yibao import capture
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",
@@ -252,9 +253,9 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     site = site_of(*FULL)
     (tmp_path / "secret").unlink()
     (tmp_path / "keys" / "h1.pem").write_text("no key")
-    with pytest.raises(CaptureMisconfigured, match=r"secret cannot be read .*; kafka.security.sasl_password_file"):
+    with pytest.raises(Misconfigured, match=r"secret cannot be read .*; kafka.security.sasl_password_file"):
         wiring.broker_settings(site)
-    with pytest.raises(CaptureMisconfigured, match=r"connect.password_file"):
+    with pytest.raises(Misconfigured, match=r"connect.password_file"):
         capture.connect_client(site)
     with pytest.raises(Misconfigured, match=r"h1.pem"):
         wiring.gateway_of(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.stack.ports import LOOPBACK, PortBook, Ports, free_port, is_free
 from streams.errors import Misconfigured
-from streams.sandbox.stack.ports import LOOPBACK, PortBook, Ports, free_port, is_free
 
 
 @pytest.fixture

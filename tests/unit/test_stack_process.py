@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from streams.sandbox.stack import process
+from sandbox.stack import process
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_program_that_does_not_exist_ends_at_once_with_its_reason(tmp_path):
 def test_a_program_outlives_its_starter(tmp_path):
     """`yibao stack up` returns; the services stay."""
     code = (
-        "import os, sys; from pathlib import Path; from streams.sandbox.stack import process\n"
+        "import os, sys; from pathlib import Path; from sandbox.stack import process\n"
         "at = Path(sys.argv[1]); process.spawn(['sleep', '60'], record=at / 'run', log=at / 'log', env=dict(os.environ))"
     )
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streams.errors import Fatal, Misconfigured
-from streams.lanes import rocks_store
 from streams.lanes.exits import Exit
+from streams.lanes.join import rocks_store
+from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.join.state import State
+from streams.lanes.join.store import MemoryStore
 from streams.lanes.ports import Page, TopicPartition
-from streams.lanes.rocks_store import RocksStores
-from streams.lanes.state import State
-from streams.lanes.store import MemoryStore
 
 AT = TopicPartition("visit.state", 3)
 VISITS = (b"a", b"ab", b"b", b"\xe5\x8d\x81")
@@ -126,7 +126,7 @@ def test_a_kill_leaves_an_exact_prefix(tmp_path):
     program = """
 import asyncio, sys
 from pathlib import Path
-from streams.lanes.rocks_store import RocksStores
+from streams.lanes.join.rocks_store import RocksStores
 store = RocksStores(Path(sys.argv[1])).of(3)
 store.open("x")
 for number in range(1, 1_000_000):
@@ -190,7 +190,7 @@ def test_a_damaged_copy_is_never_read_as_an_empty_one(tmp_path, read):
 import sys
 from pathlib import Path
 from streams.errors import Fatal
-from streams.lanes.rocks_store import RocksStores
+from streams.lanes.join.rocks_store import RocksStores
 store = RocksStores(Path(sys.argv[1])).of(3)
 try:
     store.open("x")

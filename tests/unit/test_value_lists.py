@@ -12,7 +12,7 @@ from streams.spec.dictionaries import load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import ALTERNATIVES, INFNO
 from streams.spec.interface import SERVICES
-from streams.spec.profile import REPORTING
+from streams.spec.profiles import REPORTING
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from streams.deliver.verdict import (
     verdict,
 )
 from streams.spec.answers import ANSWERS, AnswerClass
-from streams.spec.profile import REPORTING
+from streams.spec.profiles import REPORTING
 
 NOW = datetime(2024, 5, 1, 4, 0, 0, tzinfo=UTC)
 HTML = b"<html><body>502 Bad Gateway</body></html>"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import TableRole
-from streams.domain.visits import (
+from streams.domain.join.entries import (
     Recall,
     StoredRow,
     due_from,

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from streams import whole_topic
 from streams.deadletter.reading import read_dead_letters
 from streams.errors import Misconfigured, Unreachable
-from streams.whole_topic import read_whole
+from streams.topics import whole as whole_topic
+from streams.topics.whole import read_whole
 
 CLIENT = {"bootstrap_servers": ["a:9092", "b:9092"]}
 

@@ -1,8 +1,8 @@
 """What stood in the database when capture began, and whether it is reported: the live days must not be measured behind it."""
 
-from connector.broker import Broker
 from connector.contract import Topics
 from streams.lanes.marks import deliver_mark, join_mark
+from streams.topics.broker import Broker
 
 
 class Backlog:

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.stack import process
+from sandbox.stack.service import CHECKOUT
 from streams.errors import Fatal, Unreachable
-from streams.sandbox.stack import process
-from streams.sandbox.stack.service import CHECKOUT
 
 _TERM_S = 20.0
 

@@ -10,20 +10,20 @@ from typing import Protocol
 
 import orjson
 
-from connector.broker import Broker
+from sandbox.hospital import FROZEN_ITEMS
+from sandbox.stack import Endpoints, Progress, Stack
 from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources, load_site
-from streams.sandbox.hospital import FROZEN_ITEMS
-from streams.sandbox.stack import Endpoints, Progress, Stack
-from yibao.brokers import broker_access, client_options
+from streams.topics.broker import Broker
+from streams.wiring import broker_access, client_options
 from yibao.capture import reconciler
 from yibao.demonstration.backlog import Backlog
 from yibao.demonstration.children import Child
+from yibao.demonstration.demo_site import write_site
 from yibao.demonstration.findings import Findings, read_findings
 from yibao.demonstration.hospital import Hospital
 from yibao.demonstration.settings import SAMPLE, DemoSettings
-from yibao.demonstration.site import write_site
-from yibao.topics import create_topics
+from yibao.verbs.topics import create_topics
 
 _PLATFORM_S = 30.0
 _QUIET_S = 75.0

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from connector.contract import Topics
+from sandbox.judge import Acceptance, Judgement, judge, read_endings
+from sandbox.platform.journal import Entry, read_entry
 from streams.deadletter.reading import read_dead_letters
 from streams.deliver.freshness import Freshness, freshness
 from streams.deliver.ledger import read_receipts
 from streams.deliver.receipt import Receipt
-from streams.sandbox.judge import Acceptance, Judgement, judge, read_endings
-from streams.sandbox.platform.journal import Entry, read_entry
 from streams.spec.fields import ServiceCode
 
 

@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import psycopg
 
+from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema, run
+from sandbox.stack import Endpoints
 from streams.errors import Fatal, Unreachable
-from streams.sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema, run
-from streams.sandbox.stack import Endpoints
+from yibao.demonstration.demo_site import DATABASE, write_password
 from yibao.demonstration.settings import DemoSettings
-from yibao.demonstration.site import DATABASE, write_password
 
 _SLOT_S = 60.0
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.sandbox.stack.service import CHECKOUT
+from sandbox.stack.service import CHECKOUT
 
 HOME = CHECKOUT / ".yibao" / "demo"
 SAMPLE = CHECKOUT / "deploy" / "sites" / "sample"

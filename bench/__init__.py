@@ -1,1 +1,0 @@
-"""What the path costs: measured, in one run, against the sum of what it cannot avoid. `python -m bench`."""

@@ -1,0 +1,190 @@
+"""Judge a PostgreSQL catalogue against what is to be captured: every finding at once, each with the SQL that mends it. Pure."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from connector.contract import CapturedTable, CaptureSource
+from connector.findings import Finding, Severity
+from connector.profiles.postgresql.catalogue import OLDEST, Catalogue, Server, Slot, Table
+from connector.profiles.postgresql.column_types import check_times, check_visit_keys
+from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
+from connector.profiles.postgresql.names import quoted, quoted_table, split_table
+from connector.profiles.postgresql.publication import check_publication
+
+_ORDINARY, _PARTITIONED = "r", "p"
+
+
+def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
+    """All that stands against capture: server, role, slot, tables, columns, keys, types, publication, heartbeat."""
+    if catalogue.server.version < OLDEST:
+        return tuple(_server(source, catalogue.server))
+    return (
+        *_server(source, catalogue.server),
+        *_slot(source, catalogue.slot, catalogue.server),
+        *(finding for table in source.tables for finding in _table(source, table, catalogue)),
+        *check_visit_keys(source, catalogue),
+        *check_publication(source, catalogue),
+        *_heartbeat(source, catalogue),
+    )
+
+
+def _server(source: CaptureSource, server: Server) -> Iterator[Finding]:
+    if server.wal_level != "logical":
+        yield Finding(
+            where="wal_level",
+            what=f"is {server.wal_level}, so the log does not carry rows",
+            mend="ALTER SYSTEM SET wal_level = 'logical';  -- then restart the server",
+        )
+    if server.version < OLDEST:
+        yield Finding(
+            where="server version",
+            what=f"{server.version // 10_000} is older than 14",
+            mend="upgrade the server, or capture from a logical replica that is newer",
+        )
+    if server.in_recovery:
+        yield Finding(
+            where="server",
+            what="is a standby, which takes no heartbeat and makes slots that a failover loses",
+            mend="point host and port at the primary",
+        )
+    if not server.may_replicate:
+        yield Finding(where=f"role {source.user}", what="may not replicate", mend=f"ALTER ROLE {quoted(source.user)} REPLICATION;")
+    if server.slot_keep_size == "-1":
+        yield Finding(
+            where="max_slot_wal_keep_size",
+            what="is unlimited: while capture is down the log can fill the database's disk",
+            mend="ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();  -- below the free disk space",
+            severity=Severity.WARNS,
+        )
+
+
+def _slot(source: CaptureSource, slot: Slot | None, server: Server) -> Iterator[Finding]:
+    where = f"slot {source.slot}"
+    drop = f"SELECT pg_drop_replication_slot('{source.slot}');"
+    if slot is None:
+        if server.free_slots < 1:
+            yield Finding(
+                where="max_replication_slots",
+                what=f"all {server.max_slots} replication slots are taken",
+                mend=f"ALTER SYSTEM SET max_replication_slots = {server.max_slots + 4};  -- then restart the server",
+            )
+        return
+    if slot.database != source.database:
+        yield Finding(
+            where=where, what=f"exists already in database {slot.database}", mend="give this source another slot name in site.yaml"
+        )
+    if slot.plugin != "pgoutput":
+        yield Finding(where=where, what=f"exists already with plugin {slot.plugin}, not pgoutput", mend=drop)
+    if slot.wal_status == "lost":
+        yield Finding(
+            where=where,
+            what="has lost its place: the log that capture had not read yet is gone",
+            mend=f"{drop}  -- then delete the connector's offsets and let it read every row again",
+        )
+
+
+def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -> Iterator[Finding]:
+    table = catalogue.tables.get(wanted.name)
+    if table is None:
+        yield Finding(
+            where=wanted.name,
+            what=f"does not exist{_nearest(wanted.name, catalogue.tables)}",
+            mend="correct the table's name in the mapping, in the catalogue's upper and lower case",
+        )
+        return
+    if table.kind not in (_ORDINARY, _PARTITIONED):
+        yield Finding(where=wanted.name, what="is no table: the log knows only tables", mend="map the tables behind it")
+        return
+    if not table.may_select:
+        schema = split_table(wanted.name)[0]
+        yield Finding(
+            where=wanted.name,
+            what=f"may not be read by {source.user}",
+            mend=f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {quoted(source.user)}; "
+            f"GRANT SELECT ON {quoted_table(wanted.name)} TO {quoted(source.user)};",
+        )
+    if table.rows_hidden:
+        yield Finding(
+            where=wanted.name,
+            what=f"has a row security policy for {source.user}: the rows that it hides would be missing",
+            mend=f"ALTER ROLE {quoted(source.user)} BYPASSRLS;",
+        )
+    yield from _columns(wanted, table)
+    yield from _twins(wanted, table)
+    yield from check_key(wanted, table)
+    yield from check_identity(wanted, table)
+    yield from check_times(wanted, table)
+
+
+def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    for column in wanted.columns:
+        if column not in table.columns:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what=f"does not exist{_nearest(column, table.columns)}",
+                mend="correct the column's name in the mapping, in the catalogue's upper and lower case",
+            )
+        elif table.columns[column].generated:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what="is computed by the database, and the log does not carry such columns",
+                mend="map the columns that it is computed from, or let a trigger fill an ordinary column",
+            )
+
+
+def _twins(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """Debezium reads the whole table's structure and ends where two names differ only in case."""
+    seen: dict[str, str] = {}
+    for column in table.columns:
+        if (other := seen.setdefault(column.lower(), column)) != column:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what=f"differs from {other} only in case, which Debezium refuses",
+                mend=f"ALTER TABLE {quoted_table(wanted.name)} RENAME COLUMN {quoted(column)} TO {quoted(column + '_2')};",
+            )
+
+
+def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
+    name = source.heartbeat_table
+    if name is None:
+        yield Finding(
+            where="heartbeat_table",
+            what="is not set: while the captured tables are quiet and others are not, the server keeps its log for us",
+            mend="create one and name it in site.yaml: CREATE TABLE cdc.heartbeat (id int PRIMARY KEY, ts timestamptz NOT NULL);",
+            severity=Severity.WARNS,
+        )
+        return
+    table = catalogue.tables.get(name)
+    first_row = f"INSERT INTO {quoted_table(name)} VALUES (1, now());"  # noqa: S608 - for a person to read, with quoted names
+    if table is None or not {"id", "ts"} <= table.columns.keys():
+        yield Finding(
+            where=name,
+            what="does not exist, or lacks its columns id and ts",
+            mend=f"CREATE TABLE {quoted_table(name)} (id int PRIMARY KEY, ts timestamptz NOT NULL); {first_row}",
+        )
+    elif not (table.may_update and table.may_select):
+        yield Finding(
+            where=name,
+            what=f"may not be updated by {source.user}",
+            mend=f"GRANT USAGE ON SCHEMA {quoted(split_table(name)[0])} TO {quoted(source.user)}; "
+            f"GRANT SELECT, UPDATE ON {quoted_table(name)} TO {quoted(source.user)};",
+        )
+    elif is_unidentified(table, table.identity):
+        yield Finding(
+            where=name,
+            what="has neither a primary key nor a replica identity: while it is published, PostgreSQL refuses the heartbeat",
+            mend=full_identity(name),
+        )
+    elif not catalogue.heartbeat_stands:
+        yield Finding(
+            where=name,
+            what="has no row with id = 1, so no heartbeat reaches the log and the server keeps it for us",
+            mend=first_row,
+        )
+
+
+def _nearest(name: str, known: object) -> str:
+    candidates = list(known) if isinstance(known, dict) else []
+    folded = {candidate.lower(): candidate for candidate in candidates}
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return f"; the nearest is {folded[close[0]]}" if close else ""

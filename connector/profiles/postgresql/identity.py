@@ -1,0 +1,79 @@
+"""Whether rows can be told apart, by the mapping's key and in the database's log. Pure."""
+
+from collections.abc import Iterator
+
+from connector.contract import CapturedTable, TableRole
+from connector.findings import Finding
+from connector.profiles.postgresql.catalogue import Table
+from connector.profiles.postgresql.names import quoted, quoted_list, quoted_table
+
+_PARTITIONED = "p"
+_FULL, _DEFAULT, _NOTHING = "f", "d", "n"
+
+
+def check_key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """The mapping's key names one row: unique, and never NULL."""
+    known = [column for column in wanted.key if column in table.columns]
+    if len(known) < len(wanted.key):
+        return
+    name, columns = quoted_table(wanted.name), quoted_list(wanted.key)
+    if not any(unique <= set(wanted.key) for unique in table.unique):
+        how = "" if table.kind == _PARTITIONED else " CONCURRENTLY"  # PostgreSQL cannot do that to a partitioned table
+        yield Finding(
+            where=f"{wanted.name} ({', '.join(wanted.key)})",
+            what="is neither the primary key nor unique: rows would take each other for the same",
+            mend=f"CREATE UNIQUE INDEX{how} ON {name} ({columns});  -- or name the right key in the mapping",
+        )
+    for column in known:
+        if not table.columns[column].not_null:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what="is part of the key and may be NULL",
+                mend=f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} SET NOT NULL;",
+            )
+
+
+def check_identity(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """The log says of a row that goes or changes which one it was: of a visit's row everything, of a lookup's its key."""
+    bare = [
+        name
+        for name, identity in identities(table, wanted.name).items()
+        if identity != _FULL and not (wanted.role is TableRole.LOOKUP and identity == _DEFAULT and set(wanted.key) <= table.primary)
+    ]
+    if not bare:
+        return
+    of = "" if bare == [wanted.name] else f" in its {_partitions(bare)}"
+    yield Finding(where=wanted.name, what=f"has no full replica identity{of}: {_harm(wanted, table)}", mend=full_identity(*bare))
+
+
+def _harm(wanted: CapturedTable, table: Table) -> str:
+    if any(is_unidentified(table, identity) for identity in identities(table, wanted.name).values()):
+        return "while it is published, PostgreSQL refuses the hospital's own updates and deletes on it"
+    if wanted.role is TableRole.LOOKUP:
+        return "a deleted row would arrive without its key"
+    return "a deleted row would arrive without its visit, a changed one without what it was"
+
+
+def is_unidentified(table: Table, identity: str) -> bool:
+    """Whether a log with this identity names no row at all."""
+    return identity == _NOTHING or (identity == _DEFAULT and not table.primary)
+
+
+def identities(table: Table, name: str) -> dict[str, str]:
+    """The replica identity of each relation that holds the table's rows. Partitions do not take over that of their table."""
+    return dict(table.partitions) if table.kind == _PARTITIONED else {name: table.identity}
+
+
+def is_full(table: Table, name: str) -> bool:
+    """Whether the log carries old rows whole, of some partition at least."""
+    return _FULL in identities(table, name).values()
+
+
+def full_identity(*names: str) -> str:
+    """The SQL that makes the log carry old rows whole."""
+    return " ".join(f"ALTER TABLE {quoted_table(name)} REPLICA IDENTITY FULL;" for name in names)
+
+
+def _partitions(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return f"{len(names)} partitions {shown}{', …' if len(names) > 3 else ''}" if len(names) > 1 else f"partition {shown}"

@@ -1,0 +1,49 @@
+"""PostgreSQL: logical replication by pgoutput, a publication made by the database's administrator, one slot per source."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from connector.contract import CaptureSource
+from connector.findings import Finding
+from connector.profiles.postgresql.checks import check
+from connector.profiles.postgresql.names import quoted_table
+from connector.profiles.postgresql.reading import read_catalogue
+
+
+class PostgresqlProfile:
+    """How Debezium captures PostgreSQL, and what must be true of the database for it."""
+
+    connector_class: ClassVar[str] = "io.debezium.connector.postgresql.PostgresConnector"
+
+    def options(self, source: CaptureSource) -> Mapping[str, str]:
+        """Log reader, position and snapshot. The role needs SELECT and REPLICATION, nothing else: it creates no publication."""
+        return {
+            "database.hostname": source.host,
+            "database.port": str(source.port),
+            "database.dbname": source.database,
+            "database.user": source.user,
+            "database.password": source.password_reference,
+            "database.sslmode": source.sslmode,
+            **({"database.sslrootcert": source.connect_ca_file} if source.connect_ca_file else {}),
+            "plugin.name": "pgoutput",
+            "publication.name": source.publication,
+            "publication.autocreate.mode": "disabled",
+            "slot.name": source.slot,
+            "slot.drop.on.stop": "false",
+            # The default skips in silence what lies between the stored position and the slot's.
+            "offset.mismatch.strategy": "trust_offset",
+            "lsn.flush.mode": "connector",
+            "snapshot.mode": "initial",
+            "snapshot.isolation.mode": "repeatable_read",
+            "snapshot.fetch.size": "10000",
+            # Snapshots on demand then need no table of ours in the hospital's database.
+            "read.only": "true",
+        }
+
+    def heartbeat_query(self, table: str) -> str:
+        """Touch the only row of the heartbeat table (`id` = 1, `ts`)."""
+        return f"UPDATE {quoted_table(table)} SET ts = now() WHERE id = 1"  # noqa: S608 - the name is quoted, it comes from the site file
+
+    def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
+        """Read the catalogue once, then judge it; see `postgresql_checks`."""
+        return check(source, read_catalogue(source, password=password))

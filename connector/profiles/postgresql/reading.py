@@ -1,0 +1,206 @@
+"""Read PostgreSQL's catalogue once, as the capture role and without a lock on a hospital's table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from connector.contract import CaptureSource
+from connector.errors import Misconfigured, Unreachable
+from connector.profiles.postgresql.catalogue import OLDEST, Catalogue, Column, Publication, Published, Server, Slot, Table
+from connector.profiles.postgresql.names import split_table
+
+_LOGIN_REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
+_TIMEOUT_S = 10
+
+_COLUMN_LISTS = 150_000
+"""The first server whose publications can have column lists and row filters."""
+
+_SERVER = """
+SELECT current_setting('wal_level'), current_setting('server_version_num')::int, current_setting('max_replication_slots')::int,
+       (SELECT count(*) FROM pg_replication_slots), coalesce(current_setting('max_slot_wal_keep_size', true), '-1'),
+       (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()
+"""
+
+_TABLES = """
+SELECT n.nspname || '.' || c.relname, c.relkind::text, c.relreplident::text,
+       has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
+       has_table_privilege(c.oid, 'UPDATE'), row_security_active(c.oid)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+
+_PARTITIONS = """
+SELECT n.nspname || '.' || c.relname, ln.nspname || '.' || l.relname, l.relreplident::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL pg_partition_tree(c.oid) p
+     JOIN pg_class l ON l.oid = p.relid JOIN pg_namespace ln ON ln.oid = l.relnamespace
+WHERE n.nspname = ANY(%s) AND c.relkind = 'p' AND p.isleaf AND l.relkind = 'r'
+ORDER BY 1, 2
+"""
+
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> ''
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN pg_type b ON b.oid = a.atttypid JOIN pg_type t ON t.oid = CASE WHEN b.typtype = 'd' THEN b.typbasetype ELSE b.oid END
+WHERE n.nspname = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+ORDER BY 1, a.attnum
+"""
+
+_UNIQUE = """
+SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text), i.indisprimary AND i.indimmediate
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+     JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) ON k.place <= i.indnkeyatts
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+WHERE n.nspname = ANY(%s) AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+GROUP BY 1, i.indexrelid, 3
+"""
+
+_PUBLICATION = (
+    "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot FROM pg_publication WHERE pubname = %s"
+)
+
+_PUBLISHED = """
+SELECT t.schemaname || '.' || t.tablename,
+       (SELECT array_agg(a.attname::text) FROM pg_attribute a
+        WHERE r.prattrs IS NOT NULL AND a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])),
+       r.prqual IS NOT NULL
+FROM pg_publication p JOIN pg_publication_tables t ON t.pubname = p.pubname
+     LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
+          AND r.prrelid = to_regclass(format('%%I.%%I', t.schemaname, t.tablename))
+WHERE p.pubname = %s
+"""
+
+_PUBLISHED_WHOLE = "SELECT schemaname || '.' || tablename, NULL::text[], false FROM pg_publication_tables WHERE pubname = %s"
+
+_SLOT = "SELECT database, plugin, active, wal_status FROM pg_replication_slots WHERE slot_name = %s"
+
+
+def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
+    """Read it as the capture role. Raises Unreachable when nothing answers, Misconfigured when the login is refused."""
+    names = [table.name for table in source.tables] + ([source.heartbeat_table] if source.heartbeat_table else [])
+    schemas = sorted({split_table(name)[0] for name in names})
+    with _connected(source, password) as connection:
+        server = _server(connection)
+        if server.version < OLDEST:
+            return Catalogue(server=server, tables={}, publication=None, slot=None)
+        tables = _tables(connection, schemas)
+        return Catalogue(
+            server=server,
+            tables=tables,
+            publication=_publication(connection, source.publication, version=server.version),
+            slot=_slot(connection, source.slot),
+            heartbeat_stands=_heartbeat_stands(connection, tables.get(source.heartbeat_table or "")),
+        )
+
+
+@contextmanager
+def _connected(source: CaptureSource, password: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    where = f"source {source.name}: database {source.database} at {source.host}:{source.port}"
+    try:
+        connection = psycopg.connect(
+            host=source.host,
+            port=source.port,
+            dbname=source.database,
+            user=source.user,
+            password=password,
+            sslmode=source.sslmode,
+            sslrootcert=source.ca_file,
+            connect_timeout=_TIMEOUT_S,
+            application_name="yibao-preflight",
+            options="-c default_transaction_read_only=on -c statement_timeout=30s",
+        )
+    except psycopg.OperationalError as exc:
+        reason = _first_line(exc)
+        if any(sign in reason for sign in _LOGIN_REFUSED):
+            raise Misconfigured(
+                f"{where} refuses the login of {source.user}: {reason}; check user and database in site.yaml, the password in "
+                f"{source.password_file}, and pg_hba.conf",
+            ) from exc
+        raise Unreachable(f"{where} cannot be reached: {reason}; check host, port, sslmode and the network") from exc
+    with connection:
+        try:
+            yield connection
+        except psycopg.OperationalError as exc:
+            raise Unreachable(f"{where} stopped answering: {_first_line(exc)}; try again, and see its log") from exc
+
+
+def _first_line(exc: Exception) -> str:
+    text = f"{exc}".strip()
+    return text.splitlines()[0] if text else type(exc).__name__
+
+
+def _server(connection: psycopg.Connection[TupleRow]) -> Server:
+    row = connection.execute(_SERVER).fetchone()
+    assert row is not None
+    level, version, max_slots, slots, keep, may_replicate, in_recovery = row
+    return Server(
+        wal_level=level,
+        version=version,
+        free_slots=max_slots - slots,
+        max_slots=max_slots,
+        slot_keep_size=keep,
+        may_replicate=bool(may_replicate),
+        in_recovery=in_recovery,
+    )
+
+
+def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dict[str, Table]:
+    columns: dict[str, dict[str, Column]] = {}
+    for table, name, type_name, shown, not_null, generated in connection.execute(_COLUMNS, (schemas,)):
+        columns.setdefault(table, {})[name] = Column(name=name, type=type_name, shown=shown, not_null=not_null, generated=generated)
+    unique: dict[str, list[frozenset[str]]] = {}
+    primary: dict[str, frozenset[str]] = {}
+    for table, names, identifies in connection.execute(_UNIQUE, (schemas,)):
+        unique.setdefault(table, []).append(frozenset(names))
+        if identifies:
+            primary[table] = frozenset(names)
+    partitions: dict[str, dict[str, str]] = {}
+    for table, name, identity in connection.execute(_PARTITIONS, (schemas,)):
+        partitions.setdefault(table, {})[name] = identity
+    return {
+        name: Table(
+            name=name,
+            kind=kind,
+            identity=identity,
+            may_select=may_select,
+            may_update=may_update,
+            columns=columns.get(name, {}),
+            unique=tuple(unique.get(name, ())),
+            primary=primary.get(name, frozenset()),
+            partitions=partitions.get(name, {}),
+            rows_hidden=rows_hidden,
+        )
+        for name, kind, identity, may_select, may_update, rows_hidden in connection.execute(_TABLES, (schemas,))
+    }
+
+
+def _publication(connection: psycopg.Connection[TupleRow], name: str, *, version: int) -> Publication | None:
+    row = connection.execute(_PUBLICATION, (name,)).fetchone()
+    if row is None:
+        return None
+    published = _PUBLISHED if version >= _COLUMN_LISTS else _PUBLISHED_WHOLE
+    carried = dict(zip(("insert", "update", "delete", "truncate"), row[1:5], strict=True))
+    tables = {
+        table: Published(columns=None if columns is None else frozenset(columns), filtered=filtered)
+        for table, columns, filtered in connection.execute(published, (name,))
+    }
+    return Publication(
+        missing_operations=tuple(operation for operation, on in carried.items() if not on),
+        via_root=row[5],
+        tables=tables,
+    )
+
+
+def _slot(connection: psycopg.Connection[TupleRow], name: str) -> Slot | None:
+    row = connection.execute(_SLOT, (name,)).fetchone()
+    return None if row is None else Slot(database=row[0], plugin=row[1], active=row[2], wal_status=row[3])
+
+
+def _heartbeat_stands(connection: psycopg.Connection[TupleRow], table: Table | None) -> bool:
+    """Whether the touched row is there; of a table that is missing or may not be read nothing is said."""
+    if table is None or not table.may_select or "id" not in table.columns:
+        return False
+    name = sql.Identifier(*split_table(table.name))
+    return connection.execute(sql.SQL("SELECT 1 FROM {} WHERE id::text = '1'").format(name)).fetchone() is not None

@@ -1,0 +1,270 @@
+"""What must be reported of a workload, worked out from the rows themselves and independent of the pipeline.
+
+For every row of a visit, settlement or fee table it keeps what would be sent: one version for each content that the database
+showed once the visit and the settlement were there too. What was wrong on purpose ends as its label says.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Final, TypeAlias
+
+import orjson
+
+from sandbox.hospital.catalogue import reference_rows
+from sandbox.hospital.changes import Change, Flaw, Transaction, Verb
+from sandbox.hospital.institutions import INSTITUTIONS
+from sandbox.hospital.reports import Fields, content_hash, fee_fields, settlement_fields, visit_fields
+from sandbox.hospital.tables import CATALOGUE, DEPARTMENTS, FEES, PATIENTS, SETTLEMENTS, VISITS, Cell, Cells
+
+End: TypeAlias = tuple[str, str]
+"""Class and rule of a dead letter."""
+
+_SERVICES: Final = {VISITS.name: "mdtrt_d", SETTLEMENTS.name: "setl_d", FEES.name: "fee_list_d"}
+_KEY_FIELDS: Final = {VISITS.name: "yb_jzid", SETTLEMENTS.name: "yb_jsid", FEES.name: "mxid"}
+_WITHDRAWN: Final = ("WITHDRAWN", "DELETED_AFTER_REPORT")
+_NO_LOOKUP: Final = ("JOIN_INCOMPLETE", "MISSING_LOOKUP")
+_PATIENTS_KEPT: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How one interface record must end. `key`: value of the service's key field; `row_key`: key of its row in the database.
+
+    outcome: accepted, refused, pending or withdrawn. dead_class, rule: of its dead letter (of REJECTED the rule is the platform's).
+    versions: content hashes in the order of reporting; of a record that the platform refuses, those that it was shown.
+    fields: of the last version. flaw: what was wrong on purpose.
+    """
+
+    service: str
+    institution: str
+    key: str
+    row_key: str
+    visit_key: str
+    outcome: str
+    dead_class: str = ""
+    rule: str = ""
+    versions: tuple[str, ...] = ()
+    fields: Fields = field(default_factory=dict)
+    flaw: str = ""
+
+    def line(self) -> bytes:
+        """As a line of the file of expectations; `class` stands for `dead_class`."""
+        document = asdict(self)
+        document["class"] = document.pop("dead_class")
+        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Account:
+    """What is known of one row. ends: dead letters that it got so far."""
+
+    row: Cells
+    flaw: Flaw | None
+    deleted: bool = False
+    versions: list[str] = field(default_factory=list)
+    fields: Fields = field(default_factory=dict)
+    ends: dict[End, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Visit:
+    """The rows of one visit, by key, in the order of their appearance."""
+
+    visits: dict[Cell, _Account] = field(default_factory=dict)
+    settlements: dict[Cell, _Account] = field(default_factory=dict)
+    fees: dict[Cell, _Account] = field(default_factory=dict)
+
+    def of(self, table: str) -> dict[Cell, _Account]:
+        return {VISITS.name: self.visits, SETTLEMENTS.name: self.settlements, FEES.name: self.fees}[table]
+
+    @property
+    def head(self) -> Cells | None:
+        """The visit's row."""
+        return next((account.row for account in self.visits.values() if not account.deleted), None)
+
+    def settlement(self, number: Cell) -> Cells | None:
+        account = self.settlements.get(number)
+        return None if account is None or account.deleted else account.row
+
+
+class Oracle:
+    """Follows the transactions of a workload; `write` gets the expectations of each visit that is closed.
+
+    captured: whether capture sees every change. Until `start_capture` only the rows that stand at that moment count.
+    """
+
+    def __init__(self, write: Callable[[Expected], object], *, captured: bool = False) -> None:
+        self._write = write
+        self._captured = captured
+        self._visits: dict[str, _Visit] = {}
+        self._patients: OrderedDict[Cell, Cells] = OrderedDict()
+        rows = list(reference_rows())
+        self._items = {row["xmbm"]: row for table, row in rows if table is CATALOGUE}
+        self._departments = {f"{row['ksdm']}": row for table, row in rows if table is DEPARTMENTS}
+
+    def follow(self, transaction: Transaction) -> None:
+        """One committed transaction."""
+        for change in transaction.changes:
+            self._change(change)
+        for visit_key in transaction.closes:
+            self._close(visit_key)
+
+    def start_capture(self) -> None:
+        """Capture begins here: what stands in the database is read once, whatever happened to it before."""
+        self._captured = True
+        for visit in self._visits.values():
+            self._drop_unseen(visit)
+            self._read(visit)
+
+    def finish(self) -> None:
+        """The workload is over."""
+        for visit_key in list(self._visits):
+            self._close(visit_key)
+
+    def _change(self, change: Change) -> None:
+        name = change.table.name
+        if change.table is PATIENTS:
+            self._patients[change.key] = change.row
+            self._patients.move_to_end(change.key)
+            if len(self._patients) > _PATIENTS_KEPT:
+                self._patients.popitem(last=False)
+            return
+        visit_key = change.row["jzlsh"]
+        if not visit_key:
+            self._keyless(change)
+            return
+        visit = self._visits.setdefault(f"{visit_key}", _Visit())
+        accounts = visit.of(name)
+        account = accounts.setdefault(change.key, _Account(row=change.row, flaw=change.flaw))
+        account.row, account.flaw, account.deleted = change.row, change.flaw, change.verb is Verb.DELETE
+        if self._captured:
+            self._report(visit, name, account)
+
+    def _report(self, visit: _Visit, name: str, account: _Account) -> None:
+        """A row changed: its own record, and those that read it."""
+        if account.deleted:
+            return
+        if name == VISITS.name:
+            self._read(visit)
+        elif name == SETTLEMENTS.name:
+            self._show(visit, name, account)
+            for fee in _present(visit.fees):
+                if fee.row["jsdh"] == account.row["jsdh"]:
+                    self._show(visit, FEES.name, fee)
+        else:
+            self._show(visit, name, account)
+
+    def _read(self, visit: _Visit) -> None:
+        for name in _SERVICES:
+            for account in _present(visit.of(name)):
+                self._show(visit, name, account)
+
+    def _show(self, visit: _Visit, name: str, account: _Account) -> None:
+        """The record of a row as it is now: a version, a refusal, or nothing while a part is missing."""
+        if _missing(visit, name, account.row):
+            return
+        flaw = account.flaw
+        if flaw is not None and flaw.dead_class != "REJECTED" and (flaw.dead_class, flaw.rule) != _NO_LOOKUP:
+            account.ends[flaw.dead_class, flaw.rule] = flaw.name
+            return
+        fields = self._fields(visit, name, account.row)
+        if fields is None:
+            account.ends[_NO_LOOKUP] = "" if flaw is None else flaw.name
+            return
+        shown = content_hash(fields)
+        if not account.versions or account.versions[-1] != shown:
+            account.versions.append(shown)
+        account.fields = fields
+
+    def _fields(self, visit: _Visit, name: str, row: Cells) -> Fields | None:
+        head = visit.head
+        if name == VISITS.name:
+            return visit_fields(row, patient=self._patients[row["brid"]], department=self._departments.__getitem__)
+        if name == SETTLEMENTS.name:
+            return settlement_fields(row, visit=head)
+        item = self._items.get(row["xmbm"])
+        settlement = visit.settlement(row["jsdh"])
+        return None if item is None or settlement is None else fee_fields(row, settlement=settlement, visit=head, item=item)
+
+    def _keyless(self, change: Change) -> None:
+        flaw = change.flaw
+        if flaw is None:
+            raise ValueError("a row without a visit key and without a label")
+        account = _Account(row=change.row, flaw=flaw)
+        self._write(_expected(change.table.name, account, "", end=((flaw.dead_class, flaw.rule), flaw.name)))
+
+    def _drop_unseen(self, visit: _Visit) -> None:
+        for accounts in (visit.visits, visit.settlements, visit.fees):
+            for key in [key for key, account in accounts.items() if account.deleted]:
+                del accounts[key]
+
+    def _close(self, visit_key: str) -> None:
+        visit = self._visits.pop(visit_key, None)
+        if visit is None:
+            return
+        if not self._captured:
+            self._drop_unseen(visit)
+            self._read(visit)
+        for name in _SERVICES:
+            for account in visit.of(name).values():
+                for expected in _endings(visit, name, account, visit_key):
+                    self._write(expected)
+
+
+def _present(accounts: dict[Cell, _Account]) -> list[_Account]:
+    return [account for account in accounts.values() if not account.deleted]
+
+
+def _missing(visit: _Visit, name: str, row: Cells) -> str:
+    """The part that a record waits for."""
+    if name == VISITS.name:
+        return ""
+    institution = INSTITUTIONS.get(f"{row['jgdm']}")
+    if institution is None:
+        return ""  # refused at once, whatever is missing
+    if name == FEES.name and visit.settlement(row["jsdh"]) is None:
+        return "SETTLEMENT" if row["jsdh"] else "UNSETTLED"
+    return "" if institution.pharmacy or visit.head is not None else "VISIT"
+
+
+def _endings(visit: _Visit, name: str, account: _Account, visit_key: str) -> Iterator[Expected]:
+    """All that must be found of one row: how it ended, and the dead letters on the way."""
+    flaw = account.flaw
+    if account.versions:
+        if account.deleted:
+            yield _expected(name, account, visit_key, end=(_WITHDRAWN, ""), outcome="withdrawn")
+        elif flaw is not None and flaw.dead_class == "REJECTED":
+            yield _expected(name, account, visit_key, end=((flaw.dead_class, flaw.rule), flaw.name))
+        else:
+            yield _expected(name, account, visit_key)
+    for end in account.ends.items():
+        yield _expected(name, account, visit_key, end=end)
+    if account.versions or account.ends or account.deleted:
+        return
+    missing = _missing(visit, name, account.row)
+    if missing == "UNSETTLED":
+        yield _expected(name, account, visit_key, outcome="pending")
+    else:
+        yield _expected(name, account, visit_key, end=(("JOIN_INCOMPLETE", f"MISSING_{missing}"), flaw.name if flaw else ""))
+
+
+def _expected(name: str, account: _Account, visit_key: str, *, end: tuple[End, str] | None = None, outcome: str = "") -> Expected:
+    row = account.row
+    (dead_class, rule), flaw = end or (("", ""), "")
+    refused = bool(dead_class) and outcome != "withdrawn"
+    shown = not refused or dead_class == "REJECTED"
+    institution = INSTITUTIONS.get(f"{row['jgdm']}")
+    return Expected(
+        service=_SERVICES[name],
+        institution="" if institution is None else institution.code,
+        key=f"{row[_KEY_FIELDS[name]]}",
+        row_key=f"{account.row[{VISITS.name: 'jzid', SETTLEMENTS.name: 'jsdh', FEES.name: 'mxid'}[name]]}",
+        visit_key=visit_key,
+        outcome=outcome or ("refused" if refused else "accepted"),
+        dead_class=dead_class,
+        rule=rule,
+        versions=tuple(account.versions) if shown else (),
+        fields=account.fields if shown else {},
+        flaw=flaw,
+    )

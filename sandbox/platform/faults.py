@@ -1,0 +1,254 @@
+"""Faults on demand: what goes wrong on the way to the platform, in front of it and inside it.
+
+Which request a fault strikes is a pure function of seed, fault, msgid and how often that msgid was posted: one run's faults do not
+depend on the order in which concurrent requests happen to arrive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from typing import ClassVar
+
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from sandbox.platform.answers import Shape
+
+
+class Kind(StrEnum):
+    """What a fault does.
+
+    LOST: the connection is closed instead of an answer. LATE: the answer comes after `delay_s`. CUT: the answer breaks off.
+    HTML: a page with HTTP 200. SYSTEM: 50000. HTTP: HTTP `status`. GATEWAY: the JSON error of a gateway in front.
+    ZERO: code 0 with a non-empty err_msg. THROTTLED: 429. OUTAGE: nothing is there. UNAUTHORISED: 40002. WRONG_KEY: 40006.
+    SLOW and SHAPE change an answer (its time, its form) and go together with everything else.
+    """
+
+    LOST = "lost"
+    LATE = "late"
+    CUT = "cut"
+    HTML = "html"
+    SYSTEM = "system_error"
+    HTTP = "http_error"
+    GATEWAY = "gateway_error"
+    ZERO = "zero_code"
+    THROTTLED = "throttled"
+    OUTAGE = "outage"
+    UNAUTHORISED = "unauthorised"
+    WRONG_KEY = "wrong_key"
+    SLOW = "slow"
+    SHAPE = "shape"
+
+
+MODIFIERS = frozenset({Kind.SLOW, Kind.SHAPE})
+_MAY_BE_JUDGED = frozenset({Kind.LOST, Kind.LATE, Kind.CUT, Kind.HTML, Kind.SYSTEM, Kind.HTTP})
+_JUDGED_BY_DEFAULT = frozenset({Kind.LOST, Kind.LATE, Kind.CUT})
+_FORMS = {Kind.THROTTLED: ("seconds", "date", "none"), Kind.OUTAGE: ("503", "reset", "refuse")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault.
+
+    probability: of striking a request. from_s, for_s, every_s: its window in seconds after it was set (for_s None: for good), again
+    every `every_s`. times: strikes at most so often. service, institution: only their requests. judged: the request is judged, and
+    accepted if it is right, before the fault hides the answer (default: true for lost, late and cut).
+    delay_s, delay_max_s: of LATE (delay_s) and SLOW (between the two, most near the lower). status: of HTTP. retry_after_s: of
+    THROTTLED. form: THROTTLED `seconds|date|none`; OUTAGE `503`, `reset` (accept, then abort) or `refuse` (nobody listens; needs
+    for_s); SHAPE `<name>` or `<name>/text`, name one of code, infcode, status, resultCode.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    kind: Kind
+    probability: float = 1.0
+    from_s: float = 0.0
+    for_s: float | None = None
+    every_s: float | None = None
+    times: int | None = None
+    service: str | None = None
+    institution: str | None = None
+    judged: bool | None = None
+    delay_s: float = 0.0
+    delay_max_s: float | None = None
+    status: int = 503
+    retry_after_s: int = 1
+    form: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would never strike or could not be undone."""
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability {self.probability} of {self.kind}: write a number from 0 to 1")
+        if self.judged and self.kind not in _MAY_BE_JUDGED:
+            raise ValueError(f"{self.kind} cannot hide a judgement; judged is for {', '.join(sorted(_MAY_BE_JUDGED))}")
+        if self.judged is False and self.kind in {Kind.LATE, Kind.CUT}:
+            raise ValueError(f"{self.kind} needs an answer to spoil; leave judged out")
+        allowed = _FORMS.get(self.kind)
+        if allowed and self.form is not None and self.form not in allowed:
+            raise ValueError(f"form {self.form!r} of {self.kind}: use one of {', '.join(allowed)}")
+        if self.form == "refuse" and (self.for_s is None or self.every_s is not None):
+            raise ValueError("an outage that refuses connections closes this control page too; give it for_s, and no every_s")
+        if self.kind is Kind.SHAPE:
+            self.shape()
+
+    def hides_judgement(self) -> bool:
+        """Whether a request that this fault strikes is judged all the same."""
+        return self.kind in _JUDGED_BY_DEFAULT if self.judged is None else self.judged
+
+    def is_open(self, since_set_s: float) -> bool:
+        """Whether its window is open so many seconds after it was set."""
+        if since_set_s < self.from_s:
+            return False
+        if self.for_s is None:
+            return True
+        inside = since_set_s - self.from_s
+        return (inside % self.every_s if self.every_s else inside) < self.for_s
+
+    def concerns(self, service: str, institution: str) -> bool:
+        """Whether it strikes requests of this service and institution."""
+        return self.service in (None, service) and self.institution in (None, institution)
+
+    def shape(self) -> Shape:
+        """The shape of an answer that a SHAPE fault writes."""
+        name, _, kind = (self.form or "code").partition("/")
+        if kind not in ("", "text", "int"):
+            raise ValueError(f"form {self.form!r} of shape: write <name>, <name>/int or <name>/text")
+        return Shape(code_name=name, code_as_text=kind == "text", text_name="err_msg" if name == "infcode" else "message")
+
+
+FAULTS: TypeAdapter[tuple[Fault, ...]] = TypeAdapter(tuple[Fault, ...])
+"""Faults as JSON; unknown members are errors."""
+
+
+def read_faults(text: bytes) -> tuple[Fault, ...]:
+    """The faults of a JSON list, or the one of a JSON object. Raises ValueError saying where what is wrong."""
+    order = orjson.loads(text)
+    try:
+        return FAULTS.validate_python(order if isinstance(order, list) else [order])
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ValueError("; ".join(wrong)) from error
+
+
+PROFILES: dict[str, tuple[Fault, ...]] = {
+    "none": (),
+    "demo": (
+        Fault(kind=Kind.LOST, probability=0.02),
+        Fault(kind=Kind.SYSTEM, probability=0.02),
+        Fault(kind=Kind.HTTP, probability=0.01),
+        Fault(kind=Kind.HTML, probability=0.005),
+        Fault(kind=Kind.THROTTLED, probability=0.01, retry_after_s=1),
+        Fault(kind=Kind.SLOW, probability=0.3, delay_s=0.02, delay_max_s=0.3),
+    ),
+    "hostile": (
+        Fault(kind=Kind.OUTAGE, from_s=20, for_s=4, every_s=60, form="503"),
+        Fault(kind=Kind.OUTAGE, from_s=50, for_s=2, every_s=60, form="reset"),
+        Fault(kind=Kind.WRONG_KEY, from_s=35, for_s=2, every_s=90),
+        Fault(kind=Kind.UNAUTHORISED, from_s=80, for_s=2, every_s=90),
+        Fault(kind=Kind.LOST, probability=0.05),
+        Fault(kind=Kind.LOST, probability=0.02, judged=False),
+        Fault(kind=Kind.LATE, probability=0.01, delay_s=60),
+        Fault(kind=Kind.CUT, probability=0.01),
+        Fault(kind=Kind.SYSTEM, probability=0.02, judged=True),
+        Fault(kind=Kind.SYSTEM, probability=0.03),
+        Fault(kind=Kind.HTTP, probability=0.02, status=503),
+        Fault(kind=Kind.HTTP, probability=0.01, status=502, judged=True),
+        Fault(kind=Kind.HTML, probability=0.01),
+        Fault(kind=Kind.HTML, probability=0.01, judged=True),
+        Fault(kind=Kind.GATEWAY, probability=0.01),
+        Fault(kind=Kind.ZERO, probability=0.01),
+        Fault(kind=Kind.THROTTLED, probability=0.01, retry_after_s=1, form="seconds"),
+        Fault(kind=Kind.THROTTLED, probability=0.01, retry_after_s=2, form="date"),
+        Fault(kind=Kind.SHAPE, probability=0.1, form="infcode/text"),
+        Fault(kind=Kind.SHAPE, probability=0.1, form="status"),
+        Fault(kind=Kind.SHAPE, probability=0.1, form="resultCode/text"),
+        Fault(kind=Kind.SLOW, probability=0.3, delay_s=0.01, delay_max_s=1.0),
+    ),
+}
+"""Named mixes: `demo` is a mild ordinary day, `hostile` has everything that was ever seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What faults go by. post: number of the post since the start; attempt: how often this msgid was posted before, plus one."""
+
+    post: int
+    service: str
+    institution: str
+    msgid: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck:
+    """What befalls one request: at most one fault that replaces or hides the answer, a delay before it, and its shape."""
+
+    fault: Fault | None = None
+    delay_s: float = 0.0
+    shape: Shape | None = None
+    names: tuple[str, ...] = ()
+
+
+def uniform(*parts: object) -> float:
+    """A number in [0, 1) that the parts decide, evenly spread and without correlation between neighbours."""
+    digest = blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+class FaultBoard:
+    """The faults in force. Live: they can be added to and cleared while requests come in."""
+
+    def __init__(self, faults: Sequence[Fault] = (), *, seed: int = 0, now_s: float = 0.0) -> None:
+        self._seed = seed
+        self._set: list[tuple[int, Fault, float]] = []
+        self._strikes: dict[int, int] = {}
+        self._next = 0
+        self.add(faults, now_s=now_s)
+
+    def add(self, faults: Sequence[Fault], *, now_s: float) -> None:
+        """Put faults in force; their windows count from now."""
+        for fault in faults:
+            self._set.append((self._next, fault, now_s))
+            self._next += 1
+
+    def clear(self) -> None:
+        """Take all faults out of force."""
+        self._set.clear()
+
+    def current(self) -> tuple[Fault, ...]:
+        """The faults set, whether or not their windows are open."""
+        return tuple(fault for _, fault, _ in self._set)
+
+    def strike(self, request: Request, *, now_s: float) -> Struck:
+        """What befalls this request. Earlier faults win; modifiers add up."""
+        chosen: Fault | None = None
+        delay_s, shape, names = 0.0, None, []
+        for number, fault, set_at in self._set:
+            if (chosen and fault.kind not in MODIFIERS) or not self._hits(number, fault, request, now_s - set_at):
+                continue
+            self._strikes[number] = self._strikes.get(number, 0) + 1
+            names.append(str(fault.kind))
+            if fault.kind is Kind.SLOW:
+                delay_s += self._delay_s(number, fault, request)
+            elif fault.kind is Kind.SHAPE:
+                shape = fault.shape()
+            else:
+                chosen = fault
+        return Struck(fault=chosen, delay_s=delay_s, shape=shape, names=tuple(names))
+
+    def _hits(self, number: int, fault: Fault, request: Request, since_set_s: float) -> bool:
+        if not fault.is_open(since_set_s) or not fault.concerns(request.service, request.institution):
+            return False
+        if fault.times is not None and self._strikes.get(number, 0) >= fault.times:
+            return False
+        return self._draw(number, fault, request) < fault.probability
+
+    def _draw(self, number: int, fault: Fault, request: Request, what: str = "hit") -> float:
+        identity = request.msgid or request.post
+        return uniform(self._seed, number, fault.kind, identity, request.attempt, what)
+
+    def _delay_s(self, number: int, fault: Fault, request: Request) -> float:
+        """Between the two bounds with a long tail: the cube of an even draw."""
+        longest = fault.delay_s if fault.delay_max_s is None else fault.delay_max_s
+        return fault.delay_s + (longest - fault.delay_s) * float(self._draw(number, fault, request, "delay") ** 3)

@@ -1,0 +1,97 @@
+"""What a faulty request gets instead of its answer, byte for byte as seen in the field."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+
+import orjson
+from aiohttp import web
+
+from sandbox.platform.answers import Answer, Code, Shape
+from sandbox.platform.faults import Fault, Kind
+
+JSON = "application/json"
+_PAGE = "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中,请稍后再试</h1></body></html>"
+
+
+def answer(judgement: Answer, shape: Shape) -> web.Response:
+    """An honest answer. Every judgement travels with HTTP 200; only the body says what happened."""
+    return web.Response(body=shape.write(judgement), content_type=JSON, charset="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One struck request. honest: what it would have got; an empty response where nothing was judged."""
+
+    request: web.Request
+    fault: Fault
+    honest: web.Response
+    shape: Shape
+
+    def says(self, code: Code) -> web.Response:
+        """An answer with this code in place of the honest one."""
+        return answer(Answer(code=code), self.shape)
+
+
+async def spoil(scene: Scene) -> web.StreamResponse:
+    """The response of a struck request. LATE gets its honest answer: the lateness itself is the fault."""
+    if scene.fault.kind is Kind.CUT:
+        return await _cut(scene.request, scene.honest)
+    return _SPOILT[scene.fault.kind](scene)
+
+
+def hang_up(request: web.Request) -> web.Response:
+    """Close the connection at once; whatever is written afterwards goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def _cut(request: web.Request, honest: web.Response) -> web.StreamResponse:
+    """Promise the whole body, send half of it, hang up."""
+    body = honest.body if isinstance(honest.body, bytes) else b"{}"
+    response = web.StreamResponse(headers={"Content-Type": JSON, "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response
+
+
+def _http_error(request: web.Request, status: int) -> web.Response:
+    """The error page of the platform's framework: JSON with a member `status` that is no answer code."""
+    fields = {"timestamp": formatdate(), "status": status, "error": "Service Unavailable", "path": request.path}
+    return web.Response(status=status, body=orjson.dumps(fields), content_type=JSON)
+
+
+def _outage(scene: Scene) -> web.Response:
+    return _http_error(scene.request, 503) if scene.fault.form in {None, "503"} else hang_up(scene.request)
+
+
+def _throttled(fault: Fault) -> web.Response:
+    headers = {}
+    if fault.form == "date":
+        headers["Retry-After"] = formatdate(time.time() + fault.retry_after_s, usegmt=True)
+    elif fault.form != "none":
+        headers["Retry-After"] = str(fault.retry_after_s)
+    return web.Response(status=429, headers=headers, text="请求过于频繁", content_type="text/plain", charset="utf-8")
+
+
+def _json(fields: dict[str, object]) -> web.Response:
+    return web.Response(body=orjson.dumps(fields), content_type=JSON, charset="utf-8")
+
+
+_SPOILT: Mapping[Kind, Callable[[Scene], web.Response]] = {
+    Kind.LOST: lambda scene: hang_up(scene.request),
+    Kind.LATE: lambda scene: scene.honest,
+    Kind.SYSTEM: lambda scene: scene.says(Code.SYSTEM),
+    Kind.UNAUTHORISED: lambda scene: scene.says(Code.UNAUTHORISED),
+    Kind.WRONG_KEY: lambda scene: scene.says(Code.UNOPENED),
+    Kind.HTML: lambda _: web.Response(text=_PAGE, content_type="text/html", charset="utf-8"),
+    Kind.HTTP: lambda scene: _http_error(scene.request, scene.fault.status),
+    Kind.GATEWAY: lambda _: _json({"errcode": "ACG.1401", "errmsg": "网关转发失败"}),
+    Kind.ZERO: lambda _: _json({"code": 0, "err_msg": "数据处理异常,请稍后重试"}),
+    Kind.THROTTLED: lambda scene: _throttled(scene.fault),
+    Kind.OUTAGE: _outage,
+}

@@ -1,0 +1,81 @@
+"""Kafka: one node in KRaft mode that is broker and controller."""
+
+import base64
+import secrets
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.stack.jvm import java_command, render
+from sandbox.stack.ports import LOOPBACK, PortBook
+from sandbox.stack.service import Home, ServiceFailed, distribution, tail
+
+_METADATA_REQUEST = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", 0, False)
+"""Metadata, version 4, no client name, of no topic: the answer lists the brokers that serve."""
+_ANSWER = struct.Struct(">iiii")
+"""Size, correlation id, throttle time, number of brokers."""
+
+
+class Kafka:
+    """The broker. Its data is formatted once; the ports may change from start to start."""
+
+    name = "kafka"
+    ports = ("kafka", "controller")
+    stop_signal = signal.SIGTERM
+    patience_s = 180.0
+
+    def __init__(self, home: Home, book: PortBook, *, dist: Path | None) -> None:
+        self._home = home
+        self._book = book
+        self._dist = dist
+        self._data = home.root / "kafka"
+
+    def prepare(self) -> Sequence[str | Path]:
+        """Format the data directory where that was not done to its end; write the configuration. Raises ServiceFailed."""
+        values = {"kafka": self._book.port("kafka"), "controller": self._book.port("controller"), "data": self._data}
+        config = render(self._home, "kafka.properties", values)
+        formatted = self._data / ".formatted"
+        if not formatted.exists():
+            self._format(config)
+            formatted.touch()
+        return [*java_command(distribution(self._dist), self._home, heap_mb=512, main="kafka.Kafka"), config]
+
+    def is_ready(self) -> bool:
+        """Whether the broker names itself as serving."""
+        try:
+            with socket.create_connection((LOOPBACK, self._book.port("kafka")), timeout=2) as link:
+                link.sendall(struct.pack(">i", len(_METADATA_REQUEST)) + _METADATA_REQUEST)
+                _, _, _, brokers = _ANSWER.unpack(_read(link, _ANSWER.size))
+        except (OSError, EOFError):
+            return False
+        return bool(brokers == 1)
+
+    def erase(self) -> None:
+        """Nothing lies elsewhere."""
+
+    def _format(self, config: Path) -> None:
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(mode=0o700, parents=True)
+        # A cluster id is 16 random bytes in URL-safe base 64; one that began with "-" would be read as an option.
+        cluster = "y" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
+        log = self._home.log("kafka-format")
+        tool = java_command(distribution(self._dist), self._home, heap_mb=256, main="kafka.tools.StorageTool")
+        with log.open("wb") as out:
+            done = subprocess.run([*tool, "format", "-t", cluster, "-c", config], stdout=out, stderr=out, check=False)
+        if done.returncode != 0:
+            raise ServiceFailed(
+                f"kafka: formatting {self._data} failed (exit code {done.returncode}). The end of {log}:\n{tail(log)}"
+            )
+
+
+def _read(link: socket.socket, size: int) -> bytes:
+    got = b""
+    while len(got) < size:
+        if not (part := link.recv(size - len(got))):
+            raise EOFError
+        got += part
+    return got

@@ -1,0 +1,52 @@
+"""Kafka Connect: one worker with Debezium's connectors."""
+
+import http.client
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.stack.jvm import java_command, render
+from sandbox.stack.ports import LOOPBACK, PortBook
+from sandbox.stack.service import Home, distribution
+
+HTTP_OK = 200
+
+
+class Connect:
+    """The worker. Everything it knows is in Kafka's topics; connectors read passwords from the stack's `secrets` only."""
+
+    name = "connect"
+    ports = ("connect",)
+    stop_signal = signal.SIGTERM
+    patience_s = 180.0
+
+    def __init__(self, home: Home, book: PortBook, *, dist: Path | None) -> None:
+        self._home = home
+        self._book = book
+        self._dist = dist
+
+    def prepare(self) -> Sequence[str | Path]:
+        """Write the configuration."""
+        values = {
+            "kafka": self._book.port("kafka"),
+            "connect": self._book.port("connect"),
+            "plugins": distribution(self._dist).plugins,
+            "secrets": self._home.secrets,
+        }
+        config = render(self._home, "connect.properties", values)
+        main = "org.apache.kafka.connect.cli.ConnectDistributed"
+        return [*java_command(distribution(self._dist), self._home, heap_mb=768, main=main), config]
+
+    def is_ready(self) -> bool:
+        """Whether the worker says that it is healthy: it has joined its group and read its topics."""
+        link = http.client.HTTPConnection(LOOPBACK, self._book.port("connect"), timeout=5)
+        try:
+            link.request("GET", "/health")
+            return link.getresponse().status == HTTP_OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            link.close()
+
+    def erase(self) -> None:
+        """Nothing lies elsewhere."""

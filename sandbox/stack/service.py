@@ -1,0 +1,102 @@
+"""What the stack asks of each of its services, and where their things are."""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from streams.errors import Misconfigured, YibaoError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class ServiceFailed(YibaoError):
+    """A service of the embedded stack did not start or did not become ready. The text holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """The Java programs that `make setup` fetched. plugins: Connect's plugin.path."""
+
+    lib: Path
+    plugins: Path
+
+
+def distribution(directory: Path | None = None) -> Distribution:
+    """The Java programs in `directory` (default: `.yibao/java` of this checkout). Raises Misconfigured when they are not there."""
+    place = directory or CHECKOUT / ".yibao" / "java"
+    if not any((place / "lib").glob("kafka_*.jar")):
+        raise Misconfigured(f"Kafka and Connect are not in {place}: run `make setup` in {CHECKOUT}")
+    return Distribution(lib=place / "lib", plugins=place / "plugins")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The one directory of a stack: data, configuration, logs, records of processes, secrets that connectors may read."""
+
+    root: Path
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def conf(self) -> Path:
+        return self.root / "conf"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    def record(self, service: str) -> Path:
+        return self.run / f"{service}.process"
+
+    def log(self, service: str) -> Path:
+        return self.logs / f"{service}.log"
+
+    def lay_out(self) -> None:
+        """Make what is missing. Only the secrets are closed to others: PostgreSQL may run as another user."""
+        for directory in (self.run, self.logs, self.conf):
+            directory.mkdir(parents=True, exist_ok=True)
+        self.secrets.mkdir(mode=0o700, exist_ok=True)
+
+
+class Service(Protocol):
+    """One server of the stack. Everything about its process is the stack's; this is what only the server's kind knows."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ports(self) -> Sequence[str]:
+        """Names of its ports in the port book; the first is the one that clients use."""
+
+    @property
+    def stop_signal(self) -> signal.Signals:
+        """The signal that makes it end in order without waiting for its clients."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long its start may take on a slow machine."""
+
+    def prepare(self) -> Sequence[str | Path]:
+        """Make data directory and configuration where missing; return the command that serves. Raises ServiceFailed."""
+
+    def is_ready(self) -> bool:
+        """Whether it answers a question of its own protocol."""
+
+    def erase(self) -> None:
+        """Remove what lies outside the stack's directory."""
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error's text."""
+    try:
+        return "\n".join(f"    {line}" for line in log.read_text("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return "    (no log)"

@@ -1,0 +1,198 @@
+"""The embedded stack: PostgreSQL, Kafka and Connect on this machine, on the loopback address, in one directory.
+
+For tests and the demonstration, not for a hospital. Services outlive the process that started them (unless `bound`) and are found
+again by their records; every call may be repeated, and made by two processes at once.
+"""
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.stack import process
+from sandbox.stack.broker import Kafka
+from sandbox.stack.connect import Connect
+from sandbox.stack.guard import Guard
+from sandbox.stack.lifecycle import Cancelled, Lifecycle, OnProgress, Progress
+from sandbox.stack.ports import LOOPBACK, PortBook, Ports
+from sandbox.stack.postgres import Postgres
+from sandbox.stack.service import CHECKOUT, Home, Service
+from streams.errors import Misconfigured
+
+SERVICES = ("postgres", "kafka", "connect")
+DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
+_CHAINS = (("postgres",), ("kafka", "connect"))
+"""Services in the order in which they need each other; the chains have nothing to do with each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Where the services of a stack are; port 0 for one that was never started. secrets: the only files connectors may read."""
+
+    bootstrap_servers: str
+    connect_url: str
+    postgres_host: str
+    postgres_port: int
+    secrets: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """One service now. pid and port: None while it does not run or never did; ready: it answered a question of its protocol."""
+
+    service: str
+    pid: int | None
+    port: int | None
+    ready: bool
+    log: Path
+
+
+class Stack:
+    """The services in `home`. Services not named in `services` are left alone.
+
+    ports: a person's choice; the rest is chosen once and kept. durable=False: PostgreSQL does not wait for the disk. bound: the
+    services end with this process, even when it is killed. dist: the Java programs (default `.yibao/java` of the checkout).
+    """
+
+    def __init__(  # noqa: PLR0913  all but the first two have defaults that fit
+        self,
+        home: Path = DEFAULT_HOME,
+        services: Sequence[str] = SERVICES,
+        *,
+        ports: Ports | None = None,
+        durable: bool = True,
+        bound: bool = False,
+        dist: Path | None = None,
+    ) -> None:
+        if unknown := set(services) - set(SERVICES):
+            raise Misconfigured(f"the stack has no {', '.join(sorted(unknown))}: it has {', '.join(SERVICES)}")
+        if "connect" in services and "kafka" not in services:
+            raise Misconfigured("connect needs kafka: name both")
+        self._home = Home(root=home.resolve())
+        self._book = PortBook(self._home.root / "ports.json", ports or Ports())
+        every: tuple[Service, ...] = (
+            Postgres(self._home, self._book, durable=durable),
+            Kafka(self._home, self._book, dist=dist),
+            Connect(self._home, self._book, dist=dist),
+        )
+        self._services = {service.name: service for service in every if service.name in services}
+        self._guard = Guard(self._home.root) if bound else None
+
+    @property
+    def home(self) -> Path:
+        return self._home.root
+
+    @property
+    def secrets(self) -> Path:
+        """The only directory whose files connectors may read."""
+        return self._home.secrets
+
+    def up(self, on_progress: OnProgress | None = None) -> Endpoints:
+        """Start what does not run and wait until all answers; on an error or an interruption, stop what this call started.
+
+        Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing.
+        """
+        with self._alone():
+            self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
+        return self.endpoints
+
+    def down(self, on_progress: OnProgress | None = None) -> None:
+        """Stop what runs, Connect before Kafka; return when no process is left."""
+        if self._home.root.is_dir():
+            with self._alone():
+                lifecycle = Lifecycle(self._home, self._book, tell=on_progress or _silent)
+                for service in reversed(self._services.values()):
+                    lifecycle.take_down(service)
+        if self._guard:
+            self._guard.dismiss()
+
+    def erase(self, on_progress: OnProgress | None = None) -> None:
+        """Stop everything and remove all data."""
+        self.down(on_progress)
+        for service in self._services.values():
+            service.erase()
+        shutil.rmtree(self._home.root, ignore_errors=True)
+
+    def start(self, service: str) -> None:
+        """Start one service on the ports and data that it had; harmless when it runs. Raises as `up` does."""
+        with self._alone():
+            self._raise((service,), Lifecycle(self._home, self._book, tell=_silent, may_move=False))
+
+    def stop(self, service: str) -> None:
+        """Stop one service in order."""
+        with self._alone():
+            Lifecycle(self._home, self._book, tell=_silent).take_down(self._services[service])
+
+    def kill(self, service: str) -> None:
+        """SIGKILL to a service and all that it started, as a power cut would end it."""
+        with self._alone():
+            if identity := process.recorded(self._home.record(service)):
+                process.kill(identity)
+
+    def status(self) -> tuple[ServiceStatus, ...]:
+        """Each service now. Asks the services; takes up to some seconds where one hangs."""
+        return tuple(self._status(service) for service in self._services.values())
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where the services are, or will be."""
+        return Endpoints(
+            bootstrap_servers=f"{LOOPBACK}:{self._book.kept('kafka') or 0}",
+            connect_url=f"http://{LOOPBACK}:{self._book.kept('connect') or 0}",
+            postgres_host=LOOPBACK,
+            postgres_port=self._book.kept("postgres") or 0,
+            secrets=self._home.secrets,
+        )
+
+    def _status(self, service: Service) -> ServiceStatus:
+        identity = process.recorded(self._home.record(service.name))
+        alive = identity is not None and identity.is_alive
+        return ServiceStatus(
+            service=service.name,
+            pid=identity.pid if identity and alive else None,
+            port=self._book.kept(service.ports[0]),
+            ready=alive and service.is_ready(),
+            log=self._home.log(service.name),
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else, in this process or another, changes the services of this home meanwhile."""
+        try:
+            self._home.lay_out()
+            lock = (self._home.run / "lock").open("w")
+        except OSError as error:
+            raise Misconfigured(f"the stack cannot use {self._home.root}: {error.strerror}. Choose another directory") from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _raise(self, names: Sequence[str], lifecycle: Lifecycle) -> None:
+        """Bring services up, or leave none that this call started."""
+        chains = [[self._services[name] for name in chain if name in names] for chain in _CHAINS]
+        if self._guard:
+            self._guard.watch()
+        try:
+            _together(lifecycle, chains)
+        except BaseException:
+            lifecycle.take_down_started()
+            raise
+
+
+def _together(lifecycle: Lifecycle, chains: Sequence[Sequence[Service]]) -> None:
+    """Bring up each chain in a thread of its own; an error or an interruption ends the waiting of the others."""
+    with ThreadPoolExecutor(len(chains)) as pool:
+        futures = [pool.submit(lifecycle.bring_up_each, chain) for chain in chains]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+        finally:
+            lifecycle.cancel()
+    if failed := [error for future in futures if (error := future.exception())]:
+        raise min(failed, key=lambda error: isinstance(error, Cancelled))
+
+
+def _silent(_: Progress) -> None:
+    """For who does not want to know."""

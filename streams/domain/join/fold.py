@@ -1,0 +1,296 @@
+"""The join: one event folded into a visit's rows; out come the records that became ready and the dead letters.
+
+A pure function of the event, the visit's state entries and the lookups. What was emitted is remembered by content: a record goes
+out again only when its content changed. A change that capture sends again, or an older one, is recognised by its position.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, tzinfo
+from typing import Final
+
+from connector.contract import TableRole
+from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
+from streams.domain.join import letters, refunds
+from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
+from streams.domain.join.placing import Unplaceable, is_known, place, stored
+from streams.domain.join.visit import StateView, Visit, dependents, gather
+from streams.domain.normalise.record import CompiledMapping, normalise
+from streams.domain.ready import Emission
+from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.errors import Rejected
+
+_FOR_EVER_MS: Final = 10**12
+"""What is there and waits itself has a deadline of its own, and releases what waits for it."""
+_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
+_UNSETTLED: Final = Part.UNSETTLED.value
+_VISIT: Final = TableRole.VISIT
+_FEE: Final = TableRole.FEE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinLimits:
+    """How long (ms) a row waits for a part that should be there, and for a settlement that is still to come."""
+
+    wait_ms: int = 900_000
+    unsettled_wait_ms: int = 60 * 86_400_000
+
+    def of(self, part: str) -> int:
+        """How long a row waits for this part."""
+        return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What one message leads to. state: changed entries by key. counts: outcomes, for the one place that counts them."""
+
+    state: Mapping[bytes, bytes | None] = field(repr=False)
+    ready: tuple[Emission, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    counts: Mapping[str, int]
+
+
+class Joiner:
+    """The fold, with what it needs to know of a site. mappings: by source name. zone: the site's time zone."""
+
+    def __init__(self, mappings: Mapping[str, CompiledMapping], limits: JoinLimits, *, zone: tzinfo) -> None:
+        self._mappings = mappings
+        self._limits = limits
+        self._zone = zone
+        self._recall = Recall()
+        self._day = (-1, date.min)
+
+    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
+        """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
+        run = _Run(incoming, lookups, self._limits, today=self._today(incoming))
+        try:
+            event = decode(incoming.value)
+        except Rejected as exc:
+            run.die(letters.undecodable(incoming, str(exc)))
+            return run.folded()
+        match event:
+            case RowChange():
+                self._change(run, event, view)
+            case Tick():
+                self._tick(run, event, view)
+            case Truncated():
+                run.die(
+                    letters.unusable(
+                        incoming,
+                        event,
+                        dead_class=DeadClass.WITHDRAWN,
+                        rule="TRUNCATE",
+                        message=f"表 {event.table} 被 TRUNCATE 清空，已上报的记录需人工处理",
+                    )
+                )
+            case Tombstone():
+                run.count("tombstone")
+        return run.folded()
+
+    def _today(self, incoming: Incoming) -> date:
+        """The day on which the message was captured: the fold's only notion of now."""
+        minute = incoming.timestamp_ms // 60_000
+        if minute != self._day[0]:
+            self._day = minute, datetime.fromtimestamp(minute * 60, self._zone).date()
+        return self._day[1]
+
+    def _change(self, run: "_Run", change: RowChange, view: StateView) -> None:
+        mapping = self._mappings.get(change.source)
+        rule = None if mapping is None else mapping.tables.get(change.table)
+        placed = place(change, rule)
+        if isinstance(placed, Unplaceable) or mapping is None or rule is None:
+            assert isinstance(placed, Unplaceable)
+            run.die(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
+            return
+        visit_key, key = placed
+        visit = Visit(visit_key, mapping, view, self._recall)
+        before = visit.find(rule.role, rule.name, key)
+        if before is not None and is_known(change, before):
+            run.count("repeated_change")
+            return
+        row = stored(change, rule, key=key, before=before)
+        if row is None:
+            message = "大字段未随变更送达且无历史值（TOAST），请将表设为 REPLICA IDENTITY FULL"
+            run.die(
+                letters.unusable(run.incoming, change, dead_class=DeadClass.SCHEMA_DRIFT, rule="UNAVAILABLE_VALUE", message=message)
+            )
+            return
+        run.apply(visit, row, before=before, committed_at=change.committed_at)
+        run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
+
+    def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
+        """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
+        run.count("tick")
+        for visit_key in list(view.due(tick.at)):
+            entries = view.visit(visit_key).items()
+            due = [self._recall.load(key, value) for key, value in entries if waits(value) and due_from(value) <= tick.at]
+            for source in sorted({row.source for row in due} & self._mappings.keys()):
+                visit = Visit(visit_key, self._mappings[source], view, self._recall)
+                for row in sorted(filter(visit.knows, due), key=_reporting_order):
+                    # A part that was built before it may have released this row already.
+                    if (current := visit.current(row)).waits_for:
+                        committed_at, run.captured_at = _released(row, tick.at)
+                        run.build(visit, current, committed_at=committed_at, now=tick.at)
+                committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
+                run.keep(visit, committed_at=committed_at, now=tick.at)
+
+
+class _Run:
+    """What one fold collects."""
+
+    def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
+        self.incoming = incoming
+        self.counts: dict[str, int] = {}
+        self.captured_at = incoming.timestamp_ms
+        """Of the change that makes records ready."""
+        self._lookups = lookups
+        self._limits = limits
+        self._today = today
+        self._state: dict[bytes, bytes | None] = {}
+        self._ready: list[Emission] = []
+        self._dead: list[DeadLetter] = []
+        self._charged = False
+        """Whether a line that refunds may wait for was reported, or waits no more."""
+
+    def folded(self) -> Folded:
+        return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
+
+    def die(self, letter: DeadLetter) -> None:
+        self._dead.append(letter)
+
+    def count(self, outcome: str) -> None:
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+
+    def keep(self, visit: Visit, *, committed_at: int, now: int) -> None:
+        """Remember what the fold made different, once refunds went out that may follow now (rule R9)."""
+        while self._charged:
+            self._charged = False
+            for refund in visit.waiting_refunds():
+                self.build(visit, refund, committed_at=committed_at, now=now)
+        self._state.update(visit.entries())
+
+    def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
+        """Put a changed row in its place and build every record that may have another content now."""
+        if row.deleted:
+            self._delete(visit, row, before=before)
+            return
+        visit.put(row)
+        self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
+        for dependent in dependents(visit, row, before=before):
+            self.build(visit, visit.current(dependent), committed_at=committed_at, now=self.incoming.timestamp_ms)
+
+    def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
+        if before is not None and before.emitted and not before.deleted:
+            institution = visit.mapping.institution(row.role, before.columns) or ""
+            self.die(
+                letters.withdrawn(
+                    before,
+                    service=visit.mapping.services_of(row.role),
+                    institution=institution,
+                    rows=gather(visit, before, institution=institution or None).rows,
+                    mapping_version=visit.mapping.version,
+                    visit_key=visit.key,
+                    incoming=self.incoming,
+                )
+            )
+        self.count("deleted")
+        visit.put(row)
+        if before is not None and before.is_awaited:
+            self._release(visit, before, committed_at=row.committed_at, now=self.incoming.timestamp_ms)
+
+    def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build the record of one row: emit it, refuse it, or let it wait."""
+        mapping = visit.mapping
+        institution = mapping.institution(row.role, row.columns)
+        if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
+            self.count("not_reported")
+            return
+        gathered = gather(visit, row, institution=institution)
+        if gathered.missing is not None:
+            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now)
+        else:
+            self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
+        if row.is_awaited:
+            self._release(visit, row, committed_at=committed_at, now=now)
+
+    def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
+        mapping = visit.mapping
+        result: Record | Refusal | MissingLookup | Part
+        result = normalise(mapping, mapping.services_of(row.role), rows, self._lookups, today=self._today)
+        if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
+            result = refunds.judge(visit, row, result, self._lookups)
+        match result:
+            case Record():
+                self._emit(visit, row, result, committed_at=committed_at)
+            case Refusal():
+                self._refuse(visit, row, result, rows)
+            case MissingLookup():
+                self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
+            case Part():
+                self._wait(visit, row, rows, part=result.value, now=now)
+
+    def _release(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build what waited for the first record of this row, now that it came or was given up."""
+        if visit.current(row).is_awaited:
+            return
+        self._charged |= row.role is _FEE
+        for dependent in dependents(visit, row, before=None):
+            self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
+
+    def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
+        visit.put(row.reported(record.content_hash))
+        if record.content_hash == row.emitted:
+            self.count("unchanged")
+            return
+        self._charged |= row.role is _FEE and not refunds.is_refund(record)
+        self.count("corrected" if row.emitted else "emitted")
+        for warning in record.warnings:
+            self.count(f"warned_{warning.rule}")
+        position = ".".join(map(str, row.position or ()))
+        self._ready.append(
+            Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at, captured_at=self.captured_at)
+        )
+
+    def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
+        print_ = letters.fingerprint(refusal, row)
+        visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
+        if print_ != row.refused:
+            self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
+
+    def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
+        limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
+        if row.refused and row.refused == letters.given_up(part, rows):
+            return
+        # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
+        since = row.since if row.waits_for == part and not row.refused else now
+        waiting = row.waiting(part, since=since, deadline=since + limit)
+        if now < waiting.deadline:
+            visit.put(waiting)
+            return
+        # The arrival of a part builds the rows that miss it; that of a lookup row is seen by asking again at every tick.
+        asks_on, given_up = part.startswith(Part.LOOKUP.value), letters.given_up(part, rows)
+        visit.put(
+            waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
+        )
+        self.die(
+            letters.incomplete(
+                waiting,
+                service=visit.mapping.services_of(row.role),
+                institution=visit.mapping.institution(row.role, row.columns) or "",
+                rows=rows,
+                mapping_version=visit.mapping.version,
+                visit_key=visit.key,
+                incoming=self.incoming,
+            )
+        )
+
+
+def _released(row: StoredRow, at: int) -> tuple[int, int]:
+    """Times of commit and capture that count for what a tick releases: the tick's own where the clock released it. The commit of a
+    lookup's row is not known here: what waited for one counts from the commit of its own row.
+    """
+    return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))
+
+
+def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:
+    return (TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE).index(row.role), row.position or (), row.key

@@ -1,0 +1,93 @@
+"""Rule R9: a refund line follows the line that it takes back, and takes back no more of an item than the visit was charged.
+
+A refund line is a fee line with a negative amount; the item is its MED_LIST_CODG (guide 712).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+import orjson
+
+from connector.contract import TableRole
+from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.visit import Visit, gather
+from streams.domain.normalise.compiled import value_of
+from streams.domain.normalise.conversions import Unfit, seen
+from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of
+from streams.domain.records import DeadClass, Level, Lookups, Record, Refusal, SourceRows, Violation
+from streams.domain.validate.judge import REFUNDS
+from streams.spec.fields import ServiceCode
+
+CLAUSE: Final = "guide 712"
+_ITEM: Final = "MED_LIST_CODG"
+_AMOUNT: Final = "DET_ITEM_FEE_SUMAMT"
+
+
+def is_refund(record: Record) -> bool:
+    """Whether a record takes money back."""
+    return record.service is ServiceCode.FEE and record.amount.startswith("-")
+
+
+def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Record | Refusal | Part:
+    """A refund line that is about to be reported: as it is, with a warning or refused, or the part that it waits for.
+
+    By default the order holds it back and the sum warns; a site's level counts for both.
+    """
+    level = visit.mapping.dialect.levels.get(REFUNDS)
+    if level == "off":
+        return record
+    reported, awaited, balance = False, False, Decimal(record.amount)
+    for other, amount in _charges(visit, row, record, lookups):
+        awaited |= other.is_awaited and amount > 0
+        if other.emitted:
+            reported |= amount > 0
+            balance += amount
+    if not reported and level != "warn" and not row.emitted:
+        return Part.UNREPORTED_LINE if awaited else Part.POSITIVE_LINE
+    if balance >= 0:
+        return record
+    return _overdrawn(record, Level.REFUSE if level == "refuse" else Level.WARN)
+
+
+def _charges(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Iterator[tuple[StoredRow, Decimal]]:
+    """The visit's other lines of the same item at the same institution, with their amounts."""
+    item = orjson.loads(record.value).get(_ITEM)
+    steps = {step.name: step for step in visit.mapping.plans[ServiceCode.FEE].steps if step.name in {_ITEM, _AMOUNT}}
+    # As a rule both stand on the line itself, or are found by it: then nothing else of the visit needs to be gathered.
+    alone = all(role is TableRole.FEE for step in steps.values() for role, _ in columns_of(step.source))
+    for other in visit.rows(TableRole.FEE):
+        institution = visit.mapping.institution(TableRole.FEE, other.columns)
+        if institution != record.institution or (other.table, other.key) == (row.table, row.key):
+            continue
+        rows = SourceRows(fee=other.columns) if alone else gather(visit, other, institution=institution).rows
+        reading = Reading(rows, lookups)
+        reading.institution = visit.mapping.institutions.get(record.institution)
+        try:
+            if value_of(steps[_ITEM], reading) == item:
+                yield other, Decimal(value_of(steps[_AMOUNT], reading) or 0)
+        except (Unfit, LookupUnknown):
+            continue
+
+
+def _overdrawn(record: Record, level: Level) -> Record | Refusal:
+    violation = Violation(
+        field=_AMOUNT,
+        rule=REFUNDS,
+        level=level,
+        dead_class=DeadClass.VALIDATION,
+        clause=CLAUSE,
+        masked=seen(_AMOUNT, record.amount),
+        message="同一就诊同一项目的退费合计超过已收费用",
+    )
+    violations = (*record.warnings, violation)
+    if level is Level.WARN:
+        return replace(record, warnings=violations)
+    return Refusal(
+        service=record.service,
+        institution=record.institution,
+        key=record.key,
+        violations=violations,
+        mapping_version=record.mapping_version,
+    )

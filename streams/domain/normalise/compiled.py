@@ -1,0 +1,165 @@
+"""A compiled mapping: what was written for people, ready to run for every row."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from connector.contract import TableRole
+from streams.domain.normalise.conversions import Unfit
+from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
+from streams.domain.normalise.sources import Institution, Reading, Source, columns_of
+from streams.domain.normalise.unrolled import Fill, unroll
+from streams.domain.records import Row
+from streams.domain.validate.judge import active_rules
+from streams.domain.validate.rules import ActiveRule, RelatedField
+from streams.spec.fields import ServiceCode
+from streams.spec.interface import SERVICES
+
+ROLES: Final = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
+"""The role of the row that becomes a record of a service."""
+
+_SERVICES: Final = {role: service for service, role in ROLES.items()}
+_BUSINESS_DAY: Final = {ServiceCode.VISIT: "BEGNTIME", ServiceCode.SETTLEMENT: "SETL_TIME", ServiceCode.FEE: "FEE_OCUR_TIME"}
+_AMOUNT: Final = {ServiceCode.VISIT: "", ServiceCode.SETTLEMENT: "MEDFEE_SUMAMT", ServiceCode.FEE: "DET_ITEM_FEE_SUMAMT"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRule:
+    """One captured table. settlement_link: of a fee table, the column that names the line's settlement; None: the visit's only one.
+
+    columns: every column that the join has to know of it.
+    """
+
+    name: str
+    role: TableRole
+    key: tuple[str, ...]
+    visit_key: str | None
+    settlement_link: str | None
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPlan:
+    """How the records of one service are made.
+
+    steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
+    visit's other records that rules look at. reads: columns of the record's rows that decide what becomes of it: its content, or
+    that it is refused. (What a rule only warns of changes nothing about a record that was sent.)
+    """
+
+    service: ServiceCode
+    key: str
+    business_day: str
+    amount: str
+    steps: tuple[FieldStep, ...]
+    fill: Fill
+    rules: tuple[ActiveRule, ...]
+    related: Mapping[RelatedField, FieldStep]
+    reads: frozenset[tuple[TableRole, str]]
+
+
+Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
+"""Where the fields of each service come from."""
+
+
+def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> RecordPlan:
+    """Compile the records of one service. Required fields without a source refuse every record.
+
+    decisive: what decides about a record besides its fields: its institution, its kind.
+    """
+    known, own = SERVICES[service].fields, fields[service]
+    steps = tuple(
+        field_step(own[one.name], dialect) if one.name in own else absent_step(one)
+        for one in known
+        if one.name in own or one.required or dialect.blank is not None
+    )
+    rules = active_rules(service, dialect.levels)
+    wanted = {key for active in rules for key in active.rule.related}
+    related = {(other, name): fields[other][name] for other, name in wanted if name in fields.get(other, {})}
+    refusing = {key for active in rules if active.may_refuse for key in active.rule.related}
+    sources = [rule.source for rule in (*own.values(), *(rule for key, rule in related.items() if key in refusing))]
+    return RecordPlan(
+        service=service,
+        key=SERVICES[service].key,
+        business_day=_BUSINESS_DAY[service],
+        amount=_AMOUNT[service],
+        steps=steps,
+        fill=unroll(steps, dialect.blank),
+        rules=rules,
+        # What rules look up across records is the same for all lines of a visit: converted once.
+        related={key: field_step(rule, dialect).remembering() for key, rule in related.items()},
+        reads=frozenset(read for source in (*sources, *decisive) for read in columns_of(source)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belonging:
+    """How to tell the institution of a row: by a column or a constant per role. names: every spelling → FIXMEDINS_CODE."""
+
+    columns: Mapping[TableRole, str]
+    constants: Mapping[TableRole, str]
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledMapping:
+    """One source's mapping, ready to run.
+
+    source: Debezium's `source.name`. version: name and content hash, stamped on every record. tables: by `schema.table`.
+    institutions: by FIXMEDINS_CODE. kind: how to tell outpatient from inpatient, None where all rows are pharmacies'. infno: by
+    service and kind. duty: kinds of institution that must report visits. max_plain_bytes: of the JSON array that one sealed batch
+    can hold.
+    """
+
+    source: str
+    version: str
+    tables: Mapping[str, TableRule]
+    belonging: Belonging
+    institutions: Mapping[str, Institution]
+    kind: FieldStep | None
+    infno: Mapping[ServiceCode, Mapping[str, str]]
+    duty: frozenset[str]
+    plans: Mapping[ServiceCode, RecordPlan]
+    dialect: Dialect
+    max_plain_bytes: int
+
+    def institution(self, role: TableRole, row: Row) -> str | None:
+        """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""
+        column = self.belonging.columns.get(role)
+        if column is None:
+            return self.belonging.constants.get(role)
+        name = row.get(column)
+        return None if name is None else self.belonging.names.get(name.strip())
+
+    def visit_required(self, institution: str) -> bool:
+        """Whether this institution must report visits; its settlements and fee lines then wait for them."""
+        known = self.institutions.get(institution)
+        return known is not None and known.kind in self.duty
+
+    def services_of(self, role: TableRole) -> ServiceCode:
+        """The service that rows of a role are reported to. Raises KeyError for lookups."""
+        return _SERVICES[role]
+
+    def reads(self, service: ServiceCode) -> frozenset[tuple[TableRole, str]]:
+        """The columns of a record's own rows that decide what becomes of it."""
+        plan = self.plans.get(service)
+        return frozenset() if plan is None else plan.reads
+
+    def care_kind(self, reading: Reading) -> str:
+        """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""
+        institution = reading.institution
+        if institution is not None and institution.kind == "pharmacy":
+            return "pharmacy"
+        if self.kind is None:
+            return ""
+        try:
+            return value_of(self.kind, reading)
+        except Unfit:
+            return ""
+
+
+def value_of(step: FieldStep, reading: Reading) -> str:
+    """The value of one field, empty where it has none. Raises Unfit, LookupUnknown."""
+    raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
+    value = "" if raw is None else step.convert(raw)
+    return value or step.default or ""

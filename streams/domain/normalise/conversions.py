@@ -1,0 +1,169 @@
+"""From the text of a database value to the text that the interface wants, field by field.
+
+Database values are what capture writes: decimals and integers as text; dates and times as `streams.domain.normalise.moments` says.
+Text columns may hold dates and numbers too. Nothing here goes through a float.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from typing import Final, TypeAlias
+
+from streams.domain.records import DeadClass, Level, Violation
+from streams.spec.fields import Field, FieldKind
+from streams.spec.masking import mask, mask_text
+
+Convert: TypeAlias = Callable[[str], str]
+"""A conversion of one field: text to text, `""` for no value. Raises Unfit."""
+
+
+_LONGEST_SEEN: Final = 100
+
+
+class Unfit(Exception):
+    """A value that the interface does not take (or, with `value`, takes with a warning)."""
+
+    def __init__(self, violation: Violation, value: str = "") -> None:
+        super().__init__()
+        self.violation = violation
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """A mapping's dictionary: HIS code to interface code; `default` for every other code, None refuses it."""
+
+    name: str
+    codes: Mapping[str, str]
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """How one field is converted. instant: times carry a zone and are shown in the site's. default: where there is no value."""
+
+    read_as: FieldKind
+    instant: bool = False
+    fen: bool = False
+    round: bool = False
+    trim: bool = True
+    pad_zeros: bool = False
+    truncate: bool = False
+    translation: Translation | None = None
+    default: str | None = None
+
+
+def seen(field_name: str, value: str) -> str:
+    """A value as a violation shows it: masked as its field demands, and as its content does where a column was mapped wrongly."""
+    return mask_text(mask(field_name, value))[:_LONGEST_SEEN]
+
+
+def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: DeadClass = DeadClass.VALIDATION) -> Unfit:
+    """A value that is refused. message: for the clerk, after the field's label; without the value."""
+    return Unfit(
+        Violation(
+            field=field.name,
+            rule=rule,
+            level=Level.REFUSE,
+            dead_class=dead_class,
+            clause=field.clause,
+            masked=seen(field.name, value),
+            message=f"{field.label}{message}",
+        )
+    )
+
+
+def translated(field: Field, translation: Translation) -> Convert:
+    """HIS codes to interface codes."""
+    codes, default = translation.codes, translation.default
+
+    def convert(raw: str) -> str:
+        value = raw.strip()
+        if not value:
+            return ""
+        found = codes.get(value, default)
+        if found is not None:
+            return found
+        message = f"的院内代码在映射字典 {translation.name} 中没有对应的接口代码，请补充字典"
+        raise unfit(field, "DICTIONARY", value=value, message=message, dead_class=DeadClass.DICTIONARY)
+
+    return convert
+
+
+def padded(codes: Mapping[str, str]) -> Convert:
+    """Puts back zeros lost in front of a code, where exactly one code of the list is meant and the raw one is none."""
+    restored: dict[str, str] = {}
+    doubtful: set[str] = set()
+    for code in codes:
+        short = code
+        while short.startswith("0") and len(short) > 1:
+            short = short[1:]
+            if restored.setdefault(short, code) != code:
+                doubtful.add(short)
+    wanted = {short: code for short, code in restored.items() if short not in doubtful and short not in codes}
+    return lambda value: wanted.get(value, value)
+
+
+def text(field: Field, *, trim: bool, truncate: bool) -> Convert:
+    """A text within the interface's length, counted in characters."""
+    longest = field.max_chars if field.max_chars is not None else 1 << 30
+
+    def convert(raw: str) -> str:
+        value = raw.strip() if trim else raw if raw.strip() else ""
+        if len(value) <= longest:
+            return value
+        if truncate:
+            return value[:longest].rstrip() if trim else value[:longest]
+        raise unfit(field, "LENGTH", value=value, message=f"共 {len(value)} 个字符，超过接口允许的 {longest} 个")
+
+    return convert
+
+
+_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+_HUNDREDTH: Final = Decimal("0.01")
+_LONGEST_NUMBER: Final = 60
+# Wide enough for any number of that length: nothing is rounded but by `quantize`, where it shows.
+_EXACT: Final = Context(prec=200, Emax=999, Emin=-999, traps=[InvalidOperation])
+
+
+def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
+    """A plain decimal with exactly the interface's decimals: `12.5` becomes `12.50`. `-0` becomes `0`."""
+    scale = field.scale or 0
+    whole_digits = (field.digits or 0) - scale
+    quantum = Decimal(1).scaleb(-scale)
+
+    def exact(raw: str) -> str:
+        stripped = raw.strip()
+        if not stripped:
+            return ""
+        if len(stripped) > _LONGEST_NUMBER or _DECIMAL.fullmatch(stripped) is None:
+            raise unfit(field, "DECIMAL", value=stripped, message="不是数字")
+        number = _EXACT.multiply(Decimal(stripped), _HUNDREDTH) if fen else Decimal(stripped)
+        try:
+            fitted = number.quantize(quantum, rounding=ROUND_HALF_UP, context=_EXACT)
+        except InvalidOperation:
+            raise unfit(field, "DECIMAL", value=stripped, message=f"整数部分超过 {whole_digits} 位") from None
+        if fitted != number and not rounded:
+            raise unfit(field, "DECIMAL", value=stripped, message=f"的小数位数超过接口允许的 {scale} 位")
+        if fitted and fitted.adjusted() >= whole_digits:
+            raise unfit(field, "DECIMAL", value=stripped, message=f"整数部分超过 {whole_digits} 位")
+        return f"{fitted or abs(fitted):f}"
+
+    def convert(raw: str) -> str:
+        # Most values only lack zeros at the end, or have too many; telling that is five times cheaper than a Decimal.
+        whole, point, fraction = raw.partition(".")
+        if (
+            len(whole) <= whole_digits
+            and whole.isdecimal()
+            and raw.isascii()
+            and (whole[0] != "0" or len(whole) == 1)
+            and (fraction.isdecimal() or not point)
+            and not fraction[scale:].strip("0")
+        ):
+            if len(fraction) == scale:
+                return raw
+            return f"{whole}.{fraction[:scale]:0<{scale}}" if scale else whole
+        return exact(raw)
+
+    return exact if fen else convert

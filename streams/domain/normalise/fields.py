@@ -1,0 +1,111 @@
+"""One field of a record, compiled: how it is read, converted and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+from typing import NamedTuple
+
+from streams.domain.normalise.conversions import Conversion, Convert
+from streams.domain.normalise.sources import ROW_INDEX, Column, Constant, InstitutionValue, Reader, Source, reader
+from streams.domain.validate.judge import OPEN_CODES, converter, remembered
+from streams.domain.validate.rules import RuleLevel, RuleOptions
+from streams.spec.dictionaries import Dictionary
+from streams.spec.fields import Field, FieldKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldRule:
+    """Where one interface field comes from and how it is converted."""
+
+    field: Field
+    source: Source
+    conversion: Conversion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What is common to all records of a site. blank: what an optional field without a value is: None left out, `""` sent empty."""
+
+    zone: tzinfo
+    dictionaries: Mapping[str, Dictionary]
+    levels: Mapping[str, RuleLevel] = field(default_factory=dict)
+    options: RuleOptions = field(default_factory=RuleOptions)
+    blank: str | None = None
+
+
+class FieldStep(NamedTuple):
+    """One field, ready to run.
+
+    read is None where the value is plainly `column` of row number `row`. longest: where trimming and this length are all there
+    is to a conversion, so that `convert` is called only to refuse; -1 elsewhere. default: in its final form.
+    """
+
+    name: str
+    row: int
+    column: str
+    read: Reader | None
+    convert: Convert
+    longest: int
+    default: str | None
+    field: Field
+    source: Source
+
+    @property
+    def of_institution(self) -> bool:
+        """Whether the value is one of the institution, and cannot be missed where nobody knows that."""
+        return isinstance(self.source, InstitutionValue)
+
+    def remembering(self) -> "FieldStep":
+        """The same, keeping its last results."""
+        return self._replace(convert=remembered(self.convert))
+
+
+def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
+    """Compile one field. Raises Unfit where its default or constant does not fit the interface."""
+    source, conversion = rule.source, rule.conversion
+    convert = _converter(rule.field, conversion, dialect)
+    if isinstance(source, Constant | InstitutionValue):
+        convert = remembered(convert)
+    if isinstance(source, Constant) and source.value is not None:
+        convert(source.value)
+    default = conversion.default
+    if default is not None:
+        default = _converter(rule.field, replace(conversion, fen=False, translation=None), dialect)(default)
+    return FieldStep(
+        name=rule.field.name,
+        row=ROW_INDEX[source.role] if isinstance(source, Column) else -1,
+        column=source.name if isinstance(source, Column) else "",
+        read=None if isinstance(source, Column) else reader(source),
+        convert=convert,
+        longest=_longest(rule.field, conversion, dialect),
+        default=default,
+        field=rule.field,
+        source=source,
+    )
+
+
+def _longest(one: Field, conversion: Conversion, dialect: Dialect) -> int:
+    plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim
+    if not plain or conversion.translation is not None or one.max_chars is None or one.dictionary in dialect.dictionaries:
+        return -1
+    return one.max_chars
+
+
+def _converter(one: Field, conversion: Conversion, dialect: Dialect) -> Convert:
+    dictionary = dialect.dictionaries.get(one.dictionary or "")
+    return converter(one, conversion, dictionary=dictionary, zone=dialect.zone, open_codes=dialect.levels.get(OPEN_CODES))
+
+
+def absent_step(one: Field) -> FieldStep:
+    """A field without a source: it never has a value."""
+    return FieldStep(
+        name=one.name,
+        row=-1,
+        column="",
+        read=lambda _: None,
+        convert=str,
+        longest=-1,
+        default=None,
+        field=one,
+        source=Constant(value=None),
+    )

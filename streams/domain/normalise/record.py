@@ -1,0 +1,162 @@
+"""From source rows to one interface record: exact bytes, or all violations at once, or the lookup row that is not there yet.
+
+Pure: the same rows, lookups, mapping and day give the same bytes.
+"""
+
+import hashlib
+from datetime import date
+from functools import partial
+from typing import Final
+
+import orjson
+
+from connector.contract import UNAVAILABLE
+from streams.domain.normalise.compiled import ROLES, CompiledMapping, RecordPlan, TableRule, value_of
+from streams.domain.normalise.conversions import Unfit
+from streams.domain.normalise.sources import ROW_INDEX, LookupUnknown, Reading
+from streams.domain.records import DeadClass, Level, Lookups, MissingLookup, Record, Refusal, SourceRows, Violation
+from streams.domain.validate.judge import judge, missing
+from streams.domain.validate.rules import RelatedField, Subject
+from streams.spec.fields import ServiceCode
+
+__all__ = ["CompiledMapping", "TableRule", "normalise"]
+
+_UNAVAILABLE: Final = UNAVAILABLE.encode()
+_BRACKETS: Final = len(b"[]")
+
+
+def normalise(
+    mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups, *, today: date
+) -> Record | Refusal | MissingLookup:
+    """Make one interface record from its rows.
+
+    today: the day of the event, for rule R20. Returns Refusal with every violation at once, MissingLookup if a lookup row that a
+    field needs is not known (yet).
+    """
+    plan, role = mapping.plans[service], ROLES[service]
+    reading = Reading(rows, lookups)
+    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
+    reading.institution = institution = None if code is None else mapping.institutions.get(code)
+    try:
+        values, violations = _made(plan, reading, mapping.dialect.blank)
+        kind = mapping.care_kind(reading)
+    except LookupUnknown as unknown:
+        if institution is not None:
+            return unknown.missing
+        values, violations, kind = {}, [], ""
+    infno = mapping.infno[service].get(kind, "")
+    if institution is None or not infno:
+        violations.insert(0, _unplaced(known=institution is not None))
+    related = partial(_related, plan, reading)
+    violations += judge(Subject(values, kind, today=today, options=mapping.dialect.options, related=related), plan.rules, service)
+    value = orjson.dumps(values)
+    if len(value) + _BRACKETS > mapping.max_plain_bytes or value.find(_UNAVAILABLE) >= 0:
+        violations += _unsendable(plan, value, mapping.max_plain_bytes)
+    if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
+        return _refusal(mapping, plan, values, "" if institution is None else institution.code, violations=tuple(violations))
+    return Record(
+        service=service,
+        institution=institution.code,
+        infno=infno,
+        key=values[plan.key],
+        value=value,
+        content_hash=hashlib.blake2b(value, digest_size=16).hexdigest(),
+        mapping_version=mapping.version,
+        business_day=values.get(plan.business_day, "")[:10],
+        amount=values.get(plan.amount, ""),
+        warnings=tuple(violations),
+    )
+
+
+def _refusal(
+    mapping: CompiledMapping, plan: RecordPlan, values: dict[str, str], institution: str, *, violations: tuple[Violation, ...]
+) -> Refusal:
+    return Refusal(
+        service=plan.service,
+        institution=institution,
+        key=values.get(plan.key, ""),
+        violations=violations,
+        mapping_version=mapping.version,
+    )
+
+
+def _made(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+    """The values of a record and what is wrong with it: by the straight way if nothing is, by the thorough one otherwise."""
+    try:
+        values = plan.fill(reading)
+    except Unfit:
+        values = None
+    return (values, []) if values is not None else thoroughly(plan, reading, blank)
+
+
+def _related(plan: RecordPlan, reading: Reading, key: RelatedField) -> str | None:
+    """A field of another record of the visit, made from the same rows; None where it has no value that fits."""
+    step = plan.related.get(key)
+    if step is None:
+        return None
+    try:
+        return value_of(step, reading) or None
+    except (Unfit, LookupUnknown):
+        return None
+
+
+def thoroughly(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+    """The values that fit, in the interface's order, and what is wrong with the others."""
+    values: dict[str, str] = {}
+    violations: list[Violation] = []
+    for step in plan.steps:
+        value = ""
+        try:
+            value = value_of(step, reading)
+            if not value and step.field.required and (reading.institution is not None or not step.of_institution):
+                violations.append(missing(step.field))
+        except Unfit as unfit:
+            violations.append(unfit.violation)
+            value = unfit.value
+        if value:
+            values[step.name] = value
+        elif blank is not None and not step.field.required:
+            values[step.name] = blank
+    return values, violations
+
+
+def _unplaced(*, known: bool) -> Violation:
+    """Why a record has no envelope: nobody knows its institution, or (known) its kind of care."""
+    if not known:
+        return _unmapped("FIXMEDINS_CODE", "UNKNOWN_INSTITUTION", "数据行所属机构未在站点配置中登记")
+    return _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind")
+
+
+def _unsendable(plan: RecordPlan, value: bytes, allowed: int) -> list[Violation]:
+    """What stands in the way of sending these bytes at all."""
+    found = []
+    if len(value) + _BRACKETS > allowed:
+        found.append(_oversize(plan, len(value) + _BRACKETS, allowed))
+    if _UNAVAILABLE in value:
+        message = "含有未随变更送达的大字段（TOAST），请将表设为 REPLICA IDENTITY FULL"
+        found.append(_unmapped(plan.key, "UNAVAILABLE_VALUE", message))
+    return found
+
+
+def _unmapped(field: str, rule: str, message: str) -> Violation:
+    return Violation(
+        field=field,
+        rule=rule,
+        level=Level.REFUSE,
+        dead_class=DeadClass.MAPPING,
+        clause="",
+        masked="",
+        message=message,
+    )
+
+
+def _oversize(plan: RecordPlan, measured: int, allowed: int) -> Violation:
+    return Violation(
+        field=plan.key,
+        rule="OVERSIZE",
+        level=Level.REFUSE,
+        dead_class=DeadClass.OVERSIZE,
+        clause="§3.2.1 data",
+        masked=str(measured),
+        message=f"单条记录 {measured} 字节，超过一次上报可容纳的 {allowed} 字节",
+    )

@@ -1,0 +1,130 @@
+"""Post one batch under one msgid until the platform has decided: the same bytes and the same id, for ever if need be."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+import structlog
+
+from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
+from streams.domain.batch.cut import Batch
+from streams.lanes.buffer import Clock
+from streams.lanes.settings import DeliverSettings
+from streams.telemetry.outcomes import Outcomes
+
+
+class Posts(Protocol):
+    """The platform (`streams.deliver.gateway.Gateway`)."""
+
+    def prepare(self, batch: Batch, msgid: str) -> None:
+        """Begin with what can be done before a POST, for a batch that is posted soon."""
+
+    async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
+        """Post once. Never raises for what a platform, a proxy or a network does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What the platform decided, and after how many tries. Milliseconds since the epoch: begun_at of the first try, posted_at of
+    the deciding one, decided_at of its answer.
+    """
+
+    verdict: Accepted | Refused
+    attempts: int
+    begun_at: int
+    posted_at: int
+    decided_at: int
+
+
+class Posting:
+    """The tries of one lane, one after the other.
+
+    confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
+    can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
+    hold: tells why the lane stands (`""`: it goes on).
+    """
+
+    def __init__(  # noqa: PLR0913 - the surroundings of a lane
+        self,
+        platform: Posts,
+        settings: DeliverSettings,
+        *,
+        outcomes: Outcomes,
+        clock: Clock,
+        wall_ms: Callable[[], int],
+        confirm: Callable[[int | None], Awaitable[None]],
+        hold: Callable[[str], None],
+    ) -> None:
+        self._platform = platform
+        self._settings = settings
+        self._outcomes = outcomes
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._confirm = confirm
+        self._hold = hold
+        self._alarmed_at: float | None = None
+        self.log = structlog.get_logger()
+
+    async def decide(self, batch: Batch, msgid: str, *, unknown_since: int | None) -> Decided:
+        """Post until it is accepted or refused.
+
+        unknown_since: from when on (ms) an earlier owner may have posted this msgid, None if none did. On a platform that answers
+        "repeated" to an id that it refused, "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
+        """
+        attempts, retries, probes, begun_at = 0, 0, 0, 0
+        while True:
+            await self._confirm(unknown_since)
+            attempts, posted_at = attempts + 1, self._wall_ms()
+            begun_at = begun_at or posted_at
+            refused_before = unknown_since is not None and self._settings.repeats_refused
+            verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
+            match verdict:
+                case Accepted() | Refused():
+                    self._release()
+                    decided_at = self._wall_ms()
+                    return Decided(
+                        verdict=verdict, attempts=attempts, begun_at=begun_at, posted_at=posted_at, decided_at=decided_at
+                    )
+                case Retry():
+                    if verdict.may_have_arrived and unknown_since is None:
+                        unknown_since = posted_at
+                    self._outcomes.count("retried", label=verdict.cause.value)
+                    await asyncio.sleep(self._jitter(retries, at_least=verdict.after_s or 0.0))
+                    retries += 1
+                case Throttled():
+                    self._outcomes.count("throttled")
+                    await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
+                case Held():
+                    self._outcomes.count("held", label=verdict.cause.value)
+                    self._alarm(verdict, msgid)
+                    await asyncio.sleep(min(self._settings.probe_s * 2.0**probes, self._settings.max_probe_s))
+                    probes = min(probes + 1, 16)
+                case never:
+                    assert_never(never)
+
+    def _jitter(self, retries: int, *, at_least: float) -> float:
+        """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
+        bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
+        return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
+
+    def _alarm(self, held: Held, msgid: str) -> None:
+        self._hold(f"{held.cause.value}: {held.message}")
+        if self._alarmed_at is None or self._clock() - self._alarmed_at >= self._settings.alarm_every_s:
+            self._alarmed_at = self._clock()
+            self.log.error(
+                "lane_held",
+                cause=held.cause.value,
+                code=held.code,
+                http_status=held.http_status,
+                msgid=msgid,
+                platform_says=held.message,
+                remedy="mend it; the lane probes by itself and nothing is lost",
+            )
+
+    def _release(self) -> None:
+        if self._alarmed_at is not None:
+            self._alarmed_at = None
+            self._hold("")
+            self.log.info("lane_released")

@@ -1,0 +1,66 @@
+"""What a part of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from connector.contract import Topics
+from streams.deadletter.record import encode_dead_letter
+from streams.deliver.receipt import encode_receipt, receipt
+from streams.deliver.verdict import Accepted
+from streams.domain.batch.cut import Batch
+from streams.domain.records import DeadLetter
+from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.posting import Decided
+from streams.lanes.marks import Plan
+from streams.lanes.ports import Send
+
+
+@dataclass(slots=True)
+class Settling:
+    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the part; of the plan,
+    while what no envelope carries is set aside.
+    """
+
+    plan: Plan
+    restored: bool
+    tally: Tally
+    size: int
+    receipts: list[Send] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def unknown_since(self) -> int | None:
+        """From when on (ms) an earlier owner may have posted its batches."""
+        return self.plan.opened_at * 1000 if self.restored else None
+
+    def begin(self, part: Iterable[Batch]) -> None:
+        """Go on with these batches: the guard weighs their refusals against their records, and against nothing else."""
+        self.size = sum([len(batch.records) for batch in part])
+        self.tally = Tally(in_a_row=self.tally.in_a_row)
+
+    def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:
+        """Note that the platform took a batch."""
+        assert isinstance(decided.verdict, Accepted)
+        written = receipt(
+            batch,
+            decided.verdict,
+            msgid=msgid,
+            plan=self.plan.id,
+            attempts=decided.attempts,
+            begun_at=decided.begun_at,
+            posted_at=decided.posted_at,
+            answered_at=decided.decided_at,
+        )
+        key, value = encode_receipt(written)
+        self.receipts.append(Send(topic=topics.receipts, key=key, value=value))
+        self.tally.accept(len(batch.records))
+
+    def committed(self) -> None:
+        """Let go of what a transaction holds now."""
+        self.receipts, self.dead = [], []
+
+
+def dead_send(letter: DeadLetter, topics: Topics) -> Send:
+    """The message of a dead letter."""
+    key, value, headers = encode_dead_letter(letter)
+    return Send(topic=topics.dead, key=key, value=value, headers=headers)

@@ -1,0 +1,169 @@
+"""The join's lane: fold a chunk of changes, commit state, ready records, dead letters and offset as one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from connector.contract import Topics
+from streams.deadletter.record import encode_dead_letter
+from streams.domain.changes import Incoming
+from streams.domain.join.fold import Folded
+from streams.domain.join.visit import StateView
+from streams.domain.ready import Emission, encode
+from streams.domain.records import DeadLetter, Lookups
+from streams.errors import Fatal
+from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.join.state import Overlay, State
+from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.marks import JoinMark, join_mark
+from streams.lanes.ports import Committed, Send, TopicPartition
+from streams.lanes.settings import JoinSettings
+
+_YIELD_EVERY = 64
+_REPORTED = b"d"
+
+
+class Fold(Protocol):
+    """The pure function of the stage (`streams.domain.join.fold.Joiner`)."""
+
+    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
+        """Fold one message."""
+
+
+class LookupRows(Lookups, Protocol):
+    """All lookup rows, kept up to date by the process (`streams.lanes.join.lookups`)."""
+
+    faults: dict[bytes, DeadLetter]
+
+    async def caught_up(self) -> None:
+        """Return when every lookup row that was there at the time of the call is known."""
+
+    async def stop(self) -> None:
+        """Close the connection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinParts:
+    """What the join's lanes of a process share."""
+
+    topics: Topics
+    fold: Fold
+    lookups: LookupRows
+    settings: JoinSettings
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """What the fold of a chunk leads to."""
+
+    overlay: Overlay
+    ready: list[Emission] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class JoinLane(Lane[Incoming]):
+    """Numbers are the offsets of `visit.changes`, which has neither gaps nor transactions."""
+
+    def __init__(  # noqa: PLR0913 - what every lane has, and its two own
+        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, parts: JoinParts, state: State
+    ) -> None:
+        super().__init__(at, generation, context=context, flow=flow)
+        self.state = state
+        self._parts = parts
+        self._mark = JoinMark(seq=0)
+        self._offset = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether some row of this partition waits for something, so that time must pass for it."""
+        return self.buffer is not None and not self.closed and self.state.waits
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind the last input record that is committed."""
+        return self._offset
+
+    async def restore(self, committed: Committed) -> Buffer[Incoming]:
+        self._mark, self._offset = join_mark(committed.metadata), committed.offset
+        entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
+        self.log.info("state_restored", entries_read=entries)
+        return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
+
+    def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
+        return records
+
+    async def step(self) -> None:
+        assert self.buffer is not None
+        size = self._parts.settings.max_chunk
+        await self.buffer.have(1)
+        await self.buffer.gather(size, self.next_turn())
+        # Asked for after the records were read: a lookup row that was captured before them is known when they are folded.
+        await self._parts.lookups.caught_up()
+        records = self.buffer.first(size)
+        chunk = await self._fold(records)
+        await self._write(records, chunk)
+
+    async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
+        chunk = _Chunk(Overlay(self.state))
+        for place, incoming in enumerate(records):
+            if place % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+            try:
+                folded = self._parts.fold.fold(incoming, chunk.overlay, self._parts.lookups)
+            except Fatal:
+                raise  # the state's own word, which knows better
+            except Exception as exc:
+                raise Fatal(
+                    f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "
+                    "an error of this program; nothing of the record is committed"
+                ) from exc
+            chunk.overlay.apply(folded.state)
+            chunk.ready.extend(folded.ready)
+            chunk.dead.extend(folded.dead)
+            for outcome, amount in folded.counts.items():
+                chunk.counts[outcome] += amount
+        return chunk
+
+    async def _write(self, records: Sequence[Incoming], chunk: _Chunk) -> None:
+        if self.at.partition == 0:
+            self._report_lookups(chunk)
+        changed = chunk.overlay.changed
+        sends = [Send(topic=self._parts.topics.state, key=key, value=value) for key, value in changed.items()]
+        sends += self._ready(chunk.ready)
+        for letter in chunk.dead:
+            key, value, headers = encode_dead_letter(letter)
+            sends.append(Send(topic=self._parts.topics.dead, key=key, value=value, headers=headers))
+        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready))
+        offset = records[-1].offset + 1
+        offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
+        self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
+        self._mark, self._offset = mark, offset
+        self._count(len(records), chunk)
+        self.done(len(records))
+
+    def _ready(self, emissions: Sequence[Emission]) -> Iterator[Send]:
+        for number, emission in enumerate(emissions, start=self._mark.seq):
+            key, value, headers = encode(emission, number)
+            yield Send(topic=self._parts.topics.ready, key=key, value=value, headers=headers)
+
+    def _report_lookups(self, chunk: _Chunk) -> None:
+        """Dead letters for lookup records that cannot be read. Every worker reads them all; only one partition writes, and its
+        state remembers what it wrote.
+        """
+        for identity, letter in self._parts.lookups.faults.items():
+            key = b"\x1f!lookup\x1f" + identity
+            if key not in chunk.overlay.entries_beside(key):
+                chunk.dead.append(letter)
+                chunk.overlay.apply({key: _REPORTED})
+
+    def _count(self, records: int, chunk: _Chunk) -> None:
+        outcomes = self.context.outcomes
+        outcomes.count("folded", records)
+        outcomes.count("emitted", len(chunk.ready))
+        for outcome, amount in chunk.counts.items():
+            outcomes.count("fold", amount, label=outcome)
+        for letter in chunk.dead:
+            outcomes.count("dead_letter", label=letter.dead_class.value)

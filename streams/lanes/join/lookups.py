@@ -1,0 +1,103 @@
+"""The rows of all lookup tables, whole in the memory of every join worker."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from connector.contract import Op
+from streams.domain.changes import Incoming, RowChange, Truncated, decode
+from streams.domain.join import letters
+from streams.domain.records import DeadLetter, Row
+from streams.errors import Rejected
+from streams.lanes.join.lookup_feed import LookupFeed
+from streams.telemetry.outcomes import Outcomes
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupTable:
+    """One lookup table. name: as mappings call it. key: the columns that identify a row."""
+
+    name: str
+    key: tuple[str, ...]
+
+
+class LookupTables:
+    """Rows by lookup name and key. faults: dead letters of records that cannot be read, by what identifies the record.
+
+    tables: by topic.
+    """
+
+    def __init__(self, feed: LookupFeed, tables: Mapping[str, LookupTable], *, outcomes: Outcomes) -> None:
+        self.faults: dict[bytes, DeadLetter] = {}
+        self._feed = feed
+        self._tables = tables
+        self._outcomes = outcomes
+        self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
+        self._running: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
+
+    def find(self, name: str, key: tuple[str, ...]) -> Row | None:
+        """The row of lookup `name` under `key`, None while it is not known."""
+        return self._rows[name].get(key)
+
+    async def caught_up(self) -> None:
+        """Return when every lookup record that stood in the topics at the time of the call is known.
+
+        Lanes share the question: one that is under way asked too early, so they wait for the next one, all together.
+        """
+        if not self._tables:
+            return
+        if self._waiting is None:
+            self._waiting = asyncio.ensure_future(self._after(self._running))
+        await asyncio.shield(self._waiting)
+
+    async def _after(self, running: "asyncio.Task[None] | None") -> None:
+        if running is not None:
+            await asyncio.wait([running])
+        self._running, self._waiting = self._waiting, None
+        async for page in self._feed.up_to_the_end():
+            self.take(page)
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        await self._feed.stop()
+
+    def take(self, records: Sequence[Incoming]) -> None:
+        """Take in records of the lookup topics, in their order."""
+        for incoming in records:
+            table = self._tables[incoming.topic]
+            try:
+                event = decode(incoming.value)
+            except Rejected as exc:
+                self._fault(incoming, f"{exc}")
+                continue
+            match event:
+                case RowChange():
+                    self._put(table, event, incoming)
+                case Truncated():
+                    self._clear(table, event)
+        self._outcomes.count("lookup", len(records))
+
+    def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
+        key = tuple(change.row.get(column) or "" for column in table.key)
+        if "" in key:
+            self._fault(incoming, f"the row of lookup {table.name} has no value in its key columns {', '.join(table.key)}")
+        elif change.op is Op.DELETE:
+            self._rows[table.name].pop(key, None)
+        else:
+            self._rows[table.name][key] = change.row
+
+    def _clear(self, table: LookupTable, event: Truncated) -> None:
+        """Forget all rows: a record must not be filled with what the database does not hold any more."""
+        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(self._rows[table.name]))
+        self._rows[table.name].clear()
+
+    def _fault(self, incoming: Incoming, reason: str) -> None:
+        identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()
+        if identity not in self.faults:
+            log.warning("lookup_undecodable", topic=incoming.topic, partition=incoming.partition, offset=incoming.offset)
+            self.faults[identity] = letters.undecodable(incoming, reason)

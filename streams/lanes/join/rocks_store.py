@@ -1,0 +1,198 @@
+"""The join's state on disk: a RocksDB per worker process, with a key range per partition.
+
+Changes and the position of the changelog behind them are one write batch, so that a crash leaves an exact prefix. What is on disk
+is a copy of `visit.state`: a folder that is lost or broken is made anew and read again.
+
+Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `m` →
+identity and position.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import orjson
+import structlog
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
+
+from streams.domain.join.entries import SEPARATOR
+from streams.errors import Fatal, Misconfigured
+from streams.lanes.exits import Exit
+from streams.lanes.join.store import Changes, Deadlines, Groups, grouped
+
+_CACHE_BYTES: Final = 32 << 20
+_BLOCK_BYTES: Final = 16 << 10
+"""About a visit with its lines."""
+
+_FILE_BYTES: Final = 8 << 20
+"""Small, so that the index of a file fits into the cache: one that does not is read again for every row, at 0.3 ms."""
+
+_MEMTABLE_BYTES: Final = 8 << 20
+_LOG_BYTES: Final = 64 << 20
+_OPEN_FILES: Final = 512
+_OF_ANOTHER_WORKER: Final = ("while lock file", "lock hold by current process")
+_DAMAGED: Final = "corruption"
+_OF_THE_DISK: Final = ("no space", "permission denied", "read-only", "input/output error")
+_ENTRY, _DEADLINE, _META = b"e", b"d", b"m"
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class RocksStores:
+    """The stores of all partitions of one process, in `folder`, which belongs to this process alone.
+
+    Raises Misconfigured where another process uses the folder, Fatal where nothing can be written there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._database = _open(folder)
+
+    def of(self, partition: int) -> "RocksStore":
+        """The store of one partition."""
+        return RocksStore(self._database, partition, folder=self.folder)
+
+    async def close(self) -> None:
+        """Let go of the folder. What it does not take any more is in the changelog."""
+        try:
+            self._database.close()
+        except Exception as exc:  # noqa: BLE001 - the binding raises plain exceptions
+            _log.warning("state_copy_not_closed", folder=str(self.folder), reason=_reason(exc))
+
+
+class RocksStore:
+    """The entries of one partition."""
+
+    def __init__(self, database: Rdict, partition: int, *, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        self._prefix = partition.to_bytes(2, "big")
+        self._entries = self._prefix + _ENTRY
+        self._waiting = self._prefix + _DEADLINE
+        self._meta = self._prefix + _META
+        self._identity = ""
+
+    def open(self, identity: str) -> int:
+        """The position known for this identity."""
+        self._identity = identity
+        found = self._done(lambda: self._database.get(self._meta))
+        known, position = orjson.loads(found) if found is not None else ("", 0)
+        if known == identity:
+            return int(position)
+        self.clear()
+        return 0
+
+    def deadlines(self) -> Iterator[tuple[bytes, int]]:
+        """The entries that wait."""
+        for key, value in self._done(lambda: list(self._from(self._waiting))):
+            yield key, int(value)
+
+    def visit(self, visit_key: bytes) -> Groups:
+        """All entries of one visit."""
+        begin = visit_key + SEPARATOR
+        return self._done(lambda: grouped((begin + rest, value) for rest, value in self._from(self._entries + begin)))
+
+    def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
+        """Take over changes and the position behind them."""
+        batch = WriteBatch(raw_mode=True)
+        for key, value in changed.items():
+            if value is None:
+                batch.delete(self._entries + key)
+            else:
+                batch.put(self._entries + key, value)
+        for key, deadline in deadlines.items():
+            if deadline is None:
+                batch.delete(self._waiting + key)
+            else:
+                batch.put(self._waiting + key, b"%d" % deadline)
+        batch.put(self._meta, orjson.dumps([self._identity, position]))
+        self._done(lambda: self._database.write(batch))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        after = (int.from_bytes(self._prefix, "big") + 1).to_bytes(2, "big")
+        self._done(lambda: self._database.delete_range(self._prefix, after))
+
+    def _from(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What stands under a prefix, without it."""
+        cursor: Any = self._database.iter()
+        cursor.seek(prefix)
+        while cursor.valid():
+            key = cursor.key()
+            if not key.startswith(prefix):
+                return
+            yield key[len(prefix) :], cursor.value()
+            cursor.next()
+        # A cursor that met an error looks like one at its end, and a visit that cannot be read like one that was never reported.
+        cursor.status()
+
+    def _done(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except Exception as exc:  # the binding raises plain exceptions
+            if _DAMAGED in str(exc).lower():
+                # Opened again it would look whole, until the same place is read.
+                _drop(self._folder)
+            raise _unusable(self._folder, exc) from exc
+
+
+def _open(folder: Path) -> Rdict:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return Rdict(str(folder), _options())
+    except OSError as exc:
+        raise _unusable(folder, exc) from exc
+    except Exception as exc:
+        if any(reason in str(exc).lower() for reason in _OF_ANOTHER_WORKER):
+            raise Misconfigured(
+                f"{folder} is used by another worker: give each worker of this machine a number of its own with --index, "
+                "or a folder with --home"
+            ) from exc
+        if any(reason in str(exc).lower() for reason in _OF_THE_DISK):
+            raise _unusable(folder, exc) from exc
+        return _open_anew(folder)
+
+
+def _open_anew(folder: Path) -> Rdict:
+    """A copy that cannot be opened is worth nothing: the changelog has it all."""
+    try:
+        _drop(folder)
+        return Rdict(str(folder), _options())
+    except Exception as exc:
+        raise _unusable(folder, exc) from exc
+
+
+def _drop(folder: Path) -> None:
+    _log.warning("state_copy_dropped", folder=str(folder))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unusable(folder: Path, exc: Exception) -> Fatal:
+    return Fatal(
+        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
+        "folder with --home or workers.home. Nothing is lost, it is read again from visit.state",
+        exit_code=Exit.STORE,
+    )
+
+
+def _reason(exc: Exception) -> str:
+    return str(exc).partition("\n")[0][:200]
+
+
+def _options() -> Options:
+    """Bounded memory: one cache, small memtables. A process may be killed at any moment; the log keeps what it wrote."""
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(_MEMTABLE_BYTES)
+    options.set_max_total_wal_size(_LOG_BYTES)
+    options.set_max_open_files(_OPEN_FILES)
+    options.set_target_file_size_base(_FILE_BYTES)
+    tables = BlockBasedOptions()
+    tables.set_block_size(_BLOCK_BYTES)
+    tables.set_block_cache(Cache(_CACHE_BYTES))
+    tables.set_cache_index_and_filter_blocks(True)
+    options.set_block_based_table_factory(tables)
+    return options

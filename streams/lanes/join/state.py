@@ -1,0 +1,168 @@
+"""The join's memory of one partition: what is committed, and over it what the chunk in hand changed.
+
+The visits that changed last are at hand; all others stand in the store, on disk in a worker. Which rows wait, and until when, is
+always at hand, so that a tick looks only at visits for which it has something to do.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+
+from connector.contract import TableRole
+from streams.domain.join.entries import due_from, group, group_of, groups, visit_key_of, waits
+from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
+from streams.lanes.ports import Broker, TopicPartition
+
+_AT_HAND = 256
+
+_NONE: Mapping[bytes, bytes] = {}
+
+
+class State:
+    """Committed entries of one partition. position: of the changelog, up to where it is known.
+
+    at_hand: how many visits are kept in memory.
+    """
+
+    def __init__(self, at: TopicPartition, store: Store | None = None, *, at_hand: int = _AT_HAND) -> None:
+        self.at = at
+        self.position = 0
+        self._store = MemoryStore() if store is None else store
+        self._most = at_hand
+        self._at_hand: OrderedDict[bytes, Groups] = OrderedDict()
+        self._waiting: dict[bytes, dict[bytes, int]] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether some row waits."""
+        return bool(self._waiting)
+
+    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one visit by full state key. It is not kept at hand: a tick looks at many visits and changes few."""
+        found = self._at_hand.get(visit_key)
+        if found is None:
+            found = self._store.visit(visit_key)
+        return {key: value for entries in found.values() for key, value in entries.items()}
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        """Those of one role."""
+        return self.group(group(visit_key, role))
+
+    def group(self, name: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one group. Its visit is kept at hand: whoever asks for a group is about to change it."""
+        visit_key = visit_key_of(name)
+        found = self._at_hand.get(visit_key)
+        if found is None:
+            found = self._at_hand[visit_key] = self._store.visit(visit_key)
+            self._let_go()
+        return found.get(name, _NONE)
+
+    def due(self, at: int) -> Iterator[bytes]:
+        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
+        for visit_key, deadlines in self._waiting.items():
+            if min(deadlines.values()) <= at:
+                yield visit_key
+
+    async def catch_up(self, broker: Broker, *, identity: str = "") -> int:
+        """Read the changelog from `position` to its end; call it after the fence, so that no older owner writes behind it.
+
+        identity: of the numbers that the lane goes on from; a store of another one is read anew. Returns how many were read.
+        """
+        self._open(self._store.open(identity))
+        first, ends = await broker.first_offset(self.at), await broker.end_offsets([self.at])
+        if not first <= self.position <= ends[self.at]:
+            self._store.clear()
+            self._open(first)
+        read = 0
+        async for page in broker.read(self.at, self.position):
+            self.apply({key: value for key, value in page.entries if key is not None}, position=page.position)
+            read += len(page.entries)
+        return read
+
+    def apply(self, changed: Changes, *, position: int | None) -> None:
+        """Take over what a transaction committed. Never call it before the commit returned."""
+        self.position = self.position if position is None else position
+        deadlines = dict(self._deadlines(changed))
+        for key, value in changed.items():
+            if (found := self._at_hand.get(visit_key := visit_key_of(key))) is not None:
+                self._at_hand.move_to_end(visit_key)
+                _put(found.setdefault(group_of(key), {}), key, value)
+        self._store.write(changed, deadlines, position=self.position)
+
+    def _open(self, position: int) -> None:
+        self.position = position
+        self._at_hand.clear()
+        self._waiting.clear()
+        for key, deadline in self._store.deadlines():
+            self._waiting.setdefault(visit_key_of(key), {})[key] = deadline
+
+    def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
+        """What becomes different for the entries that wait; noted at once."""
+        for key, value in changed.items():
+            visit_key = visit_key_of(key)
+            known = self._waiting.get(visit_key)
+            if value is not None and waits(value):
+                deadline = due_from(value)
+                if known is None:
+                    known = self._waiting[visit_key] = {}
+                if known.get(key) != deadline:
+                    known[key] = deadline
+                    yield key, deadline
+            elif known is not None and known.pop(key, None) is not None:
+                if not known:
+                    del self._waiting[visit_key]
+                yield key, None
+
+    def _let_go(self) -> None:
+        """Of the visits that did not change for longest. What a fold holds of them stays: only `apply` changes entries."""
+        while len(self._at_hand) > max(1, self._most):
+            self._at_hand.popitem(last=False)
+
+
+def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        entries.pop(key, None)
+    else:
+        entries[key] = value
+
+
+class Overlay:
+    """The view of a chunk that is being folded: committed entries with the chunk's changes over them."""
+
+    def __init__(self, state: State) -> None:
+        self.changed: dict[bytes, bytes | None] = {}
+        self._state = state
+        self._groups: dict[bytes, Entries] = {}
+
+    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of one visit by full state key."""
+        return {key: value for group in groups(visit_key) for key, value in self._group(group).items()}
+
+    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
+        """Those of one role."""
+        return self._group(group(visit_key, role))
+
+    def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
+        """The entries of the group that a state key belongs to."""
+        return self._group(group_of(key))
+
+    def due(self, at: int) -> Iterable[bytes]:
+        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
+        touched = {visit_key_of(name) for name in self._groups}
+        yield from (visit_key for visit_key in self._state.due(at) if visit_key not in touched)
+        for visit_key in touched:
+            if any(waits(value) and due_from(value) <= at for value in self.visit(visit_key).values()):
+                yield visit_key
+
+    def apply(self, changed: Changes) -> None:
+        """Take over what one message changed."""
+        for key, value in changed.items():
+            name = group_of(key)
+            entries = self._groups.get(name)
+            if entries is None:
+                entries = self._groups[name] = dict(self._state.group(name))
+            _put(entries, key, value)
+        self.changed.update(changed)
+
+    def _group(self, name: bytes) -> Mapping[bytes, bytes]:
+        own = self._groups.get(name)
+        return self._state.group(name) if own is None else own

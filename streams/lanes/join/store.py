@@ -1,0 +1,100 @@
+"""Where the join's committed entries of one partition stand: what a store must do, and one in memory.
+
+A store is a copy of the changelog up to a position, never more: it can be lost and is then read anew. Entries stand in groups:
+those of one visit and one role (`streams.domain.join.entries`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from streams.domain.join.entries import group_of, visit_key_of
+
+Entries: TypeAlias = dict[bytes, bytes]
+"""Committed entries by full state key."""
+
+Groups: TypeAlias = dict[bytes, Entries]
+"""The entries of one visit by group."""
+
+Changes: TypeAlias = Mapping[bytes, bytes | None]
+"""New values by full state key; None where the entry goes."""
+
+Deadlines: TypeAlias = Mapping[bytes, int | None]
+"""From when on (ms) a tick has something to do for a waiting entry; None where it waits no more."""
+
+
+class Store(Protocol):
+    """The entries of one partition."""
+
+    def open(self, identity: str) -> int:
+        """The position of the changelog up to which the entries are known.
+
+        identity: of the numbers that the lane goes on from. A copy of another one is thrown away: it belongs to topics that were
+        made anew.
+        """
+
+    def deadlines(self) -> Iterator[tuple[bytes, int]]:
+        """The entries that wait."""
+
+    def visit(self, visit_key: bytes) -> Groups:
+        """All entries of one visit, for the caller to keep and to change."""
+
+    def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
+        """Take over changes and the position behind them as one. Raises Fatal where they cannot be kept."""
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+
+def grouped(entries: Iterator[tuple[bytes, bytes]]) -> Groups:
+    """Entries of one visit by group."""
+    groups: Groups = {}
+    for key, value in entries:
+        groups.setdefault(group_of(key), {})[key] = value
+    return groups
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """A store that ends with its process."""
+
+    _identity: str = ""
+    _position: int = 0
+    _visits: dict[bytes, Entries] = field(default_factory=dict, repr=False)
+    _deadlines: dict[bytes, int] = field(default_factory=dict, repr=False)
+
+    def open(self, identity: str) -> int:
+        """The position known for this identity."""
+        if identity != self._identity:
+            self.clear()
+            self._identity = identity
+        return self._position
+
+    def deadlines(self) -> Iterator[tuple[bytes, int]]:
+        """The entries that wait."""
+        yield from self._deadlines.items()
+
+    def visit(self, visit_key: bytes) -> Groups:
+        """All entries of one visit."""
+        return grouped(iter(self._visits.get(visit_key, {}).items()))
+
+    def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
+        """Take over changes and the position behind them."""
+        for key, value in changed.items():
+            entries = self._visits.setdefault(visit_key_of(key), {})
+            if value is None:
+                entries.pop(key, None)
+            else:
+                entries[key] = value
+        for key, deadline in deadlines.items():
+            if deadline is None:
+                self._deadlines.pop(key, None)
+            else:
+                self._deadlines[key] = deadline
+        self._position = position
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._position = 0
+        self._visits.clear()
+        self._deadlines.clear()

@@ -1,0 +1,190 @@
+"""The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
+
+import secrets
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
+from kafka.structs import OffsetAndMetadata
+
+from connector.contract import Topics
+from streams.errors import Refused, Unreachable
+from streams.topics.access import BrokerAccess, client_options
+from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets, stage_inputs, topics_to_look_at
+from streams.topics.shapes import LiveTopic, TopicSpec
+
+_KNOCK_S = 5.0
+_COORDINATOR_S = 30.0
+_ASK_AGAIN_S = 0.5
+
+
+class CommittedOffset(NamedTuple):
+    """How far a group is in one partition, and what it wrote beside that."""
+
+    offset: int
+    metadata: str
+
+
+class Broker:
+    """An open admin connection. Raises Unreachable when no broker answers, Refused when one says no."""
+
+    def __init__(self, access: BrokerAccess) -> None:
+        self._where = f"Kafka at {access.bootstrap_servers}"
+        _knock(access.bootstrap_servers.split(","))
+        try:
+            self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
+        except (KafkaError, OSError, ValueError) as exc:
+            raise Unreachable(
+                f"{self._where} takes connections, but does not let this client in ({type(exc).__name__}): check kafka.security "
+                "(protocol, user, password, certificates), and whether the broker is well",
+            ) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self._admin.close()
+
+    def topics(self, names: Sequence[str]) -> dict[str, LiveTopic]:
+        """Those of the named topics that exist."""
+        with self._answers("read the topics"):
+            wanted = sorted(set(names) & set(self._admin.list_topics()))
+            if not wanted:
+                return {}
+            described: list[Mapping[str, Any]] = self._admin.describe_topics(wanted)
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+            configs: Mapping[str, Mapping[str, Mapping[str, Any]]] = self._admin.describe_configs(resources)["topic"]
+        return {topic["name"]: _live(topic, configs[topic["name"]]) for topic in described}
+
+    def create(self, specs: Sequence[TopicSpec]) -> None:
+        """Create topics and wait until each partition has a leader. One that appeared meanwhile is left as it is."""
+        for spec in specs:
+            wanted = {
+                "num_partitions": spec.partitions,
+                "replication_factor": spec.replication_factor,
+                "configs": dict(spec.configs),
+            }
+            with self._answers(f"create topic {spec.name}"):
+                try:
+                    self._admin.create_topics({spec.name: wanted}, wait_for_metadata=True)
+                except TopicAlreadyExistsError:
+                    continue
+
+    def plan_first_offsets(self, topics: Topics, *, partitions: int) -> OffsetPlan:
+        """What the stages' groups lack, judged by what the topics hold."""
+        groups = {group: [TopicPartition(topic, number) for number in range(partitions)] for group, topic in stage_inputs(topics)}
+        with self._answers("read the committed offsets"):
+            stored = self._committed(groups)
+        return plan_first_offsets(
+            topics,
+            partitions=partitions,
+            committed={
+                (group, (place.topic, place.partition))
+                for group, offsets in stored.items()
+                for place, offset in offsets.items()
+                if offset.offset >= 0
+            },
+            reach=self._reach(topics_to_look_at(topics)),
+            born=secrets.token_hex(4),
+        )
+
+    def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:
+        """What the groups committed. A new broker's first such question makes the topic for it, and is to be asked again."""
+        until = time.monotonic() + _COORDINATOR_S
+        while True:
+            try:
+                found: Mapping[str, Mapping[TopicPartition, Any]] = self._admin.list_group_offsets(groups)
+            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_ASK_AGAIN_S)
+            else:
+                return found
+
+    def _reach(self, names: Sequence[str]) -> dict[tuple[str, int], Reach]:
+        there = self.topics(names)
+        places = [TopicPartition(topic.name, number) for topic in there.values() for number in range(topic.partitions)]
+        if not places:
+            return {}
+        with self._answers("read the ends of the topics"):
+            begins = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            ends = self._admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+        return {(place.topic, place.partition): Reach(begin=begins[place].offset, end=ends[place].offset) for place in places}
+
+    def commit(self, offsets: Sequence[FirstOffset]) -> None:
+        """Write first offsets. The broker refuses while a member of the group runs."""
+        for group in dict.fromkeys(offset.group for offset in offsets):
+            mine = {
+                TopicPartition(offset.topic, offset.partition): OffsetAndMetadata(offset.offset, offset.metadata, -1)
+                for offset in offsets
+                if offset.group == group
+            }
+            with self._answers(f"commit the first offsets of {group}"):
+                results = self._admin.alter_group_offsets(group, mine)
+            if errors := sorted({error.__name__ for error in results.values() if getattr(error, "errno", 0)}):
+                raise Refused(
+                    f"{self._where} refuses the first offsets of {group}: {', '.join(errors)}; stop the workers and try again",
+                )
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Where the next message of each partition of `topic` will stand; empty where it does not exist."""
+        return {number: reach.end for (_, number), reach in self._reach([topic]).items()}
+
+    def committed(self, group: str, topic: str, partitions: Iterable[int]) -> dict[int, CommittedOffset]:
+        """What a group committed for partitions of `topic`, with the text beside it; offset -1 where it committed nothing."""
+        places = [TopicPartition(topic, number) for number in partitions]
+        with self._answers(f"read the committed offsets of {group}"):
+            found = self._committed({group: places})[group]
+        return {place.partition: CommittedOffset(offset=one.offset, metadata=one.metadata) for place, one in found.items()}
+
+    def newest_ms(self, topic: str) -> int | None:
+        """Time of a one-partition topic's newest record in milliseconds since the epoch; None while it holds none or is missing."""
+        place = TopicPartition(topic, 0)
+        with self._answers(f"read the newest record of {topic}"):
+            if topic not in self._admin.list_topics():
+                return None
+            newest = self._admin.list_partition_offsets({place: OffsetSpec.MAX_TIMESTAMP})[place]
+        return int(newest.timestamp) if newest.timestamp >= 0 else None
+
+    @contextmanager
+    def _answers(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except KafkaError as exc:
+            if getattr(exc, "errno", 0) > 0 and not exc.retriable:
+                raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
+            raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
+
+
+def _knock(servers: Sequence[str]) -> None:
+    """Raises Unreachable when no server takes a connection: told at once; the client would knock in silence for ten seconds."""
+    reasons = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
+                return
+        except OSError as exc:
+            reasons.append(f"{server}: {exc.strerror or exc}")
+    raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
+
+
+def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:
+    partitions = topic["partitions"]
+    return LiveTopic(
+        name=topic["name"],
+        partitions=len(partitions),
+        replication_factor=min((len(partition["replica_nodes"]) for partition in partitions), default=0),
+        configs={key: f"{entry['value']}" for key, entry in configs.items()},
+    )

@@ -1,0 +1,255 @@
+"""From a site's files to the two stages: the only place that knows both the models people write and the settings of the parts."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiokafka.helpers import create_ssl_context
+
+from connector.contract import TableRole
+from streams.agents.connection import AppSettings
+from streams.agents.deliver import DeliverStage
+from streams.agents.join import JoinStage
+from streams.deliver.breaker import BreakerSettings
+from streams.deliver.gateway import Gateway, GatewaySettings
+from streams.deliver.limits import LimitSettings
+from streams.deliver.request import Institution, Seal, Unsealed
+from streams.deliver.verdict import Verdict
+from streams.domain.batch.cut import CutLimits
+from streams.domain.join.fold import Joiner, JoinLimits
+from streams.errors import Misconfigured
+from streams.lanes.deliver.lane import DeliverParts
+from streams.lanes.join.lookup_feed import KafkaLookupFeed
+from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.kafka_broker import KafkaBroker
+from streams.lanes.lane import LaneContext
+from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
+from streams.mapping import Site, capture_sources, compile_site
+from streams.mapping.compiling import encoding_of
+from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
+from streams.telemetry.dying import die
+from streams.telemetry.outcomes import Outcomes
+from streams.topics.access import BrokerAccess, read_secret
+from streams.topics.access import client_options as options_of
+from streams.topology import stages
+
+_LARGEST_REQUEST = 8 << 20
+_IDLE_LINGER_S = 0.03
+
+
+def broker_access(site: Site) -> BrokerAccess:
+    """How to reach the brokers."""
+    security = site.kafka.security
+    return BrokerAccess(
+        bootstrap_servers=site.kafka.bootstrap_servers,
+        protocol=security.protocol,
+        ca_file=text_of(security.ssl_cafile),
+        certificate_file=text_of(security.ssl_certfile),
+        key_file=text_of(security.ssl_keyfile),
+        mechanism=security.sasl_mechanism,
+        user=security.sasl_username,
+        password_file=text_of(security.sasl_password_file),
+    )
+
+
+def client_options(site: Site) -> Mapping[str, Any]:
+    """What kafka-python's clients take. Raises Misconfigured when a password file cannot be read."""
+    return options_of(broker_access(site), client_id=f"yibao-{site.site}")
+
+
+def text_of(path: Path | None) -> str | None:
+    """A path as other programs' settings take it."""
+    return None if path is None else f"{path}"
+
+
+def broker_settings(site: Site) -> BrokerSettings:
+    """How the workers reach the brokers. Raises Misconfigured for a file that cannot be read."""
+    access = broker_access(site)
+    security: dict[str, object] = {"security_protocol": access.protocol}
+    if access.protocol.endswith("SSL"):
+        security["ssl_context"] = _tls(access)
+    if access.protocol.startswith("SASL"):
+        assert access.password_file is not None, "the model of site.yaml demands it"
+        security["sasl_mechanism"] = access.mechanism
+        security["sasl_plain_username"] = access.user
+        security["sasl_plain_password"] = read_secret(access.password_file, setting="kafka.security.sasl_password_file")
+    return BrokerSettings(
+        bootstrap_servers=access.bootstrap_servers,
+        max_request_bytes=_LARGEST_REQUEST,
+        compression=None if site.kafka.compression == "none" else site.kafka.compression,
+        security=security,
+    )
+
+
+def _tls(access: BrokerAccess) -> object:
+    try:
+        return create_ssl_context(cafile=access.ca_file, certfile=access.certificate_file, keyfile=access.key_file)
+    except OSError as exc:  # also ssl.SSLError
+        files = ", ".join(file for file in (access.ca_file, access.certificate_file, access.key_file) if file is not None)
+        raise Misconfigured(f"kafka.security: {files} cannot be used for TLS ({exc.strerror or type(exc).__name__})") from exc
+
+
+def stage_topics(site: Site) -> tuple[str, ...]:
+    """The topics whose partitions correspond: a visit has the same one in all of them."""
+    return tuple(dict.fromkeys(name for stage in stages(site.topics) for name in (stage.reads, *stage.writes)))
+
+
+def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
+    """The join of a site. home: in place of the site's `workers.home`."""
+    broker, outcomes = broker_settings(site), Outcomes("join")
+    lookups = lookup_tables(site)
+    return JoinStage(
+        app=_app(site, "join", broker=broker, home=home, index=index),
+        topics=site.topics,
+        context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s),
+        settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
+        fold=Joiner(
+            compile_site(site),
+            JoinLimits(wait_ms=site.join.wait_s * 1000, unsettled_wait_ms=site.join.unsettled_wait_s * 1000),
+            zone=ZoneInfo(site.timezone),
+        ),
+        lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
+        wall_ms=_wall_ms,
+    )
+
+
+def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
+    """The lookup tables of a site by their topic."""
+    return {
+        site.topics.lookup(table.lookup): LookupTable(name=table.lookup, key=table.key)
+        for source in capture_sources(site)
+        for table in source.tables
+        if table.role is TableRole.LOOKUP and table.lookup is not None
+    }
+
+
+def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Path | None, index: int) -> DeliverStage:
+    """The deliver stage of a site, posting through `gateway`. home: in place of the site's `workers.home`."""
+    broker = broker_settings(site)
+    return DeliverStage(
+        app=_app(site, "deliver", broker=broker, home=home, index=index),
+        context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
+        parts=DeliverParts(
+            topics=site.topics,
+            platform=gateway,
+            limits=cut_limits(site),
+            settings=deliver_settings(site),
+            wall_ms=_wall_ms,
+            zone=ZoneInfo(site.timezone),
+        ),
+    )
+
+
+def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
+    """The platform of a site, not entered yet. Raises Misconfigured for a key or a header's file that cannot be read."""
+    return Gateway(
+        gateway_settings(site),
+        {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
+        on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
+    )
+
+
+def gateway_settings(site: Site) -> GatewaySettings:
+    """How the platform is reached. Raises Misconfigured for a header's file that cannot be read."""
+    platform, breaker = site.platform, site.deliver.breaker
+    return GatewaySettings(
+        url=platform.url,
+        timeout_s=platform.timeout_s,
+        ca_file=platform.ca_file,
+        proxy=platform.proxy,
+        headers={name: _header(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
+        limits=LimitSettings(
+            in_flight=platform.in_flight.total,
+            in_flight_per_institution=platform.in_flight.per_institution,
+            rate_per_s=platform.rate_per_s,
+        ),
+        breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s, longest_wait_s=breaker.longest_wait_s),
+    )
+
+
+def _header(file: Path, *, setting: str) -> str:
+    value = read_secret(file, setting=setting)
+    if not (value.isascii() and value.isprintable() and value):
+        raise Misconfigured(f"{file} holds no value for a header: one line of ASCII is wanted; {setting} in site.yaml names it")
+    return value
+
+
+def _count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float) -> None:
+    outcomes.count("answered", label=type(verdict).__name__.lower())
+    outcomes.count("answer_ms", round(seconds * 1000))
+
+
+def cut_limits(site: Site) -> CutLimits:
+    """What one envelope of this platform carries."""
+    encoding = encoding_of(site.platform)
+    return CutLimits(
+        max_chars=site.platform.max_chars,
+        max_rows=site.platform.max_rows,
+        sealed_chars=(lambda plain: sealed_chars(plain, encoding)) if site.platform.encrypt else (lambda plain: plain),
+    )
+
+
+def deliver_settings(site: Site) -> DeliverSettings:
+    """How the deliver stage reacts."""
+    written = site.deliver
+    return DeliverSettings(
+        max_plan=site.batch.max_records,
+        first_retry_s=written.retry.min_s,
+        max_retry_s=written.retry.max_s,
+        probe_s=min(5.0, written.held_probe_s),
+        max_probe_s=written.held_probe_s,
+        msgid_memory_s=site.platform.msgid_memory_s,
+        repeats_refused=site.platform.repeats_refused,
+        msgid_chars=site.platform.msgid_chars,
+        flood_guard=FloodGuard(
+            min_refused=written.flood_guard.min_refused,
+            ratio=written.flood_guard.ratio,
+            in_a_row=written.flood_guard.in_a_row,
+        ),
+    )
+
+
+def _seal(site: Site, public_key_file: Path | None) -> Seal:
+    if not site.platform.encrypt:
+        return Unsealed()
+    assert public_key_file is not None, "the model of site.yaml demands it"
+    try:
+        text = key_text(public_key_file.read_bytes())
+        return Sealer(parse_public_key(text), encoding_of(site.platform))
+    except OSError as exc:
+        raise Misconfigured(
+            f"{public_key_file} cannot be read ({exc.strerror}): institutions.public_key_file in {site.file}"
+        ) from exc
+    except Misconfigured as exc:
+        raise Misconfigured(f"{public_key_file}: {exc}") from exc
+
+
+def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path | None, index: int) -> AppSettings:
+    return AppSettings(
+        group=site.topics.group(stage),
+        client_id=f"yibao-{site.site}-{stage}-{index}",
+        broker=broker,
+        home=(home or site.workers.home) / f"{stage}-{index}",
+    )
+
+
+def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float) -> LaneContext:
+    return LaneContext(
+        broker=KafkaBroker(broker),
+        group=site.topics.group(stage),
+        settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
+        outcomes=outcomes,
+        clock=_boot_time,
+        die=die,
+    )
+
+
+def _boot_time() -> float:
+    """Seconds that also count while the machine is suspended: a lease must not outlast a sleep."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,102 @@
+"""The broker as the measurement uses it: fill topics, ask how far the stages are, read what they wrote."""
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+
+from streams.lanes.marks import join_mark
+from tests.bench.messages import Message
+from tests.bench.processes import CHECKOUT
+
+_BATCH_BYTES = 512 << 10
+
+
+def apply_topics(site: Path) -> None:
+    """Create the topics and first offsets of a site."""
+    command = [sys.executable, "-m", "yibao", "topics", "apply", "--config", str(site)]
+    for last in (False, False, True):
+        # A broker that was just born has no group coordinator yet; the command may be repeated.
+        if subprocess.run(command, cwd=CHECKOUT, check=last, stdout=subprocess.DEVNULL).returncode == 0:
+            return
+
+
+async def fill(servers: str, prefix: str, messages: Iterable[Message], **security: object) -> None:
+    """Write messages into their partitions, in whole batches. security: aiokafka's, none for plain text."""
+    producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=_BATCH_BYTES, compression_type="lz4", **security)
+    await producer.start()
+    try:
+        builders: dict[tuple[str, int], Any] = {}
+        sent = []
+        for message in messages:
+            place = prefix + message.topic, message.partition
+            builder = builders.get(place)
+            entry = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
+            if builder is None or builder.append(**entry) is None:
+                if builder is not None:
+                    sent.append(await producer.send_batch(builder, place[0], partition=place[1]))
+                builder = builders[place] = producer.create_batch()
+                builder.append(**entry)
+        for (topic, partition), builder in builders.items():
+            sent.append(await producer.send_batch(builder, topic, partition=partition))
+        for one in sent:
+            await one
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def reader(servers: str, topic: str, partitions: int, *, group: str | None = None) -> AsyncIterator[Any]:
+    """A consumer at the beginning of a topic, member of no group."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=servers,
+        group_id=group,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=4 << 20,
+        fetch_max_wait_ms=100,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic, number) for number in range(partitions)])
+        await consumer.seek_to_beginning()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def consumed(consumer: Any) -> int:
+    """How many messages of a topic without holes its group has committed."""
+    committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())
+    return sum(max(0, found.offset) for found in committed.values())
+
+
+async def numbered(consumer: Any) -> int:
+    """How many records the join has numbered so far, by the metadata of its committed offsets."""
+    committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())
+    return sum(join_mark(found.metadata).seq - 1 for found in committed.values() if found.metadata)
+
+
+async def read_all(consumer: Any, count: int) -> Sequence[Any]:
+    """`count` messages."""
+    records: list[Any] = []
+    while len(records) < count:
+        fetched = await consumer.getmany(timeout_ms=500)
+        for page in fetched.values():
+            records.extend(page)
+    return records
+
+
+async def ready_messages(servers: str, prefix: str, count: int, partitions: int) -> Sequence[Message]:
+    """What the join wrote for the deliver stage, in its order."""
+    async with reader(servers, f"{prefix}visit.ready", partitions) as consumer:
+        records = await read_all(consumer, count)
+    return [
+        Message(topic="visit.ready", partition=one.partition, key=one.key, value=one.value, headers=tuple(one.headers))
+        for one in records
+    ]

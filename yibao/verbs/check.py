@@ -1,0 +1,140 @@
+"""`yibao check`: all errors of a site's files at once, or what the site reports."""
+
+import json
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streams.mapping import BadFiles, Problem, Site, check_files, compile_site
+from streams.mapping.reading import dotted
+from streams.mapping.secret_files import secret_files
+from streams.mapping.site_file import SiteFile
+from streams.mapping.values import is_loopback
+from streams.spec.fields import ServiceCode
+from streams.spec.interface import SERVICES
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of one service a source's mapping fills."""
+
+    source: str
+    mapping_version: str
+    service: str
+    label: str
+    fields: int
+    mapped: int
+    required: int
+    columns_read: int
+
+
+def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+    """Check site.yaml, its mapping files, dictionaries, keys and passwords: all errors at once, with file, line and nearest name.
+
+    Exit code 2 when there is one. Without errors: how much of each service every source fills. Nothing is connected to.
+
+    \b
+    Examples:
+      yibao check -c site.yaml
+      yibao check -c site.yaml -o json          for an editor or CI: file, line, place, what
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    try:
+        site = check_files(config)
+    except BadFiles as bad:
+        _print_problems(bad.problems, output)
+        raise typer.Exit(2) from bad
+    coverage, notes = list(coverage_of(site)), list(notes_of(site))
+    if output is Output.JSON:
+        found = {"ok": True, "site": site.site, "problems": [], "coverage": [asdict(one) for one in coverage], "notes": notes}
+        print(json.dumps(found, ensure_ascii=False))
+        return
+    _print_coverage(site, coverage)
+    for note in notes:
+        print(f"note: {note}")
+    print("no errors")
+
+
+def coverage_of(site: Site) -> Iterator[Coverage]:
+    """How much of each service the site's mappings fill, in the order of reporting."""
+    for source, mapping in compile_site(site).items():
+        for service in ServiceCode:
+            record = site.mappings[source].records.of(service)
+            if record is None:
+                continue
+            about = SERVICES[service]
+            yield Coverage(
+                source=source,
+                mapping_version=mapping.version,
+                service=service.value,
+                label=about.label,
+                fields=len(about.fields),
+                mapped=len(record.fields),
+                required=sum(field.required for field in about.fields),
+                columns_read=len(mapping.reads(service)),
+            )
+
+
+def notes_of(site: Site) -> Iterator[str]:
+    """What is allowed and less than secure, so that an auditor sees every such choice in one place; and what looks forgotten."""
+    chosen = {
+        "kafka.security": site.kafka.security.insecure,
+        "connect": site.connect.insecure,
+        "platform": site.platform.insecure,
+        **{f"sources.{name}": source.insecure for name, source in site.sources.items()},
+    }
+    yield from (f"{place}.insecure is on: data or orders may cross the network unprotected" for place, on in chosen.items() if on)
+    if site.kafka.security.protocol != "PLAINTEXT" and not site.connect.consumer and site.connect.bootstrap_servers is None:
+        yield f"connect.consumer is empty: orders to a capture are read without {site.kafka.security.protocol}, and will not be"
+    way = urlsplit(site.platform.url)
+    if way.scheme == "http" and not is_loopback(way.hostname or ""):
+        yield "platform.url is http: `data` is sealed, but whoever sits on the way can forge the platform's answers"
+    for place, file in secret_files(site).items():
+        if file.stat().st_mode & stat.S_IROTH:
+            yield f"{dotted(place)}: everybody on this machine can read {file.name}; chmod o-r"
+
+
+def _print_problems(problems: tuple[Problem, ...], output: Output) -> None:
+    if output is Output.JSON:
+        listed = [{"file": str(one.file), "line": one.line, "place": one.place, "what": one.what} for one in problems]
+        print(json.dumps({"ok": False, "problems": listed}, ensure_ascii=False))
+        return
+    for one in problems:
+        typer.echo(str(_shorter(one)), err=True)
+    typer.echo(_counted(len(problems), "problem", "problems"), err=True)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _shorter(problem: Problem) -> Problem:
+    """The same with the file as a person would type it."""
+    here = Path.cwd()
+    file = problem.file.relative_to(here) if problem.file.is_relative_to(here) else problem.file
+    return Problem(file=file, line=problem.line, place=problem.place, what=problem.what)
+
+
+def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
+    hospitals = sum(one.kind == "hospital" for one in site.institutions)
+    counts = (
+        _counted(hospitals, "hospital", "hospitals"),
+        _counted(len(site.institutions) - hospitals, "pharmacy", "pharmacies"),
+        _counted(len(site.sources), "database", "databases"),
+    )
+    print(f"site {site.site}: {', '.join(counts)}")
+    table = Table(box=None, pad_edge=False)
+    for name in ("source", "mapping", "service", "", "fields mapped", "required", "columns read"):
+        table.add_column(name)
+    for one in coverage:
+        mapped = f"{one.mapped}/{one.fields}"
+        table.add_row(
+            one.source, one.mapping_version, one.service, one.label, mapped, f"{one.required}/{one.required}", str(one.columns_read)
+        )
+    Console(width=None if Console().is_terminal else 160).print(table)

@@ -1,0 +1,229 @@
+"""`yibao connector`: the capture of a site's databases, from the files to a running connector."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from connector.connect import ConnectorStatus
+from connector.contract import CaptureSource
+from connector.errors import Refused
+from connector.findings import Finding, Severity
+from connector.plan import ConnectorPlan
+from connector.preflight import preflight
+from streams.mapping import Site, load_site
+from streams.topics.broker import Broker
+from streams.topics.shapes import TopicAction, compare, plan_topics
+from streams.wiring import broker_access
+from yibao.capture import chosen_sources, connect_client, connect_settings, reconciler, source_password, topic_settings
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Plan, apply and watch the capture of a site's databases.
+
+\b
+Examples:
+  yibao connector plan                      what would change; what the database lacks, with the SQL that mends it
+  yibao connector apply                     check the database, start or change the captures, wait until they run
+  yibao connector status                    state and age of the last heartbeat; exit 1 when one is down or silent
+  yibao connector restart his               start the failed tasks of source `his` again
+  yibao connector stop his                  end its connection, keep its place (the database keeps its log meanwhile)
+""",
+)
+
+SourceOption: TypeAlias = Annotated[
+    str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
+]
+SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the site.")]
+PreflightOption: TypeAlias = Annotated[
+    bool, typer.Option("--preflight/--no-preflight", help="Read the database's catalogue from this machine first.")
+]
+
+_LATE_BEATS = 6
+"""Heartbeats that may fail to come before a source counts as silent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One source: what would change, and what stands against it."""
+
+    plan: ConnectorPlan
+    findings: tuple[Finding, ...]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a finding stands against capture."""
+        return any(finding.severity is Severity.BLOCKS for finding in self.findings)
+
+
+@app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
+def plan(
+    config: ConfigOption = SITE, source: SourceOption = None, check: PreflightOption = True, output: OutputOption = Output.TABLE
+) -> None:
+    """Show what `connector apply` would change and what stands against it; nothing is touched. Exit code 1 when something does."""
+    site = load_site(config)
+    planned = [_planned(site, each, check=check) for each in chosen_sources(site, source)]
+    _show_plans(planned, output=output)
+    if any(each.blocked for each in planned):
+        raise typer.Exit(1)
+
+
+@app.command("apply", short_help="Check the databases, create or change the captures, wait until they run.")
+def apply(
+    config: ConfigOption = SITE,
+    source: SourceOption = None,
+    check: PreflightOption = True,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Change it even where that loses a position or an order.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Check the database, create or change the connectors, wait until they run. Exit code 1 when something stands against it."""
+    site = load_site(config)
+    sources = chosen_sources(site, source)
+    found = {each.name: preflight(each, password=source_password(each)) if check else () for each in sources}
+    blocking = [finding for findings in found.values() for finding in findings if finding.severity is Severity.BLOCKS]
+    if blocking:
+        _show_plans([Planned(plan=reconciler(site).plan(each), findings=found[each.name]) for each in sources], output=output)
+        raise typer.Exit(1)
+    _demand_topics(site, sources)
+    applied = [Planned(plan=reconciler(site).apply(each, accept_loss=accept_loss), findings=found[each.name]) for each in sources]
+    _show_plans(applied, output=output)
+
+
+@app.command("status")
+def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Show each connector's state and the age of its last heartbeat. Exit code 1 when one does not run or is silent.
+
+    A connector that lost its database still says RUNNING: only the heartbeat tells.
+    """
+    site = load_site(config)
+    sources = chosen_sources(site, source)
+    states = reconciler(site).status(sources)
+    with Broker(broker_access(site)) as broker:
+        beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+    now_ms = time.time_ns() // 1_000_000
+    ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
+    _show_states(states, ages, output=output)
+    silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
+    if not all(state is not None and state.running and _alive(ages[name], silent_s) for name, state in states.items()):
+        raise typer.Exit(1)
+
+
+@app.command("restart")
+def restart(
+    source: SourceArgument,
+    config: ConfigOption = SITE,
+    everything: Annotated[bool, typer.Option("--all", help="Restart what runs, too; without it only what failed.")] = False,
+) -> None:
+    """Start a failed connector and its failed tasks again."""
+    site = load_site(config)
+    connect_client(site).restart(_connector(site, source), only_failed=not everything)
+
+
+@app.command("pause")
+def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
+    """Hold a capture. The database keeps its log meanwhile."""
+    site = load_site(config)
+    connect_client(site).pause(_connector(site, source))
+
+
+@app.command("resume")
+def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
+    """Go on after `pause` or `stop`, from the place that was reached."""
+    site = load_site(config)
+    connect_client(site).resume(_connector(site, source))
+
+
+@app.command("stop", short_help="End a capture's tasks and its connection; the place is kept.")
+def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
+    """End a capture's tasks and its connection to the database; the place is kept, and the database keeps its log."""
+    site = load_site(config)
+    connect_client(site).stop(_connector(site, source))
+
+
+@app.command("delete")
+def delete(
+    source: SourceArgument,
+    config: ConfigOption = SITE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a connector. Its slot stays in the database, which keeps its log until an administrator drops it."""
+    site = load_site(config)
+    (captured,) = chosen_sources(site, source)
+    if not yes:
+        typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
+    reconciler(site).delete(captured)
+    typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
+
+
+def _connector(site: Site, source: str) -> str:
+    (chosen,) = chosen_sources(site, source)
+    return site.topics.connector(chosen.name)
+
+
+def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
+    return Planned(
+        plan=reconciler(site).plan(source), findings=preflight(source, password=source_password(source)) if check else ()
+    )
+
+
+def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
+    specs = plan_topics(site.topics, sources, topic_settings(site))
+    with Broker(broker_access(site)) as broker:
+        plans = compare(specs, broker.topics([spec.name for spec in specs]))
+    bad = [topic.spec.name for topic in plans if topic.action in (TopicAction.CREATE, TopicAction.CONFLICT)]
+    if bad:
+        raise Refused(
+            f"capture was not started, because topics are missing or cannot be used: {', '.join(bad)}; run `yibao topics apply` "
+            "first, for a record of a missing topic blocks a connector in silence",
+        )
+
+
+def _alive(age_s: float | None, silent_s: float) -> bool:
+    return age_s is not None and age_s <= silent_s
+
+
+def _show_plans(planned: Sequence[Planned], *, output: Output) -> None:
+    if output is Output.JSON:
+        document = [{**asdict(each.plan), "findings": [asdict(finding) for finding in each.findings]} for each in planned]
+        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
+        return
+    for each in planned:
+        typer.echo(f"{each.plan.connector}: {each.plan.action.value}")
+        for change in each.plan.changes:
+            typer.echo(f"  {change.key}: {_shown(change.live)} -> {_shown(change.desired)}")
+        for consequence in each.plan.consequences:
+            typer.echo(f"  {consequence.cost.value}: {consequence.what}")
+        for finding in each.findings:
+            typer.echo(f"  {finding.severity.value}: {finding.where} {finding.what}\n      {finding.mend}")
+
+
+def _shown(value: str | None) -> str:
+    return "(absent)" if value is None else value
+
+
+def _show_states(states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], *, output: Output) -> None:
+    if output is Output.JSON:
+        document = [
+            {"source": name, "heartbeat_age_s": ages[name], "status": None if state is None else asdict(state)}
+            for name, state in states.items()
+        ]
+        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
+        return
+    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", "WHY", box=None, pad_edge=False)
+    for name, state in states.items():
+        age = "none" if (seconds := ages[name]) is None else f"{seconds:.0f} s ago"
+        if state is None:
+            table.add_row(name, "-", "absent", "-", age, "run `yibao connector apply`")
+        else:
+            tasks = ", ".join(f"{task.number}: {task.state}" for task in state.tasks) or "none"
+            table.add_row(name, state.connector, state.state, tasks, age, state.failure or "")
+    Console(soft_wrap=True).print(table)

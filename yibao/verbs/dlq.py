@@ -1,0 +1,261 @@
+"""`yibao dlq`: what could not be reported, and why. Nothing personal is shown; the original bytes stay in the topic."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from streams.deadletter.document import MaskedDocument, masked_document
+from streams.deadletter.reading import Reading, read_dead_letters
+from streams.deadletter.record import DeadLetterView
+from streams.deadletter.summary import Wanted, summarise
+from streams.domain.records import DeadClass
+from streams.errors import Misconfigured
+from streams.mapping import Site, load_site
+from streams.wiring import client_options
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+What could not be reported, and why. Personal values are masked; the original bytes stay in the topic.
+
+\b
+Examples:
+  yibao dlq summary                         counts by class, rule and institution, and who mends them
+  yibao dlq list --class validation --since 2h
+  yibao dlq list --institution H36110200001 --rule R1 -o json
+  yibao dlq show 3fa4c1                     one letter, by the beginning of its id
+""",
+)
+
+ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="Only this class.")]
+RuleOption = Annotated[str, typer.Option("--rule", metavar="RULE", help="Only this rule, such as R1 or REQUIRED.")]
+ServiceOption = Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only this service: mdtrt_d, setl_d, fee_list_d.")]
+InstitutionOption = Annotated[str, typer.Option("--institution", metavar="CODE", help="Only this FIXMEDINS_CODE.")]
+SinceOption = Annotated[
+    str, typer.Option("--since", metavar="WHEN", help="Only failures since then: 2h, 7d, 2024-05-01, 2024-05-01T08:00.")
+]
+DeadlineOption = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading after so long.")]
+
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+_PLAIN_EVERY_S = 5.0
+
+
+@app.command("summary", short_help="Count dead letters by class, rule and institution.")
+def summary(
+    *,
+    config: ConfigOption = SITE,
+    dead_class: ClassOption = None,
+    rule: RuleOption = "",
+    service: ServiceOption = "",
+    institution: InstitutionOption = "",
+    since: SinceOption = "",
+    deadline: DeadlineOption = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Count dead letters by class, rule and institution, with the age of the oldest."""
+    site = load_site(config)
+    wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
+    reading = _read(site, wanted, deadline_s=deadline)
+    lines, now_ms = summarise(reading.letters), _now_ms()
+    if output is Output.JSON:
+        groups = [{**asdict(line), "oldest_age_s": (now_ms - line.oldest) // 1000} for line in lines]
+        _print_json({"total": len(reading.letters), "complete": reading.complete, "groups": groups})
+    else:
+        table = _table("class", "rule", "institution", "owner", "count", "oldest")
+        for line in lines:
+            table.add_row(
+                line.dead_class, line.rule, line.institution or "-", line.owner, str(line.count), _age(now_ms - line.oldest)
+            )
+        _print_table(table, f"{len(reading.letters)} dead letters")
+    _warn(reading)
+
+
+@app.command("list")
+def list_letters(
+    *,
+    config: ConfigOption = SITE,
+    dead_class: ClassOption = None,
+    rule: RuleOption = "",
+    service: ServiceOption = "",
+    institution: InstitutionOption = "",
+    since: SinceOption = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, the latest failures first.")] = 100,
+    deadline: DeadlineOption = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List dead letters, each failure once."""
+    site = load_site(config)
+    wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
+    reading = _read(site, wanted, deadline_s=deadline)
+    shown = sorted(reading.letters, key=lambda letter: letter.last_failed_at, reverse=True)[:limit]
+    if output is Output.JSON:
+        _print_json({"total": len(reading.letters), "complete": reading.complete, "letters": [_said(letter) for letter in shown]})
+    else:
+        table = _table("id", "class", "rule", "service", "institution", "owner", "failed", "message")
+        for letter in shown:
+            facts = (letter.dead_class, letter.rule, letter.service or "-", letter.institution or "-", letter.owner)
+            table.add_row(letter.id[:12], *facts, _local(letter.last_failed_at, site), letter.message)
+        _print_table(table, f"{len(shown)} of {len(reading.letters)} dead letters")
+    _warn(reading)
+
+
+@app.command("show", short_help="Show one dead letter; its content is masked.")
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or the beginning of one.")],
+    config: ConfigOption = SITE,
+    deadline: DeadlineOption = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show one dead letter: what is known of it, and its content with everything personal masked. Exit code 1 if there is none."""
+    site = load_site(config)
+    reading = _read(site, Wanted(id=letter_id.lower()), deadline_s=deadline, values=True)
+    if len(reading.letters) != 1:
+        found = f"{len(reading.letters)} dead letters begin with {letter_id!r}: give more of the id"
+        typer.echo(found if reading.letters else f"no dead letter {letter_id!r}", err=True)
+        _warn(reading)
+        raise typer.Exit(1)
+    [letter] = reading.letters
+    document = masked_document(letter)
+    if output is Output.JSON:
+        _print_json({**_said(letter), "visit_key": _visit_key(letter), "content": asdict(document)})
+    else:
+        _show_facts(letter, site)
+        _show_document(document)
+
+
+def _wanted(site: Site, *, dead_class: DeadClass | None, rule: str, service: str, institution: str, since: str) -> Wanted:
+    chosen = dead_class.value if dead_class else ""
+    return Wanted(dead_class=chosen, rule=rule, service=service, institution=institution, since=_since(since, site))
+
+
+def _since(text: str, site: Site) -> int:
+    """Milliseconds of a time span back from now or of a local time. Raises Misconfigured for anything else."""
+    if not text:
+        return 0
+    if text[:-1].isdigit() and text[-1] in _UNITS:
+        return _now_ms() - int(text[:-1]) * _UNITS[text[-1]] * 1000
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Misconfigured(f"--since {text}: write a span such as 30m, 2h, 7d, or a time such as 2024-05-01T08:00") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(site.timezone))
+    return int(moment.timestamp() * 1000)
+
+
+def _read(site: Site, wanted: Wanted, *, deadline_s: float, values: bool = False) -> Reading:
+    with _progress("reading dead letters") as told:
+        return read_dead_letters(
+            client_options(site), site.topics.dead, wanted=wanted, values=values, deadline_s=deadline_s, on_progress=told
+        )
+
+
+@contextmanager
+def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; elsewhere a line every few seconds. On standard error, so that the result can be piped."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task(doing, total=None)
+            yield lambda read, total: bar.update(task, completed=read, total=total)
+        return
+    last = time.monotonic()
+
+    def line(read: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PLAIN_EVERY_S:
+            last = time.monotonic()
+            typer.echo(f"{doing}: {read} of {total}", err=True)
+
+    yield line
+
+
+def _said(letter: DeadLetterView) -> dict[str, Any]:
+    hidden = {"key", "value", "original_headers", "partition", "offset"}
+    said = {name: value for name in letter.__slots__ if name not in hidden and (value := getattr(letter, name)) is not None}
+    return {**said, "stands_at": f"{letter.partition}/{letter.offset}"}
+
+
+def _visit_key(letter: DeadLetterView) -> str:
+    return (letter.key or b"").decode(errors="replace") if letter.dead_class != DeadClass.DECODE else ""
+
+
+def _show_facts(letter: DeadLetterView, site: Site) -> None:
+    for name, value in {**_said(letter), "visit_key": _visit_key(letter)}.items():
+        if name.endswith("_failed_at"):
+            typer.echo(f"{name:<16} {_local(value, site)}")
+        elif value not in ("", None):
+            typer.echo(f"{name:<16} {value}")
+
+
+def _show_document(document: MaskedDocument) -> None:
+    for violation in document.violations:
+        named = f"{violation.field} {violation.rule} {violation.level} {violation.clause}".strip()
+        typer.echo(f"\n{named}\n  {violation.message} [{violation.masked}]")
+    for part, row in document.rows.items():
+        _show_row(f"row of the {part} (values stay hidden)", row)
+    if document.record:
+        _show_row("record as it was sent (personal fields masked)", document.record)
+    if document.unread is not None:
+        typer.echo(f"\n{document.unread} bytes that are neither rows nor a record; not shown")
+
+
+def _show_row(title: str, row: Mapping[str, str]) -> None:
+    typer.echo(f"\n{title}")
+    for name, value in row.items():
+        typer.echo(f"  {name:<24} {value}")
+
+
+def _warn(reading: Reading) -> None:
+    """Say what the figures above leave out. Exit code 1 when not all was read."""
+    if reading.foreign:
+        typer.echo(f"{reading.foreign} messages in the topic are no dead letters of ours", err=True)
+    if not reading.complete:
+        typer.echo("the time was up before the end of the topic: the figures are too small; use a longer --deadline", err=True)
+        raise typer.Exit(1)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column == "count" else "left", overflow="fold" if column == "message" else "ellipsis"
+        )
+    return table
+
+
+def _print_table(table: Table, closing: str) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 240)
+    if table.row_count:
+        console.print(table)
+    typer.echo(closing)
+
+
+def _print_json(document: Mapping[str, Any]) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _local(at_ms: int, site: Site) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(site.timezone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _age(ms: int) -> str:
+    span = timedelta(milliseconds=max(0, ms))
+    hours, rest = divmod(span.seconds, 3_600)
+    return f"{span.days}d {hours}h" if span.days else f"{hours}h {rest // 60}m"

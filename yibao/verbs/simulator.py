@@ -1,0 +1,172 @@
+"""`yibao platform`: the supervision platform as a simulator, to test against and to show."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sandbox.platform import PlatformSettings, Simulator, read_institutions
+from sandbox.platform.faults import FAULTS, PROFILES, Fault, read_faults
+from sandbox.platform.settings import fault_profile
+from streams.errors import Misconfigured, Unreachable
+from streams.seal import Encoding, Order, SealedText
+from streams.telemetry import events
+from yibao.options import Output, OutputOption
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+The supervision platform, simulated: strict, and faulty on demand.
+
+\b
+Examples:
+  yibao platform serve --institutions site.yaml --keys keys --port 28080
+  yibao platform serve --institutions site.yaml --keys keys --faults hostile --journal journal.jsonl
+  yibao platform stats --url http://127.0.0.1:28080
+  yibao platform faults --url http://127.0.0.1:28080 --clear --add demo
+""",
+)
+
+UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="Address that `platform serve` printed.")]
+
+
+@app.command()
+def serve(
+    *,
+    institutions: Annotated[
+        Path, typer.Option("--institutions", metavar="FILE", help="Who may report: `code: name` in YAML or JSON, or a site.yaml.")
+    ],
+    keys: Annotated[
+        Path, typer.Option("--keys", metavar="DIR", help="Key pairs: <code>.pub for the sender, <code>.key. Made if missing.")
+    ],
+    host: Annotated[str, typer.Option(help="Address to listen on. /_sim answers this machine only, whatever it is.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
+    faults: Annotated[str, typer.Option(metavar="NAME|FILE", help=f"{', '.join(PROFILES)}, or a JSON list of faults.")] = "none",
+    seed: Annotated[int, typer.Option(help="Decides which requests the faults strike and which keys are refused.")] = 0,
+    journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Accepted records; read again at start.")] = None,
+    frozen: Annotated[list[str] | None, typer.Option(metavar="CODE", help="HILIST_CODE that refuses a batch. Repeatable.")] = None,
+    refuse_percent: Annotated[float, typer.Option(min=0, max=100, help="Share of keys refused, always the same.")] = 0.0,
+    say_which: Annotated[bool, typer.Option("--say-which", help="Refusals name the record in the batch.")] = False,
+    remember_refused: Annotated[bool, typer.Option("--remember-refused", help="A refused msgid answers 40005 afterwards.")] = False,
+    forget_after_s: Annotated[float | None, typer.Option(metavar="SECONDS", help="Accepted msgids may be used again then.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Accept data that is the JSON array itself, too.")] = False,
+    order: Annotated[Order, typer.Option(help="Order of the ciphertext's parts.")] = Order.C1C3C2,
+    prefix: Annotated[bool, typer.Option(help="Whether the ciphertext begins with 04.")] = True,
+    text: Annotated[SealedText, typer.Option(help="How the ciphertext is written.")] = SealedText.HEX,
+    dictionaries: Annotated[Path | None, typer.Option(metavar="FILE", help="Value lists that replace the built-in ones.")] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Receive reports until SIGTERM or Ctrl-C. The first line printed says where, as JSON with `-o json`."""
+    settings = PlatformSettings(
+        institutions=read_institutions(institutions),
+        keys=keys,
+        encoding=Encoding(order=order, prefix=prefix, text=text),
+        plain_allowed=plain,
+        host=host,
+        port=port,
+        seed=seed,
+        faults=_faults(faults),
+        frozen_items=frozenset(frozen or ()),
+        refuse_percent=refuse_percent,
+        anonymous_refusals=not say_which,
+        remember_refused=remember_refused,
+        forget_accepted_after_s=forget_after_s,
+        journal=journal,
+        dictionaries=dictionaries,
+    )
+    events.configure()
+    asyncio.run(_serve(settings, output))
+
+
+@app.command()
+def stats(url: UrlOption, output: OutputOption = Output.TABLE) -> None:
+    """Print what a running simulator received and accepted."""
+    found = asyncio.run(_ask("GET", f"{url.rstrip('/')}/_sim/stats"))
+    if output is Output.JSON:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        _print_stats(found)
+
+
+@app.command("faults", short_help="Show, clear or add faults of a running simulator.")
+def change_faults(
+    url: UrlOption,
+    add: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE|JSON", help="A profile, a file, or a fault as JSON.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all faults out of force first.")] = False,
+) -> None:
+    """Show the faults in force as JSON, after clearing them or adding to them."""
+    page = f"{url.rstrip('/')}/_sim/faults"
+    if clear:
+        asyncio.run(_ask("DELETE", page))
+    for text in add or ():
+        faults = FAULTS.dump_python(_faults(text), mode="json", exclude_defaults=True)
+        asyncio.run(_ask("POST", page, {"faults": faults}))
+    typer.echo(json.dumps(asyncio.run(_ask("GET", page)), ensure_ascii=False, indent=2))
+
+
+async def _serve(settings: PlatformSettings, output: Output) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    simulator = Simulator(settings)
+    url = await simulator.start()
+    try:
+        if output is Output.JSON:
+            typer.echo(json.dumps({"url": url, "keys": str(settings.keys.absolute())}))
+        else:
+            typer.echo(f"platform at {url}, public keys in {settings.keys}/<code>.pub, {len(settings.institutions)} institutions")
+        sys.stdout.flush()
+        await stopped.wait()
+    finally:
+        await simulator.stop()
+
+
+def _faults(text: str) -> tuple[Fault, ...]:
+    """The faults that a profile's name, a file or a JSON text stands for. Raises Misconfigured with what is wrong."""
+    if text in PROFILES:
+        return fault_profile(text)
+    if not text.lstrip().startswith(("{", "[")) and not Path(text).is_file():
+        raise Misconfigured(f"faults {text!r}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON")
+    content = text.encode() if text.lstrip().startswith(("{", "[")) else Path(text).read_bytes()
+    try:
+        return read_faults(content)
+    except ValueError as error:
+        raise Misconfigured(f"faults: {error}") from error
+
+
+async def _ask(method: str, page: str, order: object = None) -> dict[str, Any]:
+    """One call of the simulator's own pages. Raises Unreachable, or Misconfigured with what the page says."""
+    try:
+        async with aiohttp.ClientSession() as http, http.request(method, page, json=order) as response:
+            found: dict[str, Any] = await response.json(content_type=None)
+            if response.status >= 400:
+                raise Misconfigured(f"{page}: {found.get('error', response.status)}")
+            return found
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise Unreachable(f"{page}: no simulator answers there; start one with `yibao platform serve` and take its URL") from error
+
+
+def _print_stats(found: dict[str, Any]) -> None:
+    console = Console()
+    table = Table("service", "institution", "batches", "records", "distinct", box=None)
+    for service, institutions in found["accepted"].items():
+        for institution, counts in institutions.items():
+            table.add_row(service, institution, *(str(counts[name]) for name in ("batches", "records", "distinct")))
+    console.print(table)
+    counts = Table("count", "value", box=None)
+    for name, value in found.items():
+        if name != "accepted":
+            counts.add_row(name, _line(value))
+    console.print(counts)
+
+
+def _line(value: object) -> str:
+    return ", ".join(f"{key}: {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)

@@ -1,0 +1,140 @@
+"""`yibao stack`: the embedded PostgreSQL, Kafka and Connect."""
+
+import json
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TypeAlias
+
+import typer
+from rich.console import Console
+
+from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack
+from yibao.options import Output, OutputOption
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+The embedded PostgreSQL, Kafka and Connect, for trying things out on one machine. Not for a hospital's data.
+
+\b
+Examples:
+  yibao stack up                            start all three and wait until they answer
+  yibao stack up --kafka-port 29092         on a port of your choice; the others are chosen once and kept
+  yibao stack up --service kafka            only the broker
+  yibao stack status -o json                process, port, readiness and log file of each
+  yibao stack down --erase                  stop them and remove their data
+""",
+)
+
+HomeOption: TypeAlias = Annotated[
+    Path, typer.Option("--home", file_okay=False, show_default=".yibao/stack", help="Directory for data, logs and ports.")
+]
+ServiceOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--service", metavar="NAME", help=f"Only this service ({', '.join(SERVICES)}); may be repeated.")
+]
+PortOption: TypeAlias = Annotated[int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Default: a free one, kept.")]
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    service: ServiceOption = None,
+    postgres_port: PortOption = None,
+    kafka_port: PortOption = None,
+    connect_port: PortOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Start what does not run and wait until it answers. Repeating it is harmless."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    ports = Ports(postgres=postgres_port, kafka=kafka_port, connect=connect_port)
+    stack = Stack(home, _services(service), ports=ports)
+    with progress() as tell:
+        endpoints = stack.up(tell)
+    _print_endpoints(endpoints, _services(service), output)
+
+
+@app.command()
+def down(
+    home: HomeOption = DEFAULT_HOME,
+    erase: Annotated[bool, typer.Option("--erase", help="Remove all data too.")] = False,
+) -> None:
+    """Stop what runs; return when no process is left."""
+    stack = Stack(home)
+    with progress() as tell:
+        (stack.erase if erase else stack.down)(tell)
+
+
+@app.command()
+def status(home: HomeOption = DEFAULT_HOME, service: ServiceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Show what runs and where; exit code 1 when one does not answer."""
+    found = Stack(home, _services(service)).status()
+    if output is Output.JSON:
+        print(json.dumps([_as_json(one) for one in found], indent=2))
+    else:
+        _print_table(found)
+    if not all(one.ready for one in found):
+        raise typer.Exit(1)
+
+
+def _services(chosen: list[str] | None) -> tuple[str, ...]:
+    return tuple(chosen) if chosen else SERVICES
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """A terminated start tidies up like an interrupted one."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def progress() -> Iterator[OnProgress]:
+    """Tells the steps of a stack on standard error: a moving line on a terminal, plain lines elsewhere."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield lambda step: console.print(_line(step), markup=False)
+        return
+    running: dict[str, str] = {}
+    with console.status("looking …") as moving:
+
+        def tell(step: Progress) -> None:
+            if step.is_last:
+                running.pop(step.service, None)
+                console.print(_line(step), markup=False)
+            else:
+                running[step.service] = f"{step.service} is {step.step}"
+            moving.update(", ".join(running.values()) or "…")
+
+        yield tell
+
+
+def _line(step: Progress) -> str:
+    return f"{step.service}: {step.step}" + (f" after {step.after_s:.1f} s" if step.is_last else "")
+
+
+def _print_endpoints(endpoints: Endpoints, services: tuple[str, ...], output: Output) -> None:
+    told = {
+        "postgres": f"{endpoints.postgres_host}:{endpoints.postgres_port}",
+        "kafka": endpoints.bootstrap_servers,
+        "connect": endpoints.connect_url,
+        "secrets": str(endpoints.secrets),
+    }
+    shown = {name: place for name, place in told.items() if name in services or name == "secrets"}
+    if output is Output.JSON:
+        print(json.dumps(shown, indent=2))
+    else:
+        for name, place in shown.items():
+            print(f"{name:9} {place}")
+
+
+def _as_json(one: ServiceStatus) -> dict[str, object]:
+    return {**asdict(one), "log": str(one.log)}
+
+
+def _print_table(found: Sequence[ServiceStatus]) -> None:
+    print(f"{'SERVICE':9} {'STATE':10} {'PID':>8} {'PORT':>6}  LOG")
+    for one in found:
+        state = "ready" if one.ready else "no answer" if one.pid else "down"
+        print(f"{one.service:9} {state:10} {one.pid or '-':>8} {one.port or '-':>6}  {one.log}")
