@@ -4,7 +4,7 @@ import orjson
 
 from connector.contract import UNAVAILABLE
 from streams.domain.changes import tick_value
-from tests.unit.join_rig import CHARGE, PATIENT, SETTLE, VISIT, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, PATIENT, SETTLE, VISIT, envelope
 
 NAME, CERTNO, PHONE = "欧阳百里", "51010219381005541X", "13987654321"
 ADDRESS, EMPLOYER, CONTACT, CARD = "临江路九十九号翠微苑", "赤水丹霞茶业", "司马青衫", "A987650123456789"

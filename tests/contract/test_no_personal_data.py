@@ -29,8 +29,8 @@ from streams.spec.identity import valid_resident_id
 from streams.telemetry.dying import cause_of, stack_of
 from streams.testing import wait_for
 from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, changes, leaks, patient, visit
-from tests.unit.join_rig import HOSPITAL, LIMITS, envelope, mappings
-from tests.unit.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
+from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
+from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
 
 PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
 LOOKUP_TOPIC = "lookup.patient"

@@ -17,7 +17,7 @@ from streams.domain.batch.cut import CutLimits, cut, halves
 from streams.domain.batch.msgid import msgid, next_plan, plan_id
 from streams.seal import Encoding, Sealer, parse_public_key, sealed_chars
 from streams.spec.fields import ServiceCode
-from tests.unit.ready_records import ready_record
+from tests.unit.streams.ready_records import ready_record
 
 INSTITUTIONS = {"H36110200001": "第一人民医院", "H36110200002": "第二人民医院"}
 LIMITS = CutLimits(max_chars=50_000, max_rows=100, sealed_chars=lambda n: sealed_chars(n, Encoding()))

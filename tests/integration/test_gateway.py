@@ -19,7 +19,7 @@ from streams.deliver.request import Institution, Unsealed
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
-from tests.unit.ready_records import batch_of, ready_record
+from tests.unit.streams.ready_records import batch_of, ready_record
 
 CODE = "H36110200001"
 MSGID = "H36110200001202405011200000b0000"

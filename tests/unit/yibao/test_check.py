@@ -1,0 +1,92 @@
+"""`yibao check`: an integrator's first command, and a pipeline's gate."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.seal import generate_key_pair
+from yibao.main import build
+
+FOLDER = Path(__file__).parents[2] / "contract" / "mapping"
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A site whose files are all there."""
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "his.password").write_text("secret\n")
+    for name in ("h1.pem", "p2.pem"):
+        (tmp_path / "keys" / name).write_text(generate_key_pair().public.pem)
+    return tmp_path / "site.yaml"
+
+
+def check(site, *options):
+    arguments = ["check", "-c", str(site), *options]
+    return CliRunner().invoke(build(arguments), arguments)
+
+
+def test_a_right_site_shows_what_it_reports(site):
+    """How much of each service is filled is the first question of a reviewer."""
+    result = check(site)
+    assert 0 == result.exit_code, result.output
+    assert "1 hospital, 1 pharmacy, 1 database" in result.output
+    assert "35/106" in result.output
+
+
+def test_what_is_less_than_secure_is_told(site):
+    """An auditor must see in one place what somebody allowed once."""
+    (site.parent / "secrets" / "his.password").chmod(0o644)
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("http://127.0.0.1:8800", "http://10.1.2.3, encrypt: false, insecure: true"), encoding="utf-8")
+    result = check(site)
+    assert 0 == result.exit_code, result.output
+    assert "note: platform.insecure is on" in result.output
+    assert "note: platform.url is http" in result.output
+    assert "note: sources.his.password_file: everybody on this machine can read his.password" in result.output
+    assert 3 == len(json.loads(check(site, "-o", "json").output)["notes"])
+
+
+def test_a_secure_site_has_no_notes(site):
+    """A note that always stands there is not read."""
+    (site.parent / "secrets" / "his.password").chmod(0o600)
+    assert "note:" not in check(site).output
+
+
+def test_brokers_that_want_a_login_are_not_forgotten_where_a_capture_reads_its_orders(site):
+    """The Connect workers' own login is not used for that, and the capture would start without a word."""
+    (site.parent / "secrets" / "his.password").chmod(0o600)
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("kafka: {", "kafka: {security: {protocol: SSL}, "), encoding="utf-8")
+    assert "note: connect.consumer is empty" in check(site).output
+    site.write_text(site.read_text().replace(":8083", ":8083, consumer: {security.protocol: SSL}"), encoding="utf-8")
+    assert "note:" not in check(site).output
+
+
+def test_programs_get_the_same_as_json(site):
+    """A pipeline reads this; its form only grows."""
+    result = json.loads(check(site, "--output", "json").output)
+    assert result["ok"] is True
+    assert {"mdtrt_d": 35, "setl_d": 25, "fee_list_d": 24} == {one["service"]: one["mapped"] for one in result["coverage"]}
+
+
+def test_all_errors_come_at_once_and_the_exit_code_is_2(site):
+    """Files, keys and passwords in one go."""
+    (site.parent / "keys" / "p2.pem").write_text(generate_key_pair().public.pem[:60])
+    (site.parent / "secrets" / "his.password").unlink()
+    mapping = site.parent / "mapping.yaml"
+    mapping.write_text(mapping.read_text(encoding="utf-8").replace("PRIC: price", "PRICE: price"), encoding="utf-8")
+    result = check(site, "--output", "json")
+    assert 2 == result.exit_code
+    problems = json.loads(result.stdout)["problems"]
+    places = {one["place"] for one in problems}
+    assert {"sources.his.password_file", "institutions[1].public_key_file", "records.fee_list_d.fields.PRICE"} <= places
+    assert all(one["line"] for one in problems)
+    text = check(site)
+    assert 2 == text.exit_code
+    assert f"{len(problems)} problems" in text.output
+    assert "secret" not in text.output.replace("secrets/", "").replace("password_file", "")

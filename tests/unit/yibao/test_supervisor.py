@@ -1,0 +1,194 @@
+"""What a supervisor does when workers end, and what a dying worker says."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import orjson
+import psutil
+import pytest
+
+from streams.errors import Fatal
+from streams.lanes.exits import Exit
+from streams.telemetry.discretion import Discreet, cause_of, stack_of
+from streams.telemetry.events import RateLimit
+from streams.telemetry.outcomes import DECLARED, Outcomes
+from streams.telemetry.progress import Progress
+from yibao.restarts import Ended, History, decide
+
+
+def after(*ends):
+    history = History()
+    for end in ends:
+        history = history.after(end)
+    return decide(history)
+
+
+def test_restarts_wait_longer_each_time_and_not_for_ever():
+    """A worker that ends at once must not hammer the brokers, and must come back soon after what ailed it."""
+    waits = [after(*(Ended(exit_code=70, at=float(at)) for at in range(count))).delay_s for count in range(1, 8)]
+    assert [3.0, 6.0, 12.0, 24.0, 48.0, 60.0, 60.0] == waits
+    assert 3.0 == after(Ended(exit_code=70, at=0.0), Ended(exit_code=70, at=700.0)).delay_s
+
+
+def test_many_ends_call_a_person():
+    """One end is a rebalance; six in ten minutes are not."""
+    ends = [Ended(exit_code=70, at=float(at)) for at in range(6)]
+    assert "" == after(*ends[:5]).page
+    assert "6 ends" in after(*ends).page
+
+
+@pytest.mark.parametrize("code", [Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE])
+def test_a_reset_group_or_a_lost_commit_calls_a_person_at_once(code):
+    """No restart mends either."""
+    assert after(Ended(exit_code=code, at=0.0, reason="why")).page
+
+
+def test_the_same_hole_twice_calls_a_person_even_hours_later():
+    """Records that are gone do not come back; another hole may be a broker that was slow."""
+    hole = Ended(exit_code=Exit.HOLE, at=0.0, reason="number 7 of changes-3")
+    assert "" == after(hole).page
+    assert "missing again" in after(hole, Ended(exit_code=Exit.HOLE, at=5000.0, reason="number 7 of changes-3")).page
+    assert "" == after(hole, Ended(exit_code=Exit.HOLE, at=5.0, reason="number 9 of changes-3")).page
+
+
+def test_why_a_worker_died_says_nothing_of_what_a_record_held():
+    """The text of a foreign error may quote a patient; types and places do not."""
+    try:
+        try:
+            int("张三")
+        except ValueError as exc:
+            raise Fatal("the fold met ValueError") from exc
+    except Fatal as fatal:
+        told = cause_of(fatal) + stack_of(fatal)
+    assert "ValueError" in told
+    assert "test_supervisor.py" in told
+    assert "张三" not in told
+
+
+def test_what_a_library_logs_of_an_error_says_nothing_of_what_a_record_held():
+    """Faust and asyncio print exceptions whole, in the message and as a traceback."""
+    try:
+        int("张三")
+    except ValueError as exc:
+        record = logging.LogRecord("faust", logging.ERROR, "", 0, "agent crashed: %r", (exc,), (type(exc), exc, exc.__traceback__))
+    assert Discreet().filter(record)
+    told = logging.Formatter().format(record)
+    assert "ValueError" in told
+    assert "test_supervisor.py" in told
+    assert "张三" not in told
+
+
+def test_only_declared_outcomes_are_counted():
+    """A misspelled name would be a count that nobody looks at."""
+    outcomes = Outcomes("join")
+    outcomes.count("dead_letter", 2, label="DECODE")
+    assert {"dead_letter_DECODE": 2} == outcomes.snapshot()
+    with pytest.raises(KeyError):
+        outcomes.count("deadletter")
+    assert all(DECLARED.values())
+
+
+def test_progress_is_told_once_per_change(capsys):
+    """A worker that has nothing to do must not fill the log."""
+    outcomes = Outcomes("join")
+    progress = Progress(outcomes)
+    progress.tell()
+    outcomes.count("folded", 3)
+    progress.tell()
+    progress.tell()
+    assert 1 == capsys.readouterr().out.count("progress")
+
+
+def test_an_outage_does_not_flood_the_log():
+    """aiokafka alone writes 200 lines a second while a broker is away."""
+    now = [0.0]
+    limit = RateLimit(per_minute=2, clock=lambda: now[0])
+
+    def line():
+        return logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker", (), None)
+
+    assert [True, True, False, False] == [limit.filter(line()) for _ in range(4)]
+    now[0] = 61.0
+    told = line()
+    assert limit.filter(told)
+    assert "kept back before: 2 lines" in told.getMessage()
+
+
+SUPERVISOR = textwrap.dedent(
+    """
+    import sys
+    from yibao.supervisor import Supervisor, end_with_parent
+    if sys.argv[1] == "child":
+        end_with_parent()
+        import time
+        print("up", flush=True)
+        time.sleep(60)
+    else:
+        child = [sys.executable, __file__, "child"]
+        sys.exit(Supervisor({"a-0": child, "b-0": child}).run() if sys.argv[1] == "two"
+                 else Supervisor({"a-0": [sys.executable, "-c", "raise SystemExit(3)"]}).run())
+    """
+)
+
+
+@pytest.fixture
+def supervisor(tmp_path):
+    """A supervisor in a process of its own, with two children that sleep."""
+    script = tmp_path / "supervised.py"
+    script.write_text(SUPERVISOR)
+    started = []
+
+    def start(kind):
+        process = subprocess.Popen(
+            [sys.executable, str(script), kind], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."}
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def ups(process):
+    lines = 0
+    for line in process.stdout:
+        lines += line.strip() == "up"
+        if lines == 2:
+            return psutil.Process(process.pid).children()
+    raise AssertionError("the children did not come up")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_supervisor(supervisor, number):
+    """An orphan would hold partitions that a new worker waits for."""
+    process = supervisor("two")
+    children = ups(process)
+    process.send_signal(number)
+    gone, alive = psutil.wait_procs(children, timeout=10)
+    assert 2 == len(gone)
+    assert [] == alive
+    assert process.wait(10) == (0 if number == signal.SIGTERM else -number)
+
+
+def test_a_worker_that_cannot_begin_ends_the_supervisor_with_its_code(supervisor):
+    """A wrong file or an absent broker at the first start is told at once instead of being tried for ever."""
+    assert 3 == supervisor("one").wait(20)
+
+
+def test_a_last_word_is_one_line_of_json():
+    """The supervisor tells two holes apart by it."""
+    code = (
+        "import os; from streams.errors import Fatal; from streams.telemetry.dying import die; "
+        "os.environ['YIBAO_SUPERVISOR_FD'] = '1'; die(Fatal('why', exit_code=71))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert 71 == ended.returncode
+    assert {"exit_code": 71, "reason": "why"} == orjson.loads(ended.stdout.splitlines()[-1])
