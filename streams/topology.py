@@ -13,41 +13,57 @@ deliver   records become batches, sealed and posted             agents/deliver.p
 dead-letter, replay: what could not pass, and its way back      deadletter/
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from connector.contract import Topics
-from streams.agents.deliver import DeliverStage, deliver_app
-from streams.agents.join import JoinStage, join_app
-
-__all__ = ["DeliverStage", "JoinStage", "Stage", "deliver_app", "join_app", "stages"]
+from streams.agents.deliver import deliver_app
+from streams.agents.engine import LaneApp
+from streams.agents.join import join_app
+from streams.lanes.topic_check import topics_there
+from streams.mapping import Site
+from streams.telemetry.outcomes import Outcomes
+from streams.wiring import broker_settings, deliver_stage, gateway_of, join_stage, lookup_tables, stage_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """One stage of the data plane. Everything it writes for one chunk of its input is one transaction."""
+class Process:
+    """One worker of a stage.
 
-    name: str
-    group: str
-    reads: str
-    also_reads: tuple[str, ...]
-    writes: tuple[str, ...]
+    home: where it keeps what it keeps on this machine, in place of the site's `workers.home`.
+    index: tells workers of one stage on one machine apart.
+    patient: wait for brokers that do not answer, instead of ending with Unreachable.
+    """
+
+    site: Site
+    home: Path | None = None
+    index: int = 0
+    patient: bool = False
 
 
-def stages(topics: Topics, lookups: tuple[str, ...] = ()) -> tuple[Stage, ...]:
-    """The stages of a site, in the order of the data."""
-    return (
-        Stage(
-            name="join",
-            group=topics.group("join"),
-            reads=topics.changes,
-            also_reads=tuple(map(topics.lookup, lookups)),
-            writes=(topics.state, topics.ready, topics.dead),
-        ),
-        Stage(
-            name="deliver",
-            group=topics.group("deliver"),
-            reads=topics.ready,
-            also_reads=(),
-            writes=(topics.receipts, topics.dead),
-        ),
+async def join_worker(process: Process) -> LaneApp:
+    """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
+    await _check_topics(process, also=tuple(lookup_tables(process.site)))
+    return join_app(join_stage(process.site, home=process.home, index=process.index))
+
+
+async def deliver_worker(process: Process) -> LaneApp:
+    """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
+    outcomes = Outcomes("deliver")
+    gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
+    await _check_topics(process)
+    await gateway.__aenter__()
+    lanes = deliver_app(deliver_stage(process.site, gateway, outcomes=outcomes, home=process.home, index=process.index))
+    lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
+    return lanes
+
+
+async def _check_topics(process: Process, also: Sequence[str] = ()) -> None:
+    site = process.site
+    await topics_there(
+        broker_settings(site),
+        partitioned=stage_topics(site),
+        also=also,
+        partitions=site.kafka.partitions,
+        patient=process.patient,
     )

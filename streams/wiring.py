@@ -1,4 +1,4 @@
-"""From a site's files to the two stages: the only place that knows both the models people write and the settings of the parts."""
+"""From a site's files to the two stages: the only place that knows both the models people write and the settings of the lanes."""
 
 import time
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner, JoinLimits
 from streams.errors import Misconfigured
-from streams.lanes.deliver.lane import DeliverParts
+from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
@@ -33,7 +33,7 @@ from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.access import BrokerAccess, read_secret
 from streams.topics.access import client_options as options_of
-from streams.topology import stages
+from streams.topics.stages import stages
 
 _LARGEST_REQUEST = 8 << 20
 _IDLE_LINGER_S = 0.03
@@ -93,7 +93,7 @@ def _tls(access: BrokerAccess) -> object:
 
 def stage_topics(site: Site) -> tuple[str, ...]:
     """The topics whose partitions correspond: a visit has the same one in all of them."""
-    return tuple(dict.fromkeys(name for stage in stages(site.topics) for name in (stage.reads, *stage.writes)))
+    return tuple(dict.fromkeys(name for stage in stages(site.topics) for name in stage.partitioned))
 
 
 def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
@@ -131,7 +131,7 @@ def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Pat
     return DeliverStage(
         app=_app(site, "deliver", broker=broker, home=home, index=index),
         context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
-        parts=DeliverParts(
+        shared=DeliverShared(
             topics=site.topics,
             platform=gateway,
             limits=cut_limits(site),

@@ -8,7 +8,8 @@ from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.errors import Misconfigured
 from streams.lanes.assignment import Assignment
-from streams.lanes.deliver.lane import DeliverLane, DeliverParts
+from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready
@@ -21,19 +22,19 @@ class DeliverStage:
 
     app: AppSettings
     context: LaneContext
-    parts: DeliverParts
+    shared: DeliverShared
 
 
 def deliver_app(stage: DeliverStage) -> LaneApp:
     """visit.ready → one lane per partition → the platform, visit.receipts, visit.dead."""
-    topics, low, plan = stage.parts.topics, stage.context.settings.low, stage.parts.settings.max_plan
+    topics, low, plan = stage.shared.topics, stage.context.settings.low, stage.shared.settings.max_plan
     if plan > low:
         raise Misconfigured(
             f"a plan of {plan} records does not fit below the low-water mark of {low}: its lane would wait for ever"
         )
 
     def open_lane(at: TopicPartition, generation: int) -> DeliverLane:
-        return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=stage.parts)
+        return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=stage.shared)
 
     lanes = Assignment(topics.ready, open_lane)
     app = LaneApp(stage.app, lanes, die=stage.context.die)

@@ -9,7 +9,7 @@ from streams.agents.background import keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
-from streams.lanes.join.lane import Fold, JoinLane, JoinParts, LookupRows
+from streams.lanes.join.lane import Fold, JoinLane, JoinShared, LookupRows
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
@@ -35,14 +35,14 @@ class JoinStage:
 
 def join_app(stage: JoinStage) -> LaneApp:
     """visit.changes → one lane per partition → visit.state, visit.ready, visit.dead."""
-    parts = JoinParts(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
+    shared = JoinShared(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
     stores, states = RocksStores(stage.app.home / "state"), dict[TopicPartition, State]()
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
         state = states.get(at)
         if state is None:
             state = states[at] = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition))
-        return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), parts=parts, state=state)
+        return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=shared, state=state)
 
     def forget(kept: set[TopicPartition]) -> None:
         """A partition that is kept through a rebalance goes on; one that comes back reads what was written since it went."""

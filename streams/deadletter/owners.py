@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from streams.domain.records import DeadClass, DeadLetter
+from streams.domain.records import DeadLetter
+from streams.domain.violations import DeadClass
 
 
 class Owner(StrEnum):

@@ -1,13 +1,13 @@
-"""The values that travel between the stages: rows, records, violations, dead letters.
+"""The values that travel between the stages: rows, records, dead letters.
 
 What holds a patient's data is left out of every `repr`, because that ends up in errors and logs.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeAlias
 
+from streams.domain.violations import DeadClass, Violation
 from streams.spec.fields import ServiceCode
 
 Row: TypeAlias = Mapping[str, str | None]
@@ -33,52 +33,6 @@ class SourceRows(NamedTuple):
     def __repr__(self) -> str:
         """Without what the rows hold."""
         return "SourceRows()"
-
-
-class Level(StrEnum):
-    """What a violation does: HOLD BACK the record (refuse), or only count (warn)."""
-
-    REFUSE = "refuse"
-    WARN = "warn"
-
-
-class DeadClass(StrEnum):
-    """The closed list of reasons for a dead letter.
-
-    ENCRYPT and INTERNAL are kept for what may once have to be set aside by hand; no stage writes them. A key that does not encrypt
-    holds its lane, and an error of this program ends its worker before anything of the record is committed: the record is not to
-    blame for either, and is reported once the fault is mended.
-    """
-
-    DECODE = "DECODE"
-    SCHEMA_DRIFT = "SCHEMA_DRIFT"
-    JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
-    MAPPING = "MAPPING"
-    DICTIONARY = "DICTIONARY"
-    VALIDATION = "VALIDATION"
-    OVERSIZE = "OVERSIZE"
-    ENCRYPT = "ENCRYPT"
-    REJECTED = "REJECTED"
-    WITHDRAWN = "WITHDRAWN"
-    INTERNAL = "INTERNAL"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Violation:
-    """One thing that is wrong with a record.
-
-    rule: `R1`…`R25`, `REQUIRED`, `LENGTH`, `DECIMAL`, `DATE`, `DATETIME`, `DICTIONARY`, `MAPPING`, …. clause: where that is written
-    (`§3.3.1 #13`, `guide 122`). dead_class: MAPPING, DICTIONARY, VALIDATION or OVERSIZE. masked: the offending value, masked as its
-    field demands. message: one sentence in Chinese for the clerk who mends it, without personal data.
-    """
-
-    field: str
-    rule: str
-    level: Level
-    dead_class: DeadClass
-    clause: str
-    masked: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
                     "b": batches settled}}
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
@@ -103,6 +103,15 @@ class DeliverMark:
         if self.plan is not None:
             mark["plan"] = self.plan.document()
         return orjson.dumps(mark).decode()
+
+
+def first_marks(born: str) -> Mapping[str, str]:
+    """What the first offset of each stage carries: its numbers begin at 1.
+
+    born: a new name for these numbers. A join worker keeps a copy of its state on disk; by this name it knows a copy that belongs
+    to topics which were deleted and made anew.
+    """
+    return {"join": JoinMark(seq=1, born=born).text(), "deliver": DeliverMark(seq=1).text()}
 
 
 def join_mark(text: str) -> JoinMark:

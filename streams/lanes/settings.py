@@ -50,7 +50,7 @@ class JoinSettings:
 class FloodGuard:
     """When refusals look like a fault of ours instead of the records': the lane is held before their dead letters are written.
 
-    min_refused single records of one part of a plan, and more than `ratio` of its records; or in_a_row refused single records
+    min_refused single records of one portion of a plan, and more than `ratio` of its records; or in_a_row refused single records
     without an accepted one between them, over plans (0 switches that off).
     """
 
@@ -61,8 +61,8 @@ class FloodGuard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSettings:
-    """max_plan: records of one plan: the more, the fuller its batches (docs/performance.md). part: after so many records of a plan
-    their receipts and dead letters are committed, so that a platform that forgot their msgids is not asked about them again.
+    """max_plan: records of one plan: the more, the fuller its batches (docs/performance.md). portion: after so many of them their
+    receipts and dead letters are committed, so that a platform that forgot their msgids is not asked about them again.
     late_s, late_linger_s: what was committed in the database so long ago waits so long for company, beyond the lane's linger.
     lease_s: a POST later than this after the last transaction renews the ownership first.
 
@@ -74,7 +74,7 @@ class DeliverSettings:
     """
 
     max_plan: int = 2000
-    part: int = 500
+    portion: int = 500
     late_s: float = 10.0
     late_linger_s: float = 1.0
     lease_s: float = 15.0

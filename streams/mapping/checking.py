@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from connector.contract import TableRole
-from streams.domain.normalise.conversions import Unfit
 from streams.domain.normalise.fields import Dialect, field_step
 from streams.domain.validate.judge import UNIQUE_LINES
+from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table, Translation
 from streams.mapping.reading import Document, Place, nearest

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, plan_record
+from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, compile_record
 from streams.domain.normalise.conversions import Conversion, Translation
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
@@ -54,8 +54,8 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         kind=kind_step(written, dialect),
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),
-        plans=MappingProxyType(
-            {service: plan_record(service, fields, dialect, decisive=_decisive(written, service)) for service in fields}
+        records=MappingProxyType(
+            {service: compile_record(service, fields, dialect, decisive=_decisive(written, service)) for service in fields}
         ),
         dialect=dialect,
         max_plain_bytes=plain_limit(whole.platform),

@@ -1,6 +1,5 @@
 """The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
 
-import secrets
 import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,11 +17,11 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from connector.contract import Topics
 from streams.errors import Refused, Unreachable
 from streams.topics.access import BrokerAccess, client_options
-from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets, stage_inputs, topics_to_look_at
+from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicSpec
+from streams.topics.stages import Stage
 
 _KNOCK_S = 5.0
 _COORDINATOR_S = 30.0
@@ -81,13 +80,13 @@ class Broker:
                 except TopicAlreadyExistsError:
                     continue
 
-    def plan_first_offsets(self, topics: Topics, *, partitions: int) -> OffsetPlan:
-        """What the stages' groups lack, judged by what the topics hold."""
-        groups = {group: [TopicPartition(topic, number) for number in range(partitions)] for group, topic in stage_inputs(topics)}
+    def plan_first_offsets(self, table: Sequence[Stage], *, partitions: int, marks: Mapping[str, str]) -> OffsetPlan:
+        """What the stages' groups lack, judged by what the topics hold. marks: by stage, the metadata of a first offset."""
+        groups = {stage.group: [TopicPartition(stage.reads, number) for number in range(partitions)] for stage in table}
         with self._answers("read the committed offsets"):
             stored = self._committed(groups)
         return plan_first_offsets(
-            topics,
+            table,
             partitions=partitions,
             committed={
                 (group, (place.topic, place.partition))
@@ -95,8 +94,8 @@ class Broker:
                 for place, offset in offsets.items()
                 if offset.offset >= 0
             },
-            reach=self._reach(topics_to_look_at(topics)),
-            born=secrets.token_hex(4),
+            reach=self._reach([name for stage in table for name in (stage.reads, *stage.writes)]),
+            marks=marks,
         )
 
     def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:

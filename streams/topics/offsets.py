@@ -4,15 +4,11 @@ A stage keeps its numbers in the metadata of its committed offset, and refuses t
 although the stage has worked was lost or reset: written anew, everything would be delivered a second time.
 """
 
-import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from connector.contract import Topics
-
-FIRST_METADATA = json.dumps({"seq": 1}, separators=(",", ":"))
-"""Metadata of a first offset: the number of the next record is 1."""
+from streams.topics.stages import Stage
 
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
@@ -26,7 +22,7 @@ class FirstOffset:
     topic: str
     partition: int
     offset: int
-    metadata: str = FIRST_METADATA
+    metadata: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,48 +42,31 @@ class OffsetPlan:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stage:
-    name: str
-    group: str
-    topic: str
-    results: tuple[str, ...]
-
-
-def stage_inputs(topics: Topics) -> tuple[tuple[str, str], ...]:
-    """Group and input topic of each stage."""
-    return tuple((stage.group, stage.topic) for stage in _stages(topics))
-
-
-def topics_to_look_at(topics: Topics) -> tuple[str, ...]:
-    """Topics whose reach decides about first offsets."""
-    return tuple(dict.fromkeys(name for stage in _stages(topics) for name in (stage.topic, *stage.results)))
-
-
 def plan_first_offsets(
-    topics: Topics, *, partitions: int, committed: Collection[tuple[str, Place]], reach: Mapping[Place, Reach], born: str = ""
+    table: Sequence[Stage],
+    *,
+    partitions: int,
+    committed: Collection[tuple[str, Place]],
+    reach: Mapping[Place, Reach],
+    marks: Mapping[str, str],
 ) -> OffsetPlan:
     """Decide for every partition of every stage that has no committed offset. `reach` lacks the topics that do not exist yet.
 
-    born: a new name for the numbers that begin here. A join worker keeps a copy of its state on disk; by this name it knows a copy
-    that belongs to topics which were deleted and made anew.
+    marks: by stage, the metadata that its first offset carries.
     """
     missing = [
-        (stage, number)
-        for stage in _stages(topics)
-        for number in range(partitions)
-        if (stage.group, (stage.topic, number)) not in committed
+        (stage, number) for stage in table for number in range(partitions) if (stage.group, (stage.reads, number)) not in committed
     ]
     refusals = tuple(refusal for stage, number in missing for refusal in _refusals(stage, number, reach))
-    expired = [(stage.topic, number) for stage, number in missing if _begin(stage, number, reach) > 0]
+    expired = [(stage.reads, number) for stage, number in missing if _begin(stage, number, reach) > 0]
     return OffsetPlan(
         write=tuple(
             FirstOffset(
                 group=stage.group,
-                topic=stage.topic,
+                topic=stage.reads,
                 partition=number,
                 offset=_begin(stage, number, reach),
-                metadata=_first_metadata(born if stage.name == "join" else ""),
+                metadata=marks[stage.name],
             )
             for stage, number in missing
         ),
@@ -99,32 +78,21 @@ def plan_first_offsets(
     )
 
 
-def _first_metadata(born: str) -> str:
-    return json.dumps({"seq": 1, "born": born}, separators=(",", ":")) if born else FIRST_METADATA
-
-
-def _stages(topics: Topics) -> tuple[_Stage, ...]:
-    return (
-        _Stage(name="join", group=topics.group("join"), topic=topics.changes, results=(topics.state, topics.ready)),
-        _Stage(name="deliver", group=topics.group("deliver"), topic=topics.ready, results=(topics.receipts,)),
-    )
-
-
-def _begin(stage: _Stage, number: int, reach: Mapping[Place, Reach]) -> int:
-    found = reach.get((stage.topic, number))
+def _begin(stage: Stage, number: int, reach: Mapping[Place, Reach]) -> int:
+    found = reach.get((stage.reads, number))
     return 0 if found is None else found.begin
 
 
-def _refusals(stage: _Stage, number: int, reach: Mapping[Place, Reach]) -> Iterator[str]:
-    worked = [topic for topic in stage.results if (found := reach.get((topic, number))) is not None and found.end > 0]
+def _refusals(stage: Stage, number: int, reach: Mapping[Place, Reach]) -> Iterator[str]:
+    worked = [topic for topic in stage.writes if (found := reach.get((topic, number))) is not None and found.end > 0]
     if worked:
         yield (
-            f"group {stage.group} has no committed offset in {stage.topic}, partition {number}, although {worked[0]} shows that "
+            f"group {stage.group} has no committed offset in {stage.reads}, partition {number}, although {worked[0]} shows that "
             f"{stage.name} has worked there: it was deleted or expired. Started anew, everything would be reported twice. "
             "Write the offset and its metadata again from what the last record tells"
         )
     elif stage.name == "deliver" and _begin(stage, number, reach) > 0:
         yield (
-            f"group {stage.group}: records of {stage.topic}, partition {number}, expired before they were delivered; "
+            f"group {stage.group}: records of {stage.reads}, partition {number}, expired before they were delivered; "
             "their numbers are gone, so delivery cannot know what it missed"
         )

@@ -20,7 +20,7 @@ from streams.domain.batch.msgid import base36
 from streams.domain.ready import decode
 from streams.lanes.assignment import AnyLane, Assignment
 from streams.lanes.deliver.lane import DeliverLane
-from streams.lanes.join.lane import JoinLane, JoinParts
+from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import incoming
@@ -67,11 +67,11 @@ async def run(kind: str, stage: str, file: Path, home: Path) -> None:
         return
     outcomes = Outcomes("deliver")
     async with gateway_of(site, outcomes) as gateway:
-        parts = deliver_stage(site, gateway, home=home, index=0, outcomes=outcomes)
+        delivering = deliver_stage(site, gateway, home=home, index=0, outcomes=outcomes)
         if kind == "plain":
-            await _plain(consumer, parts)
+            await _plain(consumer, delivering)
         else:
-            await _feed(consumer, _deliver(parts, consumer))
+            await _feed(consumer, _deliver(delivering, consumer))
 
 
 async def _feed(consumer: Any, open_lane: Callable[[TopicPartition, int], AnyLane]) -> None:
@@ -84,19 +84,19 @@ async def _feed(consumer: Any, open_lane: Callable[[TopicPartition, int], AnyLan
 
 
 def _join(stage: JoinStage, consumer: Any) -> Callable[[TopicPartition, int], AnyLane]:
-    parts = JoinParts(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
+    shared = JoinShared(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
     stores = RocksStores(stage.app.home / "state")
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
         state = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition))
-        return JoinLane(at, generation, context=stage.context, flow=Flow(consumer, at), parts=parts, state=state)
+        return JoinLane(at, generation, context=stage.context, flow=Flow(consumer, at), shared=shared, state=state)
 
     return open_lane
 
 
 def _deliver(stage: DeliverStage, consumer: Any) -> Callable[[TopicPartition, int], AnyLane]:
     context: LaneContext = stage.context
-    return lambda at, generation: DeliverLane(at, generation, context=context, flow=Flow(consumer, at), parts=stage.parts)
+    return lambda at, generation: DeliverLane(at, generation, context=context, flow=Flow(consumer, at), shared=stage.shared)
 
 
 async def _plain(consumer: Any, stage: DeliverStage) -> None:
@@ -104,14 +104,16 @@ async def _plain(consumer: Any, stage: DeliverStage) -> None:
     queues: dict[int, asyncio.Queue[Any]] = {at.partition: asyncio.Queue() for at in consumer.assignment()}
 
     async def lane(partition: int) -> None:
-        number, limits, most = 0, stage.parts.limits, stage.parts.settings.max_plan
+        number, limits, most = 0, stage.shared.limits, stage.shared.settings.max_plan
         while True:
             records = [await queues[partition].get()]
             while len(records) < most and not queues[partition].empty():
                 records.append(queues[partition].get_nowait())
             for batch in cut([decode(incoming(record)) for record in records], limits):
                 number += 1
-                await stage.parts.platform.post(batch, f"{batch.institution}{base36(partition, width=2)}{base36(number, width=18)}")
+                await stage.shared.platform.post(
+                    batch, f"{batch.institution}{base36(partition, width=2)}{base36(number, width=18)}"
+                )
 
     running = [asyncio.ensure_future(lane(partition)) for partition in queues]
     while all(not one.done() for one in running):

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yibao.verbs.worker as command
+from streams import topology
 from tests.chaos.seams import Passages, SeamBroker, SeamPlatform, ShiftedClock
 from yibao.main import run
 
-_PART = 3
+_PORTION = 3
 """Records of a plan that are committed together: the suite's plans are short, and must be settled in the middle, too."""
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     passages = Passages(os.environ.get("CHAOS_POINT", ""), int(os.environ.get("CHAOS_PASSAGE", "0")))
     clock = Path(os.environ["CHAOS_CLOCK"])
     for name, wrap in (("join_stage", _join), ("deliver_stage", _deliver)):
-        setattr(command, name, wrap(getattr(command, name), passages, clock))
+        setattr(topology, name, wrap(getattr(topology, name), passages, clock))
     sys.argv = ["yibao", "worker", *sys.argv[1:]]
     run()
 
@@ -39,12 +39,12 @@ def _join(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Calla
 def _deliver(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Callable[..., Any]:
     def make(*arguments: Any, **named: Any) -> Any:
         stage = made_by(*arguments, **named)
-        parts = stage.parts
-        broker = SeamBroker(stage.context.broker, passages, dead=parts.topics.dead)
-        platform = SeamPlatform(parts.platform, passages)
-        settings = replace(parts.settings, part=_PART)
-        parts = replace(parts, platform=platform, settings=settings, wall_ms=ShiftedClock(clock, parts.wall_ms))
-        return replace(stage, context=replace(stage.context, broker=broker), parts=parts)
+        shared = stage.shared
+        broker = SeamBroker(stage.context.broker, passages, dead=shared.topics.dead)
+        platform = SeamPlatform(shared.platform, passages)
+        settings = replace(shared.settings, portion=_PORTION)
+        shared = replace(shared, platform=platform, settings=settings, wall_ms=ShiftedClock(clock, shared.wall_ms))
+        return replace(stage, context=replace(stage.context, broker=broker), shared=shared)
 
     return make
 

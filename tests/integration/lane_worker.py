@@ -20,7 +20,7 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission
 from streams.domain.records import Record
-from streams.lanes.deliver.lane import DeliverParts
+from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
 from streams.lanes.settings import BrokerSettings, DeliverSettings, JoinSettings, LaneSettings
@@ -133,7 +133,7 @@ def main(options):
         session_timeout_s=6.0,
         **options.get("app", {}),
     )
-    parts = DeliverParts(
+    shared = DeliverShared(
         topics=topics,
         platform=HttpPlatform(options.get("url", "")),
         limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
@@ -152,7 +152,7 @@ def main(options):
     )
 
     async def make():
-        return join_app(join) if stage == "join" else deliver_app(DeliverStage(app=app, context=context, parts=parts))
+        return join_app(join) if stage == "join" else deliver_app(DeliverStage(app=app, context=context, shared=shared))
 
     run_app(make)
 

@@ -19,9 +19,11 @@ from connector.profiles.postgresql import checks as postgresql_checks
 from connector.profiles.postgresql import reading as postgresql_reading
 from connector.reconcile import Patience, Reconciler
 from connector.render import ConnectSettings, render
+from streams.lanes.marks import first_marks
 from streams.topics.access import BrokerAccess, read_secret
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.stages import stages
 
 pytestmark = pytest.mark.stack
 
@@ -467,10 +469,10 @@ def test_topics_and_first_offsets_are_made_once(stack, source):
         broker.create(specs)
         live = broker.topics([spec.name for spec in specs])
         assert {plan.action for plan in compare(specs, live)} == {TopicAction.UNCHANGED}
-        plan = broker.plan_first_offsets(topics, partitions=3)
+        plan = broker.plan_first_offsets(stages(topics), partitions=3, marks=first_marks("test"))
         assert len(plan.write) == 6
         broker.commit(plan.write)
-        assert broker.plan_first_offsets(topics, partitions=3).write == ()
+        assert broker.plan_first_offsets(stages(topics), partitions=3, marks=first_marks("test")).write == ()
         wider = plan_topics(topics, [source], TopicSettings(partitions=4, replication_factor=1))
         assert TopicAction.CONFLICT in {plan.action for plan in compare(wider, live)}
 

@@ -15,7 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from typer.testing import CliRunner
 
 from streams.deadletter.record import encode_dead_letter, letter_id
-from streams.domain.records import DeadClass, DeadLetter
+from streams.domain.records import DeadLetter
+from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from yibao.main import build
 

@@ -19,7 +19,7 @@ from streams.deadletter.document import MaskedDocument, masked_document
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView
 from streams.deadletter.summary import Wanted, summarise
-from streams.domain.records import DeadClass
+from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.wiring import client_options

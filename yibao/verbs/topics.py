@@ -1,6 +1,7 @@
 """`yibao topics`: create what capture and the stages write to, and the first offset of each stage."""
 
 import json
+import secrets
 from collections.abc import Sequence
 
 import typer
@@ -8,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.errors import Refused
+from streams.lanes.marks import first_marks
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.topics.offsets import OffsetPlan
 from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
+from streams.topics.stages import stages
 from streams.wiring import broker_access
 from yibao.capture import topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -34,7 +37,7 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
     """Show what `topics apply` would do; nothing is touched. Exit code 1 when it would refuse."""
     site = load_site(config)
     with Broker(broker_access(site)) as broker:
-        topics, offsets = _topics(site, broker), broker.plan_first_offsets(site.topics, partitions=site.kafka.partitions)
+        topics, offsets = _topics(site, broker), _first_offsets(site, broker)
     _show(topics, offsets, output=output, done=False)
     if offsets.refusals or any(topic.action is TopicAction.CONFLICT for topic in topics):
         raise typer.Exit(1)
@@ -56,11 +59,17 @@ def create_topics(site: Site, broker: Broker) -> tuple[tuple[TopicPlan, ...], Of
         told = "\n".join(f"  {topic.spec.name} {'; '.join(topic.differences)}" for topic in conflicts)
         raise Refused(f"nothing was created, because topics are there that cannot be used:\n{told}")
     broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
-    offsets = broker.plan_first_offsets(site.topics, partitions=site.kafka.partitions)
+    offsets = _first_offsets(site, broker)
     if offsets.refusals:
         raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
     broker.commit(offsets.write)
     return topics, offsets
+
+
+def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:
+    return broker.plan_first_offsets(
+        stages(site.topics), partitions=site.kafka.partitions, marks=first_marks(born=secrets.token_hex(4))
+    )
 
 
 def _topics(site: Site, broker: Broker) -> tuple[TopicPlan, ...]:

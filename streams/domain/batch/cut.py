@@ -184,8 +184,8 @@ class _Plan:
                     heappush(self._ready[self._kinds[other]], (-self._depth[other], other))
 
 
-def first_part(batches: Sequence[Batch], least: int) -> Sequence[Batch]:
-    """The first batches with at least so many records between them; all, where only a smaller part would be left."""
+def first_portion(batches: Sequence[Batch], least: int) -> Sequence[Batch]:
+    """The first batches with at least so many records between them; all, where only a smaller portion would be left."""
     records, left = 0, sum([len(batch.records) for batch in batches])
     for count, batch in enumerate(batches, start=1):
         records, left = records + len(batch.records), left - len(batch.records)

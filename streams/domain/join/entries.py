@@ -44,10 +44,10 @@ _CONTENT: Final = 4
 _HISTORY: Final = 8
 """Where in a row its content begins, and what became of it."""
 
-_HELD: Final = Part.POSITIVE_LINE.value
-_HELD_MARK: Final = ord("+")
-_HELD_IN_VAIN: Final = ord("h")
-_HELD_PLACE: Final = _DEADLINE_DIGITS + 1
+_AWAITED_LINE: Final = Part.POSITIVE_LINE.value
+_REFUND_MARK: Final = ord("+")
+_REFUND_IN_VAIN: Final = ord("h")
+_REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 
 
 class StoredRow(NamedTuple):
@@ -136,8 +136,8 @@ def dump(row: StoredRow) -> bytes:
         ]
     )
     if row.waits_for:
-        return b"w%013d%c%b" % (row.deadline, b"+" if _HELD in row.waits_for else b"-", document)
-    return (b"h" if _HELD in row.refused else b"r") + document
+        return b"w%013d%c%b" % (row.deadline, b"+" if _AWAITED_LINE in row.waits_for else b"-", document)
+    return (b"h" if _AWAITED_LINE in row.refused else b"r") + document
 
 
 def load(key: bytes, value: bytes) -> StoredRow:
@@ -203,9 +203,9 @@ def due_from(value: bytes) -> int:
     return 0 if _WAITS_FOR_LOOKUP in value else int(value[1 : 1 + _DEADLINE_DIGITS])
 
 
-def held(entries: Mapping[bytes, bytes]) -> list[bytes]:
+def refunds_in(entries: Mapping[bytes, bytes]) -> list[bytes]:
     """The keys of refund lines that wait, or waited in vain, for the line that they take back; perhaps of other lines too.
 
     Asked for every line that is reported, of all lines of its visit.
     """
-    return [key for key, value in entries.items() if value[0] == _HELD_IN_VAIN or value[_HELD_PLACE] == _HELD_MARK]
+    return [key for key, value in entries.items() if value[0] == _REFUND_IN_VAIN or value[_REFUND_PLACE] == _REFUND_MARK]

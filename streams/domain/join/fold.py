@@ -17,7 +17,8 @@ from streams.domain.join.placing import Unplaceable, is_known, place, stored
 from streams.domain.join.visit import StateView, Visit, dependents, gather
 from streams.domain.normalise.record import CompiledMapping, normalise
 from streams.domain.ready import Emission
-from streams.domain.records import DeadClass, DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.violations import DeadClass
 from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
@@ -66,7 +67,7 @@ class Joiner:
         try:
             event = decode(incoming.value)
         except Rejected as exc:
-            run.die(letters.undecodable(incoming, str(exc)))
+            run.bury(letters.undecodable(incoming, str(exc)))
             return run.folded()
         match event:
             case RowChange():
@@ -74,7 +75,7 @@ class Joiner:
             case Tick():
                 self._tick(run, event, view)
             case Truncated():
-                run.die(
+                run.bury(
                     letters.unusable(
                         incoming,
                         event,
@@ -100,7 +101,7 @@ class Joiner:
         placed = place(change, rule)
         if isinstance(placed, Unplaceable) or mapping is None or rule is None:
             assert isinstance(placed, Unplaceable)
-            run.die(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
+            run.bury(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
             return
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
@@ -111,7 +112,7 @@ class Joiner:
         row = stored(change, rule, key=key, before=before)
         if row is None:
             message = "大字段未随变更送达且无历史值（TOAST），请将表设为 REPLICA IDENTITY FULL"
-            run.die(
+            run.bury(
                 letters.unusable(run.incoming, change, dead_class=DeadClass.SCHEMA_DRIFT, rule="UNAVAILABLE_VALUE", message=message)
             )
             return
@@ -155,7 +156,7 @@ class _Run:
     def folded(self) -> Folded:
         return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
 
-    def die(self, letter: DeadLetter) -> None:
+    def bury(self, letter: DeadLetter) -> None:
         self._dead.append(letter)
 
     def count(self, outcome: str) -> None:
@@ -182,7 +183,7 @@ class _Run:
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
             institution = visit.mapping.institution(row.role, before.columns) or ""
-            self.die(
+            self.bury(
                 letters.withdrawn(
                     before,
                     service=visit.mapping.services_of(row.role),
@@ -255,7 +256,7 @@ class _Run:
         print_ = letters.fingerprint(refusal, row)
         visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
         if print_ != row.refused:
-            self.die(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
+            self.bury(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
         limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
@@ -272,7 +273,7 @@ class _Run:
         visit.put(
             waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
         )
-        self.die(
+        self.bury(
             letters.incomplete(
                 waiting,
                 service=visit.mapping.services_of(row.role),

@@ -6,7 +6,8 @@ import orjson
 
 from streams.domain.changes import Incoming, RowChange, Truncated
 from streams.domain.join.entries import Part, StoredRow
-from streams.domain.records import DeadClass, DeadLetter, Level, Refusal, SourceRows, Violation
+from streams.domain.records import DeadLetter, Refusal, SourceRows
+from streams.domain.violations import DeadClass, Level, Violation
 from streams.spec.fields import ServiceCode
 
 STAGE = "join"

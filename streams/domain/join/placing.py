@@ -7,7 +7,8 @@ from connector.contract import UNAVAILABLE, Op
 from streams.domain.changes import RowChange
 from streams.domain.join.entries import SEPARATOR, StoredRow
 from streams.domain.normalise.record import TableRule
-from streams.domain.records import DeadClass, Row
+from streams.domain.records import Row
+from streams.domain.violations import DeadClass
 
 _SEPARATOR = SEPARATOR.decode()
 _DELETE: Final = Op.DELETE

@@ -14,10 +14,10 @@ from connector.contract import TableRole
 from streams.domain.join.entries import Part, StoredRow
 from streams.domain.join.visit import Visit, gather
 from streams.domain.normalise.compiled import value_of
-from streams.domain.normalise.conversions import Unfit, seen
 from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of
-from streams.domain.records import DeadClass, Level, Lookups, Record, Refusal, SourceRows, Violation
+from streams.domain.records import Lookups, Record, Refusal, SourceRows
 from streams.domain.validate.judge import REFUNDS
+from streams.domain.violations import DeadClass, Level, Unfit, Violation, seen
 from streams.spec.fields import ServiceCode
 
 CLAUSE: Final = "guide 712"
@@ -54,7 +54,7 @@ def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Rec
 def _charges(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Iterator[tuple[StoredRow, Decimal]]:
     """The visit's other lines of the same item at the same institution, with their amounts."""
     item = orjson.loads(record.value).get(_ITEM)
-    steps = {step.name: step for step in visit.mapping.plans[ServiceCode.FEE].steps if step.name in {_ITEM, _AMOUNT}}
+    steps = {step.name: step for step in visit.mapping.records[ServiceCode.FEE].steps if step.name in {_ITEM, _AMOUNT}}
     # As a rule both stand on the line itself, or are found by it: then nothing else of the visit needs to be gathered.
     alone = all(role is TableRole.FEE for step in steps.values() for role, _ in columns_of(step.source))
     for other in visit.rows(TableRole.FEE):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from connector.contract import Position, TableRole
-from streams.domain.join.entries import Part, Recall, StoredRow, dump, held, key_of
+from streams.domain.join.entries import Part, Recall, StoredRow, dump, key_of, refunds_in
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.records import SourceRows
 
@@ -25,7 +25,7 @@ class StateView(Protocol):
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
-_HELD: Final = Part.POSITIVE_LINE.value
+_AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 """Members at hand: reading one from its class takes longer than what is done with it, and this runs for every change."""
 
 
@@ -75,9 +75,9 @@ class Visit:
     def waiting_refunds(self) -> list[StoredRow]:
         """The refund lines that wait, or waited in vain, for the line that they take back."""
         entries = self._entries(_FEE)
-        rows = [self._recall.load(key, entries[key]) for key in held(entries) if key not in self.changed]
-        rows += [row for row in self.changed.values() if _HELD in row.waits_for or _HELD in row.refused]
-        refunds = [row for row in rows if _HELD in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
+        rows = [self._recall.load(key, entries[key]) for key in refunds_in(entries) if key not in self.changed]
+        rows += [row for row in self.changed.values() if _AWAITED_LINE in row.waits_for or _AWAITED_LINE in row.refused]
+        refunds = [row for row in rows if _AWAITED_LINE in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
         return sorted(refunds, key=_captured)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:

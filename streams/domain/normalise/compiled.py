@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from connector.contract import TableRole
-from streams.domain.normalise.conversions import Unfit
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.records import Row
 from streams.domain.validate.judge import active_rules
 from streams.domain.validate.rules import ActiveRule, RelatedField
+from streams.domain.violations import Unfit
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -39,7 +39,7 @@ class TableRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPlan:
+class CompiledRecord:
     """How the records of one service are made.
 
     steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
@@ -62,7 +62,7 @@ Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
 """Where the fields of each service come from."""
 
 
-def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> RecordPlan:
+def compile_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> CompiledRecord:
     """Compile the records of one service. Required fields without a source refuse every record.
 
     decisive: what decides about a record besides its fields: its institution, its kind.
@@ -78,7 +78,7 @@ def plan_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decis
     related = {(other, name): fields[other][name] for other, name in wanted if name in fields.get(other, {})}
     refusing = {key for active in rules if active.may_refuse for key in active.rule.related}
     sources = [rule.source for rule in (*own.values(), *(rule for key, rule in related.items() if key in refusing))]
-    return RecordPlan(
+    return CompiledRecord(
         service=service,
         key=SERVICES[service].key,
         business_day=_BUSINESS_DAY[service],
@@ -119,7 +119,7 @@ class CompiledMapping:
     kind: FieldStep | None
     infno: Mapping[ServiceCode, Mapping[str, str]]
     duty: frozenset[str]
-    plans: Mapping[ServiceCode, RecordPlan]
+    records: Mapping[ServiceCode, CompiledRecord]
     dialect: Dialect
     max_plain_bytes: int
 
@@ -142,8 +142,8 @@ class CompiledMapping:
 
     def reads(self, service: ServiceCode) -> frozenset[tuple[TableRole, str]]:
         """The columns of a record's own rows that decide what becomes of it."""
-        plan = self.plans.get(service)
-        return frozenset() if plan is None else plan.reads
+        compiled = self.records.get(service)
+        return frozenset() if compiled is None else compiled.reads
 
     def care_kind(self, reading: Reading) -> str:
         """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""

@@ -10,24 +10,11 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
-from streams.domain.records import DeadClass, Level, Violation
+from streams.domain.violations import DeadClass, unfit
 from streams.spec.fields import Field, FieldKind
-from streams.spec.masking import mask, mask_text
 
 Convert: TypeAlias = Callable[[str], str]
 """A conversion of one field: text to text, `""` for no value. Raises Unfit."""
-
-
-_LONGEST_SEEN: Final = 100
-
-
-class Unfit(Exception):
-    """A value that the interface does not take (or, with `value`, takes with a warning)."""
-
-    def __init__(self, violation: Violation, value: str = "") -> None:
-        super().__init__()
-        self.violation = violation
-        self.value = value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,26 +39,6 @@ class Conversion:
     truncate: bool = False
     translation: Translation | None = None
     default: str | None = None
-
-
-def seen(field_name: str, value: str) -> str:
-    """A value as a violation shows it: masked as its field demands, and as its content does where a column was mapped wrongly."""
-    return mask_text(mask(field_name, value))[:_LONGEST_SEEN]
-
-
-def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: DeadClass = DeadClass.VALIDATION) -> Unfit:
-    """A value that is refused. message: for the clerk, after the field's label; without the value."""
-    return Unfit(
-        Violation(
-            field=field.name,
-            rule=rule,
-            level=Level.REFUSE,
-            dead_class=dead_class,
-            clause=field.clause,
-            masked=seen(field.name, value),
-            message=f"{field.label}{message}",
-        )
-    )
 
 
 def translated(field: Field, translation: Translation) -> Convert:

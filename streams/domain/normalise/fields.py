@@ -6,8 +6,9 @@ from datetime import tzinfo
 from typing import NamedTuple
 
 from streams.domain.normalise.conversions import Conversion, Convert
+from streams.domain.normalise.converters import converter, remembered
 from streams.domain.normalise.sources import ROW_INDEX, Column, Constant, InstitutionValue, Reader, Source, reader
-from streams.domain.validate.judge import OPEN_CODES, converter, remembered
+from streams.domain.validate.judge import OPEN_CODES
 from streams.domain.validate.rules import RuleLevel, RuleOptions
 from streams.spec.dictionaries import Dictionary
 from streams.spec.fields import Field, FieldKind

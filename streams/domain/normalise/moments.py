@@ -8,7 +8,8 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
-from streams.domain.normalise.conversions import Convert, Unfit, unfit
+from streams.domain.normalise.conversions import Convert
+from streams.domain.violations import Unfit, unfit
 from streams.spec.fields import Field, FieldKind
 
 _DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"

@@ -11,12 +11,12 @@ from typing import Final
 import orjson
 
 from connector.contract import UNAVAILABLE
-from streams.domain.normalise.compiled import ROLES, CompiledMapping, RecordPlan, TableRule, value_of
-from streams.domain.normalise.conversions import Unfit
+from streams.domain.normalise.compiled import ROLES, CompiledMapping, CompiledRecord, TableRule, value_of
 from streams.domain.normalise.sources import ROW_INDEX, LookupUnknown, Reading
-from streams.domain.records import DeadClass, Level, Lookups, MissingLookup, Record, Refusal, SourceRows, Violation
-from streams.domain.validate.judge import judge, missing
+from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.validate.judge import judge
 from streams.domain.validate.rules import RelatedField, Subject
+from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
 from streams.spec.fields import ServiceCode
 
 __all__ = ["CompiledMapping", "TableRule", "normalise"]
@@ -33,12 +33,12 @@ def normalise(
     today: the day of the event, for rule R20. Returns Refusal with every violation at once, MissingLookup if a lookup row that a
     field needs is not known (yet).
     """
-    plan, role = mapping.plans[service], ROLES[service]
+    compiled, role = mapping.records[service], ROLES[service]
     reading = Reading(rows, lookups)
     code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
     reading.institution = institution = None if code is None else mapping.institutions.get(code)
     try:
-        values, violations = _made(plan, reading, mapping.dialect.blank)
+        values, violations = _made(compiled, reading, mapping.dialect.blank)
         kind = mapping.care_kind(reading)
     except LookupUnknown as unknown:
         if institution is not None:
@@ -47,51 +47,58 @@ def normalise(
     infno = mapping.infno[service].get(kind, "")
     if institution is None or not infno:
         violations.insert(0, _unplaced(known=institution is not None))
-    related = partial(_related, plan, reading)
-    violations += judge(Subject(values, kind, today=today, options=mapping.dialect.options, related=related), plan.rules, service)
+    related = partial(_related, compiled, reading)
+    violations += judge(
+        Subject(values, kind, today=today, options=mapping.dialect.options, related=related), compiled.rules, service
+    )
     value = orjson.dumps(values)
     if len(value) + _BRACKETS > mapping.max_plain_bytes or value.find(_UNAVAILABLE) >= 0:
-        violations += _unsendable(plan, value, mapping.max_plain_bytes)
+        violations += _unsendable(compiled, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
-        return _refusal(mapping, plan, values, "" if institution is None else institution.code, violations=tuple(violations))
+        return _refusal(mapping, compiled, values, "" if institution is None else institution.code, violations=tuple(violations))
     return Record(
         service=service,
         institution=institution.code,
         infno=infno,
-        key=values[plan.key],
+        key=values[compiled.key],
         value=value,
         content_hash=hashlib.blake2b(value, digest_size=16).hexdigest(),
         mapping_version=mapping.version,
-        business_day=values.get(plan.business_day, "")[:10],
-        amount=values.get(plan.amount, ""),
+        business_day=values.get(compiled.business_day, "")[:10],
+        amount=values.get(compiled.amount, ""),
         warnings=tuple(violations),
     )
 
 
 def _refusal(
-    mapping: CompiledMapping, plan: RecordPlan, values: dict[str, str], institution: str, *, violations: tuple[Violation, ...]
+    mapping: CompiledMapping,
+    compiled: CompiledRecord,
+    values: dict[str, str],
+    institution: str,
+    *,
+    violations: tuple[Violation, ...],
 ) -> Refusal:
     return Refusal(
-        service=plan.service,
+        service=compiled.service,
         institution=institution,
-        key=values.get(plan.key, ""),
+        key=values.get(compiled.key, ""),
         violations=violations,
         mapping_version=mapping.version,
     )
 
 
-def _made(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+def _made(compiled: CompiledRecord, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
     """The values of a record and what is wrong with it: by the straight way if nothing is, by the thorough one otherwise."""
     try:
-        values = plan.fill(reading)
+        values = compiled.fill(reading)
     except Unfit:
         values = None
-    return (values, []) if values is not None else thoroughly(plan, reading, blank)
+    return (values, []) if values is not None else thoroughly(compiled, reading, blank)
 
 
-def _related(plan: RecordPlan, reading: Reading, key: RelatedField) -> str | None:
+def _related(compiled: CompiledRecord, reading: Reading, key: RelatedField) -> str | None:
     """A field of another record of the visit, made from the same rows; None where it has no value that fits."""
-    step = plan.related.get(key)
+    step = compiled.related.get(key)
     if step is None:
         return None
     try:
@@ -100,11 +107,11 @@ def _related(plan: RecordPlan, reading: Reading, key: RelatedField) -> str | Non
         return None
 
 
-def thoroughly(plan: RecordPlan, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
+def thoroughly(compiled: CompiledRecord, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
     """The values that fit, in the interface's order, and what is wrong with the others."""
     values: dict[str, str] = {}
     violations: list[Violation] = []
-    for step in plan.steps:
+    for step in compiled.steps:
         value = ""
         try:
             value = value_of(step, reading)
@@ -127,14 +134,14 @@ def _unplaced(*, known: bool) -> Violation:
     return _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind")
 
 
-def _unsendable(plan: RecordPlan, value: bytes, allowed: int) -> list[Violation]:
+def _unsendable(compiled: CompiledRecord, value: bytes, allowed: int) -> list[Violation]:
     """What stands in the way of sending these bytes at all."""
     found = []
     if len(value) + _BRACKETS > allowed:
-        found.append(_oversize(plan, len(value) + _BRACKETS, allowed))
+        found.append(_oversize(compiled, len(value) + _BRACKETS, allowed))
     if _UNAVAILABLE in value:
         message = "含有未随变更送达的大字段（TOAST），请将表设为 REPLICA IDENTITY FULL"
-        found.append(_unmapped(plan.key, "UNAVAILABLE_VALUE", message))
+        found.append(_unmapped(compiled.key, "UNAVAILABLE_VALUE", message))
     return found
 
 
@@ -150,9 +157,9 @@ def _unmapped(field: str, rule: str, message: str) -> Violation:
     )
 
 
-def _oversize(plan: RecordPlan, measured: int, allowed: int) -> Violation:
+def _oversize(compiled: CompiledRecord, measured: int, allowed: int) -> Violation:
     return Violation(
-        field=plan.key,
+        field=compiled.key,
         rule="OVERSIZE",
         level=Level.REFUSE,
         dead_class=DeadClass.OVERSIZE,

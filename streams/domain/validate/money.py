@@ -3,8 +3,8 @@
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from streams.domain.records import Level
 from streams.domain.validate.rules import FEE, NOTHING, SETTLEMENT, Finding, Rule, Subject
+from streams.domain.violations import Level
 
 _CENT: Final = Decimal("0.01")
 _ZERO: Final = Decimal(0)

@@ -5,8 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from streams.domain.records import Level
 from streams.domain.validate.rules import BEGAN, FEE, NOTHING, PERSON, SETTLEMENT, Finding, Rule, Subject
+from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 from streams.spec.identity import birth_date, sex, valid_resident_id
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from streams.domain.records import Level
+from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 
 RuleLevel: TypeAlias = Literal["off", "warn", "refuse"]

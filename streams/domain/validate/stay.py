@@ -4,8 +4,8 @@ import re
 from datetime import date
 from typing import Final
 
-from streams.domain.records import Level
 from streams.domain.validate.rules import BEGAN, ENDED, NOTHING, SETTLED, Check, Finding, RelatedField, Rule, Subject
+from streams.domain.violations import Level
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.interface import SERVICES
 

@@ -7,7 +7,7 @@ from streams.lanes.settings import FloodGuard
 
 @dataclass(slots=True)
 class Tally:
-    """Single records decided so far in a part of a plan, and refused ones since one was accepted, over plans."""
+    """Single records decided so far in a portion of a plan, and refused ones since one was accepted, over plans."""
 
     accepted: int = 0
     refused: int = 0
@@ -27,7 +27,7 @@ class Tally:
 def verdict_of(tally: Tally, guard: FloodGuard, *, size: int) -> str:
     """Why the lane must be held now, `""` while it may go on. Ask it after each refusal, before any dead letter is written.
 
-    size: records of the part of a plan that is committed as one. The ratio counts against all of it: it trips as soon as it is
+    size: records of the portion of a plan that is committed as one. The ratio counts against all of it: it trips as soon as it is
     certain, and thirty bad lines of one visit that happen to stand first in a good plan do not trip it.
     """
     if tally.refused >= guard.min_refused and tally.refused > guard.ratio * size:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from streams.deliver.verdict import Refused
 from streams.domain.changes import Incoming
 from streams.domain.ready import headers_of
-from streams.domain.records import DeadClass, DeadLetter, ReadyRecord
+from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.violations import DeadClass
 
 STAGE = "deliver"
 

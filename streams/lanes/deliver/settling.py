@@ -1,4 +1,4 @@
-"""What a part of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
+"""What a portion of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from streams.lanes.ports import Send
 
 @dataclass(slots=True)
 class Settling:
-    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the part; of the plan,
+    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the portion; of the plan,
     while what no envelope carries is set aside.
     """
 
@@ -33,9 +33,9 @@ class Settling:
         """From when on (ms) an earlier owner may have posted its batches."""
         return self.plan.opened_at * 1000 if self.restored else None
 
-    def begin(self, part: Iterable[Batch]) -> None:
+    def begin(self, portion: Iterable[Batch]) -> None:
         """Go on with these batches: the guard weighs their refusals against their records, and against nothing else."""
-        self.size = sum([len(batch.records) for batch in part])
+        self.size = sum([len(batch.records) for batch in portion])
         self.tally = Tally(in_a_row=self.tally.in_a_row)
 
     def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:

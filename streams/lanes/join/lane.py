@@ -45,7 +45,7 @@ class LookupRows(Lookups, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinParts:
+class JoinShared:
     """What the join's lanes of a process share."""
 
     topics: Topics
@@ -68,11 +68,11 @@ class JoinLane(Lane[Incoming]):
     """Numbers are the offsets of `visit.changes`, which has neither gaps nor transactions."""
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
-        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, parts: JoinParts, state: State
+        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: JoinShared, state: State
     ) -> None:
         super().__init__(at, generation, context=context, flow=flow)
         self.state = state
-        self._parts = parts
+        self._shared = shared
         self._mark = JoinMark(seq=0)
         self._offset = 0
 
@@ -97,11 +97,11 @@ class JoinLane(Lane[Incoming]):
 
     async def step(self) -> None:
         assert self.buffer is not None
-        size = self._parts.settings.max_chunk
+        size = self._shared.settings.max_chunk
         await self.buffer.have(1)
         await self.buffer.gather(size, self.next_turn())
         # Asked for after the records were read: a lookup row that was captured before them is known when they are folded.
-        await self._parts.lookups.caught_up()
+        await self._shared.lookups.caught_up()
         records = self.buffer.first(size)
         chunk = await self._fold(records)
         await self._write(records, chunk)
@@ -112,7 +112,7 @@ class JoinLane(Lane[Incoming]):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             try:
-                folded = self._parts.fold.fold(incoming, chunk.overlay, self._parts.lookups)
+                folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups)
             except Fatal:
                 raise  # the state's own word, which knows better
             except Exception as exc:
@@ -131,11 +131,11 @@ class JoinLane(Lane[Incoming]):
         if self.at.partition == 0:
             self._report_lookups(chunk)
         changed = chunk.overlay.changed
-        sends = [Send(topic=self._parts.topics.state, key=key, value=value) for key, value in changed.items()]
+        sends = [Send(topic=self._shared.topics.state, key=key, value=value) for key, value in changed.items()]
         sends += self._ready(chunk.ready)
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
-            sends.append(Send(topic=self._parts.topics.dead, key=key, value=value, headers=headers))
+            sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
         mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready))
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
@@ -147,13 +147,13 @@ class JoinLane(Lane[Incoming]):
     def _ready(self, emissions: Sequence[Emission]) -> Iterator[Send]:
         for number, emission in enumerate(emissions, start=self._mark.seq):
             key, value, headers = encode(emission, number)
-            yield Send(topic=self._parts.topics.ready, key=key, value=value, headers=headers)
+            yield Send(topic=self._shared.topics.ready, key=key, value=value, headers=headers)
 
     def _report_lookups(self, chunk: _Chunk) -> None:
         """Dead letters for lookup records that cannot be read. Every worker reads them all; only one partition writes, and its
         state remembers what it wrote.
         """
-        for identity, letter in self._parts.lookups.faults.items():
+        for identity, letter in self._shared.lookups.faults.items():
             key = b"\x1f!lookup\x1f" + identity
             if key not in chunk.overlay.entries_beside(key):
                 chunk.dead.append(letter)

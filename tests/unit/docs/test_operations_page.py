@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.deliver.verdict import HoldCause
-from streams.domain.records import DeadClass
+from streams.domain.violations import DeadClass
 from streams.lanes.exits import Exit
 from streams.mapping.reading import known_keys
 from streams.mapping.site_file import SiteFile

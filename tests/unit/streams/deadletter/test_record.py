@@ -18,7 +18,8 @@ from streams.deadletter.record import (
     safe_message,
 )
 from streams.deadletter.summary import Wanted, summarise
-from streams.domain.records import DeadClass, DeadLetter
+from streams.domain.records import DeadLetter
+from streams.domain.violations import DeadClass
 from streams.errors import Rejected
 
 CANARY_ID, CANARY_PHONE, CANARY_NAME = "51010219381005541X", "13800138000", "欧阳锋"

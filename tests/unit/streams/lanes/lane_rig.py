@@ -13,8 +13,9 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
-from streams.lanes.deliver.lane import DeliverLane, DeliverParts
-from streams.lanes.join.lane import JoinLane, JoinParts
+from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.lane import DeliverLane
+from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
@@ -151,8 +152,8 @@ class Rig:
         )
 
     def join_lane(self, generation=1):
-        parts = JoinParts(topics=TOPICS, fold=self.fold, lookups=self.lookups, settings=JoinSettings(max_chunk=7))
-        return JoinLane(CHANGES, generation, context=self.context("join"), flow=RecordingFlow(), parts=parts, state=State(STATE))
+        shared = JoinShared(topics=TOPICS, fold=self.fold, lookups=self.lookups, settings=JoinSettings(max_chunk=7))
+        return JoinLane(CHANGES, generation, context=self.context("join"), flow=RecordingFlow(), shared=shared, state=State(STATE))
 
     def deliver_lane(self, generation=1):
         settings = DeliverSettings(
@@ -167,10 +168,10 @@ class Rig:
                 **self.deliver_options,
             }
         )
-        parts = DeliverParts(
+        shared = DeliverShared(
             topics=TOPICS, platform=self.platform, limits=self.limits, settings=settings, wall_ms=lambda: self.now_ms, zone=UTC
         )
-        return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), parts=parts)
+        return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), shared=shared)
 
     def change(self, number, visit=None):
         return self.log.append(CHANGES, key=b"v%d" % (number % 3 if visit is None else visit), value=b"%d" % number)

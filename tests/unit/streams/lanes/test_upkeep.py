@@ -209,7 +209,7 @@ async def test_time_passes_only_where_rows_wait_and_one_tick_at_a_time():
     ticker = Ticker(assignment, context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
     await ticker.tick()
     rig.fold = WaitingFold()
-    lane._parts = type(lane._parts)(topics=TOPICS, fold=rig.fold, lookups=rig.lookups, settings=lane._parts.settings)
+    lane._shared = type(lane._shared)(topics=TOPICS, fold=rig.fold, lookups=rig.lookups, settings=lane._shared.settings)
     rig.change(1)
     lane.put(rig.log.messages(CHANGES))
     lane.start()

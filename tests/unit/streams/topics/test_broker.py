@@ -7,6 +7,7 @@ from connector.contract import Topics
 from streams.errors import Unreachable
 from streams.topics import broker as subject
 from streams.topics.broker import Broker
+from streams.topics.stages import stages
 
 
 class FreshBroker:
@@ -28,7 +29,7 @@ class FreshBroker:
 def plan(admin):
     broker = object.__new__(Broker)
     broker._where, broker._admin = "Kafka at here", admin
-    return broker.plan_first_offsets(Topics(), partitions=2)
+    return broker.plan_first_offsets(stages(Topics()), partitions=2, marks={"join": "", "deliver": ""})
 
 
 def test_a_new_broker_is_given_time_to_find_its_coordinator(monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from streams.topics.offsets import Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.stages import stages
 
 TOPICS = Topics(prefix="sr.")
 SETTINGS = TopicSettings(partitions=4)
@@ -100,11 +101,15 @@ def test_other_settings_are_said_and_left():
     assert (plan.action, "retention.ms is 1" in plan.differences[0]) == (TopicAction.DRIFTED, True)
 
 
+MARKS = {"join": "the join's first mark", "deliver": "the deliver stage's"}
+
+
 def offsets(committed=(), **reach):
     names = {"changes": TOPICS.changes, "state": TOPICS.state, "ready": TOPICS.ready, "receipts": TOPICS.receipts}
     return plan_first_offsets(
-        TOPICS,
+        stages(TOPICS),
         partitions=2,
+        marks=MARKS,
         committed=set(committed),
         reach={(names[name], number): found for name, parts in reach.items() for number, found in enumerate(parts)},
     )
@@ -119,7 +124,9 @@ def test_a_new_site_gets_a_first_offset_for_each_partition_of_each_stage():
     assert [(TOPICS.group("join"), 0), (TOPICS.group("join"), 1), (TOPICS.group("deliver"), 0), (TOPICS.group("deliver"), 1)] == [
         (first.group, first.partition) for first in plan.write
     ]
-    assert {(0, '{"seq":1}')} == {(first.offset, first.metadata) for first in plan.write}
+    assert {(TOPICS.group(name), 0, mark) for name, mark in MARKS.items()} == {
+        (first.group, first.offset, first.metadata) for first in plan.write
+    }
     assert (plan.refusals, plan.notes) == ((), ())
 
 

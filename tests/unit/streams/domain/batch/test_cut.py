@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.request import array
-from streams.domain.batch.cut import CUT_VERSION, Batch, CutLimits, cut, first_part, fits, halves, split_oversize
+from streams.domain.batch.cut import CUT_VERSION, Batch, CutLimits, cut, first_portion, fits, halves, split_oversize
 from streams.seal import Encoding, SealedText, sealed_chars
 from streams.spec.fields import ServiceCode
 from tests.unit.streams.ready_records import ready_record
@@ -269,7 +269,7 @@ def test_parts_are_never_smaller_than_asked_for_while_the_plan_is_not(plan, leas
     left = cut(plan, LIMITS)
     sizes = []
     while left:
-        part = first_part(left, least)
+        part = first_portion(left, least)
         sizes.append(sum(len(batch.records) for batch in part))
         left = left[len(part) :]
     assert sum(sizes) == len(plan)

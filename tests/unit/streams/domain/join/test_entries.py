@@ -12,9 +12,9 @@ from streams.domain.join.entries import (
     group,
     group_of,
     groups,
-    held,
     key_of,
     load,
+    refunds_in,
     visit_key_of,
     waits,
 )
@@ -84,11 +84,11 @@ def test_a_visits_entries_are_not_those_of_a_visit_whose_key_begins_alike():
 
 
 @given(NAMES, ROWS)
-def test_a_refund_that_is_held_is_found_without_parsing(visit_key, row):
+def test_a_refund_that_is_awaited_is_found_without_parsing(visit_key, row):
     """Whatever line is reported may be the one that it takes back; one that is overlooked is never reported."""
-    is_held = "positive_line" in (row.waits_for or row.refused)
+    is_awaited = "positive_line" in (row.waits_for or row.refused)
     key = key_of(visit_key.encode(), row.role, row.source, row.table, row.key)
-    assert (key in held({key: dump(row)})) >= is_held
+    assert (key in refunds_in({key: dump(row)})) >= is_awaited
 
 
 @given(ROWS, ROWS, TEXTS)

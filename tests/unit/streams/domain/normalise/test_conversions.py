@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.normalise.conversions import (
-    Translation,
-    Unfit,
-    decimal,
-    padded,
-    text,
-    translated,
-)
+from streams.domain.normalise.conversions import Translation, decimal, padded, text, translated
 from streams.domain.normalise.moments import instant_day, instant_time, wall_day, wall_time
-from streams.domain.records import DeadClass
+from streams.domain.violations import DeadClass, Unfit
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 

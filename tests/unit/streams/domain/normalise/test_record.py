@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import TableRole
-from streams.domain.normalise.conversions import Unfit
 from streams.domain.normalise.record import normalise, thoroughly
 from streams.domain.normalise.sources import Reading
 from streams.domain.normalise.unrolled import unroll
-from streams.domain.records import DeadClass, Record, Refusal, SourceRows
+from streams.domain.records import Record, Refusal, SourceRows
+from streams.domain.violations import DeadClass, Unfit
 from streams.mapping import compile_site, load_site
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
@@ -86,7 +86,7 @@ def test_the_straight_way_and_the_thorough_one_agree(mapping, data):
     for settings in (mapping, replace(mapping, dialect=replace(mapping.dialect, blank=""))):
         reading = Reading(SourceRows(**rows), OnePatient())
         reading.institution = mapping.institutions["H36110200001"]
-        plan = mapping.plans[service]
+        plan = mapping.records[service]
         fill = unroll(plan.steps, settings.dialect.blank)
         values, violations = thoroughly(plan, reading, settings.dialect.blank)
         try:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.records import Level
 from streams.domain.validate.judge import RULE_IDS, active_rules, judge
 from streams.domain.validate.rules import RuleOptions, Subject
+from streams.domain.violations import Level
 from streams.spec.fields import ServiceCode
 
 FEE, SETTLEMENT, VISIT = ServiceCode.FEE, ServiceCode.SETTLEMENT, ServiceCode.VISIT

@@ -32,7 +32,7 @@ THINGS = st.builds(
 SETUPS = st.builds(
     Setup,
     max_plan=st.sampled_from([1, 3, 8, 20]),
-    part=st.sampled_from([1, 2, 5, 500]),
+    portion=st.sampled_from([1, 2, 5, 500]),
     max_rows=st.sampled_from([4] * 7 + [3]),
     msgid_chars=st.sampled_from([32] * 9 + [36]),
     guard=st.sampled_from([LENIENT, LENIENT, STRICT]),

@@ -10,7 +10,8 @@ from connector.contract import Topics
 from streams.domain.batch.cut import CutLimits, cut, split_oversize
 from streams.domain.ready import Emission, decode, encode
 from streams.domain.records import Record
-from streams.lanes.deliver.lane import DeliverLane, DeliverParts
+from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
@@ -39,7 +40,7 @@ class Setup:
     """What an operator sets for a worker."""
 
     max_plan: int = 8
-    part: int = 500
+    portion: int = 500
     max_rows: int = 4
     msgid_chars: int = 32
     guard: FloodGuard = LENIENT
@@ -53,7 +54,7 @@ class Setup:
     def settings(self):
         return DeliverSettings(
             max_plan=self.max_plan,
-            part=self.part,
+            portion=self.portion,
             msgid_chars=self.msgid_chars,
             flood_guard=self.guard,
             msgid_memory_s=self.msgid_memory_s,
@@ -88,10 +89,10 @@ class Worker(Process):
         context = LaneContext(
             broker=world.log, group=GROUP, settings=LANE, outcomes=Outcomes("deliver"), clock=world.loop.time, die=self.die
         )
-        parts = DeliverParts(
+        shared = DeliverShared(
             topics=TOPICS, platform=world.platform, limits=setup.limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC
         )
-        self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, parts=parts)
+        self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, shared=shared)
 
     def feed(self, log, count, *, lost=False):
         """Hand over what comes next, or lose it on the way."""

@@ -5,7 +5,7 @@ from functools import cache
 
 from connector.contract import Topics
 from streams.domain.join.fold import Joiner
-from streams.lanes.join.lane import JoinLane, JoinParts
+from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
@@ -60,7 +60,9 @@ class Worker(Process):
         self.position = position
         self._world = world
         self._state = State(STATE)
-        self._parts = JoinParts(topics=TOPICS, fold=joiner(), lookups=Lookups(world.faults), settings=JoinSettings(max_chunk=chunk))
+        self._shared = JoinShared(
+            topics=TOPICS, fold=joiner(), lookups=Lookups(world.faults), settings=JoinSettings(max_chunk=chunk)
+        )
         self._closing = None
         self._back = asyncio.Event()
         self.lane = self._new_lane()
@@ -75,7 +77,7 @@ class Worker(Process):
             clock=self.loop.time,
             die=self.die,
         )
-        return JoinLane(CHANGES, 1, context=context, flow=RecordingFlow(), parts=self._parts, state=self._state)
+        return JoinLane(CHANGES, 1, context=context, flow=RecordingFlow(), shared=self._shared, state=self._state)
 
     def rebalance(self):
         """Close, and open again when it is closed and `comes_back` was called."""

@@ -1,4 +1,4 @@
-"""The deliver stage's lane: long plans, settled part by part, and the company that late records wait for."""
+"""The deliver stage's lane: long plans, settled portion by portion, and the company that late records wait for."""
 
 from dataclasses import replace
 
@@ -52,11 +52,11 @@ async def test_a_full_lane_waits_for_no_company():
     await lane.close()
 
 
-async def test_what_became_of_a_part_is_committed_before_the_next_is_posted():
+async def test_what_became_of_a_portion_is_committed_before_the_next_is_posted():
     """A platform that forgot the msgids of a long plan must get at most a part of it twice."""
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    rig.deliver_options = {"part": 4}
+    rig.deliver_options = {"portion": 4}
     for number in range(1, 11):
         rig.ready(number, key=1)
     seen = []
@@ -86,11 +86,11 @@ async def test_a_plan_goes_on_behind_its_settled_batches():
     assert [] == rig.log.messages(DEAD), "what no envelope carries became a dead letter with the first part"
 
 
-async def test_a_flood_in_a_later_part_holds_the_lane_before_its_dead_letters():
+async def test_a_flood_in_a_later_portion_holds_the_lane_before_its_dead_letters():
     """A key that goes bad in the middle of a long plan is as much of a flood as one that begins with it."""
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    rig.deliver_options = {"part": 4}
+    rig.deliver_options = {"portion": 4}
     rig.guard = FloodGuard(min_refused=2, ratio=0.5)
     rig.platform = Platform(bad=[3 * number for number in (5, 6, 7, 8)])
     for number in range(1, 9):
@@ -107,7 +107,7 @@ async def test_what_no_envelope_carries_is_weighed_against_the_whole_plan():
     """A few records that are too large are few in a long plan; its first part is not to blame for them."""
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    rig.deliver_options = {"part": 4}
+    rig.deliver_options = {"portion": 4}
     rig.guard = FloodGuard(min_refused=2, ratio=0.5)
     rig.platform = Platform(bad=[3])
     for number in range(1, 18):

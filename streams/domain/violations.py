@@ -1,0 +1,111 @@
+"""What is wrong with a value or a record: how much it matters, which class of dead letter it makes, and what a clerk is told."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from streams.spec.fields import Field
+from streams.spec.masking import mask, mask_text
+
+_LONGEST_SEEN: Final = 100
+
+
+class Level(StrEnum):
+    """What a violation does: HOLD BACK the record (refuse), or only count (warn)."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+class DeadClass(StrEnum):
+    """The closed list of reasons for a dead letter.
+
+    ENCRYPT and INTERNAL are kept for what may once have to be set aside by hand; no stage writes them. A key that does not encrypt
+    holds its lane, and an error of this program ends its worker before anything of the record is committed: the record is not to
+    blame for either, and is reported once the fault is mended.
+    """
+
+    DECODE = "DECODE"
+    SCHEMA_DRIFT = "SCHEMA_DRIFT"
+    JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
+    MAPPING = "MAPPING"
+    DICTIONARY = "DICTIONARY"
+    VALIDATION = "VALIDATION"
+    OVERSIZE = "OVERSIZE"
+    ENCRYPT = "ENCRYPT"
+    REJECTED = "REJECTED"
+    WITHDRAWN = "WITHDRAWN"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One thing that is wrong with a record.
+
+    rule: `R1`…`R25`, `REQUIRED`, `LENGTH`, `DECIMAL`, `DATE`, `DATETIME`, `DICTIONARY`, `MAPPING`, …. clause: where that is written
+    (`§3.3.1 #13`, `guide 122`). dead_class: MAPPING, DICTIONARY, VALIDATION or OVERSIZE. masked: the offending value, masked as its
+    field demands. message: one sentence in Chinese for the clerk who mends it, without personal data.
+    """
+
+    field: str
+    rule: str
+    level: Level
+    dead_class: DeadClass
+    clause: str
+    masked: str
+    message: str
+
+
+class Unfit(Exception):
+    """A value that the interface does not take (or, with `value`, takes with a warning)."""
+
+    def __init__(self, violation: Violation, value: str = "") -> None:
+        super().__init__()
+        self.violation = violation
+        self.value = value
+
+
+def seen(field_name: str, value: str) -> str:
+    """A value as a violation shows it: masked as its field demands, and as its content does where a column was mapped wrongly."""
+    return mask_text(mask(field_name, value))[:_LONGEST_SEEN]
+
+
+def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: DeadClass = DeadClass.VALIDATION) -> Unfit:
+    """A value that is refused. message: for the clerk, after the field's label; without the value."""
+    return Unfit(
+        Violation(
+            field=field.name,
+            rule=rule,
+            level=Level.REFUSE,
+            dead_class=dead_class,
+            clause=field.clause,
+            masked=seen(field.name, value),
+            message=f"{field.label}{message}",
+        )
+    )
+
+
+def warning(violation: Violation) -> Violation:
+    """The same, only counted."""
+    return Violation(
+        field=violation.field,
+        rule=violation.rule,
+        level=Level.WARN,
+        dead_class=violation.dead_class,
+        clause=violation.clause,
+        masked=violation.masked,
+        message=violation.message,
+    )
+
+
+def missing(field: Field) -> Violation:
+    """A required field without a value."""
+    return Violation(
+        field=field.name,
+        rule="REQUIRED",
+        level=Level.REFUSE,
+        dead_class=DeadClass.VALIDATION,
+        clause=field.clause,
+        masked="",
+        message=f"{field.label}为必填项，数据为空",
+    )
