@@ -73,7 +73,7 @@ class ConnectSettings:
     """
 
     bootstrap_servers: str
-    heartbeat_interval_ms: int = 10_000
+    heartbeat_interval_ms: int
     signal_consumer: Mapping[str, str] = field(default_factory=dict)
 
 

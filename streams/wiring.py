@@ -29,13 +29,13 @@ from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, 
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.compiling import encoding_of
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
+from streams.spec.profiles import REPORTING
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.access import BrokerAccess, read_secret
 from streams.topics.access import client_options as options_of
 from streams.topics.stages import stages
 
-_LARGEST_REQUEST = 8 << 20
 _IDLE_LINGER_S = 0.03
 
 
@@ -77,7 +77,6 @@ def broker_settings(site: Site) -> BrokerSettings:
         security["sasl_plain_password"] = read_secret(access.password_file, setting="kafka.security.sasl_password_file")
     return BrokerSettings(
         bootstrap_servers=access.bootstrap_servers,
-        max_request_bytes=_LARGEST_REQUEST,
         compression=None if site.kafka.compression == "none" else site.kafka.compression,
         security=security,
     )
@@ -147,6 +146,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
     return Gateway(
         gateway_settings(site),
         {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
+        profile=REPORTING,
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
 

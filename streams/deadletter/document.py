@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import orjson
 
 from streams.deadletter.record import DeadLetterView
-from streams.spec.interface import SERVICES
 from streams.spec.masking import mask, mask_text
+from streams.spec.profiles import REPORTING
 
-_SERVICES = {code.value: service for code, service in SERVICES.items()}
+_SERVICES = {code.value: service for code, service in REPORTING.services.items()}
 
 HIDDEN = "***"
 NULL = "NULL"

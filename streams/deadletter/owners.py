@@ -6,6 +6,7 @@ from typing import Final
 
 from streams.domain.records import DeadLetter
 from streams.domain.violations import DeadClass
+from streams.spec.answers import REFUSING
 
 
 class Owner(StrEnum):
@@ -32,7 +33,7 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
     DeadClass.WITHDRAWN: Owner.CLERK,
     DeadClass.INTERNAL: Owner.VENDOR,
 }
-_SPEAKING_CODES: Final = frozenset({"40000", "40001", "40003"})
+_SPEAKING_CODES: Final = frozenset(map(str, REFUSING))
 
 
 def owner_of(letter: DeadLetter) -> Owner:

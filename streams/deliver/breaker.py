@@ -20,9 +20,9 @@ class Phase(StrEnum):
 class BreakerSettings:
     """failures: unanswered requests in a row that open it. first_wait_s, longest_wait_s: until the first and any later probe."""
 
-    failures: int = 5
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 60.0
+    failures: int
+    first_wait_s: float
+    longest_wait_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

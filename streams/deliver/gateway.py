@@ -24,7 +24,7 @@ from streams.deliver.request import Institution, check, data_of, envelope
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled, Verdict, verdict
 from streams.domain.batch.cut import Batch
 from streams.errors import Misconfigured
-from streams.spec.profiles import REPORTING, Profile
+from streams.spec.profiles import Profile
 
 _KEPT_SEALED = 64  # more than two for each lane of one process; 64 x 50,000 characters
 _SEALING_THREADS = 2
@@ -40,13 +40,13 @@ class GatewaySettings:
     """
 
     url: str
-    timeout_s: float = 30.0
+    timeout_s: float
+    limits: LimitSettings
+    breaker: BreakerSettings
     connect_timeout_s: float = 10.0
     ca_file: Path | None = None
     proxy: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    limits: LimitSettings = field(default_factory=LimitSettings)
-    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Gateway:
         settings: GatewaySettings,
         institutions: Mapping[str, Institution],
         *,
-        profile: Profile = REPORTING,
+        profile: Profile,
         now: Callable[[], float] = time.monotonic,
         on_answer: Callable[[Verdict, float], None] = lambda _verdict, _seconds: None,
     ) -> None:

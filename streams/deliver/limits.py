@@ -19,8 +19,8 @@ class LimitSettings:
     its own lease in between.
     """
 
-    in_flight: int = 16
-    in_flight_per_institution: int = 4
+    in_flight: int
+    in_flight_per_institution: int
     rate_per_s: float | None = None
     burst: int = 10
     patience_s: float = 5.0

@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from streams.deliver.answer import HttpAnswer, Said, read_body, retry_after_s
-from streams.spec.answers import AnswerClass, classify
+from streams.spec.answers import AnswerClass
 from streams.spec.masking import mask_text
 from streams.spec.profiles import Profile
 
@@ -27,7 +27,6 @@ DEFAULT_THROTTLE_S = 5.0
 """Wait after a 429 that names none."""
 
 _TOO_FREQUENT = re.compile(r"too (frequent|many requests)|rate.?limit|限流|(请求|访问|调用|操作|提交|过于|太)频繁", re.IGNORECASE)
-_GENERAL_CODE = 40000  # §3.2.4 "general": the text alone says what is wrong
 _GATEWAY_DENIES = re.compile(r"40[13]$")
 # No redirect is followed: whoever answers there has not been told to us. The others are limits of a proxy in front.
 _WRONG_ADDRESS = frozenset({301, 302, 303, 307, 308, 405, 407, 411, 415, 421})
@@ -148,8 +147,8 @@ def _by_body(  # noqa: PLR0911 - one return per class of answer is what this is
     if said.code is None:
         return _without_code(answer, said, now)
     known = profile.answers.get(said.code)
-    kind = known.answer_class if known else classify(said.code)
-    says_nothing = known is None or kind is AnswerClass.RETRY or said.code == _GENERAL_CODE
+    kind = profile.classify(said.code)
+    says_nothing = known is None or kind is AnswerClass.RETRY or said.code == profile.general_code
     if kind is not AnswerClass.ACCEPTED and says_nothing and _TOO_FREQUENT.search(said.text):
         return _throttled(answer, now)
     words = mask_text(said.text) or (known.meaning if known else "")

@@ -1,4 +1,8 @@
-"""How lanes pace, wait and give up. The defaults are measured or proved; each line says what it protects."""
+"""How lanes pace, wait and give up.
+
+What a site can set has its default in the site's models alone (`streams.mapping`). What has one here nobody can set: it is measured
+or proved, and says what it protects.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,8 +23,8 @@ class LaneSettings:
     fetched, and fetched again. doubt_s: a transaction that took longer is read back. stuck_s: a longer one ends the worker.
     """
 
-    linger_s: float = 0.4
-    idle_linger_s: float = 0.03
+    linger_s: float
+    idle_linger_s: float
     high: int = 4000
     low: int = 3000
     transaction_timeout_s: float = 60.0
@@ -42,8 +46,8 @@ class LaneSettings:
 class JoinSettings:
     """max_chunk: input records of one transaction. tick_s: how often time passes for rows that wait."""
 
-    max_chunk: int = 1000
-    tick_s: float = 10.0
+    max_chunk: int
+    tick_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +58,9 @@ class FloodGuard:
     without an accepted one between them, over plans (0 switches that off).
     """
 
-    min_refused: int = 20
-    ratio: float = 0.5
-    in_a_row: int = 100
+    min_refused: int
+    ratio: float
+    in_a_row: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +77,21 @@ class DeliverSettings:
     to an id that it refused. msgid_chars: 32, or 36 where the platform reads the interface so.
     """
 
-    max_plan: int = 2000
+    max_plan: int
+    first_retry_s: float
+    max_retry_s: float
+    probe_s: float
+    max_probe_s: float
+    msgid_memory_s: float
+    repeats_refused: bool
+    msgid_chars: int
+    flood_guard: FloodGuard
     portion: int = 500
     late_s: float = 10.0
     late_linger_s: float = 1.0
     lease_s: float = 15.0
-    first_retry_s: float = 0.2
-    max_retry_s: float = 60.0
     max_throttle_s: float = 300.0
-    probe_s: float = 5.0
-    max_probe_s: float = 120.0
     alarm_every_s: float = 60.0
-    msgid_memory_s: float = 0.0
-    repeats_refused: bool = False
-    msgid_chars: int = 32
-    flood_guard: FloodGuard = field(default_factory=FloodGuard)
 
     def __post_init__(self) -> None:
         if not 0 < self.max_plan <= MOST_RECORDS:
@@ -101,7 +105,7 @@ class BrokerSettings:
     """Where Kafka is and how every client of ours talks to it. security: aiokafka's connection arguments, none for plain text."""
 
     bootstrap_servers: str
+    compression: str | None
     request_timeout_s: float = 40.0
-    max_request_bytes: int = 4 << 20
-    compression: str | None = "lz4"
+    max_request_bytes: int = 8 << 20
     security: Mapping[str, object] = field(default_factory=dict, repr=False)

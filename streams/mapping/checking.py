@@ -9,25 +9,19 @@ from typing import get_args
 
 from connector.contract import TableRole
 from streams.domain.normalise.fields import Dialect, field_step
+from streams.domain.roles import ROLE_OF, WITHIN_REACH
 from streams.domain.validate.judge import UNIQUE_LINES
 from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
-from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table, Translation
+from streams.mapping.mapping_file import MappingFile, Source, Table, Translation
 from streams.mapping.reading import Document, Place, nearest
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
-from streams.spec.interface import SERVICES
+from streams.spec.profiles import REPORTING
 
 CARE_KINDS: tuple[str, ...] = get_args(CareKind)
-WITHIN_REACH = {
-    TableRole.VISIT: ("visit",),
-    TableRole.SETTLEMENT: ("visit", "settlement"),
-    TableRole.FEE: ("visit", "settlement", "fee"),
-}
-"""Rows that the record of a row can read: what comes before it in a visit."""
-
 CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "truncate")
 
 
@@ -104,7 +98,7 @@ def _record(document: Document, written: MappingFile, service: ServiceCode, *, s
     if record is None:
         return
     place: Place = ("records", service.value, "fields")
-    known = {field.name: field for field in SERVICES[service].fields}
+    known = {field.name: field for field in REPORTING.services[service].fields}
     reporting = [one for one in site.institutions if service is not ServiceCode.VISIT or one.kind in written.visit_duty]
     for name, source in record.fields.items():
         if name not in known:

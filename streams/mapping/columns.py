@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.contract import TableRole
-from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source, Table
+from streams.domain.roles import ROLE_OF
+from streams.mapping.mapping_file import MappingFile, Source, Table
 from streams.spec.fields import FieldKind, ServiceCode
-from streams.spec.interface import SERVICES
+from streams.spec.profiles import REPORTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
         yield from _of_source(written.kind, TableRole.VISIT, None)
     for service in ServiceCode:
         record = written.records.of(service)
-        kinds = {field.name: field.kind for field in SERVICES[service].fields}
+        kinds = {field.name: field.kind for field in REPORTING.services[service].fields}
         for name, source in (record.fields if record is not None else {}).items():
             kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
             timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)

@@ -13,17 +13,18 @@ from streams.domain.normalise.conversions import Conversion, Translation
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
 from streams.domain.normalise.sources import Source as DomainSource
+from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
 from streams.mapping.columns import columns_by_table
-from streams.mapping.mapping_file import ROLE_OF, MappingFile, Source
+from streams.mapping.mapping_file import MappingFile, Source
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import INFNO
-from streams.spec.interface import SERVICES
+from streams.spec.profiles import REPORTING
 
 _KIND_FIELD = Field(
     number=0,
@@ -55,7 +56,10 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),
         records=MappingProxyType(
-            {service: compile_record(service, fields, dialect, decisive=_decisive(written, service)) for service in fields}
+            {
+                service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service))
+                for service in fields
+            }
         ),
         dialect=dialect,
         max_plain_bytes=plain_limit(whole.platform),
@@ -165,7 +169,7 @@ def field_rules(written: MappingFile, service: ServiceCode) -> dict[str, FieldRu
     record = written.records.of(service)
     if record is None:
         return {}
-    return {one.name: field_rule(written, service, one) for one in SERVICES[service].fields if one.name in record.fields}
+    return {one.name: field_rule(written, service, one) for one in REPORTING.services[service].fields if one.name in record.fields}
 
 
 def field_rule(written: MappingFile, service: ServiceCode, one: Field) -> FieldRule:

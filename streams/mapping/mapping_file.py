@@ -81,9 +81,6 @@ from connector.contract import TableRole
 from streams.mapping.strict import Code, Strict
 from streams.spec.fields import ServiceCode
 
-ROLE_OF = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
-"""The role of the table whose rows become records of a service."""
-
 Column = Annotated[str, StringConstraints(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
 TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]

@@ -11,6 +11,7 @@ from streams.mapping.strict import Code, Strict
 from streams.mapping.values import FilePath, Url, is_loopback, number
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind
+from streams.spec.profiles import REPORTING
 
 FixmedinsCode = Annotated[str, StringConstraints(pattern=r"^[HP]\d{11}$")]
 Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
@@ -81,9 +82,9 @@ class Platform(Strict):
     """Allow plain patients' data, or the `headers`, to leave this host unencrypted."""
     encoding: SealEncoding = SealEncoding()
     """Form of the ciphertext."""
-    max_chars: Annotated[int, Field(ge=1000)] = 50_000
+    max_chars: Annotated[int, Field(ge=1000)] = REPORTING.max_chars
     """Longest `data` in characters after encryption (interface §3.2.1)."""
-    max_rows: Annotated[int, Field(ge=1, le=1000)] = 100
+    max_rows: Annotated[int, Field(ge=1, le=1000)] = REPORTING.max_rows
     """Most rows of one request (guide: 100)."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
     """Longest wait for one answer; afterwards its outcome is unknown and the same bytes go again."""

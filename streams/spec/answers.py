@@ -49,12 +49,5 @@ ANSWERS: Final[Mapping[int, Answer]] = MappingProxyType(
 )
 """Every code of §3.2.4."""
 
-_LOWEST_REFUSAL: Final = 40000
-
-
-def classify(code: int) -> AnswerClass:
-    """The class of a code. An unknown code from 40000 on refuses the content; any other unknown code tells nothing: RETRY."""
-    known = ANSWERS.get(code)
-    if known is not None:
-        return known.answer_class
-    return AnswerClass.REFUSED if code >= _LOWEST_REFUSAL else AnswerClass.RETRY
+REFUSING: Final = frozenset(code for code, answer in ANSWERS.items() if answer.answer_class is AnswerClass.REFUSED)
+"""The codes of §3.2.4 that refuse the content in words that a clerk can act on."""

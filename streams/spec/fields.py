@@ -46,10 +46,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service: its fields in the interface's order, and the field that identifies a record."""
+    """One service: its fields in the interface's order.
+
+    key: the field that identifies a record.
+    business_day: the field whose day counts for reconciliation.
+    amount: the field with the record's money, `""` where it has none.
+    """
 
     code: ServiceCode
     label: str
     clause: str
     key: str
+    business_day: str
+    amount: str
     fields: tuple[Field, ...]

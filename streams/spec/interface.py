@@ -22,9 +22,9 @@ from typing import Final
 from streams.spec.fields import Field, FieldKind, Service, ServiceCode
 
 _ABOUT: Final = (
-    (ServiceCode.VISIT, "就诊信息", "§3.3.3", "MDTRT_ID"),
-    (ServiceCode.SETTLEMENT, "结算信息", "§3.3.2", "SETL_ID"),
-    (ServiceCode.FEE, "费用明细", "§3.3.1", "BKKP_SN"),
+    (ServiceCode.VISIT, "就诊信息", "§3.3.3", "MDTRT_ID", "BEGNTIME", ""),
+    (ServiceCode.SETTLEMENT, "结算信息", "§3.3.2", "SETL_ID", "SETL_TIME", "MEDFEE_SUMAMT"),
+    (ServiceCode.FEE, "费用明细", "§3.3.1", "BKKP_SN", "FEE_OCUR_TIME", "DET_ITEM_FEE_SUMAMT"),
 )
 
 
@@ -54,7 +54,10 @@ def _read(code: ServiceCode) -> tuple[Field, ...]:
 
 
 SERVICES: Final[Mapping[ServiceCode, Service]] = MappingProxyType(
-    {code: Service(code=code, label=label, clause=clause, key=key, fields=_read(code)) for code, label, clause, key in _ABOUT}
+    {
+        code: Service(code=code, label=label, clause=clause, key=key, business_day=business_day, amount=amount, fields=_read(code))
+        for code, label, clause, key, business_day, amount in _ABOUT
+    }
 )
 """All services, in the order of reporting: visit, settlement, fee lines."""
 

@@ -1,6 +1,7 @@
 """What a platform's protocol is: path, envelope, limits, answers, services, as one value.
 
-Deliver and the platform simulator read everything from here, so that a second protocol is a second `Profile` and no second lane.
+Request, limits, mapping and the meaning of answers are read from it, so that a second protocol is a second `Profile` and no second
+lane. The platform simulator is not: it judges by tables of its own, so that it cannot share a slip in these.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from streams.spec.answers import ANSWERS, Answer
+from streams.spec.answers import ANSWERS, Answer, AnswerClass
 from streams.spec.fields import Service, ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -17,18 +18,23 @@ from streams.spec.interface import SERVICES
 class Profile:
     """One protocol.
 
-    path: of the POST below the platform's address, with `{service}`. envelope: the members of the body in order and the most
-    characters each may have. max_chars: characters of `data` as sent, after sealing. max_rows: records in one `data` array.
+    path: of the POST below the platform's address, with `{service}`.
+    envelope: the members of the body in order and the most characters each may have; of `data` as sent, after sealing.
+    max_rows: records in one `data` array.
+    answers: every code that the protocol names.
+    general_code: the code whose text alone says what is wrong.
+    lowest_refusal: a code from here on that the protocol does not name refuses the content.
     code_names: members of an answer that may hold its code, first match wins; text_names: the same for its text.
     """
 
     name: str
     path: str
     envelope: Mapping[str, int]
-    max_chars: int
     max_rows: int
     services: Mapping[ServiceCode, Service]
     answers: Mapping[int, Answer]
+    general_code: int
+    lowest_refusal: int
     code_names: tuple[str, ...]
     text_names: tuple[str, ...]
 
@@ -36,15 +42,35 @@ class Profile:
         """The path that records of `service` are posted to."""
         return self.path.format(service=service)
 
+    @property
+    def max_chars(self) -> int:
+        """Most characters of `data`."""
+        return self.envelope["data"]
+
+    @property
+    def msgid_chars(self) -> int:
+        """Characters of a msgid."""
+        return self.envelope["msgid"]
+
+    def classify(self, code: int) -> AnswerClass:
+        """The class of a code. A code that the protocol does not name refuses the content from `lowest_refusal` on, and tells
+        nothing below it: RETRY.
+        """
+        known = self.answers.get(code)
+        if known is not None:
+            return known.answer_class
+        return AnswerClass.REFUSED if code >= self.lowest_refusal else AnswerClass.RETRY
+
 
 REPORTING: Final = Profile(
     name="reporting-2.0",
     path="/metadata/receive/{service}",
     envelope=MappingProxyType({"infno": 4, "msgid": 32, "fixmedins_code": 30, "fixmedins_name": 100, "data": 50_000}),
-    max_chars=50_000,
     max_rows=100,
     services=SERVICES,
     answers=ANSWERS,
+    general_code=40_000,
+    lowest_refusal=40_000,
     code_names=("code", "infcode", "status", "resultCode"),
     text_names=("message", "msg", "err_msg", "errmsg"),
 )

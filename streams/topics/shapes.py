@@ -23,13 +23,13 @@ _COMPACT = {
 class TopicSettings:
     """How wide, how safe and how long. partitions: of every stage's topic, fixed for the life of a site. days: retention."""
 
-    partitions: int = 12
-    replication_factor: int = 3
-    changes_days: int = 14
-    ready_days: int = 14
-    receipts_days: int = 400
-    dead_days: int = 400
-    control_days: int = 400
+    partitions: int
+    replication_factor: int
+    changes_days: int
+    ready_days: int
+    receipts_days: int
+    dead_days: int
+    control_days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,9 @@ def fold_all(load: Load) -> Folded:
     """Fold a load in memory; per change, with the lane's overlay and state but without Kafka."""
     site = load_site(SAMPLE)
     mappings = compile_site(site)
-    joiner = Joiner(mappings, JoinLimits(), zone=next(iter(mappings.values())).dialect.zone)
+    joiner = Joiner(
+        mappings, JoinLimits(wait_ms=900_000, unsettled_wait_ms=60 * 86_400_000), zone=next(iter(mappings.values())).dialect.zone
+    )
     known, emissions = Known(load), list[Emission]()
     builds: list[tuple[tuple[Any, ...], Mapping[str, Any]]] = []
     states = [State(TopicPartition("state", number)) for number in range(load.partitions)]
@@ -173,7 +175,7 @@ def _build(call: tuple[tuple[Any, ...], Mapping[str, Any]]) -> object:
 
 
 async def _produce(servers: str, topic: str, emissions: Sequence[Emission]) -> None:
-    same = connection(BrokerSettings(bootstrap_servers=servers))
+    same = connection(BrokerSettings(bootstrap_servers=servers, compression="lz4"))
     producer = AIOKafkaProducer(**same, linger_ms=5, max_batch_size=256 << 10, compression_type="lz4")
     await producer.start()
     try:

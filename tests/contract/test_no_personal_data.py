@@ -20,15 +20,17 @@ import streams
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import read_dead_letter
 from streams.deadletter.summary import summarise
-from streams.deliver.gateway import Gateway, GatewaySettings
+from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.spec.identity import valid_resident_id
+from streams.spec.profiles import REPORTING
 from streams.telemetry.dying import cause_of, stack_of
 from streams.testing import wait_for
 from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, changes, leaks, patient, visit
+from tests.settings import gateway_settings
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
 
@@ -89,7 +91,7 @@ class QuotingPlatform:
         port = site._server.sockets[0].getsockname()[1]
         institutions = {HOSPITAL: Institution(code=HOSPITAL, name="第一医院", seal=Unsealed())}
         try:
-            async with Gateway(GatewaySettings(url=f"http://127.0.0.1:{port}"), institutions) as gateway:
+            async with Gateway(gateway_settings(f"http://127.0.0.1:{port}"), institutions, profile=REPORTING) as gateway:
                 yield gateway
         finally:
             await runner.cleanup()

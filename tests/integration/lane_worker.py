@@ -23,11 +23,11 @@ from streams.domain.records import Record
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
-from streams.lanes.settings import BrokerSettings, DeliverSettings, JoinSettings, LaneSettings
 from streams.spec.fields import ServiceCode
 from streams.telemetry.dying import die
 from streams.telemetry.events import configure
 from streams.telemetry.outcomes import Outcomes
+from tests.settings import broker_settings, deliver_settings, join_settings, lane_settings
 
 INSTITUTION = "H36110200001"
 
@@ -114,8 +114,8 @@ def main(options):
     configure(human=False)
     stage = options["stage"]
     topics = Topics(prefix=options["prefix"])
-    broker = BrokerSettings(bootstrap_servers=options["bootstrap"])
-    lanes = LaneSettings(linger_s=options.get("linger_s", 0.1), **options.get("lanes", {}))
+    broker = broker_settings(options["bootstrap"])
+    lanes = lane_settings(linger_s=options.get("linger_s", 0.1), **options.get("lanes", {}))
     outcomes = Outcomes(stage)
     context = LaneContext(
         broker=KafkaBroker(broker),
@@ -137,7 +137,7 @@ def main(options):
         topics=topics,
         platform=HttpPlatform(options.get("url", "")),
         limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
-        settings=DeliverSettings(**options.get("deliver", {})),
+        settings=deliver_settings(**options.get("deliver", {})),
         wall_ms=wall_ms,
         zone=UTC,
     )
@@ -145,7 +145,7 @@ def main(options):
         app=app,
         topics=topics,
         context=context,
-        settings=JoinSettings(),
+        settings=join_settings(),
         fold=CountingFold(),
         lookups=NoLookups(),
         wall_ms=wall_ms,

@@ -18,12 +18,13 @@ from connector.preflight import preflight
 from connector.profiles.postgresql import checks as postgresql_checks
 from connector.profiles.postgresql import reading as postgresql_reading
 from connector.reconcile import Patience, Reconciler
-from connector.render import ConnectSettings, render
+from connector.render import render
 from streams.lanes.marks import first_marks
 from streams.topics.access import BrokerAccess, read_secret
 from streams.topics.broker import Broker
-from streams.topics.shapes import TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.topics.stages import stages
+from tests.settings import connect_settings, topic_settings
 
 pytestmark = pytest.mark.stack
 
@@ -157,14 +158,14 @@ def reconciler(stack, connect) -> Reconciler:
         connect,
         topics=TOPICS,
         partitions=PARTITIONS,
-        settings=ConnectSettings(bootstrap_servers=stack.bootstrap_servers, heartbeat_interval_ms=500),
+        settings=connect_settings(stack.bootstrap_servers, heartbeat_interval_ms=500),
         patience=Patience(running_s=180, settled_s=1),
     )
 
 
 @pytest.fixture(scope="module")
 def captured(stack, source, connect, reconciler) -> Iterator[Captured]:
-    specs = plan_topics(TOPICS, [source], TopicSettings(partitions=PARTITIONS, replication_factor=1))
+    specs = plan_topics(TOPICS, [source], topic_settings(partitions=PARTITIONS, replication_factor=1))
     with Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as broker:
         broker.create(specs)
     assert reconciler.apply(source).action is Action.CREATE
@@ -463,7 +464,7 @@ def test_connect_itself_refuses_a_password_that_does_not_open_the_database(stack
 def test_topics_and_first_offsets_are_made_once(stack, source):
     """On the real broker: created, then unchanged; offsets written, then never again; a wrong width is a conflict."""
     topics = Topics(prefix="capture-test-2.")
-    specs = plan_topics(topics, [source], TopicSettings(partitions=3, replication_factor=1))
+    specs = plan_topics(topics, [source], topic_settings(partitions=3, replication_factor=1))
     with Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as broker:
         broker.create(specs)
         broker.create(specs)
@@ -473,14 +474,14 @@ def test_topics_and_first_offsets_are_made_once(stack, source):
         assert len(plan.write) == 6
         broker.commit(plan.write)
         assert broker.plan_first_offsets(stages(topics), partitions=3, marks=first_marks("test")).write == ()
-        wider = plan_topics(topics, [source], TopicSettings(partitions=4, replication_factor=1))
+        wider = plan_topics(topics, [source], topic_settings(partitions=4, replication_factor=1))
         assert TopicAction.CONFLICT in {plan.action for plan in compare(wider, live)}
 
 
 def test_the_rendered_configuration_has_no_option_that_connect_does_not_keep(captured):
     """Compared with what Connect gives back: a value that it rewrites would show as a change for ever."""
     live = captured.connect.config(TOPICS.connector("his"))
-    settings = ConnectSettings(bootstrap_servers=captured.bootstrap_servers, heartbeat_interval_ms=500)
+    settings = connect_settings(captured.bootstrap_servers, heartbeat_interval_ms=500)
     assert {key: value for key, value in live.items() if key != "name"} == render(
         captured.source, TOPICS, partitions=PARTITIONS, connect=settings
     )

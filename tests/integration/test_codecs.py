@@ -8,9 +8,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.ports import Send
-from streams.lanes.settings import BrokerSettings
 from streams.mapping.connections import Kafka
 from streams.topics.whole import read_whole
+from tests.settings import broker_settings
 
 pytestmark = pytest.mark.stack
 
@@ -24,7 +24,7 @@ async def test_what_the_stages_write_can_be_read_by_every_command(kafka, codec):
     await admin.create_topics([NewTopic(topic, 1, 1)])
     await admin.close()
     compression = None if codec == "none" else codec
-    broker = KafkaBroker(BrokerSettings(bootstrap_servers=kafka.bootstrap_servers, compression=compression))
+    broker = KafkaBroker(broker_settings(kafka.bootstrap_servers, compression=compression))
     producer = broker.producer(topic)
     values = [b"%d" % number * 500 for number in range(20)]
     await producer.start()

@@ -9,14 +9,15 @@ import orjson
 import pytest
 
 from sandbox.platform import Fault, Kind, PlatformSettings, Simulator
-from streams.deliver.breaker import BreakerSettings
-from streams.deliver.gateway import Gateway, GatewaySettings
+from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.domain.batch.cut import CutLimits, cut, halves
 from streams.domain.batch.msgid import msgid, next_plan, plan_id
 from streams.seal import Encoding, Sealer, parse_public_key, sealed_chars
 from streams.spec.fields import ServiceCode
+from streams.spec.profiles import REPORTING
+from tests.settings import breaker_settings, gateway_settings
 from tests.unit.streams.ready_records import ready_record
 
 INSTITUTIONS = {"H36110200001": "第一人民医院", "H36110200002": "第二人民医院"}
@@ -117,10 +118,10 @@ async def test_every_record_is_accepted_once_or_found_whatever_goes_wrong(tmp_pa
         code: Institution(code=code, name=name, seal=Sealer(parse_public_key(simulator.public_key(code).read_text()), Encoding()))
         for code, name in INSTITUTIONS.items()
     }
-    settings = GatewaySettings(url=url, timeout_s=5.0, breaker=BreakerSettings(failures=50, first_wait_s=0.01))
+    settings = gateway_settings(url, timeout_s=5.0, breaker=breaker_settings(failures=50, first_wait_s=0.01))
     records = plan_of(400, wrong=wrong)
     try:
-        async with Gateway(settings, institutions) as gateway:
+        async with Gateway(settings, institutions, profile=REPORTING) as gateway:
             sending = Sending(gateway, plan_id(next_plan(None, datetime(2024, 5, 6, 12, tzinfo=UTC)), 4))
             batches = cut(records, LIMITS)
             for batch in batches:

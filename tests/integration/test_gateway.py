@@ -12,13 +12,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.deliver.answer import MAX_BODY_BYTES
-from streams.deliver.breaker import BreakerSettings, Phase
-from streams.deliver.gateway import Gateway, GatewaySettings
-from streams.deliver.limits import LimitSettings
+from streams.deliver.breaker import Phase
+from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
+from streams.spec.profiles import REPORTING
+from tests.settings import breaker_settings, gateway_settings, limit_settings
 from tests.unit.streams.ready_records import batch_of, ready_record
 
 CODE = "H36110200001"
@@ -119,7 +120,7 @@ async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **
     settings = {"timeout_s": 5.0, "url": f"{scheme}://127.0.0.1:{port}", **settings}
     institutions = {code: Institution(code=code, name="第一人民医院", seal=seal) for code in codes}
     clock = {} if now is None else {"now": now}
-    async with Gateway(GatewaySettings(**settings), institutions, **clock) as opened:
+    async with Gateway(gateway_settings(**settings), institutions, profile=REPORTING, **clock) as opened:
         yield opened
 
 
@@ -355,7 +356,7 @@ async def test_a_key_that_breaks_holds_and_says_nothing_of_the_content(platform)
 async def test_an_address_that_is_none_stops_the_start(url):
     """Not the first record at night."""
     with pytest.raises(Misconfigured, match=r"platform\.url"):
-        async with Gateway(GatewaySettings(url=url), {}):
+        async with Gateway(gateway_settings(url), {}, profile=REPORTING):
             pytest.fail("opened")
 
 
@@ -370,7 +371,7 @@ async def test_a_dead_platform_is_asked_by_one_lane_at_a_time(platform):
     """Twelve lanes with their own back-off are still twelve times the load on a platform that is coming up."""
     clock = [100.0]
     platform.answers = [http(502)]
-    breaker = BreakerSettings(failures=3, first_wait_s=10.0, longest_wait_s=60.0)
+    breaker = breaker_settings(failures=3, first_wait_s=10.0, longest_wait_s=60.0)
     async with gateway(platform.port, breaker=breaker, now=lambda: clock[0]) as opened:
         with capture_logs() as logs:
             for lane in range(12):
@@ -391,7 +392,7 @@ async def test_a_lane_that_is_closed_during_the_probe_frees_it(platform):
     """A rebalance in that moment would leave the platform unasked for ever."""
     clock = [100.0]
     platform.answers = [http(502), silent, said(200)]
-    async with gateway(platform.port, breaker=BreakerSettings(failures=1), now=lambda: clock[0]) as opened:
+    async with gateway(platform.port, breaker=breaker_settings(failures=1), now=lambda: clock[0]) as opened:
         await opened.post(batch(), MSGID)
         clock[0] += 5.0
         probe = asyncio.create_task(opened.post(batch(), MSGID))
@@ -426,7 +427,7 @@ async def test_no_more_requests_than_agreed_reach_the_platform(platform):
 
     platform.answers = [slowly]
     codes = ("H36110200001", "H36110200002")
-    limits = LimitSettings(in_flight=5, in_flight_per_institution=2)
+    limits = limit_settings(in_flight=5, in_flight_per_institution=2)
     async with gateway(platform.port, codes=codes, limits=limits) as opened:
         posts = [opened.post(batch(institution=code), f"{code}{number:020}") for number in range(10) for code in codes]
         assert {Accepted(code="200", repeated=False)} == set(await asyncio.gather(*posts))
@@ -437,9 +438,13 @@ async def test_every_answer_is_told_once_to_whoever_counts(platform):
     """Metrics are counted in one place; what was not sent is no request."""
     told = []
     platform.answers = [said(200), http(429, Retry_After="60")]
-    settings = GatewaySettings(url=f"http://127.0.0.1:{platform.port}")
+    settings = gateway_settings(f"http://127.0.0.1:{platform.port}")
     institutions = {CODE: Institution(code=CODE, name="院", seal=Unsealed())}
-    async with Gateway(settings, institutions, on_answer=lambda found, seconds: told.append((type(found), seconds >= 0))) as opened:
+
+    def note(found, seconds):
+        told.append((type(found), seconds >= 0))
+
+    async with Gateway(settings, institutions, profile=REPORTING, on_answer=note) as opened:
         for _ in range(3):
             await opened.post(batch(), MSGID)
     assert told == [(Accepted, True), (Throttled, True)]

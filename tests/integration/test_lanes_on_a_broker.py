@@ -23,8 +23,8 @@ from sandbox.stack import Stack
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import TopicPartition as LanePartition
-from streams.lanes.settings import BrokerSettings
 from tests.integration.serving import served, until
+from tests.settings import broker_settings
 
 PARTITIONS = 3
 INPUTS = 1500
@@ -140,7 +140,7 @@ async def feed(bootstrap, topics, start, count):
 
 async def marks(bootstrap, topics):
     """(numbers the join gave, numbers the deliver stage is through with, open plans)."""
-    broker = KafkaBroker(BrokerSettings(bootstrap_servers=bootstrap))
+    broker = KafkaBroker(broker_settings(bootstrap))
     try:
         joined = delivered = plans = 0
         for partition in range(PARTITIONS):

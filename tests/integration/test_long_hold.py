@@ -16,12 +16,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
-from streams.lanes.settings import BrokerSettings
 from streams.mapping import load_site
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics, fill
 from tests.integration.serving import served, until
 from tests.integration.test_back_pressure import PARTITIONS, ready
+from tests.settings import broker_settings
 
 WAITING = 2_400
 MAX_POLL_S = 4.0
@@ -73,7 +73,7 @@ async def members(bootstrap, group):
 
 async def delivered(bootstrap, topics):
     """How many records the stage is through with."""
-    broker = KafkaBroker(BrokerSettings(bootstrap_servers=bootstrap))
+    broker = KafkaBroker(broker_settings(bootstrap))
     try:
         places = [TopicPartition(topics.ready, number) for number in range(PARTITIONS)]
         marks = [await broker.committed(topics.group("deliver"), place) for place in places]

@@ -13,8 +13,8 @@ from streams.errors import Fatal
 from streams.lanes.exits import Exit
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
-from streams.lanes.settings import BrokerSettings
 from streams.telemetry.outcomes import Outcomes
+from tests.settings import broker_settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
 
@@ -42,7 +42,7 @@ async def test_what_was_written_before_the_question_is_known_after_it(bootstrap)
     await admin.start()
     await admin.create_topics([NewTopic(topic, 2, 1)])
     await admin.close()
-    feed = KafkaLookupFeed(BrokerSettings(bootstrap_servers=bootstrap), [topic])
+    feed = KafkaLookupFeed(broker_settings(bootstrap), [topic])
     tables = LookupTables(feed, {topic: LookupTable(name="dept", key=("code",))}, outcomes=Outcomes("join"))
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
@@ -60,7 +60,7 @@ async def test_what_was_written_before_the_question_is_known_after_it(bootstrap)
 
 async def test_a_missing_lookup_topic_ends_the_worker(bootstrap):
     """Without it every record that reads the lookup would wait and then be given up."""
-    feed = KafkaLookupFeed(BrokerSettings(bootstrap_servers=bootstrap), [f"lookup.absent{time.time_ns()}"])
+    feed = KafkaLookupFeed(broker_settings(bootstrap), [f"lookup.absent{time.time_ns()}"])
     with pytest.raises(Fatal) as raised:
         await anext(feed.up_to_the_end())
     assert Exit.METADATA == raised.value.exit_code

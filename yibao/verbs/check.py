@@ -17,7 +17,7 @@ from streams.mapping.secret_files import secret_files
 from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
 from streams.spec.fields import ServiceCode
-from streams.spec.interface import SERVICES
+from streams.spec.profiles import REPORTING
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 
@@ -68,7 +68,7 @@ def coverage_of(site: Site) -> Iterator[Coverage]:
             record = site.mappings[source].records.of(service)
             if record is None:
                 continue
-            about = SERVICES[service]
+            about = REPORTING.services[service]
             yield Coverage(
                 source=source,
                 mapping_version=mapping.version,

@@ -14,11 +14,12 @@ import orjson
 
 from connector.contract import Position, TableRole
 from streams.domain.records import Row
+from streams.domain.roles import REPORTED
 
 SEPARATOR: Final = b"\x1f"
 _SEPARATOR_TEXT: Final = SEPARATOR.decode()
-_ROLE_LETTER: Final = {TableRole.VISIT: b"v", TableRole.SETTLEMENT: b"s", TableRole.FEE: b"f"}
-_ROLES: Final = {letter: role for role, letter in _ROLE_LETTER.items()}
+_ROLE_LETTER: Final = {one.role: one.prefix for one in REPORTED}
+_ROLES: Final = {one.prefix: one.role for one in REPORTED}
 _DEADLINE_DIGITS: Final = 13
 _REMEMBERED: Final = 8_000
 _WAITS_FOR_LOOKUP: Final = b'"lookup '

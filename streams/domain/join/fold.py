@@ -18,6 +18,7 @@ from streams.domain.join.visit import StateView, Visit, dependents, gather
 from streams.domain.normalise.record import CompiledMapping, normalise
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.roles import ROW_INDEX
 from streams.domain.violations import DeadClass
 from streams.errors import Rejected
 
@@ -33,8 +34,8 @@ _FEE: Final = TableRole.FEE
 class JoinLimits:
     """How long (ms) a row waits for a part that should be there, and for a settlement that is still to come."""
 
-    wait_ms: int = 900_000
-    unsettled_wait_ms: int = 60 * 86_400_000
+    wait_ms: int
+    unsettled_wait_ms: int
 
     def of(self, part: str) -> int:
         """How long a row waits for this part."""
@@ -294,4 +295,4 @@ def _released(row: StoredRow, at: int) -> tuple[int, int]:
 
 
 def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:
-    return (TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE).index(row.role), row.position or (), row.key
+    return ROW_INDEX[row.role], row.position or (), row.key

@@ -2,25 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.records import Row
+from streams.domain.roles import SERVICE_OF
 from streams.domain.validate.judge import active_rules
 from streams.domain.validate.rules import ActiveRule, RelatedField
 from streams.domain.violations import Unfit
-from streams.spec.fields import ServiceCode
-from streams.spec.interface import SERVICES
-
-ROLES: Final = {ServiceCode.VISIT: TableRole.VISIT, ServiceCode.SETTLEMENT: TableRole.SETTLEMENT, ServiceCode.FEE: TableRole.FEE}
-"""The role of the row that becomes a record of a service."""
-
-_SERVICES: Final = {role: service for service, role in ROLES.items()}
-_BUSINESS_DAY: Final = {ServiceCode.VISIT: "BEGNTIME", ServiceCode.SETTLEMENT: "SETL_TIME", ServiceCode.FEE: "FEE_OCUR_TIME"}
-_AMOUNT: Final = {ServiceCode.VISIT: "", ServiceCode.SETTLEMENT: "MEDFEE_SUMAMT", ServiceCode.FEE: "DET_ITEM_FEE_SUMAMT"}
+from streams.spec.fields import Service, ServiceCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +55,13 @@ Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
 """Where the fields of each service come from."""
 
 
-def compile_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> CompiledRecord:
+def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> CompiledRecord:
     """Compile the records of one service. Required fields without a source refuse every record.
 
     decisive: what decides about a record besides its fields: its institution, its kind.
     """
-    known, own = SERVICES[service].fields, fields[service]
+    service, own = about.code, fields[about.code]
+    known = about.fields
     steps = tuple(
         field_step(own[one.name], dialect) if one.name in own else absent_step(one)
         for one in known
@@ -80,9 +74,9 @@ def compile_record(service: ServiceCode, fields: Fields, dialect: Dialect, *, de
     sources = [rule.source for rule in (*own.values(), *(rule for key, rule in related.items() if key in refusing))]
     return CompiledRecord(
         service=service,
-        key=SERVICES[service].key,
-        business_day=_BUSINESS_DAY[service],
-        amount=_AMOUNT[service],
+        key=about.key,
+        business_day=about.business_day,
+        amount=about.amount,
         steps=steps,
         fill=unroll(steps, dialect.blank),
         rules=rules,
@@ -138,7 +132,7 @@ class CompiledMapping:
 
     def services_of(self, role: TableRole) -> ServiceCode:
         """The service that rows of a role are reported to. Raises KeyError for lookups."""
-        return _SERVICES[role]
+        return SERVICE_OF[role]
 
     def reads(self, service: ServiceCode) -> frozenset[tuple[TableRole, str]]:
         """The columns of a record's own rows that decide what becomes of it."""

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from streams.domain.normalise.conversions import Conversion, Convert
 from streams.domain.normalise.converters import converter, remembered
-from streams.domain.normalise.sources import ROW_INDEX, Column, Constant, InstitutionValue, Reader, Source, reader
+from streams.domain.normalise.sources import Column, Constant, InstitutionValue, Reader, Source, reader
+from streams.domain.roles import ROW_INDEX
 from streams.domain.validate.judge import OPEN_CODES
 from streams.domain.validate.rules import RuleLevel, RuleOptions
 from streams.spec.dictionaries import Dictionary

@@ -11,9 +11,10 @@ from typing import Final
 import orjson
 
 from connector.contract import UNAVAILABLE
-from streams.domain.normalise.compiled import ROLES, CompiledMapping, CompiledRecord, TableRule, value_of
-from streams.domain.normalise.sources import ROW_INDEX, LookupUnknown, Reading
+from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
+from streams.domain.normalise.sources import LookupUnknown, Reading
 from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.roles import ROLE_OF, ROW_INDEX
 from streams.domain.validate.judge import judge
 from streams.domain.validate.rules import RelatedField, Subject
 from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
@@ -33,7 +34,7 @@ def normalise(
     today: the day of the event, for rule R20. Returns Refusal with every violation at once, MissingLookup if a lookup row that a
     field needs is not known (yet).
     """
-    compiled, role = mapping.records[service], ROLES[service]
+    compiled, role = mapping.records[service], ROLE_OF[service]
     reading = Reading(rows, lookups)
     code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
     reading.institution = institution = None if code is None else mapping.institutions.get(code)

@@ -7,11 +7,10 @@ from typing import Final, Literal, TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.records import Lookups, MissingLookup, Row, SourceRows
+from streams.domain.roles import ROW_INDEX
 
 NO_ROW: Final[Row] = MappingProxyType({})
 """What stands for a row that is not there: every column is NULL."""
-
-ROW_INDEX: Final = {TableRole.VISIT: 0, TableRole.SETTLEMENT: 1, TableRole.FEE: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

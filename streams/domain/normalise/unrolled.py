@@ -10,7 +10,6 @@ from typing import Final, TypeAlias, cast
 
 from streams.domain.normalise.fields import FieldStep
 from streams.domain.normalise.sources import (
-    ROW_INDEX,
     Column,
     Constant,
     FirstOf,
@@ -19,11 +18,12 @@ from streams.domain.normalise.sources import (
     Reading,
     row_reader,
 )
+from streams.domain.roles import REPORTED, ROW_INDEX
 
 Fill: TypeAlias = Callable[[Reading], dict[str, str] | None]
 """The values of a record in the interface's order; None, or Unfit raised, where something needs a closer look."""
 
-_ROWS: Final = ("visit", "settlement", "fee")
+_ROWS: Final = tuple(one.role.value for one in REPORTED)
 _OF_INSTITUTION: Final = frozenset({"code", "name", "area", "level"})
 
 

@@ -9,7 +9,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.errors import Refused
 from connector.plan import Action
 from connector.reconcile import Patience, Reconciler
-from connector.render import ConnectSettings
+from tests.settings import connect_settings
 
 SOURCE = CaptureSource(
     name="his",
@@ -72,7 +72,7 @@ def reconciler(connect, **patience):
         connect,
         topics=Topics(),
         partitions=12,
-        settings=ConnectSettings(bootstrap_servers="k:1"),
+        settings=connect_settings("k:1"),
         patience=Patience(**{"running_s": 1, "settled_s": 0.02, "poll_s": 0.001} | patience),
     )
 

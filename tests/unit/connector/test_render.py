@@ -9,11 +9,12 @@ import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.errors import Misconfigured
-from connector.render import ConnectSettings, render, row_key, table_topic
+from connector.render import render, row_key, table_topic
+from tests.settings import connect_settings
 
 GOLDEN = Path(__file__).parent / "golden" / "connector_postgresql.json"
 NO_PREFIX = Topics()
-CONNECT = ConnectSettings(bootstrap_servers="kafka:9092")
+CONNECT = connect_settings("kafka:9092")
 
 VISIT = CapturedTable(
     name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key="mdtrt_id", columns=("visit_sn", "mdtrt_id", "adm_time")

@@ -24,14 +24,14 @@ from streams.lanes.assignment import Assignment
 from streams.lanes.exits import Exit
 from streams.lanes.pinned import PINNED, require_versions
 from streams.lanes.ports import TopicPartition
-from streams.lanes.settings import BrokerSettings
 from streams.testing import Deaths
+from tests.settings import broker_settings
 
 TOPIC = "visit.changes"
 
 
 def make_app(tmp_path, lanes=None, deaths=None):
-    settings = AppSettings(group="g", client_id="c", broker=BrokerSettings(bootstrap_servers="127.0.0.1:1"), home=tmp_path)
+    settings = AppSettings(group="g", client_id="c", broker=broker_settings("127.0.0.1:1"), home=tmp_path)
     return engine.LaneApp(settings, lanes or Assignment(TOPIC, lambda at, generation: None), die=deaths or Deaths())
 
 

@@ -3,9 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
+from streams.deliver.breaker import Breaker, Phase, abandoned, admit, answered, unanswered
+from tests.settings import breaker_settings
 
-SETTINGS = BreakerSettings(failures=3, first_wait_s=1.0, longest_wait_s=8.0)
+SETTINGS = breaker_settings(failures=3, first_wait_s=1.0, longest_wait_s=8.0)
 FRESH = Breaker(settings=SETTINGS)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.deliver.limits import Limits, LimitSettings, NoTurn, Slots, TokenBucket
+from streams.deliver.limits import Limits, NoTurn, Slots, TokenBucket
+from tests.settings import limit_settings
 
 
 class Crowd:
@@ -41,7 +42,7 @@ class Crowd:
 
 
 def limits(**settings):
-    return Limits(LimitSettings(**settings), now=asyncio.get_running_loop().time)
+    return Limits(limit_settings(**settings), now=asyncio.get_running_loop().time)
 
 
 async def test_no_more_requests_than_allowed_are_under_way():
@@ -101,7 +102,7 @@ async def test_limits_can_be_changed_while_requests_wait():
     crowd = Crowd(limits(in_flight=1, in_flight_per_institution=9))
     for _ in range(4):
         await crowd.enter("a")
-    crowd.limits.apply(LimitSettings(in_flight=3, in_flight_per_institution=9))
+    crowd.limits.apply(limit_settings(in_flight=3, in_flight_per_institution=9))
     await crowd.settle()
     assert len(crowd.inside) == 3
     await crowd.leave()
@@ -110,7 +111,7 @@ async def test_limits_can_be_changed_while_requests_wait():
 async def test_a_wait_for_a_token_that_is_too_long_takes_none():
     """Tokens taken by those who leave again would starve everybody."""
     clock = [0.0]
-    slow = Limits(LimitSettings(rate_per_s=0.1, burst=1, patience_s=1.0), now=lambda: clock[0])
+    slow = Limits(limit_settings(rate_per_s=0.1, burst=1, patience_s=1.0), now=lambda: clock[0])
     async with slow.turn("a"):
         pass
     for _ in range(5):

@@ -20,10 +20,10 @@ from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
-from streams.lanes.settings import DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Deaths, FakeLog, RecordingFlow, wait_for
+from tests.settings import deliver_settings, flood_guard, join_settings, lane_settings
 
 INSTITUTION = "H36110200001"
 TOPICS = Topics()
@@ -32,7 +32,7 @@ READY = TopicPartition(TOPICS.ready, 0)
 DEAD = TopicPartition(TOPICS.dead, 0)
 RECEIPTS = TopicPartition(TOPICS.receipts, 0)
 STATE = TopicPartition(TOPICS.state, 0)
-QUICK = LaneSettings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0, high=60, low=30)
+QUICK = lane_settings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0, high=60, low=30)
 LIMITS = CutLimits(max_chars=10_000, max_rows=5, sealed_chars=lambda plain: plain)
 
 
@@ -134,7 +134,7 @@ class Rig:
         self.platform = Platform()
         self.lookups = NoLookups()
         self.fold = CountingFold()
-        self.guard = FloodGuard(min_refused=1000)
+        self.guard = flood_guard(min_refused=1000)
         self.deliver_options = {}
         self.now_ms = 1_714_000_000_000
         self.limits = LIMITS
@@ -152,11 +152,11 @@ class Rig:
         )
 
     def join_lane(self, generation=1):
-        shared = JoinShared(topics=TOPICS, fold=self.fold, lookups=self.lookups, settings=JoinSettings(max_chunk=7))
+        shared = JoinShared(topics=TOPICS, fold=self.fold, lookups=self.lookups, settings=join_settings(max_chunk=7))
         return JoinLane(CHANGES, generation, context=self.context("join"), flow=RecordingFlow(), shared=shared, state=State(STATE))
 
     def deliver_lane(self, generation=1):
-        settings = DeliverSettings(
+        settings = deliver_settings(
             **{
                 "max_plan": 20,
                 "late_linger_s": 0.0,

@@ -14,8 +14,8 @@ from streams.errors import Fatal
 from streams.lanes.exits import Exit
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import Committed
-from streams.lanes.settings import LaneSettings
 from streams.testing import Crash, numbers, wait_for
+from tests.settings import lane_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, QUICK, READY, RECEIPTS, TOPICS, CountingFold, NoLookups, Platform, Rig
 
 
@@ -206,7 +206,7 @@ async def test_an_offset_that_is_not_ours_stops_the_lane(metadata):
 
 async def test_a_slow_commit_that_cannot_be_read_back_ends_the_worker():
     """A broker in trouble may acknowledge a commit and lose its markers (KAFKA-20734)."""
-    rig = Rig(settings=LaneSettings(linger_s=0.0, idle_linger_s=0.0, doubt_s=-1.0, visible_within_s=0.0))
+    rig = Rig(settings=lane_settings(linger_s=0.0, idle_linger_s=0.0, doubt_s=-1.0, visible_within_s=0.0))
     rig.change(1)
     true_committed = rig.log.committed
 

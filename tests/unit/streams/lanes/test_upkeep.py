@@ -17,10 +17,10 @@ from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.join.ticks import Ticker
 from streams.lanes.ports import Committed
-from streams.lanes.settings import LaneSettings
 from streams.lanes.watch import Watch, next_of_changes, next_of_ready
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow, numbers, wait_for
+from tests.settings import lane_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, QUICK, READY, STATE, TOPICS, CountingFold, Rig
 
 
@@ -128,7 +128,7 @@ class WatchRig:
         self.assignment.lanes[self.lane.at] = self.lane
         self.numbers = {self.lane.at: 1}
         fields = {name: getattr(context, name) for name in ("broker", "group", "outcomes", "die")}
-        self.context = type(context)(**fields, clock=self.clock, settings=LaneSettings(hole_s=10.0, silent_s=30.0))
+        self.context = type(context)(**fields, clock=self.clock, settings=lane_settings(hole_s=10.0, silent_s=30.0))
 
         async def next_numbers(partitions):
             return self.numbers
@@ -321,7 +321,7 @@ async def test_records_of_another_generation_are_dropped():
 async def test_what_came_too_early_does_not_keep_a_partition_stopped():
     """While a lane restores, old records may fill it; once they are dropped, fetching must go on."""
     rig = Rig(
-        settings=LaneSettings(**{**{name: getattr(QUICK, name) for name in ("linger_s", "idle_linger_s")}, "high": 4, "low": 2})
+        settings=lane_settings(**{**{name: getattr(QUICK, name) for name in ("linger_s", "idle_linger_s")}, "high": 4, "low": 2})
     )
     for number in range(5):
         rig.change(number)

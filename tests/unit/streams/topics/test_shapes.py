@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from streams.topics.offsets import Reach, plan_first_offsets
-from streams.topics.shapes import LiveTopic, TopicAction, TopicSettings, compare, plan_topics
+from streams.topics.shapes import LiveTopic, TopicAction, compare, plan_topics
 from streams.topics.stages import stages
+from tests.settings import topic_settings
 
 TOPICS = Topics(prefix="sr.")
-SETTINGS = TopicSettings(partitions=4)
+SETTINGS = topic_settings(partitions=4)
 LOOKUP = CapturedTable(name="his.dept", role=TableRole.LOOKUP, key=("code",), visit_key=None, columns=("code",), lookup="dept")
 SOURCE = CaptureSource(
     name="his",

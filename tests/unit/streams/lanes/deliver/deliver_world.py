@@ -15,19 +15,20 @@ from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
-from streams.lanes.settings import DeliverSettings, FloodGuard, LaneSettings
+from streams.lanes.settings import FloodGuard
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import FakeLog, RecordingFlow
+from tests.settings import deliver_settings, flood_guard, lane_settings
 from tests.unit.streams.lanes.stepped import Process, SteppedLoop, current, noticing, stand
 
 TOPICS = Topics()
 GROUP = TOPICS.group("deliver")
 READY, DEAD, RECEIPTS = (TopicPartition(topic, 0) for topic in (TOPICS.ready, TOPICS.dead, TOPICS.receipts))
 INSTITUTIONS = ("H36110200001", "P36110200002")
-LANE = LaneSettings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=40, low=20)
+LANE = lane_settings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=40, low=20)
 MAX_CHARS = 150
-LENIENT, STRICT = FloodGuard(min_refused=10_000, in_a_row=0), FloodGuard(min_refused=2, ratio=0.5, in_a_row=3)
+LENIENT, STRICT = flood_guard(min_refused=10_000, in_a_row=0), flood_guard(min_refused=2, ratio=0.5, in_a_row=3)
 PLAN_CHARS = slice(12, 29)
 
 
@@ -52,7 +53,7 @@ class Setup:
         return CutLimits(max_chars=MAX_CHARS, max_rows=self.max_rows, sealed_chars=lambda plain: plain)
 
     def settings(self):
-        return DeliverSettings(
+        return deliver_settings(
             max_plan=self.max_plan,
             portion=self.portion,
             msgid_chars=self.msgid_chars,

@@ -14,8 +14,9 @@ from streams.errors import Misconfigured
 from streams.lanes.deliver.flood_guard import Tally, verdict_of
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
-from streams.lanes.settings import MOST_RECORDS, DeliverSettings, FloodGuard, LaneSettings
+from streams.lanes.settings import MOST_RECORDS
 from streams.testing import numbers, wait_for
+from tests.settings import deliver_settings, flood_guard, lane_settings
 from tests.unit.streams.lanes.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig, held, through
 
 
@@ -154,7 +155,7 @@ async def test_a_record_larger_than_an_envelope_is_a_dead_letter_without_a_post(
 async def test_a_flood_of_refusals_holds_the_lane_before_any_dead_letter():
     """A wrong key or mapping must not empty a hospital into the dead letters."""
     rig = Rig()
-    rig.guard = FloodGuard(min_refused=3, ratio=0.5)
+    rig.guard = flood_guard(min_refused=3, ratio=0.5)
     rig.platform = Platform(bad=range(100))
     for number in range(1, 11):
         rig.ready(number)
@@ -168,7 +169,7 @@ async def test_a_flood_of_refusals_holds_the_lane_before_any_dead_letter():
 async def test_a_flood_that_comes_record_by_record_holds_the_lane_too():
     """At night plans have one record each; a ratio within a plan would never see the flood, and a restart must not forget it."""
     rig = Rig()
-    rig.guard = FloodGuard(min_refused=1000, in_a_row=3)
+    rig.guard = flood_guard(min_refused=1000, in_a_row=3)
     rig.platform = Platform(bad=range(100))
     for number in (1, 2):
         rig.ready(number)
@@ -183,14 +184,14 @@ async def test_a_flood_that_comes_record_by_record_holds_the_lane_too():
 async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
     """What docs/operations.md tells to set lifts the hold; restarting with it must post nothing again that was refused."""
     rig = Rig()
-    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
+    rig.guard = flood_guard(min_refused=2, ratio=0.5)
     rig.platform = Platform(bad=range(100))
     for number in (1, 2, 3):
         rig.ready(number)
     lane = rig.deliver_lane(1)
     await held(rig, lane)
     await lane.close()
-    rig.guard = FloodGuard(min_refused=2, ratio=1, in_a_row=0)
+    rig.guard = flood_guard(min_refused=2, ratio=1, in_a_row=0)
     assert await rig.settle(rig.deliver_lane(2), through(rig, 4), at=READY)
     assert len(rig.platform.refused_ids) == len(set(rig.platform.refused_ids))
     assert [1, 2, 3] == sorted(numbers(rig.log.messages(DEAD)))
@@ -200,7 +201,7 @@ async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
 def test_the_guard_never_trips_on_few_refusals(accepted, refused, size):
     """Some bad records are ordinary: they belong into the dead letters and nothing must stand for them."""
     tally = Tally(accepted=accepted, refused=min(refused, 19))
-    assert "" == verdict_of(tally, FloodGuard(in_a_row=0), size=size)
+    assert "" == verdict_of(tally, flood_guard(in_a_row=0), size=size)
 
 
 async def test_a_configuration_fault_is_probed_and_dead_letters_nothing():
@@ -328,7 +329,7 @@ async def test_a_plan_whose_msgids_had_another_length_holds_the_lane():
 
 async def test_a_lane_is_not_fetched_while_it_is_full_and_others_go_on():
     """Back-pressure is per partition; a plan must fit below the low mark or a full lane would never empty."""
-    rig = Rig(settings=LaneSettings(linger_s=0.0, idle_linger_s=0.0, high=8, low=4))
+    rig = Rig(settings=lane_settings(linger_s=0.0, idle_linger_s=0.0, high=8, low=4))
     for number in range(1, 11):
         rig.ready(number)
     lane = rig.deliver_lane()
@@ -361,9 +362,9 @@ def test_what_is_written_beside_an_offset_comes_back_the_same_and_fits(size, ref
 def test_settings_that_would_stop_the_flow_are_refused_at_start():
     """Wrong at start rather than wrong at night."""
     with pytest.raises(Misconfigured):
-        LaneSettings(high=100, low=100)
+        lane_settings(high=100, low=100)
     with pytest.raises(Misconfigured):
-        DeliverSettings(max_plan=MOST_RECORDS + 1)
+        deliver_settings(max_plan=MOST_RECORDS + 1)
 
 
 async def test_refused_before_is_told_only_where_the_platform_repeats_refused_ids():

@@ -8,8 +8,8 @@ from streams.deliver.receipt import decode_receipt
 from streams.domain.batch.cut import CutLimits
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
-from streams.lanes.settings import FloodGuard
 from streams.testing import numbers, wait_for
+from tests.settings import flood_guard
 from tests.unit.streams.lanes.lane_rig import DEAD, QUICK, READY, RECEIPTS, TOPICS, Platform, Rig, emission, held, through
 
 
@@ -91,7 +91,7 @@ async def test_a_flood_in_a_later_portion_holds_the_lane_before_its_dead_letters
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
     rig.deliver_options = {"portion": 4}
-    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
+    rig.guard = flood_guard(min_refused=2, ratio=0.5)
     rig.platform = Platform(bad=[3 * number for number in (5, 6, 7, 8)])
     for number in range(1, 9):
         rig.ready(number, key=3 * number)
@@ -108,7 +108,7 @@ async def test_what_no_envelope_carries_is_weighed_against_the_whole_plan():
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
     rig.deliver_options = {"portion": 4}
-    rig.guard = FloodGuard(min_refused=2, ratio=0.5)
+    rig.guard = flood_guard(min_refused=2, ratio=0.5)
     rig.platform = Platform(bad=[3])
     for number in range(1, 18):
         rig.ready(number, key=3 * number, value=b"x" * (10_000 if number > 12 else 1))

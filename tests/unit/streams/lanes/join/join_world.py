@@ -9,16 +9,16 @@ from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
-from streams.lanes.settings import JoinSettings, LaneSettings
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow
+from tests.settings import join_settings, lane_settings
 from tests.unit.streams.domain.join.join_rig import LIMITS, Join, mappings
 from tests.unit.streams.lanes.stepped import Process, stand
 
 TOPICS = Topics()
 GROUP = TOPICS.group("join")
 CHANGES, READY, DEAD, STATE = (TopicPartition(name, 0) for name in (TOPICS.changes, TOPICS.ready, TOPICS.dead, TOPICS.state))
-LANE = LaneSettings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=20, low=10)
+LANE = lane_settings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=20, low=10)
 
 
 @cache
@@ -61,7 +61,7 @@ class Worker(Process):
         self._world = world
         self._state = State(STATE)
         self._shared = JoinShared(
-            topics=TOPICS, fold=joiner(), lookups=Lookups(world.faults), settings=JoinSettings(max_chunk=chunk)
+            topics=TOPICS, fold=joiner(), lookups=Lookups(world.faults), settings=join_settings(max_chunk=chunk)
         )
         self._closing = None
         self._back = asyncio.Event()
