@@ -17,13 +17,13 @@ class ReportedRole:
 
     role: TableRole
     service: ServiceCode
-    prefix: bytes
+    prefix: str
 
 
 REPORTED: Final = (
-    ReportedRole(role=TableRole.VISIT, service=ServiceCode.VISIT, prefix=b"v"),
-    ReportedRole(role=TableRole.SETTLEMENT, service=ServiceCode.SETTLEMENT, prefix=b"s"),
-    ReportedRole(role=TableRole.FEE, service=ServiceCode.FEE, prefix=b"f"),
+    ReportedRole(role=TableRole.VISIT, service=ServiceCode.VISIT, prefix="v"),
+    ReportedRole(role=TableRole.SETTLEMENT, service=ServiceCode.SETTLEMENT, prefix="s"),
+    ReportedRole(role=TableRole.FEE, service=ServiceCode.FEE, prefix="f"),
 )
 """In the order of reporting (rule R24). A record is built from its own row and at most one row of each role before it."""
 

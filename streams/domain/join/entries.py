@@ -18,8 +18,8 @@ from streams.domain.roles import REPORTED
 
 SEPARATOR: Final = b"\x1f"
 _SEPARATOR_TEXT: Final = SEPARATOR.decode()
-_ROLE_LETTER: Final = {one.role: one.prefix for one in REPORTED}
-_ROLES: Final = {one.prefix: one.role for one in REPORTED}
+_ROLE_LETTER: Final = {one.role: one.prefix.encode() for one in REPORTED}
+_ROLES: Final = {one.prefix.encode(): one.role for one in REPORTED}
 _DEADLINE_DIGITS: Final = 13
 _REMEMBERED: Final = 8_000
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
