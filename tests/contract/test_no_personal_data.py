@@ -256,6 +256,7 @@ def test_nothing_personal_is_in_a_repr():
 def test_no_file_that_is_shipped_is_named_after_a_person():
     """Names of files are listed, logged and backed up without protection; samples use invented people."""
     shipped = Path(__file__).parents[2]
-    named = [path.name for folder in ("streams", "connector", "yibao", "sandbox", "deploy") for path in (shipped / folder).rglob("*")]
+    folders = ("streams", "connector", "yibao", "sandbox", "deploy")
+    named = [path.name for folder in folders for path in (shipped / folder).rglob("*")]
     assert named
     assert [name for name in named if leaks(name)] == []
