@@ -1,5 +1,8 @@
 """From a site's files to what the capture control plane asks for. The only place that knows both."""
 
+import re
+from pathlib import Path
+
 from connector.connect import Access, Connect
 from connector.contract import CaptureSource
 from connector.errors import Misconfigured
@@ -9,6 +12,8 @@ from streams.mapping import Site, capture_sources
 from streams.topics.access import read_secret
 from streams.topics.shapes import TopicSettings
 from streams.wiring import text_of
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 def topic_settings(site: Site) -> TopicSettings:
@@ -25,7 +30,7 @@ def topic_settings(site: Site) -> TopicSettings:
 
 
 def connect_client(site: Site) -> Connect:
-    """A client of the site's Connect cluster. Raises Misconfigured when its password file cannot be read."""
+    """A client of the site's Connect cluster. Raises Misconfigured when a file with a password or a token cannot be used."""
     settings = site.connect
     return Connect(
         Access(
@@ -33,11 +38,27 @@ def connect_client(site: Site) -> Connect:
             timeout_s=settings.timeout_s,
             ca_file=text_of(settings.ca_file),
             user=settings.user,
-            password=None
-            if settings.password_file is None
-            else read_secret(settings.password_file, setting="connect.password_file"),
+            password=_secret(settings.password_file, setting="connect.password_file"),
+            token=_token(settings.token_file),
+            proxy=settings.proxy,
+            proxy_user=settings.proxy_user,
+            proxy_password=_secret(settings.proxy_password_file, setting="connect.proxy_password_file"),
         )
     )
+
+
+def _secret(file: Path | None, *, setting: str) -> str | None:
+    return None if file is None else read_secret(file, setting=setting)
+
+
+def _token(file: Path | None) -> str | None:
+    token = _secret(file, setting="connect.token_file")
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise Misconfigured(
+            f"{file} holds no bearer token: one line of ASCII without spaces is wanted, without the word Bearer; "
+            "connect.token_file in site.yaml names it"
+        )
+    return token
 
 
 def connect_settings(site: Site) -> ConnectSettings:

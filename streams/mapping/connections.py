@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, model_validator
 from connector.contract import DatabaseKind
 from streams.domain.batch.msgid import MAX_PARTITIONS
 from streams.mapping.strict import Strict
-from streams.mapping.values import FilePath, Port, Url, is_loopback
+from streams.mapping.values import ConnectProxy, ConnectUrl, FilePath, Port, is_loopback
 
 Servers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
 OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]*$")]
@@ -76,10 +76,16 @@ class Kafka(Strict):
 class Connect(Strict):
     """The Kafka Connect cluster that runs the captures."""
 
-    url: Url
-    """REST address."""
+    url: ConnectUrl
+    """REST address; where a proxy in front has it under a path, with that path: `https://gateway.his/connect`."""
     ca_file: FilePath | None = None
     """Certificates of the authority that signed Connect's certificate. Left out: those that this machine trusts."""
+    proxy: ConnectProxy | None = None
+    """Proxy on the way to Connect, `http://host:port`. Never taken from the environment. No redirect is followed."""
+    proxy_user: str | None = None
+    """User of basic authentication at the proxy."""
+    proxy_password_file: FilePath | None = None
+    """File with that user's password."""
     bootstrap_servers: Servers | None = None
     """Brokers as the Connect workers reach them. Default: `kafka.bootstrap_servers`."""
     consumer: Mapping[OptionName, str] = Field(default_factory=dict)
@@ -91,18 +97,36 @@ class Connect(Strict):
     """User of basic authentication."""
     password_file: FilePath | None = None
     """File with that user's password."""
+    token_file: FilePath | None = None
+    """File with a bearer token, in place of `user` and `password_file`."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
-    """Longest wait for one answer."""
+    """Longest wait for one answer; three times as long for the check of a configuration, in which Connect asks the database."""
     insecure: bool = False
-    """Allow http to a host that is not this one."""
+    """Allow http to a host that is not this one, and a proxy's password on its way there."""
+
+    @model_validator(mode="after")
+    def _logins_complete(self) -> Self:
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("`user` and `password_file` go together")
+        if (self.proxy_user is None) != (self.proxy_password_file is None):
+            raise ValueError("`proxy_user` and `proxy_password_file` go together")
+        if self.proxy_user is not None and self.proxy is None:
+            raise ValueError("`proxy_user` means nothing without `proxy`")
+        if self.user is not None and self.token_file is not None:
+            raise ValueError("`user` and `token_file` exclude each other: a request carries one login")
+        if any(":" in (user or "") for user in (self.user, self.proxy_user)):
+            raise ValueError("a user of basic authentication has no colon in its name")
+        return self
 
     @model_validator(mode="after")
     def _secure(self) -> Self:
         parts = urlsplit(self.url)
-        if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not self.insecure:
+        proxied = self.proxy is not None and not is_loopback(urlsplit(self.proxy).hostname or "")
+        away = proxied or not is_loopback(parts.hostname or "")
+        if parts.scheme == "http" and away and not self.insecure:
             raise ValueError("http lets everybody on the way rewrite the captures; use https, or write `insecure: true`")
-        if (self.user is None) != (self.password_file is None):
-            raise ValueError("`user` and `password_file` go together")
+        if proxied and self.proxy_user is not None and not self.insecure:
+            raise ValueError("the proxy's password would go to it for everybody on the way to read; if it must, `insecure: true`")
         if secret := [name for name, value in self.consumer.items() if _SECRET_OPTION.search(name) and "${" not in value]:
             raise ValueError(
                 f"`consumer` holds a secret in plain text: write {', '.join(secret)} as a reference, `${{directory:…}}`"

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
-from streams.mapping.values import FilePath, Url, is_loopback, number
+from streams.mapping.values import FilePath, PlatformProxy, PlatformUrl, is_loopback, number
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
@@ -67,12 +67,12 @@ class InFlight(Strict):
 class Platform(Strict):
     """The supervision platform."""
 
-    url: Url
+    url: PlatformUrl
     """Address up to, but without, `/metadata/receive/`. https where the platform has it: over http `data` is sealed, but answers
     can be forged."""
     ca_file: FilePath | None = None
     """Certificates of the authority that signed the platform's certificate. Left out: those that this machine trusts."""
-    proxy: Url | None = None
+    proxy: PlatformProxy | None = None
     """Proxy on the way to the platform, `http://host:port`. Never taken from the environment."""
     headers: Mapping[HeaderName, FilePath] = Field(default_factory=dict)
     """Headers sent along with every request, such as an authorisation: name: file with the value."""

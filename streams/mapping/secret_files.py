@@ -12,6 +12,8 @@ def secret_files(site: SiteFile) -> dict[Place, Path]:
     named: dict[Place, Path | None] = {
         **{("sources", name, "password_file"): source.password_file for name, source in site.sources.items()},
         ("connect", "password_file"): site.connect.password_file,
+        ("connect", "token_file"): site.connect.token_file,
+        ("connect", "proxy_password_file"): site.connect.proxy_password_file,
         **{("platform", "headers", name): file for name, file in site.platform.headers.items()},
         ("kafka", "security", "sasl_password_file"): security.sasl_password_file,
         ("kafka", "security", "ssl_keyfile"): security.ssl_keyfile,

@@ -1,5 +1,6 @@
 """Forms of single values in the files people write: addresses, codes, paths, zones."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +10,35 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 
-def _no_password(url: str) -> str:
-    if "@" in urlsplit(url).netloc:
-        raise ValueError("holds a user or a password; a secret stands in a file of its own, never in site.yaml")
-    return url
+def _address(instead: str) -> Callable[[str], str]:
+    """The check of an address. instead: where a login stands that somebody wrote into it. No part of the address is repeated."""
+
+    def checked(url: str) -> str:
+        parts = urlsplit(url)
+        if "@" in parts.netloc:
+            raise ValueError(f"holds a user or a password; a secret stands in a file of its own, never in site.yaml: {instead}")
+        if not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("is no address like `https://host:port/path`, without query and fragment")
+        try:
+            sound = parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError("names no port between 1 and 65535")
+        return url
+
+    return checked
 
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$"), AfterValidator(_no_password)]
+_Http = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+PlatformUrl = Annotated[_Http, AfterValidator(_address("see `headers`"))]
+PlatformProxy = Annotated[_Http, AfterValidator(_address("a proxy that wants a login cannot be used here"))]
+ConnectUrl = Annotated[_Http, AfterValidator(_address("see `user` and `password_file`, or `token_file`"))]
+ConnectProxy = Annotated[
+    str,
+    StringConstraints(pattern=r"^http://[^\s/]+/?$"),
+    AfterValidator(_address("see `proxy_user` and `proxy_password_file`")),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

@@ -128,6 +128,10 @@ def test_from_nothing_to_a_running_capture(site, changed, yibao):
     code, _, err = yibao("connector", "apply", config=changed(his={"slot": "another_slot"}))
     assert (code, "--accept-loss" in err) == (1, True)
 
+    for verb in ("pause", "resume", "stop", "resume"):
+        assert (0, "", "") == yibao("connector", verb, "his", config=site)
+    assert (0, "", "") == yibao("connector", "restart", "his", "--all", config=site)
+
     assert yibao("connector", "delete", "his", "--yes", config=site)[0] == 0
     assert yibao("connector", "status", config=site)[0] == 1
 
@@ -284,6 +288,14 @@ def test_what_cannot_be_reached_is_named_with_exit_code_3(changed, yibao, words,
     """The person on call starts what is named, and the pipeline tries again later."""
     code, _, err = yibao(*words, config=changed(**sections))
     assert (code, named in err, "Traceback" in err) == (3, True, False)
+
+
+@pytest.mark.parametrize("words", [("plan",), ("status",), ("pause", "his"), ("delete", "his", "--yes")])
+def test_a_path_that_connect_does_not_have_is_no_missing_connector(stack, changed, yibao, words):
+    """Connect answers 404 to both. `plan` would say "create", and whoever believes it looks for the connector that is gone."""
+    code, out, err = yibao("connector", *words, config=changed(connect={"url": f"{stack.connect_url}/connect"}))
+    assert (3, "", True) == (code, out, f"{stack.connect_url}/connect/connectors: " in err)
+    assert "path prefix" in err
 
 
 def test_a_wrong_password_is_exit_code_2(changed, yibao, tmp_path):

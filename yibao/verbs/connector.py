@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, TypeAlias
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from connector.connect import ConnectorStatus
@@ -88,14 +89,13 @@ def apply(
     """Check the database, create or change the connectors, wait until they run. Exit code 1 when something stands against it."""
     site = load_site(config)
     sources = chosen_sources(site, source)
-    found = {each.name: preflight(each, password=source_password(each)) if check else () for each in sources}
-    blocking = [finding for findings in found.values() for finding in findings if finding.severity is Severity.BLOCKS]
-    if blocking:
-        _show_plans([Planned(plan=reconciler(site).plan(each), findings=found[each.name]) for each in sources], output=output)
+    planned = [_planned(site, each, check=check) for each in sources]
+    if any(each.blocked for each in planned):
+        _show_plans(planned, output=output)
         raise typer.Exit(1)
     _demand_topics(site, sources)
-    applied = [Planned(plan=reconciler(site).apply(each, accept_loss=accept_loss), findings=found[each.name]) for each in sources]
-    _show_plans(applied, output=output)
+    plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
+    _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
 @app.command("status")
@@ -225,5 +225,6 @@ def _show_states(states: Mapping[str, ConnectorStatus | None], ages: Mapping[str
             table.add_row(name, "-", "absent", "-", age, "run `yibao connector apply`")
         else:
             tasks = ", ".join(f"{task.number}: {task.state}" for task in state.tasks) or "none"
-            table.add_row(name, state.connector, state.state, tasks, age, state.failure or "")
+            told = (state.connector, state.state, tasks, age, state.failure or "")
+            table.add_row(name, *map(escape, told))  # a path in brackets would be read as markup, and end in a traceback
     Console(soft_wrap=True).print(table)

@@ -4,8 +4,10 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 import aiohttp
 import typer
@@ -33,6 +35,10 @@ Examples:
   yibao platform faults --url http://127.0.0.1:28080 --clear --add demo
 """,
 )
+
+_WITHIN_S = 10.0
+_MOST_BYTES = 1 << 20
+_COUNTS = ("batches", "records", "distinct")
 
 UrlOption = Annotated[str, typer.Option("--url", metavar="URL", help="Address that `platform serve` printed.")]
 
@@ -88,7 +94,7 @@ def serve(
 @app.command()
 def stats(url: UrlOption, output: OutputOption = Output.TABLE) -> None:
     """Print what a running simulator received and accepted."""
-    found = asyncio.run(_ask("GET", f"{url.rstrip('/')}/_sim/stats"))
+    found = asyncio.run(_ask("GET", _page(url, "stats"), _fits_stats))
     if output is Output.JSON:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
@@ -102,13 +108,13 @@ def change_faults(
     clear: Annotated[bool, typer.Option("--clear", help="Take all faults out of force first.")] = False,
 ) -> None:
     """Show the faults in force as JSON, after clearing them or adding to them."""
-    page = f"{url.rstrip('/')}/_sim/faults"
+    page = _page(url, "faults")
     if clear:
-        asyncio.run(_ask("DELETE", page))
+        asyncio.run(_ask("DELETE", page, _fits_faults))
     for text in add or ():
         faults = FAULTS.dump_python(_faults(text), mode="json", exclude_defaults=True)
-        asyncio.run(_ask("POST", page, {"faults": faults}))
-    typer.echo(json.dumps(asyncio.run(_ask("GET", page)), ensure_ascii=False, indent=2))
+        asyncio.run(_ask("POST", page, _fits_faults, order={"faults": faults}))
+    typer.echo(json.dumps(asyncio.run(_ask("GET", page, _fits_faults)), ensure_ascii=False, indent=2))
 
 
 async def _serve(settings: PlatformSettings, output: Output) -> None:
@@ -142,16 +148,85 @@ def _faults(text: str) -> tuple[Fault, ...]:
         raise Misconfigured(f"faults: {error}") from error
 
 
-async def _ask(method: str, page: str, order: object = None) -> dict[str, Any]:
-    """One call of the simulator's own pages. Raises Unreachable, or Misconfigured with what the page says."""
+def _page(url: str, name: str) -> str:
+    """The address of one of the simulator's own pages. Raises Misconfigured where `url` cannot be one; it is not repeated then."""
     try:
-        async with aiohttp.ClientSession() as http, http.request(method, page, json=order) as response:
-            found: dict[str, Any] = await response.json(content_type=None)
-            if response.status >= 400:
-                raise Misconfigured(f"{page}: {found.get('error', response.status)}")
-            return found
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Unreachable(f"{page}: no simulator answers there; start one with `yibao platform serve` and take its URL") from error
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or "@" in parts.netloc or parts.query or parts.fragment:
+        raise Misconfigured(
+            "--url: write the address that `yibao platform serve` printed, http://host:port, and no user or password"
+        )
+    return f"{url.rstrip('/')}/_sim/{name}"
+
+
+async def _ask(method: str, page: str, fits: Callable[[Any], bool], *, order: object = None) -> dict[str, Any]:
+    """One call of the simulator's own pages. Raises Misconfigured with what the simulator says against it, and Unreachable where
+    something else answers, or nothing. No redirect is followed.
+    """
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_WITHIN_S), auto_decompress=False) as http,
+            http.request(method, page, json=order, allow_redirects=False) as response,
+        ):
+            status, body = response.status, bytearray()
+            while len(body) < _MOST_BYTES and (part := await response.content.read(_MOST_BYTES - len(body))):
+                body += part
+    except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: also TimeoutError
+        raise _no_simulator(page, "not in time" if isinstance(error, TimeoutError) else "nothing that speaks HTTP") from error
+    found = _json_of(body)
+    if status == 200 and fits(found):
+        return cast("dict[str, Any]", found)
+    if status >= 400 and isinstance(found, dict) and isinstance(found.get("error"), str):
+        raise Misconfigured(f"{page}: {_one_line(found['error'])}")
+    raise _no_simulator(page, f"HTTP {status} with {_content(status, body, found)}")
+
+
+def _no_simulator(page: str, what: str) -> Unreachable:
+    return Unreachable(f"{page}: no simulator answers there ({what}); start one with `yibao platform serve` and take its URL")
+
+
+def _json_of(body: bytearray) -> object:
+    try:
+        found: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _content(status: int, body: bytearray, found: object) -> str:
+    if 300 <= status < 400:
+        return "a redirect, which is not followed"
+    if found is not None:
+        return "JSON of another form"
+    text = _one_line(body[:100].decode("utf-8", "replace"))
+    return "a page of HTML" if text.startswith("<") else repr(text) if text else "no content"
+
+
+def _one_line(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text).strip()
+
+
+def _fits_stats(found: Any) -> bool:
+    """Whether it is the simulator's count: what is printed of it is there, and numbers are numbers."""
+    if not isinstance(found, dict) or not isinstance(found.get("accepted_records"), int):
+        return False
+    accepted = found.get("accepted")
+    services = accepted.values() if isinstance(accepted, dict) else (None,)
+    return all(
+        isinstance(institutions, dict)
+        and all(
+            isinstance(counts, dict) and all(isinstance(counts.get(name), int) for name in _COUNTS)
+            for counts in institutions.values()
+        )
+        for institutions in services
+    )
+
+
+def _fits_faults(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("faults"), list)
 
 
 def _print_stats(found: dict[str, Any]) -> None:
@@ -159,7 +234,7 @@ def _print_stats(found: dict[str, Any]) -> None:
     table = Table("service", "institution", "batches", "records", "distinct", box=None)
     for service, institutions in found["accepted"].items():
         for institution, counts in institutions.items():
-            table.add_row(service, institution, *(str(counts[name]) for name in ("batches", "records", "distinct")))
+            table.add_row(service, institution, *(str(counts[name]) for name in _COUNTS))
     console.print(table)
     counts = Table("count", "value", box=None)
     for name, value in found.items():

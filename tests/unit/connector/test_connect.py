@@ -44,6 +44,11 @@ def server():
     httpd.server_close()
 
 
+def refusal(status, message):
+    """A no as Connect says it."""
+    return status, {"error_code": status, "message": message}
+
+
 @pytest.fixture
 def waits():
     return []
@@ -57,13 +62,14 @@ def connect(server, waits):
 
 def test_a_missing_connector_is_none_and_not_an_error(server, connect):
     """A plan asks for connectors that do not exist yet."""
-    server.script["GET", "/connectors/capture-his/config"] = [(404, {"message": "not found"})]
+    server.script["GET", "/connectors/capture-his/config"] = [refusal(404, "not found")]
+    server.script["GET", "/connectors"] = [(200, [])]
     assert connect.config("capture-his") is None
 
 
 def test_a_rebalancing_cluster_is_waited_for(server, connect, waits):
     """Each change of a connector makes the cluster answer 409 for a moment; that is nobody's error."""
-    busy = (409, {"message": "rebalance"})
+    busy = refusal(409, "rebalance")
     server.script["GET", "/connector-plugins"] = [busy, busy, (200, [{"class": "a"}])]
     assert connect.plugins() == ("a",)
     assert len(waits) == 2
@@ -71,7 +77,7 @@ def test_a_rebalancing_cluster_is_waited_for(server, connect, waits):
 
 def test_a_cluster_that_never_settles_is_an_error(server, connect):
     """A command that waits for ever tells nobody anything."""
-    server.script["GET", "/connector-plugins"] = [(409, {"message": "rebalance in progress"})]
+    server.script["GET", "/connector-plugins"] = [refusal(409, "rebalance in progress")]
     with pytest.raises(Refused, match="try again"):
         connect.plugins()
 
@@ -137,10 +143,10 @@ def test_a_refused_login_is_a_matter_of_configuration(server, connect):
     assert caught.value.exit_code == 2
 
 
-def test_a_page_instead_of_json_is_still_told(server, connect):
-    """A proxy in front answers in HTML."""
+def test_a_page_instead_of_json_is_no_word_of_connects(server, connect):
+    """A proxy in front answers in HTML: exit code 3, for Connect was not reached."""
     server.script["GET", "/connector-plugins"] = [(502, "<html>bad gateway</html>")]
-    with pytest.raises(Refused, match="502"):
+    with pytest.raises(Unreachable, match="502"):
         connect.plugins()
 
 
@@ -153,7 +159,7 @@ def test_a_connect_that_is_down_is_unreachable_and_named():
 
 def test_the_login_is_sent_and_never_told(server, connect):
     """Basic authentication in a header; the error names neither user nor password."""
-    server.script["GET", "/connector-plugins"] = [(500, {"message": "boom"})]
+    server.script["GET", "/connector-plugins"] = [refusal(500, "boom")]
     with pytest.raises(Refused) as caught:
         connect.plugins()
     assert server.calls[0][3]["Authorization"].startswith("Basic ")
