@@ -1,4 +1,4 @@
-"""Prepares this checkout: `.venv` from requirements.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
+"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
 
 Standard library only. Every step leaves a stamp that names what it was made from; a step whose stamp is right costs nothing.
 A stamp is written last, so an interrupted step is done again. Packages and Java programs are fetched at the same time.
@@ -30,7 +30,7 @@ STATE = ROOT / ".yibao"
 DIST = STATE / "java"
 LOGS = STATE / "logs"
 POM = ROOT / "deploy" / "stack" / "pom.xml"
-LOCK = ROOT / "requirements.lock"
+LOCK = ROOT / "requirements-dev.lock"
 NOTE_EVERY_S = 10
 COMMAND = """\
 #!/bin/sh
@@ -125,7 +125,7 @@ def venv_is_sound() -> bool:
 
 
 def install_packages() -> None:
-    """`.venv` with exactly what requirements.lock names, checked by hash."""
+    """`.venv` with exactly what requirements-dev.lock names, checked by hash."""
     stamp = VENV / ".yibao-packages"
     key = digest(LOCK.read_bytes(), str(VENV).encode())
     if is_stamped(stamp, key) and (VENV / "bin" / "python").exists():
@@ -139,7 +139,7 @@ def install_packages() -> None:
             run("virtual environment", create, log=log, mend="mend: apt-get install python3-venv, then: make setup")
     install: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-deps", "-r", LOCK]
     install += ["--no-input", "--progress-bar", "off", "--no-compile", "--disable-pip-version-check"]
-    with timed("Python packages (requirements.lock)"):
+    with timed("Python packages (requirements-dev.lock)"):
         run("Python packages", install, log=log, mend="mend: check the connection to the package index, then: make setup")
     write_whole(stamp, key)
 

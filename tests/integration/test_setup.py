@@ -26,7 +26,7 @@ def checkout(tmp_path_factory):
     for name in (*NEEDED, "streams/sandbox/java.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
-    (root / "requirements.lock").write_text("# nothing\n")
+    (root / "requirements-dev.lock").write_text("# nothing\n")
     subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
     return root
 

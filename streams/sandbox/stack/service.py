@@ -27,8 +27,18 @@ def distribution(directory: Path | None = None) -> Distribution:
     """The Java programs in `directory` (default: `.yibao/java` of this checkout). Raises Misconfigured when they are not there."""
     place = directory or CHECKOUT / ".yibao" / "java"
     if not any((place / "lib").glob("kafka_*.jar")):
+        demand_checkout()
         raise Misconfigured(f"Kafka and Connect are not in {place}: run `make setup` in {CHECKOUT}")
     return Distribution(lib=place / "lib", plugins=place / "plugins")
+
+
+def demand_checkout() -> None:
+    """Raises Misconfigured where this package was installed from its wheel: what set-up fetches and samples are in a checkout."""
+    if not (CHECKOUT / "deploy" / "setup.py").is_file():
+        raise Misconfigured(
+            "the embedded stack's Java programs and the sample site are not in the installed package: get a checkout of yibao-cdc "
+            "and run `make demo` there (or `make setup`, then .venv/bin/yibao)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
