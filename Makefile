@@ -45,10 +45,11 @@ notice: setup ## write NOTICE: the licence of every package and jar that is lock
 wheels: setup ## build dist/: the product's wheel, and the sandbox's beside it
 	@$(VENV)/python deploy/wheels.py
 
-clean: ## stop what runs; remove .venv, .yibao and caches
+clean: ## stop what runs; remove .venv, .yibao and caches, and what is ours elsewhere (docs/machine.md)
 	@if [ -d .yibao/demo ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi
-	@for home in .yibao/stack .yibao/demo/stack .yibao/chaos/stack; do \
-	    if [ -d $$home ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down --erase --home $$home; fi; \
-	done
+	@if $(VENV)/python -c 'import streams.sandbox.stack' 2>/dev/null; then $(VENV)/python deploy/clean.py; \
+	elif [ -n "$$(find .yibao -name '*.process' 2>/dev/null)" ]; then \
+	    echo "error: servers of this checkout may still run, and .venv, which stops them, is gone: make setup, then: make clean" >&2; exit 2; \
+	fi
 	rm -rf .venv .yibao .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

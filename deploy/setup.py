@@ -228,6 +228,8 @@ def provide_programs() -> None:
     with timed(f"apt-get install {' '.join(missing)}"):
         run("apt-get update", ["apt-get", "update"], log=log, mend="mend: check /etc/apt/sources.list, then: make setup", env=quiet)
         missing = missing_programs()
+        with (STATE / "apt-packages").open("a", encoding="utf-8") as installed:  # for whoever cleans up
+            installed.writelines(f"{package}\n" for package in missing)
         run("apt-get install", [*apt, "install", *missing], log=log, mend="mend: install them by hand, then: make setup", env=quiet)
     if missing := missing_programs():
         raise Misconfigured(f"{' and '.join(missing)} still missing after apt-get install; see {log}")

@@ -63,6 +63,11 @@ class Home:
     def secrets(self) -> Path:
         return self.root / "secrets"
 
+    @property
+    def made_by(self) -> Path:
+        """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
+        return self.run / "checkout"
+
     def record(self, service: str) -> Path:
         return self.run / f"{service}.process"
 
@@ -74,6 +79,7 @@ class Home:
         for directory in (self.run, self.logs, self.conf):
             directory.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+        self.made_by.write_text(f"{CHECKOUT}\n", "utf-8")
 
 
 class Service(Protocol):
