@@ -7,8 +7,9 @@ DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
+export LOCK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench lint lock clean
+.PHONY: help setup demo test chaos bench lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,13 +36,20 @@ lint: setup ## style, format, types, import contracts
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 
-lock: ## resolve pyproject.toml into requirements.lock again (needs uv, or takes it into .venv)
+lock: ## pin everything anew: both requirements*.lock, the jars' checksums, NOTICE (LOCK_ARGS='--upgrade'; takes uv into .venv)
 	@deploy/lock.sh
 
-clean: ## stop what runs; remove .venv, .yibao and caches
+notice: setup ## write NOTICE: the licence of every package and jar that is locked
+	@$(VENV)/python deploy/notice.py
+
+wheels: setup ## build dist/: the product's wheel, and the sandbox's beside it
+	@$(VENV)/python deploy/wheels.py
+
+clean: ## stop what runs; remove .venv, .yibao and caches, and what is ours elsewhere (docs/machine.md)
 	@if [ -d .yibao/demo ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi
-	@for home in .yibao/stack .yibao/demo/stack .yibao/chaos/stack; do \
-	    if [ -d $$home ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao stack down --erase --home $$home; fi; \
-	done
+	@if $(VENV)/python -c 'import sandbox.stack' 2>/dev/null; then $(VENV)/python deploy/clean.py; \
+	elif [ -n "$$(find .yibao -name '*.process' 2>/dev/null)" ]; then \
+	    echo "error: servers of this checkout may still run, and .venv, which stops them, is gone: make setup, then: make clean" >&2; exit 2; \
+	fi
 	rm -rf .venv .yibao .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

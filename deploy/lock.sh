@@ -1,5 +1,10 @@
 #!/bin/sh
-# Resolves pyproject.toml into requirements.lock: for every platform, with hashes, with no download address in it.
+# Pins everything anew that a checkout fetches. pyproject.toml is resolved into two locks, for every platform, with hashes, with no
+# download address in them:
+#   requirements-dev.lock  what a checkout needs: the product, the sandbox, tests and tools
+#   requirements.lock      what the product needs to run, in the versions of the first
+# The Java programs of deploy/stack/pom.xml are fetched, and their checksums written to deploy/stack/jars.sha256; NOTICE follows.
+# What is locked stays as it is as long as pyproject.toml allows it; LOCK_ARGS='--upgrade' or '--upgrade-package NAME' moves it.
 set -eu
 cd "$(dirname "$0")/.."
 uv=.venv/bin/uv
@@ -9,5 +14,14 @@ if [ -z "$uv" ]; then
     .venv/bin/python -m pip install -q uv
     uv=.venv/bin/uv
 fi
-exec "$uv" pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-    --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --output-file requirements.lock
+
+lock() {
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml "$@"
+}
+
+# shellcheck disable=SC2086  several words are meant
+lock --extra sandbox --extra dev --output-file requirements-dev.lock ${LOCK_ARGS:-}
+lock --constraint requirements-dev.lock --output-file requirements.lock
+deploy/setup.sh --pin-jars
+.venv/bin/python deploy/notice.py

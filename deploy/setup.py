@@ -1,8 +1,9 @@
-"""Prepares this checkout: `.venv` from requirements.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
+"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
 
 Standard library only. Every step leaves a stamp that names what it was made from; a step whose stamp is right costs nothing.
 A stamp is written last, so an interrupted step is done again. Packages and Java programs are fetched at the same time.
-Exit codes: 0 done, 1 a step failed, 2 something is missing on this machine, 130 interrupted.
+`--pin-jars` takes what Maven brings for right and writes its checksums into deploy/stack/jars.sha256 (`make lock`).
+Exit codes: 0 done, 1 a step failed, 2 usage, or something is missing on this machine, 130 interrupted.
 """
 
 import fcntl
@@ -17,20 +18,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from sandbox.java import OLDEST, find_java  # noqa: E402
-from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
+from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
+from sandbox.java import OLDEST, find_java  # noqa: E402  the checkout is not installed yet
+from streams.errors import Misconfigured  # noqa: E402
 
 VENV = ROOT / ".venv"
 STATE = ROOT / ".yibao"
 DIST = STATE / "java"
 LOGS = STATE / "logs"
 POM = ROOT / "deploy" / "stack" / "pom.xml"
-LOCK = ROOT / "requirements.lock"
+LOCK = ROOT / "requirements-dev.lock"
 NOTE_EVERY_S = 10
 COMMAND = """\
 #!/bin/sh
@@ -125,7 +128,7 @@ def venv_is_sound() -> bool:
 
 
 def install_packages() -> None:
-    """`.venv` with exactly what requirements.lock names, checked by hash."""
+    """`.venv` with exactly what requirements-dev.lock names, checked by hash."""
     stamp = VENV / ".yibao-packages"
     key = digest(LOCK.read_bytes(), str(VENV).encode())
     if is_stamped(stamp, key) and (VENV / "bin" / "python").exists():
@@ -139,7 +142,7 @@ def install_packages() -> None:
             run("virtual environment", create, log=log, mend="mend: apt-get install python3-venv, then: make setup")
     install: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", "--require-hashes", "--no-deps", "-r", LOCK]
     install += ["--no-input", "--progress-bar", "off", "--no-compile", "--disable-pip-version-check"]
-    with timed("Python packages (requirements.lock)"):
+    with timed("Python packages (requirements-dev.lock)"):
         run("Python packages", install, log=log, mend="mend: check the connection to the package index, then: make setup")
     write_whole(stamp, key)
 
@@ -160,10 +163,17 @@ def set_up_python() -> None:
 # ---- the Java side
 
 
-def set_up_java() -> None:
-    """Kafka, Connect and the connectors of deploy/stack/pom.xml in `.yibao/java`, put there in one move."""
-    key = digest(POM.read_bytes())
-    if is_stamped(DIST / ".stamp", key):
+def java_key() -> str:
+    """What the Java programs are made from."""
+    return digest(POM.read_bytes(), PINS.read_bytes())
+
+
+def set_up_java(*, pin: bool = False) -> None:
+    """Kafka, Connect and the connectors of deploy/stack/pom.xml in `.yibao/java`, put there in one move; their checksums are right.
+
+    pin: take what Maven brings for right, and write its checksums down.
+    """
+    if is_stamped(DIST / ".stamp", java_key()) and not pin:
         return
     log = LOGS / "setup-java.log"
     log.unlink(missing_ok=True)
@@ -174,7 +184,10 @@ def set_up_java() -> None:
         run("Java programs", maven, log=log, mend="mend: check that Maven reaches its repository (settings.xml), then: make setup")
         if not list((fresh / "lib").glob("kafka_*.jar")) or not list((fresh / "plugins").glob("debezium-*")):
             raise StepFailed(f"Java programs: Maven ended well but {fresh} is not complete. See {log}, then: make setup")
-        write_whole(fresh / ".stamp", key)
+        if pin:
+            write_whole(PINS, pins(fresh))
+        verify(fresh, PINS.read_text("utf-8"))
+        write_whole(fresh / ".stamp", java_key())
         if DIST.exists():
             shutil.rmtree(DIST)
         fresh.rename(DIST)
@@ -187,7 +200,7 @@ def missing_programs() -> list[str]:
         find_java()
     except Misconfigured:
         missing.append(f"openjdk-{OLDEST}-jre-headless" if _apt_knows(f"openjdk-{OLDEST}-jre-headless") else "default-jre-headless")
-    if not is_stamped(DIST / ".stamp", digest(POM.read_bytes())) and shutil.which("mvn") is None:
+    if not is_stamped(DIST / ".stamp", java_key()) and shutil.which("mvn") is None:
         missing.append("maven")
     return missing
 
@@ -214,6 +227,8 @@ def provide_programs() -> None:
     with timed(f"apt-get install {' '.join(missing)}"):
         run("apt-get update", ["apt-get", "update"], log=log, mend="mend: check /etc/apt/sources.list, then: make setup", env=quiet)
         missing = missing_programs()
+        with (STATE / "apt-packages").open("a", encoding="utf-8") as installed:  # for whoever cleans up
+            installed.writelines(f"{package}\n" for package in missing)
         run("apt-get install", [*apt, "install", *missing], log=log, mend="mend: install them by hand, then: make setup", env=quiet)
     if missing := missing_programs():
         raise Misconfigured(f"{' and '.join(missing)} still missing after apt-get install; see {log}")
@@ -237,7 +252,7 @@ def together(*works: Callable[[], None]) -> None:
             _stopping.set()
 
 
-def set_up() -> None:
+def set_up(*, pin_jars: bool) -> None:
     STATE.mkdir(exist_ok=True)
     with (STATE / "setup.lock").open("w") as lock:
         try:
@@ -246,15 +261,18 @@ def set_up() -> None:
             say("another set-up of this checkout runs; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         provide_programs()
-        together(set_up_python, set_up_java)
+        together(set_up_python, partial(set_up_java, pin=pin_jars))
 
 
-def main() -> int:
+def main(words: Sequence[str] = ()) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
+    if unknown := set(words) - {"--pin-jars"}:
+        sys.stderr.write(f"error: setup.py knows --pin-jars and nothing else, not {' '.join(sorted(unknown))}\n")
+        return 2
     try:
-        set_up()
-    except (StepFailed, OSError) as error:
+        set_up(pin_jars="--pin-jars" in words)
+    except (StepFailed, Altered, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except Misconfigured as error:
@@ -269,4 +287,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -31,4 +31,4 @@ if [ -z "$python" ]; then
     echo "       elsewhere: install Python 3.11 and run: PYTHON=/path/to/python3.11 make setup" >&2
     exit 2
 fi
-exec "$python" "$here/setup.py"
+exec "$python" "$here/setup.py" "$@"

@@ -15,6 +15,9 @@ import typer
 from connector.errors import CaptureError
 from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
 
+_SANDBOX = ("sandbox", "sandbox")
+"""What the production wheel does not hold."""
+
 
 class Verb(NamedTuple):
     """One word after `yibao`, and its line in the overview."""
@@ -79,7 +82,16 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 
 
 def _register(root: typer.Typer, verb: Verb) -> None:
-    module = importlib.import_module(f"yibao.verbs.{_MODULES.get(verb.name, verb.name)}")
+    try:
+        module = importlib.import_module(f"yibao.verbs.{_MODULES.get(verb.name, verb.name)}")
+    except ModuleNotFoundError as exc:
+        if exc.name not in _SANDBOX:
+            raise
+        raise Misconfigured(
+            f"`yibao {verb.name}` needs the sandbox, which is not installed here: install the wheel yibao-cdc-sandbox of this "
+            "version beside this one (`make wheels` in a checkout builds both). The demonstration and the embedded stack also need "
+            "a checkout, where `make setup` fetches their Java programs: `make demo` there does all of it"
+        ) from exc
     group = getattr(module, "app", None)
     if isinstance(group, typer.Typer):
         root.add_typer(group, name=verb.name)

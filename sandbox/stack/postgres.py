@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib.util
+import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -34,6 +36,7 @@ SETTINGS = {
     "max_slot_wal_keep_size": "4GB",  # a forgotten slot must not fill the disk
     "wal_sender_timeout": "60s",
     "shared_buffers": "64MB",
+    "dynamic_shared_memory_type": "mmap",  # what a killed server leaves then lies with its data, not in /dev/shm
     "password_encryption": "scram-sha-256",
     "timezone": "Asia/Shanghai",
     "log_timezone": "Asia/Shanghai",
@@ -63,6 +66,7 @@ class Postgres:
         data = place / "postgres"
         if not data.exists():
             self._init(who, binaries, data)
+        _take_over(data, who)
         _forget_the_dead(data)
         settings = {"port": str(self._book.port("postgres")), **SETTINGS, **({} if self._durable else _RECKLESS)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -149,6 +153,25 @@ class Postgres:
             raise ServiceFailed(f"postgres: initdb failed (exit code {done.returncode}). The end of {log}:\n{tail(log)}")
         (fresh / "pg_hba.conf").write_text(_ACCESS, "utf-8")
         fresh.rename(data)
+
+
+def places_elsewhere() -> Sequence[Path]:
+    """The directories that stacks of this machine, of whatever checkout, have outside of their homes."""
+    return sorted(_ELSEWHERE.glob(f"{SUPERUSER}-yibao-*"))
+
+
+def _take_over(data: Path, who: Account) -> None:
+    """Give the data of a system user that was removed since, by another checkout's clean-up, to the one that was made anew."""
+    if who.name is not None and (owner := data.stat().st_uid) != who.uid and not _is_known(owner):
+        for path in (data, *data.rglob("*")):
+            os.chown(path, who.uid, who.gid, follow_symlinks=False)
+
+
+def _is_known(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid))
+    except KeyError:
+        return False
 
 
 def _forget_the_dead(data: Path) -> None:

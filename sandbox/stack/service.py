@@ -27,8 +27,18 @@ def distribution(directory: Path | None = None) -> Distribution:
     """The Java programs in `directory` (default: `.yibao/java` of this checkout). Raises Misconfigured when they are not there."""
     place = directory or CHECKOUT / ".yibao" / "java"
     if not any((place / "lib").glob("kafka_*.jar")):
+        demand_checkout()
         raise Misconfigured(f"Kafka and Connect are not in {place}: run `make setup` in {CHECKOUT}")
     return Distribution(lib=place / "lib", plugins=place / "plugins")
+
+
+def demand_checkout() -> None:
+    """Raises Misconfigured where this package was installed from its wheel: what set-up fetches and samples are in a checkout."""
+    if not (CHECKOUT / "deploy" / "setup.py").is_file():
+        raise Misconfigured(
+            "the embedded stack's Java programs and the sample site are not in the installed package: get a checkout of yibao-cdc "
+            "and run `make demo` there (or `make setup`, then .venv/bin/yibao)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +63,11 @@ class Home:
     def secrets(self) -> Path:
         return self.root / "secrets"
 
+    @property
+    def made_by(self) -> Path:
+        """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
+        return self.run / "checkout"
+
     def record(self, service: str) -> Path:
         return self.run / f"{service}.process"
 
@@ -64,6 +79,7 @@ class Home:
         for directory in (self.run, self.logs, self.conf):
             directory.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
+        self.made_by.write_text(f"{CHECKOUT}\n", "utf-8")
 
 
 class Service(Protocol):

@@ -107,7 +107,7 @@ class SiteFile(Strict):
     """JSON file with value lists that replace or add to the built-in ones, whole list for whole list."""
     retention: Retention = Retention()
     """How long topics keep records."""
-    workers: Workers = Field(default=Workers(), validate_default=True)
+    workers: Workers = Field(default=Workers().model_dump(), validate_default=True)  # a ready one would not know the folder
     """Processes of the stages."""
 
 

@@ -1,5 +1,6 @@
 """The set-up of a checkout, with a Maven that does what a test says and no packages to fetch: what it leaves when it fails."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -11,22 +12,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("deploy/setup.py", "deploy/stack/pom.xml", "streams/__init__.py", "streams/errors.py", "sandbox/__init__.py")
+NEEDED = ("deploy/setup.py", "deploy/jars.py", "deploy/stack/pom.xml")
+PACKAGES = ("streams/__init__.py", "streams/errors.py", "sandbox/__init__.py", "sandbox/java.py")
 GOOD_MAVEN = """\
 for word; do case $word in -Ddist=*) dist=${word#-Ddist=};; esac; done
 mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
 : > "$dist/lib/kafka_1.jar"
 """
+NEWER = b"newer\n"
+ITS_JARS = f"{hashlib.sha256(b'').hexdigest()}  lib/kafka_1.jar\n"
 
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A checkout that needs no package and has its virtual environment already."""
     root = tmp_path_factory.mktemp("checkout")
-    for name in (*NEEDED, "sandbox/java.py"):
+    for name in (*NEEDED, *PACKAGES):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
-    (root / "requirements.lock").write_text("# nothing\n")
+    (root / "requirements-dev.lock").write_text("# nothing\n")
+    (root / "deploy" / "stack" / "jars.sha256").write_text(ITS_JARS)
     subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
     return root
 
@@ -35,14 +40,14 @@ def checkout(tmp_path_factory):
 def set_up(checkout, tmp_path):
     """Starts the set-up with a Maven that runs a shell script."""
 
-    def start(maven: str) -> subprocess.Popen:
+    def start(maven: str, *words: str) -> subprocess.Popen:
         program = tmp_path / "mvn"
         program.write_text(f"#!/bin/sh\n{maven}\n")
         program.chmod(0o755)
         shutil.rmtree(checkout / ".yibao" / "java", ignore_errors=True)
         env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([sys.executable, checkout / "deploy" / "setup.py"], env=env, text=True, **pipes)
+        return subprocess.Popen([sys.executable, checkout / "deploy" / "setup.py", *words], env=env, text=True, **pipes)
 
     return start
 
@@ -70,6 +75,36 @@ def test_a_fetch_that_claims_success_without_files_is_not_believed(set_up, check
     _, told = run.communicate()
 
     assert (1, True, False) == (run.returncode, "not complete" in told, (checkout / ".yibao" / "java").exists())
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ('echo tampered > "$dist/lib/kafka_1.jar"', "lib/kafka_1.jar: sha256 is "),
+        ('echo beside > "$dist/lib/stranger.jar"', "lib/stranger.jar: nobody asked for it"),
+        ('echo beside > "$dist/plugins/debezium-x/stranger.jar"', "plugins/debezium-x/stranger.jar: nobody asked for it"),
+        ('mv "$dist/lib/kafka_1.jar" "$dist/lib/kafka_2.jar"', "lib/kafka_1.jar: missing"),
+    ],
+)
+def test_a_jar_that_is_not_the_pinned_one_is_refused_by_name(set_up, checkout, more, fault):
+    """A version in a pom does not say what is in the file; a mirror could hand out another, and it would run."""
+    run = set_up(GOOD_MAVEN + more)
+    _, told = run.communicate()
+
+    assert (1, True, True) == (run.returncode, fault in told, "make setup" in told)
+    assert not (checkout / ".yibao" / "java").exists()
+
+
+def test_checksums_are_written_anew_only_when_that_is_asked_for(set_up, checkout):
+    """After a change of the pom one command pins what it brings; a plain set-up never trusts what it finds."""
+    pins = checkout / "deploy" / "stack" / "jars.sha256"
+    newer = GOOD_MAVEN + 'echo newer > "$dist/lib/kafka_1.jar"'
+    try:
+        _, trouble = set_up(newer, "--pin-jars").communicate()
+        assert ("", f"{hashlib.sha256(NEWER).hexdigest()}  lib/kafka_1.jar\n") == (trouble, pins.read_text())
+        assert "" == set_up(newer).communicate()[1]
+    finally:
+        pins.write_text(ITS_JARS)
 
 
 def test_an_interrupted_fetch_is_done_again(set_up, checkout):

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sandbox.platform.faults import PROFILES
 from sandbox.platform.settings import fault_profile
+from sandbox.stack.service import demand_checkout
 from streams.deliver.freshness import PARTS
 from streams.errors import Misconfigured
 from streams.seal import key_text, parse_public_key
@@ -65,6 +66,7 @@ def demo(
       yibao demo --faults none         how fresh it is when nothing goes wrong
       yibao demo --keep                and look around: yibao dlq summary -c .yibao/demo/site/site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
+    demand_checkout()
     settings = _settings(
         visits=visits, seed=seed, rate=rate, faults=faults, home=home, platform_url=platform_url, public_key=public_key, keep=keep
     )

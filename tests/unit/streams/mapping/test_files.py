@@ -196,3 +196,12 @@ def test_files_that_are_not_yaml_are_problems_not_crashes(tmp_path):
         file.write_bytes(content)
         with pytest.raises(BadFiles, match=message):
             load_site(file)
+
+
+def test_what_workers_keep_stands_beside_the_site_file_wherever_they_are_started(tmp_path, problems, monkeypatch):
+    """Two sites started from one directory would take each other's state; the demonstration's workers start in `/`."""
+    assert "workers:" not in SITE
+    assert [] == problems()
+    monkeypatch.chdir("/")
+
+    assert tmp_path / ".yibao" == load_site(tmp_path / "site.yaml").workers.home
