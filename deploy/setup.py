@@ -127,6 +127,15 @@ def venv_is_sound() -> bool:
         return False
 
 
+def demand_may_be_cleared(folder: Path) -> None:
+    """Raises StepFailed for a link, or a folder that is no virtual environment: `venv --clear` would remove what stands there."""
+    is_made_by_venv = not folder.exists() or (folder / "pyvenv.cfg").is_file() or not any(folder.iterdir())
+    if folder.is_symlink() or not is_made_by_venv:
+        raise StepFailed(
+            f"{folder} is not a virtual environment that set-up made: it is left as it is. Move it away, then: make setup"
+        )
+
+
 def install_packages() -> None:
     """`.venv` with exactly what requirements-dev.lock names, checked by hash."""
     stamp = VENV / ".yibao-packages"
@@ -137,6 +146,7 @@ def install_packages() -> None:
     log.unlink(missing_ok=True)
     stamp.unlink(missing_ok=True)
     if not venv_is_sound():
+        demand_may_be_cleared(VENV)
         with timed("virtual environment (.venv)"):
             create: list[str | Path] = [sys.executable, "-m", "venv", "--clear", VENV]
             run("virtual environment", create, log=log, mend="mend: apt-get install python3-venv, then: make setup")

@@ -1,8 +1,10 @@
 """What tests of several kinds share: one embedded stack for the whole run, started by the first test that asks for it."""
 
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Stack]:
     """The run's stack, with nothing started yet. It ends with the run, even when the run is killed."""
-    home = Path(tempfile.mkdtemp(prefix="yibao-stack-"))
-    home.chmod(0o711)  # under root PostgreSQL runs as another user and must get in
-    stack = Stack(home, durable=False, bound=True)
+    stack = Stack(Path(tempfile.mkdtemp(prefix="yibao-stack-")), durable=False, bound=True)
     try:
         yield stack
     finally:
@@ -29,18 +29,31 @@ def embedded() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def kafka(embedded: Stack) -> Endpoints:
     """The broker of the run's stack."""
-    embedded.start("kafka")
+    with _open_umask():
+        embedded.start("kafka")
     return embedded.endpoints
 
 
 @pytest.fixture(scope="session")
 def postgres(embedded: Stack) -> Endpoints:
     """The database of the run's stack."""
-    embedded.start("postgres")
+    with _open_umask():
+        embedded.start("postgres")
     return embedded.endpoints
 
 
 @pytest.fixture(scope="session")
 def stack(embedded: Stack) -> Endpoints:
     """PostgreSQL, Kafka and Connect of the run's stack."""
-    return embedded.up()
+    with _open_umask():
+        return embedded.up()
+
+
+@contextmanager
+def _open_umask() -> Iterator[None]:
+    """What the stack keeps is closed by the stack, and not by the umask of whoever starts it."""
+    before = os.umask(0)
+    try:
+        yield
+    finally:
+        os.umask(before)

@@ -14,6 +14,7 @@ import typer
 
 from connector.errors import CaptureError
 from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
+from streams.private_files import keep_private
 
 _SANDBOX = ("sandbox", "sandbox")
 """What the production wheel does not hold."""
@@ -113,7 +114,8 @@ def exit_code(error: YibaoError | CaptureError) -> int:
 
 
 def run() -> None:
-    """The console script. Errors raised on purpose end with their message and without a traceback."""
+    """The console script. Errors raised on purpose end with their message and without a traceback. What it writes is private."""
+    keep_private()
     try:
         build(sys.argv[1:])(prog_name="yibao")
     except (YibaoError, CaptureError) as error:

@@ -7,6 +7,7 @@ showed once the visit and the settlement were there too. What was wrong on purpo
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import orjson
@@ -25,6 +26,7 @@ _KEY_FIELDS: Final = {VISITS.name: "yb_jzid", SETTLEMENTS.name: "yb_jsid", FEES.
 _WITHDRAWN: Final = ("WITHDRAWN", "DELETED_AFTER_REPORT")
 _NO_LOOKUP: Final = ("JOIN_INCOMPLETE", "MISSING_LOOKUP")
 _PATIENTS_KEPT: Final = 50_000
+_LONGEST_LINE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,16 @@ class Expected:
         document = asdict(self)
         document["class"] = document.pop("dead_class")
         return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def holds_expectations(file: Path) -> bool:
+    """Whether a file is empty or begins with a whole line of expectations, so that it may be written anew."""
+    with file.open("rb") as content:
+        line = content.readline(_LONGEST_LINE)
+    try:
+        return not line or orjson.loads(line).keys() >= {"service", "row_key", "outcome", "class"}
+    except (ValueError, AttributeError):
+        return False
 
 
 @dataclass(slots=True, kw_only=True)

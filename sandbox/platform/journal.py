@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import orjson
 
 from streams.errors import Misconfigured
+from streams.private_files import private_descriptor, private_folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,10 @@ def read_entry(line: bytes) -> Entry:
     return Entry(**fields, at_ms=round(at.timestamp() * 1000))
 
 
+_BEGINNING: Final = b'{"n":'
+"""Of every line. What was torn from a journal begins so; the text of somebody else must not be cut off as if it were."""
+
+
 class Journal:
     """Append-only list of accepted records. `path` None: in memory only."""
 
@@ -80,16 +85,16 @@ class Journal:
             return
         path = self._path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self.entries, good = _complete(path.read_bytes())
+            if not path.parent.is_dir():
+                private_folder(path.parent)
+            self.entries, good = _complete(path.read_bytes() if path.exists() else b"")
+            self._file = private_descriptor(path, append=True)  # only now: what is no journal is left as it is
             os.ftruncate(self._file, good)
         except OSError as error:
             raise Misconfigured(
                 f"{path}: the journal cannot be opened ({error.strerror}); give a path that can be written"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
-            self.close()
             raise Misconfigured(f"{path}: not a journal of the platform simulator; move it away or give another path") from error
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -120,13 +125,15 @@ class Journal:
 
 
 def _complete(content: bytes) -> tuple[list[Entry], int]:
-    """The entries of all whole batches and the length of the text that holds them."""
+    """The entries of all whole batches and the length of the text that holds them. Raises as `read_entry` for another file."""
     entries: list[Entry] = []
     batch: list[Entry] = []
     good = position = 0
     for line in content.splitlines(keepends=True):
         position += len(line)
         if not line.endswith(b"\n"):
+            if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+                raise ValueError("the last line is no torn entry")
             break
         batch.append(read_entry(line))
         if len(batch) == batch[0].rows:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.errors import Misconfigured
+from streams.private_files import let_through
 
 SYSTEM_USER = "yibao-pg"
 MADE_BY_US = "PostgreSQL of the embedded stacks of yibao-cdc"
@@ -32,6 +33,13 @@ class Account:
     def reaches(self, path: Path) -> bool:
         """Whether this account may enter a directory or run a program, all directories above it included."""
         return subprocess.run(self.command("test", "-x", path), cwd="/", check=False).returncode == 0
+
+
+def let_postgres_through(folder: Path) -> None:
+    """Let the account that PostgreSQL runs under pass through a folder of ours. It cannot list it, and nobody else passes."""
+    who = account()
+    if who.name is not None:
+        let_through(folder, who.gid)
 
 
 def account() -> Account:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox.stack.jvm import java_command, render
 from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.service import Home, ServiceFailed, distribution, tail
+from streams.private_files import open_private, private_folder
 
 _METADATA_REQUEST = struct.pack(">hhih", 3, 4, 1, -1) + struct.pack(">i?", 0, False)
 """Metadata, version 4, no client name, of no topic: the answer lists the brokers that serve."""
@@ -35,13 +36,10 @@ class Kafka:
         self._data = home.root / "kafka"
 
     def prepare(self) -> Sequence[str | Path]:
-        """Format the data directory where that was not done to its end; write the configuration. Raises ServiceFailed."""
-        values = {"kafka": self._book.port("kafka"), "controller": self._book.port("controller"), "data": self._data}
-        config = render(self._home, "kafka.properties", values)
-        formatted = self._data / ".formatted"
-        if not formatted.exists():
-            self._format(config)
-            formatted.touch()
+        """Format the data directory where there is none; write the configuration. Raises ServiceFailed."""
+        if not self._data.is_dir() or not any(self._data.iterdir()):
+            self._format()
+        config = self._configuration(self._data)
         return [*java_command(distribution(self._dist), self._home, heap_mb=512, main="kafka.Kafka"), config]
 
     def is_ready(self) -> bool:
@@ -57,19 +55,25 @@ class Kafka:
     def erase(self) -> None:
         """Nothing lies elsewhere."""
 
-    def _format(self, config: Path) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(mode=0o700, parents=True)
+    def _configuration(self, data: Path) -> Path:
+        values = {"kafka": self._book.port("kafka"), "controller": self._book.port("controller"), "data": data}
+        return render(self._home, "kafka.properties", values)
+
+    def _format(self) -> None:
+        """Format beside the final place, then move it there: data that stands there is never taken for a torn beginning."""
+        fresh = self._data.with_name("kafka.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        private_folder(fresh)
         # A cluster id is 16 random bytes in URL-safe base 64; one that began with "-" would be read as an option.
         cluster = "y" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()[1:22]
         log = self._home.log("kafka-format")
         tool = java_command(distribution(self._dist), self._home, heap_mb=256, main="kafka.tools.StorageTool")
-        with log.open("wb") as out:
-            done = subprocess.run([*tool, "format", "-t", cluster, "-c", config], stdout=out, stderr=out, check=False)
+        make = [*tool, "format", "-t", cluster, "-c", self._configuration(fresh)]
+        with open_private(log, "wb") as out:
+            done = subprocess.run(make, stdout=out, stderr=out, check=False, umask=0o077)
         if done.returncode != 0:
-            raise ServiceFailed(
-                f"kafka: formatting {self._data} failed (exit code {done.returncode}). The end of {log}:\n{tail(log)}"
-            )
+            raise ServiceFailed(f"kafka: formatting {fresh} failed (exit code {done.returncode}). The end of {log}:\n{tail(log)}")
+        fresh.rename(self._data)
 
 
 def _read(link: socket.socket, size: int) -> bytes:

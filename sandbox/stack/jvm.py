@@ -6,6 +6,7 @@ from string import Template
 
 from sandbox.java import find_java
 from sandbox.stack.service import Distribution, Home
+from streams.private_files import write_private
 
 
 def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str) -> list[str | Path]:
@@ -21,7 +22,5 @@ def render(home: Home, template: str, values: dict[str, object]) -> Path:
     if values:
         text = Template(text).substitute(values)
     target = home.conf / template
-    fresh = target.with_suffix(".new")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(target)
+    write_private(target, text)
     return target

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from streams.errors import Misconfigured
+from streams.private_files import write_private
 
 LOOPBACK = "127.0.0.1"
 _LOWEST = 15_000
@@ -78,9 +79,7 @@ class PortBook:
         with self._writing:
             kept = self._kept()
             if kept.get(name) != port:
-                fresh = self._file.with_suffix(".new")
-                fresh.write_text(json.dumps({**kept, name: port}, indent=2), "utf-8")
-                fresh.replace(self._file)
+                write_private(self._file, json.dumps({**kept, name: port}, indent=2))
 
 
 def is_free(port: int) -> bool:

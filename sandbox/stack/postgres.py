@@ -6,19 +6,23 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 
-from sandbox.stack.account import Account, account
+from sandbox.stack.account import SYSTEM_USER, Account, account, let_postgres_through
 from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.process import working_directory
 from sandbox.stack.service import Home, ServiceFailed, tail
 from streams.errors import Misconfigured
+from streams.private_files import open_private
 
 SUPERUSER = "postgres"
+DATA = "postgres"
 _BINARIES = Path("pginstall18", "bin")
 _ELSEWHERE = Path("/var/tmp")  # noqa: S108  a directory of our own in it, see Postgres._own
 _ACCESS = """\
@@ -61,9 +65,10 @@ class Postgres:
     def prepare(self) -> Sequence[str | Path]:
         """Make the database cluster where there is none; return the command that serves it."""
         who = account()
+        let_postgres_through(self._home.root)
         place = self._place(who)
         binaries = self._binaries(who)
-        data = place / "postgres"
+        data = place / DATA
         if not data.exists():
             self._init(who, binaries, data)
         _take_over(data, who)
@@ -90,15 +95,26 @@ class Postgres:
 
     def erase(self) -> None:
         """Remove the directory outside the stack's, where one was needed."""
-        shutil.rmtree(self._elsewhere, ignore_errors=True)
+        if _belongs_to(self._elsewhere, _who_may_own()):
+            shutil.rmtree(self._elsewhere)
 
     @property
     def _elsewhere(self) -> Path:
         return _ELSEWHERE / f"{SUPERUSER}-yibao-{hashlib.sha256(bytes(self._home.root)).hexdigest()[:12]}"
 
     def _place(self, who: Account) -> Path:
-        """The directory to hold the data: the stack's own, where the account gets there."""
-        return self._home.root if who.reaches(self._home.root) else self._own(who)
+        """The directory that holds the data: the one that has it; of a new one the stack's own, where the account gets there.
+
+        Raises Misconfigured where the data cannot be reached any more: an empty database in its place would look like a loss.
+        """
+        home = self._home.root
+        if who.name is None or (who.reaches(home) and not (self._elsewhere / DATA).is_dir()):
+            return home
+        if (home / DATA).is_dir():
+            raise Misconfigured(
+                f"{home / DATA} is out of reach for {who.name}, which PostgreSQL runs as: open the directories above it"
+            )
+        return self._own(who)
 
     def _binaries(self, who: Account) -> Path:
         """The programs of the package, copied to where the account gets at them if it does not."""
@@ -122,21 +138,19 @@ class Postgres:
             if libraries.is_dir():
                 shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
             for path in (fresh, *fresh.rglob("*")):
-                shutil.chown(path, who.uid, who.gid)
+                os.chown(path, who.uid, who.gid, follow_symlinks=False)
             fresh.rename(copy)
         return copy / package.name
 
     def _own(self, who: Account) -> Path:
         """A directory that only the account enters. Raises Misconfigured when somebody else sits on its name."""
         place = self._elsewhere
-        try:
+        with suppress(FileExistsError):
             place.mkdir(mode=0o700)
-            shutil.chown(place, who.uid, who.gid)
-        except FileExistsError:
-            if place.is_symlink() or not place.is_dir() or place.stat().st_uid not in (who.uid, 0):
-                raise Misconfigured(
-                    f"{place} belongs to somebody else; remove it, or choose another directory with --home"
-                ) from None
+        if not _belongs_to(place, {who.uid, 0}):
+            raise Misconfigured(f"{place} belongs to somebody else; remove it, or choose another directory with --home")
+        os.chown(place, who.uid, who.gid, follow_symlinks=False)
+        place.chmod(0o700)
         return place
 
     def _init(self, who: Account, binaries: Path, data: Path) -> None:
@@ -147,8 +161,8 @@ class Postgres:
         shutil.chown(fresh, who.uid, who.gid)
         log = self._home.log("postgres-initdb")
         make = who.command(binaries / "initdb", "-D", fresh, "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "-A", "trust", "-N")
-        with log.open("wb") as out:
-            done = subprocess.run(make, stdout=out, stderr=out, cwd="/", check=False)
+        with open_private(log, "wb") as out:
+            done = subprocess.run(make, stdout=out, stderr=out, cwd="/", check=False, umask=0o077)
         if done.returncode != 0:
             raise ServiceFailed(f"postgres: initdb failed (exit code {done.returncode}). The end of {log}:\n{tail(log)}")
         (fresh / "pg_hba.conf").write_text(_ACCESS, "utf-8")
@@ -172,6 +186,23 @@ def _is_known(uid: int) -> bool:
         return bool(pwd.getpwuid(uid))
     except KeyError:
         return False
+
+
+def _who_may_own() -> set[int]:
+    """User ids that a directory outside of the stack's may have to be ours."""
+    ours = {os.geteuid()}
+    with suppress(KeyError):
+        ours.add(pwd.getpwnam(SYSTEM_USER).pw_uid)
+    return ours
+
+
+def _belongs_to(place: Path, owners: set[int]) -> bool:
+    """Whether a path is a directory, and no link to one, of one of these."""
+    try:
+        found = place.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid in owners
 
 
 def _forget_the_dead(data: Path) -> None:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.private_files import open_private
+
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _RECORD_AND_BECOME = 'cat /proc/$$/stat /proc/sys/kernel/random/boot_id > "$0.new" && mv "$0.new" "$0" && exec "$@"'
 """`exec` keeps process id and start time, so what the shell writes about itself is true of the program."""
@@ -65,12 +67,20 @@ def recorded(record: Path) -> Identity | None:
 def spawn(command: Sequence[str | Path], *, record: Path, log: Path, env: Mapping[str, str]) -> Identity:
     """Start a program in a session of its own, output appended to `log`; return when it is recorded.
 
-    Raises OSError when the recording shell itself could not run.
+    What it writes is closed to others. Raises OSError when the recording shell itself could not run.
     """
     record.unlink(missing_ok=True)
-    with log.open("ab") as out:
-        shell = ["/bin/sh", "-c", _RECORD_AND_BECOME, record, *command]
-        child = subprocess.Popen(shell, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", env=env, start_new_session=True)
+    with open_private(log, "ab") as out:
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", _RECORD_AND_BECOME, record, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd="/",
+            env=env,
+            start_new_session=True,
+            umask=0o077,  # what it writes is nobody else's to read
+        )
     _children[child.pid] = child
     try:
         return _recorded_soon(child, record, log)

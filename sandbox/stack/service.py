@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sandbox.own_folder import OwnFolder
 from streams.errors import Misconfigured, YibaoError
+from streams.private_files import private_folder, write_private
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -68,6 +70,18 @@ class Home:
         """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
         return self.run / "checkout"
 
+    @property
+    def folder(self) -> OwnFolder:
+        """The directory as one that may be erased: everything that the stack puts into it."""
+        data = ("kafka", "kafka.new", "postgres", "postgres.new")
+        files = ("ports.json", "ports.json.*", "ports.new")
+        return OwnFolder(
+            root=self.root,
+            kind="stack",
+            holds=("run", "logs", "conf", "secrets", *data, *files),
+            known_by=("ports.json", "run/lock"),
+        )
+
     def record(self, service: str) -> Path:
         return self.run / f"{service}.process"
 
@@ -75,11 +89,10 @@ class Home:
         return self.logs / f"{service}.log"
 
     def lay_out(self) -> None:
-        """Make what is missing. Only the secrets are closed to others: PostgreSQL may run as another user."""
-        for directory in (self.run, self.logs, self.conf):
-            directory.mkdir(parents=True, exist_ok=True)
-        self.secrets.mkdir(mode=0o700, exist_ok=True)
-        self.made_by.write_text(f"{CHECKOUT}\n", "utf-8")
+        """Make what is missing, closed to everybody else; where PostgreSQL runs as another user, it is let in by itself."""
+        for directory in (self.run, self.logs, self.conf, self.secrets):
+            private_folder(directory)
+        write_private(self.made_by, f"{CHECKOUT}\n")
 
 
 class Service(Protocol):

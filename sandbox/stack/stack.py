@@ -5,7 +5,6 @@ again by their records; every call may be repeated, and made by two processes at
 """
 
 import fcntl
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
 from streams.errors import Misconfigured
+from streams.private_files import open_private
 
 SERVICES = ("postgres", "kafka", "connect")
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
@@ -100,8 +100,9 @@ class Stack:
         return self.endpoints
 
     def down(self, on_progress: OnProgress | None = None) -> None:
-        """Stop what runs, Connect before Kafka; return when no process is left."""
-        if self._home.root.is_dir():
+        """Stop what runs, Connect before Kafka; return when no process is left. Raises Misconfigured where the home is not ours."""
+        self._home.folder.demand_ours()
+        if self._home.folder.is_there:
             with self._alone():
                 lifecycle = Lifecycle(self._home, self._book, tell=on_progress or _silent)
                 for service in reversed(self._services.values()):
@@ -110,11 +111,16 @@ class Stack:
             self._guard.dismiss()
 
     def erase(self, on_progress: OnProgress | None = None) -> None:
-        """Stop everything and remove all data."""
+        """Stop everything and remove all data. Raises as `demand_erasable`, and then has touched nothing."""
+        self.demand_erasable()
         self.down(on_progress)
         for service in self._services.values():
             service.erase()
-        shutil.rmtree(self._home.root, ignore_errors=True)
+        self._home.folder.remove()
+
+    def demand_erasable(self) -> None:
+        """Raises Misconfigured where the home, or something in it, is not ours."""
+        self._home.folder.demand_erasable()
 
     def start(self, service: str) -> None:
         """Start one service on the ports and data that it had; harmless when it runs. Raises as `up` does."""
@@ -133,7 +139,8 @@ class Stack:
                 process.kill(identity)
 
     def status(self) -> tuple[ServiceStatus, ...]:
-        """Each service now. Asks the services; takes up to some seconds where one hangs."""
+        """Each service now. Asks the services; takes up to some seconds where one hangs. Raises as `down` does."""
+        self._home.folder.demand_ours()
         return tuple(self._status(service) for service in self._services.values())
 
     @property
@@ -161,9 +168,10 @@ class Stack:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Nobody else, in this process or another, changes the services of this home meanwhile."""
+        self._home.folder.claim()
         try:
             self._home.lay_out()
-            lock = (self._home.run / "lock").open("w")
+            lock = open_private(self._home.run / "lock", "ab")
         except OSError as error:
             raise Misconfigured(f"the stack cannot use {self._home.root}: {error.strerror}. Choose another directory") from error
         with lock:

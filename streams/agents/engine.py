@@ -8,6 +8,8 @@ release may rename what is overridden.
 # ruff: noqa: SLF001 - the inside is what this file is about
 
 import asyncio
+import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -27,11 +29,14 @@ from streams.lanes.exits import Exit
 from streams.lanes.kafka_broker import incoming
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import TopicPartition
+from streams.private_files import private_folder
 
 require_versions()
 
 _HANDED_OVER = 2000
 """Most records of one hand-over, of all partitions together."""
+
+_OF_A_WORKER = re.compile(r"(join|deliver)-\d+")
 
 
 def sure_round_robin(die: Callable[[Fatal], None]) -> type[RoundRobinPartitionAssignor]:
@@ -236,9 +241,15 @@ class PartitionFlow:
 
 
 def _make_home(home: Path) -> None:
-    """Make a worker's folder; Faust would make only the last part of it."""
+    """Make a worker's folder, closed to everybody else; Faust would make only the last part of it.
+
+    The folder of all workers is closed, too, where it is ours and holds nothing else: it may be a volume, or somebody's own.
+    """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        private_folder(home)
+        all_workers = home.parent
+        if all_workers.stat().st_uid == os.geteuid() and all(_OF_A_WORKER.fullmatch(one.name) for one in all_workers.iterdir()):
+            private_folder(all_workers)
     except OSError as exc:
         raise Misconfigured(
             f"the worker's folder {home} cannot be made ({exc.strerror}): mend that, or choose another with --home or workers.home"

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import statistics
 import sys
 import time
@@ -24,7 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.stack import Stack
+from sandbox.own_folder import OwnFolder
+from sandbox.stack import Stack, let_postgres_through
+from streams.errors import Misconfigured
+from streams.private_files import keep_private
 from tests.bench.bound import can_be_bound
 from tests.bench.capture import capture
 from tests.bench.freshness import freshness
@@ -38,6 +40,7 @@ _SLOW_S = 0.05
 _BOUND_CORES = 0.45
 _FRESHNESS, _CAPTURE = "freshness", "capture"
 _WITH_A_DATABASE = (_CAPTURE, _FRESHNESS)
+_HOLDS = ("b[0-9]*", "capture", "mapping.yaml", "platform.log", "platform.pub", "stack", "steady", "workers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +198,14 @@ def main() -> None:
     chosen = asked.parse_args()
     found = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {}
     names = chosen.sections or [*_SECTIONS, *_WITH_A_DATABASE]
+    keep_private()
+    home = OwnFolder(root=chosen.home.resolve(), kind="bench", holds=_HOLDS)
+    try:
+        home.claim()
+        let_postgres_through(home.root)
+    except Misconfigured as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
     try:
         if paths := [name for name in names if name not in _WITH_A_DATABASE]:
             _measure_paths(paths, chosen, found)
@@ -203,7 +214,7 @@ def main() -> None:
         if _FRESHNESS in names:
             _keep(found, _FRESHNESS, lambda: freshness(chosen.home / "steady"), chosen.out, {})
     finally:
-        shutil.rmtree(chosen.home, ignore_errors=True)
+        home.remove()
     print(json.dumps(found, indent=2))
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.stack import Stack
+from sandbox.stack import Stack, let_postgres_through
 from streams.mapping import Site, capture_sources, load_site
+from streams.private_files import private_folder
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from tests.bench.bench_site import public_key
@@ -30,7 +31,8 @@ _PROGRAMS: Final = ("connect", "kafka", "postgres")
 def capture(home: Path, visits: int = VISITS) -> dict[str, Any]:
     """Messages a second, and CPU of each program per message, of the snapshot and of the changes behind it."""
     settings = DemoSettings(visits=visits, seed=1, rate=0.0, home=home)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.home)
+    let_postgres_through(settings.home)
     stack = Stack(settings.home / "stack", durable=False, bound=True)
     try:
         endpoints = stack.up()

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shutil
 import signal
 import sys
 import time
@@ -11,7 +10,9 @@ from pathlib import Path
 
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
-from tests.chaos.run import Result, run_scenario
+from streams.errors import Misconfigured
+from streams.private_files import keep_private
+from tests.chaos.run import Result, run_folder, run_scenario
 from tests.chaos.scenarios import NAMES, USUAL, named
 
 _COLUMNS = ("changes", "accepted", "lost", "doubled", "out_of_order", "unexplained", "dead_letters", "seconds")
@@ -25,8 +26,14 @@ def main() -> int:
         sys.stderr.write(f"no scenario {', '.join(unknown)}; there are: {', '.join(NAMES)}\n")
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    keep_private()
     home = asked.home.resolve()
     stack = Stack(home / "stack", durable=False, bound=True)
+    try:
+        _demand_ours(stack, [home / name for name in names], asked.out)
+    except Misconfigured as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
     results: list[Result] = []
     failed: list[str] = []
     try:
@@ -42,12 +49,21 @@ def main() -> int:
             _say(_line(result))
             _write(asked.out, results, failed)
             if result.ok and not asked.keep:
-                shutil.rmtree(home / name, ignore_errors=True)
+                run_folder(home / name).remove()
     finally:
         stack.erase()
     _write(asked.out, results, failed)
     _table(results)
     return 0 if not failed and all(result.ok for result in results) else 1
+
+
+def _demand_ours(stack: Stack, folders: list[Path], out: Path) -> None:
+    """Raises Misconfigured, before anything is removed or overwritten, where something of it is not ours."""
+    stack.demand_erasable()
+    for folder in folders:
+        run_folder(folder).demand_erasable()
+    if out.exists() and '"scenarios"' not in out.read_text("utf-8", "replace"):
+        raise Misconfigured(f"--out {out} is there and holds no results of these runs: it is left as it is; name another file")
 
 
 def _arguments() -> argparse.Namespace:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from sandbox.stack.service import CHECKOUT
 from streams.lanes.exits import Exit
+from streams.private_files import open_private, private_folder
 from tests.chaos.seams import set_shift
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE
 
@@ -152,7 +153,7 @@ class Crew:
 
     def _start(self, place: _Place) -> None:
         for folder in ("clocks", "logs", "workers"):
-            (self.home / folder).mkdir(parents=True, exist_ok=True)
+            private_folder(self.home / folder)
         orders = self.orders[place.stage]
         point, passage = orders.popleft() if orders else ("", 0)
         environment = {
@@ -165,7 +166,7 @@ class Crew:
             PARENT_VARIABLE: f"{os.getpid()}",
         }
         arguments = [place.stage, "--config", str(self.site), "--index", f"{place.index}", "--home", str(self.home / "workers")]
-        with (self.home / "logs" / f"{place.name}.log").open("ab") as log:
+        with open_private(self.home / "logs" / f"{place.name}.log", "ab") as log:
             place.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.worker", *arguments],
                 cwd=CHECKOUT,

@@ -18,6 +18,7 @@ from sandbox.hospital.database import statement
 from sandbox.hospital.tables import BY_VISIT, PATIENTS
 from sandbox.stack import Endpoints
 from streams.errors import Unreachable
+from streams.private_files import open_private
 from yibao.demonstration.demo_site import write_password
 
 _SLOT_S = 90.0
@@ -36,7 +37,7 @@ class Hospital:
         self._endpoints = endpoints
         self._admin = f"host={endpoints.postgres_host} port={endpoints.postgres_port} user=postgres dbname="
         self._database = database
-        self._file = expected.open("wb")
+        self._file = open_private(expected, "wb")
         self._oracle = Oracle(self._write)
         visits = max(20, -(-changes // _CHANGES_A_VISIT))
         self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))

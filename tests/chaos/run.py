@@ -1,7 +1,6 @@
 """One scenario from nothing to a verdict: the workload lives, the faults strike, everything drains, all is compared."""
 
 import random
-import shutil
 import subprocess
 import time
 import zlib
@@ -13,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.judge import Ending, judge
+from sandbox.own_folder import OwnFolder
 from sandbox.stack import Endpoints, Stack
 from streams.mapping import Site
+from streams.private_files import private_folder
 from streams.wiring import client_options
 from tests.chaos.chaos_site import WAIT_S, ChaosSite
 from tests.chaos.course import Course
@@ -30,6 +31,7 @@ _OPERATOR_S = 5.0
 _SETTLE_S = 3.0
 _SMALL_DISK = "96m"
 """Room for the copies of the state of two join workers, and little more."""
+_HOLDS = ("clocks", "expected.jsonl", "keys", "logs", "pids", "site", "workers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +82,16 @@ class Result:
         }
 
 
+def run_folder(home: Path) -> OwnFolder:
+    """The files of one scenario, in a folder that may be emptied."""
+    return OwnFolder(root=home.resolve(), kind="chaos scenario", holds=_HOLDS, known_by=("site/site.yaml", "workers"))
+
+
 def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, seed: int) -> Result:
-    """Run one scenario on a stack that is up or comes up here. home: a folder of its own, emptied first."""
+    """Run one scenario on a stack that is up or comes up here. home: a folder of its own, emptied first; see `run_folder`."""
     started = time.monotonic()
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    run_folder(home).empty()
+    run_folder(home).claim()
     endpoints = stack.up()
     run = _Run(scenario, stack=stack, endpoints=endpoints, home=home, changes=changes, seed=seed)
     try:
@@ -240,11 +247,12 @@ class _Run:
     def _disk(self) -> Iterator[None]:
         """A small disk under the workers' folders, where the scenario fills it and we may mount one."""
         place = self._home / "workers"
-        place.mkdir(parents=True, exist_ok=True)
+        private_folder(place)
         if not self._scenario.options.small_disk:
             yield
             return
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_SMALL_DISK}", "tmpfs", place], check=False).returncode == 0
+        options = f"size={_SMALL_DISK},mode=0700"
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=False).returncode == 0
         if not mounted:
             self.notes.append("no small disk could be mounted: nothing was filled")
         try:

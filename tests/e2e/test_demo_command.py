@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
 from streams.seal import generate_key_pair
 from streams.wiring import client_options
+from tests.others import read_by_others
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
@@ -63,10 +66,10 @@ class Room:
     def start(self, *words):
         command = [sys.executable, "-m", "yibao", *map(str, words)]
         environment = {**os.environ, MARK: self.mark}
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, umask=0)
 
     def demo(self, *words):
-        return self.start("demo", "--home", self.home, *words)
+        return self.start("demo", "--home", os.path.relpath(self.home), *words)
 
     def ran(self, *words):
         with self.demo(*words) as process:
@@ -86,12 +89,15 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path):
-    """A home of the test's own, with nothing running in it before and after."""
-    room = Room(tmp_path / "demo")
+def room():
+    """A home of the test's own, with nothing running in it before and after. It lies where everybody gets at it."""
+    public = Path(tempfile.mkdtemp(prefix="yibao-public-"))
+    public.chmod(0o755)
+    room = Room(public / "demo")
     yield room
     room.ran("--stop")
     Stack(room.home / "stack").erase()
+    shutil.rmtree(public)
     assert [] == room.processes()
 
 
@@ -152,6 +158,8 @@ def test_from_nothing_to_one_object_and_back_to_nothing(room, tmp_path):
     assert {"DICTIONARY", "MAPPING", "REJECTED", "VALIDATION", "WITHDRAWN"} == set(found["dead_letters"])
     assert found["rows"]["his.sf_fymx"] > 100
     assert "yibao demo --stop" in first.err
+    assert [] == read_by_others(room.home), "the umask of these tests is 000"
+    assert list(room.home.rglob("join-0/state/CURRENT")), "the copy of the state was looked at, too"
     assert {"join", "deliver", "serve", "kafka.Kafka"} <= {word for process in room.processes() for word in process.split()}
 
     with own_platform(room, tmp_path) as (url, public_key):

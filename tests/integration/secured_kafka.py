@@ -14,6 +14,7 @@ from sandbox.java import find_java
 from sandbox.stack.jvm import java_command
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.service import Home, distribution
+from streams.private_files import write_private
 
 USER, MECHANISM = "yibao", "SCRAM-SHA-512"
 _START_S = 90.0
@@ -119,7 +120,7 @@ def _configuration(home: Home, book: PortBook, password: str) -> Path:
         **dict.fromkeys(("transaction.state.log.min.isr", "min.insync.replicas"), 1),
     }
     file = home.conf / "secured.properties"
-    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), "utf-8")
+    write_private(file, "".join(f"{name}={value}\n" for name, value in settings.items()))
     return file
 
 

@@ -224,7 +224,6 @@ def as_installed(monkeypatch, site):
     """A server as PostgreSQL is installed, with the sample hospital on it: its log does not carry rows."""
     monkeypatch.delitem(SETTINGS, "wal_level")
     home = Path(tempfile.mkdtemp(prefix="yibao-as-installed-"))
-    home.chmod(0o711)  # under root PostgreSQL runs as another user and must get in
     server = Stack(home, ("postgres",), durable=False, bound=True)
     try:
         server.start("postgres")

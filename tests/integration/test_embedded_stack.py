@@ -32,7 +32,6 @@ ROOT = Path(__file__).parents[2]
 def home():
     """An empty home that the system user of PostgreSQL reaches."""
     directory = Path(tempfile.mkdtemp(prefix="yibao-home-"))
-    directory.chmod(0o711)
     yield directory
     Stack(directory).erase()
 

@@ -121,6 +121,25 @@ def test_an_interrupted_fetch_is_done_again(set_up, checkout):
     assert (checkout / ".yibao" / "java" / ".stamp").exists()
 
 
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_is_no_virtual_environment_of_ours_is_not_cleared(checkout, tmp_path, kind):
+    """A link to an environment that other projects share, or a folder that only has the name: `venv --clear` would empty it."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "precious").touch()
+    place = shared if kind == "folder" else tmp_path / "link"
+    if kind == "link":
+        (shared / "pyvenv.cfg").touch()
+        place.symlink_to(shared)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import setup; from pathlib import Path\n"
+        "setup.VENV = Path(sys.argv[2]); sys.exit(setup.main())"
+    )
+    told = subprocess.run([sys.executable, "-c", code, checkout / "deploy", place], capture_output=True, text=True, check=False)
+
+    assert (1, True, True) == (told.returncode, "left as it is" in told.stderr, (shared / "precious").exists())
+
+
 def test_without_root_a_missing_program_is_named_with_the_command_that_installs_it(checkout, tmp_path):
     """Set-up never asks for a password; it says what to type."""
     code = (

@@ -11,6 +11,7 @@ from pathlib import Path
 from sandbox.stack import process
 from sandbox.stack.service import CHECKOUT
 from streams.errors import Fatal, Unreachable
+from streams.private_files import private_folder
 
 _TERM_S = 20.0
 
@@ -26,7 +27,7 @@ class Child:
     def start(self, arguments: Sequence[str | Path], *, bound: bool) -> None:
         """Run `yibao` with these arguments, its output appended to the log."""
         for path in (self.log, self._record):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
         command: list[str | Path] = [sys.executable, "-m", "yibao", *arguments]
         if bound and (setpriv := shutil.which("setpriv")):
             command = [setpriv, "--pdeathsig", "TERM", *command]

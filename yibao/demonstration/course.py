@@ -1,6 +1,5 @@
 """The course of a demonstration, step by step; it ends when everything has an outcome, or nothing moves any more."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from typing import Protocol
 import orjson
 
 from sandbox.hospital import FROZEN_ITEMS
-from sandbox.stack import Endpoints, Progress, Stack
+from sandbox.stack import Endpoints, Progress, Stack, let_postgres_through
 from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
@@ -99,18 +98,26 @@ class Demonstration:
                 hospital.stop()
 
     def stop(self) -> None:
-        """Stop everything that an earlier demonstration kept running."""
+        """Stop everything that an earlier demonstration kept running. Raises Misconfigured for a home that is not ours."""
+        self.settings.folder.demand_ours()
         for child in (self.worker, self.platform):
             child.stop()
         self.stack.down(self._told)
 
     @contextmanager
     def _cleared(self) -> Iterator[None]:
-        """Begin with an empty home; leave no process behind."""
+        """Begin with an empty home; leave no process behind.
+
+        Raises Misconfigured where the home, or something in it, is not ours, and then has touched nothing.
+        """
+        home = self.settings.folder
+        home.demand_erasable()
+        self.stack.demand_erasable()
         self.stop()
         self.stack.erase()
-        shutil.rmtree(self.settings.home, ignore_errors=True)
-        self.settings.home.mkdir(parents=True)
+        home.empty()
+        home.claim()
+        let_postgres_through(home.root)
         try:
             yield
         except BaseException:

@@ -1,12 +1,12 @@
 """The demonstration's site: the sample site's files with the addresses of this run."""
 
 import secrets
-import shutil
 from pathlib import Path
 
 import yaml
 
 from sandbox.stack import Endpoints
+from streams.private_files import private_folder, write_private
 from yibao.demonstration.settings import SAMPLE, DemoSettings
 
 WAIT_S = 30
@@ -18,9 +18,8 @@ def write_password(endpoints: Endpoints) -> str:
     """A fresh password for the capture's role, in the only directory that connectors may read."""
     password = secrets.token_urlsafe(24)
     path = password_file(endpoints)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(password, encoding="utf-8")
+    private_folder(path.parent)
+    write_private(path, password)
     return password
 
 
@@ -32,8 +31,8 @@ def password_file(endpoints: Endpoints) -> Path:
 def write_site(settings: DemoSettings, endpoints: Endpoints, *, platform_url: str, keys: Path) -> None:
     """Write site.yaml and mapping.yaml. keys: folder of `<institution>.pub`."""
     folder = settings.site_file.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(SAMPLE / "mapping.yaml", folder / "mapping.yaml")
+    private_folder(folder)
+    write_private(folder / "mapping.yaml", (SAMPLE / "mapping.yaml").read_text(encoding="utf-8"))
     written = (SAMPLE / "site.yaml").read_text(encoding="utf-8")
     site = yaml.safe_load(written)
     # Read as text: `02` is a code and not a number.
@@ -52,4 +51,4 @@ def write_site(settings: DemoSettings, endpoints: Endpoints, *, platform_url: st
     for institution in site["institutions"]:
         key = settings.public_key or keys / f"{institution['code']}.pub"
         institution["public_key_file"] = f"{key.resolve()}"
-    settings.site_file.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    write_private(settings.site_file, yaml.safe_dump(site, allow_unicode=True, sort_keys=False))

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import BinaryIO
 
 import psycopg
 
 from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema, run
 from sandbox.stack import Endpoints
 from streams.errors import Fatal, Unreachable
+from streams.private_files import open_private
 from yibao.demonstration.demo_site import DATABASE, write_password
 from yibao.demonstration.settings import DemoSettings
 
@@ -25,8 +25,7 @@ class Hospital:
     def __init__(self, settings: DemoSettings, endpoints: Endpoints) -> None:
         self._settings = settings
         self._admin = f"host={endpoints.postgres_host} port={endpoints.postgres_port} user=postgres dbname="
-        settings.expected_file.touch(mode=0o600)  # it holds the records themselves
-        self._file: BinaryIO = settings.expected_file.open("wb")
+        self._file = open_private(settings.expected_file, "wb")  # it holds the records themselves
         self._oracle = Oracle(self._write)
         workload = Workload(visits=settings.visits, seed=settings.seed)
         self._transactions: Iterator[Transaction] = iter(workload)

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.own_folder import OwnFolder
 from sandbox.stack.service import CHECKOUT
 
 HOME = CHECKOUT / ".yibao" / "demo"
 SAMPLE = CHECKOUT / "deploy" / "sites" / "sample"
+_HOLDS = ("stack", "logs", "pids", "site", "keys", "expected.jsonl", "journal.jsonl")
+_KNOWN_BY = ("stack/ports.json", "stack/run/lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,11 @@ class DemoSettings:
     platform_url: str | None = None
     public_key: Path | None = None
     keep: bool = False
+
+    @property
+    def folder(self) -> OwnFolder:
+        """The home as a folder that may be emptied: everything that a demonstration puts into it."""
+        return OwnFolder(root=self.home.resolve(), kind="demo", holds=_HOLDS, known_by=_KNOWN_BY)
 
     @property
     def before(self) -> int:

@@ -51,7 +51,9 @@ def demo(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and say where to look.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop what --keep left running.")] = False,
-    home: Annotated[Path, typer.Option(file_okay=False, show_default=".yibao/demo", help="Emptied at the start.")] = HOME,
+    home: Annotated[
+        Path, typer.Option(file_okay=False, show_default=".yibao/demo", help="New, empty, or of an earlier demo: that is emptied.")
+    ] = HOME,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Bring up a hospital, its capture, both stages and a platform; report a few hundred visits; say what arrived.
@@ -68,7 +70,14 @@ def demo(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     demand_checkout()
     settings = _settings(
-        visits=visits, seed=seed, rate=rate, faults=faults, home=home, platform_url=platform_url, public_key=public_key, keep=keep
+        visits=visits,
+        seed=seed,
+        rate=rate,
+        faults=faults,
+        home=home.resolve(),  # its programs run elsewhere
+        platform_url=platform_url,
+        public_key=public_key,
+        keep=keep,
     )
     signal.signal(signal.SIGTERM, _interrupted)
     with _spectator() as spectator:

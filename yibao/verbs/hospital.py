@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import psycopg
 import typer
@@ -19,8 +19,10 @@ from rich.progress import Progress as Bar
 
 from sandbox.hospital import Expected, Oracle, Progress, Transaction, Workload, create_schema, run
 from sandbox.hospital.database import PUBLICATION, ROLE
+from sandbox.hospital.oracle import holds_expectations
 from sandbox.hospital.workload import BASE_DATE
 from streams.errors import Misconfigured, Unreachable, YibaoError
+from streams.private_files import open_private, private_folder
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -194,14 +196,19 @@ def _print_done(done: Progress, output: Output) -> None:
 
 @contextmanager
 def _written(file: Path | None) -> Iterator[Callable[[Expected], object]]:
-    """Where expectations go: a file that only its owner may read, since it holds the records themselves."""
+    """Where expectations go: a file that only its owner may read, since it holds the records themselves.
+
+    Raises Misconfigured where another file than one of expectations would be overwritten.
+    """
     if file is None:
         yield lambda _: None
         return
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        opened: BinaryIO = file.open("wb")
+        if not file.parent.is_dir():
+            private_folder(file.parent)
+        if file.is_file() and not holds_expectations(file):
+            raise Misconfigured(f"--expected {file} is there and holds no expectations: it is left as it is; name another file")
+        opened = open_private(file, "wb")
     except OSError as error:
         raise Misconfigured(f"--expected {file} cannot be written: {error.strerror}") from error
     with opened as out:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from streams.errors import Misconfigured, YibaoError
+from streams.private_files import private_folder
 from streams.seal import ENCODINGS, PrivateKey, PublicKey, ReadKey, Sealer, generate_key_pair, key_text, read_key
 from streams.spec.identity import valid_fixmedins_code
 from yibao.options import Output, OutputOption
@@ -61,7 +62,8 @@ def new(
             raise Misconfigured(f"{path} exists; a key is never overwritten: choose another --out or move the old pair away")
     pair = generate_key_pair()
     try:
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not out.is_dir():
+            private_folder(out)
     except OSError as error:
         raise Misconfigured(f"--out {out} cannot be made ({error.strerror}); choose another directory") from error
     _write_secret(private_file, pair.pem)

@@ -31,7 +31,13 @@ Examples:
 )
 
 HomeOption: TypeAlias = Annotated[
-    Path, typer.Option("--home", file_okay=False, show_default=".yibao/stack", help="Directory for data, logs and ports.")
+    Path,
+    typer.Option(
+        "--home",
+        file_okay=False,
+        show_default=".yibao/stack",
+        help="Directory for data, logs and ports: new, empty, or a stack's own.",
+    ),
 ]
 ServiceOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--service", metavar="NAME", help=f"Only this service ({', '.join(SERVICES)}); may be repeated.")
@@ -60,7 +66,7 @@ def up(
 @app.command()
 def down(
     home: HomeOption = DEFAULT_HOME,
-    erase: Annotated[bool, typer.Option("--erase", help="Remove all data too.")] = False,
+    erase: Annotated[bool, typer.Option("--erase", help="Remove all data too, and the secrets.")] = False,
 ) -> None:
     """Stop what runs; return when no process is left."""
     stack = Stack(home)

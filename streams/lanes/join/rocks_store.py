@@ -7,8 +7,9 @@ Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state
 identity and position.
 """
 
-import shutil
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,7 @@ from streams.domain.join.entries import SEPARATOR
 from streams.errors import Fatal, Misconfigured
 from streams.lanes.exits import Exit
 from streams.lanes.join.store import Changes, Deadlines, Groups, grouped
+from streams.private_files import private_folder
 
 _CACHE_BYTES: Final = 32 << 20
 _BLOCK_BYTES: Final = 16 << 10
@@ -34,6 +36,9 @@ _OPEN_FILES: Final = 512
 _OF_ANOTHER_WORKER: Final = ("while lock file", "lock hold by current process")
 _DAMAGED: Final = "corruption"
 _OF_THE_DISK: Final = ("no space", "permission denied", "read-only", "input/output error")
+_MADE_BY_ROCKSDB: Final = re.compile(
+    r"CURRENT|IDENTITY|LOCK|LOG(\.old\.\d+)?|MANIFEST-\d+|OPTIONS-\d+(\.dbtmp)?|\d+\.(sst|log|blob|dbtmp)|rocksdict-config\.json"
+)
 _ENTRY, _DEADLINE, _META = b"e", b"d", b"m"
 
 _log = structlog.get_logger(__name__)
@@ -140,8 +145,11 @@ class RocksStore:
 
 def _open(folder: Path) -> Rdict:
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        _demand_copy(folder)
+        private_folder(folder)
         return Rdict(str(folder), _options())
+    except Misconfigured:
+        raise
     except OSError as exc:
         raise _unusable(folder, exc) from exc
     except Exception as exc:
@@ -155,6 +163,16 @@ def _open(folder: Path) -> Rdict:
         return _open_anew(folder)
 
 
+def _demand_copy(folder: Path) -> None:
+    """Raises Misconfigured for a folder in which something else lies: RocksDB removes files there as it sees fit."""
+    found = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+    if strange := [name for name in found if not _MADE_BY_ROCKSDB.fullmatch(name)]:
+        raise Misconfigured(
+            f"{folder} holds {strange[0]}, which is no part of a copy of the state: move it away, or choose another folder with "
+            "--home or workers.home"
+        )
+
+
 def _open_anew(folder: Path) -> Rdict:
     """A copy that cannot be opened is worth nothing: the changelog has it all."""
     try:
@@ -165,8 +183,12 @@ def _open_anew(folder: Path) -> Rdict:
 
 
 def _drop(folder: Path) -> None:
+    """Remove what RocksDB made, by its names. The folder itself may be a link, or a disk of its own."""
     _log.warning("state_copy_dropped", folder=str(folder))
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # what is left keeps the next start from opening it, and that says why
+        for file in folder.iterdir():
+            if _MADE_BY_ROCKSDB.fullmatch(file.name):
+                file.unlink(missing_ok=True)
 
 
 def _unusable(folder: Path, exc: Exception) -> Fatal:

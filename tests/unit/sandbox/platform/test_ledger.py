@@ -8,9 +8,11 @@ from sandbox.platform import read_institutions
 from sandbox.platform.control import is_loopback
 from sandbox.platform.envelope import Envelope
 from sandbox.platform.journal import Journal, read_entry
+from sandbox.platform.keys import issue_keys
 from sandbox.platform.ledger import Ledger
 from sandbox.platform.rows import Row
 from streams.errors import Misconfigured
+from streams.seal import generate_key_pair
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
 
@@ -100,6 +102,33 @@ def test_a_batch_torn_by_a_crash_is_dropped_whole(tmp_path, cut):
         assert not Ledger(journal).is_used("m2", now_ms=0)
         assert [entry.key for entry in journal.entries] == ["S1", "S2"]
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("content", ["notes of the night shift", '{"n":1}\n', "line\n", '{"notes": "no line break"}'])
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_is(tmp_path, content):
+    """A torn tail is cut off; a text without a line break at its end looks like one, and was emptied."""
+    path = tmp_path / "notes.txt"
+    path.write_text(content)
+    path.chmod(0o644)
+    with pytest.raises(Misconfigured, match="not a journal"):
+        Journal(path)
+    assert (content, 0o644) == (path.read_text(), path.stat().st_mode & 0o777)
+
+
+@pytest.mark.parametrize("form", [lambda key: key.hex, lambda key: key.pem])
+def test_keys_that_are_there_are_never_overwritten(tmp_path, form):
+    """`--keys keys` in a site's own folder: there lie the public keys that the real platform mailed."""
+    mailed = tmp_path / f"{HOSPITAL}.pub"
+    mailed.write_text(form(generate_key_pair().public))
+    before = mailed.read_text()
+    with pytest.raises(Misconfigured, match="may be the real platform's"):
+        issue_keys(tmp_path, [HOSPITAL], {})
+    assert [(mailed.name, before)] == [(path.name, path.read_text()) for path in tmp_path.iterdir()]
+
+    own = generate_key_pair()
+    mailed.write_text(form(own.public))
+    assert {HOSPITAL: f"{own.d:064x}"} == issue_keys(tmp_path, [HOSPITAL], {HOSPITAL: f"{own.d:064x}"})
+    assert form(own.public) == mailed.read_text()
 
 
 @pytest.mark.parametrize(("remote", "allowed"), [("127.0.0.1", True), ("::1", True), ("192.168.1.7", False), (None, False)])

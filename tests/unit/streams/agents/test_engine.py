@@ -40,6 +40,18 @@ async def app(tmp_path):
     return make_app(tmp_path)
 
 
+@pytest.mark.parametrize(("beside", "closed"), [("deliver-0", 0o700), ("site.yaml", 0o755)])
+async def test_a_workers_folder_is_closed_and_so_is_that_of_all_workers_where_it_is_ours_alone(tmp_path, beside, closed):
+    """It holds what patients' records held. `workers.home` may also be a volume, or the folder of a site with other files in it."""
+    home = tmp_path / "home" / "join-0"
+    (home / "state").mkdir(parents=True)
+    (tmp_path / "home" / beside).mkdir()
+    for folder in (home.parent, home, home / "state"):
+        folder.chmod(0o755)
+    make_app(home)
+    assert [closed, 0o700, 0o700] == [folder.stat().st_mode & 0o777 for folder in (home.parent, home, home / "state")]
+
+
 @pytest.fixture
 async def consumer(app):
     """A consumer without a broker."""

@@ -167,6 +167,31 @@ def test_a_broken_copy_is_made_anew(tmp_path):
     asyncio.run(stores.close())
 
 
+def test_a_broken_copy_goes_and_nothing_else(tmp_path):
+    """The folder may be a link to a larger disk: the copy in it is made anew, and neither link nor disk is taken away."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "disk")
+    stores = RocksStores(tmp_path / "state")
+    stores.of(3).write({b"a\x1fv\x1f1": b"r1"}, {}, position=1)
+    asyncio.run(stores.close())
+    (tmp_path / "disk" / "CURRENT").write_bytes(b"nonsense")
+    stores = RocksStores(tmp_path / "state")
+    assert (0, True) == (stores.of(3).open(""), (tmp_path / "state").is_symlink())
+    asyncio.run(stores.close())
+
+
+def test_a_folder_with_anything_else_in_it_is_refused(tmp_path):
+    """RocksDB removes files there as it sees fit, and a broken copy is thrown away."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "CURRENT").write_text("nonsense")
+    (tmp_path / "state" / "thesis.txt").write_text("chapter 1")
+    with pytest.raises(Misconfigured, match=r"holds thesis\.txt"):
+        RocksStores(tmp_path / "state")
+    assert {"CURRENT": "nonsense", "thesis.txt": "chapter 1"} == {
+        path.name: path.read_text() for path in (tmp_path / "state").iterdir()
+    }
+
+
 def damaged(folder):
     """A copy whose blocks were changed on the disk after it was closed."""
     stores = RocksStores(folder)
