@@ -1,6 +1,7 @@
 # One command is the truth: what CI runs (`.ci/run`) is what a person runs (`make test`).
 SHELL := /bin/sh
 VENV  := .venv/bin
+# Programs of packages by `python -m`: their own scripts name the interpreter by its whole path, which a shell reads.
 TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
@@ -9,10 +10,10 @@ SCENARIOS   ?=
 CHAOS_ARGS  ?=
 export LOCK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench lint lock notice wheels clean
+.PHONY: help setup demo test chaos bench path-proof lint lock notice wheels clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  DEMO_ARGS, PYTEST_ARGS, BENCH_ARGS='…' and CHAOS_ARGS='…' (--changes N --seed N --keep) are handed on"
 
 setup: ## prepare this checkout: .venv and .yibao (repeatable; the second time takes no second)
@@ -22,7 +23,7 @@ demo: setup ## run the whole flow on this machine: hospital, capture, join, deli
 	@$(VENV)/yibao demo $(DEMO_ARGS)
 
 test: lint ## everything that CI checks
-	$(VENV)/pytest $(TESTS) $(PYTEST_ARGS)
+	$(VENV)/python -m pytest $(TESTS) $(PYTEST_ARGS)
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)
@@ -30,11 +31,14 @@ chaos: setup ## run the flow through faults, before a strict judge (about an hou
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)
 
+path-proof: setup ## prove that a checkout works in an awkward path, and writes nowhere else (about 4 minutes)
+	@$(VENV)/python -m tests.path_proof $(DEMO_ARGS)
+
 lint: setup ## style, format, types, import contracts
-	$(VENV)/ruff check .
-	$(VENV)/ruff format --check .
-	$(VENV)/mypy
-	$(VENV)/lint-imports
+	$(VENV)/python -m ruff check .
+	$(VENV)/python -m ruff format --check .
+	$(VENV)/python -m mypy
+	@$(VENV)/python -c 'from importlinter.cli import lint_imports_command as lint; lint()'
 
 lock: ## pin everything anew: both requirements*.lock, the jars' checksums, NOTICE (LOCK_ARGS='--upgrade'; takes uv into .venv)
 	@deploy/lock.sh

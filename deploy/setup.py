@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
-from sandbox.java import OLDEST, find_java  # noqa: E402  the checkout is not installed yet
-from streams.errors import Misconfigured  # noqa: E402
+from sandbox.java import OLDEST, find_java, path_for_java  # noqa: E402
+from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
+from yibao import outlets  # noqa: E402
 
 VENV = ROOT / ".venv"
 STATE = ROOT / ".yibao"
@@ -119,7 +120,7 @@ def timed(title: str) -> Iterator[None]:
 def venv_is_sound() -> bool:
     """Whether `.venv` was made here (not moved) and its Python runs and is new enough."""
     try:
-        if str(VENV) not in (VENV / "bin" / "activate").read_text("utf-8"):
+        if str(VENV) not in (VENV / "pyvenv.cfg").read_text("utf-8"):
             return False
         asked: list[str | Path] = [VENV / "bin" / "python", "-c", "import sys, pip; sys.exit(sys.version_info < (3, 11))"]
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
@@ -160,7 +161,8 @@ def install_packages() -> None:
 def install_project() -> None:
     """The checkout on the venv's path, and the command `yibao`."""
     site = next((VENV / "lib").glob("python3.*/site-packages"))
-    for path, text, mode in ((site / "yibao-cdc.pth", f"{ROOT}\n", 0o644), (VENV / "bin" / "yibao", COMMAND, 0o755)):
+    root = Path(*[".."] * len(site.relative_to(ROOT).parts))  # Python reads it in the encoding of the locale
+    for path, text, mode in ((site / "yibao-cdc.pth", f"{root}\n", 0o644), (VENV / "bin" / "yibao", COMMAND, 0o755)):
         if not path.is_file() or path.read_text("utf-8") != text:
             write_whole(path, text, mode=mode)
 
@@ -190,8 +192,13 @@ def set_up_java(*, pin: bool = False) -> None:
     fresh = DIST.with_name("java.new")
     shutil.rmtree(fresh, ignore_errors=True)
     maven: list[str | Path] = ["mvn", "-B", "-ntp", "-f", POM, f"-Ddist={fresh}", "generate-resources"]
+    (STATE / "tmp").mkdir(exist_ok=True)
+    # Java names files in the encoding of its locale, and writes to /tmp whatever TMPDIR says.
+    inside = f"{os.environ.get('MAVEN_OPTS', '')} -XX:-UsePerfData -Djava.io.tmpdir={(STATE / 'tmp').relative_to(ROOT)}"
+    env = {"LC_ALL": "C.UTF-8", "MAVEN_OPTS": inside.strip()}
+    mend = "mend: check that Maven reaches its repository (settings.xml), then: make setup"
     with timed("Kafka, Connect, Debezium (deploy/stack/pom.xml)"):
-        run("Java programs", maven, log=log, mend="mend: check that Maven reaches its repository (settings.xml), then: make setup")
+        run("Java programs", maven, log=log, mend=mend, env=env)
         if not list((fresh / "lib").glob("kafka_*.jar")) or not list((fresh / "plugins").glob("debezium-*")):
             raise StepFailed(f"Java programs: Maven ended well but {fresh} is not complete. See {log}, then: make setup")
         if pin:
@@ -263,6 +270,7 @@ def together(*works: Callable[[], None]) -> None:
 
 
 def set_up(*, pin_jars: bool) -> None:
+    path_for_java(ROOT)  # found half a minute later otherwise, as an error of another program about something else
     STATE.mkdir(exist_ok=True)
     with (STATE / "setup.lock").open("w") as lock:
         try:
@@ -275,6 +283,7 @@ def set_up(*, pin_jars: bool) -> None:
 
 
 def main(words: Sequence[str] = ()) -> int:
+    outlets.settle()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     if unknown := set(words) - {"--pin-jars"}:
@@ -282,7 +291,7 @@ def main(words: Sequence[str] = ()) -> int:
         return 2
     try:
         set_up(pin_jars="--pin-jars" in words)
-    except (StepFailed, Altered, OSError) as error:
+    except (StepFailed, Altered, OSError, outlets.OutputLost) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except Misconfigured as error:

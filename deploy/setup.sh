@@ -1,7 +1,7 @@
 #!/bin/sh
 # Finds a Python that can run this project and hands over to setup.py. PYTHON=… names one; it is taken or refused, never replaced.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 
 suits() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1

@@ -17,6 +17,21 @@ _JVMS = Path("/usr/lib/jvm")
 """Where Debian and its kin put them."""
 
 
+_NOT_IN_A_PATH = (",", ":", "}", "!/")
+"""Where Kafka's lists, Java's class path, Connect's references and the addresses of things in a jar end, whatever stands around."""
+
+
+def path_for_java(path: Path) -> str:
+    """A path as Kafka's and Connect's programs are told it. Raises Misconfigured for one that they cannot be told."""
+    try:
+        text = os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Misconfigured(f"{path}: Kafka and Connect need a path in UTF-8; choose another directory") from error
+    if held := [signs for signs in _NOT_IN_A_PATH if signs in f"{text}/"]:
+        raise Misconfigured(f"{path}: Kafka and Connect take no path with {' or '.join(held)} in it; choose another directory")
+    return text
+
+
 def find_java() -> Path:
     """The `java` of `JAVA_HOME`, else of `PATH`, else of the system's JVM directory: the first that is new enough.
 
@@ -36,7 +51,7 @@ def find_java() -> Path:
 def java_version(java: Path) -> int | None:
     """The feature release of a `java` program (8, 11, 17, …); None when it does not run."""
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=True)
+        told = subprocess.run([java, "-XX:-UsePerfData", "-version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r'version "(?:1\.)?(\d+)', told.stderr + told.stdout)

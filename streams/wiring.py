@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aiokafka.helpers import create_ssl_context
-
 from connector.contract import TableRole
 from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
+from streams.bounded import KEY_BYTES, read_bounded
 from streams.deliver.breaker import BreakerSettings
 from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.limits import LimitSettings
@@ -28,11 +27,13 @@ from streams.lanes.lane import LaneContext
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.compiling import encoding_of
+from streams.mapping.secret_files import read_secret
+from streams.mapping.tls import tls_context
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
 from streams.spec.profiles import REPORTING
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
-from streams.topics.access import BrokerAccess, read_secret
+from streams.topics.access import BrokerAccess
 from streams.topics.access import client_options as options_of
 from streams.topics.stages import stages
 
@@ -40,22 +41,21 @@ _IDLE_LINGER_S = 0.03
 
 
 def broker_access(site: Site) -> BrokerAccess:
-    """How to reach the brokers."""
+    """How to reach the brokers. Raises Misconfigured for a file that cannot be used."""
     security = site.kafka.security
+    file = security.sasl_password_file
     return BrokerAccess(
         bootstrap_servers=site.kafka.bootstrap_servers,
         protocol=security.protocol,
-        ca_file=text_of(security.ssl_cafile),
-        certificate_file=text_of(security.ssl_certfile),
-        key_file=text_of(security.ssl_keyfile),
+        tls=tls_context(security),
         mechanism=security.sasl_mechanism,
         user=security.sasl_username,
-        password_file=text_of(security.sasl_password_file),
+        password=None if file is None else read_secret(file, setting="kafka.security.sasl_password_file"),
     )
 
 
 def client_options(site: Site) -> Mapping[str, Any]:
-    """What kafka-python's clients take. Raises Misconfigured when a password file cannot be read."""
+    """What kafka-python's clients take. Raises Misconfigured for a file that cannot be used."""
     return options_of(broker_access(site), client_id=f"yibao-{site.site}")
 
 
@@ -65,29 +65,20 @@ def text_of(path: Path | None) -> str | None:
 
 
 def broker_settings(site: Site) -> BrokerSettings:
-    """How the workers reach the brokers. Raises Misconfigured for a file that cannot be read."""
+    """How the workers reach the brokers. Raises Misconfigured for a file that cannot be used."""
     access = broker_access(site)
     security: dict[str, object] = {"security_protocol": access.protocol}
-    if access.protocol.endswith("SSL"):
-        security["ssl_context"] = _tls(access)
+    if access.tls is not None:
+        security["ssl_context"] = access.tls
     if access.protocol.startswith("SASL"):
-        assert access.password_file is not None, "the model of site.yaml demands it"
         security["sasl_mechanism"] = access.mechanism
         security["sasl_plain_username"] = access.user
-        security["sasl_plain_password"] = read_secret(access.password_file, setting="kafka.security.sasl_password_file")
+        security["sasl_plain_password"] = access.password
     return BrokerSettings(
         bootstrap_servers=access.bootstrap_servers,
         compression=None if site.kafka.compression == "none" else site.kafka.compression,
         security=security,
     )
-
-
-def _tls(access: BrokerAccess) -> object:
-    try:
-        return create_ssl_context(cafile=access.ca_file, certfile=access.certificate_file, keyfile=access.key_file)
-    except OSError as exc:  # also ssl.SSLError
-        files = ", ".join(file for file in (access.ca_file, access.certificate_file, access.key_file) if file is not None)
-        raise Misconfigured(f"kafka.security: {files} cannot be used for TLS ({exc.strerror or type(exc).__name__})") from exc
 
 
 def stage_topics(site: Site) -> tuple[str, ...]:
@@ -216,7 +207,7 @@ def _seal(site: Site, public_key_file: Path | None) -> Seal:
         return Unsealed()
     assert public_key_file is not None, "the model of site.yaml demands it"
     try:
-        text = key_text(public_key_file.read_bytes())
+        text = key_text(read_bounded(public_key_file, most=KEY_BYTES))
         return Sealer(parse_public_key(text), encoding_of(site.platform))
     except OSError as exc:
         raise Misconfigured(

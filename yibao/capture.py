@@ -9,7 +9,7 @@ from connector.errors import Misconfigured
 from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
 from streams.mapping import Site, capture_sources
-from streams.topics.access import read_secret
+from streams.mapping.secret_files import read_secret
 from streams.topics.shapes import TopicSettings
 from streams.wiring import text_of
 
@@ -81,11 +81,6 @@ def reconciler(site: Site) -> Reconciler:
     )
 
 
-def source_password(source: CaptureSource) -> str:
-    """The password that a source's database is read with. Raises Misconfigured when its file cannot be read."""
-    return read_secret(source.password_file, setting=f"sources.{source.name}.password_file")
-
-
 def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:
     """All sources of the site, or the named one. Raises Misconfigured for a name that it does not have."""
     sources = capture_sources(site)
@@ -93,3 +88,8 @@ def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:
     if not chosen:
         raise Misconfigured(f"the site has no source {name!r}; it has {', '.join(source.name for source in sources)}")
     return chosen
+
+
+def database_password(source: CaptureSource) -> str:
+    """Password of the capture's role. Raises Misconfigured when its file cannot be read."""
+    return read_secret(Path(source.password_file), setting=f"sources.{source.name}.password_file")

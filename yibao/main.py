@@ -15,8 +15,9 @@ import typer
 from connector.errors import CaptureError
 from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
 from streams.private_files import keep_private
+from yibao import outlets
 
-_SANDBOX = ("sandbox", "sandbox")
+_SANDBOX = ("sandbox",)
 """What the production wheel does not hold."""
 
 
@@ -116,8 +117,18 @@ def exit_code(error: YibaoError | CaptureError) -> int:
 def run() -> None:
     """The console script. Errors raised on purpose end with their message and without a traceback. What it writes is private."""
     keep_private()
+    outlets.settle()
     try:
         build(sys.argv[1:])(prog_name="yibao")
     except (YibaoError, CaptureError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(exit_code(error))
+    except UnicodeEncodeError as error:
+        sys.stderr.write(f"error: {_beyond_the_locale(error)}\n")
+        sys.exit(2)
+
+
+def _beyond_the_locale(error: UnicodeEncodeError) -> str:
+    """Output is never the cause, see `outlets`: a name was to be handed to the system."""
+    name = f"{error.object}".replace("\n", " ")[:200]
+    return f"{name}: this locale has no such file name ({error.encoding}); set LC_ALL=C.UTF-8, and do not set PYTHONUTF8=0"

@@ -4,6 +4,7 @@ A batch is appended with one write before it is answered: what the file holds wa
 says how many records its batch has, so that a batch torn by a crash is recognised and dropped when the file is read again.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Journal:
         try:
             if not path.parent.is_dir():
                 private_folder(path.parent)
+            _refuse_what_is_no_file(path)
             self.entries, good = _complete(path.read_bytes() if path.exists() else b"")
             self._file = private_descriptor(path, append=True)  # only now: what is no journal is left as it is
             os.ftruncate(self._file, good)
@@ -140,3 +142,8 @@ def _complete(content: bytes) -> tuple[list[Entry], int]:
             entries += batch
             batch, good = [], position
     return entries, good
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a file", str(path))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from streams.bounded import KEY_BYTES, read_bounded
 from streams.errors import Misconfigured
 from streams.private_files import private_folder, write_private
 from streams.seal import PrivateKey, generate_key_pair, key_text, parse_private_key, parse_public_key
@@ -32,7 +33,7 @@ def public_key_file(folder: Path, institution: str) -> Path:
 def _issue(folder: Path, institution: str, given: str | None) -> str:
     kept, public = folder / f"{institution}.key", public_key_file(folder, institution)
     is_new = given is None and not kept.exists()
-    text = given if given is not None or is_new else kept.read_text(encoding="ascii")
+    text = given if given is not None or is_new else key_text(read_bounded(kept, most=KEY_BYTES))
     key = generate_key_pair() if text is None else parse_private_key(text)
     if public.exists():
         _demand_half(public, key)

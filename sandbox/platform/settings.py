@@ -9,8 +9,10 @@ import yaml
 
 from sandbox.platform.answers import Shape
 from sandbox.platform.faults import PROFILES, Fault
+from streams.bounded import LIST_BYTES, TEXT_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured
 from streams.seal import Encoding
+from streams.spec.dictionaries import Dictionary, load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import ALTERNATIVES
 
@@ -59,6 +61,12 @@ class PlatformSettings:
         """The faults to start with. Raises Misconfigured for an unknown profile."""
         return fault_profile(self.faults) if isinstance(self.faults, str) else self.faults
 
+    def value_lists(self) -> Mapping[str, Dictionary]:
+        """The interface's value lists with the site's in their place. Raises Misconfigured for a file that holds none."""
+        if self.dictionaries is None:
+            return load_dictionaries()
+        return load_dictionaries(_text(self.dictionaries, "dictionaries", most=LIST_BYTES), where=str(self.dictionaries))
+
 
 def fault_profile(name: str) -> tuple[Fault, ...]:
     """The faults of a named mix. Raises Misconfigured with the names there are."""
@@ -72,17 +80,17 @@ def read_institutions(path: Path) -> dict[str, str]:
 
     Raises Misconfigured, naming the entry.
     """
+    text = _text(path, "institutions", most=TEXT_BYTES)
     try:
-        document: object = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise Misconfigured(f"{path}: institutions cannot be read ({error.strerror}); correct the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}: neither YAML nor JSON in UTF-8; write one `code: name` a line") from error
+        document: object = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        line = f":{error.problem_mark.line + 1}" if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else ""
+        raise Misconfigured(f"{path}{line}: neither YAML nor JSON; write one `code: name` a line") from error
     if isinstance(document, dict) and "institutions" in document:
         document = document["institutions"]
     found: dict[str, str] = {}
     match document:
-        case dict():
+        case dict() if not any(isinstance(name, list | dict | set) for name in document.values()):
             found = {str(code): str(name) for code, name in document.items()}
         case list():
             for number, entry in enumerate(document, start=1):
@@ -94,3 +102,12 @@ def read_institutions(path: Path) -> dict[str, str]:
     if not found:
         raise Misconfigured(f"{path}: no institutions; write one `code: name` a line")
     return found
+
+
+def _text(path: Path, what: str, *, most: int) -> str:
+    try:
+        return text_in(read_bounded(path, most=most))
+    except OSError as error:
+        raise Misconfigured(f"{path}: {what} cannot be read ({error.strerror}); correct the path") from error
+    except NotText as error:
+        raise Misconfigured(f"{path}{f':{error.line}' if error.line else ''}: {error}") from error

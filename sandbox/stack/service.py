@@ -66,6 +66,10 @@ class Home:
         return self.root / "secrets"
 
     @property
+    def scratch(self) -> Path:
+        return self.root / "tmp"
+
+    @property
     def made_by(self) -> Path:
         """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
         return self.run / "checkout"
@@ -73,7 +77,7 @@ class Home:
     @property
     def folder(self) -> OwnFolder:
         """The directory as one that may be erased: everything that the stack puts into it."""
-        data = ("kafka", "kafka.new", "postgres", "postgres.new")
+        data = ("kafka", "kafka.new", "postgres", "postgres.new", "tmp")
         files = ("ports.json", "ports.json.*", "ports.new")
         return OwnFolder(
             root=self.root,
@@ -90,7 +94,7 @@ class Home:
 
     def lay_out(self) -> None:
         """Make what is missing, closed to everybody else; where PostgreSQL runs as another user, it is let in by itself."""
-        for directory in (self.run, self.logs, self.conf, self.secrets):
+        for directory in (self.run, self.logs, self.conf, self.secrets, self.scratch):
             private_folder(directory)
         write_private(self.made_by, f"{CHECKOUT}\n")
 

@@ -28,6 +28,8 @@ class KafkaSecurity(Strict):
     """Certificate of this client, for mutual TLS."""
     ssl_keyfile: FilePath | None = None
     """Private key of this client."""
+    ssl_password_file: FilePath | None = None
+    """File with the password of `ssl_keyfile`. Required where that key is encrypted: nobody is asked for it."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     """Required with a SASL protocol."""
     sasl_username: str | None = None
@@ -43,6 +45,8 @@ class KafkaSecurity(Strict):
             wanted = ("sasl_mechanism", "sasl_username", "sasl_password_file")
             if absent := [name for name in wanted if getattr(self, name) is None]:
                 raise ValueError(f"{self.protocol} needs {', '.join(absent)}")
+        if self.ssl_password_file is not None and self.ssl_certfile is None:
+            raise ValueError("`ssl_password_file` opens the key of `ssl_certfile`, which is missing")
         return self
 
 

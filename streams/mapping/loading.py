@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from connector.contract import TableRole
+from streams.bounded import KEY_BYTES, LIST_BYTES, TEXT_BYTES, NotText, demand_file, is_pipe, read_bounded, text_in
 from streams.domain.normalise.fields import Dialect
 from streams.domain.validate.judge import RULE_IDS
 from streams.errors import Misconfigured
 from streams.mapping.checking import check_mapping
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import BadFiles, Document, Place, Problem, nearest, parse, read
-from streams.mapping.secret_files import secret_files
+from streams.mapping.secret_files import certificate_files, secret_files
 from streams.mapping.site_file import Site, SiteFile
+from streams.mapping.tls import tls_context
 from streams.seal import key_text, parse_public_key
 from streams.spec.dictionaries import Dictionary, load_dictionaries
 
@@ -23,7 +26,7 @@ def load_site(path: Path) -> Site:
 
     Raises BadFiles (a Misconfigured) with every problem of all files. Keys and passwords are not opened: see `check_files`.
     """
-    site, problems = _load(path.absolute())
+    site, problems = _load(read(path.absolute()))
     if problems or site is None:
         raise BadFiles(problems)
     return site
@@ -32,23 +35,28 @@ def load_site(path: Path) -> Site:
 def check_files(path: Path) -> Site:
     """`load_site`, and every file with a key or a password is there and holds what it should. Raises BadFiles."""
     document = read(path.absolute())
-    file = parse(document, SiteFile, context={"folder": document.file.parent})
-    site, problems = _load(path.absolute())
+    site, problems = _load(document)
+    file = parse(replace(document, problems=[]), SiteFile, context={"folder": _folder(document)})
     if file is not None:
-        document.problems.clear()
-        _secrets(document, file)
-        problems += document.problems
+        checked = replace(document, problems=[])
+        _secrets(checked, file)
+        problems = list(dict.fromkeys([*problems, *checked.problems]))
     if problems or site is None:
         raise BadFiles(problems)
     return site
 
 
-def _load(path: Path) -> tuple[Site | None, list[Problem]]:
-    document = read(path)
-    file = parse(document, SiteFile, context={"folder": path.parent})
+def _folder(document: Document) -> Path:
+    """Where relative paths count from. A pipe has no folder: from where the command was typed."""
+    return Path.cwd() if is_pipe(document.file) else document.file.parent
+
+
+def _load(document: Document) -> tuple[Site | None, list[Problem]]:
+    file = parse(document, SiteFile, context={"folder": _folder(document)})
     if file is None:
         return None, document.problems
     _consistent(document, file)
+    _openable(document, file)
     lists = _value_lists(document, file)
     dialect = Dialect(zone=ZoneInfo(file.timezone), dictionaries=lists, levels={})
     mappings: dict[str, MappingFile] = {}
@@ -64,7 +72,7 @@ def _load(path: Path) -> tuple[Site | None, list[Problem]]:
     if problems:
         return None, problems
     parts = {name: getattr(file, name) for name in SiteFile.model_fields}
-    return Site.model_construct(**parts, file=path, mappings=mappings, value_lists=lists), []
+    return Site.model_construct(**parts, file=document.file, mappings=mappings, value_lists=lists), []
 
 
 def _lookups_apart(document: Document, mappings: Mapping[str, MappingFile]) -> None:
@@ -81,11 +89,18 @@ def _lookups_apart(document: Document, mappings: Mapping[str, MappingFile]) -> N
 
 
 def _value_lists(document: Document, file: SiteFile) -> Mapping[str, Dictionary]:
+    path = file.dictionaries
+    if path is None:
+        return load_dictionaries()
     try:
-        return load_dictionaries(file.dictionaries)
+        return load_dictionaries(text_in(read_bounded(path, most=LIST_BYTES)), where=str(path))
+    except OSError as error:
+        document.report(("dictionaries",), f"{path} cannot be read: {error.strerror}")
+    except NotText as error:
+        document.report(("dictionaries",), f"{path} {error}" + (f" (its line {error.line})" if error.line else ""))
     except Misconfigured as error:
         document.report(("dictionaries",), str(error))
-        return load_dictionaries(None)
+    return load_dictionaries()
 
 
 def _consistent(document: Document, file: SiteFile) -> None:
@@ -115,26 +130,47 @@ def _secrets(document: Document, file: SiteFile) -> None:
             continue
         place: Place = ("institutions", index, "public_key_file")
         try:
-            parse_public_key(key_text(one.public_key_file.read_bytes()))
+            demand_file(one.public_key_file, most=KEY_BYTES)
+            parse_public_key(key_text(read_bounded(one.public_key_file, most=KEY_BYTES)))
         except OSError as error:
             document.report(place, f"{one.public_key_file} cannot be read: {error.strerror}")
         except Misconfigured as error:
             document.report(place, f"{one.public_key_file}: {error}")
-    security = file.kafka.security
-    wanted: dict[Place, Path | None] = {
-        **secret_files(file),
-        ("connect", "ca_file"): file.connect.ca_file,
-        ("platform", "ca_file"): file.platform.ca_file,
-        ("kafka", "security", "ssl_cafile"): security.ssl_cafile,
-        ("kafka", "security", "ssl_certfile"): security.ssl_certfile,
-    }
-    for place, named in wanted.items():
-        if named is not None and (reason := _unreadable(named)):
+    unreadable = False
+    for place, named in {**secret_files(file), **certificate_files(file)}.items():
+        if reason := _unreadable(named, most=_most(place)):
             document.report(place, f"{named} {reason}")
+            unreadable = unreadable or place[0] == "kafka"
+    if not unreadable:
+        try:
+            tls_context(file.kafka.security)
+        except Misconfigured as error:
+            document.report(("kafka", "security"), str(error))
 
 
-def _unreadable(path: Path) -> str:
+def _openable(document: Document, file: SiteFile) -> None:
+    """What is read again and again, and by libraries, is a file, if it is there: a pipe would be empty, or wait for ever."""
+    keys: dict[Place, Path] = {
+        ("institutions", index, "public_key_file"): one.public_key_file
+        for index, one in enumerate(file.institutions)
+        if one.public_key_file is not None
+    }
+    for place, named in {**secret_files(file), **certificate_files(file), **keys}.items():
+        try:
+            demand_file(named, most=_most(place))
+        except FileNotFoundError:
+            continue  # `check_files` tells it
+        except OSError as error:
+            document.report(place, f"{named} cannot be read: {error.strerror}")
+
+
+def _most(place: Place) -> int:
+    return TEXT_BYTES if place[-1] in ("ca_file", "ssl_cafile", "ssl_certfile") else KEY_BYTES
+
+
+def _unreadable(path: Path, *, most: int) -> str:
     try:
-        return "" if path.read_bytes().strip() else "is empty"
+        demand_file(path, most=most)
+        return "" if read_bounded(path, most=most).strip() else "is empty"
     except OSError as error:
         return f"cannot be read: {error.strerror}"

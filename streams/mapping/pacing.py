@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath
@@ -117,6 +117,9 @@ class Retention(Strict):
 
 class Workers(Strict):
     """The processes that run the stages."""
+
+    # Also of the default that is made where no site is known: its folder would count from wherever a worker was started.
+    model_config = ConfigDict(revalidate_instances="always")
 
     home: FilePath = Field(default=Path(".yibao"), validate_default=True)
     """Folder for what a worker keeps on this machine; nothing in it is needed after a restart."""

@@ -4,6 +4,7 @@ Scalars are read as the text that stands in the file; the models turn them into 
 code `01` stays `01`, `no` stays a code, and a 19-digit number keeps all its digits.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from typing import TypeAlias, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from streams.bounded import TEXT_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -23,6 +25,8 @@ Node: TypeAlias = "str | list[Node] | dict[str, Node] | None"
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _DEEPEST = 20
+_MOST_VALUES = 100_000
+_NO_VALUE = re.compile("[\0\ud800-\udfff]")
 # The same documents and marks, ten times as fast where libyaml was compiled in.
 _LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -90,18 +94,52 @@ def read(file: Path) -> Document:
     """Read a YAML file. Duplicate keys, tags and syntax errors become problems of the document, never exceptions."""
     document = Document(file=file)
     try:
-        root = yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        document.problems.append(Problem(file=file, line=None, place="", what=f"cannot be read: {reason}"))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        document.problems.append(Problem(file=file, line=line, place="", what=f"is not YAML: {error.problem}"))
-    except yaml.YAMLError as error:
-        document.problems.append(Problem(file=file, line=None, place="", what=f"is not YAML: {error}"))
+        root = _composed(file)
+    except OSError as error:
+        document.problems.append(Problem(file=file, line=None, place="", what=f"cannot be read: {error.strerror}"))
+    except NotText as error:
+        document.problems.append(Problem(file=file, line=error.line, place="", what=f"{error}"))
     else:
         document.content = _plain(root, (), document) if root is not None else {}
     return document
+
+
+class _NotYaml(NotText):
+    """Text that is no YAML, or more of it than we take."""
+
+
+def _composed(file: Path) -> yaml.Node | None:
+    """The document's nodes, within bounds. Raises OSError, or NotText with the line."""
+    text = text_in(read_bounded(file, most=TEXT_BYTES))
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _NotYaml(f"is not YAML: {error.problem}", line=line) from error
+    except yaml.reader.ReaderError as error:
+        sign = error.character if isinstance(error.character, int) else ord(error.character)
+        line = text.count("\n", 0, error.position) + 1
+        raise _NotYaml(f"is not YAML: the character U+{sign:04X} has no place in it", line=line) from error
+    except RecursionError:
+        raise _NotYaml("is nested too deeply") from None
+    if root is not None and (line := _where_too_much(root)):
+        what = f"stands for more than {_MOST_VALUES} values, more than a person writes: do aliases (*name) multiply?"
+        raise _NotYaml(what, line=line)
+    return root
+
+
+def _where_too_much(root: yaml.Node) -> int | None:
+    """The line at which a document has more values than a person writes, each alias counted as what it stands for."""
+    todo, seen = [(root, 0)], 0
+    while todo:
+        node, depth = todo.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            return int(node.start_mark.line) + 1
+        if isinstance(node, yaml.CollectionNode) and depth <= _DEEPEST:
+            children = node.value if isinstance(node, yaml.SequenceNode) else (child for _, child in node.value)
+            todo += [(child, depth + 1) for child in children]
+    return None
 
 
 def _plain(node: yaml.Node, place: Place, document: Document) -> Node:
@@ -110,6 +148,8 @@ def _plain(node: yaml.Node, place: Place, document: Document) -> Node:
         document.report(place[:1], "contains itself, or is nested too deeply")
         return None
     if isinstance(node, yaml.ScalarNode):
+        if _NO_VALUE.search(node.value):
+            document.report(place, "holds a character that no value has: U+0000 or half of a pair")
         return None if not node.style and node.value in NULLS else str(node.value)
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, (*place, index), document) for index, child in enumerate(node.value)]

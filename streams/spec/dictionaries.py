@@ -1,10 +1,10 @@
 """The value lists (字典) of the coded fields: the ones that come with the product, and the ones a site puts in their place."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -24,39 +24,41 @@ class Dictionary:
     codes: Mapping[str, str]
 
 
-def load_dictionaries(extra: Path | None = None) -> Mapping[str, Dictionary]:
-    """All value lists by name; those in the file `extra` replace the product's own, whole list for whole list.
+def load_dictionaries(extra: str | None = None, *, where: str = "") -> Mapping[str, Dictionary]:
+    """All value lists by name; those of `extra` replace the product's own, whole list for whole list. where: the file it is from.
 
     `extra` is JSON of the form `{"dictionaries": {"MED_TYPE": {"closed": false, "codes": {"11": "普通门诊"}}}}`.
-    Raises Misconfigured with the file and the list's name when it cannot be read or has another form.
+    Raises Misconfigured with the file and the list's name when it has another form.
     """
     own = files("streams.spec").joinpath("data", "dictionaries.json").read_text(encoding="utf-8")
     found = _parse(own, "the product's own dictionaries.json")
     for name in AREA_FIELDS:
         found[name] = Dictionary(name=name, closed=False, codes=areas())
     if extra is not None:
-        found |= _parse(_read(extra), str(extra))
+        found |= _parse(extra, where)
     return MappingProxyType(found)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Misconfigured(f"{path}: dictionaries cannot be read ({error.strerror}); correct the path or leave it out") from error
-    except UnicodeDecodeError as error:
-        raise Misconfigured(f"{path}: dictionaries are not UTF-8; save the file as UTF-8") from error
 
 
 def _parse(text: str, where: str) -> dict[str, Dictionary]:
     try:
-        document: object = json.loads(text)
+        document: object = json.loads(text, object_pairs_hook=_unique)
     except ValueError as error:
         raise Misconfigured(f"{where}: not JSON ({error}); see the form in the documentation of dictionaries") from error
+    except RecursionError:
+        raise Misconfigured(f"{where}: lists within lists; see the form in the documentation of dictionaries") from None
     lists = document.get("dictionaries") if isinstance(document, dict) else None
     if not isinstance(lists, dict):
         raise Misconfigured(f'{where}: needs an object "dictionaries" with one entry for each value list')
     return {str(name): _one(str(name), entry, where) for name, entry in lists.items()}
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object, none of whose entries takes the place of another."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{twice!r} stands in one object twice")
+    return found
 
 
 def _one(name: str, entry: object, where: str) -> Dictionary:

@@ -1,4 +1,4 @@
-"""A broker that lets in only who comes by TLS and shows a password: the product's production setting, on this machine."""
+"""A broker that lets in only who comes by TLS and shows a certificate and a password: as strict as any, on this machine."""
 
 import secrets
 import shutil
@@ -22,12 +22,15 @@ _START_S = 90.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secured:
-    """How it is reached. other_ca_file: of an authority that it is not from."""
+    """How it is reached. other_ca_file: of an authority that it is not from. key_file: encrypted; key_password_file opens it."""
 
     servers: str
     ca_file: Path
     other_ca_file: Path
     password_file: Path
+    certificate_file: Path
+    key_file: Path
+    key_password_file: Path
 
     @property
     def password(self) -> str:
@@ -35,9 +38,11 @@ class Secured:
 
     def clients(self) -> dict[str, object]:
         """What aiokafka's clients take."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        context.load_cert_chain(self.certificate_file, self.key_file, self.key_password_file.read_text("ascii").strip())
         return {
             "security_protocol": "SASL_SSL",
-            "ssl_context": ssl.create_default_context(cafile=self.ca_file),
+            "ssl_context": context,
             "sasl_mechanism": MECHANISM,
             "sasl_plain_username": USER,
             "sasl_plain_password": self.password,
@@ -58,6 +63,7 @@ def secured_kafka(root: Path) -> Iterator[Secured]:
         ca_file=_certificate(home, "broker"),
         other_ca_file=_certificate(home, "stranger"),
         password_file=secret,
+        **_client(home),
     )
     config = _configuration(home, book, reached.password)
     tool = java_command(distribution(), home, heap_mb=256, main="kafka.tools.StorageTool")
@@ -89,6 +95,19 @@ def _certificate(home: Home, name: str) -> Path:
     return file
 
 
+def _client(home: Home) -> dict[str, Path]:
+    """A client's certificate and its key, encrypted. The broker trusts it as it trusts itself."""
+    files = {name: home.secrets / name for name in ("certificate_file", "key_file", "key_password_file")}
+    files["key_password_file"].write_text(secrets.token_urlsafe(12) + "\n", "ascii")
+    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-passout", f"file:{files['key_password_file']}")
+    made = ("openssl", "req", "-x509", *curve, "-days", "2", "-subj", "/CN=client")
+    subprocess.run([*made, "-keyout", files["key_file"], "-out", files["certificate_file"]], check=True, capture_output=True)
+    assert "ENCRYPTED" in files["key_file"].read_text("ascii")
+    trusted = (home.root / "broker.pem", files["certificate_file"])
+    (home.root / "trusted.pem").write_bytes(b"".join(file.read_bytes() for file in trusted))
+    return files
+
+
 def _configuration(home: Home, book: PortBook, password: str) -> Path:
     """The broker's settings. It comes to itself, too, when it adds a partition to a transaction."""
     listener = f"{LOOPBACK}:{book.port('kafka')}"
@@ -110,7 +129,8 @@ def _configuration(home: Home, book: PortBook, password: str) -> Path:
         "ssl.keystore.password": "changeit",
         "ssl.key.password": "changeit",
         "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": home.root / "broker.pem",
+        "ssl.truststore.location": home.root / "trusted.pem",
+        "ssl.client.auth": "required",
         "log.dirs": home.root / "data",
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,

@@ -20,11 +20,12 @@ from connector.profiles.postgresql import reading as postgresql_reading
 from connector.reconcile import Patience, Reconciler
 from connector.render import render
 from streams.lanes.marks import first_marks
-from streams.topics.access import BrokerAccess, read_secret
+from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.topics.stages import stages
 from tests.settings import connect_settings, topic_settings
+from yibao.capture import database_password
 
 pytestmark = pytest.mark.stack
 
@@ -186,7 +187,7 @@ def captured(stack, source, connect, reconciler) -> Iterator[Captured]:
 
 
 def findings_of(source):
-    return preflight(source, password=read_secret(source.password_file, setting="sources.his.password_file"))
+    return preflight(source, password=database_password(source))
 
 
 def stop_and_delete(connect, connector, stack):

@@ -36,6 +36,9 @@ def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
     site["kafka"]["security"] = {
         "protocol": "SASL_SSL",
         "ssl_cafile": f"{secured.ca_file}",
+        "ssl_certfile": f"{secured.certificate_file}",
+        "ssl_keyfile": f"{secured.key_file}",
+        "ssl_password_file": f"{secured.key_password_file}",
         "sasl_mechanism": MECHANISM,
         "sasl_username": USER,
         "sasl_password_file": f"{secured.password_file}",
@@ -45,12 +48,14 @@ def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
 
 
 def yibao(*arguments):
+    """As at night: nobody sits at a terminal."""
     command = [sys.executable, "-m", "yibao", *map(str, arguments)]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
+    alone = {"stdin": subprocess.DEVNULL, "start_new_session": True}
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False, **alone)
 
 
 def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp_path):
-    """Topics, both stages with their transactions, receipts and dead letters: each has a client of its own."""
+    """Topics, both stages with their transactions, receipts and dead letters: each has a client of its own, which opens its key."""
     lookups, changes = hospital_messages(20, partitions=PARTITIONS)
     expected = len(fold_all(Load(lookups=lookups, changes=changes, partitions=PARTITIONS)).emissions)
     with platform(0.0, home=tmp_path) as url:
@@ -79,6 +84,26 @@ def test_a_wrong_password_does_not_get_in(secured, tmp_path):
     assert "does not let this client in" in told.stderr
     assert "kafka.security" in told.stderr
     assert "not-the-password" not in told.stderr
+
+
+@pytest.mark.parametrize("verb", [("dlq", "summary"), ("worker", "join"), ("check",)])
+def test_an_encrypted_key_without_its_password_is_told_and_never_asked_for(secured, tmp_path, verb):
+    """OpenSSL asks on the terminal of whoever started the worker, and the worker waits for the answer until morning."""
+    site = site_of(secured, tmp_path, prefix="locked-")
+    lines = site.read_text("utf-8").splitlines(keepends=True)
+    site.write_text("".join(line for line in lines if "ssl_password_file" not in line), "utf-8")
+    told = yibao(*verb, "--config", site)
+    assert 2 == told.returncode
+    assert f"{secured.key_file} is encrypted: name the file with its password in kafka.security.ssl_password_file" in told.stderr
+
+
+def test_a_wrong_password_of_the_key_is_told(secured, tmp_path):
+    """Without the password, and with the setting to look at."""
+    site = site_of(secured, tmp_path, prefix="locked-", ssl_password_file=f"{secured.password_file}")
+    told = yibao("topics", "plan", "--config", site)
+    assert 2 == told.returncode
+    assert "kafka.security.ssl_password_file does not open kafka.security.ssl_keyfile" in told.stderr
+    assert secured.password not in told.stderr
 
 
 def test_a_broker_of_another_authority_is_not_trusted(secured, tmp_path):

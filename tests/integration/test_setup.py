@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ("deploy/setup.py", "deploy/jars.py", "deploy/stack/pom.xml")
-PACKAGES = ("streams/__init__.py", "streams/errors.py", "sandbox/__init__.py", "sandbox/java.py")
+PACKAGES = ("streams/__init__.py", "sandbox/__init__.py", "yibao/__init__.py", "sandbox/java.py")
+NEEDED = ("deploy/setup.py", "deploy/jars.py", "deploy/stack/pom.xml", "streams/errors.py", "yibao/outlets.py")
 GOOD_MAVEN = """\
 for word; do case $word in -Ddist=*) dist=${word#-Ddist=};; esac; done
 mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
@@ -25,8 +25,9 @@ ITS_JARS = f"{hashlib.sha256(b'').hexdigest()}  lib/kafka_1.jar\n"
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A checkout that needs no package and has its virtual environment already."""
-    root = tmp_path_factory.mktemp("checkout")
+    """A checkout in an awkward path that needs no package and has its virtual environment already."""
+    root = tmp_path_factory.mktemp("awkward") / "医院 it's #100% $HOME"
+    root.mkdir()
     for name in (*NEEDED, *PACKAGES):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, root / name)
@@ -40,12 +41,12 @@ def checkout(tmp_path_factory):
 def set_up(checkout, tmp_path):
     """Starts the set-up with a Maven that runs a shell script."""
 
-    def start(maven: str, *words: str) -> subprocess.Popen:
+    def start(maven: str, *words: str, **environment: str) -> subprocess.Popen:
         program = tmp_path / "mvn"
         program.write_text(f"#!/bin/sh\n{maven}\n")
         program.chmod(0o755)
         shutil.rmtree(checkout / ".yibao" / "java", ignore_errors=True)
-        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", **environment}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen([sys.executable, checkout / "deploy" / "setup.py", *words], env=env, text=True, **pipes)
 
@@ -54,10 +55,31 @@ def set_up(checkout, tmp_path):
 
 def test_a_second_run_does_nothing_and_takes_no_second(set_up, checkout):
     """`make demo` and `make test` begin with it every time."""
-    _, trouble = set_up(GOOD_MAVEN).communicate()
+    _, trouble = set_up(GOOD_MAVEN, PYTHONIOENCODING="ascii").communicate()
     again = subprocess.run([sys.executable, checkout / "deploy" / "setup.py"], capture_output=True, text=True, check=True)
 
     assert ("", "", True) == (trouble, again.stdout, (checkout / ".venv" / "bin" / "yibao").exists())
+
+
+def test_the_checkout_is_found_from_anywhere_and_in_every_locale(set_up, checkout):
+    """Python reads the file that names it in the encoding of the locale, and most paths here are Chinese."""
+    set_up(GOOD_MAVEN).communicate()
+    asked = [checkout / ".venv" / "bin" / "python", "-c", "import yibao, os; print(os.fsencode(yibao.__file__))"]
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    env.pop("PYTHONPATH", None)
+    told = subprocess.run(asked, cwd="/", env=env, capture_output=True, text=True, check=True)
+
+    assert (f"{os.fsencode(checkout / 'yibao' / '__init__.py')}\n", "") == (told.stdout, told.stderr)
+
+
+def test_a_sound_environment_is_not_made_again(set_up, checkout):
+    """Making it takes half a minute, at every change of a dependency."""
+    set_up(GOOD_MAVEN).communicate()
+    made = (checkout / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
+    (checkout / "requirements.lock").write_text("# nothing, differently\n")
+    set_up(GOOD_MAVEN).communicate()
+
+    assert made == (checkout / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
 
 
 def test_a_failed_fetch_says_what_where_and_how_to_go_on(set_up, checkout):
@@ -138,6 +160,14 @@ def test_what_is_no_virtual_environment_of_ours_is_not_cleared(checkout, tmp_pat
     told = subprocess.run([sys.executable, "-c", code, checkout / "deploy", place], capture_output=True, text=True, check=False)
 
     assert (1, True, True) == (told.returncode, "left as it is" in told.stderr, (shared / "precious").exists())
+
+
+def test_a_path_that_cannot_be_told_to_java_is_refused_at_once(checkout):
+    """Half a minute later the error would be another program's, and about something else."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import setup; setup.ROOT = setup.ROOT / 'a:b'; sys.exit(setup.main())"
+    told = subprocess.run([sys.executable, "-c", code, checkout / "deploy"], capture_output=True, text=True, check=False)
+
+    assert (2, True) == (told.returncode, "choose another directory" in told.stderr)
 
 
 def test_without_root_a_missing_program_is_named_with_the_command_that_installs_it(checkout, tmp_path):

@@ -21,7 +21,7 @@ from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
-from yibao.capture import chosen_sources, connect_client, connect_settings, reconciler, source_password, topic_settings
+from yibao.capture import chosen_sources, connect_client, connect_settings, database_password, reconciler, topic_settings
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -171,7 +171,7 @@ def _connector(site: Site, source: str) -> str:
 
 def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
     return Planned(
-        plan=reconciler(site).plan(source), findings=preflight(source, password=source_password(source)) if check else ()
+        plan=reconciler(site).plan(source), findings=preflight(source, password=database_password(source)) if check else ()
     )
 
 

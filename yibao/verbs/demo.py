@@ -15,6 +15,7 @@ from rich.table import Table
 from sandbox.platform.faults import PROFILES
 from sandbox.platform.settings import fault_profile
 from sandbox.stack.service import demand_checkout
+from streams.bounded import KEY_BYTES, demand_file, read_bounded
 from streams.deliver.freshness import PARTS
 from streams.errors import Misconfigured
 from streams.seal import key_text, parse_public_key
@@ -128,10 +129,19 @@ def _settings(**asked: Any) -> DemoSettings:
     if (url is None) != (key is None):
         raise Misconfigured("--platform-url and --public-key go together: records are sealed for the platform that opens them")
     if key is not None:
-        parse_public_key(key_text(key.read_bytes()))
+        _demand_key(key)
     if url is not None:
         demand_answer(url)
     return DemoSettings(**asked)
+
+
+def _demand_key(file: Path) -> None:
+    """Raises Misconfigured for what the workers could not read again and again."""
+    try:
+        demand_file(file, most=KEY_BYTES)
+        parse_public_key(key_text(read_bounded(file, most=KEY_BYTES)))
+    except OSError as error:
+        raise Misconfigured(f"--public-key {file} cannot be read: {error.strerror}") from error
 
 
 class _Plain:

@@ -21,6 +21,7 @@ from sandbox.hospital import Expected, Oracle, Progress, Transaction, Workload, 
 from sandbox.hospital.database import PUBLICATION, ROLE
 from sandbox.hospital.oracle import holds_expectations
 from sandbox.hospital.workload import BASE_DATE
+from streams.bounded import KEY_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured, Unreachable, YibaoError
 from streams.private_files import open_private, private_folder
 from yibao.options import Output, OutputOption
@@ -257,9 +258,11 @@ def _plain() -> Callable[[Progress], None]:
 
 def _password(file: Path) -> str:
     try:
-        text = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file} cannot be read as a password: {error}") from error
+        text = text_in(read_bounded(file, most=KEY_BYTES)).strip()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read as a password: {error.strerror}") from error
+    except NotText as error:
+        raise Misconfigured(f"{file} {error}") from error
     if not text:
         raise Misconfigured(f"{file} is empty; write a password into it")
     return text

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from streams.bounded import KEY_BYTES, read_bounded
 from streams.errors import Misconfigured, YibaoError
 from streams.private_files import private_folder
 from streams.seal import ENCODINGS, PrivateKey, PublicKey, ReadKey, Sealer, generate_key_pair, key_text, read_key
@@ -143,7 +144,7 @@ def _write_secret(path: Path, text: str) -> None:
 
 def _read(path: Path) -> ReadKey:
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, most=KEY_BYTES)
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read ({error.strerror})") from error
     try:

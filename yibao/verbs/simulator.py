@@ -17,6 +17,7 @@ from rich.table import Table
 from sandbox.platform import PlatformSettings, Simulator, read_institutions
 from sandbox.platform.faults import FAULTS, PROFILES, Fault, read_faults
 from sandbox.platform.settings import fault_profile
+from streams.bounded import TEXT_BYTES, read_bounded
 from streams.errors import Misconfigured, Unreachable
 from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
@@ -139,11 +140,13 @@ def _faults(text: str) -> tuple[Fault, ...]:
     """The faults that a profile's name, a file or a JSON text stands for. Raises Misconfigured with what is wrong."""
     if text in PROFILES:
         return fault_profile(text)
-    if not text.lstrip().startswith(("{", "[")) and not Path(text).is_file():
+    is_json = text.lstrip().startswith(("{", "["))
+    if not is_json and not Path(text).exists():
         raise Misconfigured(f"faults {text!r}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON")
-    content = text.encode() if text.lstrip().startswith(("{", "[")) else Path(text).read_bytes()
     try:
-        return read_faults(content)
+        return read_faults(text.encode() if is_json else read_bounded(Path(text), most=TEXT_BYTES))
+    except OSError as error:
+        raise Misconfigured(f"faults {text}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise Misconfigured(f"faults: {error}") from error
 

@@ -103,7 +103,8 @@ def progress() -> Iterator[OnProgress]:
         yield lambda step: console.print(_line(step), markup=False)
         return
     running: dict[str, str] = {}
-    with console.status("looking …") as moving:
+    spinner = "dots" if console.encoding.startswith("utf") else "line"
+    with console.status("looking …", spinner=spinner) as moving:
 
         def tell(step: Progress) -> None:
             if step.is_last:

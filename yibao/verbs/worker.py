@@ -10,6 +10,8 @@ import typer
 
 from streams.agents.background import run_app
 from streams.agents.engine import LaneApp
+from streams.bounded import is_pipe
+from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.seal import self_test
 from streams.telemetry import events
@@ -61,6 +63,8 @@ def all_stages(
     deliver_workers: Annotated[int, typer.Option("--deliver", min=0, help="Workers of the deliver stage.")] = 1,
 ) -> None:
     """Run workers of both stages under one supervisor, which restarts what ends."""
+    if is_pipe(config.absolute()):
+        raise Misconfigured(f"{config} is a pipe, which can be read once: every worker reads the site anew; name a file")
     load_site(config)
     events.configure()
     wanted = {"join": join_workers, "deliver": deliver_workers}

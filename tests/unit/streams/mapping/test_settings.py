@@ -1,5 +1,6 @@
 """What `site.yaml` offers is handed on: a setting that nothing reads is a promise to an operator at night that is not kept."""
 
+import shutil
 import subprocess
 import sys
 import typing
@@ -33,6 +34,7 @@ SECRET = "canary-of-a-secret"
 
 FULL = (
     ("kafka: {", "kafka: {security: {protocol: SASL_SSL, sasl_mechanism: PLAIN, sasl_username: u, sasl_password_file: secret}, "),
+    ("sasl_username: u", "sasl_username: u, ssl_certfile: ca.pem, ssl_keyfile: k.pem, ssl_password_file: secret"),
     ("http://127.0.0.1:8083", "https://connect.his, user: u, password_file: secret, bootstrap_servers: 'kafka.connect:9'"),
     ("http://127.0.0.1:8800", "https://platform.example, ca_file: ca.pem, headers: {Authorization: secret}"),
 )
@@ -40,6 +42,7 @@ FULL = (
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
+    """A certificate, and its key encrypted with the secret."""
     folder = tmp_path_factory.mktemp("ca")
     made = (
         "openssl",
@@ -49,14 +52,15 @@ def certificate(tmp_path_factory):
         "ec",
         "-pkeyopt",
         "ec_paramgen_curve:P-256",
-        "-nodes",
+        "-passout",
+        f"pass:{SECRET}",
         "-days",
         "2",
         "-subj",
         "/CN=x",
     )
     subprocess.run([*made, "-keyout", folder / "k.pem", "-out", folder / "ca.pem"], check=True, capture_output=True)
-    return (folder / "ca.pem").read_bytes()
+    return folder
 
 
 @pytest.fixture
@@ -71,7 +75,8 @@ def site_of(tmp_path, certificate):
         (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
         (tmp_path / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
         (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
-        (tmp_path / "ca.pem").write_bytes(certificate)
+        for name in ("ca.pem", "k.pem"):
+            shutil.copy(certificate / name, tmp_path / name)
         for folder in ("keys", "secrets"):
             (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / "secrets" / "his.password").write_text(f"{SECRET}\n", encoding="utf-8")
@@ -128,6 +133,13 @@ def test_every_setting_is_read_by_something(site_of, monkeypatch):
     offered = {(model.__name__, name) for model in models() for name in model.model_fields}
     assert set() == offered - read - READ_AT_LOAD.keys()
     assert set() == READ_AT_LOAD.keys() - offered
+
+
+@pytest.mark.parametrize("written", ["", "workers: {}\n", "workers: {home: .yibao}\n"])
+def test_a_workers_folder_is_the_sites_own_wherever_it_is_started(site_of, tmp_path, written):
+    """Two sites whose workers are started from one directory would share, and lock, one state; from `/` it stood there."""
+    site = site_of(("platform:", f"{written}platform:"))
+    assert tmp_path / ".yibao" / "join-0" == wiring.join_stage(site, home=None, index=0).app.home
 
 
 def test_the_deliver_stage_gets_what_the_site_says_of_the_platform(site_of):
@@ -253,7 +265,7 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     site = site_of(*FULL)
     (tmp_path / "secret").unlink()
     (tmp_path / "keys" / "h1.pem").write_text("no key")
-    with pytest.raises(Misconfigured, match=r"secret cannot be read .*; kafka.security.sasl_password_file"):
+    with pytest.raises(Misconfigured, match=r"secret cannot be read .*; kafka.security.ssl_password_file"):
         wiring.broker_settings(site)
     with pytest.raises(Misconfigured, match=r"connect.password_file"):
         capture.connect_client(site)
