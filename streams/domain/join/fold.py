@@ -7,7 +7,7 @@ out again only when its content changed. A change that capture sends again, or a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Final
+from typing import Final, assert_never
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
@@ -87,6 +87,8 @@ class Joiner:
                 )
             case Tombstone():
                 run.count("tombstone")
+            case never:
+                assert_never(never)
         return run.folded()
 
     def _today(self, incoming: Incoming) -> date:
