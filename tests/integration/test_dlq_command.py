@@ -181,8 +181,8 @@ async def test_one_letter_is_shown_with_its_content_masked(site):
     assert (rejected["visit_key"], rejected["msgid"], rejected["source"]) == ("V1", REJECTED.msgid, "visit.ready/0/7")
     invalid = dlq("show", letter_id(INVALID)[:8], "-c", site)
     assert "数量必填" in invalid.stdout
-    assert re.search(r"row_source +his\nrow_table +his\.charge\nrow_key +F1\nposition +24023128\n", invalid.stdout)
-    assert re.search(r"visit_key +\*\*\*", invalid.stdout)
+    row = r"row_source +his\nrow_table +his\.charge\nrow_key +F1\nvisit_key +\*\*\*\nposition +24023128\nrecord_key +F1\n"
+    assert re.search(row, invalid.stdout)
     assert re.search(r"hz_xm +\*\*\*", invalid.stdout)
     assert re.search(r"unit +NULL", invalid.stdout)
     assert "not shown" in dlq("show", letter_id(UNREADABLE), "-c", site).stdout
