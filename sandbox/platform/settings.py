@@ -99,6 +99,8 @@ def read_institutions(path: Path) -> dict[str, str]:
                         found[code] = name
                     case _:
                         raise Misconfigured(f"{path}: institution {number} needs `code` and `name`, both text")
+        case _:
+            pass  # an empty file, or one word: no institutions, as is said below
     if not found:
         raise Misconfigured(f"{path}: no institutions; write one `code: name` a line")
     return found

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import orjson
 
 from streams.deadletter.record import DeadLetterView
-from streams.spec.masking import mask, mask_text
+from streams.spec.masking import HIDDEN, mask, mask_text
 from streams.spec.profiles import REPORTING
 
 _SERVICES = {code.value: service for code, service in REPORTING.services.items()}
 
-HIDDEN = "***"
 NULL = "NULL"
 
 

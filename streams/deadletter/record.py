@@ -13,7 +13,11 @@ from streams.deadletter import headers as h
 from streams.deadletter.owners import owner_of
 from streams.domain.records import DeadLetter, Header
 from streams.errors import Rejected
-from streams.spec.masking import mask_text
+from streams.spec.masking import HIDDEN, mask_text
+
+FORM = 2
+"""Of the letters that this version writes. 2: which row a letter is of; the offset is that of the row's own message. Form 1 had no
+number. Readers show what they know of a later one; whoever sends letters again must refuse it, for it would drop the rest."""
 
 MAX_MESSAGE_BYTES = 1024
 
@@ -39,17 +43,26 @@ class Message(Protocol):
 class DeadLetterView:
     """A dead letter as it is read. Texts as in `DeadLetter`; id, owner, record_key_hash: see `encode_dead_letter`.
 
-    source: `topic/partition/offset` of the message that failed. first_failed_at, last_failed_at: ms. partition, offset: where the
-    dead letter itself stands. original_headers: those of the failed message.
+    source: `topic/partition/offset` of the message that failed, without the offset where it is not known. row_source, row_table,
+    row_key, visit_key, position, record_key: which row and record it is of, keys as far as they may be shown; empty in letters of
+    form 1. first_failed_at, last_failed_at: ms. partition, offset: where the dead letter itself stands. original_headers: those of
+    the failed message.
     """
 
     id: str
+    form: int = 1
     dead_class: str
     rule: str
     stage: str
     owner: str
     service: str
     institution: str
+    row_source: str = ""
+    row_table: str = ""
+    row_key: str = ""
+    visit_key: str = ""
+    position: str = ""
+    record_key: str = ""
     record_key_hash: str
     content_hash: str
     mapping_version: str
@@ -99,13 +112,20 @@ def _ours(letter: DeadLetter) -> list[Header]:
     before = _texts(letter.original_headers)
     values = {
         h.ID: letter_id(letter),
+        h.FORM: str(FORM),
         h.CLASS: letter.dead_class.value,
         h.RULE: letter.rule,
         h.STAGE: letter.stage,
         h.OWNER: owner_of(letter).value,
         h.SERVICE: letter.service,
         h.INSTITUTION: letter.institution,
-        h.RECORD_KEY_HASH: record_key_hash(letter.service, letter.record_key),
+        h.SOURCE: letter.row.source,
+        h.TABLE: letter.row.table,
+        h.ROW_KEY: _shown("/".join(letter.row.key), personal="key" in letter.row.personal),
+        h.VISIT_KEY: _shown(letter.row.visit_key, personal="visit_key" in letter.row.personal),
+        h.POSITION: letter.row.position,
+        h.RECORD_KEY: _shown(letter.row.record_key, personal="record_key" in letter.row.personal),
+        h.RECORD_KEY_HASH: record_key_hash(letter.service, letter.row.record_key or letter.record_key),
         h.CONTENT_HASH: letter.content_hash,
         h.MAPPING_VERSION: letter.mapping_version,
         h.HTTP_STATUS: "" if letter.http_status is None else str(letter.http_status),
@@ -121,11 +141,19 @@ def _ours(letter: DeadLetter) -> list[Header]:
     return [(name, value.encode()) for name, value in values.items()]
 
 
+def _shown(key: str, *, personal: bool) -> str:
+    """A key as it may stand in a header: not where the mapping says that it is a person's, nor where it looks so."""
+    if key and (personal or mask_text(key) != key):
+        return HIDDEN
+    # Terminals obey control characters.
+    return safe_message("".join([one if one.isprintable() else "\ufffd" for one in key]))
+
+
 def _for_connect(letter: DeadLetter) -> list[Header]:
     values = {
         h.CONNECT_TOPIC: letter.topic,
         h.CONNECT_PARTITION: str(letter.partition),
-        h.CONNECT_OFFSET: str(letter.offset),
+        h.CONNECT_OFFSET: "" if letter.offset is None else str(letter.offset),
         h.CONNECT_CLASS: f"yibao.{letter.dead_class.value}",
         h.CONNECT_MESSAGE: safe_message(letter.message),
         h.CONNECT_STAGE: _CONNECT_STAGES.get(letter.stage, letter.stage.upper()),
@@ -140,12 +168,19 @@ def read_dead_letter(message: Message) -> DeadLetterView:
         raise Rejected(f"the message at {message.partition}/{message.offset} has no header {h.ID}: no dead letter of ours")
     return DeadLetterView(
         id=said[h.ID],
+        form=_number(said.get(h.FORM)) or 1,
         dead_class=said.get(h.CLASS, ""),
         rule=said.get(h.RULE, ""),
         stage=said.get(h.STAGE, ""),
         owner=said.get(h.OWNER, ""),
         service=said.get(h.SERVICE, ""),
         institution=said.get(h.INSTITUTION, ""),
+        row_source=said.get(h.SOURCE, ""),
+        row_table=said.get(h.TABLE, ""),
+        row_key=said.get(h.ROW_KEY, ""),
+        visit_key=said.get(h.VISIT_KEY, ""),
+        position=said.get(h.POSITION, ""),
+        record_key=said.get(h.RECORD_KEY, ""),
         record_key_hash=said.get(h.RECORD_KEY_HASH, ""),
         content_hash=said.get(h.CONTENT_HASH, ""),
         mapping_version=said.get(h.MAPPING_VERSION, ""),

@@ -1,13 +1,21 @@
-"""Receipts: one message per accepted batch, the ledger that audit, explanation and reconciliation read. No personal data."""
+"""Receipts: one message per accepted batch, the ledger that audit, explanation and reconciliation read. No personal data.
+
+Nobody writes a receipt again, so a reader passes over members that it does not know. What must not be counted as any other receipt
+comes with a member `form`: where its number is later than `FORM`, the reader refuses. Form 1 has no such member.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from streams.deliver.verdict import Accepted
 from streams.domain.batch.cut import Batch
+from streams.errors import Newer
+
+FORM: Final = 1
+"""Of the receipts that this version writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +101,16 @@ def encode_receipt(written: Receipt) -> tuple[bytes, bytes]:
 
 
 def decode_receipt(value: bytes) -> Receipt:
-    """The receipt in a message's value. Raises ValueError when it is none; members that a later version added are ignored,
-    and times that an earlier one did not write are 0.
+    """The receipt in a message's value. Raises ValueError when it is none, Newer when its form is a later one; members that a later
+    version added are ignored, and times that an earlier one did not write are 0.
     """
     try:
         decoded = orjson.loads(value)
+        if (form := decoded.get("form", FORM)) > FORM:
+            raise Newer(f"a receipt (form {form}; this version knows {FORM})")
         records = tuple(ReceiptLine(**_known(line, ReceiptLine.__slots__)) for line in decoded["records"])
         return Receipt(**{**_known(decoded, Receipt.__slots__), "records": records})
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"not a receipt: {type(error).__name__} {error}") from error
 
 

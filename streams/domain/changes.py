@@ -59,6 +59,7 @@ class Truncated:
     source: str
     table: str
     committed_at: int
+    position: Position | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,11 @@ def tick_value(at: int) -> bytes:
     return orjson.dumps({"yibao": "tick", "at": at})
 
 
+def dotted(place: Position | None) -> str:
+    """A position as headers hold it; empty where there is none."""
+    return ".".join(map(str, place or ()))
+
+
 def text_of(value: object) -> str | None:
     """A JSON value as text. Numbers keep every digit; a float takes its shortest decimal form, never an exponent."""
     match value:
@@ -144,7 +150,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
     if not 0 <= committed_at < _END_OF_TIME:
         raise Rejected("the envelope's time of commit is impossible")
     if op is Op.TRUNCATE:
-        return Truncated(source=name, table=table, committed_at=committed_at)
+        return Truncated(source=name, table=table, committed_at=committed_at, position=position(kind, source))
     row = _row(envelope.get("before" if op is Op.DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")

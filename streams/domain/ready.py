@@ -1,17 +1,27 @@
-"""A ready record's place in `visit.ready`: its number and what the deliver stage must know without parsing its value."""
+"""A ready record's place in `visit.ready`: its number and what the deliver stage must know without parsing its value.
+
+The headers of `_HEADERS` come first and in this order; behind them stands what later versions added, each with a default for the
+records of earlier ones. A reader gives back what it does not know there, and does not need it. What it would need (a record that
+must not be delivered as any other) comes with a header `form`: where its number is later than `FORM`, the reader refuses. Form 1
+has no such header.
+"""
 
 import re
 from dataclasses import dataclass, field
 
 from streams.domain.changes import Incoming
 from streams.domain.records import Header, ReadyRecord, Record
-from streams.errors import Rejected
+from streams.errors import Newer, Rejected
 from streams.spec.fields import ServiceCode
 
 NUMBER = "seq"
+FORM = 1
+"""Of the records that this version writes."""
+
 _SERVICES = {service.value: service for service in ServiceCode}
 _A_NUMBER = re.compile(rb"[0-9]{1,18}")
 _CAPTURED_AT = "captured-at"
+_FORM = "form"
 _HEADERS = (
     NUMBER,
     "service",
@@ -63,9 +73,17 @@ def number_of(headers: tuple[Header, ...]) -> int:
 
 
 def decode(message: Incoming) -> ReadyRecord:
-    """The ready record in a message of `visit.ready`. Raises Rejected where the join did not write it."""
+    """The ready record in a message of `visit.ready`. Raises Rejected where the join did not write it, Newer where that of a later
+    version did, in a form that must not be taken for this one.
+    """
     number = number_of(message.headers)
-    ours = message.headers[: len(_HEADERS)]
+    ours, added = message.headers[: len(_HEADERS)], message.headers[len(_HEADERS) :]
+    captured_at = b"0"
+    if added and added[0][0] == _CAPTURED_AT:
+        captured_at, added = added[0][1] or b"", added[1:]
+    if added or captured_at == b"0":
+        # A record of this version has nothing behind its time of capture.
+        _refuse_newer(message)
     if message.key is None or message.value is None or tuple([name for name, _ in ours]) != _HEADERS:
         raise Rejected("the message has not the headers of a ready record")
     try:
@@ -85,34 +103,33 @@ def decode(message: Incoming) -> ReadyRecord:
             mapping_version=mapping_version,
             position=position,
             committed_at=int(committed_at),
-            captured_at=_captured_at(message.headers) or int(committed_at),
+            captured_at=int(captured_at) or int(committed_at),
             ready_at=message.timestamp_ms,
             business_day=day,
             amount=amount,
+            added=added,
         )
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
 
 
+def _refuse_newer(message: Incoming) -> None:
+    form = next((value or b"" for name, value in message.headers if name == _FORM), b"")
+    if _A_NUMBER.fullmatch(form) and int(form) > FORM:
+        raise Newer(f"the record at offset {message.offset} (form {int(form)}; this version knows {FORM})")
+
+
 def headers_of(record: ReadyRecord) -> tuple[Header, ...]:
     """The headers that a ready record was read with, for a dead letter that is to be sent again."""
-    return tuple(
-        _headers(
-            record,
-            number=record.number,
-            key=record.record_key,
-            position=record.position,
-            committed_at=record.committed_at,
-            captured_at=record.captured_at,
-        )
+    known = _headers(
+        record,
+        number=record.number,
+        key=record.record_key,
+        position=record.position,
+        committed_at=record.committed_at,
+        captured_at=record.captured_at,
     )
-
-
-def _captured_at(headers: tuple[Header, ...]) -> int:
-    """0 in what a version without this header wrote."""
-    if len(headers) > len(_HEADERS) and headers[len(_HEADERS)][0] == _CAPTURED_AT:
-        return int(headers[len(_HEADERS)][1] or b"")
-    return 0
+    return (*known, *record.added)
 
 
 def _headers(  # noqa: PLR0913 - one parameter per fact that the two kinds of record name differently

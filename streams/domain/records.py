@@ -76,13 +76,32 @@ class MissingLookup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowOrigin:
+    """The database row that a dead letter is of, as far as it is known: `""` and () where it is not.
+
+    source: Debezium's `topic.prefix`. table: `schema.table`. key: values of its key columns. position: of its last change in the
+    database's log, as in `visit.ready`. record_key: value of the service's key field, as the mapping makes it from the row.
+    personal: which of `key`, `visit_key` and `record_key` the mapping also reports as a person's name, number or address.
+    """
+
+    source: str = ""
+    table: str = ""
+    key: tuple[str, ...] = field(default=(), repr=False)
+    visit_key: str = field(default="", repr=False)
+    position: str = ""
+    record_key: str = field(default="", repr=False)
+    personal: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """One record on its way to the dead letters. `streams.deadletter.record` gives it its bytes and headers.
 
     key, value: original bytes (DECODE, REJECTED) or the JSON document of the source rows (all others), enough to run it again.
-    rule: the first refusing rule, or what the class calls for. source: `topic`, `partition`, `offset` it came from. identity: what
-    makes its id deterministic, besides stage, class and source row. message: masked, at most 1 KB. original_headers are kept.
-    failed_at: milliseconds since the epoch, of the event that failed (never a clock read in the domain).
+    rule: the first refusing rule, or what the class calls for. topic, partition, offset: of the message that it is of: where a row
+    failed, of that row's own last one (offset None where it is not known), whatever made it fail now. identity: what makes its id
+    deterministic, besides stage, class and source row. message: masked, at most 1 KB. original_headers are kept. failed_at:
+    milliseconds since the epoch, of the event that failed (never a clock read in the domain).
     """
 
     stage: str
@@ -99,8 +118,9 @@ class DeadLetter:
     value: bytes | None = field(repr=False)
     topic: str
     partition: int
-    offset: int
+    offset: int | None
     failed_at: int
+    row: RowOrigin = RowOrigin()
     http_status: int | None = None
     platform_code: str | None = None
     msgid: str | None = None
@@ -112,7 +132,8 @@ class ReadyRecord(NamedTuple):
     """One record as it was read from `visit.ready`.
 
     number: the gapless `seq` of its partition, from 1. offset: where it stands. key: the visit key. committed_at, captured_at,
-    ready_at: milliseconds of the commit in the database, of its capture, and of this message.
+    ready_at: milliseconds of the commit in the database, of its capture, and of this message. added: headers of a later version,
+    kept for whoever sends the record again.
     """
 
     key: bytes
@@ -132,6 +153,7 @@ class ReadyRecord(NamedTuple):
     ready_at: int
     business_day: str
     amount: str
+    added: tuple[Header, ...] = ()
 
     def __repr__(self) -> str:
         """Without what the record holds."""

@@ -3,6 +3,8 @@
 from enum import IntEnum
 from typing import Final
 
+from streams.errors import Newer
+
 
 class Exit(IntEnum):
     """The exit codes of a worker, besides 0 (asked to stop), 2 (configuration) and 3 (cannot reach)."""
@@ -28,5 +30,8 @@ class Exit(IntEnum):
     STORE = 76
     """The copy of the state on this machine cannot be read or written. Nothing is lost: the state stands in `visit.state`."""
 
+    NEWER = Newer.EXIT_CODE
+    """A newer version of this product worked here before: an older one would drop what it wrote."""
 
-PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE})
+
+PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER})

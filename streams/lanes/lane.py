@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from streams.domain.changes import Incoming
-from streams.errors import Fatal
+from streams.errors import Fatal, Newer
 from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
 from streams.lanes.exits import Exit
 from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
@@ -145,6 +145,8 @@ class Lane(ABC, Generic[Item]):
 
     def _fatal(self, exc: BaseException) -> Fatal:
         """An error with its place; the text of foreign errors may hold what a record held and stays out."""
+        if isinstance(exc, Newer):
+            return Newer(f"{self.at.topic}-{self.at.partition}: {exc.met}")
         if isinstance(exc, Fatal):
             return exc
         fatal = Fatal(f"the lane of {self.at.topic}-{self.at.partition} met {type(exc).__name__}", exit_code=Exit.LANE)

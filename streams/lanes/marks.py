@@ -1,35 +1,49 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
-join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset}
+join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
+           "state": latest form of the entries in its part of visit.state}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
                     "b": batches settled}}
+
+A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
+is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
+means, or that must keep out even versions which do not look for unknown members, writes it as text.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import orjson
 
 from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
+from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.records import ReadyRecord
-from streams.errors import Fatal
+from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
+
+_JOIN: Final = frozenset({"seq", "born", "state"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
+_PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinMark:
-    """seq: number of the next ready record of the partition. born: tells its numbers from those of topics made anew."""
+    """seq: number of the next ready record of the partition. born: tells its numbers from those of topics made anew. state: latest
+    form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say.
+    """
 
     seq: int
     born: str = ""
+    state: int = 1
 
     def text(self) -> str:
         """As it is committed."""
         born = {"born": self.born} if self.born else {}
-        return orjson.dumps({"seq": self.seq, **born}).decode()
+        state = {"state": self.state} if self.state > 1 else {}
+        return orjson.dumps({"seq": self.seq, **born, **state}).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +129,23 @@ def first_marks(born: str) -> Mapping[str, str]:
 
 
 def join_mark(text: str) -> JoinMark:
-    """The join's mark. Raises Fatal when the text is not one of ours."""
+    """The join's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it, or state entries."""
     mark = _object(text)
-    return JoinMark(seq=_number(mark, "seq"), born=f"{mark.get('born', '')}")
+    if "seq" in mark:
+        _refuse_others(mark, _JOIN)
+    found = JoinMark(
+        seq=_number(mark, "seq"), born=f"{mark.get('born', '')}", state=_number(mark, "state") if "state" in mark else 1
+    )
+    if found.state > ENTRY_FORM:
+        raise Newer(f"this partition's part of visit.state (form {found.state}; this version knows {ENTRY_FORM})")
+    return found
 
 
 def deliver_mark(text: str) -> DeliverMark:
-    """The deliver stage's mark. Raises Fatal when the text is not one of ours."""
+    """The deliver stage's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it."""
     mark = _object(text)
+    if "seq" in mark:
+        _refuse_others(mark, _DELIVER)
     plan = mark.get("plan")
     return DeliverMark(
         seq=_number(mark, "seq"),
@@ -132,9 +155,15 @@ def deliver_mark(text: str) -> DeliverMark:
     )
 
 
+def seq_of(text: str) -> int:
+    """The number in a mark, for whoever only compares it, whatever a later version wrote beside it. Raises Fatal as the others."""
+    return _number(_object(text), "seq")
+
+
 def _plan(plan: object) -> Plan:
     if not isinstance(plan, dict):
         raise _foreign()
+    _refuse_others(plan, _PLAN)
     try:
         refused = int(plan["no"], 16)
         plan_id, cut = f"{plan['id']}", f"{plan['c']}"
@@ -159,6 +188,12 @@ def _object(text: str) -> dict[str, object]:
     if not isinstance(mark, dict):
         raise _foreign()
     return cast("dict[str, object]", mark)
+
+
+def _refuse_others(mark: dict[str, object], members: frozenset[str]) -> None:
+    """Raise Newer where a mark with a number, or its plan, has other members than these."""
+    if others := mark.keys() - members:
+        raise Newer(f"the mark beside the committed offset ({', '.join(sorted(others))} in it)")
 
 
 def _number(mark: dict[str, object], name: str) -> int:

@@ -11,7 +11,7 @@ from streams.errors import Fatal
 from streams.lanes.assignment import AnyLane, Assignment
 from streams.lanes.exits import Exit
 from streams.lanes.lane import LaneContext
-from streams.lanes.marks import join_mark
+from streams.lanes.marks import seq_of
 from streams.lanes.ports import TopicPartition
 
 log = structlog.get_logger()
@@ -101,7 +101,7 @@ def next_of_ready(context: LaneContext, *, join_group: str, changes: str) -> Nex
         found = {}
         for at in partitions:
             committed = await context.broker.committed(join_group, TopicPartition(changes, at.partition))
-            found[at] = join_mark(committed.metadata).seq if committed is not None and committed.metadata else 0
+            found[at] = seq_of(committed.metadata) if committed is not None and committed.metadata else 0
         return found
 
     return numbers

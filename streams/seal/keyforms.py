@@ -137,7 +137,10 @@ def _from_bytes(content: bytes, coat: str) -> ReadKey:
             return ReadKey(key=_point(b"\x04" + content), form=f"{coat} of a point without 04")
         case (_, b"\x30"):
             return _from_der(content, coat)
-    raise Misconfigured(f"{len(content)} bytes from {coat} are no SM2 key: neither a number, a point, nor X.509, PKCS#8 or SEC1")
+        case _:
+            raise Misconfigured(
+                f"{len(content)} bytes from {coat} are no SM2 key: neither a number, a point, nor X.509, PKCS#8 or SEC1"
+            )
 
 
 def _from_der(content: bytes, coat: str) -> ReadKey:

@@ -11,7 +11,9 @@ from streams.spec.interface import PERSONAL
 _NAMES: Final = frozenset({"PSN_NAME", "CONER_NAME"})
 _IDENTITY_NUMBERS: Final = frozenset({"CERTNO", "MDTRT_CERT_NO"})
 _FREE_TEXT: Final = frozenset({"MEMO", "ADM_DIAG_DSCR", "MAIN_COND_DSCR", "OTP_DIAG_INFO"})
-_HIDDEN: Final = "***"
+HIDDEN: Final = "***"
+"""What stands for a value of which nothing is shown."""
+
 # First three and last four of a shorter number would leave too little to hide.
 _SHORTEST_ID: Final = 15
 _SHORTEST_PHONE: Final = 11
@@ -32,18 +34,18 @@ def mask(field_name: str, value: str) -> str:
     if field_name in _NAMES:
         return _surname(value)
     if field_name in PERSONAL:
-        return _HIDDEN
+        return HIDDEN
     return mask_text(value) if field_name in _FREE_TEXT else value
 
 
 def _ends(value: str, shortest: int) -> str:
     if len(value) < shortest:
-        return _HIDDEN
+        return HIDDEN
     return value[:3] + "*" * (len(value) - 7) + value[-4:]
 
 
 def _surname(name: str) -> str:
-    return _HIDDEN if len(name) < len("张三") else name[0] + "*" * (len(name) - 1)
+    return HIDDEN if len(name) < len("张三") else name[0] + "*" * (len(name) - 1)
 
 
 _DAY: Final = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"

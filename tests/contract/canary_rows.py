@@ -50,6 +50,9 @@ def changes():
         ("h.visit", "c", visit(3, visit_id=f"{CERTNO}\x1f")),
         ("h.charge", "c", charge(3, charge_id=None)),
         ("h.visit", "c", visit(3, org=NAME)),
+        # Some hospitals count by identity card: visit, row and record are called by it.
+        ("h.visit", "c", visit(3, visit_id=CERTNO, org=NAME)),
+        ("h.charge", "c", charge(3, visit_id=CERTNO, charge_id=PHONE, org=NAME)),
         ("h.person", "c", visit(3)),
         # SCHEMA_DRIFT
         ("h.visit", "c", {name: value for name, value in visit(3).items() if name != "ward"}),

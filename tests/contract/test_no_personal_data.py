@@ -33,6 +33,7 @@ from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, c
 from tests.settings import gateway_settings
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
+from yibao.verbs.dlq import _said
 
 PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
 LOOKUP_TOPIC = "lookup.patient"
@@ -191,7 +192,7 @@ def test_nothing_personal_is_in_a_receipt(run):
 def test_nothing_personal_is_in_what_the_command_line_shows_of_a_dead_letter(run):
     """Screens are photographed and sent around."""
     for letter in run.letters:
-        shown = asdict(masked_document(letter))
+        shown = asdict(masked_document(letter)), _said(letter)
         assert leaks(shown) == [], (letter.dead_class, letter.rule, shown)
     assert leaks(summarise(run.letters)) == []
 

@@ -14,11 +14,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from typer.testing import CliRunner
 
-from streams.deadletter.record import encode_dead_letter, letter_id
-from streams.domain.records import DeadLetter
+from streams.deadletter.reading import Reading
+from streams.deadletter.record import encode_dead_letter, letter_id, read_dead_letter
+from streams.domain.changes import Incoming
+from streams.domain.records import DeadLetter, RowOrigin
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from yibao.main import build
+from yibao.verbs.dlq import _warn
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
 NAME, CERTNO, PHONE = "欧阳锋", "51010219381005541X", "13800138000"
@@ -56,6 +59,7 @@ INVALID = replace(
     service="fee_list_d",
     record_key="F1",
     identity="his/his.charge/F1",
+    row=RowOrigin(source="his", table="his.charge", key=("F1",), visit_key=CERTNO, position="24023128", record_key="F1"),
     message="数量必填",
     value=orjson.dumps({"service": "fee_list_d", "rows": ROWS, "violations": [MISSING]}),
     failed_at=NOW_MS - HOUR_MS,
@@ -177,6 +181,8 @@ async def test_one_letter_is_shown_with_its_content_masked(site):
     assert (rejected["visit_key"], rejected["msgid"], rejected["source"]) == ("V1", REJECTED.msgid, "visit.ready/0/7")
     invalid = dlq("show", letter_id(INVALID)[:8], "-c", site)
     assert "数量必填" in invalid.stdout
+    row = r"row_source +his\nrow_table +his\.charge\nrow_key +F1\nvisit_key +\*\*\*\nposition +24023128\nrecord_key +F1\n"
+    assert re.search(row, invalid.stdout)
     assert re.search(r"hz_xm +\*\*\*", invalid.stdout)
     assert re.search(r"unit +NULL", invalid.stdout)
     assert "not shown" in dlq("show", letter_id(UNREADABLE), "-c", site).stdout
@@ -218,6 +224,15 @@ def test_brokers_that_do_not_answer_end_with_3_and_their_address(tmp_path, unuse
     assert (ended.returncode, ended.stdout) == (3, "")
     assert f"127.0.0.1:{unused_tcp_port}" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_letters_of_a_newer_version_are_shown_and_it_is_said_that_there_is_more(capsys):
+    """What it added may be what decides how to mend them."""
+    key, value, headers = encode_dead_letter(INVALID)
+    later = [(name, b"99" if name == "x-dlq-form" else content) for name, content in headers]
+    letter = read_dead_letter(Incoming("visit.dead", 0, 1, key, value, tuple(later), 0))
+    _warn(Reading(letters=(letter,), messages=1, foreign=0, complete=True))
+    assert "1 of them were written by a newer version" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("since", ["yesterday", "3x", "2024-13-01"])

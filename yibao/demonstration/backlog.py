@@ -1,7 +1,7 @@
 """What stood in the database when capture began, and whether it is reported: the live days must not be measured behind it."""
 
 from connector.contract import Topics
-from streams.lanes.marks import deliver_mark, join_mark
+from streams.lanes.marks import seq_of
 from streams.topics.broker import Broker
 
 
@@ -20,6 +20,6 @@ class Backlog:
             joined = self._broker.committed(self._topics.group("join"), self._topics.changes, self._ends)
             if any(joined[partition].offset < end for partition, end in self._ends.items()):
                 return False
-            self._numbers = {partition: join_mark(committed.metadata).seq for partition, committed in joined.items()}
+            self._numbers = {partition: seq_of(committed.metadata) for partition, committed in joined.items()}
         delivered = self._broker.committed(self._topics.group("deliver"), self._topics.ready, self._ends)
-        return all(deliver_mark(delivered[partition].metadata).seq >= number for partition, number in self._numbers.items())
+        return all(seq_of(delivered[partition].metadata) >= number for partition, number in self._numbers.items())

@@ -17,11 +17,12 @@ from rich.table import Table
 
 from streams.deadletter.document import MaskedDocument, masked_document
 from streams.deadletter.reading import Reading, read_dead_letters
-from streams.deadletter.record import DeadLetterView
+from streams.deadletter.record import FORM, DeadLetterView
 from streams.deadletter.summary import Wanted, summarise
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
+from streams.spec.masking import mask_text
 from streams.wiring import client_options
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -129,7 +130,7 @@ def show(
     [letter] = reading.letters
     document = masked_document(letter)
     if output is Output.JSON:
-        _print_json({**_said(letter), "visit_key": _visit_key(letter), "content": asdict(document)})
+        _print_json({**_said(letter), "content": asdict(document)})
     else:
         _show_facts(letter, site)
         _show_document(document)
@@ -185,15 +186,19 @@ def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
 def _said(letter: DeadLetterView) -> dict[str, Any]:
     hidden = {"key", "value", "original_headers", "partition", "offset"}
     said = {name: value for name in letter.__slots__ if name not in hidden and (value := getattr(letter, name)) is not None}
-    return {**said, "stands_at": f"{letter.partition}/{letter.offset}"}
+    return {**said, "visit_key": _visit_key(letter), "stands_at": f"{letter.partition}/{letter.offset}"}
 
 
 def _visit_key(letter: DeadLetterView) -> str:
-    return (letter.key or b"").decode(errors="replace") if letter.dead_class != DeadClass.DECODE else ""
+    """As the letter says it. Letters of form 1 have it only as their key, which need not be fit to be shown."""
+    is_said = letter.stage == "join" and letter.form > 1
+    if letter.visit_key or is_said or letter.dead_class == DeadClass.DECODE:
+        return letter.visit_key
+    return mask_text((letter.key or b"").decode(errors="replace"))
 
 
 def _show_facts(letter: DeadLetterView, site: Site) -> None:
-    for name, value in {**_said(letter), "visit_key": _visit_key(letter)}.items():
+    for name, value in _said(letter).items():
         if name.endswith("_failed_at"):
             typer.echo(f"{name:<16} {_local(value, site)}")
         elif value not in ("", None):
@@ -222,6 +227,12 @@ def _warn(reading: Reading) -> None:
     """Say what the figures above leave out. Exit code 1 when not all was read."""
     if reading.foreign:
         typer.echo(f"{reading.foreign} messages in the topic are no dead letters of ours", err=True)
+    if later := sum(letter.form > FORM for letter in reading.letters):
+        typer.echo(
+            f"{later} of them were written by a newer version: what it added is not shown; run that version or newer "
+            "(docs/upgrade.md)",
+            err=True,
+        )
     if not reading.complete:
         typer.echo("the time was up before the end of the topic: the figures are too small; use a longer --deadline", err=True)
         raise typer.Exit(1)

@@ -26,7 +26,7 @@ app = typer.Typer(
 Run the stages: join, deliver, or both.
 
 Workers of one stage share its partitions; start as many as there are partitions at the most. Nothing that a worker keeps on its
-machine is needed after a restart. What its exit codes 70 to 76 mean, and what to do: docs/operations.md.
+machine is needed after a restart. What its exit codes 70 to 77 mean, and what to do: docs/operations.md.
 
 \b
 Examples:

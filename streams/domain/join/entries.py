@@ -4,6 +4,10 @@ Entry key: visit key, role letter, source, table and the row's key columns, join
 and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array. Where a
 refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. So what something
 may release is found without parsing.
+
+The array begins with its form (`FORM`). Whatever is changed about entries (a member, a letter, a kind of key) takes the next
+number: an entry of a later form is refused, because a row that is written back without what was added to it would have lost it.
+Form 1 had no number; it is read for ever.
 """
 
 from collections.abc import Mapping
@@ -15,6 +19,10 @@ import orjson
 from connector.contract import Position, TableRole
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
+from streams.errors import Newer
+
+FORM: Final = 2
+"""Of the entries that this version writes. 2: the offset of the row's last message."""
 
 SEPARATOR: Final = b"\x1f"
 _SEPARATOR_TEXT: Final = SEPARATOR.decode()
@@ -42,7 +50,7 @@ class Part(StrEnum):
 
 
 _CONTENT: Final = 4
-_HISTORY: Final = 8
+_HISTORY: Final = 9
 """Where in a row its content begins, and what became of it."""
 
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
@@ -54,10 +62,11 @@ _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 class StoredRow(NamedTuple):
     """One row as the join remembers it. A named tuple, because several are made for every change.
 
-    columns: the captured columns (empty after a delete). emitted: content hash of what was last emitted for it, `""` if nothing
-    was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that it does
-    not go twice. waits_for: `""` or a Part (of a lookup: `lookup <name>`, also after it was given up); since: ms, when it
-    began to wait; deadline: ms, 0 when it does not wait.
+    columns: the captured columns (empty after a delete). offset: in `visit.changes`, of the last change of this row that was
+    folded; None where an entry of form 1 did not say and no change came since. emitted: content hash of what was last emitted for
+    it, `""` if nothing was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead
+    letters, so that it does not go twice. waits_for: `""` or a Part (of a lookup: `lookup <name>`, also after it was given up);
+    since: ms, when it began to wait; deadline: ms, 0 when it does not wait.
     """
 
     role: TableRole
@@ -67,6 +76,7 @@ class StoredRow(NamedTuple):
     columns: Row
     position: Position | None
     committed_at: int
+    offset: int | None = None
     deleted: bool = False
     emitted: str = ""
     refused: str = ""
@@ -86,9 +96,9 @@ class StoredRow(NamedTuple):
         """The row, waiting for a part."""
         return StoredRow._make((*self[: _HISTORY + 1], "", part, since, deadline))
 
-    def changed(self, columns: Row, *, position: Position | None, committed_at: int) -> "StoredRow":
+    def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int) -> "StoredRow":
         """The row after a change, its history kept."""
-        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, False, *self[_HISTORY:]))
+        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, False, *self[_HISTORY:]))
 
     @property
     def is_awaited(self) -> bool:
@@ -125,8 +135,10 @@ def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
     document = orjson.dumps(
         [
+            FORM,
             row.position,
             row.committed_at,
+            row.offset,
             row.deleted,
             row.emitted,
             row.refused,
@@ -142,10 +154,17 @@ def dump(row: StoredRow) -> bytes:
 
 
 def load(key: bytes, value: bytes) -> StoredRow:
-    """The row in a state entry."""
+    """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
-    document = value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:]
-    position, committed_at, deleted, emitted, refused, waits_for, since, deadline, columns = orjson.loads(document)
+    members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
+    form = members[0]
+    if form == FORM:
+        _, position, committed_at, offset, deleted, emitted, refused, waits_for, since, deadline, columns = members
+    elif type(form) is int and form > FORM:
+        raise Newer(f"a row of {table} in visit.state (form {form}; this version knows {FORM})")
+    else:
+        position, committed_at, deleted, emitted, refused, waits_for, since, deadline, columns = members
+        offset = None
     return StoredRow(
         _ROLES[letter.encode()],
         source,
@@ -154,6 +173,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         columns,
         None if position is None else tuple(position),
         committed_at,
+        offset,
         deleted,
         emitted,
         refused,
@@ -179,11 +199,6 @@ class Recall:
         row = load(key, value)
         self.keep(key, value, row)
         return row
-
-    def is_row_of(self, key: bytes, value: bytes | None, row: StoredRow) -> bool:
-        """Whether `row` is surely what `value` holds, without making a value of it."""
-        known = self._rows.get(key)
-        return known is not None and known[0] == value and known[1] == row
 
     def keep(self, key: bytes, value: bytes, row: StoredRow) -> None:
         """Remember what `value` was made of."""

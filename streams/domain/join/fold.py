@@ -7,19 +7,19 @@ out again only when its content changed. A change that capture sends again, or a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
-from typing import Final
+from typing import Final, assert_never
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
+from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
 from streams.domain.join import letters, refunds
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
-from streams.domain.join.placing import Unplaceable, is_known, place, stored
+from streams.domain.join.origin import of_change, of_row
+from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, is_known, place, stored, truncated
 from streams.domain.join.visit import StateView, Visit, dependents, gather
-from streams.domain.normalise.record import CompiledMapping, normalise
+from streams.domain.normalise.record import CompiledMapping, TableRule, normalise, record_key
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROW_INDEX
-from streams.domain.violations import DeadClass
 from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
@@ -76,17 +76,11 @@ class Joiner:
             case Tick():
                 self._tick(run, event, view)
             case Truncated():
-                run.bury(
-                    letters.unusable(
-                        incoming,
-                        event,
-                        dead_class=DeadClass.WITHDRAWN,
-                        rule="TRUNCATE",
-                        message=f"表 {event.table} 被 TRUNCATE 清空，已上报的记录需人工处理",
-                    )
-                )
+                run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
             case Tombstone():
                 run.count("tombstone")
+            case never:
+                assert_never(never)
         return run.folded()
 
     def _today(self, incoming: Incoming) -> date:
@@ -102,7 +96,7 @@ class Joiner:
         placed = place(change, rule)
         if isinstance(placed, Unplaceable) or mapping is None or rule is None:
             assert isinstance(placed, Unplaceable)
-            run.bury(letters.unusable(run.incoming, change, dead_class=placed.dead_class, rule=placed.rule, message=placed.message))
+            run.bury(_unusable(run, change, mapping, rule, why=placed))
             return
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
@@ -110,12 +104,9 @@ class Joiner:
         if before is not None and is_known(change, before):
             run.count("repeated_change")
             return
-        row = stored(change, rule, key=key, before=before)
+        row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
-            message = "大字段未随变更送达且无历史值（TOAST），请将表设为 REPLICA IDENTITY FULL"
-            run.bury(
-                letters.unusable(run.incoming, change, dead_class=DeadClass.SCHEMA_DRIFT, rule="UNAVAILABLE_VALUE", message=message)
-            )
+            run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
             return
         run.apply(visit, row, before=before, committed_at=change.committed_at)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
@@ -183,18 +174,8 @@ class _Run:
 
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
-            institution = visit.mapping.institution(row.role, before.columns) or ""
-            self.bury(
-                letters.withdrawn(
-                    before,
-                    service=visit.mapping.services_of(row.role),
-                    institution=institution,
-                    rows=gather(visit, before, institution=institution or None).rows,
-                    mapping_version=visit.mapping.version,
-                    visit_key=visit.key,
-                    incoming=self.incoming,
-                )
-            )
+            institution = visit.mapping.institution(row.role, before.columns)
+            self.bury(letters.withdrawn(self._failed(visit, before, gather(visit, before, institution=institution).rows, last=row)))
         self.count("deleted")
         visit.put(row)
         if before is not None and before.is_awaited:
@@ -248,7 +229,7 @@ class _Run:
         self.count("corrected" if row.emitted else "emitted")
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        position = ".".join(map(str, row.position or ()))
+        position = dotted(row.position)
         self._ready.append(
             Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at, captured_at=self.captured_at)
         )
@@ -257,7 +238,7 @@ class _Run:
         print_ = letters.fingerprint(refusal, row)
         visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
         if print_ != row.refused:
-            self.bury(letters.refused(refusal, row=row, rows=rows, visit_key=visit.key, incoming=self.incoming))
+            self.bury(letters.refused(refusal, self._failed(visit, row, rows, key=refusal.key)))
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
         limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
@@ -274,17 +255,34 @@ class _Run:
         visit.put(
             waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
         )
-        self.bury(
-            letters.incomplete(
-                waiting,
-                service=visit.mapping.services_of(row.role),
-                institution=visit.mapping.institution(row.role, row.columns) or "",
-                rows=rows,
-                mapping_version=visit.mapping.version,
-                visit_key=visit.key,
-                incoming=self.incoming,
-            )
+        self.bury(letters.incomplete(waiting, self._failed(visit, row, rows)))
+
+    def _failed(
+        self, visit: Visit, row: StoredRow, rows: SourceRows, *, last: StoredRow | None = None, key: str | None = None
+    ) -> letters.FailedRow:
+        """What is to be said of a row. last: the row after its last change, where that is a delete. key: of its record."""
+        mapping, last = visit.mapping, last or row
+        service = mapping.services_of(row.role)
+        if key is None:
+            key = record_key(mapping, service, rows, self._lookups)
+        return letters.FailedRow(
+            row=row,
+            rows=rows,
+            service=service,
+            institution=mapping.institution(row.role, row.columns) or "",
+            mapping_version=mapping.version,
+            visit_key=visit.key,
+            origin=of_row(last, mapping, visit_key=visit.key, record_key=key),
+            offset=last.offset,
+            incoming=self.incoming,
         )
+
+
+def _unusable(
+    run: _Run, change: RowChange | Truncated, mapping: CompiledMapping | None, rule: TableRule | None, *, why: Unplaceable
+) -> DeadLetter:
+    origin = of_change(change, mapping, rule)
+    return letters.unusable(run.incoming, change, origin, dead_class=why.dead_class, rule=why.rule, message=why.message)
 
 
 def _released(row: StoredRow, at: int) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """The dead letters of the join: what is said about a row that cannot become a record, and what is kept to try again."""
 
 import hashlib
+from dataclasses import dataclass, field, replace
 
 import orjson
 
 from streams.domain.changes import Incoming, RowChange, Truncated
 from streams.domain.join.entries import Part, StoredRow
-from streams.domain.records import DeadLetter, Refusal, SourceRows
+from streams.domain.records import DeadLetter, Refusal, RowOrigin, SourceRows
 from streams.domain.violations import DeadClass, Level, Violation
 from streams.spec.fields import ServiceCode
 
@@ -26,7 +27,9 @@ def undecodable(incoming: Incoming, reason: str) -> DeadLetter:
     return _of_message(incoming, dead_class=DeadClass.DECODE, rule="DECODE", message=f"记录无法解码：{reason}", identity=identity)
 
 
-def unusable(incoming: Incoming, event: RowChange | Truncated, *, dead_class: DeadClass, rule: str, message: str) -> DeadLetter:
+def unusable(  # noqa: PLR0913 - what a dead letter must say
+    incoming: Incoming, event: RowChange | Truncated, origin: RowOrigin, *, dead_class: DeadClass, rule: str, message: str
+) -> DeadLetter:
     """A change that can be read but not placed: no visit key, an unknown table, a missing column, a truncate.
 
     Capture may send the same change again with other clock readings in it: the identity is where the change stands in the
@@ -35,79 +38,66 @@ def unusable(incoming: Incoming, event: RowChange | Truncated, *, dead_class: De
     row = event.row if isinstance(event, RowChange) else {}
     where = event.position if isinstance(event, RowChange) and event.position else (event.committed_at,)
     identity = "/".join((event.source, event.table, *map(str, where), _digest(orjson.dumps(sorted(row.items())))))
-    return _of_message(incoming, dead_class=dead_class, rule=rule, message=message, identity=identity)
+    letter = _of_message(incoming, dead_class=dead_class, rule=rule, message=message, identity=identity)
+    return replace(letter, row=origin)
 
 
-def refused(refusal: Refusal, *, row: StoredRow, rows: SourceRows, visit_key: bytes, incoming: Incoming) -> DeadLetter:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRow:
+    """A row that has no record, or has one no more, and all that is said of it whatever its fault is.
+
+    row: with the content that failed. rows: those that its record is, or would be, built from. offset: of the row's own last
+    message. incoming: the message at which it failed.
+    """
+
+    row: StoredRow
+    rows: SourceRows
+    service: ServiceCode
+    institution: str
+    mapping_version: str
+    visit_key: bytes = field(repr=False)
+    origin: RowOrigin
+    offset: int | None
+    incoming: Incoming
+
+
+def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     """A record that breaks rules: the first refusing rule gives class and rule, the document lists all violations."""
     first = next(violation for violation in refusal.violations if violation.level is Level.REFUSE)
     # A field's name with a blank behind it would look like a quoted value, and be masked.
     named = "；".join(f"{v.field}/{v.rule} {v.message}" for v in refusal.violations if v.level is Level.REFUSE)
     return _of_row(
-        row,
-        visit_key=visit_key,
-        incoming=incoming,
+        # Of a row whose institution the site does not have, too, the refusal knows best.
+        replace(failed, institution=refusal.institution),
         dead_class=first.dead_class,
         rule=first.rule,
-        service=refusal.service,
-        institution=refusal.institution,
         record_key=refusal.key,
-        mapping_version=refusal.mapping_version,
         message=named,
-        document=_document(refusal.service, rows=rows, violations=refusal.violations),
+        violations=refusal.violations,
     )
 
 
-def incomplete(  # noqa: PLR0913 - what a dead letter must say
-    row: StoredRow,
-    *,
-    service: ServiceCode,
-    institution: str,
-    rows: SourceRows,
-    mapping_version: str,
-    visit_key: bytes,
-    incoming: Incoming,
-) -> DeadLetter:
+def incomplete(waiting: StoredRow, failed: FailedRow) -> DeadLetter:
     """A row whose missing part did not come in time. The rule names the part."""
-    part, _, lookup = row.waits_for.partition(" ")
+    part, _, lookup = waiting.waits_for.partition(" ")
+    message = f"等待超时，缺少{_PARTS[part]}{lookup}"
     return _of_row(
-        row,
-        visit_key=visit_key,
-        incoming=incoming,
+        failed,
         dead_class=DeadClass.JOIN_INCOMPLETE,
         rule=f"MISSING_{part.upper()}",
-        service=service,
-        institution=institution,
-        record_key="/".join(row.key),
-        mapping_version=mapping_version,
-        message=f"等待超时，缺少{_PARTS[part]}{lookup}",
-        document=_document(service, rows=rows, violations=()),
+        record_key="/".join(failed.row.key),
+        message=message,
     )
 
 
-def withdrawn(  # noqa: PLR0913 - what a dead letter must say
-    row: StoredRow,
-    *,
-    service: ServiceCode,
-    institution: str,
-    rows: SourceRows,
-    mapping_version: str,
-    visit_key: bytes,
-    incoming: Incoming,
-) -> DeadLetter:
+def withdrawn(failed: FailedRow) -> DeadLetter:
     """A row that was deleted after its record had been emitted. A person decides what the platform is told."""
     return _of_row(
-        row,
-        visit_key=visit_key,
-        incoming=incoming,
+        failed,
         dead_class=DeadClass.WITHDRAWN,
         rule="DELETED_AFTER_REPORT",
-        service=service,
-        institution=institution,
-        record_key="/".join(row.key),
-        mapping_version=mapping_version,
+        record_key="/".join(failed.row.key),
         message="已上报的记录在医院系统中被删除，需人工处理",
-        document=_document(service, rows=rows, violations=()),
     )
 
 
@@ -127,26 +117,35 @@ def _rows(rows: SourceRows) -> dict[str, dict[str, str | None]]:
     return {name: dict(row) for name, row in parts if row is not None}
 
 
-def _document(service: ServiceCode, *, rows: SourceRows, violations: tuple[Violation, ...]) -> bytes:
+def _content(service: ServiceCode, rows: SourceRows, violations: tuple[Violation, ...]) -> dict[str, object]:
     """The source rows and everything that is wrong with them: enough to renormalise."""
-    return orjson.dumps(
-        {
-            "service": service.value,
-            "rows": _rows(rows),
-            "violations": [
-                {
-                    "field": violation.field,
-                    "rule": violation.rule,
-                    "level": violation.level.value,
-                    "class": violation.dead_class.value,
-                    "clause": violation.clause,
-                    "masked": violation.masked,
-                    "message": violation.message,
-                }
-                for violation in violations
-            ],
-        }
-    )
+    return {
+        "service": service.value,
+        "rows": _rows(rows),
+        "violations": [
+            {
+                "field": violation.field,
+                "rule": violation.rule,
+                "level": violation.level.value,
+                "class": violation.dead_class.value,
+                "clause": violation.clause,
+                "masked": violation.masked,
+                "message": violation.message,
+            }
+            for violation in violations
+        ],
+    }
+
+
+def _located(origin: RowOrigin) -> dict[str, object]:
+    """Which row it is, exactly: the value of a letter is protected, its headers are not and may have to hide a key."""
+    return {
+        "source": origin.source,
+        "table": origin.table,
+        "key": origin.key,
+        "position": origin.position,
+        "record_key": origin.record_key,
+    }
 
 
 def _digest(content: bytes) -> str:
@@ -176,35 +175,33 @@ def _of_message(incoming: Incoming, *, dead_class: DeadClass, rule: str, message
 
 
 def _of_row(  # noqa: PLR0913 - what a dead letter must say
-    row: StoredRow,
+    failed: FailedRow,
     *,
-    visit_key: bytes,
-    incoming: Incoming,
     dead_class: DeadClass,
     rule: str,
-    service: ServiceCode,
-    institution: str,
     record_key: str,
-    mapping_version: str,
     message: str,
-    document: bytes,
+    violations: tuple[Violation, ...] = (),
 ) -> DeadLetter:
-    content_hash = _digest(document)
+    """The identity is of the row and of what is wrong with it, not of where and when it was found again."""
+    row, content = failed.row, _content(failed.service, failed.rows, violations)
+    content_hash = _digest(orjson.dumps(content))
     return DeadLetter(
         stage=STAGE,
         dead_class=dead_class,
         rule=rule,
-        service=service.value,
-        institution=institution,
+        service=failed.service.value,
+        institution=failed.institution,
         record_key=record_key,
         content_hash=content_hash,
-        mapping_version=mapping_version,
+        mapping_version=failed.mapping_version,
         message=message,
         identity="/".join((row.source, row.table, *row.key, rule, content_hash)),
-        key=visit_key,
-        value=document,
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=incoming.offset,
-        failed_at=incoming.timestamp_ms,
+        key=failed.visit_key,
+        value=orjson.dumps({**content, "row": _located(failed.origin)}),
+        topic=failed.incoming.topic,
+        partition=failed.incoming.partition,
+        offset=failed.offset,
+        failed_at=failed.incoming.timestamp_ms,
+        row=failed.origin,
     )

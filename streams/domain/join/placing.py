@@ -25,6 +25,19 @@ class Unplaceable:
     message: str
 
 
+UNAVAILABLE_VALUE: Final = Unplaceable(
+    dead_class=DeadClass.SCHEMA_DRIFT,
+    rule="UNAVAILABLE_VALUE",
+    message="大字段未随变更送达且无历史值（TOAST），请将表设为 REPLICA IDENTITY FULL",
+)
+
+
+def truncated(table: str) -> Unplaceable:
+    """A whole table that was emptied: it is in no visit, or in all."""
+    message = f"表 {table} 被 TRUNCATE 清空，已上报的记录需人工处理"
+    return Unplaceable(dead_class=DeadClass.WITHDRAWN, rule="TRUNCATE", message=message)
+
+
 def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, ...]] | Unplaceable:
     """Visit key and row key of a change, or why it has none."""
     if rule is None or rule.visit_key is None:
@@ -71,18 +84,19 @@ def is_known(change: RowChange, before: StoredRow) -> bool:
     return before.position is not None and change.position <= before.position
 
 
-def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None) -> StoredRow | None:
-    """The row to remember, its history carried on; None where a value that was not sent is nowhere to be had."""
+def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None, offset: int) -> StoredRow | None:
+    """The row to remember, its history carried on; None where a value that was not sent is nowhere to be had.
+
+    offset: of the change's message.
+    """
     deleted = change.op is _DELETE
     columns = {} if deleted else _filled(change, rule, before)
     if columns is None:
         return None
     if before is None:
-        return StoredRow(rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, deleted=deleted)
-    if not deleted:
-        return before.changed(columns, position=change.position, committed_at=change.committed_at)
-    ended = before._replace(waits_for="", since=0, deadline=0)
-    return ended._replace(columns=columns, position=change.position, committed_at=change.committed_at, deleted=True)
+        return StoredRow(rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, offset, deleted)
+    changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset)
+    return changed._replace(deleted=True, waits_for="", since=0, deadline=0) if deleted else changed
 
 
 def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:

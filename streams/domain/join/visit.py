@@ -116,10 +116,13 @@ class Visit:
         return rows[-1] if rows else None
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """The state entries that the fold made different; most rows that are built again come out as they were."""
+        """The state entries that the fold made different; most rows that are built again come out as they were. Rows are compared
+        and not their bytes: an entry of an earlier form stays as it is until its row changes.
+        """
         for key, row in self.changed.items():
             before = self._entries(row.role).get(key)
-            if not self._recall.is_row_of(key, before, row) and (value := dump(row)) != before:
+            if before is None or self._recall.load(key, before) != row:
+                value = dump(row)
                 self._recall.keep(key, value, row)
                 yield key, value
 

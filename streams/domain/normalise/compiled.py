@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
-from streams.domain.normalise.sources import Institution, Reading, Source, columns_of
+from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.records import Row
 from streams.domain.roles import SERVICE_OF
@@ -37,7 +37,8 @@ class CompiledRecord:
 
     steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
     visit's other records that rules look at. reads: columns of the record's rows that decide what becomes of it: its content, or
-    that it is refused. (What a rule only warns of changes nothing about a record that was sent.)
+    that it is refused. (What a rule only warns of changes nothing about a record that was sent.) personal, key_from: where the
+    values of fields that identify a person, and that of the key field, stand.
     """
 
     service: ServiceCode
@@ -49,6 +50,8 @@ class CompiledRecord:
     rules: tuple[ActiveRule, ...]
     related: Mapping[RelatedField, FieldStep]
     reads: frozenset[tuple[TableRole, str]]
+    personal: frozenset[tuple[str, str]]
+    key_from: frozenset[tuple[str, str]]
 
 
 Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
@@ -83,6 +86,8 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
         # What rules look up across records is the same for all lines of a visit: converted once.
         related={key: field_step(rule, dialect).remembering() for key, rule in related.items()},
         reads=frozenset(read for source in (*sources, *decisive) for read in columns_of(source)),
+        personal=frozenset(place for step in steps if step.field.personal for place in values_of(step.source)),
+        key_from=frozenset(place for step in steps if step.name == about.key for place in values_of(step.source)),
     )
 
 
@@ -138,6 +143,10 @@ class CompiledMapping:
         """The columns of a record's own rows that decide what becomes of it."""
         compiled = self.records.get(service)
         return frozenset() if compiled is None else compiled.reads
+
+    def is_personal(self, places: Iterable[tuple[str, str]]) -> bool:
+        """Whether a value that stands in one of these places is reported as what identifies a person."""
+        return any(place in compiled.personal for place in places for compiled in self.records.values())
 
     def care_kind(self, reading: Reading) -> str:
         """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""

@@ -20,7 +20,7 @@ from streams.domain.validate.rules import RelatedField, Subject
 from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
 from streams.spec.fields import ServiceCode
 
-__all__ = ["CompiledMapping", "TableRule", "normalise"]
+__all__ = ["CompiledMapping", "TableRule", "normalise", "record_key"]
 
 _UNAVAILABLE: Final = UNAVAILABLE.encode()
 _BRACKETS: Final = len(b"[]")
@@ -69,6 +69,17 @@ def normalise(
         amount=values.get(compiled.amount, ""),
         warnings=tuple(violations),
     )
+
+
+def record_key(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups) -> str:
+    """Value of the service's key field that these rows give; empty where they give none that fits."""
+    compiled, role, reading = mapping.records[service], ROLE_OF[service], Reading(rows, lookups)
+    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
+    reading.institution = None if code is None else mapping.institutions.get(code)
+    try:
+        return next((value_of(step, reading) for step in compiled.steps if step.name == compiled.key), "")
+    except (Unfit, LookupUnknown):
+        return ""
 
 
 def _refusal(

@@ -164,6 +164,20 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
     return find
 
 
+def values_of(source: Source) -> Iterator[tuple[str, str]]:
+    """Where the value of `source` itself stands: role and column of the record's own rows, or lookup and column of a lookup's."""
+    match source:
+        case Column():
+            yield source.role, source.name
+        case LookupColumn():
+            yield f"lookup {source.lookup}", source.column
+        case FirstOf():
+            for one in source.sources:
+                yield from values_of(one)
+        case Constant() | InstitutionValue():
+            return
+
+
 def columns_of(source: Source) -> Iterator[tuple[TableRole, str]]:
     """The columns of the record's own rows that `source` reads (not those of lookups)."""
     match source:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from streams.deliver.verdict import Refused
 from streams.domain.changes import Incoming
 from streams.domain.ready import headers_of
-from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.records import DeadLetter, ReadyRecord, RowOrigin
 from streams.domain.violations import DeadClass
 
 STAGE = "deliver"
@@ -104,5 +104,6 @@ def _of_record(  # noqa: PLR0913 - what a dead letter must say
         platform_code=platform_code,
         msgid=msgid,
         attempts=attempts,
+        row=RowOrigin(visit_key=record.key.decode(errors="replace"), position=record.position, record_key=record.record_key),
         original_headers=headers_of(record),
     )

@@ -2,7 +2,7 @@
 
 from connector.contract import Topics
 from streams.domain.changes import Incoming
-from streams.lanes.marks import join_mark
+from streams.lanes.marks import seq_of
 from streams.lanes.ports import Broker, TopicPartition
 
 
@@ -38,7 +38,7 @@ class Strangers:
             return False
         last = self._kept[-1].offset
         joined = await self._broker.committed(*self._join)
-        if joined is None or not joined.metadata or join_mark(joined.metadata).seq != wanted:
+        if joined is None or not joined.metadata or seq_of(joined.metadata) != wanted:
             return False
         self._proved = last
         return True

@@ -9,6 +9,7 @@ from typing import Protocol
 from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
+from streams.domain.join.entries import FORM
 from streams.domain.join.fold import Folded
 from streams.domain.join.visit import StateView
 from streams.domain.ready import Emission, encode
@@ -136,7 +137,7 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
             sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
-        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready))
+        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM)
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)

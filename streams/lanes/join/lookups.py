@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import structlog
 
 from connector.contract import Op
-from streams.domain.changes import Incoming, RowChange, Truncated, decode
+from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
 from streams.domain.join import letters
 from streams.domain.records import DeadLetter, Row
 from streams.errors import Rejected
@@ -80,6 +81,12 @@ class LookupTables:
                     self._put(table, event, incoming)
                 case Truncated():
                     self._clear(table, event)
+                case Tick():
+                    self._fault(incoming, "a tick belongs to visit.changes; this topic holds the rows of a lookup")
+                case Tombstone():
+                    pass  # the delete before it took the row away
+                case never:
+                    assert_never(never)
         self._outcomes.count("lookup", len(records))
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:

@@ -4,7 +4,8 @@ Changes and the position of the changelog behind them are one write batch, so th
 is a copy of `visit.state`: a folder that is lost or broken is made anew and read again.
 
 Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `m` →
-identity and position.
+identity, position and, from form 2 on, the form of these keys and values (of entries, see `streams.domain.join.entries`). A copy of
+a form that this version does not know is made anew, too.
 """
 
 import re
@@ -82,12 +83,20 @@ class RocksStore:
     def open(self, identity: str) -> int:
         """The position known for this identity."""
         self._identity = identity
+        match self._known():
+            case [known, int(position)] if known == identity:
+                return position
+            case _:
+                self.clear()
+                return 0
+
+    def _known(self) -> object:
+        """What the copy says of itself: identity and position, and more of it where another version made it."""
         found = self._done(lambda: self._database.get(self._meta))
-        known, position = orjson.loads(found) if found is not None else ("", 0)
-        if known == identity:
-            return int(position)
-        self.clear()
-        return 0
+        try:
+            return ["", 0] if found is None else orjson.loads(found)
+        except orjson.JSONDecodeError:
+            return None
 
     def deadlines(self) -> Iterator[tuple[bytes, int]]:
         """The entries that wait."""

@@ -18,7 +18,7 @@ from streams.deadletter.record import (
     safe_message,
 )
 from streams.deadletter.summary import Wanted, summarise
-from streams.domain.records import DeadLetter
+from streams.domain.records import DeadLetter, RowOrigin
 from streams.domain.violations import DeadClass
 from streams.errors import Rejected
 
@@ -41,6 +41,7 @@ LETTER = DeadLetter(
     partition=3,
     offset=40,
     failed_at=1_700_000_000_000,
+    row=RowOrigin(source="his", table="his.settle", key=("7", "1"), visit_key="v1", position="24023128", record_key="S1"),
     http_status=200,
     platform_code="40003",
     msgid="H36110200001202405011200000b0000",
@@ -72,12 +73,19 @@ def test_a_dead_letter_has_every_header_and_the_original_bytes():
         ("seq", b"17"),
         ("service", b"setl_d"),
         ("x-dlq-id", letter_id(LETTER).encode()),
+        ("x-dlq-form", b"2"),
         ("x-dlq-class", b"REJECTED"),
         ("x-dlq-rule", b"40003"),
         ("x-dlq-stage", b"deliver"),
         ("x-dlq-owner", b"clerk"),
         ("x-dlq-service", b"setl_d"),
         ("x-dlq-institution", b"H36110200001"),
+        ("x-dlq-source", b"his"),
+        ("x-dlq-table", b"his.settle"),
+        ("x-dlq-row-key", b"7/1"),
+        ("x-dlq-visit-key", b"v1"),
+        ("x-dlq-position", b"24023128"),
+        ("x-dlq-record-key", b"S1"),
         ("x-dlq-record-key-hash", record_key_hash("setl_d", "S1").encode()),
         ("x-dlq-content-hash", b"ab" * 16),
         ("x-dlq-mapping-version", b"sample@1"),
@@ -167,7 +175,8 @@ def test_a_long_message_keeps_its_beginning():
 def test_nothing_personal_is_in_any_header():
     """Headers are shown, exported and kept without the protection of the content."""
     said = f"身份证{CANARY_ID} 电话{CANARY_PHONE} 姓名：{CANARY_NAME} 有误"
-    _, _, headers = encode_dead_letter(replace(LETTER, message=said, record_key=CANARY_ID))
+    row = replace(LETTER.row, key=("1", CANARY_ID), visit_key=CANARY_PHONE, record_key=CANARY_ID)
+    _, _, headers = encode_dead_letter(replace(LETTER, message=said, record_key=CANARY_ID, row=row))
     told = b"\n".join(value for _, value in headers).decode()
     assert all(canary not in told for canary in (CANARY_ID, CANARY_PHONE, CANARY_NAME))
     assert "有误" in told

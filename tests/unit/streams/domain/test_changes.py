@@ -70,7 +70,9 @@ def test_truncates_ticks_and_tombstones_are_told_apart():
     """A tombstone means nothing to the join, a truncate everything."""
     assert decode(None) == Tombstone()
     assert decode(tick_value(START_MS)) == Tick(at=START_MS)
-    assert decode(envelope("h.visit", "t", None, at=7)) == Truncated(source="his", table="h.visit", committed_at=START_MS)
+    assert decode(envelope("h.visit", "t", None, at=7)) == Truncated(
+        source="his", table="h.visit", committed_at=START_MS, position=(7,)
+    )
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ ROWS = st.builds(
     columns=st.dictionaries(NAMES, st.none() | TEXTS, max_size=4),
     position=st.none() | st.tuples(st.integers(0, 2**63)) | st.tuples(st.integers(0, 2**63), st.integers(0, 2**63)),
     committed_at=MOMENTS,
+    offset=st.none() | st.integers(0, 2**63 - 1),
     deleted=st.booleans(),
     emitted=TEXTS,
     refused=TEXTS | st.just("waited positive_line 0123"),
@@ -96,6 +97,12 @@ def test_what_becomes_of_a_row_keeps_the_rest_of_it(row, other, text):
     """The short ways by position say the same as the names do."""
     assert row.reported(text) == row._replace(emitted=text, refused="", waits_for="", since=0, deadline=0)
     assert row.waiting(text, since=3, deadline=5) == row._replace(refused="", waits_for=text, since=3, deadline=5)
-    changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at)
-    named = {"columns": other.columns, "position": other.position, "committed_at": other.committed_at, "deleted": False}
+    changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at, offset=7)
+    named = {
+        "columns": other.columns,
+        "position": other.position,
+        "committed_at": other.committed_at,
+        "deleted": False,
+        "offset": 7,
+    }
     assert changed == row._replace(**named)

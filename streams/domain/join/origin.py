@@ -1,0 +1,49 @@
+"""Which database row a dead letter is of, so that whoever mends or replays it finds it, and what of that may be shown."""
+
+from collections.abc import Iterator
+
+from streams.domain.changes import RowChange, Truncated, dotted
+from streams.domain.join.entries import StoredRow
+from streams.domain.normalise.record import CompiledMapping, TableRule
+from streams.domain.records import RowOrigin
+
+
+def of_row(row: StoredRow, mapping: CompiledMapping, *, visit_key: bytes, record_key: str) -> RowOrigin:
+    """The origin of a row that has its place in a visit. Its mapping knows its table."""
+    return RowOrigin(
+        source=row.source,
+        table=row.table,
+        key=row.key,
+        visit_key=visit_key.decode(),
+        position=dotted(row.position),
+        record_key=record_key,
+        personal=frozenset(_personal(mapping, mapping.tables[row.table])),
+    )
+
+
+def of_change(change: RowChange | Truncated, mapping: CompiledMapping | None, rule: TableRule | None) -> RowOrigin:
+    """The origin of a change without a place: what of its keys it carries, and of a table that is emptied only its name."""
+    origin = RowOrigin(source=change.source, table=change.table, position=dotted(change.position))
+    if mapping is None or rule is None or isinstance(change, Truncated):
+        return origin
+    key = tuple([value for name in rule.key if (value := change.row.get(name))])
+    return RowOrigin(
+        source=origin.source,
+        table=origin.table,
+        key=key if len(key) == len(rule.key) else (),
+        visit_key=change.row.get(rule.visit_key or "") or "",
+        position=origin.position,
+        personal=frozenset(_personal(mapping, rule)),
+    )
+
+
+def _personal(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:
+    """Which keys of a table's rows are somebody's name, number or address, because the mapping reports their columns as such."""
+    if mapping.is_personal((rule.role, name) for name in rule.key):
+        yield "key"
+    # The same number stands in all tables of a visit, and only one of them may be where the report takes it from.
+    if mapping.is_personal((table.role, table.visit_key) for table in mapping.tables.values() if table.visit_key):
+        yield "visit_key"
+    compiled = mapping.records.get(mapping.services_of(rule.role)) if rule.visit_key else None
+    if compiled is not None and mapping.is_personal(compiled.key_from):
+        yield "record_key"

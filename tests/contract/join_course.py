@@ -1,0 +1,149 @@
+"""A course of one partition in which every class of the join's letters, and every kind of state entry, comes up.
+
+What the versions make of it stands in `golden/`. A version that changes a form adds its files (`letters`, `entries` and `ready`
+give them) and never touches those of the versions before it.
+"""
+
+from dataclasses import replace
+from functools import cache
+
+from connector.contract import UNAVAILABLE
+from streams.deadletter.record import encode_dead_letter
+from streams.domain.join.entries import load
+from streams.domain.join.fold import Joiner
+from streams.domain.ready import encode
+from streams.domain.records import DeadLetter
+from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, VISIT, Join, envelope, mappings
+
+MOST_BYTES = 2_000
+
+
+@cache
+def joiner():
+    """With an envelope so small that a long address does not fit."""
+    narrow = {source: replace(mapping, max_plain_bytes=MOST_BYTES) for source, mapping in mappings().items()}
+    return Joiner(narrow, LIMITS, zone=mappings()["his"].dialect.zone)
+
+
+class Course(Join):
+    """named: the letters by what they are of."""
+
+    named: dict[str, DeadLetter]
+
+    def send(self, value):
+        folded = joiner().fold(self.incoming(value), self, self)
+        for key, entry in folded.state.items():
+            self.entries[key.partition(b"\x1f")[0]][key] = entry
+        self.ready += folded.ready
+        self.dead += folded.dead
+        return folded
+
+    def dies(self, name, *more):
+        """The letters that the last message led to."""
+        names = [name, *more]
+        assert len(names) == len(self.dead) - len(self.named), [letter.rule for letter in self.dead[len(self.named) :]]
+        self.named |= zip(names, self.dead[len(self.named) :], strict=True)
+
+
+def course():
+    """From the first row to the last tick."""
+    join = Course()
+    join.named = {}
+    reported(join)
+    without_a_place(join)
+    refused(join)
+    withdrawn(join)
+    waiting(join)
+    return join
+
+
+def reported(join):
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge")
+    join.change("h.charge", charge_id="C2", item="头孢")
+
+
+def without_a_place(join):
+    join.send(b'{"op":"c"')
+    join.dies("DECODE")
+    join.send(envelope("h.charge", "c", {name: value for name, value in CHARGE.items() if name != "price"}, at=201))
+    join.dies("SCHEMA_DRIFT MISSING_COLUMN")
+    join.send(envelope("h.visit", "u", VISIT | {"visit_id": "V9", "addr": UNAVAILABLE}, at=202))
+    join.dies("SCHEMA_DRIFT UNAVAILABLE_VALUE")
+    join.send(envelope("h.charge", "c", CHARGE | {"visit_id": None}, at=203))
+    join.dies("MAPPING NO_VISIT_KEY")
+    join.send(envelope("h.charge", "c", CHARGE | {"charge_id": None}, at=204))
+    join.dies("MAPPING NO_KEY")
+    join.send(envelope("h.gone", "c", CHARGE, at=205))
+    join.dies("MAPPING UNKNOWN_TABLE")
+    join.send(envelope("h.charge", "t", None, at=206))
+    join.dies("WITHDRAWN TRUNCATE")
+
+
+def refused(join):
+    # What the visit says is wrong for all its lines; the messages that those letters are of are the lines' own.
+    join.change("h.visit", "u", insu_id="X" * 40, at=300)
+    join.dies("VALIDATION of C1 by its visit", "VALIDATION of C2 by its visit")
+    join.change("h.visit", "u")
+    join.change("h.charge", charge_id="C3", org="?", at=301)
+    join.dies("MAPPING UNKNOWN_INSTITUTION")
+    join.change("h.charge", charge_id="C4", level="?")
+    join.dies("DICTIONARY")
+    join.change("h.charge", charge_id="C5", item=None)
+    join.dies("VALIDATION")
+    join.change("h.visit", visit_id="V2", addr="长" * 500)
+    join.dies("OVERSIZE")
+
+
+def withdrawn(join):
+    join.change("h.charge", "d", charge_id="C2")
+    join.dies("WITHDRAWN DELETED_AFTER_REPORT")
+
+
+def waiting(join):
+    join.change("h.settle", visit_id="V3", settle_no="S3")
+    join.change("h.visit", visit_id="V4", patient_id="P4")
+    refund(join, 5)
+    join.tick(after_ms=LIMITS.wait_ms)
+    join.dies("JOIN_INCOMPLETE MISSING_VISIT", "JOIN_INCOMPLETE MISSING_LOOKUP", "JOIN_INCOMPLETE MISSING_POSITIVE_LINE")
+    join.change("h.charge", charge_id="C6", visit_id="V6", settle_no=None)
+    join.change("h.charge", charge_id="C7", visit_id="V7", settle_no="S7")
+    refund(join, 8)
+
+
+def refund(join, number):
+    """A line that takes back what was never charged."""
+    of = {"visit_id": f"V{number}", "settle_no": f"S{number}"}
+    join.change("h.visit", visit_id=of["visit_id"])
+    join.change("h.settle", **of)
+    join.change("h.charge", **of, charge_id=f"R{number}", quantity="-1.0000", amount="-10.00")
+
+
+def letters(join):
+    """The letters' messages as JSON can hold them; what is no UTF-8 does not come up."""
+    found = []
+    for name, letter in join.named.items():
+        key, value, headers = encode_dead_letter(letter)
+        told = {header: content.decode() for header, content in headers}
+        found.append({"name": name, "key": key and key.decode(), "value": value and value.decode(), "headers": told})
+    return found
+
+
+def entries(join):
+    """The state entries that are left at the end, and what each means."""
+    found = []
+    for key, value in sorted((key, value) for visit in join.entries.values() for key, value in visit.items()):
+        row = load(key, value)._asdict()
+        found.append({"key": key.decode(), "value": value.decode(), "row": row})
+    return found
+
+
+def ready(join):
+    """The messages of `visit.ready`."""
+    found = []
+    for number, emission in enumerate(join.ready, start=1):
+        key, value, headers = encode(emission, number)
+        told = {header: content.decode() for header, content in headers}
+        found.append({"key": key.decode(), "value": value.decode(), "headers": told})
+    return found

@@ -1,0 +1,281 @@
+"""What earlier versions left in topics, offsets and on disk is read by this one, and what a later one adds is recognised.
+
+`golden/<format>_v<form>.json` holds bytes as the version wrote them that made the form (form 1: the first version in use). A site
+is updated with its state in place: a version that cannot read one of these files stops it at every start. The files of earlier
+forms are never changed.
+"""
+
+import asyncio
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import pytest
+
+from streams.deadletter.document import masked_document
+from streams.deadletter.record import FORM as LETTER_FORM
+from streams.deadletter.record import read_dead_letter
+from streams.deliver.receipt import FORM as RECEIPT_FORM
+from streams.deliver.receipt import decode_receipt, encode_receipt
+from streams.domain.changes import Incoming
+from streams.domain.join.entries import FORM as ENTRY_FORM
+from streams.domain.join.entries import dump, load, waits
+from streams.domain.ready import FORM as READY_FORM
+from streams.domain.ready import decode, headers_of
+from streams.errors import Newer
+from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.marks import deliver_mark, join_mark, seq_of
+from tests.contract import join_course
+
+GOLDEN = Path(__file__).parent / "golden"
+MARK = {"join": join_mark, "deliver": deliver_mark}
+
+
+def golden(name):
+    return json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def each(*names):
+    """One test for each thing in these files."""
+    return pytest.mark.parametrize(
+        "one", [pytest.param(one, id=f"{name}: {one['name']}") for name in names for one in golden(name)]
+    )
+
+
+def as_far_as(told, expected):
+    """The members that the file names: later versions give things more of them."""
+    return {name: told[name] for name in expected}
+
+
+@pytest.fixture(scope="module")
+def course():
+    return join_course.course()
+
+
+# State entries ------------------------------------------------------------------------------------------------------------------
+
+
+@each("state_entries_v1", "state_entries_v2")
+def test_a_state_entry_is_read(one):
+    """What was reported of a visit is known only from here: unread, the visit is reported again."""
+    row = load(one["key"].encode(), one["value"].encode())
+    assert one["row"] == json.loads(orjson.dumps(as_far_as(row._asdict(), one["row"])))
+
+
+def test_state_entries_are_written_as_this_version_promises(course):
+    """What later versions will have to read."""
+    assert [(one["key"], one["value"]) for one in golden("state_entries_v2")] == [
+        (one["key"], one["value"]) for one in join_course.entries(course)
+    ]
+
+
+@each("state_entries_v1")
+def test_an_entry_of_the_first_form_is_written_in_todays_with_no_offset(one):
+    """Nobody knows the offset of the row's message; a number that is made up would lead to another row's."""
+    value = one["value"].encode()
+    row = load(one["key"].encode(), value)
+    assert row == load(one["key"].encode(), dump(row))
+    assert row.offset is None
+    assert waits(value) == waits(dump(row))
+
+
+@each("state_entries_v2")
+def test_an_entry_of_a_later_form_is_refused(one):
+    """Written back without what was added to it, it would have lost it."""
+    later = one["value"].replace(f"[{ENTRY_FORM},", f'[{ENTRY_FORM + 1},"added",', 1)
+    with pytest.raises(Newer, match=rf"{one['row']['table']} in visit\.state \(form {ENTRY_FORM + 1}.*newer version.*upgrade\.md"):
+        load(one["key"].encode(), later.encode())
+
+
+# Dead letters -------------------------------------------------------------------------------------------------------------------
+
+
+def view(one):
+    headers = [(name, content.encode()) for name, content in one["headers"].items()]
+    key, value = (None if content is None else content.encode() for content in (one["key"], one["value"]))
+    return read_dead_letter(Incoming("visit.dead", 3, 7, key, value, tuple(headers), 0))
+
+
+@each("dead_letters_v1", "dead_letters_v2")
+def test_a_dead_letter_is_read(one):
+    """Letters are kept for more than a year; whoever mends them has the version of that day."""
+    letter, said = view(one), one["headers"]
+    assert (letter.dead_class, letter.rule) == (said["x-dlq-class"], said["x-dlq-rule"])
+    assert (letter.id, letter.record_key_hash) == (said["x-dlq-id"], said["x-dlq-record-key-hash"])
+    row = (letter.form, letter.row_source, letter.row_table, letter.row_key, letter.visit_key, letter.position, letter.record_key)
+    names = ("source", "table", "row-key", "visit-key", "position", "record-key")
+    assert row == (int(said.get("x-dlq-form", 1)), *(said.get(f"x-dlq-{name}", "") for name in names))
+    shown = masked_document(letter)
+    assert bool(shown.rows) == ('"rows"' in one["value"])
+
+
+def test_letters_are_written_as_this_version_promises(course):
+    """One of each class of the join, and of each way into it. The mapping's own version is not the form's."""
+    expected, written = golden("dead_letters_v2"), join_course.letters(course)
+    for one, other in zip(expected, written, strict=True):
+        if one["headers"]["x-dlq-mapping-version"]:
+            one["headers"]["x-dlq-mapping-version"] = other["headers"]["x-dlq-mapping-version"]
+        assert one == other
+    classes = {one["headers"]["x-dlq-class"] for one in written}
+    assert {
+        "DECODE",
+        "SCHEMA_DRIFT",
+        "MAPPING",
+        "DICTIONARY",
+        "VALIDATION",
+        "OVERSIZE",
+        "JOIN_INCOMPLETE",
+        "WITHDRAWN",
+    } == classes
+
+
+def test_a_failure_that_was_told_by_an_earlier_version_has_the_same_id():
+    """Capture repeats changes after an update, too: a failure must not be counted, mended or sent again as another one."""
+    first, second = ({one["name"]: one["headers"]["x-dlq-id"] for one in golden(f"dead_letters_v{form}")} for form in (1, 2))
+    assert first == second
+    assert len(set(second.values())) == len(second)
+
+
+def test_a_letter_of_a_later_form_is_read_as_far_as_it_is_known():
+    """It is shown, not lost; who shows it says that there is more."""
+    one = golden("dead_letters_v2")[0]
+    one["headers"] |= {"x-dlq-form": str(LETTER_FORM + 1), "x-dlq-added": "more"}
+    letter = view(one)
+    assert (letter.form, letter.dead_class) == (LETTER_FORM + 1, "DECODE")
+
+
+# Ready records ------------------------------------------------------------------------------------------------------------------
+
+
+def message(one, **more):
+    headers = {**one["headers"], **more}.items()
+    told = tuple([(name, content.encode()) for name, content in headers])
+    return Incoming("visit.ready", 3, 40, one["key"].encode(), one["value"].encode(), told, 1_714_700_000_400)
+
+
+@each("ready_records_v1")
+def test_a_ready_record_is_read(one):
+    """What the join wrote before an update is delivered after it."""
+    record, said = decode(message(one)), one["headers"]
+    assert (record.number, record.service, record.record_key) == (int(said["seq"]), said["service"], said["record-key"])
+    assert (record.content_hash, record.position) == (said["content-hash"], said["position"])
+    assert record.captured_at == int(said.get("captured-at", said["committed-at"]))
+
+
+def test_ready_records_are_written_as_this_version_promises(course):
+    """What later versions of the deliver stage will meet."""
+    expected, written = golden("ready_records_v1")[:-1], join_course.ready(course)
+    for number, (one, other) in enumerate(zip(expected, written, strict=True), start=1):
+        one["headers"]["mapping-version"] = other["headers"]["mapping-version"]
+        assert one == {"name": f"number {number}", **other}
+
+
+def test_a_header_that_a_later_version_added_is_carried_on():
+    """It may be ignored by who delivers, and must be there for who sends the record again out of its dead letter."""
+    later = message(golden("ready_records_v1")[0], added="more", form=f"{READY_FORM}")
+    record = decode(later)
+    assert later.headers == headers_of(record)
+    assert (("added", b"more"), ("form", b"1")) == record.added
+
+
+@pytest.mark.parametrize("place", ["behind", "instead of a time", "among others"])
+def test_a_ready_record_of_a_later_form_is_refused(place):
+    """It may be one that must not be delivered like any other; what it must be stands where this version does not look."""
+    one = golden("ready_records_v1")[0]
+    if place != "behind":
+        del one["headers"]["captured-at"]
+    if place == "among others":
+        del one["headers"]["infno"]
+    with pytest.raises(Newer, match=rf"offset 40 \(form {READY_FORM + 1};"):
+        decode(message(one, form=f"{READY_FORM + 1}"))
+
+
+# Receipts -----------------------------------------------------------------------------------------------------------------------
+
+
+@each("receipts_v1")
+def test_a_receipt_is_read(one):
+    """The ledger of a year; other programs read it, too."""
+    found, said = decode_receipt(one["value"].encode()), json.loads(one["value"])
+    told = asdict(found)
+    lines = told.pop("records")
+    assert said == {**as_far_as(told, said.keys() - {"records"}), "records": [*map(as_far_as, lines, said["records"])]}
+    assert one["key"] == encode_receipt(found)[0].decode()
+
+
+def test_receipts_are_written_as_this_version_promises():
+    """To the last byte: other programs are written from them."""
+    value = golden("receipts_v1")[0]["value"].encode()
+    assert value == encode_receipt(decode_receipt(value))[1]
+
+
+def test_a_receipt_of_a_later_form_is_refused_and_not_passed_over():
+    """Counted as any other, or not at all, it would falsify what the platform has."""
+    said = json.loads(golden("receipts_v1")[0]["value"]) | {"form": RECEIPT_FORM + 1}
+    with pytest.raises(Newer, match="newer version"):
+        decode_receipt(orjson.dumps(said))
+
+
+# Marks --------------------------------------------------------------------------------------------------------------------------
+
+
+@each("marks_v1", "marks_v2")
+def test_a_mark_is_read(one):
+    """It stands beside the offset at which an updated worker goes on; the plan in it was perhaps posted."""
+    mark = MARK[one["stage"]](one["text"])
+    assert one["means"] == as_far_as(asdict(mark), one["means"])
+    assert one["text"] == mark.text()
+
+
+@pytest.mark.parametrize(
+    ("stage", "text"),
+    [
+        ("deliver", '{"seq":"184","aside":{"H36110200001":[1,7,3,733,1714536000,"0"]}}'),
+        ("deliver", '{"seq":184,"aside":{}}'),
+        ("deliver", '{"seq":184,"plan":{"n":5,"to":7,"id":"20240501120000b00","no":"0","t":1714536000,"c":"8c1f","layout":2}}'),
+        ("join", '{"seq":184,"born":"x","rows":{"his":733}}'),
+        ("join", f'{{"seq":184,"born":"x","state":{ENTRY_FORM + 1}}}'),
+    ],
+)
+def test_a_mark_that_a_later_version_wrote_is_refused(stage, text):
+    """The next transaction would write it anew without what was added: what was set aside, or how the plan was named."""
+    with pytest.raises(Newer, match="newer version"):
+        MARK[stage](text)
+
+
+@pytest.mark.parametrize("text", ['{"seq":184,"added":1}', '{"seq":184,"state":99}'])
+def test_who_only_asks_for_a_marks_number_does_not_mind_what_was_added(text):
+    """The deliver stage compares itself with the join's number: it may be updated after the join."""
+    assert 184 == seq_of(text)
+
+
+# The copy of the state on disk --------------------------------------------------------------------------------------------------
+
+
+def stores(folder, meta):
+    """A copy with one entry, which says this of itself."""
+    made = RocksStores(folder)
+    made.of(3).write({b"V1\x1fv\x1f1": b"r"}, {}, position=57)
+    made._database[made.of(3)._meta] = meta
+    asyncio.run(made.close())
+    return RocksStores(folder)
+
+
+@each("state_copies_v1")
+def test_a_copy_of_the_state_is_taken_over(one, tmp_path):
+    """With a million visits, reading all of the changelog again takes minutes in which nothing is reported."""
+    found = stores(tmp_path / "state", one["value"].encode())
+    identity, position = json.loads(one["value"])
+    assert position == found.of(3).open(identity)
+    assert {b"V1\x1fv": {b"V1\x1fv\x1f1": b"r"}} == found.of(3).visit(b"V1")
+    asyncio.run(found.close())
+
+
+@pytest.mark.parametrize("meta", [b'["x",57,2]', b'{"form":2}', b'["x","57"]', b"\x02", b"null"])
+def test_a_copy_of_a_later_form_is_made_anew(meta, tmp_path):
+    """It is only a copy: there is nothing in it that a person would have to save, and no reason to stop."""
+    found = stores(tmp_path / "state", meta)
+    assert 0 == found.of(3).open("x")
+    assert {} == found.of(3).visit(b"V1")
+    asyncio.run(found.close())

@@ -1,0 +1,55 @@
+"""The page on formats says what is written: who goes back to an earlier version, and other programs, rely on it."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from streams.deadletter import headers, record
+from streams.deliver import receipt
+from streams.domain import ready
+from streams.domain.join import entries
+from streams.lanes import marks
+from streams.lanes.exits import Exit
+
+PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+NAMES = [value for name, value in vars(headers).items() if name.isupper() and not name.endswith("PREFIX")]
+
+
+@pytest.mark.parametrize(
+    ("what", "form"),
+    [
+        ("state entry", entries.FORM),
+        ("ready record", ready.FORM),
+        ("receipt", receipt.FORM),
+        ("dead letter", record.FORM),
+    ],
+)
+def test_the_form_of_each_format_has_its_line(what, form):
+    """The number is how somebody finds out which version may run."""
+    assert re.search(rf"^\| \[{what}\][^|]*\|[^|]*\| {form} \|", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_header_of_a_dead_letter_has_its_line(name):
+    """Alerts and other people's tools are written from it."""
+    assert f"`{name}`" in PAGE or f"`{name.removeprefix('__connect.errors')}`" in PAGE
+
+
+def test_every_member_of_a_mark_has_its_line():
+    """Whoever has to write one by hand has nothing else."""
+    assert {name for name in (*marks._JOIN, *marks._DELIVER, *marks._PLAN) if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_member_of_a_state_entry_has_its_line():
+    """The first form too: sites have entries of it for as long as a row does not change."""
+    told = re.findall(r"^\| (\d) \| (.*) \|$", PAGE, re.MULTILINE)
+    last = re.sub(r"[`*]", "", dict(told)[f"{entries.FORM}"]).split(", ")
+    assert {*last[1:], "role", "source", "table", "key"} == {*entries.StoredRow._fields}
+    assert len(fields(marks.JoinMark)) == len(marks._JOIN)
+
+
+def test_the_exit_code_is_the_one_that_is_meant():
+    """It is what a supervisor shows."""
+    assert f"exit code {Exit.NEWER:d}" in PAGE
