@@ -17,7 +17,7 @@ from streams.errors import YibaoError
 from streams.mapping import Site, load_site
 from streams.seal import self_test
 from streams.telemetry import events
-from streams.telemetry.dying import say_why, speak_discreetly, tell_ready
+from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
 from streams.topology import Process, deliver_worker, join_worker
 from yibao.main import exit_code
@@ -102,8 +102,8 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
 
 @contextmanager
 def _speaking(speaker: Speaker, config: Path) -> Iterator[Site]:
-    """The site, with every line from now on in the speaker's name. What ends the process is an event like any other; on a terminal
-    it stays a message to who looks on.
+    """The site, with every line from now on in the speaker's name. What ends the process is an event like any other; to a person
+    who started it on a terminal it stays a message.
     """
     events.configure(speaker)
     speak_discreetly()
@@ -112,7 +112,7 @@ def _speaking(speaker: Speaker, config: Path) -> Iterator[Site]:
         events.configure(replace(speaker, site=site.site, zone=ZoneInfo(site.timezone)))
         yield site
     except YibaoError as error:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and WORDS_VARIABLE not in os.environ:
             raise
         say_why(error, exit_code(error))
         raise typer.Exit(exit_code(error)) from error
