@@ -97,14 +97,14 @@ class Supervisor:
         os.close(worker.words)
         reason = worker.last_word
         if code in _CANNOT_BEGIN and not worker.was_ready:
-            log.error("worker_cannot_begin", worker=worker.name, exit_code=code)
+            log.error("worker_start_failed", worker=worker.name, exit_code=code, reason=reason)
             return code
         worker.history = worker.history.after(Ended(exit_code=code, at=now, reason=reason))
         restart = decide(worker.history)
         worker.next_start = now + restart.delay_s
         log.warning("worker_ended", worker=worker.name, exit_code=code, reason=reason, restart_in_s=restart.delay_s)
         if restart.page:
-            log.error("worker_needs_a_person", worker=worker.name, why=restart.page)
+            log.error("person_needed", worker=worker.name, why=restart.page)
         return 0
 
     def _stop(self) -> None:
@@ -117,7 +117,7 @@ class Supervisor:
             try:
                 process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.error("worker_did_not_stop", worker=name, pid=process.pid)  # noqa: TRY400 - there is nothing to trace
+                log.error("worker_killed", worker=name, pid=process.pid)  # noqa: TRY400 - there is nothing to trace
                 process.kill()
                 process.wait()
         log.info("supervisor_stopped")

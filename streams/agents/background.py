@@ -6,9 +6,13 @@ from typing import Any
 
 from faust.worker import Worker
 
+from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp
 from streams.agents.loop import new_loop
 from streams.errors import Fatal
+from streams.lanes.buffer import Clock
+from streams.lanes.kafka_roll import KafkaRoll
+from streams.lanes.roll_call import RollCall
 
 Task = Callable[[], Awaitable[None]]
 
@@ -19,6 +23,13 @@ def keep_running(app: LaneApp, *tasks: Task) -> None:
     """Run each for the life of the app. One that fails ends the process: without a watch a silent lane stays silent."""
     for task in tasks:
         app.task(_guarded(app, task))
+
+
+def call_brokers(app: LaneApp, settings: AppSettings, *, clock: Clock) -> None:
+    """Tell for the life of the app which brokers do not answer."""
+    roll_call = RollCall(KafkaRoll(settings.broker, client_id=f"{settings.client_id}-roll"), clock=clock)
+    app.closing.append(roll_call.stop)
+    keep_running(app, roll_call.run)
 
 
 def _guarded(app: LaneApp, task: Task) -> Callable[[], Awaitable[None]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from streams.agents.background import keep_running
+from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.errors import Misconfigured
@@ -47,5 +47,6 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     next_numbers = next_of_ready(stage.context, join_group=topics.group("join"), changes=topics.changes)
     app.closing.append(stage.context.broker.stop)
     watch = Watch(lanes, next_numbers, context=stage.context)
+    call_brokers(app, stage.app, clock=stage.context.clock)
     keep_running(app, watch.run, Progress(stage.context.outcomes).run)
     return app

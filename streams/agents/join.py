@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.contract import Topics
-from streams.agents.background import keep_running
+from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
@@ -60,5 +60,6 @@ def join_app(stage: JoinStage) -> LaneApp:
     app.closing += [stage.lookups.stop, stage.context.broker.stop, stores.close]
     watch = Watch(lanes, next_of_changes(stage.context), context=stage.context)
     ticker = Ticker(lanes, context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
+    call_brokers(app, stage.app, clock=stage.context.clock)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
     return app

@@ -20,6 +20,7 @@ from streams.deliver.answer import MAX_BODY_BYTES, HttpAnswer
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
 from streams.deliver.echo import without_echo
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
+from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, check, data_of, envelope
 from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled, Verdict, verdict
 from streams.domain.batch.cut import Batch
@@ -79,6 +80,7 @@ class Gateway:
         self._on_answer = on_answer
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
+        self._outage = Outage(proxy=settings.proxy, now=now)
         self._quiet_until = 0.0
         self._sealed: OrderedDict[str, _Sealing] = OrderedDict()
         self._threads = ThreadPoolExecutor(_SEALING_THREADS, thread_name_prefix="seal")
@@ -165,20 +167,21 @@ class Gateway:
         self._breaker, wait_s = admit(self._breaker, self._now())
         if wait_s > 0:
             return Retry(cause=RetryCause.BREAKER_OPEN, after_s=wait_s)
-        began = self._now()
+        began, url = self._now(), self._settings.url.rstrip("/") + self._profile.path_of(batch.service)
         try:
-            found = await self._send(self._profile.path_of(batch.service), body, refused_before=refused_before)
+            found = await self._send(url, body, refused_before=refused_before)
         except BaseException:
             self._breaker = abandoned(self._breaker, self._now())
             raise
+        before = self._breaker
         self._learn(found, msgid)
+        self._outage.tell(before, self._breaker, failed=found if isinstance(found, Retry) else None, url=url)
         self._on_answer(found, self._now() - began)
         return self._told(found, batch)
 
-    async def _send(self, path: str, body: bytes, *, refused_before: bool) -> Verdict:
+    async def _send(self, url: str, body: bytes, *, refused_before: bool) -> Verdict:
         if self._session is None:
             raise RuntimeError("the gateway is not open: use it as an async context manager")
-        url = self._settings.url.rstrip("/") + path
         try:
             async with self._session.post(url, data=body, allow_redirects=False, proxy=self._settings.proxy) as response:
                 answer = HttpAnswer(
@@ -192,7 +195,6 @@ class Gateway:
 
     def _learn(self, found: Verdict, msgid: str) -> None:
         """What this answer means for the requests that follow."""
-        before = self._breaker.phase
         match found:
             case Retry():
                 self._breaker = unanswered(self._breaker, self._now())
@@ -203,10 +205,6 @@ class Gateway:
                 # After a hold a key may be another: seal anew.
                 self._sealed.pop(msgid, None)
                 self._breaker = answered(self._breaker)
-        if before is not Phase.OPEN and self._breaker.phase is Phase.OPEN:
-            logger.warning("breaker_opened", failures=self._breaker.failures, probe_in_s=self._breaker.wait_s)
-        elif before is not Phase.CLOSED and self._breaker.phase is Phase.CLOSED:
-            logger.info("breaker_closed")
 
     def _told(self, found: Verdict, batch: Batch) -> Verdict:
         if isinstance(found, Refused | Held):
@@ -223,11 +221,11 @@ def unsent(error: Exception) -> Held | Retry:
             )
             return Held(cause=HoldCause.CERTIFICATE, message=message)
         case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return Retry(cause=RetryCause.UNREACHABLE)
+            return Retry(cause=RetryCause.UNREACHABLE, error=type(error).__name__)
         case TimeoutError():
-            return Retry(cause=RetryCause.TIMEOUT)
+            return Retry(cause=RetryCause.TIMEOUT, error=type(error).__name__)
         case _:
-            return Retry(cause=RetryCause.CONNECTION)
+            return Retry(cause=RetryCause.CONNECTION, error=type(error).__name__)
 
 
 def _check_url(url: str) -> None:

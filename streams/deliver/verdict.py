@@ -92,12 +92,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nobody knows whether the platform has the batch. after_s: wait at least so long; None where nothing asks for it."""
+    """Nobody knows whether the platform has the batch. after_s: wait at least so long; None where nothing asks for it. error: the
+    type of what the client met.
+    """
 
     cause: RetryCause
     after_s: float | None = None
     code: str = ""
     http_status: int | None = None
+    error: str = field(default="", compare=False)
 
     @property
     def may_have_arrived(self) -> bool:

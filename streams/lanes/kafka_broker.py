@@ -1,4 +1,4 @@
-"""The lane's ports on a real broker: with `lookup_feed.py` all that the lanes know of aiokafka."""
+"""The lane's ports on a real broker: with `lookup_feed.py` and `kafka_roll.py` all that the lanes know of aiokafka."""
 
 import asyncio
 import sys

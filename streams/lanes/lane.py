@@ -49,7 +49,6 @@ class Lane(ABC, Generic[Item]):
         self.generation = generation
         self.buffer: Buffer[Item] | None = None
         self.closed = False
-        self.held = ""
         self.fenced_at = 0.0
         self._said: Committed | None = None
         self.context = context
@@ -88,6 +87,11 @@ class Lane(ABC, Generic[Item]):
             except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
                 self.context.die(self._fatal(exc))
         self._water.level(self.in_hand)
+
+    @property
+    def held(self) -> str:
+        """Why the lane waits for somebody, `""` while it does not."""
+        return ""
 
     @property
     def in_hand(self) -> int:

@@ -1,6 +1,7 @@
 """Whether the topics of a site are what its stages need, before a worker reads the first record."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from aiokafka.errors import KafkaError
@@ -8,6 +9,8 @@ from aiokafka.errors import KafkaError
 from streams.errors import Fatal, Unreachable
 from streams.lanes.exits import Exit
 from streams.lanes.kafka_broker import partition_counts
+from streams.lanes.kafka_roll import KafkaRoll
+from streams.lanes.roll_call import RollCall
 from streams.lanes.settings import BrokerSettings
 
 _PATIENCE_S = 2.0
@@ -33,13 +36,28 @@ async def topics_there(
 
 
 async def _counts(broker: BrokerSettings, topics: Sequence[str], *, patient: bool) -> Mapping[str, int]:
-    while True:
-        try:
-            return await partition_counts(broker, topics)
-        except (KafkaError, OSError) as exc:
-            if not patient:
-                raise Unreachable(
-                    f"no broker answers at {broker.bootstrap_servers}: start Kafka, or correct kafka.bootstrap_servers or "
-                    "kafka.security in site.yaml"
-                ) from exc
-            await asyncio.sleep(_PATIENCE_S)
+    try:
+        return await partition_counts(broker, topics)
+    except (KafkaError, OSError) as exc:
+        if not patient:
+            raise Unreachable(
+                f"no broker answers at {broker.bootstrap_servers}: start Kafka, or correct kafka.bootstrap_servers or "
+                "kafka.security in site.yaml"
+            ) from exc
+    return await _waited_for(broker, topics)
+
+
+async def _waited_for(broker: BrokerSettings, topics: Sequence[str]) -> Mapping[str, int]:
+    roll_call = RollCall(KafkaRoll(broker), clock=time.monotonic)
+    try:
+        while True:
+            await roll_call.call()
+            try:
+                counts = await partition_counts(broker, topics)
+            except (KafkaError, OSError):
+                await asyncio.sleep(_PATIENCE_S)
+            else:
+                await roll_call.call()
+                return counts
+    finally:
+        await roll_call.stop()

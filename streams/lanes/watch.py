@@ -37,6 +37,7 @@ class Watch:
         self._next_numbers = next_numbers
         self._context = context
         self._seen: dict[TopicPartition, _Seen] = {}
+        self._blind = False
 
     async def run(self) -> None:
         """Look for ever."""
@@ -52,9 +53,12 @@ class Watch:
         except Fatal:
             raise
         except Exception as exc:  # noqa: BLE001 - a broker that is away gives nothing to judge
-            log.warning("watch_blind", error=type(exc).__name__)
+            if not self._blind:
+                log.warning("watch_blinded", error=type(exc).__name__)
+            self._blind = True
             self._seen.clear()
             return
+        self._blind = False
         for at, lane in lanes.items():
             if self._assignment.lanes.get(at) is lane:
                 self._judge(at, lane, numbers.get(at, 0))

@@ -1,6 +1,7 @@
 """What may be said of an error: the text of a foreign one may quote a record, and a record is a patient."""
 
 import logging
+import re
 import traceback
 from pathlib import PurePath
 
@@ -8,13 +9,15 @@ from streams.errors import YibaoError
 
 _FRAMES = 8
 _SPEAKING = ("aiokafka", "kafka")
+_QUOTES = re.compile(r"[\n(<]")
 
 
 def spoken(error: BaseException) -> str:
     """The error's type, and its text where that cannot hold what a record held."""
     named = type(error).__name__
     harmless = isinstance(error, YibaoError | OSError) or type(error).__module__.partition(".")[0] in _SPEAKING
-    return f"{named}: {error}" if harmless and f"{error}" else named
+    text = f"{error}" if harmless else ""
+    return text if text.startswith(named) else f"{named}: {text}".removesuffix(": ")
 
 
 def cause_of(error: BaseException) -> str:
@@ -43,6 +46,9 @@ class Discreet(logging.Filter):
         """Always lets the line through."""
         if isinstance(record.args, tuple):
             record.args = tuple(spoken(one) if isinstance(one, BaseException) else one for one in record.args)
+        if record.name == "asyncio":
+            # What it says happened, without the callbacks, tasks and errors that it then writes whole.
+            record.msg, record.args = _QUOTES.split(record.getMessage(), maxsplit=1)[0].rstrip(), ()
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             record.msg = f"{record.getMessage()} [{spoken(error)}] {cause_of(error)} {stack_of(error)}".rstrip()

@@ -6,13 +6,14 @@ fence does both.
 
 import os
 import sys
+import threading
 from typing import Final, NoReturn
 
 import orjson
 import structlog
 
-from streams.errors import Fatal
-from streams.telemetry.discretion import cause_of, stack_of
+from streams.errors import Fatal, YibaoError
+from streams.telemetry.discretion import cause_of, spoken, stack_of
 
 WORDS_VARIABLE: Final = "YIBAO_SUPERVISOR_FD"
 
@@ -21,10 +22,28 @@ log = structlog.get_logger()
 
 def die(reason: Fatal) -> NoReturn:
     """End the process now, with the exit code of `reason`."""
-    log.error("worker_died", reason=f"{reason}", exit_code=int(reason.exit_code), cause=cause_of(reason), stack=stack_of(reason))
-    _tell({"exit_code": int(reason.exit_code), "reason": f"{reason}"})
+    say_why(reason, int(reason.exit_code))
     sys.stderr.flush()
     os._exit(reason.exit_code)
+
+
+def say_why(error: YibaoError, exit_code: int) -> None:
+    """The same event and last word for a worker that ends by itself with this exit code: it could not begin."""
+    log.error("worker_died", reason=f"{error}", exit_code=exit_code, cause=cause_of(error), stack=stack_of(error))
+    _tell({"exit_code": exit_code, "reason": f"{error}"})
+
+
+def speak_discreetly() -> None:
+    """Say what nobody caught in one line, by type and place: Python would print a traceback, with what an error quotes."""
+    sys.excepthook = lambda _kind, error, _trace: _uncaught(error, where="main")
+    threading.excepthook = lambda told: _uncaught(told.exc_value, where="thread")
+    sys.unraisablehook = lambda told: _uncaught(told.exc_value, where="clean-up")
+
+
+def _uncaught(error: BaseException | None, *, where: str) -> None:
+    if error is None or isinstance(error, SystemExit):
+        return
+    log.error("error_uncaught", where=where, error=spoken(error), cause=cause_of(error), stack=stack_of(error))
 
 
 def tell_ready() -> None:

@@ -1,30 +1,52 @@
 """Events: one JSON object per line on standard error, or readable lines on a terminal.
 
-Fields are ids, numbers and reasons; nothing personal is ever passed. What libraries log goes the same way, limited in rate: in an
-outage aiokafka alone writes 200 lines a second.
+Every line says when, with the offset of the site's zone, and who speaks: site, stage and index of the worker. Fields are ids,
+numbers and reasons; nothing personal is ever passed. What libraries log goes the same way, limited in rate (`chatter`).
 """
 
 import logging
 import sys
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from streams.telemetry.chatter import RateLimit
 from streams.telemetry.discretion import Discreet
 
-_CHATTY = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp", "concurrent")
-_PER_MINUTE = 20
+_CHATTY = ("aiokafka", "faust", "mode", "kafka", "asyncio", "aiohttp", "concurrent", "py.warnings")
 
 
-def configure(*, human: bool | None = None, level: int = logging.INFO) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker:
+    """Who speaks in the lines of this process."""
+
+    site: str = ""
+    """As `site.yaml` names it; empty while that is not read."""
+    worker: str = ""
+    """`join-0`, or `supervisor`."""
+    stage: str = ""
+    """Of a worker."""
+    index: int | None = None
+    """Of a worker: tells those of one stage on one machine apart."""
+    zone: tzinfo | None = None
+    """Of the times in the lines; None: this machine's."""
+
+    @property
+    def fields(self) -> EventDict:
+        """What every line carries."""
+        said = {"site": self.site, "worker": self.worker, "stage": self.stage, "index": self.index}
+        return {name: value for name, value in said.items() if value not in ("", None)}
+
+
+def configure(speaker: Speaker | None = None, *, human: bool | None = None, level: int = logging.INFO) -> None:
     """Route all logging of this process. human: readable lines instead of JSON (None: when standard error is a terminal)."""
     readable = sys.stderr.isatty() if human is None else human
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=False),
+        _Signed(speaker or Speaker()),
     ]
     renderer: Processor = structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
@@ -36,6 +58,27 @@ def configure(*, human: bool | None = None, level: int = logging.INFO) -> None:
     _route_libraries([*shared, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer])
 
 
+class _Signed:
+    """Adds when and who to an event, and writes the moments among its fields as times of the same zone."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._fields = speaker.fields
+        self._zone = speaker.zone
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """The event with all of it. What it says of itself stands: the supervisor speaks of other workers."""
+        for name, value in event.items():
+            if isinstance(value, datetime):
+                event[name] = self._written(value)
+        for name, value in self._fields.items():
+            event.setdefault(name, value)
+        event["timestamp"] = self._written(datetime.now().astimezone())
+        return event
+
+    def _written(self, moment: datetime) -> str:
+        return moment.astimezone(self._zone).isoformat(timespec="milliseconds")
+
+
 def _route_libraries(processors: list[Processor]) -> None:
     out = logging.StreamHandler(sys.stderr)
     out.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[_add_logger, *processors]))
@@ -44,6 +87,7 @@ def _route_libraries(processors: list[Processor]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [out]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logger = logging.getLogger(name)
         logger.handlers.clear()
@@ -55,29 +99,6 @@ def _add_logger(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     record = event.get("_record")
     if isinstance(record, logging.LogRecord):
         event["library"] = record.name
+        if kept_back := getattr(record, "kept_back", 0):
+            event["kept_back"] = kept_back
     return event
-
-
-class RateLimit(logging.Filter):
-    """Lets a few lines per minute and logger through, and says how many it kept back."""
-
-    def __init__(self, *, per_minute: int = _PER_MINUTE, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._per_minute = per_minute
-        self._clock = clock
-        self._windows: dict[str, list[float]] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this line goes out."""
-        now = self._clock()
-        window = self._windows.setdefault(record.name, [now, 0.0, 0.0])
-        if now - window[0] >= 60.0:
-            if window[2]:
-                record.msg = f"{record.getMessage()} (kept back before: {int(window[2])} lines)"
-                record.args = ()
-            window[:] = [now, 0.0, 0.0]
-        window[1] += 1
-        if window[1] > self._per_minute:
-            window[2] += 1
-            return False
-        return True

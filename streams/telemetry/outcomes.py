@@ -28,6 +28,10 @@ DECLARED: Final[Mapping[str, str]] = {
 }
 
 
+_OF_TICKS: Final = frozenset({"ticked", "transaction", "fold_tick"})
+"""What moves while nothing but time passes."""
+
+
 class Outcomes:
     """Counts of one process, by name and one bounded label."""
 
@@ -48,3 +52,9 @@ class Outcomes:
     def snapshot(self) -> dict[str, int]:
         """All counts so far, as `name` or `name_label`."""
         return {f"{name}_{label}" if label else name: amount for (name, label), amount in sorted(self._counts.items())}
+
+    def beside_ticks(self) -> dict[str, int]:
+        """What ticks alone do not move: one is folded and committed like a change, all through a quiet night."""
+        counts = self.snapshot()
+        counts["folded"] = counts.get("folded", 0) - counts.get("fold_tick", 0)
+        return {name: amount for name, amount in counts.items() if amount and name not in _OF_TICKS}

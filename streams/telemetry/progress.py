@@ -10,7 +10,7 @@ log = structlog.get_logger()
 
 
 class Progress:
-    """Writes the event `progress` whenever the counts moved."""
+    """Writes the event `progress` when more than ticks moved."""
 
     def __init__(self, outcomes: Outcomes, *, every_s: float = 10.0) -> None:
         self._outcomes = outcomes
@@ -25,7 +25,7 @@ class Progress:
 
     def tell(self) -> None:
         """Tell once, if there is anything new."""
-        counts = self._outcomes.snapshot()
-        if counts != self._told:
-            self._told = counts
-            log.info("progress", stage=self._outcomes.stage, **counts)
+        moved = self._outcomes.beside_ticks()
+        if moved != self._told:
+            self._told = moved
+            log.info("progress", stage=self._outcomes.stage, **self._outcomes.snapshot())

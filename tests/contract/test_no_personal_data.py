@@ -158,7 +158,7 @@ def test_the_person_went_through_every_class_and_both_stages(run):
     inside = b"".join(message.value or b"" for message in (*run.ready, *run.dead, *run.state)).decode(errors="replace")
     assert [canary for canary in CANARIES if canary not in inside] == []
     assert run.receipts
-    assert {"lane_held", "lookup_undecodable"} <= {event["event"] for event in run.logs}
+    assert {"lane_held", "lookup_rejected"} <= {event["event"] for event in run.logs}
     assert run.deaths == []
 
 

@@ -386,6 +386,25 @@ async def test_a_dead_platform_is_asked_by_one_lane_at_a_time(platform):
             assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
     assert opened.phase is Phase.CLOSED
     assert ["breaker_opened", "breaker_opened", "breaker_closed"] == [entry["event"] for entry in logs]
+    opened_again, closed = logs[1:]
+    assert ("server_error", 502, 20.0) == tuple(opened_again[name] for name in ("cause", "http_status", "probe_in_s"))
+    assert opened_again["since"] == closed["since"] == logs[0]["since"]
+    assert 30.0 == closed["open_s"]
+
+
+@pytest.mark.parametrize("other", [{}, {"proxy": "http://clerk:secret@127.0.0.1:9"}])
+async def test_who_is_called_at_night_sees_where_and_why_and_no_password(other):
+    """A bare count of failures sends everybody to look at everything; a password would go to every collector of logs."""
+    url = "http://clerk:secret@127.0.0.1:9/fsp"
+    with capture_logs() as logs:
+        async with gateway(9, url=url, breaker=breaker_settings(failures=1), **other) as opened:
+            assert RetryCause.UNREACHABLE == (await opened.post(batch(), MSGID)).cause
+    (told,) = logs
+    assert ("breaker_opened", "unreachable", None) == tuple(told[name] for name in ("event", "cause", "http_status"))
+    assert told["address"].startswith("127.0.0.1:9/fsp/")
+    assert told["proxy"] == ("127.0.0.1:9" if other else "")
+    assert told["error"]
+    assert "secret" not in repr(logs)
 
 
 async def test_a_lane_that_is_closed_during_the_probe_frees_it(platform):

@@ -67,9 +67,12 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
         workers = run_until(site, tmp_path, expected)
     assert expected == len(accepted_lines(site))
     assert [0, 0] == [one.process.returncode for one in workers]
-    opened = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines() if b"lane_opened" in line]
+    told = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines()]
+    opened = [line for line in told if line["event"] == "lane_opened"]
     assert PARTITIONS == len(opened)
     assert max(line["took_s"] for line in opened) < MOST_S, "the end of a TLS connection must not hold up a lane"
+    refused = [line["error"] for line in told if line["event"] == "brokers_lost" and line["error"] != "TimeoutError"]
+    assert [] == refused, "who calls the brokers trusts the same authority and shows the same password"
     letters = yibao("dlq", "summary", "--config", site, "--output", "json")
     assert 0 == letters.returncode, letters.stderr
 

@@ -2,21 +2,26 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from streams.agents.background import run_app
 from streams.agents.engine import LaneApp
 from streams.bounded import is_pipe
-from streams.errors import Misconfigured
-from streams.mapping import load_site
+from streams.errors import Misconfigured, YibaoError
+from streams.mapping import Site, load_site
 from streams.seal import self_test
 from streams.telemetry import events
-from streams.telemetry.dying import tell_ready
+from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
+from streams.telemetry.events import Speaker
 from streams.topology import Process, deliver_worker, join_worker
+from yibao.main import exit_code
 from yibao.options import SITE, ConfigOption
 from yibao.supervisor import PATIENT_VARIABLE, Supervisor, end_with_parent
 
@@ -46,13 +51,13 @@ IndexOption = Annotated[int, typer.Option("--index", min=0, help="Tells workers 
 @app.command("join")
 def join(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOption = 0) -> None:
     """Run one worker of the join until SIGTERM or Ctrl-C."""
-    _run(join_worker, config=config, home=home, index=index)
+    _run("join", join_worker, config=config, home=home, index=index)
 
 
 @app.command("deliver")
 def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOption = 0) -> None:
     """Run one worker of the deliver stage until SIGTERM or Ctrl-C."""
-    _run(deliver_worker, config=config, home=home, index=index)
+    _run("deliver", deliver_worker, config=config, home=home, index=index)
 
 
 @app.command("all", short_help="Run workers of both stages under one supervisor.")
@@ -65,15 +70,15 @@ def all_stages(
     """Run workers of both stages under one supervisor, which restarts what ends."""
     if is_pipe(config.absolute()):
         raise Misconfigured(f"{config} is a pipe, which can be read once: every worker reads the site anew; name a file")
-    load_site(config)
-    events.configure()
     wanted = {"join": join_workers, "deliver": deliver_workers}
     commands = {
         f"{stage}-{index}": _command(stage, index, config=config, home=home)
         for stage, count in wanted.items()
         for index in range(count)
     }
-    raise typer.Exit(Supervisor(commands).run())
+    with _speaking(Speaker(worker="supervisor"), config):
+        code = Supervisor(commands).run()
+    raise typer.Exit(code)
 
 
 def _command(stage: str, index: int, *, config: Path, home: Path | None) -> Sequence[str]:
@@ -81,19 +86,36 @@ def _command(stage: str, index: int, *, config: Path, home: Path | None) -> Sequ
     return [sys.executable, "-m", "yibao", "worker", stage, "--config", str(config), "--index", f"{index}", *where]
 
 
-def _run(worker: Callable[[Process], Awaitable[LaneApp]], *, config: Path, home: Path | None, index: int) -> None:
+def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config: Path, home: Path | None, index: int) -> None:
     """Before a worker touches a record it dies with its supervisor, proves SM2 and reads the site.
 
     At a first start a broker that does not answer is an error (exit 3); a restarted worker waits for it.
     """
     end_with_parent()
-    events.configure()
-    self_test()
-    site = load_site(config)
+    with _speaking(Speaker(worker=f"{stage}-{index}", stage=stage, index=index), config) as site:
+        self_test()
 
-    async def make() -> LaneApp:
-        lanes = await worker(Process(site=site, home=home, index=index, patient=bool(os.environ.get(PATIENT_VARIABLE))))
-        tell_ready()
-        return lanes
+        async def make() -> LaneApp:
+            lanes = await worker(Process(site=site, home=home, index=index, patient=bool(os.environ.get(PATIENT_VARIABLE))))
+            tell_ready()
+            return lanes
 
-    run_app(make)
+        run_app(make)
+
+
+@contextmanager
+def _speaking(speaker: Speaker, config: Path) -> Iterator[Site]:
+    """The site, with every line from now on in the speaker's name. What ends the process is an event like any other; to a person
+    who started it on a terminal it stays a message.
+    """
+    events.configure(speaker)
+    speak_discreetly()
+    try:
+        site = load_site(config)
+        events.configure(replace(speaker, site=site.site, zone=ZoneInfo(site.timezone)))
+        yield site
+    except YibaoError as error:
+        if sys.stderr.isatty() and WORDS_VARIABLE not in os.environ:
+            raise
+        say_why(error, exit_code(error))
+        raise typer.Exit(exit_code(error)) from error

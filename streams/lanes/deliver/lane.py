@@ -19,6 +19,7 @@ from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.holding import Behind, Hold
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.settling import Settling, dead_send
 from streams.lanes.deliver.strangers import Strangers
@@ -40,16 +41,17 @@ class DeliverLane(Lane[ReadyRecord]):
         self._offset = 0
         self._strangers = Strangers(context.broker, shared.topics, at, 0)
         self._restored = False
+        self._hold = Hold(
+            self._behind, again_s=shared.settings.alarm_every_s, clock=context.clock, wall_ms=shared.wall_ms, log=self.log
+        )
         self._posting = Posting(
             shared.platform,
             shared.settings,
             outcomes=context.outcomes,
-            clock=context.clock,
             wall_ms=shared.wall_ms,
             confirm=self._confirm,
             hold=self._hold,
         )
-        self._posting.log = self.log
         self._delivery = Delivery(at, shared, self._posting, owner=self, outcomes=context.outcomes)
 
     # Records in ------------------------------------------------------------------------------------------------------------------
@@ -186,14 +188,29 @@ class DeliverLane(Lane[ReadyRecord]):
             self.context.outcomes.count("lease_renewed")
             await self._save((), offset=self._offset, mark=self._mark)
 
-    def _hold(self, why: str) -> None:
-        self.held = why
+    @property
+    def held(self) -> str:
+        """Why it waits for somebody."""
+        return self._hold.why
+
+    def _behind(self) -> Behind:
+        """What waits for the plan under way."""
+        plan = self._mark.plan
+        if plan is None or self.buffer is None:
+            return Behind(in_hand=self.in_hand)
+        records = self.buffer.first(plan.size)
+        return Behind(
+            in_hand=self.in_hand,
+            plan=plan.id,
+            of_plan=plan.size,
+            institutions=tuple(sorted({record.institution for record in records})),
+            oldest_at=min((record.committed_at for record in records), default=None),
+        )
 
     async def stand(self, why: str, *, remedy: str) -> NoReturn:
         """Stand until the worker is restarted with another setting. Says so again and again; posts and commits nothing."""
-        self._hold(why)
         while True:
-            self.log.error("lane_stands", why=why, remedy=remedy, plan=self._mark.plan and self._mark.plan.id)
+            self._hold.stand(why, remedy=remedy)
             await asyncio.sleep(self._shared.settings.alarm_every_s)
 
     # Outcomes --------------------------------------------------------------------------------------------------------------------

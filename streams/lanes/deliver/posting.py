@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-import structlog
-
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
-from streams.lanes.buffer import Clock
+from streams.lanes.deliver.holding import Hold
 from streams.lanes.settings import DeliverSettings
 from streams.telemetry.outcomes import Outcomes
 
@@ -43,7 +41,7 @@ class Posting:
 
     confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
-    hold: tells why the lane stands (`""`: it goes on).
+    hold: is told when the lane waits for somebody, and when it goes on.
     """
 
     def __init__(  # noqa: PLR0913 - the surroundings of a lane
@@ -52,20 +50,16 @@ class Posting:
         settings: DeliverSettings,
         *,
         outcomes: Outcomes,
-        clock: Clock,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
-        hold: Callable[[str], None],
+        hold: Hold,
     ) -> None:
         self._platform = platform
         self._settings = settings
         self._outcomes = outcomes
-        self._clock = clock
         self._wall_ms = wall_ms
         self._confirm = confirm
         self._hold = hold
-        self._alarmed_at: float | None = None
-        self.log = structlog.get_logger()
 
     async def decide(self, batch: Batch, msgid: str, *, unknown_since: int | None) -> Decided:
         """Post until it is accepted or refused.
@@ -82,7 +76,7 @@ class Posting:
             verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
             match verdict:
                 case Accepted() | Refused():
-                    self._release()
+                    self._hold.release()
                     decided_at = self._wall_ms()
                     return Decided(
                         verdict=verdict, attempts=attempts, begun_at=begun_at, posted_at=posted_at, decided_at=decided_at
@@ -98,7 +92,7 @@ class Posting:
                     await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
                 case Held():
                     self._outcomes.count("held", label=verdict.cause.value)
-                    self._alarm(verdict, msgid)
+                    self._hold.wait(verdict, batch, msgid)
                     await asyncio.sleep(min(self._settings.probe_s * 2.0**probes, self._settings.max_probe_s))
                     probes = min(probes + 1, 16)
                 case never:
@@ -108,23 +102,3 @@ class Posting:
         """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
         bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
         return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
-
-    def _alarm(self, held: Held, msgid: str) -> None:
-        self._hold(f"{held.cause.value}: {held.message}")
-        if self._alarmed_at is None or self._clock() - self._alarmed_at >= self._settings.alarm_every_s:
-            self._alarmed_at = self._clock()
-            self.log.error(
-                "lane_held",
-                cause=held.cause.value,
-                code=held.code,
-                http_status=held.http_status,
-                msgid=msgid,
-                platform_says=held.message,
-                remedy="mend it; the lane probes by itself and nothing is lost",
-            )
-
-    def _release(self) -> None:
-        if self._alarmed_at is not None:
-            self._alarmed_at = None
-            self._hold("")
-            self.log.info("lane_released")

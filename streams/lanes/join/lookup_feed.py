@@ -52,11 +52,14 @@ class KafkaLookupFeed:
 
     async def _ends(self, consumer: Any) -> Any:
         """The end offsets; a broker that is away is waited for."""
+        told = False
         while True:
             try:
                 return await consumer.end_offsets(self._partitions)
             except KafkaError as exc:
-                log.warning("lookups_unreachable", error=type(exc).__name__)
+                if not told:
+                    log.warning("lookups_stalled", error=type(exc).__name__)
+                told = True
                 await asyncio.sleep(1.0)
 
     async def _start(self) -> Any:

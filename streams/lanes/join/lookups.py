@@ -106,5 +106,5 @@ class LookupTables:
     def _fault(self, incoming: Incoming, reason: str) -> None:
         identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()
         if identity not in self.faults:
-            log.warning("lookup_undecodable", topic=incoming.topic, partition=incoming.partition, offset=incoming.offset)
+            log.warning("lookup_rejected", topic=incoming.topic, partition=incoming.partition, offset=incoming.offset)
             self.faults[identity] = letters.undecodable(incoming, reason)

@@ -65,7 +65,7 @@ class RocksStores:
         try:
             self._database.close()
         except Exception as exc:  # noqa: BLE001 - the binding raises plain exceptions
-            _log.warning("state_copy_not_closed", folder=str(self.folder), reason=_reason(exc))
+            _log.warning("state_copy_close_failed", folder=str(self.folder), reason=_reason(exc))
 
 
 class RocksStore:

@@ -23,6 +23,7 @@ class Ticker:
         self._every_s = every_s
         self._wall_ms = wall_ms
         self._sent: dict[TopicPartition, int] = {}
+        self._failing = False
 
     async def run(self) -> None:
         """Tick for ever."""
@@ -37,6 +38,9 @@ class Ticker:
                 try:
                     self._sent[at] = await self._context.broker.send(at, tick_value(self._wall_ms()))
                 except Exception as exc:  # noqa: BLE001 - a broker that is away gets the next tick
-                    log.warning("tick_failed", partition=at.partition, error=type(exc).__name__)
+                    if not self._failing:
+                        log.warning("tick_failed", partition=at.partition, error=type(exc).__name__)
+                    self._failing = True
                 else:
+                    self._failing = False
                     self._context.outcomes.count("ticked")

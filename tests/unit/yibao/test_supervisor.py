@@ -14,7 +14,6 @@ import pytest
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
 from streams.telemetry.discretion import Discreet, cause_of, stack_of
-from streams.telemetry.events import RateLimit
 from streams.telemetry.outcomes import DECLARED, Outcomes
 from streams.telemetry.progress import Progress
 from yibao.restarts import Ended, History, decide
@@ -101,21 +100,6 @@ def test_progress_is_told_once_per_change(capsys):
     progress.tell()
     progress.tell()
     assert 1 == capsys.readouterr().out.count("progress")
-
-
-def test_an_outage_does_not_flood_the_log():
-    """aiokafka alone writes 200 lines a second while a broker is away."""
-    now = [0.0]
-    limit = RateLimit(per_minute=2, clock=lambda: now[0])
-
-    def line():
-        return logging.LogRecord("aiokafka", logging.ERROR, "", 0, "no broker", (), None)
-
-    assert [True, True, False, False] == [limit.filter(line()) for _ in range(4)]
-    now[0] = 61.0
-    told = line()
-    assert limit.filter(told)
-    assert "kept back before: 2 lines" in told.getMessage()
 
 
 SUPERVISOR = textwrap.dedent(

@@ -2,10 +2,12 @@
 # ruff: noqa: ARG002, ARG005 - toys have the signatures of what they stand for
 
 import asyncio
+import time
 
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming
@@ -19,7 +21,7 @@ from streams.lanes.join.ticks import Ticker
 from streams.lanes.ports import Committed
 from streams.lanes.watch import Watch, next_of_changes, next_of_ready
 from streams.telemetry.outcomes import Outcomes
-from streams.testing import RecordingFlow, numbers, wait_for
+from streams.testing import FakeLog, RecordingFlow, numbers, wait_for
 from tests.settings import lane_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, QUICK, READY, STATE, TOPICS, CountingFold, Rig
 
@@ -177,9 +179,15 @@ async def test_a_broker_that_is_away_is_waited_for():
 
     watched.numbers = {READY: 2}
     await watched.look(0.0)
-    watched.watch._next_numbers = away
-    await watched.look(100.0)
+    seeing, watched.watch._next_numbers = watched.watch._next_numbers, away
+    with capture_logs() as logs:
+        await watched.look(100.0, 105.0, 110.0)
+        watched.watch._next_numbers = seeing
+        await watched.look(115.0)
+        watched.watch._next_numbers = away
+        await watched.look(120.0)
     assert [] == watched.rig.deaths.reasons
+    assert ["watch_blinded"] * 2 == [entry["event"] for entry in logs], "once an outage"
 
 
 async def test_the_watch_knows_what_should_have_come():
@@ -223,6 +231,27 @@ async def test_time_passes_only_where_rows_wait_and_one_tick_at_a_time():
     await ticker.tick()
     assert 2 == len(rig.log.messages(CHANGES, 1))
     await lane.close()
+
+
+async def test_ticks_that_a_broker_does_not_take_are_told_once():
+    """Twelve partitions, each every ten seconds, through a night's outage."""
+
+    class Away(FakeLog):
+        async def send(self, at, value):
+            raise OSError
+
+    rig = Rig()
+    rig.log = Away()
+    lane = rig.join_lane()
+    lane.buffer = Buffer(0, lambda incoming: incoming.offset, clock=time.monotonic)
+    lane.state.apply({b"v\x1fv": b"w0000000000001-[]"}, position=None)
+    assignment = Assignment(TOPICS.changes, lambda at, generation: lane)
+    assignment.lanes[CHANGES] = lane
+    ticker = Ticker(assignment, context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await ticker.tick()
+    assert ["tick_failed"] == [entry["event"] for entry in logs]
 
 
 def lookup(offset, value, topic="lookup.dept"):

@@ -1,0 +1,56 @@
+"""What is told of a platform that does not answer: from when on, where and why. The breaker itself decides without words."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import structlog
+
+from streams.deliver.breaker import Breaker, Phase
+from streams.deliver.verdict import Retry
+
+logger = structlog.get_logger(__name__)
+
+_PORTS = {"http": ":80", "https": ":443"}
+
+
+def address_of(url: str) -> str:
+    """`host:port/path`: what of an address may be told. User, password and query stay out, also of an address that is none."""
+    parts = urlsplit(url)
+    host, slash, path = (parts.netloc + parts.path).rpartition("@")[2].partition("/")
+    port = "" if ":" in host.rpartition("]")[2] else _PORTS.get(parts.scheme, "")
+    return f"{host}{port}{slash}{path}"
+
+
+class Outage:
+    """Tells when the breaker opens, again after every probe that failed, and when it closes.
+
+    proxy: between us and the platform, as it is set.
+    """
+
+    def __init__(self, *, proxy: str | None, now: Callable[[], float]) -> None:
+        self._proxy = "" if proxy is None else address_of(proxy)
+        self._now = now
+        self._began: float | None = None
+        self._since = datetime.fromtimestamp(0, UTC)
+
+    def tell(self, before: Breaker, after: Breaker, *, failed: Retry | None, url: str) -> None:
+        """Tell what a request to `url` changed. failed: what became of it, None where there was an answer."""
+        if failed is not None and before.phase is not Phase.OPEN and after.phase is Phase.OPEN:
+            if self._began is None:
+                self._began, self._since = self._now(), datetime.now(UTC)
+            logger.warning(
+                "breaker_opened",
+                address=address_of(url),
+                proxy=self._proxy,
+                cause=failed.cause.value,
+                code=failed.code,
+                http_status=failed.http_status,
+                error=failed.error,
+                failures=after.failures,
+                since=self._since,
+                probe_in_s=after.wait_s,
+            )
+        elif before.phase is not Phase.CLOSED and after.phase is Phase.CLOSED and self._began is not None:
+            logger.info("breaker_closed", address=address_of(url), since=self._since, open_s=round(self._now() - self._began, 1))
+            self._began = None

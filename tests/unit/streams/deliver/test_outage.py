@@ -1,0 +1,27 @@
+"""What is told of a platform's address."""
+
+import pytest
+
+from streams.deliver.outage import address_of
+from streams.deliver.remedies import REMEDIES
+from streams.deliver.verdict import HoldCause
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://platform.example/fsp/report", "platform.example:443/fsp/report"),
+        ("http://10.1.2.3:8080", "10.1.2.3:8080"),
+        ("http://[fe80::1]/fsp", "[fe80::1]:80/fsp"),
+        ("https://clerk:secret@platform.example/fsp?token=secret#secret", "platform.example:443/fsp"),
+        ("http://clerk:sec/ret@proxy:3128", "proxy:3128"),
+    ],
+)
+def test_an_address_is_told_without_what_opens_it(url, told):
+    """Whoever is called at night must see where the requests go; logs are read by many and kept for long."""
+    assert told == address_of(url)
+
+
+def test_every_cause_of_a_hold_has_its_remedy():
+    """An alarm that says only "mend it" costs the hour in which nobody knows what."""
+    assert set(HoldCause) == set(REMEDIES)
