@@ -67,6 +67,6 @@ def test_mistakes_end_with_the_code_of_their_kind(tmp_path, yibao):
     code, _, says = yibao("serve", "--institutions", tmp_path / "none.yaml", "--keys", tmp_path)
     assert (code, "none.yaml" in says) == (2, True)
     code, _, says = yibao("faults", "--url", "http://127.0.0.1:9", "--add", '{"kind":"hmtl"}')
-    assert (code, "0.kind" in says) == (2, True)
+    assert (code, "did you mean `html`?" in says) == (2, True)
     code, _, says = yibao("stats", "--url", "http://127.0.0.1:9")
     assert (code, "platform serve" in says) == (3, True)

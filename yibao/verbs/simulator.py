@@ -20,6 +20,7 @@ from sandbox.platform.settings import fault_profile
 from streams.errors import Misconfigured, Unreachable
 from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
+from streams.wording import nearest
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -140,12 +141,14 @@ def _faults(text: str) -> tuple[Fault, ...]:
     if text in PROFILES:
         return fault_profile(text)
     if not text.lstrip().startswith(("{", "[")) and not Path(text).is_file():
-        raise Misconfigured(f"faults {text!r}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON")
+        raise Misconfigured(
+            f"faults `{text}`{nearest(text, PROFILES)}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON"
+        )
     content = text.encode() if text.lstrip().startswith(("{", "[")) else Path(text).read_bytes()
     try:
         return read_faults(content)
     except ValueError as error:
-        raise Misconfigured(f"faults: {error}") from error
+        raise Misconfigured(f"{error}") from error
 
 
 def _page(url: str, name: str) -> str:
