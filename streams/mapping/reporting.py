@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
@@ -67,9 +67,9 @@ class InFlight(Strict):
 class Platform(Strict):
     """The supervision platform."""
 
-    url: PlatformUrl
-    """Address up to, but without, `/metadata/receive/`. https where the platform has it: over http `data` is sealed, but answers
-    can be forged."""
+    url: Annotated[PlatformUrl, AfterValidator(REPORTING.address_of)]
+    """Address up to, but without, `/metadata/receive/` (an address that ends in it is understood). https where the platform has it:
+    over http `data` is sealed, but answers can be forged."""
     ca_file: FilePath | None = None
     """Certificates of the authority that signed the platform's certificate. Left out: those that this machine trusts."""
     proxy: PlatformProxy | None = None
