@@ -42,7 +42,9 @@ def demo(
         int, typer.Option(help="Chooses the hospital's days and the platform's faults; the same seed, the same run.")
     ] = 1,
     rate: Annotated[float, typer.Option(min=1, help="Changes a second while the hospital is live.")] = 150,
-    faults: Annotated[str, typer.Option(metavar="NAME", help=f"Of the simulator: {', '.join(PROFILES)}.")] = "demo",
+    faults: Annotated[
+        str, typer.Option(metavar="NAME", autocompletion=lambda: [*PROFILES], help=f"Of the simulator: {', '.join(PROFILES)}.")
+    ] = "demo",
     platform_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Report to this platform instead of the simulator; needs --public-key.")
     ] = None,
@@ -63,10 +65,10 @@ def demo(
 
     \b
     Examples:
-      yibao demo                       about two minutes
-      yibao demo --visits 2000 -o json the result as one object on stdout
-      yibao demo --faults none         how fresh it is when nothing goes wrong
-      yibao demo --keep                and look around: yibao dlq summary -c .yibao/demo/site/site.yaml
+      yibao demo                        about two minutes
+      yibao demo --visits 2000 -o json  the result as one object on stdout
+      yibao demo --faults none          how fresh it is when nothing goes wrong
+      yibao demo --keep                 and look around: yibao dlq summary -c .yibao/demo/site/site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     demand_checkout()
     settings = _settings(
