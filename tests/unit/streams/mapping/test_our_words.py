@@ -13,7 +13,7 @@ from streams.mapping.site_file import SiteFile
 
 FOREIGN = re.compile(
     r"input|inputs|field required|valid (dictionary|string|integer|number|tuple|boolean|path|list)|value error|assertion|permitted"
-    r"|pattern|keyword|parse|characters? at|should|instance of|validation|pathlib|class",
+    r"|pattern|keyword|parse|characters? at|should|instance of|validation error|after validation|pathlib|<class",
     re.IGNORECASE,
 )
 """Words of pydantic's messages."""
