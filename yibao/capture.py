@@ -12,6 +12,7 @@ from streams.mapping import Site, capture_sources
 from streams.mapping.secret_files import read_secret
 from streams.topics.shapes import TopicSettings
 from streams.wiring import text_of
+from streams.wording import nearest
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -86,7 +87,8 @@ def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:
     sources = capture_sources(site)
     chosen = tuple(source for source in sources if name in (None, source.name))
     if not chosen:
-        raise Misconfigured(f"the site has no source {name!r}; it has {', '.join(source.name for source in sources)}")
+        names = [source.name for source in sources]
+        raise Misconfigured(f"the site has no source `{name}`{nearest(f'{name}', names)}; it has {', '.join(names)}")
     return chosen
 
 

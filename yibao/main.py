@@ -8,14 +8,16 @@ raises `typer.Exit(1)` when it found something, and lets errors raised on purpos
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from types import ModuleType
+from typing import Annotated, NamedTuple, NoReturn
 
 import typer
 
 from connector.errors import CaptureError
 from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
 from streams.private_files import keep_private
-from yibao import outlets
+from yibao import interrupted, outlets, usage
 
 _SANDBOX = ("sandbox",)
 """What the production wheel does not hold."""
@@ -39,6 +41,7 @@ VERBS = (
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: its database, its day, its expected records."),
+    Verb("completion", "Print a script that completes commands in bash, zsh or fish."),
 )
 _MODULES = {"platform": "simulator"}
 """Verbs whose module must not be named like them: the standard library has a `platform`."""
@@ -53,6 +56,7 @@ Examples:
   yibao topics apply -c site.yaml           create the topics
   yibao connector apply -c site.yaml        start the capture
   yibao worker all -c site.yaml             join and deliver
+  yibao dlq list -h                         every verb explains itself, with examples
 
 \b
 Exit codes:
@@ -63,29 +67,54 @@ Exit codes:
 """
 
 
-def build(arguments: Sequence[str]) -> typer.Typer:
-    """The command line for these arguments: the verb they name in full, of the others only the line in the overview."""
+def build(arguments: Sequence[str], *, whole: bool = False) -> typer.Typer:
+    """The command line for these arguments: the verb they name in full, of the others only the line in the overview.
+
+    whole: all verbs in full that are installed here, which takes seconds.
+    """
     root = typer.Typer(
         help=HELP,
         add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings={"max_content_width": 120},
+        context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
     )
-    root.callback()(lambda: None)  # keeps the verb's word necessary even where only one is registered
+    root.callback()(_root)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
     for verb in VERBS:
-        if verb.name == wanted:
+        if verb.name == wanted or (whole and _is_installed(verb)):
             _register(root, verb)
         else:
             root.command(verb.name, short_help=verb.summary)(lambda: None)
     return root
 
 
-def _register(root: typer.Typer, verb: Verb) -> None:
+def _print_versions(asked: bool) -> None:
+    if asked:
+        versions = importlib.import_module("yibao.versions")
+        typer.echo("\n".join(versions.lines()))
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_versions, help="Show what runs here, for a report of a fault."),
+    ] = False,
+) -> None:
+    """Keeps the verb's word necessary even where only one is registered."""
+
+
+def _is_installed(verb: Verb) -> bool:
+    with suppress(Misconfigured):
+        return bool(_module(verb))
+    return False
+
+
+def _module(verb: Verb) -> ModuleType:
     try:
-        module = importlib.import_module(f"yibao.verbs.{_MODULES.get(verb.name, verb.name)}")
+        return importlib.import_module(f"yibao.verbs.{_MODULES.get(verb.name, verb.name)}")
     except ModuleNotFoundError as exc:
         if exc.name not in _SANDBOX:
             raise
@@ -94,6 +123,10 @@ def _register(root: typer.Typer, verb: Verb) -> None:
             "version beside this one (`make wheels` in a checkout builds both). The demonstration and the embedded stack also need "
             "a checkout, where `make setup` fetches their Java programs: `make demo` there does all of it"
         ) from exc
+
+
+def _register(root: typer.Typer, verb: Verb) -> None:
+    module = _module(verb)
     group = getattr(module, "app", None)
     if isinstance(group, typer.Typer):
         root.add_typer(group, name=verb.name)
@@ -119,16 +152,30 @@ def run() -> None:
     keep_private()
     outlets.settle()
     try:
-        build(sys.argv[1:])(prog_name="yibao")
+        code = build(sys.argv[1:])(prog_name="yibao", standalone_mode=False)
+    except typer.TyperException as error:
+        _end(error.exit_code, usage.explain(error))
+    except typer.Abort:
+        _end(1, "nothing was done, because it was not confirmed")
+    except KeyboardInterrupt:
+        code = interrupted.EXIT_CODE
+    except interrupted.Interrupted as error:
+        _end(interrupted.EXIT_CODE, f"interrupted: {error}")
     except (YibaoError, CaptureError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(exit_code(error))
+        _end(exit_code(error), f"error: {error}")
     except UnicodeEncodeError as error:
-        sys.stderr.write(f"error: {_beyond_the_locale(error)}\n")
-        sys.exit(2)
+        _end(2, f"error: {_beyond_the_locale(error)}")
+    if code == interrupted.EXIT_CODE:
+        _end(code, f"interrupted: {interrupted.NOTHING}")
+    sys.exit(code)
 
 
 def _beyond_the_locale(error: UnicodeEncodeError) -> str:
     """Output is never the cause, see `outlets`: a name was to be handed to the system."""
     name = f"{error.object}".replace("\n", " ")[:200]
     return f"{name}: this locale has no such file name ({error.encoding}); set LC_ALL=C.UTF-8, and do not set PYTHONUTF8=0"
+
+
+def _end(code: int, last_word: str) -> NoReturn:
+    sys.stderr.write(f"{last_word}\n")
+    sys.exit(code)

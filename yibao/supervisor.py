@@ -16,6 +16,7 @@ import structlog
 
 from streams.lanes.exits import Exit
 from streams.telemetry.dying import WORDS_VARIABLE
+from yibao.interrupted import EXIT_CODE
 from yibao.restarts import Ended, History, decide
 
 log = structlog.get_logger()
@@ -48,24 +49,24 @@ class Supervisor:
     def __init__(self, commands: Mapping[str, Sequence[str]], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._workers = [_Worker(name, command) for name, command in commands.items()]
         self._clock = clock
-        self._asked = False
+        self._asked = 0
 
     def run(self) -> int:
-        """0 after SIGTERM or SIGINT; else the exit code of a worker that could not begin (configuration, no broker)."""
+        """0 after SIGTERM, 130 after SIGINT; else the exit code of a worker that could not begin (configuration, no broker)."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
         code = 0
         try:
-            while not self._asked and code == 0:
+            while self._asked == 0 and code == 0:
                 for worker in self._workers:
                     code = code or self._look_after(worker)
                 time.sleep(_LOOK_S)
         finally:
             self._stop()
-        return code
+        return EXIT_CODE if self._asked == signal.SIGINT else code
 
-    def _ask(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
+    def _ask(self, number: int, _frame: FrameType | None) -> None:
+        self._asked = number
 
     def _look_after(self, worker: _Worker) -> int:
         """Start what is due, take note of what ended. Not 0: it could not begin, and trying again would not help."""

@@ -4,7 +4,7 @@ For every row of a visit, settlement or fee table it keeps what would be sent: o
 showed once the visit and the settlement were there too. What was wrong on purpose ends as its label says.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -69,11 +69,12 @@ def holds_expectations(file: Path) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class _Account:
-    """What is known of one row. ends: dead letters that it got so far."""
+    """What is known of one row. counted: among the records that are expected so far. ends: dead letters that it got so far."""
 
     row: Cells
     flaw: Flaw | None
     deleted: bool = False
+    counted: bool = False
     versions: list[str] = field(default_factory=list)
     fields: Fields = field(default_factory=dict)
     ends: dict[End, str] = field(default_factory=dict)
@@ -112,6 +113,8 @@ class Oracle:
         self._visits: dict[str, _Visit] = {}
         self._patients: OrderedDict[Cell, Cells] = OrderedDict()
         rows = list(reference_rows())
+        self.so_far: Counter[str] = Counter(dict.fromkeys(_SERVICES.values(), 0))
+        """Records by service that must have been accepted if nothing came after: also of visits that are not closed."""
         self._items = {row["xmbm"]: row for table, row in rows if table is CATALOGUE}
         self._departments = {f"{row['ksdm']}": row for table, row in rows if table is DEPARTMENTS}
 
@@ -152,6 +155,7 @@ class Oracle:
         account.row, account.flaw, account.deleted = change.row, change.flaw, change.verb is Verb.DELETE
         if self._captured:
             self._report(visit, name, account)
+        self._count(name, account)
 
     def _report(self, visit: _Visit, name: str, account: _Account) -> None:
         """A row changed: its own record, and those that read it."""
@@ -188,6 +192,14 @@ class Oracle:
         if not account.versions or account.versions[-1] != shown:
             account.versions.append(shown)
         account.fields = fields
+        self._count(name, account)
+
+    def _count(self, name: str, account: _Account) -> None:
+        """A record is expected as soon as it can be reported; not, where the platform will refuse it."""
+        refused = account.flaw is not None and account.flaw.dead_class == "REJECTED" and not account.deleted
+        expected = bool(account.versions) and not refused
+        self.so_far[_SERVICES[name]] += expected - account.counted
+        account.counted = expected
 
     def _fields(self, visit: _Visit, name: str, row: Cells) -> Fields | None:
         head = visit.head

@@ -5,15 +5,17 @@ depend on the order in which concurrent requests happen to arrive.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from hashlib import blake2b
 from typing import ClassVar
 
 import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from sandbox.platform.answers import Shape
+from streams.wording import in_words, nearest
 
 
 class Kind(StrEnum):
@@ -123,12 +125,24 @@ FAULTS: TypeAdapter[tuple[Fault, ...]] = TypeAdapter(tuple[Fault, ...])
 
 def read_faults(text: bytes) -> tuple[Fault, ...]:
     """The faults of a JSON list, or the one of a JSON object. Raises ValueError saying where what is wrong."""
-    order = orjson.loads(text)
     try:
-        return FAULTS.validate_python(order if isinstance(order, list) else [order])
+        order = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"faults are not JSON: line {error.lineno}, column {error.colno}") from error
+    orders = order if isinstance(order, list) else [order]
+    try:
+        return FAULTS.validate_python(orders)
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ValueError("; ".join(wrong)) from error
+        raise ValueError("; ".join(_wrong(each) for each in error.errors(include_url=False))) from error
+
+
+def _wrong(detail: ErrorDetails) -> str:
+    """`fault 2: times must be …`"""
+    number, *names = detail["loc"]
+    what = in_words(detail["type"], detail.get("ctx", {}), message=detail["msg"], written=detail["input"])
+    if detail["type"] == "unexpected_keyword_argument":
+        what += nearest(f"{names[-1]}", (field.name for field in fields(Fault)))
+    return f"fault {int(number) + 1}: {' '.join([*map(str, names), what])}"
 
 
 PROFILES: dict[str, tuple[Fault, ...]] = {

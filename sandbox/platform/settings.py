@@ -15,6 +15,7 @@ from streams.seal import Encoding
 from streams.spec.dictionaries import Dictionary, load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import ALTERNATIVES
+from streams.wording import nearest
 
 _LOOPBACK = "127.0.0.1"
 
@@ -71,7 +72,7 @@ class PlatformSettings:
 def fault_profile(name: str) -> tuple[Fault, ...]:
     """The faults of a named mix. Raises Misconfigured with the names there are."""
     if name not in PROFILES:
-        raise Misconfigured(f"fault profile {name!r} is unknown; use one of {', '.join(PROFILES)}")
+        raise Misconfigured(f"fault profile `{name}` is unknown{nearest(name, PROFILES)}; use one of {', '.join(PROFILES)}")
     return PROFILES[name]
 
 

@@ -21,6 +21,7 @@ from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
 from streams.errors import Misconfigured
 from streams.private_files import open_private
+from streams.wording import nearest
 
 SERVICES = ("postgres", "kafka", "connect")
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
@@ -68,7 +69,8 @@ class Stack:
         dist: Path | None = None,
     ) -> None:
         if unknown := set(services) - set(SERVICES):
-            raise Misconfigured(f"the stack has no {', '.join(sorted(unknown))}: it has {', '.join(SERVICES)}")
+            meant = "".join(nearest(name, SERVICES) for name in sorted(unknown))
+            raise Misconfigured(f"the stack has no {', '.join(sorted(unknown))}{meant}: it has {', '.join(SERVICES)}")
         if "connect" in services and "kafka" not in services:
             raise Misconfigured("connect needs kafka: name both")
         self._home = Home(root=home.resolve())

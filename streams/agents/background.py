@@ -52,7 +52,10 @@ class _QuietWorker(Worker):
     def _setproctitle(self, info: str, *, ident: str = "") -> None:
         del info, ident
 
+    interrupted = False
+
     def _on_sigint(self) -> None:
+        self.interrupted = True
         self._flag_as_shutdown_by_signal()
         self._on_sigterm()
 
@@ -64,8 +67,10 @@ def collect_less_often() -> None:
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 100)
 
 
-def run_app(make: Callable[[], Awaitable[LaneApp]]) -> None:
+def run_app(make: Callable[[], Awaitable[LaneApp]]) -> bool:
     """Run until SIGTERM or SIGINT; returns after the lanes are closed and the group is left. Needs the main thread.
+
+    Returns whether it was SIGINT.
 
     make: builds the app on the event loop; what it raises comes out of here, before anything was read.
     """
@@ -85,3 +90,4 @@ def run_app(make: Callable[[], Awaitable[LaneApp]]) -> None:
     except SystemExit as exc:
         if exc.code:
             raise Fatal("the worker's framework ended with an error; the log above says which") from exc
+    return bool(worker.interrupted)

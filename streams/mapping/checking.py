@@ -14,12 +14,13 @@ from streams.domain.validate.judge import UNIQUE_LINES
 from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.mapping_file import MappingFile, Source, Table, Translation
-from streams.mapping.reading import Document, Place, nearest
+from streams.mapping.reading import Document, Place
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
+from streams.wording import nearest
 
 CARE_KINDS: tuple[str, ...] = get_args(CareKind)
 CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "truncate")

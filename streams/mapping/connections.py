@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from connector.contract import DatabaseKind
 from streams.domain.batch.msgid import MAX_PARTITIONS
 from streams.mapping.strict import Strict
-from streams.mapping.values import ConnectProxy, ConnectUrl, FilePath, Port, is_loopback
+from streams.mapping.values import ConnectProxy, ConnectUrl, FilePath, Form, Port, is_loopback
 
-Servers = Annotated[str, StringConstraints(pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$")]
-OptionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]*$")]
+Servers = Annotated[str, Form(r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", "`host:port`, or several with commas and without spaces")]
+OptionName = Annotated[str, Form(r"^[a-z][a-z0-9._-]*$", "an option as Kafka names it, such as `security.protocol`")]
+Identifier = Annotated[str, Form(r"^[a-z0-9_]{1,63}$", "at most 63 small letters, digits and `_`")]
 _SECRET_OPTION = re.compile(r"password|jaas|secret|\.key$")
 
 
@@ -57,7 +58,7 @@ class Kafka(Strict):
     """`host:port,host:port`."""
     security: KafkaSecurity = KafkaSecurity()
     """How to reach them."""
-    topic_prefix: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{0,60}$")] = ""
+    topic_prefix: Annotated[str, Form(r"^[a-zA-Z0-9._-]{0,60}$", "at most 60 letters, digits, `.`, `_` and `-`")] = ""
     """Put before every topic and group; separates sites that share brokers."""
     partitions: Annotated[int, Field(ge=1, le=MAX_PARTITIONS)] = 12
     """Partitions of every stage's topic. Fixed for the life of a site: a visit lives in one partition."""
@@ -161,9 +162,9 @@ class DatabaseSource(Strict):
     """Certificates of the authority that signed the database's certificate, for the check of the catalogue on this machine."""
     connect_ca_file: str | None = None
     """The same, by its path where Connect runs. Default: `ca_file`."""
-    publication: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
+    publication: Identifier = "yibao"
     """PostgreSQL: publication that the database's administrator made."""
-    slot: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,63}$")] = "yibao"
+    slot: Identifier = "yibao"
     """PostgreSQL: replication slot."""
     heartbeat_table: str | None = None
     """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever."""

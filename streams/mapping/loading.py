@@ -13,12 +13,13 @@ from streams.domain.validate.judge import RULE_IDS
 from streams.errors import Misconfigured
 from streams.mapping.checking import check_mapping
 from streams.mapping.mapping_file import MappingFile
-from streams.mapping.reading import BadFiles, Document, Place, Problem, nearest, parse, read
+from streams.mapping.reading import BadFiles, Document, Place, Problem, parse, read
 from streams.mapping.secret_files import certificate_files, secret_files
 from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.tls import tls_context
 from streams.seal import key_text, parse_public_key
 from streams.spec.dictionaries import Dictionary, load_dictionaries
+from streams.wording import nearest
 
 
 def load_site(path: Path) -> Site:

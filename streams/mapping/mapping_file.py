@@ -79,12 +79,17 @@ from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
 from streams.mapping.strict import Code, Strict
+from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
 
 Column = Annotated[str, StringConstraints(min_length=1)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=60)]
-TableName = Annotated[str, StringConstraints(pattern=r"^[^.\s]+\.[^.\s]+$")]
-InstitutionValue = Annotated[str, StringConstraints(pattern=r"^(code|name|area|level|value\.[A-Za-z][A-Za-z0-9_]*)$")]
+Name = Annotated[
+    str, Form(r"^[A-Za-z][A-Za-z0-9_-]*$", "a letter, then at most 59 letters of the Latin alphabet, digits, `_` and `-`", 60)
+]
+TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
+InstitutionValue = Annotated[
+    str, Form(r"^(code|name|area|level|value\.[A-Za-z][A-Za-z0-9_]*)$", "`code`, `name`, `area`, `level` or `value.NAME`")
+]
 
 PLACES = ("column", "constant", "institution", "first_of")
 

@@ -5,17 +5,18 @@ code `01` stays `01`, `no` stays a code, and a 19-digit number keeps all its dig
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from streams.bounded import TEXT_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured
+from streams.wording import in_words, nearest
 
 Place: TypeAlias = tuple[str | int, ...]
 """Where in a document something stands: keys and list indexes from the root."""
@@ -81,13 +82,6 @@ def dotted(place: Place) -> str:
     for part in place:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """` (did you mean …?)` for a misspelt name, or nothing."""
-    names = {candidate.lower(): candidate for candidate in known}
-    found = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    return f" (did you mean `{names[found[0]]}`?)" if found else ""
 
 
 def read(file: Path) -> Document:
@@ -175,22 +169,33 @@ def parse(document: Document, model: type[ModelT], *, context: dict[str, object]
         return model.model_validate(document.content, context=context)
     except ValidationError as error:
         for detail in error.errors(include_url=False, include_input=False):
-            place = detail["loc"]
-            _explain(document, model, place=place, kind=detail["type"], message=detail["msg"])
+            _explain(document, model, detail)
         return None
 
 
-def _explain(document: Document, model: type[BaseModel], *, place: Place, kind: str, message: str) -> None:
-    match kind:
-        case "extra_forbidden":
-            known = known_keys(model, place[:-1])
-            hint = nearest(str(place[-1]), known) or (f"; known here: {', '.join(sorted(known))}" if known else "")
-            document.report(place, f"is not known here{hint}")
-        case "missing":
-            document.report(place, "is missing")
-        case _:
-            text = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
-            document.report(place, text[:1].lower() + text[1:])
+def _explain(document: Document, model: type[BaseModel], detail: ErrorDetails) -> None:
+    place: Place = detail["loc"]
+    if is_key := place[-1:] == ("[key]",):
+        place = place[:-1]
+    written = place[-1] if is_key else _written(document.content, place)
+    what = in_words(detail["type"], detail.get("ctx", {}), message=detail["msg"], written=written)
+    if detail["type"] == "extra_forbidden":
+        known = known_keys(model, place[:-1])
+        what += nearest(str(place[-1]), known) or (f"; known here: {', '.join(sorted(known))}" if known else "")
+    document.report(place, f"as a name, this {what}" if is_key else what)
+
+
+def _written(node: Node, place: Place) -> Node:
+    """What stands at `place` of the document, None where nothing does."""
+    for part in place:
+        match node:
+            case dict() if isinstance(part, str):
+                node = node.get(part)
+            case list() if isinstance(part, int):
+                node = node[part]
+            case _:
+                return None
+    return node
 
 
 def known_keys(model: type[BaseModel], place: Place) -> set[str]:

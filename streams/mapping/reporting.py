@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
-from streams.mapping.values import FilePath, PlatformProxy, PlatformUrl, is_loopback, number
+from streams.mapping.values import FilePath, Form, PlatformProxy, PlatformUrl, is_loopback, number
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
 
-FixmedinsCode = Annotated[str, StringConstraints(pattern=r"^[HP]\d{11}$")]
-Infno = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}$")]
+FixmedinsCode = Annotated[str, Form(r"^[HP]\d{11}$", "H (hospital) or P (pharmacy) and 11 digits")]
+Infno = Annotated[str, Form(r"^[0-9A-Z]{4}$", "4 digits or capital letters")]
 _OURS = frozenset({"accept-encoding", "connection", "content-length", "content-type", "cookie", "host", "transfer-encoding"})
 MsgidChars = Annotated[Literal[32, 36], BeforeValidator(number)]
-HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+HeaderName = Annotated[str, Form(r"^[A-Za-z0-9-]{1,64}$", "at most 64 letters, digits and `-`")]
 
 
 class Institution(Strict):
@@ -31,7 +31,7 @@ class Institution(Strict):
     """Values by which rows of the hospital's databases name this institution, besides `code`."""
     public_key_file: FilePath | None = None
     """SM2 public key that the platform issued for this institution. Required while `platform.encrypt` is on."""
-    area: Annotated[str, StringConstraints(pattern=r"^\d{6}$")] | None = None
+    area: Annotated[str, Form(r"^\d{6}$", "6 digits")] | None = None
     """FIX_BLNG_ADMDVS; default: the 6 digits of `code`."""
     level: Code | None = None
     """HOSP_LV."""
@@ -67,9 +67,9 @@ class InFlight(Strict):
 class Platform(Strict):
     """The supervision platform."""
 
-    url: PlatformUrl
-    """Address up to, but without, `/metadata/receive/`. https where the platform has it: over http `data` is sealed, but answers
-    can be forged."""
+    url: Annotated[PlatformUrl, AfterValidator(REPORTING.address_of)]
+    """Address up to, but without, `/metadata/receive/` (an address that ends in it is understood). https where the platform has it:
+    over http `data` is sealed, but answers can be forged."""
     ca_file: FilePath | None = None
     """Certificates of the authority that signed the platform's certificate. Left out: those that this machine trusts."""
     proxy: PlatformProxy | None = None

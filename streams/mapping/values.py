@@ -1,13 +1,29 @@
 """Forms of single values in the files people write: addresses, codes, paths, zones."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A text of a form. wanted: what a person is told to write instead of another; `{` and `}` have no place in it."""
+
+    pattern: str
+    wanted: str
+    most: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The text's schema, whatever is wrong with it told in our words."""
+        text = core_schema.str_schema(pattern=self.pattern, max_length=self.most)
+        return core_schema.custom_error_schema(text, custom_error_type="form", custom_error_message=f"must be {self.wanted}")
 
 
 def _address(instead: str) -> Callable[[str], str]:
@@ -30,13 +46,13 @@ def _address(instead: str) -> Callable[[str], str]:
     return checked
 
 
-_Http = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+_Http = Annotated[str, Form(r"^https?://[^\s/]+(/\S*)?$", "an address such as https://host:port/path")]
 PlatformUrl = Annotated[_Http, AfterValidator(_address("see `headers`"))]
 PlatformProxy = Annotated[_Http, AfterValidator(_address("a proxy that wants a login cannot be used here"))]
 ConnectUrl = Annotated[_Http, AfterValidator(_address("see `user` and `password_file`, or `token_file`"))]
 ConnectProxy = Annotated[
     str,
-    StringConstraints(pattern=r"^http://[^\s/]+/?$"),
+    Form(r"^http://[^\s/]+/?$", "an address such as http://host:port"),
     AfterValidator(_address("see `proxy_user` and `proxy_password_file`")),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -68,6 +68,12 @@ def library() -> ctypes.CDLL:
     return candidate
 
 
+def library_version() -> str:
+    """The version of the libcrypto that seals, as OpenSSL writes it: `3.0.2`. Raises Misconfigured as `library` does."""
+    number = int(library().OpenSSL_version_num())
+    return f"{number >> 28}.{number >> 20 & 0xFF}.{number >> 4 & 0xFF}"
+
+
 def _find() -> ctypes.CDLL | None:
     for name in _NAMES:
         with suppress(OSError):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import urlsplit
 
 from streams.spec.answers import ANSWERS, Answer, AnswerClass
 from streams.spec.fields import Service, ServiceCode
@@ -60,6 +61,21 @@ class Profile:
         if known is not None:
             return known.answer_class
         return AnswerClass.REFUSED if code >= self.lowest_refusal else AnswerClass.RETRY
+
+    def address_of(self, url: str) -> str:
+        """The platform's address in `url`, which may go on to the path of the services, as platforms' own papers write it.
+
+        Raises ValueError where it goes on to something else: nothing would be at the address that would be made of it.
+        """
+        parts = urlsplit(url)
+        if parts.query or parts.fragment:
+            raise ValueError("has a query or a fragment; an address is http(s)://host[:port][/path]")
+        head = self.path.partition("{")[0].rstrip("/")
+        before, path, after = url.partition(head)
+        service = after.strip("/")
+        if path and not (service in ("", *self.services) or service.startswith(("{", ":", "<"))):
+            raise ValueError(f"goes on after {head}; write the address up to, but without, {head}/")
+        return before.rstrip("/")
 
 
 REPORTING: Final = Profile(

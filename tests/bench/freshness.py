@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from streams.deliver.ledger import read_receipts
 from streams.wiring import client_options
 from yibao.demonstration.course import Demonstration, Sight
 from yibao.demonstration.findings import percentiles, ways_between
+from yibao.demonstration.holds import Hold
 from yibao.demonstration.settings import DemoSettings
 
 RATE = 200.0
@@ -43,6 +44,9 @@ class _Told:
 
     def look(self, sight: Sight) -> None:
         del sight
+
+    def held(self, holds: Sequence[Hold]) -> None:
+        self.step(f"held by {holds}")
 
 
 def freshness(home: Path) -> dict[str, Any]:

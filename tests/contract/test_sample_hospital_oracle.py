@@ -107,6 +107,8 @@ class Played:
     pipeline: Pipeline
     expected: list[Expected]
     transactions: list[Transaction]
+    steps: list[tuple[int, Counter[str]]]
+    """After each transaction: how many records were ready to be sent, and how many were expected by then."""
 
     def sent(self) -> dict[tuple[str, str, str], list[bytes]]:
         """What is to be delivered, by service, institution and key, in order."""
@@ -144,13 +146,16 @@ def _play(workload: Workload, *, before: int = 0) -> Played:
         oracle.start_capture()
         for change in _snapshot(transactions[:before]):
             pipeline.take(change, at=transactions[before].at)
+    steps = []
     for transaction in transactions[before:]:
         oracle.follow(transaction)
         for change in transaction.changes:
             pipeline.take(change, at=transaction.at)
+        steps.append((len(pipeline.ready), Counter(oracle.so_far)))
     oracle.finish()
     pipeline.tick(transactions[-1].at + timedelta(days=10))
-    return Played(pipeline=pipeline, expected=expected, transactions=transactions)
+    steps.append((len(pipeline.ready), Counter(oracle.so_far)))
+    return Played(pipeline=pipeline, expected=expected, transactions=transactions, steps=steps)
 
 
 def _snapshot(transactions: list[Transaction]) -> Iterator[Change]:
@@ -235,6 +240,22 @@ def test_sound_rows_give_few_warnings(played):
     warned = sum(count for name, count in played.pipeline.counts.items() if name.startswith("warned_"))
 
     assert warned < 0.03 * len(played.pipeline.ready), played.pipeline.counts
+
+
+@pytest.mark.parametrize("before", [0, 400])
+def test_what_is_expected_so_far_is_never_behind_what_was_sent(before):
+    """A spectator would see more accepted than expected, and take it for records that were reported twice."""
+    played = _play(Workload(visits=150, seed=11), before=before)
+    refused = {(one.service, one.key) for one in played.expected if one.dead_class == "REJECTED"}
+    sent, told = defaultdict(set), 0
+    for ready, expected in played.steps:
+        for record in (emission.record for emission in played.pipeline.ready[told:ready]):
+            if (record.service.value, record.key) not in refused:
+                sent[record.service.value].add((record.institution, record.key))
+        told = ready
+        assert {service: len(keys) for service, keys in sent.items() if len(keys) > expected[service]} == {}
+    wanted = Counter(one.service for one in played.expected if one.outcome in {"accepted", "withdrawn"})
+    assert wanted == played.steps[-1][1]
 
 
 def test_rows_from_before_the_capture_show_only_what_still_stands():

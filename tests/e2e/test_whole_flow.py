@@ -66,6 +66,9 @@ class Saboteur:
             kill(self)
         self.accepted = accepted
 
+    def held(self, holds):
+        """A kill holds nothing for long."""
+
     def wait_until_working(self):
         """Return in the middle of work: the platform has just taken a batch, and changes wait behind it."""
         before, until = self.platform_stats()["posts"], time.monotonic() + WORKING_WITHIN_S

@@ -169,9 +169,10 @@ def test_an_interrupted_start_leaves_no_process(home):
     starter = run_yibao("stack", "up", "--home", home, "--service", "kafka")
     assert until((home / "run" / "kafka.process").exists)
     starter.send_signal(signal.SIGINT)
-    starter.communicate(timeout=60)
+    told = starter.communicate(timeout=60)[1]
 
     assert (130, []) == (starter.returncode, processes_of(home))
+    assert f"nothing of the stack is left running; data and logs stay in {home}" in told
 
 
 def test_what_a_killed_starter_left_is_found_and_stopped(home):

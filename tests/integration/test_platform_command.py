@@ -41,16 +41,18 @@ def yibao(monkeypatch, capsys):
     return call
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_is_and_stops_cleanly(tmp_path, number):
-    """A supervisor starts it, reads one line, and ends it with a signal: exit 0, no traceback."""
+@pytest.mark.parametrize(("number", "code", "says"), [(signal.SIGTERM, 0, ""), (signal.SIGINT, 130, "the keys stay in")])
+def test_it_says_where_it_is_and_stops_cleanly(tmp_path, number, code, says):
+    """A supervisor starts it, reads one line, and ends it with SIGTERM: exit 0. A person who ends it is told what is left."""
     with serving(tmp_path) as (process, place):
         with urlopen(f"{place['url']}/_sim/stats") as response:
             assert json.load(response)["posts"] == 0
         assert len(Path(place["keys"], f"{HOSPITAL}.pub").read_text().strip()) == 130
         process.send_signal(number)
-        assert process.wait(timeout=20) == 0
-        assert "Traceback" not in process.stderr.read()
+        assert process.wait(timeout=20) == code
+        told = process.stderr.read()
+        assert "Traceback" not in told
+        assert says in told
 
 
 def test_statistics_and_faults_are_one_command_each(tmp_path, yibao):
@@ -67,6 +69,6 @@ def test_mistakes_end_with_the_code_of_their_kind(tmp_path, yibao):
     code, _, says = yibao("serve", "--institutions", tmp_path / "none.yaml", "--keys", tmp_path)
     assert (code, "none.yaml" in says) == (2, True)
     code, _, says = yibao("faults", "--url", "http://127.0.0.1:9", "--add", '{"kind":"hmtl"}')
-    assert (code, "0.kind" in says) == (2, True)
+    assert (code, "did you mean `html`?" in says) == (2, True)
     code, _, says = yibao("stats", "--url", "http://127.0.0.1:9")
     assert (code, "platform serve" in says) == (3, True)

@@ -1,7 +1,7 @@
 """The course of a demonstration, step by step; it ends when everything has an outcome, or nothing moves any more."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from yibao.demonstration.backlog import Backlog
 from yibao.demonstration.children import Child
 from yibao.demonstration.demo_site import write_site
 from yibao.demonstration.findings import Findings, read_findings
+from yibao.demonstration.holds import Hold, Holds
 from yibao.demonstration.hospital import Hospital
 from yibao.demonstration.settings import SAMPLE, DemoSettings
 from yibao.verbs.topics import create_topics
@@ -32,15 +33,17 @@ _PAUSES_A_LOOK = 4
 """A look reads everything anew; it must not take from the workers what it measures."""
 _BACKLOG_S = 60.0
 _ASK_AGAIN_S = 0.5
-_FAULTS = {"demo": "with the faults of an ordinary day", "none": "without faults"}
+_HELD_S = 5.0
+"""So long is waited for what a hold keeps back before the live days begin all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a spectator sees of a running demonstration."""
+    """What a spectator sees of a running demonstration. expected: records by service, of what was committed until then."""
 
     changes: int
     live: bool
+    expected: Mapping[str, int]
     findings: Findings
 
 
@@ -53,15 +56,19 @@ class Spectator(Protocol):
     def look(self, sight: Sight) -> None:
         """The state of the flow, every few seconds."""
 
+    def held(self, holds: Sequence[Hold]) -> None:
+        """What holds the delivery, as soon as it is known and whenever it changes; nothing: it goes on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a demonstration ended. rows: by table, in the database at the end. changes: rows changed in all."""
+    """How a demonstration ended. rows: by table, in the database at the end. changes: rows changed in all. holds: at the end."""
 
     rows: dict[str, int]
     changes: int
     findings: Findings
     seconds: float
+    holds: tuple[Hold, ...] = ()
 
 
 class Demonstration:
@@ -69,10 +76,13 @@ class Demonstration:
 
     def __init__(self, settings: DemoSettings, spectator: Spectator) -> None:
         self.settings = settings
+        self._words = settings.words
         self._spectator = spectator
         self.stack = Stack(settings.home / "stack", durable=False, bound=not settings.keep)
         self.platform = Child("platform", home=settings.home)
         self.worker = Child("worker", home=settings.home)
+        self._holds = Holds(self.worker.log)
+        self._held: tuple[Hold, ...] = ()
 
     def run(self) -> Outcome:
         """From nothing to a judgement. What was started is stopped at the end, unless it is to be kept."""
@@ -80,7 +90,7 @@ class Demonstration:
         with self.captured() as (site, hospital):
             findings = self._live(site, hospital)
         rows = dict(sorted(hospital.rows.items()))
-        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started)
+        return Outcome(rows=rows, changes=hospital.changes, findings=findings, seconds=time.monotonic() - started, holds=self._held)
 
     @contextmanager
     def captured(self) -> Iterator[tuple[Site, Hospital]]:
@@ -89,7 +99,7 @@ class Demonstration:
             endpoints = self.stack.up(self._told)
             hospital = Hospital(self.settings, endpoints)
             try:
-                self._spectator.step("hospital: database and the visits before capture begins")
+                self._spectator.step(self._words.hospital)
                 hospital.create(endpoints)
                 site = self._site(endpoints)
                 self._capture(site, hospital)
@@ -103,6 +113,13 @@ class Demonstration:
         for child in (self.worker, self.platform):
             child.stop()
         self.stack.down(self._told)
+
+    def left(self) -> str:
+        """What an interruption has left, for whoever interrupted."""
+        children = [child.name for child in (self.worker, self.platform) if child.is_alive]
+        running = [*children, *(one.service for one in self.stack.status() if one.pid)]
+        words = self._words.runs_on if running else self._words.interrupted
+        return words.format(names=", ".join(running), home=self.settings.home)
 
     @contextmanager
     def _cleared(self) -> Iterator[None]:
@@ -138,7 +155,8 @@ class Demonstration:
 
     def _platform(self) -> str:
         settings = self.settings
-        self._spectator.step(f"platform: the simulator, {_FAULTS.get(settings.faults, f'faults: {settings.faults}')}")
+        faults = self._words.faults.get(settings.faults, self._words.other_faults.format(name=settings.faults))
+        self._spectator.step(self._words.platform.format(faults=faults))
         frozen = [f"--frozen={code}" for code in sorted(FROZEN_ITEMS)]
         files: list[str | Path] = [
             "--institutions",
@@ -153,7 +171,7 @@ class Demonstration:
         return f"{orjson.loads(self.platform.first_line(within_s=_PLATFORM_S))['url']}"
 
     def _capture(self, site: Site, hospital: Hospital) -> None:
-        self._spectator.step("topics and capture: the snapshot of what stands in the database")
+        self._spectator.step(self._words.capture)
         with Broker(broker_access(site)) as broker:
             create_topics(site, broker)
         self.worker.start(["worker", "all", "--config", self.settings.site_file], bound=not self.settings.keep)
@@ -165,29 +183,48 @@ class Demonstration:
 
     def _report_what_stands(self, site: Site) -> None:
         """Wait until the snapshot is reported, but not for ever: a platform may refuse it, and the live days go on all the same."""
-        until = time.monotonic() + _BACKLOG_S
+        began = time.monotonic()
+        until = began + _BACKLOG_S
         with Broker(broker_access(site)) as broker:
             backlog = Backlog(broker, site.topics)
             while not backlog.is_reported() and time.monotonic() < until:
                 self.worker.check()
                 time.sleep(_ASK_AGAIN_S)
+                began = began if self._tell_holds() else time.monotonic()
+                if time.monotonic() - began > _HELD_S:
+                    return
+
+    def _tell_holds(self) -> bool:
+        """Whether something holds the delivery; the spectator hears of each change."""
+        holds = self._holds.now()
+        if holds != self._held:
+            self._held = holds
+            self._spectator.held(holds)
+        return bool(holds)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for the next look, and meanwhile tell at once what holds."""
+        until = time.monotonic() + seconds
+        while (left_s := until - time.monotonic()) > 0:
+            self._tell_holds()
+            time.sleep(min(left_s, _ASK_AGAIN_S))
 
     def _live(self, site: Site, hospital: Hospital) -> Findings:
         """Let the hospital live, and look until everything has an outcome or nothing moves."""
-        self._spectator.step("live: the hospital's days, reported while they happen")
+        self._spectator.step(self._words.live)
         since = int(time.time() * 1000)
         hospital.live()
         seen: tuple[int, ...] = ()
         moved_at = time.monotonic()
         pause_s = _LOOK_S
         while True:
-            time.sleep(pause_s)
+            self._pause(pause_s)
             self.worker.check()
             live = hospital.is_live
             looked_at = time.monotonic()
             findings = self._look(site, since)
             pause_s = max(_LOOK_S, _PAUSES_A_LOOK * (time.monotonic() - looked_at))
-            self._spectator.look(Sight(changes=hospital.changes, live=live, findings=findings))
+            self._spectator.look(Sight(changes=hospital.changes, live=live, expected=hospital.expected(), findings=findings))
             judgement = findings.judgement
             now = (hospital.changes, judgement.accepted.total(), judgement.dead_letters.total(), len(judgement.missing))
             settled, seen = now == seen, now
@@ -209,4 +246,5 @@ class Demonstration:
         )
 
     def _told(self, progress: Progress) -> None:
-        self._spectator.step(f"{progress.service}: {progress.step} ({progress.after_s:.1f} s)")
+        phase = self._words.phases.get(progress.step, progress.step)
+        self._spectator.step(self._words.phase.format(service=progress.service, phase=phase, seconds=progress.after_s))

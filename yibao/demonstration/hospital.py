@@ -13,6 +13,7 @@ from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, crea
 from sandbox.stack import Endpoints
 from streams.errors import Fatal, Unreachable
 from streams.private_files import open_private
+from streams.spec.interface import SERVICES
 from yibao.demonstration.demo_site import DATABASE, write_password
 from yibao.demonstration.settings import DemoSettings
 
@@ -62,6 +63,10 @@ class Hospital:
         """Begin the live days, in a thread of their own."""
         self._thread = threading.Thread(target=self._live, name="hospital", daemon=True)
         self._thread.start()
+
+    def expected(self) -> dict[str, int]:
+        """Records by service that must be reported of what is committed now."""
+        return {service: self._oracle.so_far[service] for service in SERVICES}
 
     @property
     def is_live(self) -> bool:

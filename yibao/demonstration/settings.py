@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sandbox.own_folder import OwnFolder
 from sandbox.stack.service import CHECKOUT
+from yibao.demonstration.words import WORDS, Language, Words
 
 HOME = CHECKOUT / ".yibao" / "demo"
 SAMPLE = CHECKOUT / "deploy" / "sites" / "sample"
@@ -18,7 +19,7 @@ class DemoSettings:
 
     home: all its files; emptied at its start. visits: of the sample hospital, a third of them before capture begins. rate: changes
     a second while it is live. faults: a mix of the simulator's. platform_url, public_key: a platform of
-    one's own instead of the simulator, and the key it opens with. keep: leave everything running.
+    one's own instead of the simulator, and the key it opens with. keep: leave everything running. language: of what is said.
     """
 
     visits: int
@@ -29,6 +30,12 @@ class DemoSettings:
     platform_url: str | None = None
     public_key: Path | None = None
     keep: bool = False
+    language: Language = Language.EN
+
+    @property
+    def words(self) -> Words:
+        """What is said, in its language."""
+        return WORDS[self.language]
 
     @property
     def folder(self) -> OwnFolder:

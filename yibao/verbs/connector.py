@@ -3,7 +3,9 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
@@ -22,6 +24,7 @@ from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
 from yibao.capture import chosen_sources, connect_client, connect_settings, database_password, reconciler, topic_settings
+from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -68,7 +71,13 @@ class Planned:
 def plan(
     config: ConfigOption = SITE, source: SourceOption = None, check: PreflightOption = True, output: OutputOption = Output.TABLE
 ) -> None:
-    """Show what `connector apply` would change and what stands against it; nothing is touched. Exit code 1 when something does."""
+    """Show what `connector apply` would change and what stands against it; nothing is touched. Exit code 1 when something does.
+
+    \b
+    Examples:
+      yibao connector plan -c site.yaml
+      yibao connector plan --source his -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     planned = [_planned(site, each, check=check) for each in chosen_sources(site, source)]
     _show_plans(planned, output=output)
@@ -86,7 +95,13 @@ def apply(
     ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check the database, create or change the connectors, wait until they run. Exit code 1 when something stands against it."""
+    """Check the database, create or change the connectors, wait until they run. Exit code 1 when something stands against it.
+
+    \b
+    Examples:
+      yibao connector apply -c site.yaml
+      yibao connector apply --source his --no-preflight     where only Connect reaches the database
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     sources = chosen_sources(site, source)
     planned = [_planned(site, each, check=check) for each in sources]
@@ -94,7 +109,8 @@ def apply(
         _show_plans(planned, output=output)
         raise typer.Exit(1)
     _demand_topics(site, sources)
-    plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
+    with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
+        plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
     _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
@@ -103,7 +119,12 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     """Show each connector's state and the age of its last heartbeat. Exit code 1 when one does not run or is silent.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
-    """
+
+    \b
+    Examples:
+      yibao connector status -c site.yaml
+      yibao connector status --source his -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     sources = chosen_sources(site, source)
     states = reconciler(site).status(sources)
@@ -123,30 +144,55 @@ def restart(
     config: ConfigOption = SITE,
     everything: Annotated[bool, typer.Option("--all", help="Restart what runs, too; without it only what failed.")] = False,
 ) -> None:
-    """Start a failed connector and its failed tasks again."""
+    """Start a failed connector and its failed tasks again.
+
+    \b
+    Examples:
+      yibao connector restart his
+      yibao connector restart his --all        what runs, too
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    connect_client(site).restart(_connector(site, source), only_failed=not everything)
+    with _ordering(config):
+        connect_client(site).restart(_connector(site, source), only_failed=not everything)
 
 
 @app.command("pause")
 def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """Hold a capture. The database keeps its log meanwhile."""
+    """Hold a capture. The database keeps its log meanwhile.
+
+    \b
+    Examples:
+      yibao connector pause his
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    connect_client(site).pause(_connector(site, source))
+    with _ordering(config):
+        connect_client(site).pause(_connector(site, source))
 
 
 @app.command("resume")
 def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """Go on after `pause` or `stop`, from the place that was reached."""
+    """Go on after `pause` or `stop`, from the place that was reached.
+
+    \b
+    Examples:
+      yibao connector resume his
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    connect_client(site).resume(_connector(site, source))
+    with _ordering(config):
+        connect_client(site).resume(_connector(site, source))
 
 
 @app.command("stop", short_help="End a capture's tasks and its connection; the place is kept.")
 def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """End a capture's tasks and its connection to the database; the place is kept, and the database keeps its log."""
+    """End a capture's tasks and its connection to the database; the place is kept, and the database keeps its log.
+
+    \b
+    Examples:
+      yibao connector stop his -c site.yaml
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    connect_client(site).stop(_connector(site, source))
+    with _ordering(config):
+        connect_client(site).stop(_connector(site, source))
 
 
 @app.command("delete")
@@ -155,13 +201,29 @@ def delete(
     config: ConfigOption = SITE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a connector. Its slot stays in the database, which keeps its log until an administrator drops it."""
+    """Remove a connector. Its slot stays in the database, which keeps its log until an administrator drops it.
+
+    \b
+    Examples:
+      yibao connector delete his
+      yibao connector delete his --yes         in a script
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
-    reconciler(site).delete(captured)
+    with _ordering(config):
+        reconciler(site).delete(captured)
     typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
+
+
+def _ordering(config: Path) -> AbstractContextManager[None]:
+    """One order to Connect: whoever interrupts it does not know whether it was taken."""
+    return leaving(f"Connect may have taken the order already; {_look(config)}")
+
+
+def _look(config: Path) -> str:
+    return f"`yibao connector status -c {config}` shows how each stands"
 
 
 def _connector(site: Site, source: str) -> str:

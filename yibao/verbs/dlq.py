@@ -19,9 +19,11 @@ from streams.deadletter.document import MaskedDocument, masked_document
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import FORM, DeadLetterView
 from streams.deadletter.summary import Wanted, summarise
+from streams.domain.validate.judge import RULE_IDS
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
+from streams.spec.fields import ServiceCode
 from streams.spec.masking import mask_text
 from streams.wiring import client_options
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -41,8 +43,11 @@ Examples:
 )
 
 ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="Only this class.")]
-RuleOption = Annotated[str, typer.Option("--rule", metavar="RULE", help="Only this rule, such as R1 or REQUIRED.")]
-ServiceOption = Annotated[str, typer.Option("--service", metavar="SERVICE", help="Only this service: mdtrt_d, setl_d, fee_list_d.")]
+RuleOption = Annotated[
+    str,
+    typer.Option("--rule", metavar="RULE", autocompletion=lambda: sorted(RULE_IDS), help="Only this rule, such as R1 or REQUIRED."),
+]
+ServiceOption = Annotated[ServiceCode | None, typer.Option("--service", help="Only this service.")]
 InstitutionOption = Annotated[str, typer.Option("--institution", metavar="CODE", help="Only this FIXMEDINS_CODE.")]
 SinceOption = Annotated[
     str, typer.Option("--since", metavar="WHEN", help="Only failures since then: 2h, 7d, 2024-05-01, 2024-05-01T08:00.")
@@ -59,13 +64,19 @@ def summary(
     config: ConfigOption = SITE,
     dead_class: ClassOption = None,
     rule: RuleOption = "",
-    service: ServiceOption = "",
+    service: ServiceOption = None,
     institution: InstitutionOption = "",
     since: SinceOption = "",
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Count dead letters by class, rule and institution, with the age of the oldest."""
+    """Count dead letters by class, rule and institution, with the age of the oldest.
+
+    \b
+    Examples:
+      yibao dlq summary -c site.yaml
+      yibao dlq summary --since 24h --institution H36110200001 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
     reading = _read(site, wanted, deadline_s=deadline)
@@ -89,14 +100,20 @@ def list_letters(
     config: ConfigOption = SITE,
     dead_class: ClassOption = None,
     rule: RuleOption = "",
-    service: ServiceOption = "",
+    service: ServiceOption = None,
     institution: InstitutionOption = "",
     since: SinceOption = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, the latest failures first.")] = 100,
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List dead letters, each failure once."""
+    """List dead letters, each failure once.
+
+    \b
+    Examples:
+      yibao dlq list --class validation --since 2h
+      yibao dlq list --service setl_d --rule R1 --limit 20 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
     reading = _read(site, wanted, deadline_s=deadline)
@@ -119,7 +136,13 @@ def show(
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show one dead letter: what is known of it, and its content with everything personal masked. Exit code 1 if there is none."""
+    """Show one dead letter: what is known of it, and its content with everything personal masked. Exit code 1 if there is none.
+
+    \b
+    Examples:
+      yibao dlq show 3fa4c1
+      yibao dlq show 3fa4c1 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     reading = _read(site, Wanted(id=letter_id.lower()), deadline_s=deadline, values=True)
     if len(reading.letters) != 1:
@@ -136,9 +159,11 @@ def show(
         _show_document(document)
 
 
-def _wanted(site: Site, *, dead_class: DeadClass | None, rule: str, service: str, institution: str, since: str) -> Wanted:
+def _wanted(
+    site: Site, *, dead_class: DeadClass | None, rule: str, service: ServiceCode | None, institution: str, since: str
+) -> Wanted:
     chosen = dead_class.value if dead_class else ""
-    return Wanted(dead_class=chosen, rule=rule, service=service, institution=institution, since=_since(since, site))
+    return Wanted(dead_class=chosen, rule=rule, service=service or "", institution=institution, since=_since(since, site))
 
 
 def _since(text: str, site: Site) -> int:

@@ -24,6 +24,7 @@ from sandbox.hospital.workload import BASE_DATE
 from streams.bounded import KEY_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured, Unreachable, YibaoError
 from streams.private_files import open_private, private_folder
+from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -77,13 +78,19 @@ def create(
     replace: Annotated[bool, typer.Option("--replace", help="Drop schemas his and cdc first, rows and all.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Create the database if it is missing, schema `his`, and what capture needs: role, publication, heartbeat table."""
+    """Create the database if it is missing, schema `his`, and what capture needs: role, publication, heartbeat table.
+
+    \b
+    Examples:
+      yibao hospital create --port 25432 --capture-password-file secrets/his.password
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     password = _password(capture_password_file)
     login = _Login(host, port, user, password_file)
-    with _connected(login, "postgres") as conn:
+    again = "the database may be there without all of its schema; the same command with --replace makes it anew"
+    with leaving(again), _connected(login, "postgres") as conn:
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
             conn.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
-    with _connected(login, database) as conn:
+    with leaving(again), _connected(login, database) as conn:
         if not replace and conn.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'his'").fetchone() is not None:
             raise Misconfigured(f"database {database} has a schema his already; --replace drops it with all its rows")
         create_schema(conn, password=password)
@@ -118,10 +125,22 @@ def play(
     password_file: PasswordOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Commit a workload, transaction by transaction. The expectations follow from the options, whatever the clock says."""
+    """Commit a workload, transaction by transaction. The expectations follow from the options, whatever the clock says.
+
+    \b
+    Examples:
+      yibao hospital run --port 25432 --visits 200 --seed 7 --expected expected.jsonl
+      yibao hospital run --port 25432 --visits 200 --phase live --rate 200      with --phase before run first
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     workload = Workload(visits=visits, seed=seed, base_date=_day(base_date), bad_share=bad_share, first=first)
     split = 0 if phase is Phase.ALL else int(sum(1 for _ in workload) * before_share)
-    with _written(expected) as write, _connected(_Login(host, port, user, password_file), database) as conn:
+    left = f"what was committed stays in database {database}" + (f", and {expected} is not whole: remove it" if expected else "")
+    anew = "`yibao hospital create --replace` begins anew"
+    with (
+        leaving(f"{left}; {anew}"),
+        _written(expected) as write,
+        _connected(_Login(host, port, user, password_file), database) as conn,
+    ):
         oracle = Oracle(write, captured=not split)
         parts = _parts(workload, oracle, split=split, phase=phase)
         with _fitting(database), _progress(visits) as (tell, note):

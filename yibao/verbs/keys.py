@@ -13,6 +13,7 @@ from streams.errors import Misconfigured, YibaoError
 from streams.private_files import private_folder
 from streams.seal import ENCODINGS, PrivateKey, PublicKey, ReadKey, Sealer, generate_key_pair, key_text, read_key
 from streams.spec.identity import valid_fixmedins_code
+from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ Examples:
 )
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A key file: hex, Base64, PEM or DER.")]
-KeyFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Key files: hex, Base64, PEM or DER.")]
+KeyFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="Key files: hex, Base64, PEM or DER.")]
 
 SAMPLE = '[{"SAMPLE":"医保 yibao 123"}]'
 """What `keys sample` seals. Nobody's data."""
@@ -50,11 +51,18 @@ class Checked:
 
 @app.command("new")
 def new(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory for the two files; made with mode 0700.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Directory for the two files; made with mode 0700.")
+    ],
     institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="FIXMEDINS_CODE the pair is for.")],
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a key pair for an institution: two PEM files with mode 0600. Existing files are never overwritten."""
+    """Make a key pair for an institution: two PEM files with mode 0600. Existing files are never overwritten.
+
+    \b
+    Examples:
+      yibao keys new --out keys --institution H36110200001
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not valid_fixmedins_code(institution):
         raise Misconfigured(f"--institution {institution}: an institution's code is H or P and 11 digits")
     private_file, public_file = (out / f"{institution}.{half}.pem" for half in ("private", "public"))
@@ -67,8 +75,9 @@ def new(
             private_folder(out)
     except OSError as error:
         raise Misconfigured(f"--out {out} cannot be made ({error.strerror}); choose another directory") from error
-    _write_secret(private_file, pair.pem)
-    _write_secret(public_file, pair.public.pem)
+    with leaving(f"one half of the pair may be there without the other: remove {private_file} and {public_file}"):
+        _write_secret(private_file, pair.pem)
+        _write_secret(public_file, pair.public.pem)
     _print(
         {"private": str(private_file), "public": str(public_file), "fingerprint": pair.fingerprint},
         output,
@@ -77,7 +86,13 @@ def new(
 
 @app.command("check")
 def check(files: KeyFiles, output: OutputOption = Output.TABLE) -> None:
-    """Say of each file which key is in it and in which form. Exit code 1 when one holds none."""
+    """Say of each file which key is in it and in which form. Exit code 1 when one holds none.
+
+    \b
+    Examples:
+      yibao keys check keys/*.pub
+      yibao keys check mailed.txt -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     found = [_check(path) for path in files]
     if output is Output.JSON:
         typer.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
@@ -91,7 +106,12 @@ def check(files: KeyFiles, output: OutputOption = Output.TABLE) -> None:
 
 @app.command("show")
 def show(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
-    """Show a key's fingerprint and its PUBLIC half in every form. Of a private key nothing else is shown."""
+    """Show a key's fingerprint and its PUBLIC half in every form. Of a private key nothing else is shown.
+
+    \b
+    Examples:
+      yibao keys show keys/H36110200001.pub
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     found = _read(file)
     public = _public(found)
     _print(
@@ -111,7 +131,12 @@ def show(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
 
 @app.command("sample", short_help="Seal a harmless sample in all eight layouts.")
 def sample(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
-    """Seal a harmless sample in all eight layouts, so that the platform's people can say which one opens."""
+    """Seal a harmless sample in all eight layouts, so that the platform's people can say which one opens.
+
+    \b
+    Examples:
+      yibao keys sample keys/H36110200001.pub
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     public = _public(_read(file))
     sealed = [
         {

@@ -21,6 +21,8 @@ from streams.bounded import TEXT_BYTES, read_bounded
 from streams.errors import Misconfigured, Unreachable
 from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
+from streams.wording import nearest
+from yibao.interrupted import Interrupted
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -51,11 +53,19 @@ def serve(
         Path, typer.Option("--institutions", metavar="FILE", help="Who may report: `code: name` in YAML or JSON, or a site.yaml.")
     ],
     keys: Annotated[
-        Path, typer.Option("--keys", metavar="DIR", help="Key pairs: <code>.pub for the sender, <code>.key. Made if missing.")
+        Path,
+        typer.Option(
+            "--keys", metavar="DIR", file_okay=False, help="Key pairs: <code>.pub for the sender, <code>.key. Made if missing."
+        ),
     ],
     host: Annotated[str, typer.Option(help="Address to listen on. /_sim answers this machine only, whatever it is.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: a free one.")] = 0,
-    faults: Annotated[str, typer.Option(metavar="NAME|FILE", help=f"{', '.join(PROFILES)}, or a JSON list of faults.")] = "none",
+    faults: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE", autocompletion=lambda: [*PROFILES], help=f"{', '.join(PROFILES)}, or a JSON list of faults."
+        ),
+    ] = "none",
     seed: Annotated[int, typer.Option(help="Decides which requests the faults strike and which keys are refused.")] = 0,
     journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Accepted records; read again at start.")] = None,
     frozen: Annotated[list[str] | None, typer.Option(metavar="CODE", help="HILIST_CODE that refuses a batch. Repeatable.")] = None,
@@ -70,7 +80,13 @@ def serve(
     dictionaries: Annotated[Path | None, typer.Option(metavar="FILE", help="Value lists that replace the built-in ones.")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Receive reports until SIGTERM or Ctrl-C. The first line printed says where, as JSON with `-o json`."""
+    """Receive reports until SIGTERM (exit code 0) or Ctrl-C (130). The first line printed says where, as JSON with `-o json`.
+
+    \b
+    Examples:
+      yibao platform serve --institutions site.yaml --keys keys --port 28080
+      yibao platform serve --institutions site.yaml --keys keys --faults hostile --journal journal.jsonl
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     settings = PlatformSettings(
         institutions=read_institutions(institutions),
         keys=keys,
@@ -89,12 +105,20 @@ def serve(
         dictionaries=dictionaries,
     )
     events.configure()
-    asyncio.run(_serve(settings, output))
+    if asyncio.run(_serve(settings, output)) is signal.SIGINT:
+        kept = f"; what it accepted stays in {journal} and is read again at the next start" if journal else ""
+        raise Interrupted(f"the simulator has stopped; the keys stay in {keys}{kept}")
 
 
 @app.command()
 def stats(url: UrlOption, output: OutputOption = Output.TABLE) -> None:
-    """Print what a running simulator received and accepted."""
+    """Print what a running simulator received and accepted.
+
+    \b
+    Examples:
+      yibao platform stats --url http://127.0.0.1:28080
+      yibao platform stats --url http://127.0.0.1:28080 -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     found = asyncio.run(_ask("GET", _page(url, "stats"), _fits_stats))
     if output is Output.JSON:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -108,7 +132,14 @@ def change_faults(
     add: Annotated[list[str] | None, typer.Option(metavar="NAME|FILE|JSON", help="A profile, a file, or a fault as JSON.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take all faults out of force first.")] = False,
 ) -> None:
-    """Show the faults in force as JSON, after clearing them or adding to them."""
+    """Show the faults in force as JSON, after clearing them or adding to them.
+
+    \b
+    Examples:
+      yibao platform faults --url http://127.0.0.1:28080
+      yibao platform faults --url http://127.0.0.1:28080 --clear --add hostile
+      yibao platform faults --url http://127.0.0.1:28080 --add '{"kind": "outage", "for_s": 5}'
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     page = _page(url, "faults")
     if clear:
         asyncio.run(_ask("DELETE", page, _fits_faults))
@@ -118,11 +149,12 @@ def change_faults(
     typer.echo(json.dumps(asyncio.run(_ask("GET", page, _fits_faults)), ensure_ascii=False, indent=2))
 
 
-async def _serve(settings: PlatformSettings, output: Output) -> None:
-    stopped = asyncio.Event()
+async def _serve(settings: PlatformSettings, output: Output) -> signal.Signals:
+    """Serve until a signal comes, and return which."""
+    stopped: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.put_nowait, number)
     simulator = Simulator(settings)
     url = await simulator.start()
     try:
@@ -131,7 +163,7 @@ async def _serve(settings: PlatformSettings, output: Output) -> None:
         else:
             typer.echo(f"platform at {url}, public keys in {settings.keys}/<code>.pub, {len(settings.institutions)} institutions")
         sys.stdout.flush()
-        await stopped.wait()
+        return await stopped.get()
     finally:
         await simulator.stop()
 
@@ -142,13 +174,15 @@ def _faults(text: str) -> tuple[Fault, ...]:
         return fault_profile(text)
     is_json = text.lstrip().startswith(("{", "["))
     if not is_json and not Path(text).exists():
-        raise Misconfigured(f"faults {text!r}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON")
+        raise Misconfigured(
+            f"faults `{text}`{nearest(text, PROFILES)}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON"
+        )
     try:
         return read_faults(text.encode() if is_json else read_bounded(Path(text), most=TEXT_BYTES))
     except OSError as error:
         raise Misconfigured(f"faults {text}: cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise Misconfigured(f"faults: {error}") from error
+        raise Misconfigured(f"{error}") from error
 
 
 def _page(url: str, name: str) -> str:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack
+from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -40,7 +41,13 @@ HomeOption: TypeAlias = Annotated[
     ),
 ]
 ServiceOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--service", metavar="NAME", help=f"Only this service ({', '.join(SERVICES)}); may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        autocompletion=lambda: [*SERVICES],
+        help=f"Only this service ({', '.join(SERVICES)}); may be repeated.",
+    ),
 ]
 PortOption: TypeAlias = Annotated[int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Default: a free one, kept.")]
 
@@ -54,11 +61,17 @@ def up(
     connect_port: PortOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Start what does not run and wait until it answers. Repeating it is harmless."""
+    """Start what does not run and wait until it answers. Repeating it is harmless.
+
+    \b
+    Examples:
+      yibao stack up
+      yibao stack up --service kafka --kafka-port 29092
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     signal.signal(signal.SIGTERM, _interrupt)
     ports = Ports(postgres=postgres_port, kafka=kafka_port, connect=connect_port)
     stack = Stack(home, _services(service), ports=ports)
-    with progress() as tell:
+    with leaving(lambda: _left(stack)), progress() as tell:
         endpoints = stack.up(tell)
     _print_endpoints(endpoints, _services(service), output)
 
@@ -68,15 +81,27 @@ def down(
     home: HomeOption = DEFAULT_HOME,
     erase: Annotated[bool, typer.Option("--erase", help="Remove all data too, and the secrets.")] = False,
 ) -> None:
-    """Stop what runs; return when no process is left."""
+    """Stop what runs; return when no process is left.
+
+    \b
+    Examples:
+      yibao stack down
+      yibao stack down --erase                  and remove their data
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     stack = Stack(home)
-    with progress() as tell:
+    with leaving(lambda: _left(stack)), progress() as tell:
         (stack.erase if erase else stack.down)(tell)
 
 
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, service: ServiceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show what runs and where; exit code 1 when one does not answer."""
+    """Show what runs and where; exit code 1 when one does not answer.
+
+    \b
+    Examples:
+      yibao stack status
+      yibao stack status --service kafka -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     found = Stack(home, _services(service)).status()
     if output is Output.JSON:
         print(json.dumps([_as_json(one) for one in found], indent=2))
@@ -88,6 +113,12 @@ def status(home: HomeOption = DEFAULT_HOME, service: ServiceOption = None, outpu
 
 def _services(chosen: list[str] | None) -> tuple[str, ...]:
     return tuple(chosen) if chosen else SERVICES
+
+
+def _left(stack: Stack) -> str:
+    running = [f"{one.service} (process {one.pid})" for one in stack.status() if one.pid]
+    told = f"{', '.join(running)} go on running" if running else "nothing of the stack is left running"
+    return f"{told}; data and logs stay in {stack.home}: `yibao stack down --erase --home {stack.home}` ends and removes all of it"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -17,6 +17,7 @@ from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
 from streams.topics.stages import stages
 from streams.wiring import broker_access
 from yibao.capture import topic_settings
+from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -34,7 +35,13 @@ Examples:
 
 @app.command("plan")
 def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Show what `topics apply` would do; nothing is touched. Exit code 1 when it would refuse."""
+    """Show what `topics apply` would do; nothing is touched. Exit code 1 when it would refuse.
+
+    \b
+    Examples:
+      yibao topics plan -c site.yaml
+      yibao topics plan -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     with Broker(broker_access(site)) as broker:
         topics, offsets = _topics(site, broker), _first_offsets(site, broker)
@@ -45,9 +52,15 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
 
 @app.command("apply", short_help="Create the topics that are missing and each stage's first offset, once.")
 def apply(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Create the topics that are missing and commit each stage's first offset, once. What exists is never changed."""
+    """Create the topics that are missing and commit each stage's first offset, once. What exists is never changed.
+
+    \b
+    Examples:
+      yibao topics apply -c site.yaml
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with Broker(broker_access(site)) as broker:
+    left = f"topics that were created stay; `yibao topics plan -c {config}` shows what is missing, `apply` again creates the rest"
+    with leaving(left), Broker(broker_access(site)) as broker:
         topics, offsets = create_topics(site, broker)
     _show(topics, offsets, output=output, done=True)
 

@@ -21,9 +21,10 @@ from streams.telemetry import events
 from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
 from streams.topology import Process, deliver_worker, join_worker
+from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.options import SITE, ConfigOption
-from yibao.supervisor import PATIENT_VARIABLE, Supervisor, end_with_parent
+from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,15 +49,27 @@ HomeOption = Annotated[
 IndexOption = Annotated[int, typer.Option("--index", min=0, help="Tells workers of one stage on one machine apart.")]
 
 
-@app.command("join")
+@app.command("join", short_help="Run one worker of the join.")
 def join(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOption = 0) -> None:
-    """Run one worker of the join until SIGTERM or Ctrl-C."""
+    """Run one worker of the join until SIGTERM (exit code 0) or Ctrl-C (130).
+
+    \b
+    Examples:
+      yibao worker join -c site.yaml
+      yibao worker join -c site.yaml --index 1  a second one on this machine
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     _run("join", join_worker, config=config, home=home, index=index)
 
 
-@app.command("deliver")
+@app.command("deliver", short_help="Run one worker of the deliver stage.")
 def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOption = 0) -> None:
-    """Run one worker of the deliver stage until SIGTERM or Ctrl-C."""
+    """Run one worker of the deliver stage until SIGTERM (exit code 0) or Ctrl-C (130).
+
+    \b
+    Examples:
+      yibao worker deliver -c site.yaml
+      yibao worker deliver -c site.yaml --index 1 --home /var/lib/yibao
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     _run("deliver", deliver_worker, config=config, home=home, index=index)
 
 
@@ -67,7 +80,13 @@ def all_stages(
     join_workers: Annotated[int, typer.Option("--join", min=0, help="Workers of the join.")] = 1,
     deliver_workers: Annotated[int, typer.Option("--deliver", min=0, help="Workers of the deliver stage.")] = 1,
 ) -> None:
-    """Run workers of both stages under one supervisor, which restarts what ends."""
+    """Run workers of both stages under one supervisor, which restarts what ends.
+
+    \b
+    Examples:
+      yibao worker all -c site.yaml
+      yibao worker all -c site.yaml --join 2 --deliver 4
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
     if is_pipe(config.absolute()):
         raise Misconfigured(f"{config} is a pipe, which can be read once: every worker reads the site anew; name a file")
     wanted = {"join": join_workers, "deliver": deliver_workers}
@@ -76,9 +95,18 @@ def all_stages(
         for stage, count in wanted.items()
         for index in range(count)
     }
-    with _speaking(Speaker(worker="supervisor"), config):
+    with _speaking(Speaker(worker="supervisor"), config) as site:
         code = Supervisor(commands).run()
+    if code == EXIT_CODE:
+        raise _stopped(site, home)
     raise typer.Exit(code)
+
+
+def _stopped(site: Site, home: Path | None) -> Interrupted:
+    return Interrupted(
+        "all work has stopped in order and nothing is lost: the next start goes on where this one ended, with the same msgids. "
+        f"What workers keep in {home or site.workers.home} only makes that start faster"
+    )
 
 
 def _command(stage: str, index: int, *, config: Path, home: Path | None) -> Sequence[str]:
@@ -100,7 +128,9 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
             tell_ready()
             return lanes
 
-        run_app(make)
+        interrupted = run_app(make)
+    if interrupted and PARENT_VARIABLE not in os.environ:  # a supervisor tells of the end itself
+        raise _stopped(site, home)
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def test_even_draws_are_even():
         (b'{"kind":"shape","form":"code/number"}', "text"),
         (b'{"kind":"html","chance":1}', "chance"),
         (b'[{"kind":"none"}]', "kind"),
-        (b"html", "char"),
+        (b"html", "column 1"),
     ],
 )
 def test_a_fault_that_could_not_strike_as_meant_is_refused(text, says):

@@ -149,6 +149,14 @@ def test_the_deliver_stage_gets_what_the_site_says_of_the_platform(site_of):
     assert (3600, 36, True) == (settings.msgid_memory_s, settings.msgid_chars, settings.repeats_refused)
 
 
+def test_an_address_with_the_path_of_the_services_is_the_same_address(site_of):
+    """What the platform's own paper says is copied into site.yaml."""
+    whole = site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800/fsp/metadata/receive/"))
+    assert "http://127.0.0.1:8800/fsp" == wiring.gateway_settings(whole).url
+    with pytest.raises(BadFiles, match=r"platform\.url: goes on after /metadata/receive"):
+        site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800/metadata/receive/v2"))
+
+
 def test_a_flood_guards_hold_can_be_lifted_in_the_sites_file(site_of):
     """The lane stands for ever otherwise, when the records really are bad."""
     lifted = site_of(("platform:", "deliver: {flood_guard: {ratio: 1, in_a_row: 0}}\nplatform:"))

@@ -113,6 +113,29 @@ def test_the_profile_is_the_interfaces_envelope():
     assert REPORTING.services is SERVICES
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://platform.example/fsp",
+        "https://platform.example/fsp/",
+        "https://platform.example/fsp/metadata/receive",
+        "https://platform.example/fsp/metadata/receive/",
+        "https://platform.example/fsp/metadata/receive/setl_d",
+        "https://platform.example/fsp/metadata/receive/{service}",
+    ],
+)
+def test_an_address_may_be_written_as_platforms_write_it(url):
+    """Their papers name the whole address; with the path twice in it every lane would be held by 404."""
+    assert "https://platform.example/fsp" == REPORTING.address_of(url)
+
+
+@pytest.mark.parametrize("url", ["http://x/metadata/receive/v2", "http://x/fsp?token=1", "http://x/fsp#a"])
+def test_an_address_that_leads_nowhere_is_refused(url):
+    """Told by `yibao check`, and not by the first request."""
+    with pytest.raises(ValueError, match="address"):
+        REPORTING.address_of(url)
+
+
 def test_nobody_can_change_what_everybody_reads():
     """These tables are shared by all lanes of a process."""
     with pytest.raises(FrozenInstanceError):

@@ -1,0 +1,117 @@
+"""Ctrl-C while a command works: exit code 130, and a sentence that says what is left and how it is cleaned."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from streams.seal import generate_key_pair
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "tests" / "contract" / "mapping"
+SOON_S = 150
+
+
+class Silent:
+    """A server that takes connections and never says a word: whoever asks it waits until he is interrupted."""
+
+    def __init__(self):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        self.asked = threading.Event()
+        self.connections = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self):
+        while True:
+            try:
+                self.connections.append(self.listening.accept()[0])
+            except OSError:
+                return
+            self.asked.set()
+
+    def close(self):
+        for one in (self.listening, *self.connections):
+            one.close()
+
+
+@contextmanager
+def started(folder, server, words):
+    """A command that soon waits for `server`, in a folder with a site of which everything is there."""
+    folder.mkdir()
+    for file in ("site.yaml", "mapping.yaml"):
+        shutil.copy(SITE / file, folder / file)
+    text = (folder / "site.yaml").read_text(encoding="utf-8")
+    text = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{server.port}", text)
+    (folder / "site.yaml").write_text(text, encoding="utf-8")
+    for name in ("keys/h1.pem", "keys/p2.pem", "secrets/his.password"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(generate_key_pair().public.pem)
+    command = [sys.executable, "-m", "yibao", *words.format(port=server.port).split()]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}"}
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+WAITING = {
+    "topics apply": "topics that were created stay; `yibao topics plan -c site.yaml` shows what is missing",
+    "connector restart his": "Connect may have taken the order already; `yibao connector status -c site.yaml`",
+    "hospital run --port {port} --expected e.jsonl": "what was committed stays in database his, and e.jsonl is not whole",
+    "dlq summary": "nothing was started or changed",
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """What each command that waits said when it was interrupted; all at once, because each takes seconds to begin."""
+    root = tmp_path_factory.mktemp("interrupted")
+    with ExitStack() as stack:
+        running = {}
+        for number, words in enumerate(WAITING):
+            server = Silent()
+            stack.callback(server.close)
+            running[words] = server, stack.enter_context(started(root / f"{number}", server, words))
+        waiting, deadline = dict(running), time.monotonic() + SOON_S
+        while waiting:
+            assert time.monotonic() < deadline, [*waiting]
+            for words, (server, process) in [*waiting.items()]:
+                if server.asked.wait(0.05):
+                    process.send_signal(signal.SIGINT)
+                    del waiting[words]
+        said = {words: process.communicate(timeout=SOON_S)[1] for words, (_, process) in running.items()}
+        return {words: (process.returncode, said[words]) for words, (_, process) in running.items()}
+
+
+@pytest.mark.parametrize("words", WAITING)
+def test_whoever_interrupts_is_told_what_is_left(ended, words):
+    """Without it nobody knows whether the command did half of its work, all of it or none."""
+    code, err = ended[words]
+    assert 130 == code, err
+    assert "Traceback" not in err
+    last = err.splitlines()[-1]
+    assert last.startswith("interrupted: ")
+    assert WAITING[words] in last
+
+
+def test_a_supervisor_that_is_interrupted_says_that_nothing_is_lost(tmp_path):
+    """Its workers are gone with it, and whoever reads on does not have to look for what they left."""
+    server = Silent()
+    with started(tmp_path / "site", server, "worker all --home work") as process:
+        assert any("worker_started" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        last = process.communicate(timeout=SOON_S)[1].splitlines()[-1]
+        server.close()
+    assert (130, True) == (process.returncode, last.startswith("interrupted: all work has stopped in order and nothing is lost"))

@@ -1,0 +1,125 @@
+"""All commands at once: what their help promises can be typed, and what is mistyped is answered with what was meant."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from tests.unit.streams.mapping.test_our_words import FOREIGN
+from yibao import main
+from yibao.commands import tree
+
+ROOT = Path(__file__).parents[3]
+WHOLE = main.build((), whole=True)
+COMMANDS = {" ".join(command.words): command for command in tree(WHOLE)}
+
+
+def examples(text):
+    """The command lines under `Examples:`, without what stands behind them."""
+    lines = text.partition("Examples:\n")[2].splitlines()
+    return [re.split(r"\s{2,}", line.strip())[0] for line in lines if line.strip().startswith("yibao ")]
+
+
+def fenced(page):
+    """The command lines in the code blocks of a page."""
+    blocks = re.findall(r"```\w*\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    return [line.partition(" #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("yibao ")]
+
+
+def parsed(line):
+    """Whether it is a command line of ours: every word, option and value is taken."""
+    command, (_, *words) = typer.main.get_command(WHOLE), shlex.split(line.partition(" > ")[0])
+    while words and (below := getattr(command, "commands", {}).get(words[0])):
+        command, words = below, words[1:]
+    try:
+        command.make_context("yibao", words, help_option_names=["-h", "--help"])
+    except typer.Exit:  # of --help
+        return True
+    return not getattr(command, "commands", {})
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_examples_that_can_be_typed(name, capsys):
+    """Whoever is called at night copies a line. One of a verb of its own begins like the verb."""
+    found = examples(COMMANDS[name].help)
+    assert found
+    assert [] == [line for line in found if not parsed(line)]
+    begins = f"yibao {name}".strip()
+    assert [] == [line for line in found if not f"{line} ".startswith(f"{begins} ")]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh.md", *(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))])
+def test_what_the_pages_tell_to_type_can_be_typed(page):
+    """A page outlives the option that it names."""
+    assert [] == [line for line in fenced(page) if not parsed(line)]
+
+
+def test_h_is_help_everywhere(monkeypatch, capsys):
+    """It is the first thing that a person tries."""
+    for words in ((), ("connector",), ("connector", "plan")):
+        assert (0, "") == typed(monkeypatch, capsys, *words, "-h")[::2]
+
+
+def test_the_version_says_what_matters_when_a_worker_behaves_oddly(monkeypatch, capsys):
+    """A report of a fault begins with it."""
+    code, out, _ = typed(monkeypatch, capsys, "--version")
+    assert 0 == code
+    for named in (
+        r"^yibao-cdc \d+\.\d+",
+        r"^Python 3\.",
+        r"^faust-streaming \d",
+        r"^aiokafka \d",
+        r"^OpenSSL 3\.\d+\.\d+ for SM2; \d",
+    ):
+        assert re.search(named, out, re.MULTILINE), out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("dmeo", "did you mean `demo`?"),
+        ("connector aply", "did you mean `apply`?"),
+        ("check --ouput json", "did you mean `--output`?"),
+        ("check --output jsn", "did you mean `json`?"),
+        ("dlq list --class validtion", "did you mean `VALIDATION`?"),
+        ("dlq list --service setl", "did you mean `setl_d`?"),
+        ("stack status --service kafak", "did you mean `kafka`?"),
+        ("demo --faults hostil", "did you mean `hostile`?"),
+        ("connector -c site.yaml plan", "`yibao connector plan -c …`"),
+        ("-c site.yaml check", "`yibao VERB -c …`"),
+        ("--versoin", "did you mean `--version`?"),
+        ("connector restart", "SOURCE is missing"),
+        ("platform stats", "--url is missing"),
+        ("check site.yaml", "`site.yaml` is more than `yibao check` takes"),
+        ("check -o", "-o needs a value"),
+        ("stack up --kafka-port none", "--kafka-port must be a whole number, and not `none`"),
+        ("stack up --kafka-port 70000", "--kafka-port must be at most 65535"),
+        ("demo --rate fast", "--rate must be a number"),
+        ("hospital run --bad-share 2", "--bad-share must be at most 0.5"),
+        ("demo --public-key nowhere.pem", "--public-key: file 'nowhere.pem' does not exist"),
+    ],
+)
+def test_a_mistyped_line_is_answered_with_what_was_meant(monkeypatch, capsys, words, meant):
+    """Exit code 2, one line that says what to type instead, and nothing of the libraries' own words."""
+    code, out, err = typed(monkeypatch, capsys, *words.split())
+    assert (2, "", True) == (code, out, err.startswith("error: "))
+    assert meant in err
+    assert not FOREIGN.search(err.splitlines()[0])
+
+
+def test_a_name_that_the_site_does_not_have_is_answered_with_the_nearest(monkeypatch, capsys):
+    """As for an option: the file is at hand."""
+    site = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
+    code, _, err = typed(monkeypatch, capsys, "connector", "restart", "hsi", "-c", f"{site}")
+    assert (2, True) == (code, "did you mean `his`?" in err)
+
+
+def typed(monkeypatch, capsys, *words):
+    """Exit code, standard output and standard error of a command line."""
+    monkeypatch.setattr(sys, "argv", ["yibao", *words])
+    with pytest.raises(SystemExit) as ended:
+        main.run()
+    return ended.value.code or 0, *capsys.readouterr()

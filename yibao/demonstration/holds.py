@@ -1,0 +1,88 @@
+"""What holds the delivery, read from the events that the workers log: a spectator must not count zeros for minutes.
+
+A later version of an event may say more than an earlier one; what is not there is left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+Lane: TypeAlias = tuple[str, int]
+"""Topic and partition; of what concerns the whole platform `("", -1)`."""
+
+SILENT: Final = "silent"
+STANDS: Final = "stands"
+_WHOLE: Final[Lane] = ("", -1)
+_OVER: Final = frozenset({"lane_released", "lane_opened", "breaker_closed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One reason, and how many lanes stand for it. cause: a `HoldCause`, SILENT or STANDS. says, remedy: as the worker logged."""
+
+    cause: str
+    says: str
+    remedy: str = ""
+    lanes: int = 1
+
+
+class Holds:
+    """The holds in a worker's log as it grows."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+        self._by_lane: dict[Lane, Hold] = {}
+
+    def now(self) -> tuple[Hold, ...]:
+        """What holds now: each reason once, the one with most lanes first."""
+        for event in self._new():
+            self._take(event)
+        found: dict[Hold, int] = {}
+        for hold in self._by_lane.values():
+            found[hold] = found.get(hold, 0) + 1
+        named = (Hold(cause=hold.cause, says=hold.says, remedy=hold.remedy, lanes=lanes) for hold, lanes in found.items())
+        return tuple(sorted(named, key=lambda hold: (-hold.lanes, hold.cause)))
+
+    def _new(self) -> list[dict[str, Any]]:
+        """The events of whole lines that were not read yet; libraries' other lines are none."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(self._read)
+                text = log.read()
+        except FileNotFoundError:
+            return []
+        whole = text[: text.rfind(b"\n") + 1]
+        self._read += len(whole)
+        events = []
+        for line in whole.splitlines():
+            try:
+                event = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue
+            if isinstance(event, dict):
+                events.append(event)
+        return events
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        name = event.get("event")
+        lane = _lane_of(event)
+        if name == "lane_held":
+            self._by_lane[lane] = Hold(cause=f"{event.get('cause')}", says=f"{event.get('platform_says')}")
+        elif name == "lane_stopped":
+            self._by_lane[lane] = Hold(cause=STANDS, says=f"{event.get('why')}", remedy=f"{event.get('remedy')}")
+        elif name == "breaker_opened":
+            told = [f"{event[field]}" for field in ("cause", "address") if event.get(field)]
+            self._by_lane[_WHOLE] = Hold(cause=SILENT, says=", ".join(told) or f"{event.get('failures')} tries in a row failed")
+        elif name in _OVER:
+            self._by_lane.pop(lane, None)
+        elif name == "worker_ended" and f"{event.get('worker')}".startswith("deliver"):  # the next one tells anew what holds it
+            self._by_lane.clear()
+
+
+def _lane_of(event: Mapping[str, Any]) -> Lane:
+    topic, partition = event.get("topic"), event.get("partition")
+    return (topic, partition) if isinstance(topic, str) and isinstance(partition, int) else _WHOLE

@@ -1,0 +1,194 @@
+"""What the demonstration says, in English and in Chinese: whoever decides about a purchase may read only one of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Language(StrEnum):
+    """A language that the demonstration speaks."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+def language_of(environment: Mapping[str, str]) -> Language:
+    """The language of a terminal: its variables in the order that POSIX gives them."""
+    chosen = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := environment.get(name))), "")
+    return Language.ZH if chosen.lower().startswith("zh") else Language.EN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Everything that is said, by where it is said; what stands in braces is filled in.
+
+    faults: of the simulator, by the name of a mix. phases: of a service. services, ways: as `report` names them. held: many lanes;
+    held_one: one of them; held_all: the whole platform is meant. causes: of a hold, what it means and what mends it.
+    """
+
+    # Steps
+    hospital: str
+    platform: str
+    faults: Mapping[str, str]
+    other_faults: str
+    capture: str
+    live: str
+    phase: str
+    phases: Mapping[str, str]
+    # The view, and the lines where there is no terminal
+    living: str
+    draining: str
+    giving_up: str
+    expected: str
+    accepted: str
+    services: Mapping[str, str]
+    letters: str
+    changes: str
+    line: str
+    held: str
+    held_one: str
+    held_all: str
+    remedy: str
+    goes_on: str
+    causes: Mapping[str, tuple[str, str]]
+    # The end
+    expected_at_last: str
+    amount: str
+    rows: str
+    letters_are: str
+    none: str
+    unreported: str
+    freshness: str
+    ways: Mapping[str, str]
+    verdict: str
+    good: str
+    bad: str
+    kept: str
+    logs: str
+    interrupted: str
+    runs_on: str
+
+
+ENGLISH: Final = Words(
+    hospital="hospital: database and the visits before capture begins",
+    platform="platform: the simulator, {faults}",
+    faults={"demo": "with the faults of an ordinary day", "none": "without faults"},
+    other_faults="faults: {name}",
+    capture="topics and capture: the snapshot of what stands in the database",
+    live="live: the hospital's days, reported while they happen",
+    phase="{service}: {phase} ({seconds:.1f} s)",
+    phases={"starting": "starting", "ready": "ready", "stopping": "stopping", "stopped": "stopped"},
+    living="live",
+    draining="draining",
+    giving_up="draining: what waits in vain is given up after {seconds} s",
+    expected="expected so far",
+    accepted="accepted",
+    services={"mdtrt_d": "visits", "setl_d": "settlements", "fee_list_d": "fee lines"},
+    letters="dead letters",
+    changes="changes in the database",
+    line="{phase}: {changes} changes; accepted {accepted}; {letters} dead letters",
+    held="held ({lanes} lanes): {what}",
+    held_one="held (1 lane): {what}",
+    held_all="held: {what}",
+    remedy="to mend it: {remedy}",
+    goes_on="goes on: nothing is held any more",
+    causes={
+        "answer_code": (
+            "{says}",
+            "compare keys and registration with the platform's people: `yibao keys show`, `yibao keys sample`",
+        ),
+        "authorisation": ("{says}", "ask the platform's people to let this machine in"),
+        "address": ("{says}", "end this with Ctrl-C and give another --platform-url; nothing was lost"),
+        "proxy_limit": ("{says}", "lower platform.max_chars in site.yaml and restart the worker"),
+        "certificate": ("{says}", "correct --platform-url, or let this machine trust the platform's authority"),
+        "institution": ("{says}", "add it to site.yaml with its name and key, and restart the worker"),
+        "seal": ("{says}", "`yibao keys check` tells what is wrong with it"),
+        "repeated_after_refusal": ("{says}", "ask the platform's people whether they have the batch"),
+        "silent": ("nothing answers as the platform: {says}", "start it, or correct the address; delivery goes on by itself"),
+        "stands": ("{says}", "{remedy}"),
+    },
+    expected_at_last="expected",
+    amount="amount of {institution}",
+    rows="rows in the database: {rows}",
+    letters_are="dead letters: {letters}",
+    none="none",
+    unreported="deleted in the database before they could be reported: {count}",
+    freshness="commit to accepted, seconds",
+    ways={
+        "whole": "from the database to the platform",
+        "capture": "to visit.changes",
+        "join": "to visit.ready",
+        "batch": "until its batch is sealed",
+        "seal": "SM2",
+        "post": "to the answer that accepted it",
+    },
+    verdict="missing {missing}, unexpected {unexpected}, doubled {doubled}; {seconds:.0f} s",
+    good="everything has the outcome that it should have",
+    bad="not everything has its outcome",
+    kept="kept running; {changes} changes so far. Look around with:",
+    logs="logs: {logs}",
+    interrupted="everything that the demo started has stopped; its files stay in {home} until the next one (`rm -r` removes them)",
+    runs_on="{names} could not be stopped and run on: `yibao demo --stop --home {home}` stops them; the files are in {home}",
+)
+
+CHINESE: Final = Words(
+    hospital="医院：建库，写入采集开始之前的就诊",
+    platform="平台：模拟器，{faults}",
+    faults={"demo": "带有日常的故障", "none": "没有故障"},
+    other_faults="故障：{name}",
+    capture="主题与采集：读取数据库中已有数据的快照",
+    live="运行：医院照常就诊，数据随即上报",
+    phase="{service}：{phase}（{seconds:.1f} 秒）",
+    phases={"starting": "正在启动", "ready": "就绪", "stopping": "正在停止", "stopped": "已停止"},
+    living="运行中",
+    draining="收尾",
+    giving_up="收尾：等不到关联数据的，{seconds} 秒后不再等待",
+    expected="截至目前应报",
+    accepted="已接收",
+    services={"mdtrt_d": "就诊", "setl_d": "结算", "fee_list_d": "费用明细"},
+    letters="死信",
+    changes="数据库变更",
+    line="{phase}：{changes} 条变更；已接收 {accepted}；{letters} 条死信",
+    held="已暂停上报（{lanes} 个通道）：{what}",
+    held_one="已暂停上报（1 个通道）：{what}",
+    held_all="已暂停上报：{what}",
+    remedy="解决办法：{remedy}",
+    goes_on="已恢复：不再有暂停的通道",
+    causes={
+        "answer_code": ("平台不认可签名、密钥或机构登记：{says}", "与平台方核对密钥和登记：`yibao keys show`、`yibao keys sample`"),
+        "authorisation": ("平台拒绝本机访问：{says}", "请平台方为本机开通访问权限"),
+        "address": ("该地址上没有平台的接口：{says}", "按 Ctrl-C 结束，改用正确的 --platform-url；数据没有丢失"),
+        "proxy_limit": ("平台前的网关限制了报文大小：{says}", "在 site.yaml 中调小 platform.max_chars，再重启 worker"),
+        "certificate": ("平台的证书不受信任：{says}", "改正 --platform-url，或让本机信任平台证书的签发机构"),
+        "institution": ("site.yaml 中没有该机构：{says}", "在 site.yaml 中补上机构名称和密钥，再重启 worker"),
+        "seal": ("密钥无法加密：{says}", "用 `yibao keys check` 查看密钥的问题"),
+        "repeated_after_refusal": ("平台对已拒绝的报文回答“重复”：{says}", "请平台方确认是否已收到该批数据"),
+        "silent": ("平台没有有效应答：{says}", "启动平台或改正地址；之后会自动继续上报"),
+        "stands": ("{says}", "{remedy}"),
+    },
+    expected_at_last="应报",
+    amount="{institution} 金额",
+    rows="数据库行数：{rows}",
+    letters_are="死信：{letters}",
+    none="无",
+    unreported="上报之前已在数据库中删除：{count}",
+    freshness="从提交到被接收（秒）",
+    ways={
+        "whole": "从数据库到平台",
+        "capture": "到 visit.changes",
+        "join": "到 visit.ready",
+        "batch": "到批次加密完成",
+        "seal": "SM2 加密",
+        "post": "到平台应答接收",
+    },
+    verdict="缺失 {missing}，多余 {unexpected}，重复 {doubled}；{seconds:.0f} 秒",
+    good="每条数据都有应有的结果",
+    bad="有数据没有得到应有的结果",
+    kept="继续运行；目前 {changes} 条变更。可以查看：",
+    logs="日志：{logs}",
+    interrupted="演示启动的程序都已停止；文件留在 {home}，下次演示时清空（也可用 `rm -r` 删除）",
+    runs_on="{names} 未能停止，仍在运行：用 `yibao demo --stop --home {home}` 停止；文件在 {home}",
+)
+
+WORDS: Final[Mapping[Language, Words]] = {Language.EN: ENGLISH, Language.ZH: CHINESE}
