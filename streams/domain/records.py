@@ -37,23 +37,28 @@ class SourceRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One interface record, ready to report.
-
-    institution: FIXMEDINS_CODE. infno: of the envelope it belongs in. key: value of the service's key field. value: the exact
-    UTF-8 bytes of the JSON object. content_hash: 32 hex characters over `value`. business_day: `yyyy-MM-dd`. amount: the record's
-    money as decimal text (`""` for visits). warnings: violations of level WARN.
-    """
+    """One interface record, ready to report."""
 
     service: ServiceCode
+    """What it is reported as."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Business number of the envelope that it belongs in."""
     key: str
+    """Value of the service's key field."""
     value: bytes = field(repr=False)
+    """The exact UTF-8 bytes of the JSON object."""
     content_hash: str
+    """32 hex characters over `value`."""
     mapping_version: str
+    """Mapping that made it."""
     business_day: str
+    """`yyyy-MM-dd`."""
     amount: str
+    """The record's money as decimal text; `""` for visits."""
     warnings: tuple[Violation, ...] = ()
+    """Violations of level WARN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,27 +110,46 @@ class DeadLetter:
     """
 
     stage: str
+    """Stage that gave it up."""
     dead_class: DeadClass
+    """Why."""
     rule: str
+    """The first refusing rule, or what the class calls for."""
     service: str
+    """Service of the record; `""` where it is not known."""
     institution: str
+    """FIXMEDINS_CODE; `""` where it is not known."""
     record_key: str
+    """Key of the record or of its row; `""` where it is not known."""
     content_hash: str
+    """32 hex characters over what failed; `""` where nothing could be read."""
     mapping_version: str
+    """Mapping that judged it; `""` where none did."""
     message: str
+    """For the clerk. Masked and cut to 1 KB when it is written."""
     identity: str
+    """What makes its id the same for the same failure, besides stage, class, service, institution and record key."""
     key: bytes | None = field(repr=False)
+    """Key of the message that failed, or the visit key."""
     value: bytes | None = field(repr=False)
+    """Bytes of the message that failed or, in a letter of the join about a row, a JSON document of the source rows: enough to
+    run it again."""
     topic: str
+    """Topic of the message that failed."""
     partition: int
     offset: int | None
     failed_at: int
     row: RowOrigin = RowOrigin()
     http_status: int | None = None
+    """Of the platform's answer; None where nothing was sent."""
     platform_code: str | None = None
+    """Code of the platform's answer; None where there is none."""
     msgid: str | None = None
+    """The msgid under which it was refused; None where it was not sent."""
     attempts: int = 1
+    """How often it was tried."""
     original_headers: tuple[Header, ...] = field(default=(), repr=False)
+    """Headers of the message that failed; they are kept."""
 
 
 class ReadyRecord(NamedTuple):
@@ -137,21 +161,37 @@ class ReadyRecord(NamedTuple):
     """
 
     key: bytes
+    """The visit key."""
     value: bytes
+    """The exact bytes of the JSON object."""
     number: int
+    """The `seq` of its partition: without gaps, from 1."""
     offset: int
+    """Where it stands in its partition."""
     partition: int
+    """Its partition."""
     service: ServiceCode
+    """What it is reported as."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Business number of its envelope."""
     record_key: str
+    """Value of the service's key field."""
     content_hash: str
+    """32 hex characters over `value`."""
     mapping_version: str
+    """Mapping that made it."""
     position: str
+    """Of its row's change in the database's log, as text."""
     committed_at: int
+    """Milliseconds of the commit in the database that made it ready."""
     captured_at: int
+    """Milliseconds at which that change was captured."""
     ready_at: int
+    """Milliseconds of its message."""
     business_day: str
+    """`yyyy-MM-dd`."""
     amount: str
     added: tuple[Header, ...] = ()
 

@@ -50,7 +50,7 @@ class Table:
     name: str
     """`schema.table`."""
     kind: str
-    """The letter of `relkind`: `r` a table, `p` a partitioned one, `v`, `m`, `f` no table."""
+    """The letter of `relkind`: `r` table, `p` partitioned table, `v` view, `m` materialised view, `f` foreign table."""
     identity: str
     """The letter of `relreplident`: `d` default, `f` full, `i` index, `n` nothing."""
     may_select: bool
