@@ -159,7 +159,9 @@ class Lane(ABC, Generic[Item]):
             self.context.die(self._fatal(exc))
 
     def _fatal(self, exc: BaseException) -> Fatal:
-        """An error with its place; the text of foreign errors may hold what a record held and stays out."""
+        """The error to end the process with: where it happened, and its type. The text of foreign errors may quote a record and is
+        left out.
+        """
         if isinstance(exc, Newer):
             return Newer(f"{self.at.topic}-{self.at.partition}: {exc.met}")
         if isinstance(exc, Fatal):

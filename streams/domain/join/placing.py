@@ -85,9 +85,8 @@ def is_known(change: RowChange, before: StoredRow) -> bool:
 
 
 def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None, offset: int) -> StoredRow | None:
-    """The row to remember, its history carried on; None where a value that was not sent is nowhere to be had.
-
-    offset: of the change's message.
+    """The row to remember after a change, with the history of the row before. None where a value was not sent (TOAST) and is not
+    known from before either. offset: of the change's message.
     """
     deleted = change.op is _DELETE
     columns = {} if deleted else _filled(change, rule, before)

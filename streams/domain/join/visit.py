@@ -120,8 +120,8 @@ class Visit:
         return rows[-1] if rows else None
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """The state entries that the fold made different; most rows that are built again come out as they were. Rows are compared
-        and not their bytes: an entry of an earlier form stays as it is until its row changes.
+        """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
+        compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
         for key, row in self.changed.items():
             before = self._entries(row.role).get(key)

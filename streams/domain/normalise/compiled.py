@@ -36,13 +36,7 @@ class TableRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRecord:
-    """How the records of one service are made.
-
-    steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
-    visit's other records that rules look at. reads: columns of the record's rows that decide what becomes of it: its content, or
-    that it is refused. (What a rule only warns of changes nothing about a record that was sent.) personal, key_from: where the
-    values of fields that identify a person, and that of the key field, stand.
-    """
+    """How the records of one service are made."""
 
     service: ServiceCode
     """The service."""
@@ -61,8 +55,12 @@ class CompiledRecord:
     related: Mapping[RelatedField, FieldStep]
     """Fields of the visit's other records that rules look at."""
     reads: frozenset[tuple[TableRole, str]]
+    """Columns of the record's own rows that decide what becomes of it: its content, or whether it is refused. (Columns that only
+    a warning looks at do not: a warning changes nothing about a record that was sent.)"""
     personal: frozenset[tuple[str, str]]
+    """Where the values of fields that identify a person stand: role or lookup, and column."""
     key_from: frozenset[tuple[str, str]]
+    """Where the value of the key field stands, likewise."""
 
 
 Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
