@@ -97,9 +97,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nobody knows whether the platform has the batch. after_s: wait at least so long; None where nothing asks for it. error: the
-    type of what the client met.
-    """
+    """Nobody knows whether the platform has the batch."""
 
     cause: RetryCause
     after_s: float | None = None
@@ -107,6 +105,7 @@ class Retry:
     code: str = ""
     http_status: int | None = None
     error: str = field(default="", compare=False)
+    """Type of the error that the client met; `""` for none."""
 
     @property
     def may_have_arrived(self) -> bool:
