@@ -19,7 +19,7 @@ from streams.errors import YibaoError
 
 _ESCAPED: Final = "yibao.escaped"
 _DRAWN: Final = {"…": "...", "─": "-", "━": "-", "╸": "-", "╺": "-", "│": "|", "•": "*"}
-"""Replacements for what tables and bars draw. Any other character becomes an escape as JSON has it, so that `-o json` stays exact."""
+"""Replacements for what tables and bars draw. Other characters become escapes as JSON has them, so that `-o json` stays exact."""
 
 
 class OutputLost(YibaoError):
