@@ -65,8 +65,11 @@ class Outcome:
     """How a demonstration ended. rows: by table, in the database at the end. changes: rows changed in all. holds: at the end."""
 
     rows: dict[str, int]
+    """Rows in the database at the end, by table."""
     changes: int
+    """Rows that were changed in all."""
     findings: Findings
+    """What was reported, and the judgement of it."""
     seconds: float
     holds: tuple[Hold, ...] = ()
 
@@ -94,7 +97,9 @@ class Demonstration:
 
     @contextmanager
     def captured(self) -> Iterator[tuple[Site, Hospital]]:
-        """Everything runs, what stood in the database is captured, and the live days have not begun. Stopped as by `run`."""
+        """A context in which everything runs and the rows that stood in the database are captured, before the live days begin.
+        Stopped as by `run`.
+        """
         with self._cleared():
             endpoints = self.stack.up(self._told)
             hospital = Hospital(self.settings, endpoints)

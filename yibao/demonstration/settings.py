@@ -23,12 +23,19 @@ class DemoSettings:
     """
 
     visits: int
+    """Visits of the sample hospital, a third of them before capture begins."""
     seed: int
+    """Chooses the hospital's days and the platform's faults."""
     rate: float
+    """Changes a second while the hospital is live."""
     faults: str = "demo"
+    """A mix of the simulator's faults."""
     home: Path = HOME
+    """Folder of all its files; emptied at its start."""
     platform_url: str | None = None
+    """A platform of one's own instead of the simulator."""
     public_key: Path | None = None
+    """File with the key that this platform opens with."""
     keep: bool = False
     language: Language = Language.EN
 
