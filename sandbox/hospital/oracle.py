@@ -75,14 +75,16 @@ def holds_expectations(file: Path) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class _Account:
-    """What is known of one row. counted: among the records that are expected so far. ends: dead letters that it got so far."""
+    """What is known of one row."""
 
     row: Cells
     """Its cells now."""
     flaw: Flaw | None
     """What is wrong with it on purpose."""
     deleted: bool = False
+    """Whether it was deleted."""
     counted: bool = False
+    """Whether its record is among those that are expected so far."""
     versions: list[str] = field(default_factory=list)
     """Content hashes that it showed, without repetitions in a row."""
     fields: Fields = field(default_factory=dict)
