@@ -33,7 +33,7 @@ class NotConnect(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigError:
-    """What Connect holds against one option."""
+    """One option that Connect does not accept, and why."""
 
     key: str
     messages: tuple[str, ...]
@@ -41,12 +41,13 @@ class ConfigError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStatus:
-    """One task. trace: first line of what ended it, without secrets."""
+    """One task of a connector."""
 
     number: int
     state: str
     worker: str
     trace: str | None
+    """First line of the error that ended it, without secrets; None where none did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +62,14 @@ class ConnectorStatus:
 
     @property
     def running(self) -> bool:
-        """The connector and all its tasks run. Says nothing about the database: a lost one is retried in silence."""
+        """Whether the connector and all its tasks run. One that lost its database counts as running, because it tries again in
+        silence.
+        """
         return self.state == "RUNNING" and bool(self.tasks) and all(task.state == "RUNNING" for task in self.tasks)
 
     @property
     def failure(self) -> str | None:
-        """Why the connector or a task failed, None while none did."""
+        """Why the connector or one of its tasks failed; None where none did."""
         parts = [(self.state, self.trace), *((task.state, task.trace) for task in self.tasks)]
         return next((trace or "failed without a word" for state, trace in parts if state == "FAILED"), None)
 
@@ -100,12 +103,12 @@ def config_of(answer: Answer, connector: str) -> dict[str, str]:
 
 
 def created_of(answer: Answer, connector: str) -> None:
-    """The answer to a configuration that was put: it repeats it."""
+    """Check the answer to a configuration that was put: it repeats the configuration."""
     _config(_member(_document(answer), "config", dict), connector)
 
 
 def errors_of(answer: Answer) -> tuple[ConfigError, ...]:
-    """What is held against a configuration, option by option."""
+    """What is wrong with a configuration, option by option."""
     errors = []
     for at, entry in enumerate(_member(_document(answer), "configs", list)):
         place = f"configs[{at}]"

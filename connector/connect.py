@@ -39,8 +39,8 @@ class _Absent(Refused):
 
 
 class Connect:
-    """A client of one Connect cluster. Every method raises Unreachable (no answer of Connect came), Misconfigured (not let in) or
-    Refused (Connect says no).
+    """A client of one Connect cluster. Every method raises Unreachable (no answer of Connect came), Misconfigured (the login was
+    refused) or Refused (Connect says no).
     """
 
     def __init__(self, access: Access, *, pause: Callable[[float], None] = time.sleep) -> None:
@@ -57,18 +57,18 @@ class Connect:
         return self._ask("GET", "/connector-plugins", plugins_of)
 
     def config(self, connector: str) -> dict[str, str] | None:
-        """The live configuration, None where there is no such connector."""
+        """The configuration that is in force, None where there is no such connector."""
         try:
             return self._ask("GET", f"{_path(connector)}/config", lambda answer: config_of(answer, connector))
         except _Absent:
             return None
 
     def put_config(self, connector: str, config: Mapping[str, str]) -> None:
-        """Create the connector, or replace its configuration whole."""
+        """Create the connector, or replace its whole configuration."""
         self._ask("PUT", f"{_path(connector)}/config", lambda answer: created_of(answer, connector), body=config)
 
     def validate(self, connector: str, config: Mapping[str, str]) -> tuple[ConfigError, ...]:
-        """What Connect and the connector hold against a configuration. The connector tries to log in to the database."""
+        """What Connect and the connector find wrong with a configuration. The connector tries to log in to the database."""
         plugin = config["connector.class"].rpartition(".")[2]
         path = f"/connector-plugins/{quote(plugin)}/config/validate"
         return self._ask("PUT", path, errors_of, body={"name": connector, **config}, times=_VALIDATION_TIMES)
@@ -81,13 +81,13 @@ class Connect:
             return None
 
     def restart(self, connector: str, *, only_failed: bool) -> None:
-        """Start the connector and its tasks again; with `only_failed` those that failed."""
+        """Start the connector and its tasks again; with `only_failed` only those that failed."""
         flag = "true" if only_failed else "false"
         path = f"{_path(connector)}/restart?includeTasks=true&onlyFailed={flag}"
         self._ask("POST", path, lambda answer: status_of(answer, connector))
 
     def pause(self, connector: str) -> None:
-        """Hold the tasks; they keep their place and their connection."""
+        """Let the tasks rest; they keep their position and their connection."""
         self._ask("PUT", f"{_path(connector)}/pause", nothing)
 
     def resume(self, connector: str) -> None:
@@ -95,11 +95,11 @@ class Connect:
         self._ask("PUT", f"{_path(connector)}/resume", nothing)
 
     def stop(self, connector: str) -> None:
-        """End the tasks; the configuration and the place are kept."""
+        """End the tasks; the configuration and the position are kept."""
         self._ask("PUT", f"{_path(connector)}/stop", nothing)
 
     def delete(self, connector: str) -> None:
-        """Remove the connector. Its stored position stays, and the slot in the database too."""
+        """Remove the connector. Its stored position stays, and so does the replication slot in the database."""
         self._ask("DELETE", _path(connector), nothing)
 
     def _ask(

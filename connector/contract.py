@@ -31,7 +31,7 @@ class DatabaseKind(StrEnum):
 
 
 class TableRole(StrEnum):
-    """What a table's rows are to the join."""
+    """What the rows of a table describe."""
 
     VISIT = "visit"
     SETTLEMENT = "settlement"
@@ -47,7 +47,7 @@ class Topics:
 
     @property
     def changes(self) -> str:
-        """Rows with a visit key, as captured; plus tick records."""
+        """Rows with a visit key, as captured, and ticks: messages that say what time it is."""
         return f"{self.prefix}visit.changes"
 
     @property
@@ -124,47 +124,62 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedTable:
-    """One table to capture. Names are in the catalogue's case.
-
-    name: `schema.table`. key: the columns that identify a row. visit_key: the column with the visit key (None for a lookup).
-    columns: all columns that may leave the database, key columns included. lookup: the lookup's name, for `Topics.lookup`.
-    wall_clock / instants: columns that the mapping reads as a zone-less time / as an instant, to be checked against the catalogue.
-    """
+    """One table to capture. Names are in the catalogue's upper and lower case."""
 
     name: str
+    """`schema.table`."""
     role: TableRole
+    """What its rows describe."""
     key: tuple[str, ...]
+    """Columns that identify a row."""
     visit_key: str | None
+    """Column with the visit key; None for a lookup."""
     columns: tuple[str, ...]
+    """All columns that may leave the database, key columns included."""
     lookup: str | None = None
+    """Name of the lookup, as in `Topics.lookup`; None for other roles."""
     wall_clock: frozenset[str] = frozenset()
+    """Columns that the mapping reads as times without a zone, to be checked against the catalogue."""
     instants: frozenset[str] = frozenset()
+    """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSource:
-    """One database to capture: where it is, how to log in, what to take.
-
-    password_file: read by the preflight on this machine. password_reference: what Connect resolves through a config provider
-    (`${directory:/secrets:pg.password}`); a password itself never enters a connector's configuration. ca_file, connect_ca_file: the
-    certificates that sslmode `verify-ca` and `verify-full` check against, as this machine and as the Connect workers see them.
-    """
+    """One database to capture: where it is, how to log in, what to take."""
 
     name: str
+    """Name of the source in site.yaml, and Debezium's `topic.prefix`."""
     kind: DatabaseKind
+    """Kind of database."""
     host: str
+    """Host, as the Connect workers and this machine reach it."""
     port: int
+    """Port."""
     database: str
+    """Name of the database."""
     user: str
+    """Login that captures."""
     password_file: str
+    """File with that login's password on this machine, for the preflight."""
     password_reference: str
+    """What Connect resolves through a config provider, such as `${directory:/secrets:pg.password}`. A password itself never
+    enters a connector's configuration."""
     sslmode: str
+    """As PostgreSQL names it: `disable`, `require`, `verify-ca` or `verify-full`."""
     publication: str
+    """Publication that carries the tables, made by the database's administrator."""
     slot: str
+    """Replication slot of this source."""
     heartbeat_table: str | None
+    """`schema.table` with the row that capture touches, so that the log moves on while the captured tables are quiet; None for
+    none."""
     tables: tuple[CapturedTable, ...]
+    """Tables to capture, each with its columns."""
     ca_file: str | None = None
+    """Certificates that `verify-ca` and `verify-full` check against, as a path on this machine."""
     connect_ca_file: str | None = None
+    """The same certificates as a path that the Connect workers see."""
 
 
 def java_hash(text: str) -> int:

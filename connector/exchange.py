@@ -1,6 +1,6 @@
-"""One exchange with Kafka Connect over HTTP: let in as the site says, bounded in time and in size, no redirect followed.
+"""One exchange with Kafka Connect over HTTP: it logs in as the site says, is bounded in time and in size, and follows no redirect.
 
-Whether what answers is Connect at all is not judged here, but in `answers`.
+Whether what answers is Connect at all is judged in `answers`.
 """
 
 import base64
@@ -33,7 +33,7 @@ _AT_PROXY = re.compile(r"Tunnel connection failed: (\d{3})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Where Connect is and how to be let in."""
+    """Where Connect is and how to log in to it."""
 
     url: str
     """REST address, with the path under which a proxy in front has it."""
@@ -59,11 +59,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. body: at most one byte more than `MOST_BYTES`. headers: names in lower case."""
+    """An HTTP answer, whoever gave it."""
 
     status: int
     headers: dict[str, str] = field(repr=False)
+    """Names in lower case."""
     body: bytes = field(repr=False)
+    """At most one byte more than `MOST_BYTES`."""
 
 
 class Link:
@@ -80,12 +82,12 @@ class Link:
         self._secrets = sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def where(self, method: str, path: str) -> str:
-        """What was asked of whom, fit to be shown."""
+        """Which request was sent where, fit to be shown."""
         through = "" if self._access.proxy is None else f" through {bare(self._access.proxy)}"
         return f"{method} {self._base}{path}{through}"
 
     def shown(self, text: str) -> str:
-        """Words of whoever answers, fit to be shown: one line, printable, without what we told them to be let in."""
+        """Words of whoever answers, fit to be shown: one line, printable, without our passwords and tokens."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         printable = "".join(each if each.isprintable() else " " for each in redact_text(text))
@@ -132,7 +134,7 @@ class Link:
         }
 
     def _unanswered(self, exc: Exception, where: str, *, timeout_s: float) -> CaptureError:
-        """What it means that no whole answer came."""
+        """The error for a request that got no whole answer."""
         if refused := _AT_PROXY.search(f"{exc}"):
             if refused[1] == "407":
                 return Misconfigured(f"{where}: {PROXY_LOGIN}")

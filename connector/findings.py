@@ -1,4 +1,4 @@
-"""What a look at a live system found: what is wrong, where, and what mends it."""
+"""The result of a check on a live system: what is wrong, where, and what mends it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,12 +13,13 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that stands against capture.
-
-    where: the table, column, role or setting. mend: the SQL or the step that mends it, ready to paste.
-    """
+    """One thing that stands in the way of capture."""
 
     where: str
+    """The table, column, role or setting."""
     what: str
+    """What is wrong with it; continues a sentence that begins with `where`."""
     mend: str
+    """The SQL or the step that mends it, ready to paste."""
     severity: Severity = Severity.BLOCKS
+    """Whether it prevents capture."""

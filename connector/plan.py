@@ -35,7 +35,7 @@ class Cost(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consequence:
-    """What a person should know before it is applied."""
+    """Something that a person should know before a change is applied."""
 
     cost: Cost
     what: str
@@ -67,7 +67,9 @@ class ConnectorPlan:
 
 
 def plan_connector(connector: str, *, source: str, desired: Config, live: Config | None) -> ConnectorPlan:
-    """Compare; `live` is None where no such connector exists. Connect's own `name` is no difference."""
+    """Compare a desired configuration with the live one; `live` is None where there is no such connector. Connect's own option
+    `name` does not count as a difference.
+    """
     if live is None:
         return ConnectorPlan(
             connector=connector,
@@ -101,7 +103,7 @@ def redact(key: str, value: str | None) -> str | None:
 
 
 def redact_text(text: str) -> str:
-    """Free text of Connect or Debezium without what stands after `password=` and the like."""
+    """Free text of Connect or Debezium with the values behind `password=` and the like hidden."""
     return re.sub(r"(?i)((?:password|secret|token)[\w.]*['\"]?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}]+)", r"\1***", text)
 
 

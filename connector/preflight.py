@@ -6,7 +6,7 @@ from connector.profiles import profile_of
 
 
 def preflight(source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
-    """Everything that stands against capturing this source, at once.
+    """All reasons why this source cannot be captured as it is, found in one look.
 
     Raises Misconfigured when the login is refused, Unreachable when nothing answers.
     """

@@ -13,11 +13,14 @@ from connector.render import ConnectSettings, render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a connector is waited for. settled_s: so long a state must stand, for a task can fail just after it ran."""
+    """How long a connector is waited for, in seconds."""
 
     running_s: float = 90.0
+    """Longest wait until a connector runs, or is gone."""
     settled_s: float = 3.0
+    """How long a state must last before it counts: a task can fail just after it began to run."""
     poll_s: float = 0.3
+    """Pause between two looks."""
 
 
 class Reconciler:
@@ -44,7 +47,10 @@ class Reconciler:
         return plan_connector(connector, source=source.name, desired=self._desired(source), live=self._connect.config(connector))
 
     def apply(self, source: CaptureSource, *, accept_loss: bool = False) -> ConnectorPlan:
-        """Make it so and wait until it runs; an unchanged connector is only looked at. Raises Refused where it cannot."""
+        """Create or change the source's connector and wait until it runs. One that needs no change is only checked for a failure.
+
+        Raises Refused when it cannot be done, and when it would lose a position or an order without `accept_loss`.
+        """
         plan = self.plan(source)
         if plan.action is Action.UNCHANGED:
             _refuse_failed(plan, self._connect.status(plan.connector))
@@ -66,7 +72,9 @@ class Reconciler:
         return {source.name: self._connect.status(self._topics.connector(source.name)) for source in sources}
 
     def delete(self, source: CaptureSource) -> None:
-        """Remove a source's connector and wait until Connect says nothing of it any more. Raises Refused when it goes on to."""
+        """Remove a source's connector and wait until Connect no longer lists it. Raises Refused when it is still listed after
+        `running_s`.
+        """
         connector = self._topics.connector(source.name)
         self._connect.delete(connector)
         until = time.monotonic() + self._patience.running_s
@@ -88,7 +96,7 @@ class Reconciler:
             raise Refused(f"connector {connector}: Connect refuses the configuration, nothing was changed:\n{told}")
 
     def _wait(self, plan: ConnectorPlan) -> None:
-        """Until one state has stood for `settled_s`: just after a change Connect still tells what was before it."""
+        """Wait until one state has lasted `settled_s`: just after a change Connect still reports the old state."""
         started = since = time.monotonic()
         standing: str | None = None
         while True:

@@ -29,11 +29,11 @@ _VALUES = {
     "binary.handling.mode": "base64",
     "unavailable.value.placeholder": UNAVAILABLE,
     "tombstones.on.delete": "false",
-    # Truncates are skipped unless told: rows would vanish without a trace.
+    # Debezium skips truncates by default: rows would vanish without a trace.
     "skipped.operations": "none",
     "provide.transaction.metadata": "false",
-    # No interface field takes a thirtieth of this, so such a row is refused for its length all the same. Whole, with the row before
-    # beside it, a document pasted into a remark would be larger than a message may be, and end the capture of the whole database.
+    # No interface field takes a thirtieth of this, so a row that is cut here is refused for its length all the same. Uncut and
+    # sent twice (before and after), a document pasted into a remark could exceed the largest message and end the whole capture.
     "column.truncate.to.32768.chars": ".*",
 }
 
@@ -44,7 +44,8 @@ _OPERATION = {
     "max.queue.size": "32768",
     "max.queue.size.in.bytes": "67108864",
     "poll.interval.ms": "100",
-    # A database that is away for a night comes back by itself; that it is away shows in the heartbeat's age, not in the state.
+    # Retried for ever: after a night's outage of the database capture goes on by itself. The outage shows in the heartbeat's age,
+    # not in the connector's state.
     "errors.max.retries": "-1",
     "event.processing.failure.handling.mode": "fail",
 }
@@ -65,16 +66,14 @@ _PRODUCER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectSettings:
-    """How the workers of Kafka Connect see the brokers.
-
-    bootstrap_servers: as reached from the Connect workers, for the signal channel. heartbeat_interval_ms: how often a source shows
-    that it is alive. signal_consumer: further consumer options of the signal channel, such as `security.protocol`; the workers' own
-    are not used for it.
-    """
+    """How the workers of Kafka Connect see the brokers."""
 
     bootstrap_servers: str
+    """Brokers as the Connect workers reach them, for the signal channel."""
     heartbeat_interval_ms: int
+    """How often a source shows that it is alive."""
     signal_consumer: Mapping[str, str] = field(default_factory=dict)
+    """Further consumer options of the signal channel, such as `security.protocol`; it does not use the workers' own."""
 
 
 def render(source: CaptureSource, topics: Topics, *, partitions: int, connect: ConnectSettings) -> dict[str, str]:
@@ -108,7 +107,9 @@ def table_topic(source: CaptureSource, table: CapturedTable) -> str:
 
 
 def refuse_what_cannot_be_carried(source: CaptureSource) -> None:
-    """Raises Misconfigured for a password in plain text, a name that Debezium's lists would cut in two, or topics that collide."""
+    """Raises Misconfigured for a password in plain text, for a name that Debezium's lists would cut in two, and for tables whose
+    topics would have the same name.
+    """
     if not re.fullmatch(r"\$\{[^{}]+\}", source.password_reference):
         raise Misconfigured(
             f"source {source.name}: password_reference must be a reference that Connect resolves, such as "

@@ -28,48 +28,61 @@ _RARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How one record must end; a line of the sample hospital's file of expectations.
-
-    outcome: accepted, withdrawn (accepted, then deleted: a dead letter too), refused, pending. versions: content hashes in order.
-    """
+    """How one record must end; a line of the sample hospital's file of expectations."""
 
     id: RecordId
+    """Service, institution, value of the key field."""
     row_key: str
+    """Key of its row in the database."""
     outcome: str
+    """accepted, refused, pending, or withdrawn: accepted, then deleted in the database, which makes a dead letter."""
     dead_class: str
+    """Class of its dead letter; `""` for none."""
     rule: str
+    """Rule of its dead letter."""
     versions: tuple[str, ...]
+    """Content hashes in the order of reporting."""
     amount: Decimal
+    """Money of a settlement, else 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """One record that the platform accepted. amount: of a settlement, else 0."""
+    """One record that the platform accepted."""
 
     id: RecordId
     content_hash: str
     msgid: str
     amount: Decimal
+    """Money of a settlement, else 0."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Judgement:
-    """What is wrong, as counts and as up to ten examples of each (keys only, no personal data)."""
+    """The result of a comparison. Lists hold one sentence for each fault, with keys only and no personal data."""
 
     expected: Counter[str] = field(default_factory=Counter)
+    """By service: records that the platform should have."""
     accepted: Counter[str] = field(default_factory=Counter)
+    """By service: records that it has."""
     dead_letters: Counter[str] = field(default_factory=Counter)
+    """By class."""
     amounts: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """By institution: the settlements' money that the platform should have, and that it has."""
     missing: list[str] = field(default_factory=list)
+    """Records whose last version was not accepted, and refusals without a dead letter."""
     unexpected: list[str] = field(default_factory=list)
+    """Acceptances and dead letters that should not be."""
     doubled: list[str] = field(default_factory=list)
+    """Records of which one content was accepted too often."""
     out_of_order: list[str] = field(default_factory=list)
+    """Records of which an older version was accepted after a newer one."""
     unseen: list[str] = field(default_factory=list)
     """Deleted before they were reported, which is no fault: database and platform agree."""
 
     @property
     def ok(self) -> bool:
-        """Nothing missing, doubled, unexplained or out of order, and the amounts agree to the cent."""
+        """Whether nothing is missing, doubled, unexplained or out of order, and the amounts agree to the cent."""
         faults = self.missing or self.unexpected or self.doubled or self.out_of_order
         return not faults and all(expected == accepted for expected, accepted in self.amounts.values())
 
@@ -87,11 +100,11 @@ def judge(
     platform_is_known: bool = True,
     is_over: bool = False,
 ) -> Judgement:
-    """Compare. acceptances in the order in which they happened; letters without repetition of an id.
+    """Compare expectations with what happened. acceptances: in the order in which they happened. letters: each id once.
 
-    platform_is_known: its own rules are those that the expectations foresee. Otherwise what it refuses with words of its own is
-    explained by them, and what it was foreseen to refuse may be accepted. is_over: nothing is under way any more, so that what was
-    deleted without a trace was deleted before it was reported.
+    platform_is_known: whether its own rules are those that the expectations foresee. If not, a record that it refuses counts as
+    explained by its refusal, and a record that it was expected to refuse may be accepted. is_over: nothing is under way any more,
+    so that a record which was deleted and left no trace was deleted before it was reported.
     """
     letters = list(letters)
     judgement = Judgement()
@@ -120,8 +133,8 @@ def judge(
 def _unseen(
     endings: Sequence[Ending], accepted: Mapping[RecordId, Sequence[str]], letters: Iterable[DeadLetterView]
 ) -> set[RecordId]:
-    """Records that were deleted while they still waited for a row of another topic: nothing accepted, and no letter. Such a race is
-    rare; where it is not, they are missing.
+    """Records that were deleted while they waited for a row of another topic: nothing was accepted, and there is no letter. Such a
+    race is rare; where it seems frequent, the records count as missing.
     """
     told = {letter.record_key_hash for letter in letters}
     withdrawn = [ending for ending in endings if ending.outcome == "withdrawn"]
@@ -139,7 +152,7 @@ def _met(acceptances: Sequence[Acceptance], letters: Iterable[DeadLetterView]) -
 
 
 def _as_met(ending: Ending, met: tuple[set[RecordId], set[str]]) -> Ending:
-    """An ending that depends on the rules of a platform that is not known, as that platform decided it."""
+    """The ending of a record as a platform decided it whose rules are not known."""
     accepted, rejected = met
     refused = record_key_hash(ending.id[0], ending.id[2]) in rejected
     if ending.outcome == "accepted" and refused and ending.id not in accepted:
@@ -189,7 +202,7 @@ def _judge_contents(judgement: Judgement, identity: RecordId, hashes: Sequence[s
 
 
 def _doubled(acceptances: Sequence[Acceptance], versions: Mapping[RecordId, Sequence[str]]) -> list[str]:
-    """Records of which one content was accepted under more msgids than the database showed it anew."""
+    """Records of which one content was accepted under more msgids than the database showed that content."""
     msgids: defaultdict[tuple[RecordId, str], set[str]] = defaultdict(set)
     for acceptance in acceptances:
         msgids[acceptance.id, acceptance.content_hash].add(acceptance.msgid)

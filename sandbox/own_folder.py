@@ -25,14 +25,16 @@ _MAY_BE_PASSED: Final = 0o711
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnFolder:
-    """root: absolute, without links. kind: what has its home there. holds: patterns of everything that is put directly into it.
-    known_by: files by which the home of a version that set no mark is known.
-    """
+    """A folder that may be taken and emptied."""
 
     root: Path
+    """Absolute, without links."""
     kind: str
+    """What has its home there."""
     holds: tuple[str, ...]
+    """Patterns of everything that is put directly into it."""
     known_by: tuple[str, ...] = ()
+    """Files by which the home of a version is known that set no mark."""
 
     @property
     def is_there(self) -> bool:

@@ -28,17 +28,16 @@ from streams.wiring import broker_settings, deliver_stage, gateway_of, join_stag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One worker of a stage.
-
-    home: where it keeps what it keeps on this machine, in place of the site's `workers.home`.
-    index: tells workers of one stage on one machine apart.
-    patient: wait for brokers that do not answer, instead of ending with Unreachable.
-    """
+    """One worker of a stage."""
 
     site: Site
+    """The site whose stage it runs."""
     home: Path | None = None
+    """Where it keeps its files on this machine; None: the site's `workers.home`."""
     index: int = 0
+    """Tells workers of one stage on one machine apart."""
     patient: bool = False
+    """Wait for brokers that do not answer, instead of ending with Unreachable."""
 
 
 async def join_worker(process: Process) -> LaneApp:

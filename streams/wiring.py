@@ -238,7 +238,7 @@ def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcom
 
 
 def _boot_time() -> float:
-    """Seconds that also count while the machine is suspended: a lease must not outlast a sleep."""
+    """Seconds of a clock that goes on while the machine is suspended: a lease must not outlast a sleep."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -21,31 +21,40 @@ class Takes(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """What stands at an option or argument; `choices` where the values are known."""
+    """What may stand at an option or argument."""
 
     takes: Takes
+    """What kind of text."""
     choices: tuple[str, ...] = ()
+    """The values, where they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One option. names: all of them, the negative of a switch too."""
+    """One option of a command."""
 
     names: tuple[str, ...]
+    """All of them, the negative of a switch too."""
     about: str
     value: Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command. words: behind `yibao`, none for the overview. help: as `--help` shows it. children: words and summaries."""
+    """One command."""
 
     words: tuple[str, ...]
+    """Words behind `yibao`; none for the overview."""
     about: str
+    """What it does, in one line."""
     help: str
+    """As `--help` shows it."""
     options: tuple[Option, ...]
+    """Its options."""
     arguments: tuple[Value, ...]
+    """What may stand at each of its arguments."""
     children: dict[str, str]
+    """Summary of each command below it, by its word."""
 
     @property
     def options_by_name(self) -> dict[str, Option]:
@@ -57,7 +66,7 @@ HELP = Option(names=("-h", "--help"), about="Show the help and exit.", value=Val
 
 
 def tree(root: typer.Typer) -> Iterator[Command]:
-    """`root` and everything below it, each before what it holds."""
+    """`root` and every command below it; each command comes before those that it holds."""
     yield from _walk(typer.main.get_command(root), ())
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C: what it leaves behind, and how that is cleaned. Exit code 130.
+"""What Ctrl-C leaves behind, and how that is cleaned. Exit code 130.
 
 A verb that starts or changes something says so around it; where nothing is said, nothing was changed.
 """

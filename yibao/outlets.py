@@ -1,9 +1,10 @@
-"""Standard output and standard error, whatever their encoding and their end. Standard library only: the set-up uses it, too.
+"""Standard output and standard error, whatever encoding they have and whatever is at their other end. Standard library only: the
+set-up uses it, too.
 
-What the encoding lacks is written as an escape, never an error: a name in Chinese must not end a command on a terminal that has
-no Chinese. Standard output that takes nothing (a full disk, a closed pipe) raises `OutputLost` once: the result did not arrive, and
-whoever waits for it must not read success. Standard error that takes nothing is given up in silence: a worker delivers without
-its log, too.
+A character that the encoding lacks is written as an escape and is never an error: a name in Chinese must not end a command on a
+terminal that has no Chinese. Standard output that takes nothing (a full disk, a closed pipe) raises `OutputLost` once: the result
+did not arrive, and whoever waits for it must not read success. Standard error that takes nothing is given up in silence: a worker
+delivers without its log, too.
 """
 
 import codecs
@@ -18,7 +19,7 @@ from streams.errors import YibaoError
 
 _ESCAPED: Final = "yibao.escaped"
 _DRAWN: Final = {"…": "...", "─": "-", "━": "-", "╸": "-", "╺": "-", "│": "|", "•": "*"}
-"""What tables and bars draw. Everything else becomes an escape as JSON has it, so that `-o json` stays exact."""
+"""Replacements for what tables and bars draw. Other characters become escapes as JSON has them, so that `-o json` stays exact."""
 
 
 class OutputLost(YibaoError):
@@ -26,9 +27,9 @@ class OutputLost(YibaoError):
 
 
 class Outlet(io.TextIOBase):
-    """A text stream over a descriptor, without a buffer: an error comes where something is written and never after the end.
+    """A text stream over a descriptor, without a buffer: an error comes where something is written, and never after the end.
 
-    forgiving: what cannot be written is dropped instead of raising OutputLost.
+    forgiving: what cannot be written is dropped, instead of raising OutputLost.
     """
 
     def __init__(self, descriptor: int, *, encoding: str, forgiving: bool) -> None:
@@ -38,16 +39,18 @@ class Outlet(io.TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # read only, as that of every stream that is open
-        """What the descriptor's reader expects."""
+        """The encoding that the reader at the other end expects."""
         return self._encoding
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """Nothing is an error."""
+        """How characters are written that the encoding lacks: as escapes."""
         return _ESCAPED
 
     def write(self, text: str, /) -> int:
-        """Write all of it now. Raises OutputLost the first time that it cannot; afterwards, and where forgiving, it is dropped."""
+        """Write all of it now. Raises OutputLost the first time that it cannot. After that, and always where it is forgiving, what
+        cannot be written is dropped.
+        """
         data = memoryview(text.encode(self._encoding, _ESCAPED))
         try:
             while data:
@@ -74,15 +77,15 @@ class Outlet(io.TextIOBase):
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
-        """It is there for that."""
+        """Always."""
         return True
 
 
 def settle() -> None:
-    """Put outlets in the place of this process's own streams; what somebody else put there already stays.
+    """Put outlets in the place of this process's own streams. A stream that somebody else put there already stays.
 
-    A descriptor that was closed before the start is occupied: the next file that is opened would get its number, and the result
-    with it.
+    A descriptor that was closed before the start is occupied: otherwise the next file that is opened would get its number, and what
+    is printed would be written into that file.
     """
     for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -99,7 +102,9 @@ def settle() -> None:
 
 
 def _occupy(descriptor: int, mode: int) -> None:
-    """Nothing can be written to standard output then: closing it says that nobody wants a result, and there is one."""
+    """Open /dev/null as this descriptor. Standard output that is opened for reading only makes every write an error: whoever closed
+    it would otherwise read success without having got the result.
+    """
     null = os.open(os.devnull, mode)
     if null != descriptor:
         os.dup2(null, descriptor)

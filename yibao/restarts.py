@@ -14,11 +14,13 @@ _MANY: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """One end of a worker. at: seconds. reason: its last word, `""` when it had none (killed)."""
+    """One end of a worker."""
 
     exit_code: int
     at: float
+    """Seconds, on the supervisor's clock."""
     reason: str = ""
+    """The worker's last word; `""` when it had none (killed)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class History:
     ends: tuple[Ended, ...] = ()
 
     def after(self, end: Ended) -> "History":
-        """The history with one end more; what is older than ten minutes is forgotten, except the last hole."""
+        """The history with one end more. Ends that are older than ten minutes are forgotten, except the last hole."""
         kept = tuple(one for one in self.ends if end.at - one.at < _WINDOW_S or one is self._last_hole())
         return replace(self, ends=(*kept, end))
 
@@ -38,10 +40,12 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
-    """Wait so long, then start again. page: why a person is needed, `""` if none is."""
+    """What to do after a worker ended: start it again."""
 
     delay_s: float
+    """Wait so long before."""
     page: str = ""
+    """Why a person is needed; `""` if nobody is."""
 
 
 def decide(history: History) -> Restart:

@@ -1,4 +1,4 @@
-"""Several workers as one: started, restarted with back-off, stopped together. None outlives the supervisor."""
+"""Runs several workers as one: started, restarted with back-off, stopped together. None of them outlives the supervisor."""
 
 import ctypes
 import os
@@ -31,16 +31,24 @@ _CANNOT_BEGIN = frozenset({1, 2, 3, int(Exit.METADATA)})
 
 @dataclass(slots=True)
 class _Worker:
-    """One child. words: the pipe it speaks into. next_start: seconds, None while it runs. was_ready: it could begin once."""
+    """One worker process, or the next one in its place."""
 
     name: str
+    """Stage and index."""
     command: Sequence[str]
+    """What to run."""
     history: History = field(default_factory=History)
+    """How its processes ended lately."""
     process: subprocess.Popen[bytes] | None = None
+    """None while none runs."""
     words: int = -1
+    """The end of the pipe that the worker's words are read from."""
     next_start: float | None = 0.0
+    """When to start it, on the supervisor's clock; None while it runs."""
     was_ready: bool = False
+    """Whether one of its processes could begin."""
     last_word: str = ""
+    """The last reason that it gave for its end."""
 
 
 class Supervisor:
@@ -69,7 +77,9 @@ class Supervisor:
         self._asked = number
 
     def _look_after(self, worker: _Worker) -> int:
-        """Start what is due, take note of what ended. Not 0: it could not begin, and trying again would not help."""
+        """Start a worker that is due, take note of one that ended. Returns the exit code of one that could not begin, where trying
+        again would not help; else 0.
+        """
         now = self._clock()
         if worker.process is None:
             if worker.next_start is not None and now >= worker.next_start:

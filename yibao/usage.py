@@ -1,6 +1,6 @@
-"""What a mistyped command line is answered: what is wrong, what was probably meant, and where the help is.
+"""The answer to a mistyped command line: what is wrong, what was probably meant, and where the help is.
 
-Typer's own messages are for those who know it, and where a value does not fit they are pydantic's.
+Typer's own messages are for those who know Typer, and where a value does not fit they are pydantic's.
 """
 
 import re

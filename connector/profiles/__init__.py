@@ -1,4 +1,4 @@
-"""The kinds of database that can be captured, one module each."""
+"""The kinds of database that can be captured, one folder each."""
 
 from connector.contract import DatabaseKind
 from connector.profiles.kind import DatabaseProfile

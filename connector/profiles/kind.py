@@ -1,4 +1,4 @@
-"""The seam between capture and a kind of database: everything that differs from kind to kind stands behind it."""
+"""What capture needs to know of a kind of database: all that differs from kind to kind is behind this one interface."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -21,4 +21,4 @@ class DatabaseProfile(Protocol):
         """The statement that moves the log forward while the captured tables are quiet."""
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
-        """Everything in the live catalogue that stands against capture, all at once. Raises Unreachable."""
+        """Everything in the live database that prevents capture or needs attention, all at once. Raises Unreachable."""

@@ -10,37 +10,48 @@ from sandbox.hospital.tables import CATALOGUE, DEPARTMENTS, Cells, Table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One item of the catalogue. own: the hospital's code. kind: XY ZC CY ZL HC. charge: MED_CHRGITM_TYPE without its zero.
-
-    level: A, B or C (wholly insured, partly, not at all). halves: may be given in halves.
-    """
+    """One item of the catalogue."""
 
     own: str
+    """The hospital's code."""
     name: str
+    """Name in Chinese."""
     kind: str
+    """XY, ZC, CY, ZL or HC: western medicine, Chinese patent medicine, herb, service, consumable."""
     charge: int
+    """MED_CHRGITM_TYPE without its leading zero."""
     level: str
+    """A, B or C: wholly insured, partly, not at all."""
     price: Decimal
+    """Yuan."""
     hilist: str
+    """HILIST_CODE."""
     halves: bool = False
+    """Whether it may be given in halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Department:
-    """standard: code of the national list of departments."""
+    """One department."""
 
     own: str
+    """The hospital's code."""
     name: str
+    """Name in Chinese."""
     standard: str
+    """Code of the national list of departments."""
     ward: str = ""
+    """Name of its ward; `""` for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """icd: ICD-10 code."""
+    """One diagnosis."""
 
     icd: str
+    """ICD-10 code."""
     name: str
+    """Name in Chinese."""
 
 
 _ITEMS: Final = """

@@ -27,13 +27,16 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One row change. row: the whole row after it (of a delete: before it). changed: columns that an update sets."""
+    """One row change."""
 
     table: Table
     verb: Verb
     row: Cells
+    """The whole row after it; of a delete, before it."""
     changed: tuple[str, ...] = ()
+    """Columns that an update sets."""
     flaw: Flaw | None = None
+    """What is wrong with the row on purpose; None for nothing."""
 
     @property
     def key(self) -> Cell:
@@ -43,11 +46,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """Changes that are committed together. closes: visit keys of which nothing more will come."""
+    """Changes that are committed together."""
 
     at: datetime
     changes: tuple[Change, ...]
     closes: tuple[str, ...] = ()
+    """Visit keys of which nothing more will come."""
 
 
 @dataclass(slots=True)
@@ -72,7 +76,7 @@ class Script:
         self._note(Change(table=table, verb=Verb.INSERT, row=dict(row), flaw=flaw))
 
     def update(self, table: Table, key: Cell, changed: Mapping[str, Cell], *, flaw: Flaw | None = None) -> None:
-        """Other values in a row. Without `flaw`, what was wrong with it stays wrong."""
+        """Other values in a row. What was wrong with it stays wrong, unless `flaw` says otherwise."""
         row = {**self.rows[table.name, key], **changed}
         kept = flaw or self.flaws.get((table.name, key))
         self._note(Change(table=table, verb=Verb.UPDATE, row=row, changed=tuple(changed), flaw=kept))

@@ -22,13 +22,18 @@ _LONG_NAME: Final = "慢性阻塞性肺疾病伴有急性下呼吸道感染及�
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoiler:
-    """One kind of wrong row. cells: what stands in it instead. detached: the visit loses the row, nobody can mend it."""
+    """One kind of wrong row."""
 
     flaw: Flaw
+    """Its name, and how the row must end."""
     moment: Moment
+    """When a row is spoilt."""
     cells: Callable[[Cells], Mapping[str, Cell]]
+    """Which cells of a row become what."""
     detached: bool = False
+    """Whether the visit loses the row, so that nobody can mend it."""
     mendable: bool = True
+    """Whether the hospital may mend it later."""
 
 
 def _kind(  # noqa: PLR0913 - one row of the table below
@@ -120,7 +125,9 @@ SPOILERS: Final = (
 
 
 class Deck:
-    """Deals spoilers: of every hundred rows a share, each kind in turn. Visits and settlements are few and get a double share."""
+    """Decides which rows are spoilt: a share of every hundred, each kind in turn. Visits and settlements are few and get a double
+    share.
+    """
 
     _WEIGHTS: Final[Mapping[Moment, float]] = {"visit": 2.0, "discharge": 4.0, "settlement": 2.0, "fee": 0.9}
 

@@ -15,7 +15,7 @@ _OPS = {Verb.INSERT: "c", Verb.UPDATE: "u", Verb.DELETE: "d"}
 def image(table: Table, row: Cells) -> dict[str, str | int | bool | None]:
     """A row as the JSON values of an envelope: decimals as text with the column's scale, times in ISO form, ids as numbers.
 
-    A time ends in `Z` in both cases: of an instant it stands for UTC, of a wall clock (whole seconds here) for nothing.
+    Every time ends in `Z`. For an instant that means UTC; for a wall clock (whole seconds here) it means nothing.
     """
     return {name: _rendered(row[name], kind) for name, kind in table.columns.items()}
 

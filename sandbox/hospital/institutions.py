@@ -6,15 +6,22 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Institution:
-    """own: code in the rows. code, name: as the insurance knows it. level: HOSP_LV. tier: LMTPRIC_HOSP_LV and DEDC_HOSP_LV."""
+    """One institution of the sample."""
 
     own: str
+    """Code in the database's rows."""
     code: str
+    """FIXMEDINS_CODE."""
     name: str
+    """FIXMEDINS_NAME."""
     area: str
+    """Six digits of its area."""
     pharmacy: bool = False
+    """Whether it is a pharmacy."""
     level: str = ""
+    """HOSP_LV."""
     tier: str = ""
+    """LMTPRIC_HOSP_LV and DEDC_HOSP_LV."""
 
 
 HOSPITALS: Final = (

@@ -30,18 +30,28 @@ def cents(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """A settlement's amounts in yuan, and the ratio that the pooled fund pays."""
+    """A settlement's amounts in yuan."""
 
     total: Decimal
+    """The whole bill (R3, R4)."""
     own: Decimal
+    """Wholly paid by the patient."""
     over: Decimal
+    """Over a price limit."""
     preself: Decimal
+    """Share of partly insured items that the patient pays first."""
     in_scope: Decimal
+    """What the insurance looks at."""
     pooled: Decimal
+    """Paid by the pooled fund."""
     ratio: Decimal
+    """Share that the pooled fund pays, from 0 to 1."""
     fund: Decimal
+    """Paid by all funds."""
     person: Decimal
+    """Paid by the patient."""
     account: Decimal
+    """Paid from the patient's account; part of `person`."""
 
     def cells(self, *, sign: int = 1) -> dict[str, Decimal | str]:
         """As columns of a settlement. The pooled fund's share is stored as text, of a refund with nothing pooled as `-0.00`."""

@@ -31,24 +31,30 @@ _LONGEST_LINE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """How one interface record must end. `key`: value of the service's key field; `row_key`: key of its row in the database.
-
-    outcome: accepted, refused, pending or withdrawn. dead_class, rule: of its dead letter (of REJECTED the rule is the platform's).
-    versions: content hashes in the order of reporting; of a record that the platform refuses, those that it was shown.
-    fields: of the last version. flaw: what was wrong on purpose.
-    """
+    """How one interface record must end."""
 
     service: str
+    """Code of the service."""
     institution: str
+    """FIXMEDINS_CODE; `""` where the row names none."""
     key: str
+    """Value of the service's key field."""
     row_key: str
+    """Key of its row in the database."""
     visit_key: str
+    """`""` where the row has none."""
     outcome: str
+    """accepted, refused, pending or withdrawn."""
     dead_class: str = ""
+    """Class of its dead letter; `""` for none."""
     rule: str = ""
+    """Rule of its dead letter; `""` for REJECTED, whose rule is the platform's."""
     versions: tuple[str, ...] = ()
+    """Content hashes in the order of reporting; of a record that the platform refuses, those that it was shown."""
     fields: Fields = field(default_factory=dict)
+    """Interface fields of the last version."""
     flaw: str = ""
+    """What was wrong on purpose; `""` for nothing."""
 
     def line(self) -> bytes:
         """As a line of the file of expectations; `class` stands for `dead_class`."""
@@ -69,15 +75,22 @@ def holds_expectations(file: Path) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class _Account:
-    """What is known of one row. counted: among the records that are expected so far. ends: dead letters that it got so far."""
+    """What is known of one row."""
 
     row: Cells
+    """Its cells now."""
     flaw: Flaw | None
+    """What is wrong with it on purpose."""
     deleted: bool = False
+    """Whether it was deleted."""
     counted: bool = False
+    """Whether its record is among those that are expected so far."""
     versions: list[str] = field(default_factory=list)
+    """Content hashes that it showed, without repetitions in a row."""
     fields: Fields = field(default_factory=dict)
+    """Interface fields of its last version."""
     ends: dict[End, str] = field(default_factory=dict)
+    """Dead letters that it got so far, each with the flaw's name."""
 
 
 @dataclass(slots=True)

@@ -23,22 +23,39 @@ class Person:
     """One patient. All codes are the hospital's own."""
 
     number: int
+    """Number of the patient, from 1."""
     brid: int
+    """Key of the patient's row."""
     name: str
+    """An invented name."""
     sex: str
+    """M or F."""
     born: date
+    """Day of birth."""
     nation: int
+    """Ethnic group, as a number."""
     certificate_type: str
+    """SFZ resident ID, HZ passport, JZZ residence permit."""
     certificate: str
+    """Number of the certificate."""
     insurance: str
+    """ZG employees, JM residents, LX retired cadres."""
     person_type: str
+    """Kind of insured person (PSN_TYPE)."""
     psn_no: str
+    """Number of the insured person (PSN_NO)."""
     relation: str
+    """Number of the insurance relation (PSN_INSU_RLTS_ID)."""
     area: str
+    """Area of the insurance."""
     phone: str
+    """`""` where none is known."""
     contact: str
+    """Name of somebody to call; `""` where none is known."""
     address: str
+    """`""` where none is known."""
     employer: tuple[str, str]
+    """Number and name; both `""` for who has none."""
 
     @property
     def born_instant(self) -> datetime:

@@ -25,27 +25,38 @@ CARE: Final = {"01": "outpatient", "02": "outpatient", "03": "outpatient", "11":
 
 @dataclass(slots=True, kw_only=True)
 class Stay:
-    """A visit, its script so far, and its lines that can still be changed. number: of the story, unique in a workload.
-
-    first_seen: when a patient who comes again was registered. mends: cells of spoilt rows to put right. lost: visit keys that
-    stand in detached lines only.
-    """
+    """A visit, its script so far, and its lines that can still be changed."""
 
     number: int
+    """Number of the story, unique in a workload."""
     rng: random.Random
+    """Chance of this visit alone."""
     deck: Deck
+    """Says which rows are spoilt."""
     institution: Institution
+    """Where it takes place."""
     person: Person
+    """Who comes."""
     first_seen: datetime | None
+    """When a patient who comes again was registered; None for a new one."""
     kind: str
+    """The hospital's own kind of visit, see `CARE`."""
     arrived: datetime
+    """When the patient comes."""
     script: Script = field(default_factory=Script)
+    """The transactions so far."""
     lines: list[int] = field(default_factory=list)
+    """Keys of its fee lines."""
     settlements: list[str] = field(default_factory=list)
+    """Numbers of its settlements."""
     mends: list[tuple[Table, Cell, dict[str, Cell]]] = field(default_factory=list)
+    """Table, key and cells of spoilt rows that are to be put right later."""
     lost: list[str] = field(default_factory=list)
+    """Visit keys that stand in detached lines only."""
     _line_count: int = 0
+    """Fee lines so far, for their keys."""
     _prescriptions: int = 0
+    """Prescriptions so far, for their numbers."""
 
     @property
     def care(self) -> str:
@@ -192,7 +203,7 @@ class Stay:
 
 
 def wall(at: datetime) -> datetime:
-    """The clock on the wall, without zone and fractions."""
+    """The clock on the wall, without time zone and fractions of a second."""
     return at.replace(tzinfo=None, microsecond=0)
 
 

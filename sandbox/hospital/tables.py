@@ -16,13 +16,18 @@ Cells: TypeAlias = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table: `schema.table`, what it is called, its key, its columns with type, the column with the visit key."""
+    """One table of the sample hospital."""
 
     name: str
+    """`schema.table`."""
     title: str
+    """What it is called."""
     key: str
+    """Its key column."""
     columns: Mapping[str, str]
+    """Type of each column."""
     visit_key: str | None = None
+    """Column with the visit key; None where there is none."""
 
 
 def _columns(text: str) -> Mapping[str, str]:

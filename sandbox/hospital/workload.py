@@ -25,19 +25,20 @@ _REMEMBERED: Final = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """The transactions of a number of visits; the same for the same arguments, whatever the clock says.
-
-    visits: hospital visits and pharmacy sales. seed: chooses everything. base_date: the first day. bad_share: of a hundred rows,
-    how many are wrong on purpose, as a fraction. per_day: arrivals a day. first: number of the first visit, so that a second
-    workload can follow a first one into the same database.
-    """
+    """The transactions of a number of visits; the same for the same arguments, whatever the clock says."""
 
     visits: int
+    """Hospital visits and pharmacy sales."""
     seed: int = 1
+    """Chooses everything."""
     base_date: date = BASE_DATE
+    """The first day."""
     bad_share: float = 0.03
+    """Share of the rows that are wrong on purpose, from 0 to 1."""
     per_day: int = 160
+    """Arrivals a day."""
     first: int = 1
+    """Number of the first visit, so that a second workload can follow a first one into the same database."""
 
     def __iter__(self) -> Iterator[Transaction]:
         """The transactions in the order of commits. Holds only the visits that are under way."""

@@ -51,11 +51,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """How an answer is written. code_name: one of `CODE_NAMES`. code_as_text: "200" instead of 200."""
+    """How an answer is written."""
 
     code_name: str = "code"
+    """One of `CODE_NAMES`."""
     code_as_text: bool = False
+    """`"200"` instead of `200`."""
     text_name: str = "message"
+    """Name of the member with the text."""
 
     def __post_init__(self) -> None:
         """Refuse a name that no platform uses."""

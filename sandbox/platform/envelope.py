@@ -21,26 +21,32 @@ _MSGID = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A well-formed outer message."""
+    """A well-formed outer message (§3.2.1)."""
 
     service: ServiceCode
+    """From the path."""
     infno: str
+    """Business number."""
     msgid: str
+    """Id of the message."""
     institution: str
+    """`fixmedins_code`."""
     name: str
+    """`fixmedins_name`."""
     data: str
+    """As it was sent, sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """Who may report, and under which business numbers.
-
-    institutions: code to registered name. msgid_chars: 32, or 36 by the remark in the same row.
-    """
+    """Who may report, and under which business numbers."""
 
     institutions: Mapping[str, str]
+    """Registered name by code."""
     infno: Mapping[ServiceCode, frozenset[str]]
+    """Business numbers that a service may have."""
     msgid_chars: int = 32
+    """32, or 36 by the remark in the same row."""
 
 
 def peek(body: bytes) -> tuple[str, str]:

@@ -51,32 +51,39 @@ _FORMS = {Kind.THROTTLED: ("seconds", "date", "none"), Kind.OUTAGE: ("503", "res
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault.
-
-    probability: of striking a request. from_s, for_s, every_s: its window in seconds after it was set (for_s None: for good), again
-    every `every_s`. times: strikes at most so often. service, institution: only their requests. judged: the request is judged, and
-    accepted if it is right, before the fault hides the answer (default: true for lost, late and cut).
-    delay_s, delay_max_s: of LATE (delay_s) and SLOW (between the two, most near the lower). status: of HTTP. retry_after_s: of
-    THROTTLED. form: THROTTLED `seconds|date|none`; OUTAGE `503`, `reset` (accept, then abort) or `refuse` (nobody listens; needs
-    for_s); SHAPE `<name>` or `<name>/text`, name one of code, infcode, status, resultCode.
-    """
+    """One fault, and which requests it strikes."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     kind: Kind
+    """What it does."""
     probability: float = 1.0
+    """Of striking a request, from 0 to 1."""
     from_s: float = 0.0
+    """It begins so many seconds after it was set."""
     for_s: float | None = None
+    """It lasts so long; None: for good."""
     every_s: float | None = None
+    """It begins again at this interval; None: once."""
     times: int | None = None
+    """It strikes at most so often; None: without limit."""
     service: str | None = None
+    """It strikes only requests of this service; None: of all."""
     institution: str | None = None
+    """It strikes only requests of this institution; None: of all."""
     judged: bool | None = None
+    """The request is judged, and accepted if it is right, before the fault hides the answer. None: true for LOST, LATE and CUT."""
     delay_s: float = 0.0
+    """Of LATE: the delay. Of SLOW: the shortest delay, which most are near to."""
     delay_max_s: float | None = None
+    """Of SLOW: the longest delay."""
     status: int = 503
+    """Of HTTP: the status."""
     retry_after_s: int = 1
+    """Of THROTTLED: seconds that it asks to wait."""
     form: str | None = None
+    """Of THROTTLED: `seconds`, `date` or `none`. Of OUTAGE: `503`, `reset` (accept, then abort) or `refuse` (nobody listens;
+    needs for_s). Of SHAPE: `<name>` or `<name>/text`, with a name of code, infcode, status, resultCode."""
 
     def __post_init__(self) -> None:
         """Refuse what would never strike or could not be undone."""
@@ -185,18 +192,20 @@ PROFILES: dict[str, tuple[Fault, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What faults go by. post: number of the post since the start; attempt: how often this msgid was posted before, plus one."""
+    """What faults look at in a request."""
 
     post: int
+    """Number of the post since the start."""
     service: str
     institution: str
     msgid: str
     attempt: int
+    """How often this msgid was posted, this time included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Struck:
-    """What befalls one request: at most one fault that replaces or hides the answer, a delay before it, and its shape."""
+    """What happens to one request: at most one fault that replaces or hides the answer, a delay before it, and its shape."""
 
     fault: Fault | None = None
     delay_s: float = 0.0
@@ -235,7 +244,9 @@ class FaultBoard:
         return tuple(fault for _, fault, _ in self._set)
 
     def strike(self, request: Request, *, now_s: float) -> Struck:
-        """What befalls this request. Earlier faults win; modifiers add up."""
+        """What happens to this request. Of faults that replace the answer the one that was set first wins; delays add up, and of
+        shapes the one that was set last counts.
+        """
         chosen: Fault | None = None
         delay_s, shape, names = 0.0, None, []
         for number, fault, set_at in self._set:

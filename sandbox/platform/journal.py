@@ -21,24 +21,30 @@ from streams.private_files import private_descriptor, private_folder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One accepted record.
-
-    n: its number, from 1. hash: BLAKE2b-128 in hex over the exact UTF-8 bytes of its JSON object as sent. at_ms: when it was
-    accepted. rows: records in its batch. amount: MEDFEE_SUMAMT of a settlement, else `""`. value: the JSON object as sent, None
-    after a restart (the file holds no values).
-    """
+    """One accepted record."""
 
     n: int
+    """Its number, from 1."""
     msgid: str
+    """Of its batch."""
     service: str
+    """Code of the service."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Of its batch."""
     key: str
+    """Value of the service's key field."""
     hash: str
+    """BLAKE2b-128 in hex over the exact UTF-8 bytes of its JSON object as sent."""
     at_ms: int
+    """When it was accepted."""
     rows: int
+    """Records in its batch."""
     amount: str
+    """MEDFEE_SUMAMT of a settlement, else `""`."""
     value: str | None = None
+    """The JSON object as sent; None after a restart (the file holds no values)."""
 
     def line(self, *, with_value: bool = False) -> bytes:
         """The entry as a JSON line. The record itself only where it is asked for: it may identify a person."""

@@ -1,7 +1,7 @@
 """Opens what was sealed, away from the event loop, with an implementation that is not the sender's.
 
-The curve arithmetic is plain Python: one opening costs some milliseconds of a CPU, whatever runs it. A thread lets the loop
-breathe between switches of the interpreter lock and needs no second interpreter; processes are for load tests with CPUs to spare.
+The curve arithmetic is plain Python: one opening costs some milliseconds of a CPU, whatever runs it. A thread lets the event
+loop run in between and needs no second interpreter; processes are for load tests with CPUs to spare.
 """
 
 import asyncio

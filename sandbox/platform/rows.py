@@ -24,10 +24,12 @@ class _RepeatedNameError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One record as it was sent. text: the exact characters of its JSON object, cut out of the array."""
+    """One record as it was sent."""
 
     text: str
+    """The exact characters of its JSON object, cut out of the array."""
     values: Mapping[str, object]
+    """Its members."""
 
     @property
     def content_hash(self) -> str:
@@ -42,20 +44,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the platform knows beside the field tables.
-
-    services, closed: the tables and the closed dictionaries. frozen_items: HILIST_CODEs that no longer may be billed.
-    refuse_percent: share of record keys that some rule of the platform refuses, always the same keys for one seed.
-    total_tolerance: how far a line total may be from quantity times price (R1). anonymous: refusals never say which record.
-    """
+    """What the platform judges by."""
 
     services: Mapping[ServiceCode, Service]
+    """The field tables."""
     closed: ClosedLists
+    """The closed dictionaries."""
     frozen_items: frozenset[str] = frozenset()
+    """HILIST_CODEs that may no longer be billed."""
     refuse_percent: float = 0.0
+    """Share of record keys that are refused, from 0 to 100; always the same keys for one seed."""
     seed: int = 0
+    """Chooses these keys."""
     total_tolerance: Decimal = _CENT
+    """How far a line total may be from quantity times price (R1)."""
     anonymous: bool = True
+    """Whether refusals never say which record is meant."""
 
 
 def split_rows(plain: bytes) -> list[Row] | Answer:

@@ -22,41 +22,52 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformSettings:
-    """A platform.
-
-    institutions: code to registered name. keys: folder of `<code>.key` (kept private) and `<code>.pub` (for the sender), made where
-    missing. private_keys: hex keys by institution that win over the folder's. encoding: the ciphertext form it accepts, no other.
-    plain_allowed: `data` may be the JSON array itself. port 0: a free one. faults: a profile's name or faults; seed decides which
-    requests they strike. frozen_items, refuse_percent, total_tolerance: business rules (40000). anonymous_refusals: a refusal never
-    says which record. remember_refused: a refused msgid answers 40005 from then on (default: it is judged anew).
-    forget_accepted_after_s: an accepted msgid may be used again after so long (default: never). journal: a file that outlives a
-    crash. shape: how answers are written. msgid_chars: 32, or 36. infno: business numbers by service. dictionaries: the value
-    lists of a site. opener_processes: processes that decrypt; 0 decrypts in one thread of this process.
-    """
+    """What a simulated platform is started with."""
 
     institutions: Mapping[str, str]
+    """Registered name by code."""
     keys: Path
+    """Folder of `<code>.key` (kept private) and `<code>.pub` (for the sender), made where they are missing."""
     private_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Keys in hex, by institution, that are taken instead of the folder's."""
     encoding: Encoding = field(default_factory=Encoding)
+    """The only form of ciphertext that it accepts."""
     plain_allowed: bool = False
+    """Whether `data` may be the JSON array itself."""
     host: str = _LOOPBACK
+    """Address to listen on."""
     port: int = 0
+    """0: a free one."""
     seed: int = 0
+    """Decides which requests the faults strike, and which keys are refused."""
     faults: str | tuple[Fault, ...] = "none"
+    """A profile's name, or faults."""
     frozen_items: frozenset[str] = frozenset()
+    """HILIST_CODEs that are refused (40000)."""
     refuse_percent: float = 0.0
+    """Share of record keys that are refused (40000), from 0 to 100."""
     total_tolerance: Decimal = Decimal("0.01")
+    """How far a line total may be from quantity times price before it is refused (40000)."""
     anonymous_refusals: bool = True
+    """Whether a refusal never says which record is meant."""
     remember_refused: bool = False
+    """Whether a refused msgid answers 40005 from then on; otherwise it is judged anew."""
     forget_accepted_after_s: float | None = None
+    """After so long an accepted msgid may be used again; None: never."""
     journal: Path | None = None
+    """File of accepted records, which outlives a crash; None: in memory only."""
     shape: Shape = field(default_factory=Shape)
+    """How answers are written."""
     msgid_chars: int = 32
+    """32, or 36."""
     infno: Mapping[ServiceCode, frozenset[str]] = field(
         default_factory=lambda: {service: frozenset(numbers) for service, numbers in ALTERNATIVES.items()}
     )
+    """Business numbers that a service may have."""
     dictionaries: Path | None = None
+    """File with the value lists of a site; None: the built-in ones."""
     opener_processes: int = 0
+    """Processes that decrypt; 0: one thread of this process."""
 
     def fault_list(self) -> tuple[Fault, ...]:
         """The faults to start with. Raises Misconfigured for an unknown profile."""

@@ -28,8 +28,8 @@ _GRACE_S = 0.5
 
 
 class Simulator:
-    """A supervision platform on this machine. `start` gives its URL; `stop` may be called twice; started again, it is where it was
-    and knows what it knew.
+    """A supervision platform on this machine. `start` gives its URL. `stop` may be called twice; a simulator that is started again
+    has the same address and remembers what it accepted.
 
     Raises Misconfigured at construction for unusable keys, journal, dictionaries or faults; `start` raises it for a port in use.
     """
@@ -152,7 +152,7 @@ class Simulator:
         self._board.clear()
 
     async def _refuse_connections(self, fault: Fault) -> None:
-        """Nobody listens from `from_s` on, for `for_s`. Connections that are open are hung up on by the same fault's strikes."""
+        """Stop listening after `from_s`, for `for_s`. Requests on connections that are open are aborted by the same fault."""
         await asyncio.sleep(fault.from_s)
         self._refusing += 1
         try:

@@ -22,11 +22,12 @@ def answer(judgement: Answer, shape: Shape) -> web.Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One struck request. honest: what it would have got; an empty response where nothing was judged."""
+    """One request that a fault strikes."""
 
     request: web.Request
     fault: Fault
     honest: web.Response
+    """What it would have got without the fault; an empty response where nothing was judged."""
     shape: Shape
 
     def says(self, code: Code) -> web.Response:

@@ -21,15 +21,14 @@ ClosedLists = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What is wrong with a record.
-
-    kind: MISSING, TYPE, LENGTH, DECIMAL, DATE, DATETIME, CODE, UNKNOWN, INSTITUTION, REPEATED, R1, FROZEN, SHARE. says: one Chinese
-    sentence that never holds the value.
-    """
+    """What is wrong with a record."""
 
     field: str
+    """Interface field; `""` for an unknown one."""
     kind: str
+    """MISSING, TYPE, LENGTH, DECIMAL, DATE, DATETIME, CODE, UNKNOWN, INSTITUTION, REPEATED, R1, FROZEN or SHARE."""
     says: str
+    """One Chinese sentence that never holds the value."""
 
 
 def judge_value(field: Field, value: object, closed: ClosedLists) -> Finding | None:

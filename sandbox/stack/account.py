@@ -18,9 +18,10 @@ MADE_BY_US = "PostgreSQL of the embedded stacks of yibao-cdc"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who runs a program. name: None is whoever we are."""
+    """Who runs a program."""
 
     name: str | None
+    """None is whoever we are."""
     uid: int
     gid: int
 

@@ -53,7 +53,7 @@ class Kafka:
         return bool(brokers == 1)
 
     def erase(self) -> None:
-        """Nothing lies elsewhere."""
+        """Do nothing: it has nothing outside of the stack's directory."""
 
     def _configuration(self, data: Path) -> Path:
         values = {"kafka": self._book.port("kafka"), "controller": self._book.port("controller"), "data": data}

@@ -49,4 +49,4 @@ class Connect:
             link.close()
 
     def erase(self) -> None:
-        """Nothing lies elsewhere."""
+        """Do nothing: it has nothing outside of the stack's directory."""

@@ -18,11 +18,13 @@ _STARTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A step of a start or stop. step: `starting`, `ready`, `stopping`, `stopped`; after_s: since the service's first step."""
+    """A step of a start or stop."""
 
     service: str
     step: str
+    """`starting`, `ready`, `stopping` or `stopped`."""
     after_s: float
+    """Since the service's first step."""
 
     @property
     def is_last(self) -> bool:
@@ -34,7 +36,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class Cancelled(ServiceFailed):
-    """Nobody wants the service any more: another one failed, or the start was interrupted."""
+    """The service is no longer wanted: another one failed, or the start was interrupted."""
 
 
 class Lifecycle:

@@ -26,17 +26,18 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 @atexit.register
 def _collect() -> None:
-    """Those that ended and that nobody asked for since: Python would take them for running ones."""
+    """Wait for programs that ended and that nobody asked about since; Python would take them for running ones."""
     for child in _children.values():
         child.poll()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One process of this boot, and no later one with the same id. started: clock ticks since boot."""
+    """One process of this boot, which no later process with the same id is taken for."""
 
     pid: int
     started: int
+    """Clock ticks since the boot."""
     boot: str
 
     @property

@@ -19,10 +19,12 @@ class ServiceFailed(YibaoError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """The Java programs that `make setup` fetched. plugins: Connect's plugin.path."""
+    """The Java programs that `make setup` fetched."""
 
     lib: Path
+    """Folder of jars."""
     plugins: Path
+    """Connect's plugin.path."""
 
 
 def distribution(directory: Path | None = None) -> Distribution:

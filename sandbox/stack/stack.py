@@ -31,23 +31,27 @@ _CHAINS = (("postgres",), ("kafka", "connect"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Where the services of a stack are; port 0 for one that was never started. secrets: the only files connectors may read."""
+    """Where the services of a stack are; port 0 for one that was never started."""
 
     bootstrap_servers: str
     connect_url: str
     postgres_host: str
     postgres_port: int
     secrets: Path
+    """Folder of the only files that connectors may read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """One service now. pid and port: None while it does not run or never did; ready: it answered a question of its protocol."""
+    """One service now."""
 
     service: str
     pid: int | None
+    """None while it does not run."""
     port: int | None
+    """None while it was never started."""
     ready: bool
+    """Whether it answered a question of its protocol."""
     log: Path
 
 
@@ -169,7 +173,7 @@ class Stack:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else, in this process or another, changes the services of this home meanwhile."""
+        """A context in which nobody else, in this process or another, changes the services of this home."""
         self._home.folder.claim()
         try:
             self._home.lay_out()

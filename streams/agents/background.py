@@ -20,7 +20,9 @@ _OBJECTS_A_COLLECTION = 50_000
 
 
 def keep_running(app: LaneApp, *tasks: Task) -> None:
-    """Run each for the life of the app. One that fails ends the process: without a watch a silent lane stays silent."""
+    """Run each task for the life of the app. One that fails ends the process: without the watch, a lane that gets nothing would go
+    unnoticed.
+    """
     for task in tasks:
         app.task(_guarded(app, task))
 
@@ -47,7 +49,7 @@ def _guarded(app: LaneApp, task: Task) -> Callable[[], Awaitable[None]]:
 
 
 class _QuietWorker(Worker):
-    """Faust's worker without its banner, spinner, process title and logging: ours are in place."""
+    """Faust's worker without its banner, spinner, process title and logging: this product has its own."""
 
     def _setproctitle(self, info: str, *, ident: str = "") -> None:
         del info, ident
@@ -61,7 +63,9 @@ class _QuietWorker(Worker):
 
 
 def collect_less_often() -> None:
-    """What was made so far stays, and records hold no cycles: looking through it every 700 objects costs 5 % of the time."""
+    """Let the garbage collector run rarely. Objects made so far live as long as the process, and records form no cycles: with
+    Python's default, a collection every 700 objects, it would take 5 % of the time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 100)

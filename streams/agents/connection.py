@@ -14,20 +14,26 @@ from streams.lanes.settings import BrokerSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppSettings:
-    """group: the consumer group. home: a folder of this process. session_timeout_s: after so long without a sign of life the group
-    goes on without this process. max_poll_interval_s: likewise, after so long in which nobody asked for records or had no room for
-    them. buffered_lists: fetched lists on their way to the lanes; the lanes' water marks bound the records.
-    """
+    """How a worker takes part in its consumer group."""
 
     group: str
+    """The consumer group."""
     client_id: str
+    """Name of this process to the brokers."""
     broker: BrokerSettings
+    """Where Kafka is and how to talk to it."""
     home: Path
+    """Folder of this process."""
     session_timeout_s: float = 10.0
+    """After so long without a sign of life the group goes on without this process."""
     heartbeat_s: float = 2.0
+    """How often it gives a sign of life."""
     max_poll_interval_s: float = 86_400.0
+    """Likewise, after so long in which nobody asked for records or had room for them."""
     rebalance_timeout_s: float = 30.0
+    """How long members have to join again after a change of the group."""
     buffered_lists: int = 4096
+    """Most fetched lists on their way to the lanes. The number of records is bounded by the lanes' water marks."""
 
 
 def credentials(security: Mapping[str, object]) -> CredentialsT | None:

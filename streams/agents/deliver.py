@@ -1,4 +1,4 @@
-"""The deliver stage's app: ready records in, lanes behind. Everything that decides stands in `streams.deliver` and the cut."""
+"""The deliver stage's app: it hands ready records to its lanes. All decisions are made in `streams.deliver` and the cut."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -67,8 +67,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     def note_full(self) -> None:
-        """Nothing was fetched because no lane has room. Without this a hold of a day looks idle to aiokafka, which then leaves the
-        group and does not come back.
+        """Note that nothing was fetched because no lane has room. Without this, a hold of a day looks idle to aiokafka, which then
+        leaves the group and does not come back.
         """
         if self._consumer is not None:
             self._consumer._subscription._last_fetch_ended = time.monotonic()
@@ -78,7 +78,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return found
 
     async def _seek_to_committed(self) -> Mapping[TP, int]:
-        """Aiokafka's own does not seek to a committed offset of 0, and reads on from wherever it stood."""
+        """Seek to the committed offsets. Aiokafka's own way does not seek to an offset of 0 and reads on from wherever it stood."""
         consumer = self._ensure_consumer()
         committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())
         for at, found in committed.items():
@@ -105,13 +105,15 @@ class ListConsumer(driver.Consumer):
         return False
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Every transaction marker is a gap, and Faust's book of gaps is quadratic."""
+        """Note nothing. Every transaction marker is a gap, and the time that Faust spends on gaps grows with the square of their
+        number.
+        """
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust looks for its own commits here; the lanes' watch looks at numbers."""
+        """Check nothing. Faust looks for its own commits here, of which there are none; the lanes' watch looks at numbers."""
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        """Without four tasks per message."""
+        """Hand over records without the four tasks that Faust makes for each message."""
         try:
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 await self.sleep(0)
@@ -148,7 +150,7 @@ class ListTransport(driver.Transport):
 
 
 class RecordLists(faust.Schema):  # type: ignore[type-arg]  # generic in Faust's own way
-    """The event's value is the list as it is."""
+    """Passes the event's value, a list of records, through as it is."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
         del app, message, loads, serializer
@@ -159,7 +161,9 @@ class RecordLists(faust.Schema):  # type: ignore[type-arg]  # generic in Faust's
 
 
 class LaneApp(faust.App):
-    """A Faust app whose partitions belong to lanes: they are closed before partitions are given up, opened after they came."""
+    """A Faust app whose partitions belong to lanes: lanes are closed before their partitions are given up, and opened after they
+    were assigned.
+    """
 
     def __init__(self, settings: AppSettings, lanes: Assignment, *, die: Callable[[Fatal], None]) -> None:
         _make_home(settings.home)
@@ -227,7 +231,9 @@ class LaneApp(faust.App):
 
 
 class PartitionFlow:
-    """Faust's own pressure marks: the partition leaves the fetch, the others go on. (Its pause drops what is in hand.)"""
+    """Stops and resumes fetching one partition by Faust's pressure marks; the others go on. (Faust's pause would drop what is in
+    hand.)
+    """
 
     def __init__(self, app: LaneApp, at: TopicPartition) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The join's app: changes in, lanes behind. Everything that decides stands in `streams.domain.join.fold`."""
+"""The join's app: it hands changes to its lanes. All decisions are made in `streams.domain.join.fold`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,12 +25,19 @@ class JoinStage:
     """What the join's process is made of."""
 
     app: AppSettings
+    """How it takes part in its group."""
     topics: Topics
+    """Names of the topics."""
     context: LaneContext
+    """What every lane of the process shares."""
     settings: JoinSettings
+    """What its lanes keep to."""
     fold: Fold
+    """The pure function that decides."""
     lookups: LookupRows
+    """All lookup rows."""
     wall_ms: Callable[[], int]
+    """Milliseconds since the epoch."""
 
 
 def join_app(stage: JoinStage) -> LaneApp:

@@ -21,28 +21,34 @@ NULL = "NULL"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedViolation:
-    """A violation as it stands in the document; its value was masked when it was written."""
+    """A violation as it stands in the document. Its value was masked when it was written."""
 
     field: str
+    """Interface field."""
     rule: str
+    """Id of the rule."""
     level: str
+    """`refuse` or `warn`."""
     clause: str
+    """Where the rule is written."""
     masked: str
+    """The offending value, masked."""
     message: str
+    """One sentence in Chinese for the clerk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskedDocument:
-    """The value of a dead letter, masked.
-
-    rows: by part (`visit`, `settlement`, `fee`), column and `***` or `NULL`. record: interface field and value, personal ones
-    masked. unread: size in bytes of a value that is neither, None otherwise.
-    """
+    """The value of a dead letter, masked."""
 
     rows: Mapping[str, Mapping[str, str]]
+    """By part (`visit`, `settlement`, `fee`) and column: `***` or `NULL`."""
     record: Mapping[str, str]
+    """Value by interface field, personal ones masked."""
     violations: tuple[MaskedViolation, ...]
+    """What is wrong with the rows."""
     unread: int | None
+    """Size in bytes of a value that is neither rows nor a record; None otherwise."""
 
 
 def masked_document(view: DeadLetterView) -> MaskedDocument:
@@ -64,7 +70,9 @@ def _object(value: bytes | None) -> Mapping[str, object]:
 
 
 def _rows(rows: Mapping[str, object]) -> Mapping[str, Mapping[str, str]]:
-    """Columns with hidden values: nobody knows which of a hospital's columns hold a name. NULL is shown: often the finding."""
+    """Columns with hidden values: nobody knows which of a hospital's columns hold a name. NULL is shown, because it is often what
+    is wrong.
+    """
     return {
         part: {column: NULL if value is None else HIDDEN for column, value in row.items()}
         for part, row in rows.items()
@@ -73,7 +81,7 @@ def _rows(rows: Mapping[str, object]) -> Mapping[str, Mapping[str, str]]:
 
 
 def _record(decoded: Mapping[str, object], view: DeadLetterView) -> Mapping[str, str]:
-    """The fields of the service, masked by their meaning, if this is a record of it and not something with members of its own."""
+    """The fields of the service, each masked as it demands; empty where the value is no record of the service."""
     service = _SERVICES.get(view.service)
     if service is None or view.stage != "deliver":
         return {}

@@ -12,14 +12,16 @@ from streams.topics.whole import OnProgress, read_whole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What was read. letters: one per id, its latest message, oldest failure first. messages: read in all. foreign: without our id.
-    complete: False when the time was up before the end of the topic.
-    """
+    """What was read."""
 
     letters: tuple[DeadLetterView, ...]
+    """One per id, as its latest message has it, the oldest failure first."""
     messages: int
+    """Messages that were read."""
     foreign: int
+    """Messages without our id."""
     complete: bool
+    """False when the time was up before the end of the topic."""
 
 
 def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults that fit

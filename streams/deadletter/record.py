@@ -41,46 +41,72 @@ class Message(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterView:
-    """A dead letter as it is read. Texts as in `DeadLetter`; id, owner, record_key_hash: see `encode_dead_letter`.
-
-    source: `topic/partition/offset` of the message that failed, without the offset where it is not known. row_source, row_table,
-    row_key, visit_key, position, record_key: which row and record it is of, keys as far as they may be shown; empty in letters of
-    form 1. first_failed_at, last_failed_at: ms. partition, offset: where the dead letter itself stands. original_headers: those of
-    the failed message.
-    """
+    """A dead letter as it is read from its headers. What does not apply is `""`."""
 
     id: str
+    """32 hex characters; the same for the same failure of the same content."""
     form: int = 1
+    """Form of the letter; 1 where none is written."""
     dead_class: str
+    """Why it is a dead letter, as in `DeadClass`."""
     rule: str
+    """The first refusing rule, or what the class calls for."""
     stage: str
+    """Stage that gave the record up."""
     owner: str
+    """Who is asked first to mend it, as in `Owner`."""
     service: str
+    """Code of the service."""
     institution: str
+    """FIXMEDINS_CODE."""
     row_source: str = ""
+    """Source of the row; this and the next five are empty in letters of form 1."""
     row_table: str = ""
+    """Table of the row."""
     row_key: str = ""
+    """Key of the row, as far as it may be shown."""
     visit_key: str = ""
+    """Of its visit, as far as it may be shown."""
     position: str = ""
+    """Of its last change in the database's log."""
     record_key: str = ""
+    """Value of the service's key field, as far as it may be shown."""
     record_key_hash: str
+    """Equal for equal records; says nothing by itself."""
     content_hash: str
+    """32 hex characters over what failed."""
     mapping_version: str
+    """Mapping that judged it."""
     http_status: str
+    """Of the platform's answer."""
     platform_code: str
+    """Code of the platform's answer."""
     message: str
+    """For the clerk, masked."""
     msgid: str
+    """Under which it was refused."""
     attempts: int
+    """How often it was tried."""
     first_failed_at: int
+    """Milliseconds since the epoch."""
     last_failed_at: int
+    """Milliseconds since the epoch."""
     replay_count: int
+    """How often it was replayed."""
     replay_id: str
+    """Of the last replay."""
     source: str
+    """`topic/partition/offset` of the message that failed, without the offset where it is not known."""
     partition: int
+    """Where the dead letter itself stands."""
     offset: int
+    """Where the dead letter itself stands."""
     key: bytes | None = field(repr=False)
+    """Original key of the message."""
     value: bytes | None = field(repr=False)
+    """Original bytes, or a JSON document of the source rows."""
     original_headers: tuple[Header, ...] = field(repr=False)
+    """Headers of the message that failed."""
 
 
 def encode_dead_letter(letter: DeadLetter) -> tuple[bytes | None, bytes | None, list[Header]]:

@@ -9,14 +9,20 @@ from streams.deadletter.record import DeadLetterView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which letters to read; `""` and 0 ask for all. id: the beginning of one. since: ms, of the last failure."""
+    """Which letters to read."""
 
     id: str = ""
+    """The beginning of an id; `""`: any, as in the next ones."""
     dead_class: str = ""
+    """`""`: any."""
     rule: str = ""
+    """`""`: any."""
     service: str = ""
+    """`""`: any."""
     institution: str = ""
+    """`""`: any."""
     since: int = 0
+    """Last failure at this moment (ms) or later."""
 
     def takes(self, letter: DeadLetterView) -> bool:
         """Whether `letter` is wanted."""
@@ -35,14 +41,20 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryLine:
-    """How many letters share class, rule and institution. oldest: ms, of the first failure among them."""
+    """The letters that share class, rule and institution."""
 
     dead_class: str
+    """Their class."""
     rule: str
+    """Their rule."""
     institution: str
+    """Their institution; `""` where it is not known."""
     owner: str
+    """Who is asked first."""
     count: int
+    """How many they are."""
     oldest: int
+    """First failure among them (ms)."""
 
 
 def summarise(letters: Iterable[DeadLetterView]) -> tuple[SummaryLine, ...]:

@@ -22,29 +22,31 @@ _NOT_A_COMPLAINT = frozenset({"", "0", "ok", "null", "none", "success", "成功"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpAnswer:
-    """An HTTP answer. headers: names in lower case. body: at most `MAX_BODY_BYTES` of it."""
+    """An HTTP answer."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
     body: bytes = field(repr=False)
+    """At most `MAX_BODY_BYTES` of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What the body of an answer says.
-
-    code: the platform's code, None where there is none. text: its words, `""` where there are none. complaint: the words stand
-    under a name for errors (`err_msg`) and are not "success". gateway_code: of a gateway that answered in the platform's place.
-    """
+    """What the body of an answer says."""
 
     code: int | None = None
+    """The platform's code; None where there is none."""
     text: str = ""
+    """The platform's words; `""` where there are none."""
     complaint: bool = False
+    """Whether the words stand under a name for errors (`err_msg`) and are not "success"."""
     gateway_code: str = ""
+    """Code of a gateway that answered in the platform's place; `""` where none did."""
 
 
 def read_body(body: bytes, profile: Profile) -> Said:
-    """What `body` says. HTML, text, invalid or cut JSON and anything that is no object say nothing."""
+    """What `body` says. Nothing (an empty `Said`) for HTML, plain text, invalid or cut JSON, and anything that is no object."""
     members = _members(body)
     code = next((found for name in profile.code_names if (found := _code(members.get(name))) is not None), None)
     return Said(
@@ -56,7 +58,8 @@ def read_body(body: bytes, profile: Profile) -> Said:
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime, most_s: float) -> float | None:
-    """Seconds that `Retry-After` asks for (RFC 9110 §10.2.3: seconds or a date), 0 to `most_s`; None where it says nothing.
+    """Seconds that `Retry-After` asks for (RFC 9110 §10.2.3: seconds or a date), from 0 to `most_s`; None where it asks for
+    nothing.
 
     A date is compared with the answer's own `Date`, because the clocks of two houses differ.
     """

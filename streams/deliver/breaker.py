@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Whether requests may pass: all, none, or the one that finds out."""
+    """Whether requests may pass: all of them, none, or one that probes."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -18,22 +18,28 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """failures: unanswered requests in a row that open it. first_wait_s, longest_wait_s: until the first and any later probe."""
+    """When the breaker opens, and how long it waits."""
 
     failures: int
+    """Unanswered requests in a row that open it."""
     first_wait_s: float
+    """Wait before the first probe."""
     longest_wait_s: float
+    """Longest wait before a probe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
-    """The state. failures: in a row. wait_s: how long it stays open. until: when the next probe may go, on the caller's clock."""
+    """The state of a breaker."""
 
     settings: BreakerSettings
     phase: Phase = Phase.CLOSED
     failures: int = 0
+    """Unanswered requests in a row."""
     wait_s: float = 0.0
+    """How long it stays open."""
     until: float = 0.0
+    """When the next probe may go, on the caller's clock."""
 
 
 def admit(breaker: Breaker, now: float) -> tuple[Breaker, float]:
@@ -51,12 +57,12 @@ def admit(breaker: Breaker, now: float) -> tuple[Breaker, float]:
 
 
 def answered(breaker: Breaker) -> Breaker:
-    """The platform is there, whatever it said."""
+    """The state after an answer, whatever it said: the platform is there."""
     return Breaker(settings=breaker.settings)
 
 
 def unanswered(breaker: Breaker, now: float) -> Breaker:
-    """A request failed: no connection, no answer, or none that the platform itself gave."""
+    """The state after a request failed: no connection, no answer, or none of the platform itself."""
     settings, failures = breaker.settings, breaker.failures + 1
     if breaker.phase is Phase.CLOSED and failures >= settings.failures:
         return _opened(breaker, failures=failures, wait_s=settings.first_wait_s, now=now)
@@ -66,7 +72,7 @@ def unanswered(breaker: Breaker, now: float) -> Breaker:
 
 
 def abandoned(breaker: Breaker, now: float) -> Breaker:
-    """A request was given up before its outcome; if it was the probe, the next one may go at once."""
+    """The state after a request was given up before its outcome was known. If it was the probe, the next one may go at once."""
     return replace(breaker, phase=Phase.OPEN, until=now) if breaker.phase is Phase.HALF_OPEN else breaker
 
 

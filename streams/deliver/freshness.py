@@ -10,18 +10,18 @@ PARTS = ("capture", "join", "batch", "seal", "post")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """One accepted record's way in milliseconds; the parts add up to the whole.
-
-    capture: from the commit to the change's message in `visit.changes` (Debezium, Connect). join: to the record's message in
-    `visit.ready` (fetch, linger, fold). batch: until its batch is sealed (the join's commit, fetch, linger, plan, batches before it
-    in its lane). seal: SM2. post: to the answer that accepted it (turn, request, answer, and every try before it).
-    """
+    """How long each part of an accepted record's way took, in milliseconds. The parts add up to the whole."""
 
     capture: int
+    """From the commit in the database to the change's message in `visit.changes` (Debezium, Connect)."""
     join: int
+    """From there to the record's message in `visit.ready` (fetch, linger, fold)."""
     batch: int
+    """From there until its batch is sealed (the join's commit, fetch, linger, plan, batches before it in its lane)."""
     seal: int
+    """Waiting for SM2."""
     post: int
+    """From there to the answer that accepted it (turn, request, answer, and every try before it)."""
 
     @property
     def whole(self) -> int:
@@ -30,7 +30,7 @@ class Freshness:
 
 
 def freshness(receipt: Receipt, line: ReceiptLine) -> Freshness | None:
-    """The way of one record of a receipt; None where an earlier version wrote it, without these times.
+    """How long the parts of one record's way took; None where an earlier version wrote the receipt, without these times.
 
     A part can be negative where the clocks of database, Connect and workers differ.
     """

@@ -14,16 +14,18 @@ from streams.errors import Retryable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """in_flight, in_flight_per_institution: requests at once. rate_per_s: requests a second, None for no limit; burst: how many of
-    them may go together. patience_s: how long a lane waits for its turn before it is told to come again, so that it can look after
-    its own lease in between.
-    """
+    """How much may go to the platform at once."""
 
     in_flight: int
+    """Requests under way at once, in all."""
     in_flight_per_institution: int
+    """Requests under way at once for one institution."""
     rate_per_s: float | None = None
+    """Requests a second; None for no limit."""
     burst: int = 10
+    """How many of these may go together."""
     patience_s: float = 5.0
+    """How long a lane waits for its turn before it is told to come again, so that it can renew its lease in between."""
 
 
 class NoTurn(Retryable):
@@ -36,12 +38,16 @@ class NoTurn(Retryable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBucket:
-    """Pure token bucket. filled_at: when `tokens` was true, on the caller's clock."""
+    """A token bucket as a value."""
 
     rate_per_s: float
+    """Tokens that come a second."""
     burst: int
+    """Most tokens that it holds."""
     tokens: float
+    """Tokens in it at `filled_at`; negative while it owes some."""
     filled_at: float
+    """On the caller's clock."""
 
     def wait_s(self, now: float) -> float:
         """Seconds until a token can be taken; 0.0 means now."""
@@ -64,7 +70,7 @@ class Slots:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def resize(self, size: int) -> None:
-        """Let `size` in from now on. Nobody inside is thrown out."""
+        """Let `size` in from now on. Whoever is inside stays."""
         self._size = size
         self._admit()
 

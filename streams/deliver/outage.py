@@ -1,4 +1,4 @@
-"""What is told of a platform that does not answer: from when on, where and why. The breaker itself decides without words."""
+"""Events about a platform that does not answer: from when on, where and why. The breaker itself decides without writing any."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -20,45 +20,58 @@ FORM: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptLine:
-    """One accepted record. key: value of the service's key field. hash: of its content. number: in its partition of `visit.ready`.
-
-    day, amount: business day and money (`""` for visits). Milliseconds since the epoch: committed_at of the commit in the
-    hospital's database that made the record ready, captured_at of that change in `visit.changes`, ready_at of the record in
-    `visit.ready`; the last two are 0 in receipts of a version that did not write them.
-    """
+    """One accepted record. Times are milliseconds since the epoch."""
 
     key: str
+    """Value of the service's key field."""
     hash: str
+    """Of its content."""
     number: int
+    """In its partition of `visit.ready`."""
     day: str
+    """Business day."""
     amount: str
+    """Money as decimal text; `""` for visits."""
     committed_at: int
+    """Of the commit in the hospital's database that made the record ready."""
     mapping_version: str
+    """Mapping that made it."""
     captured_at: int = 0
+    """Of that change in `visit.changes`; 0 where an earlier version wrote the receipt."""
     ready_at: int = 0
+    """Of the record in `visit.ready`; 0 where an earlier version wrote the receipt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """One accepted batch. plan: its plan id. code: the platform's. repeated: it had the batch already (40005).
-
-    attempts: POSTs of this batch, this process. Milliseconds: begun_at of the first of them; sealing_ms that it then waited for
-    sealing; posted_at and answered_at of the last POST. begun_at and sealing_ms are 0 in receipts of a version without them.
-    """
+    """One accepted batch. Times are milliseconds since the epoch."""
 
     msgid: str
+    """Id that it was accepted under."""
     plan: str
+    """Id of its plan."""
     service: str
+    """Code of the service."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Business number of its envelope."""
     code: str
+    """The platform's code."""
     repeated: bool
+    """Whether the platform said that it had the batch already (40005)."""
     attempts: int
+    """How often this process posted it."""
     posted_at: int
+    """Of the last POST."""
     answered_at: int
+    """Of the answer to it."""
     records: tuple[ReceiptLine, ...]
+    """Its records in their order."""
     begun_at: int = 0
+    """Of the first POST; 0 where an earlier version wrote the receipt."""
     sealing_ms: int = 0
+    """How long the first POST waited for sealing; 0 where an earlier version wrote the receipt."""
 
 
 def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps

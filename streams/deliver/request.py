@@ -29,11 +29,14 @@ class Unsealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Institution:
-    """Who reports. code: FIXMEDINS_CODE. seal: with the key that the platform issued to this institution (§2.3.3)."""
+    """An institution that reports."""
 
     code: str
+    """FIXMEDINS_CODE."""
     name: str
+    """FIXMEDINS_NAME."""
     seal: Seal
+    """Encrypts with the key that the platform issued to this institution (§2.3.3)."""
 
 
 def check(institution: Institution, profile: Profile) -> None:

@@ -34,7 +34,7 @@ _TOO_LARGE = frozenset({413, 414, 431})
 
 
 class HoldCause(StrEnum):
-    """Why a lane stands until a person has changed something. No record is to blame."""
+    """Why a lane is held until a person has changed something. The records are not at fault."""
 
     ANSWER_CODE = "answer_code"
     AUTHORISATION = "authorisation"
@@ -64,47 +64,54 @@ class RetryCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The platform has the batch. repeated: it says that it had it before (40005). sealing_ms: waited for encrypting it."""
+    """The platform has the batch."""
 
     code: str
+    """The platform's code."""
     repeated: bool
+    """Whether it says that it had the batch before (40005)."""
     sealing_ms: int = field(default=0, compare=False)
+    """Time that was waited for encrypting it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The platform does not take this content. message: its words, masked."""
+    """The platform does not take this content."""
 
     code: str
     http_status: int
     message: str
+    """The platform's words, masked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """Our configuration, key or permission is wrong, or the platform's. message: what is wrong and where, masked."""
+    """Our configuration, key or permission is wrong, or the platform's."""
 
     cause: HoldCause
     message: str
+    """What is wrong and where, masked."""
     code: str = ""
     http_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """Nobody knows whether the platform has the batch. after_s: wait at least so long; None where nothing asks for it. error: the
-    type of what the client met.
-    """
+    """Nobody knows whether the platform has the batch."""
 
     cause: RetryCause
     after_s: float | None = None
+    """Wait at least so long; None where nothing asks for it."""
     code: str = ""
     http_status: int | None = None
     error: str = field(default="", compare=False)
+    """Type of the error that the client met; `""` for none."""
 
     @property
     def may_have_arrived(self) -> bool:
-        """Whether a byte of it may have reached the platform: only then does it matter how long it remembers a msgid."""
+        """Whether a part of the request may have reached the platform. Only then does it matter how long the platform remembers its
+        msgid.
+        """
         return self.cause not in (RetryCause.BREAKER_OPEN, RetryCause.UNREACHABLE)
 
 
@@ -119,9 +126,9 @@ Verdict: TypeAlias = Accepted | Refused | Held | Retry | Throttled
 
 
 def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: datetime) -> Verdict:
-    """What `answer` means. refused_before: this msgid may have been refused in an answer whose record was lost.
+    """What `answer` means. refused_before: this msgid may have been refused earlier, in an answer that was not recorded.
 
-    The HTTP status is asked first, then the code in the body; a code that says nothing of its own lets its text decide.
+    The HTTP status decides first, then the code in the body; for a code that has no meaning of its own, its text decides.
     """
     return _by_status(answer, now) or _by_body(
         answer, read_body(answer.body, profile), profile=profile, now=now, refused_before=refused_before

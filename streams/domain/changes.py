@@ -13,18 +13,25 @@ from streams.errors import Rejected
 
 
 class Incoming(NamedTuple):
-    """One message as it was read, undecoded. timestamp_ms: the message's own time, milliseconds since the epoch.
+    """One message as it was read, undecoded.
 
-    A named tuple, like what else is made for every message: it costs half of what a frozen data class does.
+    A named tuple, like everything that is made for every message: it costs half of what a frozen data class does.
     """
 
     topic: str
+    """Where it was read."""
     partition: int
+    """Partition of that topic."""
     offset: int
+    """Offset in that partition."""
     key: bytes | None
+    """None where the message has none."""
     value: bytes | None
+    """None for a tombstone."""
     headers: tuple[Header, ...]
+    """In their order."""
     timestamp_ms: int
+    """The message's own time, milliseconds since the epoch."""
 
     def __repr__(self) -> str:
         """Without what the message holds: it ends up in errors and logs."""
@@ -32,20 +39,22 @@ class Incoming(NamedTuple):
 
 
 class RowChange(NamedTuple):
-    """One change of one row. `row` is the row after the change; of a delete, the row that was. before: None also where `row` has
-    every value, because nobody needs it then.
-
-    source: Debezium's `topic.prefix`. table: `schema.table`. position: None on rows of an incremental snapshot. committed_at:
-    milliseconds of the commit in the database.
-    """
+    """One change of one row."""
 
     source: str
+    """Debezium's `topic.prefix`."""
     table: str
+    """`schema.table`."""
     op: Op
+    """What happened to the row."""
     row: Row
+    """The row after the change; of a delete, the row as it was."""
     before: Row | None
+    """The row before the change. Kept only where `row` lacks a value that was not sent (TOAST); otherwise None."""
     position: Position | None
+    """Where the change stands in the database's log; None for rows of an incremental snapshot."""
     committed_at: int
+    """Milliseconds of the commit in the database."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -64,9 +73,12 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """Time passed: an ordered event, so that time-outs fold like everything else. at: milliseconds since the epoch."""
+    """A message that says what time it is. It has its place in the order of the topic, so that time-outs are decided like
+    everything else.
+    """
 
     at: int
+    """Milliseconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +91,11 @@ Event: TypeAlias = RowChange | Truncated | Tick | Tombstone
 _OPS: Final = {op.value: op for op in Op}
 _KINDS: Final = {kind.value: kind for kind in DatabaseKind}
 _END_OF_TIME: Final = 10**13
-"""Milliseconds of a moment in the year 2286: what a state entry has digits for."""
+"""The first moment (ms, in the year 2286) that a state entry has no digits for."""
 
 
 def decode(value: bytes | None) -> Event:
-    """The event in one message's value. Raises Rejected, saying what is wrong and nothing of the content."""
+    """The event in one message's value. Raises Rejected, whose text says what is wrong without quoting the content."""
     if value is None:
         return Tombstone()
     try:

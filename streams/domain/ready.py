@@ -39,16 +39,18 @@ _HEADERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emission:
-    """A record that became ready. position: of the row it reports.
-
-    committed_at: ms of the commit that made it ready; of the tick where time did. captured_at: ms, when that change was captured.
-    """
+    """A record that became ready."""
 
     record: Record
+    """The record."""
     visit_key: bytes = field(repr=False)
+    """Key of its message, which decides its partition."""
     position: str
+    """Of the row that it reports, in the database's log."""
     committed_at: int
+    """Milliseconds of the commit that made it ready; of the tick, where the passing of time did."""
     captured_at: int
+    """Milliseconds at which that change was captured."""
 
 
 def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:

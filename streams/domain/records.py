@@ -37,23 +37,28 @@ class SourceRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One interface record, ready to report.
-
-    institution: FIXMEDINS_CODE. infno: of the envelope it belongs in. key: value of the service's key field. value: the exact
-    UTF-8 bytes of the JSON object. content_hash: 32 hex characters over `value`. business_day: `yyyy-MM-dd`. amount: the record's
-    money as decimal text (`""` for visits). warnings: violations of level WARN.
-    """
+    """One interface record, ready to report."""
 
     service: ServiceCode
+    """What it is reported as."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Business number of the envelope that it belongs in."""
     key: str
+    """Value of the service's key field."""
     value: bytes = field(repr=False)
+    """The exact UTF-8 bytes of the JSON object."""
     content_hash: str
+    """32 hex characters over `value`."""
     mapping_version: str
+    """Mapping that made it."""
     business_day: str
+    """`yyyy-MM-dd`."""
     amount: str
+    """The record's money as decimal text; `""` for visits."""
     warnings: tuple[Violation, ...] = ()
+    """Violations of level WARN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,83 +82,114 @@ class MissingLookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowOrigin:
-    """The database row that a dead letter is of, as far as it is known: `""` and () where it is not.
-
-    source: Debezium's `topic.prefix`. table: `schema.table`. key: values of its key columns. position: of its last change in the
-    database's log, as in `visit.ready`. record_key: value of the service's key field, as the mapping makes it from the row.
-    personal: which of `key`, `visit_key` and `record_key` the mapping also reports as a person's name, number or address.
-    """
+    """The database row that a dead letter is of, as far as it is known."""
 
     source: str = ""
+    """Debezium's `topic.prefix`; `""` where it is not known."""
     table: str = ""
+    """`schema.table`; `""` where it is not known."""
     key: tuple[str, ...] = field(default=(), repr=False)
+    """Values of its key columns; () where they are not known."""
     visit_key: str = field(default="", repr=False)
+    """Of its visit; `""` where it is not known."""
     position: str = ""
+    """Of its last change in the database's log, as in `visit.ready`."""
     record_key: str = field(default="", repr=False)
+    """Value of the service's key field, as the mapping makes it from the row."""
     personal: frozenset[str] = frozenset()
+    """Which of `key`, `visit_key` and `record_key` the mapping also reports as a person's name, number or address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """One record on its way to the dead letters. `streams.deadletter.record` gives it its bytes and headers.
-
-    key, value: original bytes (DECODE, REJECTED) or the JSON document of the source rows (all others), enough to run it again.
-    rule: the first refusing rule, or what the class calls for. topic, partition, offset: of the message that it is of: where a row
-    failed, of that row's own last one (offset None where it is not known), whatever made it fail now. identity: what makes its id
-    deterministic, besides stage, class and source row. message: masked, at most 1 KB. original_headers are kept. failed_at:
-    milliseconds since the epoch, of the event that failed (never a clock read in the domain).
-    """
+    """One record on its way to the dead letters. `streams.deadletter.record` gives it its bytes and headers."""
 
     stage: str
+    """Stage that gave it up."""
     dead_class: DeadClass
+    """Why."""
     rule: str
+    """The first refusing rule, or what the class calls for."""
     service: str
+    """Service of the record; `""` where it is not known."""
     institution: str
+    """FIXMEDINS_CODE; `""` where it is not known."""
     record_key: str
+    """Key of the record or of its row; `""` where it is not known."""
     content_hash: str
+    """32 hex characters over what failed; `""` where nothing could be read."""
     mapping_version: str
+    """Mapping that judged it; `""` where none did."""
     message: str
+    """For the clerk. Masked and cut to 1 KB when it is written."""
     identity: str
+    """What makes its id the same for the same failure, besides stage, class, service, institution and record key."""
     key: bytes | None = field(repr=False)
+    """Key of the message that failed, or the visit key."""
     value: bytes | None = field(repr=False)
+    """Bytes of the message that failed or, in a letter of the join about a row, a JSON document of the source rows: enough to
+    run it again."""
     topic: str
+    """Topic of the message that it is of. Where a row failed, that is the row's own last message, whatever made it fail now."""
     partition: int
+    """Partition of that message."""
     offset: int | None
+    """Offset of that message; None where it is not known."""
     failed_at: int
+    """Milliseconds since the epoch, of the event that failed (never a clock read in the domain)."""
     row: RowOrigin = RowOrigin()
+    """The database row that it is of."""
     http_status: int | None = None
+    """Of the platform's answer; None where nothing was sent."""
     platform_code: str | None = None
+    """Code of the platform's answer; None where there is none."""
     msgid: str | None = None
+    """The msgid under which it was refused; None where it was not sent."""
     attempts: int = 1
+    """How often it was tried."""
     original_headers: tuple[Header, ...] = field(default=(), repr=False)
+    """Headers of the message that failed; they are kept."""
 
 
 class ReadyRecord(NamedTuple):
-    """One record as it was read from `visit.ready`.
-
-    number: the gapless `seq` of its partition, from 1. offset: where it stands. key: the visit key. committed_at, captured_at,
-    ready_at: milliseconds of the commit in the database, of its capture, and of this message. added: headers of a later version,
-    kept for whoever sends the record again.
-    """
+    """One record as it was read from `visit.ready`."""
 
     key: bytes
+    """The visit key."""
     value: bytes
+    """The exact bytes of the JSON object."""
     number: int
+    """The `seq` of its partition: without gaps, from 1."""
     offset: int
+    """Where it stands in its partition."""
     partition: int
+    """Its partition."""
     service: ServiceCode
+    """What it is reported as."""
     institution: str
+    """FIXMEDINS_CODE."""
     infno: str
+    """Business number of its envelope."""
     record_key: str
+    """Value of the service's key field."""
     content_hash: str
+    """32 hex characters over `value`."""
     mapping_version: str
+    """Mapping that made it."""
     position: str
+    """Of its row's change in the database's log, as text."""
     committed_at: int
+    """Milliseconds of the commit in the database that made it ready."""
     captured_at: int
+    """Milliseconds at which that change was captured."""
     ready_at: int
+    """Milliseconds of its message."""
     business_day: str
+    """`yyyy-MM-dd`."""
     amount: str
+    """The record's money as decimal text; `""` for visits."""
     added: tuple[Header, ...] = ()
+    """Headers that a later version added, kept for whoever sends the record again."""
 
     def __repr__(self) -> str:
         """Without what the record holds."""

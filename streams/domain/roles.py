@@ -9,15 +9,14 @@ from streams.spec.fields import ServiceCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedRole:
-    """A role and what its rows become.
-
-    service: what its records are reported as.
-    prefix: what stands for it in the keys of the join's state.
-    """
+    """A role whose rows become records."""
 
     role: TableRole
+    """The role."""
     service: ServiceCode
+    """What its records are reported as."""
     prefix: str
+    """What stands for it in the keys of the join's state."""
 
 
 REPORTED: Final = (

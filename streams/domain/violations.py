@@ -11,7 +11,7 @@ _LONGEST_SEEN: Final = 100
 
 
 class Level(StrEnum):
-    """What a violation does: HOLD BACK the record (refuse), or only count (warn)."""
+    """What a violation does: hold the record back (refuse), or only be counted (warn)."""
 
     REFUSE = "refuse"
     WARN = "warn"
@@ -40,20 +40,22 @@ class DeadClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """One thing that is wrong with a record.
-
-    rule: `R1`…`R25`, `REQUIRED`, `LENGTH`, `DECIMAL`, `DATE`, `DATETIME`, `DICTIONARY`, `MAPPING`, …. clause: where that is written
-    (`§3.3.1 #13`, `guide 122`). dead_class: MAPPING, DICTIONARY, VALIDATION or OVERSIZE. masked: the offending value, masked as its
-    field demands. message: one sentence in Chinese for the clerk who mends it, without personal data.
-    """
+    """One thing that is wrong with a record."""
 
     field: str
+    """Interface field."""
     rule: str
+    """`R1`…`R25`, `REQUIRED`, `LENGTH`, `DECIMAL`, `DATE`, `DATETIME`, `DICTIONARY`, `MAPPING`, …."""
     level: Level
+    """What it does to the record."""
     dead_class: DeadClass
+    """MAPPING, DICTIONARY, VALIDATION or OVERSIZE."""
     clause: str
+    """Where the rule is written (`§3.3.1 #13`, `guide 122`)."""
     masked: str
+    """The offending value, masked as its field demands."""
     message: str
+    """One sentence in Chinese for the clerk who mends it, without personal data."""
 
 
 class Unfit(Exception):
@@ -66,12 +68,14 @@ class Unfit(Exception):
 
 
 def seen(field_name: str, value: str) -> str:
-    """A value as a violation shows it: masked as its field demands, and as its content does where a column was mapped wrongly."""
+    """A value as a violation may show it: masked as its field demands, and also by what it looks like, in case a personal column
+    was mapped to the wrong field.
+    """
     return mask_text(mask(field_name, value))[:_LONGEST_SEEN]
 
 
 def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: DeadClass = DeadClass.VALIDATION) -> Unfit:
-    """A value that is refused. message: for the clerk, after the field's label; without the value."""
+    """A value that is refused. message: what the clerk reads behind the field's label; it must not hold the value."""
     return Unfit(
         Violation(
             field=field.name,
@@ -86,7 +90,7 @@ def unfit(field: Field, rule: str, *, value: str, message: str, dead_class: Dead
 
 
 def warning(violation: Violation) -> Violation:
-    """The same, only counted."""
+    """The same violation as a warning: it is counted, and the record goes out."""
     return Violation(
         field=violation.field,
         rule=violation.rule,

@@ -13,7 +13,11 @@ OpenLane: TypeAlias = Callable[[TopicPartition, int], AnyLane]
 
 
 class Assignment:
-    """topic: the input topic of the stage. open_lane: makes the lane of a partition for a generation of the group."""
+    """The lanes of the partitions that this process is assigned.
+
+    topic: the input topic of the stage. open_lane: makes the lane of a partition for a generation of the group. forget: told which
+    partitions are kept, before their lanes are opened.
+    """
 
     def __init__(
         self, topic: str, open_lane: OpenLane, *, forget: Callable[[set[TopicPartition]], None] = lambda _kept: None
@@ -24,13 +28,13 @@ class Assignment:
         self._forget = forget
 
     def put(self, at: TopicPartition, generation: int, records: Sequence[Incoming]) -> None:
-        """Hand records to their lane. What belongs to another generation is dropped: it is read again from the committed offset."""
+        """Hand records to their lane. Records of another generation are dropped: they are read again from the committed offset."""
         lane = self.lanes.get(at)
         if lane is not None and lane.generation == generation:
             lane.put(records)
 
     async def revoke(self) -> None:
-        """Close all lanes, each after the transaction that it has open."""
+        """Close all lanes; each one finishes its open transaction first."""
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 

@@ -1,4 +1,4 @@
-"""The records in a lane's hands: gapless, in order, bounded by the lane's high and low water."""
+"""The records that a lane has read and whose outcome is not committed yet: without gaps, in order, bounded by water marks."""
 
 import asyncio
 from collections import deque
@@ -8,13 +8,13 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Clock(Protocol):
-    """Seconds that only rise."""
+    """A clock in seconds that never goes back."""
 
     def __call__(self) -> float: ...
 
 
 class Flow(Protocol):
-    """Back-pressure: whether one partition is fetched. The others go on."""
+    """Back-pressure: whether one partition is fetched. Other partitions are not affected."""
 
     def stop(self) -> None:
         """Fetch no more of this partition."""
@@ -27,10 +27,13 @@ Item = TypeVar("Item")
 
 
 class Buffer(Generic[Item]):
-    """Takes exactly the next number. What is lower was taken before; what is higher leaves a hole that the watch judges.
+    """Records in the order of their numbers, without gaps.
 
-    want: the number to take next. hole_since: when a higher number came first, None when there is no hole. repeated: how many lower
-    numbers were dropped.
+    A record with a lower number than wanted came before and is dropped. A higher number means that one is missing: the record is
+    not taken, and the watch (`lanes/watch.py`) judges how long that lasts.
+
+    want: the number to take next. hole_since: when a higher number came first; None while none is missing. repeated: how many
+    records were dropped because they came before.
     """
 
     def __init__(self, want: int, number_of: Callable[[Item], int], *, clock: Clock) -> None:
@@ -46,7 +49,7 @@ class Buffer(Generic[Item]):
         return len(self._items)
 
     def put(self, items: Iterable[Item]) -> None:
-        """Take what is next. Never waits: one partition must not hold up another."""
+        """Take the records that come next. Never waits: one partition must not hold up another."""
         want, hole_since, number_of, append = self.want, self.hole_since, self._number_of, self._items.append
         for item in items:
             number = number_of(item)
@@ -63,7 +66,7 @@ class Buffer(Generic[Item]):
             self._wake.set()
 
     def nudge(self) -> None:
-        """Wake who waits in `pause`, for a reason that is not a record."""
+        """End a `pause` early, for another reason than a record."""
         self._wake.set()
 
     async def have(self, count: int) -> None:
@@ -77,7 +80,7 @@ class Buffer(Generic[Item]):
             await self.pause(left)
 
     async def pause(self, at_most_s: float | None) -> None:
-        """Wait until something came (or for a nudge)."""
+        """Wait for a record or a nudge, at most `at_most_s` seconds (None: for ever)."""
         self._wake.clear()
         try:
             await asyncio.wait_for(self._wake.wait(), at_most_s)
@@ -85,21 +88,21 @@ class Buffer(Generic[Item]):
             return
 
     def first(self, count: int) -> list[Item]:
-        """The oldest records, at most `count`, which stay in hand."""
+        """The oldest records, at most `count`. They stay in the buffer."""
         return list(islice(self._items, count))
 
     def behind(self, count: int) -> Item | None:
-        """The record behind the `count` oldest, if it is in hand."""
+        """The record after the `count` oldest ones; None where there is none yet."""
         return self._items[count] if count < len(self._items) else None
 
     def drop(self, count: int) -> None:
-        """Let go of the oldest records: what became of them is committed."""
+        """Forget the `count` oldest records, whose outcome is committed."""
         for _ in range(count):
             self._items.popleft()
 
 
 class Water:
-    """A partition's water marks. Full is told once, ebb once."""
+    """The water marks of a partition: it is not fetched any more from `high` records on, and fetched again at `low`."""
 
     def __init__(self, flow: Flow, *, high: int, low: int) -> None:
         self.full = False

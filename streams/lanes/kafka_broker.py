@@ -30,7 +30,7 @@ _FETCH_BYTES = 8 << 20
 
 
 class KafkaProducer:
-    """A transactional producer. Settings as proved: no linger, large batches, fast retries."""
+    """A transactional producer, with settings that were measured: no linger, large batches, fast retries."""
 
     def __init__(self, settings: BrokerSettings, transactional_id: str, *, timeout_s: float) -> None:
         self._open: dict[tuple[str, int], tuple[Any, asyncio.Future[Any]]] = {}
@@ -53,7 +53,9 @@ class KafkaProducer:
         await self._producer.begin_transaction()
 
     async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Fill whole batches: the client's own way, a future a message, costs as much as building a record."""
+        """Append the message to a batch that is sent as a whole: the client's usual way, a future per message, costs as much as
+        building a record.
+        """
         place = message.topic, partition
         builder, written = self._open.get(place, (None, None))
         if builder is None or not _append(builder, message):
@@ -88,7 +90,7 @@ class _At(NamedTuple):
 
 
 class _Place:
-    """The offset of one message of a batch, once that is written."""
+    """The offset of one message of a batch, known when the batch is written."""
 
     __slots__ = ("_batch", "_number")
 
@@ -102,7 +104,7 @@ class _Place:
 
 
 class KafkaBroker:
-    """Everything else, on few shared connections."""
+    """Offsets, ends, reading and single messages, over few shared connections."""
 
     def __init__(self, settings: BrokerSettings, *, transaction_timeout_s: float = 60.0) -> None:
         self._settings = settings
@@ -222,7 +224,7 @@ def connection(settings: BrokerSettings) -> dict[str, Any]:
 
 
 async def started(client: Any) -> Any:
-    """A client that is started; one that cannot start leaves no connection open."""
+    """The client, started. One that cannot start leaves no connection open."""
     try:
         await client.start()
     except BaseException:

@@ -11,7 +11,7 @@ from streams.lanes.settings import BrokerSettings
 
 
 class KafkaRoll:
-    """Keeps its connections: who authenticates anew every two seconds costs a broker more than who stays."""
+    """Asks brokers over connections that stay open: to log in anew every two seconds would cost a broker more."""
 
     def __init__(self, settings: BrokerSettings, *, client_id: str = "yibao-roll") -> None:
         self._options = {**connection(settings), "client_id": client_id}

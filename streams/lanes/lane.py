@@ -1,8 +1,9 @@
 """One lane: one input partition, one transactional producer. Both stages share it.
 
-Fence; read what the last transaction said (offset and mark); restore; then step for ever. Everything that a step leads to is one
-transaction together with the consumed offset. Nothing is repaired here: any doubt ends the process, and the next owner's fence
-finishes or undoes what was left open.
+A lane first becomes the partition's only owner (the fence), then reads what the last transaction committed (offset and mark),
+restores its memory from that, and then works step by step for ever. Everything that a step leads to is one transaction together
+with the consumed offset. Nothing is repaired here: any doubt ends the process, and the next owner's fence finishes or undoes what
+was left open.
 """
 
 import asyncio
@@ -26,23 +27,33 @@ Result = TypeVar("Result")
 
 _ASK_AGAIN_S = 0.2
 _HUNG_S = 1.0
-"""An answer that took longer says nothing of the time before it."""
+"""After an answer that took longer the waiting begins anew: the broker may have been away all the time before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneContext:
-    """What all lanes of a process share. die: ends the process with the error's exit code (in a test: remembers it)."""
+    """What all lanes of a process share."""
 
     broker: Broker
+    """Kafka, as lanes need it."""
     group: str
+    """The stage's consumer group."""
     settings: LaneSettings
+    """How lanes pace, wait and give up."""
     outcomes: Outcomes
+    """Where outcomes are counted."""
     clock: Clock
+    """Seconds that never go back."""
     die: Callable[[Fatal], None]
+    """Ends the process with the error's exit code; in a test it remembers the error."""
 
 
 class Lane(ABC, Generic[Item]):
-    """at: the input partition. generation: of the group, so that records from before a rebalance are known."""
+    """What both kinds of lane have in common.
+
+    at: the input partition. generation: of the group when the partition was assigned, so that records from before a rebalance are
+    recognised.
+    """
 
     def __init__(self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow) -> None:
         self.at = at
@@ -63,7 +74,7 @@ class Lane(ABC, Generic[Item]):
 
     @abstractmethod
     async def restore(self, committed: Committed) -> Buffer[Item]:
-        """Take over from what the last transaction said; the buffer wants the number of the record at the offset."""
+        """Continue from what the last transaction committed. The returned buffer wants the number of the record at the offset."""
 
     @abstractmethod
     def sort(self, records: Sequence[Incoming]) -> Sequence[Item]:
@@ -71,7 +82,7 @@ class Lane(ABC, Generic[Item]):
 
     @abstractmethod
     async def step(self) -> None:
-        """Do one transaction's worth of work."""
+        """Do the work of one transaction."""
 
     # Records in ------------------------------------------------------------------------------------------------------------------
 
@@ -95,7 +106,7 @@ class Lane(ABC, Generic[Item]):
 
     @property
     def in_hand(self) -> int:
-        """Records read and not committed."""
+        """How many records were read whose outcome is not committed."""
         return len(self._early) + (0 if self.buffer is None else len(self.buffer))
 
     @property
@@ -113,7 +124,7 @@ class Lane(ABC, Generic[Item]):
             self.log.warning("hole_seen", wanted=self.buffer.want)
 
     def done(self, count: int) -> None:
-        """Let go of records whose outcome is committed."""
+        """Forget records whose outcome is committed."""
         assert self.buffer is not None
         self.buffer.drop(count)
         self._water.level(self.in_hand)
@@ -125,7 +136,7 @@ class Lane(ABC, Generic[Item]):
         self._task = asyncio.ensure_future(self._guard())
 
     async def close(self) -> None:
-        """Stop: a transaction under way ends first, and its error ends the process."""
+        """Stop. A transaction that is under way is finished first; an error in it ends the process."""
         self.closed = True
         if self._task is None:
             return
@@ -148,7 +159,9 @@ class Lane(ABC, Generic[Item]):
             self.context.die(self._fatal(exc))
 
     def _fatal(self, exc: BaseException) -> Fatal:
-        """An error with its place; the text of foreign errors may hold what a record held and stays out."""
+        """The error to end the process with: where it happened, and its type. The text of foreign errors may quote a record and is
+        left out.
+        """
         if isinstance(exc, Newer):
             return Newer(f"{self.at.topic}-{self.at.partition}: {exc.met}")
         if isinstance(exc, Fatal):
@@ -172,9 +185,10 @@ class Lane(ABC, Generic[Item]):
             await self.step()
 
     async def _committed(self) -> Committed:
-        """What the last transaction said, read only after the fence: before it, an older owner may still commit.
+        """What the last transaction committed, read only after the fence: before it, an older owner could still commit.
 
-        A coordinator that is loading looks like a group without offsets, so it is asked again before that is believed.
+        While the group's coordinator is loading, a group looks as if it had no offsets; so that answer is asked for again before it
+        is believed.
         """
         async for said in self._answers(self.context.settings.offset_within_s):
             if said is not None and said.metadata:
@@ -187,8 +201,8 @@ class Lane(ABC, Generic[Item]):
         )
 
     async def _answers(self, within_s: float) -> AsyncIterator[Committed | None]:
-        """What the group's offset is, asked again and again for `within_s`. The time in which no broker answered does not count:
-        when one comes back, its coordinator only begins to load.
+        """The group's offset, asked for again and again during `within_s`. Time in which no broker answered does not count: one
+        that comes back only then begins to load.
         """
         clock = self.context.clock
         until: float | None = None
@@ -203,12 +217,16 @@ class Lane(ABC, Generic[Item]):
     # Transactions ----------------------------------------------------------------------------------------------------------------
 
     def next_turn(self) -> float:
-        """Until when to gather records: at most one transaction per linger, and hardly a wait after a quiet time."""
+        """Until when to gather records for the next transaction: one linger after the last one began; after a quiet time
+        `idle_linger_s` from now.
+        """
         settings = self.context.settings
         return max(self.fenced_at + settings.linger_s, self.context.clock() + settings.idle_linger_s)
 
     async def commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
-        """Messages, offset and mark in one transaction; the messages' offsets. A transaction that hangs ends the process."""
+        """Write messages, offset and mark in one transaction; returns the messages' offsets. One that takes longer than `stuck_s`
+        ends the process.
+        """
         return await self._uncancelled(asyncio.wait_for(self._commit(sends, committed), self.context.settings.stuck_s))
 
     async def _commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
@@ -226,7 +244,7 @@ class Lane(ABC, Generic[Item]):
         return offsets
 
     async def _see(self, committed: Committed) -> None:
-        """Read a slow commit back: a broker in trouble may acknowledge one and lose its markers (KAFKA-20734)."""
+        """Read back a commit that was slow: a broker in trouble may acknowledge one and lose its markers (KAFKA-20734)."""
         self.context.outcomes.count("read_back", 1)
         async for said in self._answers(self.context.settings.visible_within_s):
             if said == committed:
@@ -240,14 +258,16 @@ class Lane(ABC, Generic[Item]):
         )
 
     async def _uncancelled(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Let `work` end even when the lane is closed meanwhile; `close` waits for it."""
+        """Run `work` to its end even when the lane is closed meanwhile; `close` waits for it."""
         inner = asyncio.ensure_future(work)
         self._inner = inner
         return await asyncio.shield(inner)
 
 
 async def _all(sent: Sequence[Awaitable[Written]]) -> list[int]:
-    """Every message's offset. One failed send raises, because the client would commit the transaction without it."""
+    """Every message's offset. Raises where one send failed, because the client would commit the transaction without that
+    message.
+    """
     offsets: list[int] = []
     failed: Exception | None = None
     for one in sent:

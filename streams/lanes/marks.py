@@ -31,13 +31,14 @@ _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinMark:
-    """seq: number of the next ready record of the partition. born: tells its numbers from those of topics made anew. state: latest
-    form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say.
-    """
+    """What a join lane writes beside its offset."""
 
     seq: int
+    """Number of the next ready record of the partition."""
     born: str = ""
+    """Tells its numbers from those of topics that were made anew."""
     state: int = 1
+    """Latest form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say."""
 
     def text(self) -> str:
         """As it is committed."""
@@ -48,20 +49,22 @@ class JoinMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run of records that is cut the same way for ever and posted under ids that follow from it.
-
-    size: records. last_offset: of its last record. id: what all its msgids share. refused: bit set of the nodes that the platform
-    refused, on record before anything follows from it. opened_at: seconds since the epoch. cut: mark of the limits of its cut.
-    settled: how many batches of the cut, from the first, have their receipts and dead letters; they are never posted again.
-    """
+    """A run of records that is cut the same way for ever and posted under ids that follow from it."""
 
     size: int
+    """How many records it has."""
     last_offset: int
+    """Offset of its last record."""
     id: str
+    """What all its msgids share."""
     refused: int
+    """Nodes that the platform refused, one bit each; committed before anything follows from it."""
     opened_at: int
+    """Seconds since the epoch."""
     cut: str
+    """Mark of the limits that it is cut by."""
     settled: int = 0
+    """How many of its batches, from the first, have their receipts and dead letters. They are never posted again."""
 
     def is_refused(self, node: int) -> bool:
         """Whether the platform refused this node. Such a node is never posted again."""
@@ -97,15 +100,16 @@ def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverMark:
-    """seq: number of the record at the offset. last_plan: id of the last plan, so that time never goes back without an open one.
-
-    refused_in_a_row: single records refused since one was accepted, over plans, for the flood guard.
-    """
+    """What a deliver lane writes beside its offset."""
 
     seq: int
+    """Number of the record at the offset."""
     last_plan: str = ""
+    """Id of the last plan, so that the time of plans does not go back while none is open."""
     refused_in_a_row: int = 0
+    """Records refused since one was accepted, across plans, for the flood guard."""
     plan: Plan | None = None
+    """The plan that is open; None where there is none."""
 
     def text(self) -> str:
         """As it is committed."""

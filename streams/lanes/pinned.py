@@ -1,4 +1,4 @@
-"""The versions of the packages that are touched from inside (`agents/engine.py`, `lanes/kafka.py`)."""
+"""The versions of the packages whose inside is used (`agents/engine.py`, `lanes/kafka_broker.py`)."""
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import version

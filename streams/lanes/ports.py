@@ -1,4 +1,6 @@
-"""What a lane needs of Kafka, and nothing else of it. `kafka.py` gives it for a broker, `streams.testing` for a log in memory."""
+"""What a lane needs of Kafka, and nothing else of it. `kafka_broker.py` gives it for a broker, `streams.testing` for a log in
+memory.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,44 +39,46 @@ class Committed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some messages of one partition as key and value. position: where the next page starts."""
+    """Some messages of one partition."""
 
     entries: Sequence[tuple[bytes | None, bytes | None]] = field(repr=False)
+    """Key and value of each."""
     position: int
+    """Offset where the next page starts."""
 
 
 class Written(Protocol):
-    """Where a message came to stand."""
+    """Where a message was written."""
 
     @property
     def offset(self) -> int:
-        """In its partition."""
+        """Its offset in its partition."""
 
 
 class Producer(Protocol):
-    """A transactional producer: the ownership of one partition."""
+    """A transactional producer. Whoever started one last with the id of a partition owns that partition."""
 
     async def start(self) -> None:
-        """Become the owner: whoever had the same id before can commit nothing any more; what it left open is ended."""
+        """Become the owner: an earlier producer with the same id can commit nothing any more, and its open transaction is ended."""
 
     async def begin(self) -> None:
         """Open a transaction."""
 
     async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Hand one message over. The result is awaited for the place it got, or for the error that it met."""
+        """Hand one message over. Await the result for the place that it was written to, or for the error."""
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
         """Make a consumed offset part of the transaction."""
 
     async def commit(self) -> None:
-        """Commit all of it or raise."""
+        """Commit the whole transaction, or raise."""
 
     async def stop(self) -> None:
         """Let go of the connection. Does not end a transaction."""
 
 
 class Broker(Protocol):
-    """Everything else."""
+    """What a lane asks of Kafka besides its transactions."""
 
     def producer(self, transactional_id: str) -> Producer:
         """A producer that is not started yet."""

@@ -1,6 +1,6 @@
 """Which brokers do not answer: told once when it begins and once when it is over, whatever the clients' own lines say.
 
-Only looks on: the lanes wait for a broker by themselves. A person wants to know which one is away, and since when.
+It only watches: the lanes wait for a broker by themselves. But a person wants to know which one is away, and since when.
 """
 
 import asyncio
@@ -53,8 +53,8 @@ class _Absence:
 
 
 class RollCall:
-    """Calls every broker that it ever heard of. Those to begin with name the others; from then on brokers are known by the names
-    they call themselves.
+    """Asks every broker that it ever heard of whether it is there. The first ones are those of the settings; they name the others,
+    and from then on brokers are known by the names that they give themselves.
     """
 
     def __init__(self, asks: Asks, *, clock: Clock, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -21,8 +21,8 @@ async def topics_there(
 ) -> None:
     """Return when all topics are there with the right number of partitions.
 
-    partitioned: those that must have `partitions`; also: those that may have any number. Raises Fatal for what is missing or wrong,
-    Unreachable when no broker answers, unless patient: then it waits.
+    partitioned: topics that must have `partitions` of them. also: topics that may have any number. patient: wait for brokers that
+    do not answer. Raises Fatal for a topic that is missing or wrong, Unreachable when no broker answers and `patient` is not set.
     """
     counts = await _counts(broker, (*partitioned, *also), patient=patient)
     if missing := [topic for topic in (*partitioned, *also) if topic not in counts]:

@@ -1,4 +1,4 @@
-"""The watch over the lanes of a process: what should have come and did not. It never repairs; it ends the process, loudly."""
+"""The watch over the lanes of a process: it notices what should have come and did not. It never repairs; it ends the process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from streams.lanes.ports import TopicPartition
 log = structlog.get_logger()
 
 NextNumbers: TypeAlias = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
-"""The number that the next record of each partition will have, from a source other than the hand-over."""
+"""The number that the next record of each partition will have, learned in another way than by reading the partition."""
 
 _ANSWER_WITHIN_S = 10.0
 
@@ -30,7 +30,7 @@ class _Seen:
 
 
 class Watch:
-    """A hole that stays, and a partition whose end moves while nothing of it is handed over."""
+    """Looks for a missing number that does not come, and for a partition whose end moves on while nothing of it is handed over."""
 
     def __init__(self, assignment: Assignment, next_numbers: NextNumbers, *, context: LaneContext) -> None:
         self._assignment = assignment
@@ -99,7 +99,9 @@ def next_of_changes(context: LaneContext) -> NextNumbers:
 
 
 def next_of_ready(context: LaneContext, *, join_group: str, changes: str) -> NextNumbers:
-    """For the deliver stage: what the join's last transaction says it writes next. Exact, whatever markers stand between."""
+    """For the deliver stage: the number that the join will write next, by the mark of its last transaction. Transaction markers in
+    the topic do not disturb it.
+    """
 
     async def numbers(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         found = {}

@@ -12,11 +12,14 @@ from streams.spec.profiles import REPORTING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnUse:
-    """One use of a column. where: a role, or the name of a lookup. time: `wall` or `instant` where it is read as a time."""
+    """One use of a column by a mapping."""
 
     where: TableRole | str
+    """A role, or the name of a lookup."""
     column: str
+    """The column."""
     time: str | None = None
+    """`wall` or `instant` where it is read as a time."""
 
 
 def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:

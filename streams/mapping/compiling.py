@@ -97,7 +97,7 @@ def dialect_of(whole: Site) -> Dialect:
 
 
 def version_of(written: MappingFile) -> str:
-    """Name and content of a mapping: the same for the same meaning, whatever comments and order of keys say."""
+    """Name and content hash of a mapping. Comments and the order of keys do not change it."""
     content = orjson.dumps(written.model_dump(mode="json", exclude_defaults=True), option=orjson.OPT_SORT_KEYS)
     return f"{written.mapping}@{hashlib.blake2b(content, digest_size=4).hexdigest()}"
 

@@ -41,7 +41,7 @@ class FloodGuard(Strict):
     """A lane is held when more than this share of the records that are committed together (a plan, or some 500 of a long one) is
     refused. `1` never holds: it lifts such a hold."""
     min_refused: Annotated[int, Field(ge=1)] = 20
-    """Fewer refused records of them than this never count as a flood."""
+    """Fewer refused records than this, of those that are committed together, never count as a flood."""
     in_a_row: Annotated[int, Field(ge=0)] = 100
     """A lane is held, too, when so many records in a row are refused, over plans. `0` never holds: it lifts such a hold."""
 
@@ -82,17 +82,17 @@ class DeliverSettings(Strict):
     """How the deliver stage reacts to the platform."""
 
     flood_guard: FloodGuard = FloodGuard()
-    """Against emptying a hospital into the dead letters."""
+    """When so much is refused that the lane is held instead of emptying a hospital into the dead letters."""
     retry: RetryDelays = RetryDelays()
-    """After an unknown outcome."""
+    """Waiting after a request whose outcome is unknown."""
     breaker: Breaker = Breaker()
-    """After many of them."""
+    """When requests stop after many such outcomes in a row."""
     held_probe_s: Annotated[float, Field(gt=0)] = 30.0
     """Longest wait between probes of a lane that is held by configuration, key or authorisation."""
 
 
 class RuleOptions(Strict):
-    """What the platforms read differently."""
+    """Readings of rules that differ between platforms."""
 
     price_decimals: Annotated[int, Field(ge=0, le=6)] | None = None
     """R1: round the price to so many decimals before it is multiplied (guide: 3). Left out: as it is."""

@@ -35,12 +35,16 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing to mend in a file that a person wrote. line: from 1; None where only the whole file is meant."""
+    """One thing to mend in a file that a person wrote."""
 
     file: Path
+    """The file."""
     line: int | None
+    """From 1; None where the whole file is meant."""
     place: str
+    """Path of keys within the file."""
     what: str
+    """What is wrong there."""
 
     def __str__(self) -> str:
         position = f"{self.file}:{self.line}" if self.line else str(self.file)

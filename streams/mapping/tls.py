@@ -1,4 +1,6 @@
-"""`kafka.security` as the TLS context of every client of the brokers. Never asks on a terminal: nobody sits there at night."""
+"""`kafka.security` as the TLS context of every client of the brokers. A key's password is never asked for on a terminal: nobody
+sits there at night.
+"""
 
 import ssl
 
@@ -11,7 +13,9 @@ _PASSWORD = "kafka.security.ssl_password_file"  # noqa: S105  a setting's name
 
 
 def tls_context(security: KafkaSecurity) -> ssl.SSLContext | None:
-    """None where the protocol is without TLS. Raises Misconfigured for a file that cannot be used and a key that stays closed."""
+    """The TLS context that `kafka.security` asks for; None where its protocol has no TLS. Raises Misconfigured for a file that
+    cannot be used and for a key that is encrypted without its password.
+    """
     if not security.protocol.endswith("SSL"):
         return None
     files = [file for file in (security.ssl_cafile, security.ssl_certfile, security.ssl_keyfile) if file is not None]

@@ -14,11 +14,14 @@ from pydantic_core import CoreSchema, core_schema
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A text of a form. wanted: what a person is told to write instead of another; `{` and `}` have no place in it."""
+    """A text of a given form."""
 
     pattern: str
+    """What it must match."""
     wanted: str
+    """What a person is told to write instead of another text; `{` and `}` have no place in it."""
     most: int | None = None
+    """Most characters; None for no limit."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The text's schema, whatever is wrong with it told in our words."""

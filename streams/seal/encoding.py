@@ -34,11 +34,14 @@ class SealedText(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """One layout; the default is what Hutool reads. prefix: whether the byte 04 (uncompressed point) stands first."""
+    """One layout; the default is what Hutool reads."""
 
     order: Order = Order.C1C3C2
+    """Order of the parts."""
     prefix: bool = True
+    """Whether the byte 04 (uncompressed point) stands first."""
     text: SealedText = SealedText.HEX
+    """How the bytes become text."""
 
     def __str__(self) -> str:
         """Say the layout the way a person writes it: `04 C1C3C2 hex`."""
@@ -47,11 +50,14 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """A ciphertext taken apart. c1: x and y, 32 bytes each, without the 04."""
+    """A ciphertext taken apart."""
 
     c1: bytes
+    """The point: x and y, 32 bytes each, without the 04."""
     c2: bytes
+    """The encrypted bytes."""
     c3: bytes
+    """The digest."""
 
 
 class SealBroken(Rejected):

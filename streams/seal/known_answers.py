@@ -14,10 +14,12 @@ from streams.seal.sealer import Sealer, open_sealed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAnswer:
-    """A ciphertext whose content is known. source: the implementation that made it. The key is a published test key."""
+    """A ciphertext whose content is known."""
 
     source: str
+    """The implementation that made it."""
     key: PrivateKey
+    """A published test key."""
     encoding: Encoding
     sealed: str
     plain: bytes

@@ -17,11 +17,14 @@ AREA_FIELDS: Final = ("INSU_ADMDVS", "FIX_BLNG_ADMDVS", "POOLAREA_NO")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dictionary:
-    """One value list. closed: a code outside it is refused; otherwise it is a warning, since the list may be incomplete."""
+    """One value list."""
 
     name: str
+    """Its name, as fields name it."""
     closed: bool
+    """Whether a code outside it is refused. Otherwise it is a warning, since the list may be incomplete."""
     codes: Mapping[str, str]
+    """Meaning by code."""
 
 
 def load_dictionaries(extra: str | None = None, *, where: str = "") -> Mapping[str, Dictionary]:

@@ -23,40 +23,49 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One row of a field table of §3.3.
-
-    max_chars: characters of a TEXT (None: the interface states no length). digits, scale: of a DECIMAL, `16,4` = 16 digits, 4 of
-    them after the point. coded: the interface marks it as a code. dictionary: name of the value list, None where none is known.
-    personal: identifies a person; masked wherever a person looks, never logged.
-    """
+    """One row of a field table of §3.3."""
 
     number: int
+    """Number of the row."""
     name: str
+    """Name as it is sent."""
     label: str
+    """Name in Chinese."""
     kind: FieldKind
+    """Type."""
     max_chars: int | None
+    """Most characters of a TEXT; None where the interface states no length."""
     digits: int | None
+    """Digits of a DECIMAL in all: 16 of `16,4`."""
     scale: int | None
+    """Digits of a DECIMAL after the point: 4 of `16,4`."""
     required: bool
+    """Whether every record must have it."""
     coded: bool
+    """Whether the interface marks it as a code."""
     dictionary: str | None
+    """Name of its value list; None where none is known."""
     personal: bool
+    """Whether it identifies a person: masked wherever a person looks, and never logged."""
     clause: str
+    """Where the interface says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service: its fields in the interface's order.
-
-    key: the field that identifies a record.
-    business_day: the field whose day counts for reconciliation.
-    amount: the field with the record's money, `""` where it has none.
-    """
+    """One service of the interface."""
 
     code: ServiceCode
+    """Its code."""
     label: str
+    """Its name in Chinese."""
     clause: str
+    """Where the interface describes it."""
     key: str
+    """Field that identifies a record."""
     business_day: str
+    """Field whose day counts for reconciliation."""
     amount: str
+    """Field with the record's money; `""` where it has none."""
     fields: tuple[Field, ...]
+    """In the interface's order."""

@@ -1,5 +1,5 @@
 """Default `infno` values. The interface (§3.2.1) says "business number" and lists none; these are the national transactions that
-the records belong to, and a site's configuration decides.
+the records belong to. A site can set others.
 """
 
 from collections.abc import Mapping

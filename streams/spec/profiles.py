@@ -17,27 +17,28 @@ from streams.spec.interface import SERVICES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One protocol.
-
-    path: of the POST below the platform's address, with `{service}`.
-    envelope: the members of the body in order and the most characters each may have; of `data` as sent, after sealing.
-    max_rows: records in one `data` array.
-    answers: every code that the protocol names.
-    general_code: the code whose text alone says what is wrong.
-    lowest_refusal: a code from here on that the protocol does not name refuses the content.
-    code_names: members of an answer that may hold its code, first match wins; text_names: the same for its text.
-    """
+    """The protocol of a platform."""
 
     name: str
+    """Its name."""
     path: str
+    """Of the POST below the platform's address, with `{service}`."""
     envelope: Mapping[str, int]
+    """The members of the body in order, and the most characters each may have; of `data` as it is sent, after sealing."""
     max_rows: int
+    """Most records in one `data` array."""
     services: Mapping[ServiceCode, Service]
+    """What can be reported."""
     answers: Mapping[int, Answer]
+    """Every code that the protocol names."""
     general_code: int
+    """The code whose text alone says what is wrong."""
     lowest_refusal: int
+    """From this code on, a code that the protocol does not name refuses the content."""
     code_names: tuple[str, ...]
+    """Members of an answer that may hold its code; the first match counts."""
     text_names: tuple[str, ...]
+    """Members of an answer that may hold its text; the first match counts."""
 
     def path_of(self, service: ServiceCode) -> str:
         """The path that records of `service` are posted to."""
@@ -54,8 +55,8 @@ class Profile:
         return self.envelope["msgid"]
 
     def classify(self, code: int) -> AnswerClass:
-        """The class of a code. A code that the protocol does not name refuses the content from `lowest_refusal` on, and tells
-        nothing below it: RETRY.
+        """The class of a code. One that the protocol does not name refuses the content from `lowest_refusal` on; a lower one says
+        nothing of the outcome (RETRY).
         """
         known = self.answers.get(code)
         if known is not None:

@@ -1,4 +1,4 @@
-"""What may be said of an error: the text of a foreign one may quote a record, and a record is a patient."""
+"""What may be logged of an error. The text of an error that is not ours may quote a record, and records are patients' data."""
 
 import logging
 import re

@@ -28,13 +28,15 @@ def die(reason: Fatal) -> NoReturn:
 
 
 def say_why(error: YibaoError, exit_code: int) -> None:
-    """The same event and last word for a worker that ends by itself with this exit code: it could not begin."""
+    """Tell the same (event and last word) of a worker that ends by itself with this exit code, because it could not begin."""
     log.error("worker_died", reason=f"{error}", exit_code=exit_code, cause=cause_of(error), stack=stack_of(error))
     _tell({"exit_code": exit_code, "reason": f"{error}"})
 
 
 def speak_discreetly() -> None:
-    """Say what nobody caught in one line, by type and place: Python would print a traceback, with what an error quotes."""
+    """Tell of errors that nobody caught in one line, by type and place. Python would print a traceback with the errors' texts,
+    which may quote a record.
+    """
     sys.excepthook = lambda _kind, error, _trace: _uncaught(error, where="main")
     threading.excepthook = lambda told: _uncaught(told.exc_value, where="thread")
     sys.unraisablehook = lambda told: _uncaught(told.exc_value, where="clean-up")

@@ -23,15 +23,15 @@ class Speaker:
     """Who speaks in the lines of this process."""
 
     site: str = ""
-    """As `site.yaml` names it; empty while that is not read."""
+    """As `site.yaml` names it; `""` until that is read."""
     worker: str = ""
     """`join-0`, or `supervisor`."""
     stage: str = ""
-    """Of a worker."""
+    """Stage of a worker; `""` for others."""
     index: int | None = None
-    """Of a worker: tells those of one stage on one machine apart."""
+    """Tells workers of one stage on one machine apart; None for others."""
     zone: tzinfo | None = None
-    """Of the times in the lines; None: this machine's."""
+    """Time zone of the times in the lines; None: this machine's."""
 
     @property
     def fields(self) -> EventDict:
@@ -59,7 +59,7 @@ def configure(speaker: Speaker | None = None, *, human: bool | None = None, leve
 
 
 class _Signed:
-    """Adds when and who to an event, and writes the moments among its fields as times of the same zone."""
+    """Adds the time and the speaker to an event, and writes other times among its fields in the same zone."""
 
     def __init__(self, speaker: Speaker) -> None:
         self._fields = speaker.fields

@@ -1,4 +1,4 @@
-"""A sign of life: what was counted, now and then, and never twice the same."""
+"""Tells now and then what was counted, as a sign of life; never twice the same."""
 
 import asyncio
 

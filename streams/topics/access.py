@@ -9,14 +9,20 @@ _REACH_MS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAccess:
-    """Where the brokers are and how to be let in. Protocol and mechanism as Kafka names them; tls: of a protocol with TLS."""
+    """Where the brokers are and how to log in to them."""
 
     bootstrap_servers: str
+    """`host:port,host:port`."""
     protocol: str = "PLAINTEXT"
+    """As Kafka names it: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     tls: ssl.SSLContext | None = None
+    """Certificates and keys, of a protocol with TLS; None of another."""
     mechanism: str | None = None
+    """As Kafka names it: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; None without SASL."""
     user: str | None = None
+    """User for SASL."""
     password: str | None = field(default=None, repr=False)
+    """That user's password."""
 
 
 def client_options(access: BrokerAccess, *, client_id: str) -> Mapping[str, object]:

@@ -99,7 +99,9 @@ class Broker:
         )
 
     def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:
-        """What the groups committed. A new broker's first such question makes the topic for it, and is to be asked again."""
+        """What the groups committed. On a new broker the first such question creates the topic for the answers and fails, so it is
+        asked again.
+        """
         until = time.monotonic() + _COORDINATOR_S
         while True:
             try:
@@ -167,7 +169,7 @@ class Broker:
 
 
 def _knock(servers: Sequence[str]) -> None:
-    """Raises Unreachable when no server takes a connection: told at once; the client would knock in silence for ten seconds."""
+    """Raises Unreachable at once when no server accepts a connection; the client itself would try in silence for ten seconds."""
     reasons = []
     for server in servers:
         host, _, port = server.rpartition(":")

@@ -35,11 +35,14 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OffsetPlan:
-    """write: first offsets that are missing. refusals: why some must not be written. notes: what a person should know."""
+    """What the stages' groups need."""
 
     write: tuple[FirstOffset, ...]
+    """First offsets that are missing."""
     refusals: tuple[str, ...]
+    """Why some of them must not be written."""
     notes: tuple[str, ...]
+    """What a person should know."""
 
 
 def plan_first_offsets(

@@ -21,15 +21,22 @@ _COMPACT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSettings:
-    """How wide, how safe and how long. partitions: of every stage's topic, fixed for the life of a site. days: retention."""
+    """How wide, how safe and how long the topics are."""
 
     partitions: int
+    """Of every stage's topic; fixed for the life of a site."""
     replication_factor: int
+    """Copies of every record."""
     changes_days: int
+    """How long `visit.changes` keeps records."""
     ready_days: int
+    """How long `visit.ready` keeps records."""
     receipts_days: int
+    """How long `visit.receipts` keeps records."""
     dead_days: int
+    """How long `visit.dead` keeps records."""
     control_days: int
+    """How long `visit.control` keeps records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +51,19 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveTopic:
-    """One topic as the broker has it. configs: those that differ from the broker's defaults."""
+    """One topic as the broker has it."""
 
     name: str
     partitions: int
     replication_factor: int
     configs: Mapping[str, str]
+    """Settings that differ from the broker's defaults."""
 
 
 class TopicAction(StrEnum):
-    """CREATE: it is missing. UNCHANGED. DRIFTED: it works, with other settings. CONFLICT: it must not be used as it is."""
+    """What has to be done to a topic. CREATE: it is missing. UNCHANGED: nothing. DRIFTED: it works, with other settings. CONFLICT:
+    it must not be used as it is.
+    """
 
     CREATE = "create"
     UNCHANGED = "unchanged"
@@ -63,11 +73,12 @@ class TopicAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicPlan:
-    """What has to be done to one topic. differences: each says what is, what should be, and for a conflict how to mend it."""
+    """What has to be done to one topic."""
 
     spec: TopicSpec
     action: TopicAction
     differences: tuple[str, ...] = field(default=())
+    """Each says what is, what should be, and for a conflict how to mend it."""
 
 
 def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: TopicSettings) -> tuple[TopicSpec, ...]:

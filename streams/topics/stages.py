@@ -8,21 +8,20 @@ from connector.contract import Topics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage. Everything it writes for one chunk of its input is one transaction.
-
-    group: its consumer group.
-    reads: its input, partition by partition in order.
-    also_reads: compacted topics that every worker reads whole.
-    writes: topics that no other stage writes; what stands in them shows how far it went.
-    also_writes: topics that it shares with other stages.
-    """
+    """One stage. Everything that it writes for one chunk of its input is one transaction."""
 
     name: str
+    """One of the product's words: `join`, `deliver`."""
     group: str
+    """Its consumer group."""
     reads: str
+    """Its input, read partition by partition in order."""
     also_reads: tuple[str, ...] = ()
+    """Compacted topics that every worker reads whole."""
     writes: tuple[str, ...]
+    """Topics that no other stage writes: what stands in them shows how far it went."""
     also_writes: tuple[str, ...] = ()
+    """Topics that it shares with other stages."""
 
     @property
     def partitioned(self) -> tuple[str, ...]:

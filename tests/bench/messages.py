@@ -22,10 +22,12 @@ _BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of capture. topic: without the site's prefix. partition: 0 for lookups."""
+    """One message of capture."""
 
     topic: str
+    """Without the site's prefix."""
     partition: int
+    """0 for lookups."""
     key: bytes
     value: bytes
     headers: tuple[Header, ...] = ()

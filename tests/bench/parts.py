@@ -37,15 +37,22 @@ _CHARS = 50_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """CPU microseconds per record. fetch_changes and parse count all changes that a record takes."""
+    """CPU microseconds per record."""
 
     fetch_changes: float
+    """Fetch all changes that a record takes."""
     parse: float
+    """Parse the JSON of all these changes."""
     build: float
+    """Build the record."""
     produce: float
+    """Write it to a topic."""
     fetch_ready: float
+    """Fetch it again."""
     seal: float
+    """Encrypt it, in full batches."""
     post: float
+    """POST it, in these batches."""
 
     @property
     def total(self) -> float:
@@ -72,12 +79,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
-    """What the fold of a whole load gives. builds: the calls that built its records. states: by partition."""
+    """What the fold of a whole load gives."""
 
     emissions: Sequence[Emission]
+    """Records that became ready."""
     builds: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]]
+    """The calls that built them."""
     fold_us: float
+    """CPU microseconds per change."""
     states: Sequence[State]
+    """By partition."""
 
 
 def fold_all(load: Load) -> Folded:
@@ -119,11 +130,14 @@ def fold_all(load: Load) -> Folded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the parts are measured. prefix: of a site whose `visit.changes` holds the load. url: of the platform."""
+    """Where the parts are measured."""
 
     servers: str
+    """The brokers."""
     prefix: str
+    """Of a site whose `visit.changes` holds the load."""
     url: str
+    """Of the platform."""
 
 
 async def measure(load: Load, folded: Folded, place: Place) -> Parts:

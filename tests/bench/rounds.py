@@ -44,24 +44,34 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """One stage's part of a round. rate: of its own unit (changes or records) a second."""
+    """One stage's part of a round."""
 
     cpu_us: float
+    """CPU microseconds per unit: a change for the join, a record for the deliver stage."""
     rate: float
+    """Units a second."""
     cpu_share: float
+    """Cores that its workers used."""
     rss_mib: float
+    """Most memory of one worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """join: per change. deliver: per record. seconds: of the slower of both windows."""
+    """What one round measured."""
 
     prefix: str
+    """Of its topics."""
     changes: int
+    """Changes that were folded."""
     records: int
+    """Records that were accepted."""
     join: Cost
+    """The join's cost."""
     deliver: Cost
+    """The deliver stage's cost."""
     requests: int
+    """Requests that the platform took."""
 
     @property
     def cpu_us_per_record(self) -> float:
@@ -71,17 +81,20 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a round is. answer_s: the platform's. workers: of each stage. apart: the join alone, then the deliver stage alone.
-
-    join, deliver: `worker` as it is shipped, or one of `bench.bare`. cores: the most CPU that each worker may take.
-    """
+    """What a round measures."""
 
     answer_s: float = 0.0
+    """How long the platform takes to answer."""
     workers: int = 1
+    """Of each stage."""
     apart: bool = False
+    """The join alone, then the deliver stage alone, instead of both together."""
     join: str = "worker"
+    """`worker` as it is shipped, or a kind of `tests.bench.bare`."""
     deliver: str = "worker"
+    """`worker` as it is shipped, or a kind of `tests.bench.bare`."""
     cores: float | None = None
+    """The most CPU that each worker may take; None: no bound."""
 
 
 @dataclass(slots=True)
@@ -99,7 +112,7 @@ class _Stage:
         self.points.append((time.monotonic(), done, cpu_of(self.workers)))
 
     def cost(self, units: float) -> Cost:
-        """units: the whole work, in changes or records."""
+        """What the stage cost. units: the whole work, in changes or records."""
         total = self.points[-1][1]
         begin = next(point for point in self.points if point[1] > 0)
         end = next(point for point in self.points if point[1] >= total * _SHARE)

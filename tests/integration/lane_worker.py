@@ -87,7 +87,7 @@ class CountingFold:
 
 
 class HttpPlatform:
-    """Posts to the test's platform. A refused batch answers 40000, a repeated id 40005."""
+    """The way to a `FakePlatform` in the test's process (`serving.served`)."""
 
     def __init__(self, url):
         self._url = url
@@ -99,9 +99,9 @@ class HttpPlatform:
     async def post(self, batch, msgid, *, refused_before=False):
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=3.0))
-        body = {"msgid": msgid, "service": batch.service.value, "rows": [orjson.loads(r.value) for r in batch.records]}
+        records = [{"number": one.number, "key": one.record_key, "value": one.value.decode()} for one in batch.records]
         try:
-            async with self._session.post(self._url, data=orjson.dumps(body)) as answer:
+            async with self._session.post(self._url, data=orjson.dumps({"msgid": msgid, "records": records})) as answer:
                 code = (await answer.json())["code"]
         except (aiohttp.ClientError, TimeoutError):
             return Retry(cause=RetryCause.CONNECTION)

@@ -1,15 +1,31 @@
-"""A toy platform on a free port, and waiting for what it sees."""
+"""The fake platform behind real HTTP, and waiting for what it sees."""
 
 import asyncio
 import time
 from contextlib import asynccontextmanager
 
+import orjson
 from aiohttp import web
+
+from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
+from streams.testing import Posted
 
 
 @asynccontextmanager
-async def served(receive):
-    """Answer POSTs with `receive`; gives the address."""
+async def served(platform):
+    """Put a `FakePlatform` on a free port, for what `lane_worker.HttpPlatform` posts; gives the address."""
+
+    async def receive(request):
+        body = orjson.loads(await request.read())
+        records = [Posted(one["number"], one["key"], one["value"].encode()) for one in body["records"]]
+        match platform.receive(body["msgid"], records):
+            case Accepted() | Refused() as decided:
+                return web.json_response({"code": int(decided.code)})
+            case Retry(cause=RetryCause.UNREACHABLE):
+                return web.Response(status=503)
+        request.transport.close()
+        return web.Response()
+
     application = web.Application(client_max_size=1 << 24)
     application.router.add_post("/", receive)
     runner = web.AppRunner(application)

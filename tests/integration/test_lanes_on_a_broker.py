@@ -13,7 +13,6 @@ from pathlib import Path
 
 import orjson
 import pytest
-from aiohttp import web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata
@@ -23,6 +22,7 @@ from sandbox.stack import Stack
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import TopicPartition as LanePartition
+from streams.testing import FakePlatform
 from tests.integration.serving import served, until
 from tests.settings import broker_settings
 
@@ -63,37 +63,15 @@ async def topics(bootstrap):
     return names
 
 
-class Platform:
-    """Remembers msgids. Loses some answers after accepting, refuses batches with a bad record."""
-
-    def __init__(self):
-        self.accepted = []
-        self.bodies = {}
-        self.changed_bodies = []
-        self._seen = set()
-        self._chance = random.Random(7)
-
-    async def receive(self, request):
-        body = orjson.loads(await request.read())
-        msgid = body["msgid"]
-        if self.bodies.setdefault(msgid, body) != body:
-            self.changed_bodies.append(msgid)
-        if msgid in self._seen:
-            return web.json_response({"code": 40005})
-        if any(row["i"] % 97 == 0 for row in body["rows"]):
-            return web.json_response({"code": 40000})
-        self._seen.add(msgid)
-        self.accepted.extend(body["rows"])
-        if self._chance.random() < 0.05:
-            request.transport.close()
-        return web.json_response({"code": 200})
-
-
 @pytest.fixture
 async def platform():
-    """The platform on a free port."""
-    platform = Platform()
-    async with served(platform.receive) as platform.url:
+    """On a free port. It refuses what is made of every 97th input, and loses the answers to some batches that it took."""
+    platform, chance = (
+        FakePlatform(refuses=(f"{number}-{part}" for number in range(0, INPUTS, 97) for part in (0, 1))),
+        random.Random(7),
+    )
+    platform.loses_answer = lambda _msgid: chance.random() < 0.05
+    async with served(platform) as platform.url:
         yield platform
 
 
@@ -185,7 +163,7 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
     for stage, after in (("deliver", INPUTS // 10), ("join", INPUTS // 4), ("deliver", INPUTS // 2)):
 
         async def got_there(after=after):
-            return len(platform.accepted) >= after
+            return len(platform.records) >= after
 
         await until(got_there, 60, f"{after} records were not accepted")
         running[stage].kill()
@@ -206,10 +184,11 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
 
 
 async def check_exactly_once(bootstrap, topics, platform, wanted):
-    accepted = Counter((row["i"], row["part"]) for row in platform.accepted)
+    rows = [orjson.loads(record.value) for record in platform.records]
+    accepted = Counter((row["i"], row["part"]) for row in rows)
     letters = await read_all(bootstrap, topics.dead)
     dead = Counter((row["i"], row["part"]) for row in (orjson.loads(letter.value) for letter in letters))
-    assert [] == platform.changed_bodies
+    assert [] == platform.changed_msgids
     assert {1} == set(accepted.values())
     assert {1} == set(dead.values())
     assert wanted == accepted.keys() | dead.keys()
@@ -219,7 +198,7 @@ async def check_exactly_once(bootstrap, topics, platform, wanted):
     lines = Counter(line["key"] for receipt in receipts for line in receipt["records"])
     assert {f"{number}-{part}": 1 for number, part in accepted} == dict(lines)
     last = {}
-    for row in platform.accepted:
+    for row in rows:
         place = (row["n"], row["part"])
         assert place > last.get(row["visit"], (0, -1)), "a visit's records changed their order"
         last[row["visit"]] = place

@@ -8,15 +8,14 @@ import sys
 import time
 from pathlib import Path
 
-import orjson
 import pytest
-from aiohttp import web
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
+from streams.testing import FakePlatform
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics, fill
 from tests.integration.serving import served, until
@@ -35,28 +34,12 @@ OPTIONS = {
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(150)]
 
 
-class Platform:
-    """Answers nobody until it is back."""
-
-    def __init__(self):
-        self.back = False
-        self.tries = 0
-        self.accepted = []
-
-    async def receive(self, request):
-        body = orjson.loads(await request.read())
-        self.tries += 1
-        if not self.back:
-            return web.Response(status=503)
-        self.accepted += [row["BKKP_SN"] for row in body["rows"]]
-        return web.json_response({"code": 200})
-
-
 @pytest.fixture
 async def platform():
-    """On a free port."""
-    platform = Platform()
-    async with served(platform.receive) as platform.url:
+    """Away, on a free port."""
+    platform = FakePlatform()
+    platform.away = True
+    async with served(platform) as platform.url:
         yield platform
 
 
@@ -111,7 +94,7 @@ async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, 
 
     async def at_work():
         assert worker.poll() is None
-        return platform.tries >= PARTITIONS
+        return platform.posts >= PARTITIONS
 
     await until(at_work, 40, "the lanes did not begin")
     before = await members(bootstrap, topics.group("deliver"))
@@ -124,11 +107,11 @@ async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, 
     await until(held, 5 * MAX_POLL_S, "the clock stands")
     assert await members(bootstrap, topics.group("deliver")) == before
     assert len(before) == 1
-    platform.back = True
+    platform.away = False
 
     async def drained():
         return await delivered(bootstrap, topics) == WAITING
 
     await until(drained, 40, "the worker did not go on by itself")
     assert worker.poll() is None
-    assert sorted(platform.accepted) == [f"{number:012d}" for number in range(WAITING)]
+    assert sorted(record.record_key for record in platform.records) == [f"F{number:012d}" for number in range(WAITING)]

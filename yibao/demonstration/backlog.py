@@ -1,4 +1,6 @@
-"""What stood in the database when capture began, and whether it is reported: the live days must not be measured behind it."""
+"""The rows that stood in the database when capture began: whether all of them are reported, because the live days must not be
+measured behind them.
+"""
 
 from connector.contract import Topics
 from streams.lanes.marks import seq_of
@@ -6,7 +8,7 @@ from streams.topics.broker import Broker
 
 
 class Backlog:
-    """Everything in `visit.changes` at the time of the call, on its way through both stages."""
+    """Everything that was in `visit.changes` when this was made, on its way through both stages."""
 
     def __init__(self, broker: Broker, topics: Topics) -> None:
         self._broker = broker

@@ -34,17 +34,21 @@ _PAUSES_A_LOOK = 4
 _BACKLOG_S = 60.0
 _ASK_AGAIN_S = 0.5
 _HELD_S = 5.0
-"""So long is waited for what a hold keeps back before the live days begin all the same."""
+"""How long the live days wait for what a hold keeps back; then they begin all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a spectator sees of a running demonstration. expected: records by service, of what was committed until then."""
+    """What a spectator sees of a running demonstration."""
 
     changes: int
+    """Rows that were changed so far."""
     live: bool
+    """Whether the hospital is live."""
     expected: Mapping[str, int]
+    """Records by service, of what was committed until then."""
     findings: Findings
+    """What was reported, and the judgement of it."""
 
 
 class Spectator(Protocol):
@@ -62,13 +66,18 @@ class Spectator(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a demonstration ended. rows: by table, in the database at the end. changes: rows changed in all. holds: at the end."""
+    """How a demonstration ended."""
 
     rows: dict[str, int]
+    """Rows in the database at the end, by table."""
     changes: int
+    """Rows that were changed in all."""
     findings: Findings
+    """What was reported, and the judgement of it."""
     seconds: float
+    """How long it took."""
     holds: tuple[Hold, ...] = ()
+    """What held the delivery at the end."""
 
 
 class Demonstration:
@@ -94,7 +103,9 @@ class Demonstration:
 
     @contextmanager
     def captured(self) -> Iterator[tuple[Site, Hospital]]:
-        """Everything runs, what stood in the database is captured, and the live days have not begun. Stopped as by `run`."""
+        """A context in which everything runs and the rows that stood in the database are captured, before the live days begin.
+        Stopped as by `run`.
+        """
         with self._cleared():
             endpoints = self.stack.up(self._told)
             hospital = Hospital(self.settings, endpoints)

@@ -19,13 +19,15 @@ from streams.spec.fields import ServiceCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """One reading. ways: of the live records, from the commit in the database to the platform's answer."""
+    """What was found at one moment."""
 
     judgement: Judgement
+    """Expected records compared with accepted ones."""
     ways: Sequence[Freshness]
+    """Of the live records, from the commit in the database to the platform's answer."""
 
     def percentiles(self, part: str) -> dict[str, float | None]:
-        """Seconds of a part of the way, or of the `whole`, in which half, 95 % and 99 % of the records had it behind them."""
+        """Seconds of a part of the way, or of the `whole`, within which half, 95 % and 99 % of the records had passed it."""
         return percentiles([getattr(way, part) for way in self.ways])
 
 

@@ -21,16 +21,20 @@ _OVER: Final = frozenset({"lane_released", "lane_opened", "breaker_closed"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """One reason, and how many lanes stand for it. cause: a `HoldCause`, SILENT or STANDS. says, remedy: as the worker logged."""
+    """One reason why delivery is held."""
 
     cause: str
+    """A `HoldCause`, SILENT or STANDS."""
     says: str
+    """What is wrong, as the worker logged it."""
     remedy: str = ""
+    """What to do, as the worker logged it."""
     lanes: int = 1
+    """How many lanes are held for it."""
 
 
 class Holds:
-    """The holds in a worker's log as it grows."""
+    """The holds in a worker's log, read as it grows."""
 
     def __init__(self, log: Path) -> None:
         self._log = log

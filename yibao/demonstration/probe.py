@@ -1,4 +1,4 @@
-"""Whether a platform of one's own is there, asked before anything is started for it."""
+"""Asks whether a platform of one's own is there, before anything is started for it."""
 
 import http.client
 from urllib.parse import urlsplit

@@ -15,22 +15,26 @@ _KNOWN_BY = ("stack/ports.json", "stack/run/lock")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSettings:
-    """One demonstration.
-
-    home: all its files; emptied at its start. visits: of the sample hospital, a third of them before capture begins. rate: changes
-    a second while it is live. faults: a mix of the simulator's. platform_url, public_key: a platform of
-    one's own instead of the simulator, and the key it opens with. keep: leave everything running. language: of what is said.
-    """
+    """One demonstration."""
 
     visits: int
+    """Visits of the sample hospital, a third of them before capture begins."""
     seed: int
+    """Chooses the hospital's days and the platform's faults."""
     rate: float
+    """Changes a second while the hospital is live."""
     faults: str = "demo"
+    """A mix of the simulator's faults."""
     home: Path = HOME
+    """Folder of all its files; emptied at its start."""
     platform_url: str | None = None
+    """A platform of one's own instead of the simulator."""
     public_key: Path | None = None
+    """File with the key that this platform opens with."""
     keep: bool = False
+    """Leave everything running."""
     language: Language = Language.EN
+    """Language of what it says."""
 
     @property
     def words(self) -> Words:

@@ -21,53 +21,87 @@ def language_of(environment: Mapping[str, str]) -> Language:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """Everything that is said, by where it is said; what stands in braces is filled in.
-
-    faults: of the simulator, by the name of a mix. phases: of a service. services, ways: as `report` names them. held: many lanes;
-    held_one: one of them; held_all: the whole platform is meant. causes: of a hold, what it means and what mends it.
-    """
+    """Everything that a demonstration says, in one language. What stands in braces is filled in."""
 
     # Steps
     hospital: str
+    """Step: the hospital's database is made."""
     platform: str
+    """Step: the simulator is started."""
     faults: Mapping[str, str]
+    """What the simulator's mixes of faults are called, by their name."""
     other_faults: str
+    """What any other mix is called."""
     capture: str
+    """Step: capture begins."""
     live: str
+    """Step: the live days begin."""
     phase: str
+    """Step of a service that starts or stops."""
     phases: Mapping[str, str]
+    """What the phases of a service are called."""
     # The view, and the lines where there is no terminal
     living: str
+    """State while the hospital is live."""
     draining: str
+    """State after the live days."""
     giving_up: str
+    """The same on a terminal, which has room to say how long it takes."""
     expected: str
+    """Column of the view: what should have been accepted by now."""
     accepted: str
+    """Column of the view: what was accepted."""
     services: Mapping[str, str]
+    """What the services' records are called, by the code of the service."""
     letters: str
+    """Row of the view: dead letters."""
     changes: str
+    """Row of the view: changes in the database."""
     line: str
+    """One look where there is no terminal."""
     held: str
+    """Many lanes are held."""
     held_one: str
+    """One lane is held."""
     held_all: str
+    """What holds concerns the whole platform."""
     remedy: str
+    """What to do about it."""
     goes_on: str
+    """Nothing is held any more."""
     causes: Mapping[str, tuple[str, str]]
+    """By cause of a hold: what it means, and what mends it."""
     # The end
     expected_at_last: str
+    """Column of the result: what should have been accepted."""
     amount: str
+    """Row of the result: the money of an institution."""
     rows: str
+    """Line of the result: rows in the database."""
     letters_are: str
+    """Line of the result: dead letters by class."""
     none: str
+    """In place of an empty list."""
     unreported: str
+    """Line of the result: rows that were deleted before they could be reported."""
     freshness: str
+    """Title of the table of times."""
     ways: Mapping[str, str]
+    """What the parts of a record's way are called, as `report` names them."""
     verdict: str
+    """Line of the result: what is wrong, in numbers."""
     good: str
+    """Last line where nothing is wrong."""
     bad: str
+    """Last line where something is."""
     kept: str
+    """Before the list of commands to look around with."""
     logs: str
+    """Where the logs are."""
     interrupted: str
+    """What an interruption leaves when everything was stopped."""
     runs_on: str
+    """What an interruption leaves when something could not be stopped."""
 
 
 ENGLISH: Final = Words(

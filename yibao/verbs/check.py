@@ -26,13 +26,21 @@ class Coverage:
     """How much of one service a source's mapping fills."""
 
     source: str
+    """Name of the source."""
     mapping_version: str
+    """Name and content hash of its mapping."""
     service: str
+    """Code of the service."""
     label: str
+    """Name of the service in Chinese."""
     fields: int
+    """Fields that the interface has."""
     mapped: int
+    """Fields that the mapping fills."""
     required: int
+    """Fields that the interface requires; all of them are mapped, or the check fails."""
     columns_read: int
+    """Columns of the database that decide what becomes of a record."""
 
 
 def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:

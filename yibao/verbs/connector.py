@@ -56,10 +56,12 @@ _LATE_BEATS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """One source: what would change, and what stands against it."""
+    """One source before it is applied."""
 
     plan: ConnectorPlan
+    """What would change."""
     findings: tuple[Finding, ...]
+    """What stands in the way, and what needs attention."""
 
     @property
     def blocked(self) -> bool:

@@ -39,14 +39,20 @@ SAMPLE = '[{"SAMPLE":"医保 yibao 123"}]'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What `keys check` found in one file. problem: empty for a good key. remark: what is worth knowing besides."""
+    """What `keys check` found in one file."""
 
     file: str
+    """Path of the file."""
     kind: str
+    """`public` or `private`; `""` where there is no key."""
     form: str
+    """The form it came in, in words."""
     fingerprint: str
+    """Of its public half."""
     problem: str
+    """What is wrong; `""` for a good key."""
     remark: str
+    """What is worth knowing besides; `""` for nothing."""
 
 
 @app.command("new")

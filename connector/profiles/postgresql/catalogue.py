@@ -4,76 +4,96 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 OLDEST = 140_000
-"""The oldest server, by its `server_version_num`, of which more is read than the server itself: the catalogues differ."""
+"""The oldest supported server, as `server_version_num`. Of an older one only `Server` is read: its catalogue differs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Settings of the server and rights of the role. free_slots: replication slots that may still be made."""
+    """Settings of the server, and rights of the role that captures."""
 
     wal_level: str
+    """As the server says it; capture needs `logical`."""
     version: int
+    """As `server_version_num`: 160003 is 16.3."""
     free_slots: int
+    """Replication slots that can still be created."""
     max_slots: int
+    """Replication slots that the server allows in all."""
     slot_keep_size: str
+    """`max_slot_wal_keep_size` in the server's words; `-1` is unlimited."""
     may_replicate: bool
+    """Whether the role may replicate."""
     in_recovery: bool
+    """Whether the server is a standby."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """type: the base type's name, domains resolved (`varchar`, `int8`, `timestamptz`). shown: as a person writes it.
-
-    generated: computed by the database from other columns.
-    """
+    """One column of a table."""
 
     name: str
+    """Its name."""
     type: str
+    """The base type's name, domains resolved (`varchar`, `int8`, `timestamptz`)."""
     shown: str
+    """The type as a person writes it."""
     not_null: bool
+    """Whether the database refuses NULL in it."""
     generated: bool = False
+    """Whether the database computes it from other columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One relation. kind, identity: the letters of `relkind` and `relreplident`. unique: the column sets of its unique indexes.
-
-    primary: the columns of the primary key, none where it is deferrable: the log cannot use that one. partitions: the identity of
-    each that holds rows, by name. rows_hidden: a row security policy shows the role only some of the rows.
-    """
+    """One relation of the database."""
 
     name: str
+    """`schema.table`."""
     kind: str
+    """The letter of `relkind`: `r` table, `p` partitioned table, `v` view, `m` materialised view, `f` foreign table."""
     identity: str
+    """The letter of `relreplident`: `d` default, `f` full, `i` index, `n` nothing."""
     may_select: bool
+    """Whether the role may read it."""
     may_update: bool
+    """Whether the role may change it (asked for the heartbeat table)."""
     columns: Mapping[str, Column]
+    """Its columns by name."""
     unique: tuple[frozenset[str], ...]
+    """The column sets of its unique indexes."""
     primary: frozenset[str] = frozenset()
+    """The columns of its primary key; empty where there is none, or a deferrable one, which the log cannot use."""
     partitions: Mapping[str, str] = field(default_factory=dict)
+    """The identity of each partition that holds rows, by the partition's name."""
     rows_hidden: bool = False
+    """Whether a row security policy shows the role only some of the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """How a publication carries one table. columns: its column list, None for all. filtered: it has a row filter."""
+    """How a publication carries one table."""
 
     columns: frozenset[str] | None
+    """Its column list; None for all columns."""
     filtered: bool
+    """Whether it has a row filter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """missing_operations: of insert, update, delete, truncate those it leaves out. via_root: partitions appear as their root."""
+    """What a publication carries."""
 
     missing_operations: tuple[str, ...]
+    """Those of insert, update, delete and truncate that it leaves out."""
     via_root: bool
+    """Whether rows of partitions appear under the name of their partitioned table."""
     tables: Mapping[str, Published]
+    """Its tables by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A replication slot that exists already under the configured name."""
+    """A replication slot that already exists under the configured name."""
 
     database: str | None
     plugin: str | None
@@ -83,13 +103,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything the checks look at; of a server that is too old only the server. publication, slot: None where there is none.
-
-    heartbeat_stands: the heartbeat table has the row that is touched.
-    """
+    """Everything that the checks look at."""
 
     server: Server
+    """The server. Of one that is too old nothing else is read."""
     tables: Mapping[str, Table]
+    """Tables, views and the like in the schemas of the captured tables, by name."""
     publication: Publication | None
+    """None where it does not exist."""
     slot: Slot | None
+    """None where it does not exist."""
     heartbeat_stands: bool = True
+    """Whether the heartbeat table has the row that capture touches."""

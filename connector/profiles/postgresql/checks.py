@@ -15,7 +15,9 @@ _ORDINARY, _PARTITIONED = "r", "p"
 
 
 def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
-    """All that stands against capture: server, role, slot, tables, columns, keys, types, publication, heartbeat."""
+    """Everything that prevents capture or needs attention: server, role, slot, tables, columns, keys, types, publication,
+    heartbeat.
+    """
     if catalogue.server.version < OLDEST:
         return tuple(_server(source, catalogue.server))
     return (
@@ -133,7 +135,7 @@ def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
 
 
 def _twins(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """Debezium reads the whole table's structure and ends where two names differ only in case."""
+    """Columns whose names differ only in case: Debezium ends when it reads the structure of such a table."""
     seen: dict[str, str] = {}
     for column in table.columns:
         if (other := seen.setdefault(column.lower(), column)) != column:

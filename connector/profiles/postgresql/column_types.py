@@ -14,7 +14,9 @@ _INSTANT = ("timestamptz",)
 
 
 def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
-    """One value must have one hash in every table: the hash is of the value as its type has it, not as it looks."""
+    """Check that visit keys have types that hash alike in all tables. Debezium hashes a value in its own type: the number 7 and the
+    text `7` would go to different partitions.
+    """
     keys = [
         (f"{table.name}.{table.visit_key}", table, found.columns[table.visit_key])
         for table in source.tables
@@ -42,7 +44,9 @@ def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Fi
 
 
 def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """Debezium writes both kinds alike, with a Z; read as the other kind, a time is eight hours wrong."""
+    """Check that times are of the kind that the mapping reads them as. Debezium writes times without a zone and instants alike,
+    with a Z; read as the other kind, a time is eight hours wrong.
+    """
     for name in sorted(wanted.wall_clock):
         if (column := table.columns.get(name)) is not None and column.type in _INSTANT:
             yield Finding(
@@ -68,7 +72,9 @@ def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
 
 
 def _hash_class(column: Column) -> str | None:
-    """Types in one class give one value one hash. `char(n)` is padded with blanks: alike only at one length."""
+    """A name that types share when they hash equal values alike; None for types that cannot be a visit key. `char(n)` is padded
+    with blanks, so it hashes alike only at the same length.
+    """
     if column.type in _TEXT:
         return "text"
     if column.type in _WHOLE:

@@ -12,7 +12,7 @@ _FULL, _DEFAULT, _NOTHING = "f", "d", "n"
 
 
 def check_key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """The mapping's key names one row: unique, and never NULL."""
+    """Check that the mapping's key identifies one row: it is unique and never NULL."""
     known = [column for column in wanted.key if column in table.columns]
     if len(known) < len(wanted.key):
         return
@@ -34,7 +34,9 @@ def check_key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
 
 
 def check_identity(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """The log says of a row that goes or changes which one it was: of a visit's row everything, of a lookup's its key."""
+    """Check that the log says enough of a row that was changed or deleted: all old values of a row with a visit key (replica
+    identity FULL), the key of a lookup row.
+    """
     bare = [
         name
         for name, identity in identities(table, wanted.name).items()
@@ -55,22 +57,22 @@ def _harm(wanted: CapturedTable, table: Table) -> str:
 
 
 def is_unidentified(table: Table, identity: str) -> bool:
-    """Whether a log with this identity names no row at all."""
+    """Whether a log with this replica identity does not say at all which row was changed or deleted."""
     return identity == _NOTHING or (identity == _DEFAULT and not table.primary)
 
 
 def identities(table: Table, name: str) -> dict[str, str]:
-    """The replica identity of each relation that holds the table's rows. Partitions do not take over that of their table."""
+    """The replica identity of each relation that holds the table's rows, by name. Partitions do not inherit that of their table."""
     return dict(table.partitions) if table.kind == _PARTITIONED else {name: table.identity}
 
 
 def is_full(table: Table, name: str) -> bool:
-    """Whether the log carries old rows whole, of some partition at least."""
+    """Whether the log carries complete old rows, at least for one partition."""
     return _FULL in identities(table, name).values()
 
 
 def full_identity(*names: str) -> str:
-    """The SQL that makes the log carry old rows whole."""
+    """The SQL that makes the log carry complete old rows."""
     return " ".join(f"ALTER TABLE {quoted_table(name)} REPLICA IDENTITY FULL;" for name in names)
 
 

@@ -45,5 +45,5 @@ class PostgresqlProfile:
         return f"UPDATE {quoted_table(table)} SET ts = now() WHERE id = 1"  # noqa: S608 - the name is quoted, it comes from the site file
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
-        """Read the catalogue once, then judge it; see `postgresql_checks`."""
+        """Read the catalogue once, then judge it; see `checks`."""
         return check(source, read_catalogue(source, password=password))

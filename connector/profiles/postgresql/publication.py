@@ -12,7 +12,7 @@ _PARTITIONED = "p"
 
 
 def check_publication(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
-    """The publication exists, contains every table whole, and publishes every operation."""
+    """Check that the publication exists, carries every table with all its rows and columns, and publishes every operation."""
     name, publication = quoted(source.publication), catalogue.publication
     existing = [table for table in source.tables if table.name in catalogue.tables]
     if publication is None:

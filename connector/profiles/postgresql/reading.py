@@ -78,7 +78,9 @@ _SLOT = "SELECT database, plugin, active, wal_status FROM pg_replication_slots W
 
 
 def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
-    """Read it as the capture role. Raises Unreachable when nothing answers, Misconfigured when the login is refused."""
+    """Read what the checks look at, as the capture role. Raises Unreachable when nothing answers, Misconfigured when the login is
+    refused.
+    """
     names = [table.name for table in source.tables] + ([source.heartbeat_table] if source.heartbeat_table else [])
     schemas = sorted({split_table(name)[0] for name in names})
     with _connected(source, password) as connection:
@@ -199,7 +201,7 @@ def _slot(connection: psycopg.Connection[TupleRow], name: str) -> Slot | None:
 
 
 def _heartbeat_stands(connection: psycopg.Connection[TupleRow], table: Table | None) -> bool:
-    """Whether the touched row is there; of a table that is missing or may not be read nothing is said."""
+    """Whether the heartbeat table has the row that capture touches; also False where the table is missing or may not be read."""
     if table is None or not table.may_select or "id" not in table.columns:
         return False
     name = sql.Identifier(*split_table(table.name))

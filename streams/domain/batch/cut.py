@@ -24,11 +24,14 @@ _Kind: TypeAlias = tuple[ServiceCode, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutLimits:
-    """What one envelope carries. sealed_chars: characters of `data` for that many plain bytes; more bytes never give fewer."""
+    """What one envelope can carry."""
 
     max_chars: int
+    """Most characters of `data`."""
     max_rows: int
+    """Most records."""
     sealed_chars: Callable[[int], int]
+    """Characters of `data` for that many plain bytes. More bytes never give fewer characters."""
 
     @property
     def mark(self) -> str:
@@ -43,13 +46,15 @@ class CutLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """The records of one envelope. first: index of its first record in the plan's cut order."""
+    """The records of one envelope."""
 
     service: ServiceCode
     institution: str
     infno: str
     records: tuple[ReadyRecord, ...]
+    """In the order in which they stand in `data`."""
     first: int
+    """Place of its first record when the plan's batches are laid end to end."""
 
     @property
     def node(self) -> int:
@@ -63,7 +68,9 @@ def fits(record: ReadyRecord, limits: CutLimits) -> bool:
 
 
 def split_oversize(records: Sequence[ReadyRecord], limits: CutLimits) -> tuple[tuple[ReadyRecord, ...], tuple[ReadyRecord, ...]]:
-    """(what `cut` may get, what no envelope can carry: dead letters OVERSIZE), each in its order."""
+    """Two groups in their original order: records that fit into an envelope, for `cut`; and records that fit into none, for dead
+    letters OVERSIZE.
+    """
     fitting = tuple(record for record in records if fits(record, limits))
     if len(fitting) == len(records):
         return fitting, ()
@@ -73,11 +80,14 @@ def split_oversize(records: Sequence[ReadyRecord], limits: CutLimits) -> tuple[t
 def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
     """Batches in the order in which they must be posted; the same records and limits give the same batches, always.
 
-    A record stands behind all earlier records of its visit key and behind earlier versions of itself, in a later batch or further
-    back in the same one. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join
-    put them: rule R24), and two versions of one record never change places.
-    Encrypting costs nearly as much for one record as for thirty, so few batches are wanted: of the kinds that have records whose
-    turn it is, one that fills a batch goes first, then the one on whose records the most other kinds wait.
+    A record comes after all earlier records of its visit key and after earlier versions of itself: in a later batch, or further
+    back in the same one. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join put
+    them: rule R24), and two versions of one record never change places.
+
+    Encrypting one record costs nearly as much as encrypting thirty, so batches should be few. A batch holds one kind of record
+    (service, institution, infno). Of the kinds with records whose turn has come, one that fills a whole batch goes first; where
+    there is none, the one that most other kinds wait for.
+
     Raises ValueError for a record that no envelope can carry: `split_oversize` takes those out first.
     """
     plan, batches, first = _Plan(records, limits), list[Batch](), 0
@@ -89,17 +99,19 @@ def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
 
 
 class _Filling(NamedTuple):
-    """What the next batch of a kind would hold. weight: is it full, and how many changes of kind stand behind its records."""
+    """What the next batch of a kind would hold."""
 
     places: list[int]
+    """Of its records, in the plan."""
     weight: tuple[bool, int]
+    """Whether it is full, and how many changes of kind follow behind its records."""
 
 
 class _Plan:
     """The records of a plan that are not in a batch yet. A record's place is its index in the plan.
 
-    waiting: for how many records each one waits. depth: how many changes of kind follow behind a record. ready: by kind, those that
-    wait for nothing, the deepest first.
+    waiting: how many records each one still waits for. depth: how many changes of kind follow behind a record. ready: by kind, the
+    records that wait for nothing, the deepest first.
     """
 
     def __init__(self, records: Sequence[ReadyRecord], limits: CutLimits) -> None:
@@ -118,7 +130,7 @@ class _Plan:
                 heappush(self._ready[self._kinds[place]], (-self._depth[place], place))
 
     def _order(self) -> list[int]:
-        """Note for each record which ones stand directly behind it; return for how many each one waits."""
+        """Note for each record which ones come directly after it; return how many each one waits for."""
         last: dict[bytes | tuple[ServiceCode, str], int] = {}
         waiting = []
         for place, record in enumerate(self._records):
@@ -151,7 +163,7 @@ class _Plan:
         return chosen, tuple([self._records[place] for place in places])
 
     def _fill(self, kind: _Kind) -> _Filling:
-        """Fill a batch of this kind, with what stands behind its own records too, until one has no room."""
+        """Fill a batch of this kind until a record finds no room; records may follow in the same batch what they waited for."""
         ready, places, plain_bytes, full = self._ready[kind].copy(), list[int](), 1, False
         waiting: dict[int, int] = {}
         while ready:
@@ -178,14 +190,14 @@ class _Plan:
         for place in places:
             for other in self._behind[place]:
                 self._waiting[other] -= 1
-                # Also one that still waits may fit behind what it waits for.
+                # Also where it waits for others still: it may fit into one batch with them.
                 self._fillings.pop(self._kinds[other], None)
                 if not self._waiting[other] and other not in taken:
                     heappush(self._ready[self._kinds[other]], (-self._depth[other], other))
 
 
 def first_portion(batches: Sequence[Batch], least: int) -> Sequence[Batch]:
-    """The first batches with at least so many records between them; all, where only a smaller portion would be left."""
+    """The first batches that together hold at least `least` records; all batches, where less than `least` would be left over."""
     records, left = 0, sum([len(batch.records) for batch in batches])
     for count, batch in enumerate(batches, start=1):
         records, left = records + len(batch.records), left - len(batch.records)

@@ -1,4 +1,4 @@
-"""Message ids: the interface's only idempotency (§3.2.1, 32 characters), made from the plan and never from chance.
+"""Message ids: the interface's only idempotency (§3.2.1, 32 characters), computed from the plan and never random.
 
     org code 12 | yyyyMMddHHmmss 14 | partition 2 | plan within the second 1 | node 3        base 36, lower case
                   └──────────────────── plan id, 17 ───────────────────────┘
@@ -26,17 +26,19 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class PlanStamp:
-    """When a plan was opened. wall: `yyyyMMddHHmmss` on the site's clock; sequence: the plan within that second, 0 to 35."""
+    """When a plan was opened. Stamps compare in the order of time."""
 
     wall: str
+    """`yyyyMMddHHmmss` on the site's clock."""
     sequence: int
+    """Number of the plan within that second, 0 to 35."""
 
 
 def next_plan(last: PlanStamp | None, now: datetime) -> PlanStamp:
     """The stamp of the next plan of a partition, later than `last` even if the clock was set back.
 
-    now: aware, in the site's time zone. After 36 plans within one second, or on a clock that stands or goes back, the second itself
-    is moved on from the last one.
+    now: aware, in the site's time zone. On a clock that stands or was set back, stamps go on from `last`; after 36 plans in one
+    second they move on to the next second.
     """
     if now.tzinfo is None:
         raise ValueError("the time of a plan needs a time zone")

@@ -2,8 +2,8 @@
 
 Entry key: visit key, role letter, source, table and the row's key columns, joined by the unit separator (0x1f). Entry value: `r`
 and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array. Where a
-refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. So what something
-may release is found without parsing.
+refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. By these
+marks the join finds the rows to try again without parsing any.
 
 The array begins with its form (`FORM`). Whatever is changed about entries (a member, a letter, a kind of key) takes the next
 number: an entry of a later form is refused, because a row that is written back without what was added to it would have lost it.
@@ -51,7 +51,7 @@ class Part(StrEnum):
 
 _CONTENT: Final = 4
 _HISTORY: Final = 9
-"""Where in a row its content begins, and what became of it."""
+"""Where in a row its content begins, and where what became of it begins."""
 
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 _REFUND_MARK: Final = ord("+")
@@ -60,49 +60,60 @@ _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 
 
 class StoredRow(NamedTuple):
-    """One row as the join remembers it. A named tuple, because several are made for every change.
-
-    columns: the captured columns (empty after a delete). offset: in `visit.changes`, of the last change of this row that was
-    folded; None where an entry of form 1 did not say and no change came since. emitted: content hash of what was last emitted for
-    it, `""` if nothing was. refused: fingerprint of the last refusal, or of what was waited for in vain, that went to the dead
-    letters, so that it does not go twice. waits_for: `""` or a Part (of a lookup: `lookup <name>`, also after it was given up);
-    since: ms, when it began to wait; deadline: ms, 0 when it does not wait.
-    """
+    """One row as the join remembers it. A named tuple, because several are made for every change."""
 
     role: TableRole
+    """What it describes."""
     source: str
+    """Debezium's `topic.prefix`."""
     table: str
+    """`schema.table`."""
     key: tuple[str, ...]
+    """Values of its key columns."""
     columns: Row
+    """The captured columns; empty after a delete."""
     position: Position | None
+    """Of its last change in the database's log; None where that carried none."""
     committed_at: int
+    """Milliseconds of that change's commit."""
     offset: int | None = None
+    """In `visit.changes`, of the last change of this row that was folded; None where an entry of form 1 did not say and no
+    change came since."""
     deleted: bool = False
+    """Whether it was deleted."""
     emitted: str = ""
+    """Content hash of what was last emitted for it; `""` if nothing was."""
     refused: str = ""
+    """Fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that it does not go
+    twice."""
     waits_for: str = ""
+    """A Part, or `""`. For a lookup `lookup <name>`, also after it was given up."""
     since: int = 0
+    """When it began to wait (ms)."""
     deadline: int = 0
+    """When the wait ends (ms); 0 when it does not wait."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
         return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
 
     def reported(self, content_hash: str) -> "StoredRow":
-        """The row, its record with this content emitted. By position, as the next two: a third of what `_replace` takes."""
+        """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
+        time of `_replace`.
+        """
         return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
-        """The row, waiting for a part."""
+        """The row while it waits for a part."""
         return StoredRow._make((*self[: _HISTORY + 1], "", part, since, deadline))
 
     def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int) -> "StoredRow":
-        """The row after a change, its history kept."""
+        """The row after a change, with its history kept."""
         return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, False, *self[_HISTORY:]))
 
     @property
     def is_awaited(self) -> bool:
-        """Whether its first record is still to come, so that what belongs to it must not go before it (rule R24)."""
+        """Whether its first record is still to come. What belongs to it must wait until then (rule R24)."""
         return bool(self.waits_for) and not self.emitted and not self.refused
 
 
@@ -184,8 +195,8 @@ def load(key: bytes, value: bytes) -> StoredRow:
 
 
 class Recall:
-    """`load` that remembers the rows it saw last, because most changes of a visit follow each other. Only ever a shortcut: what is
-    remembered counts only for the very value that it was read from.
+    """`load` with a memory of the rows it read last, because most changes of a visit follow each other. A remembered row is used
+    only for exactly the value that it was read from.
     """
 
     def __init__(self) -> None:
@@ -201,7 +212,7 @@ class Recall:
         return row
 
     def keep(self, key: bytes, value: bytes, row: StoredRow) -> None:
-        """Remember what `value` was made of."""
+        """Remember that `value` holds this row."""
         if len(self._rows) >= _REMEMBERED:
             self._rows.clear()
         self._rows[key] = value, row
@@ -213,15 +224,14 @@ def waits(value: bytes) -> bool:
 
 
 def due_from(value: bytes) -> int:
-    """From when on (ms) a tick has something to do for a waiting row, without parsing it: its deadline, or always where a lookup
-    may have come.
+    """From when on (ms) a tick has something to do for a row that waits, read without parsing the row: its deadline; or 0, always,
+    where it waits for a lookup row, which may have come.
     """
     return 0 if _WAITS_FOR_LOOKUP in value else int(value[1 : 1 + _DEADLINE_DIGITS])
 
 
 def refunds_in(entries: Mapping[bytes, bytes]) -> list[bytes]:
-    """The keys of refund lines that wait, or waited in vain, for the line that they take back; perhaps of other lines too.
-
-    Asked for every line that is reported, of all lines of its visit.
+    """The keys of refund lines that wait, or waited in vain, for the line that they take back. Perhaps of other lines too: it is
+    asked about all lines of a visit for every line that is reported, so it does not parse them.
     """
     return [key for key, value in entries.items() if value[0] == _REFUND_IN_VAIN or value[_REFUND_PLACE] == _REFUND_MARK]

@@ -1,4 +1,4 @@
-"""The join: one event folded into a visit's rows; out come the records that became ready and the dead letters.
+"""The join: one event is applied to a visit's rows; the result is the records that became ready and the dead letters.
 
 A pure function of the event, the visit's state entries and the lookups. What was emitted is remembered by content: a record goes
 out again only when its content changed. A change that capture sends again, or an older one, is recognised by its position.
@@ -23,7 +23,7 @@ from streams.domain.roles import ROW_INDEX
 from streams.errors import Rejected
 
 _FOR_EVER_MS: Final = 10**12
-"""What is there and waits itself has a deadline of its own, and releases what waits for it."""
+"""Limit for a row that waits for another one that waits itself: the other has a deadline, which ends both waits."""
 _WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
 _UNSETTLED: Final = Part.UNSETTLED.value
 _VISIT: Final = TableRole.VISIT
@@ -32,7 +32,7 @@ _FEE: Final = TableRole.FEE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinLimits:
-    """How long (ms) a row waits for a part that should be there, and for a settlement that is still to come."""
+    """How long (ms) a row waits for a part that should already be there, and for a settlement that is still to be made."""
 
     wait_ms: int
     unsettled_wait_ms: int
@@ -44,12 +44,14 @@ class JoinLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
-    """What one message leads to. state: changed entries by key. counts: outcomes, for the one place that counts them."""
+    """What one message leads to."""
 
     state: Mapping[bytes, bytes | None] = field(repr=False)
+    """Changed state entries by key; None where the entry goes."""
     ready: tuple[Emission, ...] = ()
     dead: tuple[DeadLetter, ...] = ()
     counts: Mapping[str, int]
+    """How often each outcome happened, to be counted by the caller."""
 
 
 class Joiner:
@@ -84,7 +86,7 @@ class Joiner:
         return run.folded()
 
     def _today(self, incoming: Incoming) -> date:
-        """The day on which the message was captured: the fold's only notion of now."""
+        """The day, in the site's zone, on which the message was captured. The fold knows no other clock."""
         minute = incoming.timestamp_ms // 60_000
         if minute != self._day[0]:
             self._day = minute, datetime.fromtimestamp(minute * 60, self._zone).date()
@@ -120,7 +122,7 @@ class Joiner:
             for source in sorted({row.source for row in due} & self._mappings.keys()):
                 visit = Visit(visit_key, self._mappings[source], view, self._recall)
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
-                    # A part that was built before it may have released this row already.
+                    # Building an earlier row may have released this one already.
                     if (current := visit.current(row)).waits_for:
                         committed_at, run.captured_at = _released(row, tick.at)
                         run.build(visit, current, committed_at=committed_at, now=tick.at)
@@ -129,13 +131,13 @@ class Joiner:
 
 
 class _Run:
-    """What one fold collects."""
+    """The results of one fold while they are collected."""
 
     def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
         self.incoming = incoming
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
-        """Of the change that makes records ready."""
+        """When the change that makes records ready was captured (ms)."""
         self._lookups = lookups
         self._limits = limits
         self._today = today
@@ -143,7 +145,7 @@ class _Run:
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
         self._charged = False
-        """Whether a line that refunds may wait for was reported, or waits no more."""
+        """Whether a line was reported, or stopped waiting, that refund lines may have waited for."""
 
     def folded(self) -> Folded:
         return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
@@ -155,7 +157,7 @@ class _Run:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
 
     def keep(self, visit: Visit, *, committed_at: int, now: int) -> None:
-        """Remember what the fold made different, once refunds went out that may follow now (rule R9)."""
+        """Build the refund lines that may go out now (rule R9), then take over all entries that the fold changed."""
         while self._charged:
             self._charged = False
             for refund in visit.waiting_refunds():
@@ -244,13 +246,13 @@ class _Run:
         limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
         if row.refused and row.refused == letters.given_up(part, rows):
             return
-        # A row that changed after it was given up waits anew: what is missing now may be another thing, and come.
+        # A row that changed after it was given up waits anew: what it misses now may be something else, which comes.
         since = row.since if row.waits_for == part and not row.refused else now
         waiting = row.waiting(part, since=since, deadline=since + limit)
         if now < waiting.deadline:
             visit.put(waiting)
             return
-        # The arrival of a part builds the rows that miss it; that of a lookup row is seen by asking again at every tick.
+        # A visit or settlement that comes late builds the rows that missed it. A lookup row does not: every tick asks for it again.
         asks_on, given_up = part.startswith(Part.LOOKUP.value), letters.given_up(part, rows)
         visit.put(
             waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
@@ -286,8 +288,8 @@ def _unusable(
 
 
 def _released(row: StoredRow, at: int) -> tuple[int, int]:
-    """Times of commit and capture that count for what a tick releases: the tick's own where the clock released it. The commit of a
-    lookup's row is not known here: what waited for one counts from the commit of its own row.
+    """The times of commit and capture that count for a row which a tick released: the tick's own, where its deadline passed.
+    Otherwise a lookup row has come, whose commit is not known here: the commit of the row itself, and when it began to wait.
     """
     return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))
 

@@ -32,8 +32,8 @@ def unusable(  # noqa: PLR0913 - what a dead letter must say
 ) -> DeadLetter:
     """A change that can be read but not placed: no visit key, an unknown table, a missing column, a truncate.
 
-    Capture may send the same change again with other clock readings in it: the identity is where the change stands in the
-    database's log, and the row (all rows of a snapshot stand at one place), not its bytes.
+    The identity is made of the change's position in the database's log and its row (all rows of a snapshot have one position), and
+    not of its bytes: capture may send the same change again with other clock readings in it.
     """
     row = event.row if isinstance(event, RowChange) else {}
     where = event.position if isinstance(event, RowChange) and event.position else (event.committed_at,)
@@ -44,21 +44,26 @@ def unusable(  # noqa: PLR0913 - what a dead letter must say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedRow:
-    """A row that has no record, or has one no more, and all that is said of it whatever its fault is.
-
-    row: with the content that failed. rows: those that its record is, or would be, built from. offset: of the row's own last
-    message. incoming: the message at which it failed.
-    """
+    """A row that has no record, or has one no more, and what is said of it whatever its fault is."""
 
     row: StoredRow
+    """With the content that failed."""
     rows: SourceRows
+    """The rows that its record is, or would be, built from."""
     service: ServiceCode
+    """What its record is, or would be, reported as."""
     institution: str
+    """FIXMEDINS_CODE; `""` where it is not known."""
     mapping_version: str
+    """Mapping that judged it."""
     visit_key: bytes = field(repr=False)
+    """Of its visit."""
     origin: RowOrigin
+    """Which database row it is."""
     offset: int | None
+    """Of the row's own last message; None where it is not known."""
     incoming: Incoming
+    """The message at which it failed."""
 
 
 def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
@@ -102,13 +107,13 @@ def withdrawn(failed: FailedRow) -> DeadLetter:
 
 
 def fingerprint(refusal: Refusal, row: StoredRow) -> str:
-    """What makes a refusal the same as an earlier one: the same row content with the same violations."""
+    """Equal for refusals of the same row content with the same violations, so that each is told once."""
     named = [[v.field, v.rule, v.masked] for v in refusal.violations]
     return _digest(orjson.dumps([named, sorted(row.columns.items())]))
 
 
 def given_up(part: str, rows: SourceRows) -> str:
-    """What makes waiting in vain the same as an earlier time: the same part missing for the same rows."""
+    """Equal for the same part missing for the same rows, so that each wait in vain is told once."""
     return f"waited {part} {_digest(orjson.dumps(_rows(rows)))}"
 
 

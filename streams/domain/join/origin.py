@@ -1,4 +1,6 @@
-"""Which database row a dead letter is of, so that whoever mends or replays it finds it, and what of that may be shown."""
+"""Tells which database row a dead letter is of, so that whoever mends or replays it finds the row, and what of that may be
+shown.
+"""
 
 from collections.abc import Iterator
 

@@ -31,9 +31,11 @@ def is_refund(record: Record) -> bool:
 
 
 def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Record | Refusal | Part:
-    """A refund line that is about to be reported: as it is, with a warning or refused, or the part that it waits for.
+    """What becomes of a refund line that is about to be reported: its record, perhaps with a warning; a refusal; or the part that
+    it must wait for.
 
-    By default the order holds it back and the sum warns; a site's level counts for both.
+    By default it waits until the line that it takes back was reported, and a refund of more than was charged only warns. A level
+    that the site sets for R9 applies to both.
     """
     level = visit.mapping.dialect.levels.get(REFUNDS)
     if level == "off":

@@ -10,13 +10,15 @@ from streams.domain.records import SourceRows
 
 
 class StateView(Protocol):
-    """The state entries of one partition: what is committed, with what this chunk changed over it."""
+    """The state entries of one partition as the chunk in hand sees them: what is committed, overlaid by what the chunk changed."""
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
-        """Those of one role: a fee line must not look through all lines of its visit to find the visit."""
+        """The entries of a visit's rows of one role. (To find its visit, a fee line must not look through all lines of the
+        visit.)
+        """
 
     def due(self, at: int) -> Iterable[bytes]:
         """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
@@ -26,7 +28,7 @@ _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
-"""Members at hand: reading one from its class takes longer than what is done with it, and this runs for every change."""
+"""Enum members as constants: reading one from its class takes longer than using it here, and this runs for every change."""
 
 
 class Visit:
@@ -63,7 +65,9 @@ class Visit:
         return self.changed.get(self._place(row.role, row.table, row.key), row)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
-        """The rows of one role, of this mapping's source and tables, that exist, in capture order."""
+        """The existing rows of one role that belong to this mapping's source and tables, in the order in which they were
+        captured.
+        """
         entries, changed, load = self._entries(role), self.changed, self._recall.load
         rows = [changed.get(key) or load(key, value) for key, value in entries.items()]
         rows += [row for key, row in changed.items() if row.role is role and key not in entries]
@@ -108,7 +112,7 @@ class Visit:
     def _captured_last(self) -> StoredRow | None:
         entries = self._entries(_VISIT)
         if len(entries) == 1 and not any(row.role is _VISIT for row in self.changed.values()):
-            # Nearly always; what `rows` does about more of them takes as long as all else about a line that waits.
+            # Nearly always there is one, and going through `rows` for it would double the cost of a line that waits.
             ((key, value),) = entries.items()
             row = self._recall.load(key, value)
             return row if not row.deleted and self.knows(row) else None
@@ -116,8 +120,8 @@ class Visit:
         return rows[-1] if rows else None
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
-        """The state entries that the fold made different; most rows that are built again come out as they were. Rows are compared
-        and not their bytes: an entry of an earlier form stays as it is until its row changes.
+        """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
+        compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
         for key, row in self.changed.items():
             before = self._entries(row.role).get(key)
@@ -132,16 +136,19 @@ def _captured(row: StoredRow) -> tuple[Position, tuple[str, ...]]:
 
 
 class Gathered(NamedTuple):
-    """The rows of a record. missing: the part that is not there yet, None where the record can be built."""
+    """The rows of a record."""
 
     rows: SourceRows
+    """As far as they are there."""
     missing: Part | None = None
+    """The part that the record must wait for; None where it can be built."""
 
 
 def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered:
     """The rows that the record of `row` is built from, and what it still waits for.
 
-    Rule R24: visit, settlement and fee lines are sent in this order, so a part that is there but waits itself holds what follows.
+    Rule R24: visit, settlement and fee lines are sent in this order. So a row also waits for a part that is there but has not been
+    reported itself.
     """
     if row.role is _VISIT:
         return Gathered(SourceRows(visit=row.columns))

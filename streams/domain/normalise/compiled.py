@@ -18,40 +18,49 @@ from streams.spec.fields import Service, ServiceCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRule:
-    """One captured table. settlement_link: of a fee table, the column that names the line's settlement; None: the visit's only one.
-
-    columns: every column that the join has to know of it.
-    """
+    """One captured table."""
 
     name: str
+    """`schema.table`."""
     role: TableRole
+    """What its rows describe."""
     key: tuple[str, ...]
+    """Columns that identify a row."""
     visit_key: str | None
+    """Column with the visit key; None for a lookup."""
     settlement_link: str | None
+    """Of a fee table, the column that names the line's settlement; None: the visit's only settlement."""
     columns: frozenset[str]
+    """Every column that the join has to know of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRecord:
-    """How the records of one service are made.
-
-    steps: fields in the interface's order. fill: the same as one function, for records without fault. related: fields of the
-    visit's other records that rules look at. reads: columns of the record's rows that decide what becomes of it: its content, or
-    that it is refused. (What a rule only warns of changes nothing about a record that was sent.) personal, key_from: where the
-    values of fields that identify a person, and that of the key field, stand.
-    """
+    """How the records of one service are made."""
 
     service: ServiceCode
+    """The service."""
     key: str
+    """Field that identifies a record."""
     business_day: str
+    """Field whose day counts for reconciliation."""
     amount: str
+    """Field with the record's money; `""` where there is none."""
     steps: tuple[FieldStep, ...]
+    """How each field is made, in the interface's order."""
     fill: Fill
+    """All steps as one fast function, for records without a fault."""
     rules: tuple[ActiveRule, ...]
+    """Rules that judge the record."""
     related: Mapping[RelatedField, FieldStep]
+    """Fields of the visit's other records that rules look at."""
     reads: frozenset[tuple[TableRole, str]]
+    """Columns of the record's own rows that decide what becomes of it: its content, or whether it is refused. (Columns that only
+    a warning looks at do not: a warning changes nothing about a record that was sent.)"""
     personal: frozenset[tuple[str, str]]
+    """Where the values of fields that identify a person stand: role or lookup, and column."""
     key_from: frozenset[tuple[str, str]]
+    """Where the value of the key field stands, likewise."""
 
 
 Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
@@ -59,7 +68,7 @@ Fields: TypeAlias = Mapping[ServiceCode, Mapping[str, FieldRule]]
 
 
 def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive: Iterable[Source]) -> CompiledRecord:
-    """Compile the records of one service. Required fields without a source refuse every record.
+    """Compile the records of one service. Where a required field has no source, every record will be refused.
 
     decisive: what decides about a record besides its fields: its institution, its kind.
     """
@@ -93,34 +102,42 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belonging:
-    """How to tell the institution of a row: by a column or a constant per role. names: every spelling → FIXMEDINS_CODE."""
+    """How to tell the institution of a row: by a column or a constant, per role."""
 
     columns: Mapping[TableRole, str]
+    """Column whose value names the institution."""
     constants: Mapping[TableRole, str]
+    """FIXMEDINS_CODE of all rows."""
     names: Mapping[str, str]
+    """Every way to write an institution in a column → its FIXMEDINS_CODE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledMapping:
-    """One source's mapping, ready to run.
-
-    source: Debezium's `source.name`. version: name and content hash, stamped on every record. tables: by `schema.table`.
-    institutions: by FIXMEDINS_CODE. kind: how to tell outpatient from inpatient, None where all rows are pharmacies'. infno: by
-    service and kind. duty: kinds of institution that must report visits. max_plain_bytes: of the JSON array that one sealed batch
-    can hold.
-    """
+    """One source's mapping, ready to run."""
 
     source: str
+    """Debezium's `source.name`."""
     version: str
+    """Name and content hash, stamped on every record."""
     tables: Mapping[str, TableRule]
+    """Captured tables by `schema.table`."""
     belonging: Belonging
+    """How to tell the institution of a row."""
     institutions: Mapping[str, Institution]
+    """The site's institutions by FIXMEDINS_CODE."""
     kind: FieldStep | None
+    """How to tell outpatient from inpatient; None where all rows are pharmacies'."""
     infno: Mapping[ServiceCode, Mapping[str, str]]
+    """Business number of the envelope, by service and kind of care."""
     duty: frozenset[str]
+    """Kinds of institution that must report visits."""
     records: Mapping[ServiceCode, CompiledRecord]
+    """How the records of each service are made."""
     dialect: Dialect
+    """What all records of the site have in common."""
     max_plain_bytes: int
+    """Most bytes of the JSON array that one sealed batch can hold."""
 
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""
@@ -149,7 +166,7 @@ class CompiledMapping:
         return any(place in compiled.personal for place in places for compiled in self.records.values())
 
     def care_kind(self, reading: Reading) -> str:
-        """`outpatient`, `inpatient` or `pharmacy`; empty where nothing tells."""
+        """`outpatient`, `inpatient` or `pharmacy`; empty where it cannot be told."""
         institution = reading.institution
         if institution is not None and institution.kind == "pharmacy":
             return "pharmacy"

@@ -19,26 +19,38 @@ Convert: TypeAlias = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translation:
-    """A mapping's dictionary: HIS code to interface code; `default` for every other code, None refuses it."""
+    """A dictionary of a mapping, from HIS codes to interface codes."""
 
     name: str
+    """Its name in the mapping."""
     codes: Mapping[str, str]
+    """Interface code by HIS code."""
     default: str | None
+    """Interface code for every other HIS code; None refuses those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """How one field is converted. instant: times carry a zone and are shown in the site's. default: where there is no value."""
+    """How one field is converted."""
 
     read_as: FieldKind
+    """What the database's value is read as."""
     instant: bool = False
+    """Times carry a zone and are shown in the site's; otherwise they are shown as they are stored."""
     fen: bool = False
+    """Amounts are hundredths of a yuan."""
     round: bool = False
+    """Decimals that the interface has no room for are rounded half up; otherwise they are refused."""
     trim: bool = True
+    """White space at both ends of a text is dropped."""
     pad_zeros: bool = False
+    """Zeros that a code lost at its front are put back."""
     truncate: bool = False
+    """A text that is too long is cut; otherwise it is refused."""
     translation: Translation | None = None
+    """Dictionary of the mapping; None for values that are taken as they are."""
     default: str | None = None
+    """Value where the source has none."""
 
 
 def translated(field: Field, translation: Translation) -> Convert:
@@ -59,7 +71,9 @@ def translated(field: Field, translation: Translation) -> Convert:
 
 
 def padded(codes: Mapping[str, str]) -> Convert:
-    """Puts back zeros lost in front of a code, where exactly one code of the list is meant and the raw one is none."""
+    """Puts back zeros that a code lost at its front (`3` → `03`): only where the raw value is no code itself and exactly one code
+    can be meant.
+    """
     restored: dict[str, str] = {}
     doubtful: set[str] = set()
     for code in codes:

@@ -37,7 +37,9 @@ def remembered(convert: Convert) -> Convert:
 def converter(
     field: Field, conversion: Conversion, *, dictionary: Dictionary | None, zone: tzinfo, open_codes: RuleLevel | None
 ) -> Convert:
-    """The conversion of one field, its interface checks included. open_codes: the site's level for codes not in an open list."""
+    """The conversion of one field, its interface checks included. open_codes: the site's level for codes that are missing from a
+    list which may be incomplete.
+    """
     steps = [_shape(field, conversion, zone)]
     if conversion.translation is not None:
         steps.insert(0, translated(field, conversion.translation))

@@ -26,39 +26,50 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What is common to all records of a site. blank: what an optional field without a value is: None left out, `""` sent empty."""
+    """What is common to all records of a site."""
 
     zone: tzinfo
+    """Time zone in which instants are shown."""
     dictionaries: Mapping[str, Dictionary]
+    """Value lists of the coded fields, by name."""
     levels: Mapping[str, RuleLevel] = field(default_factory=dict)
+    """Levels of rules that differ from the rules' own, by rule id."""
     options: RuleOptions = field(default_factory=RuleOptions)
+    """Readings of rules that differ between platforms."""
     blank: str | None = None
+    """What an optional field without a value becomes: None leaves it out, `""` sends it empty."""
 
 
 class FieldStep(NamedTuple):
-    """One field, ready to run.
-
-    read is None where the value is plainly `column` of row number `row`. longest: where trimming and this length are all there
-    is to a conversion, so that `convert` is called only to refuse; -1 elsewhere. default: in its final form.
-    """
+    """One field, ready to run."""
 
     name: str
+    """The field's name."""
     row: int
+    """Index of the row that `column` stands in (see `ROW_INDEX`); -1 where `read` is used."""
     column: str
+    """Column of that row."""
     read: Reader | None
+    """How to read the value; None where it is plainly `column` of row number `row`."""
     convert: Convert
+    """How to convert it."""
     longest: int
+    """Most characters, where trimming and this length are all there is to the conversion, so that `convert` is called only to
+    refuse; -1 elsewhere."""
     default: str | None
+    """Value where the source has none, already converted."""
     field: Field
+    """The field in the interface."""
     source: Source
+    """Where the value comes from."""
 
     @property
     def of_institution(self) -> bool:
-        """Whether the value is one of the institution, and cannot be missed where nobody knows that."""
+        """Whether the value comes from the institution. Where that is unknown, the missing value is no violation of its own."""
         return isinstance(self.source, InstitutionValue)
 
     def remembering(self) -> "FieldStep":
-        """The same, keeping its last results."""
+        """The same step with a memory of its last results."""
         return self._replace(convert=remembered(self.convert))
 
 

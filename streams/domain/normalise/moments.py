@@ -23,8 +23,8 @@ _LIKE_A_DATE: Final = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0
 
 
 def _marks_of_capture(raw: str) -> bool:
-    """Whether the marks are those of `2024-01-01T10:…`. What the digits say is for `fromisoformat`, which knows the calendar; the
-    marks keep out the other forms that it reads too.
+    """Whether the separators are those of `2024-01-01T10:…`. `fromisoformat` checks the digits against the calendar, but reads
+    other forms too; this keeps those out.
     """
     return raw[10] == "T" and raw[4] == raw[7] == "-"
 
@@ -35,8 +35,8 @@ def _is_zulu(end: str) -> bool:
 
 
 class _Hours(dict[str, str | None]):
-    """The hours of `2024-01-01T10` as they are shown, remembered; None where a longer way must be gone: what is no hour, and the
-    hours in which the clocks of the zone change or show other minutes than those of UTC.
+    """How an hour such as `2024-01-01T10` is shown, remembered. None where a time in it must be converted the long way: for what is
+    no hour, and for hours in which the zone's clocks change or show other minutes than UTC.
     """
 
     def __init__(self, zone: tzinfo) -> None:
@@ -62,7 +62,7 @@ class _Hours(dict[str, str | None]):
 
 
 def _shortly(hours: _Hours, raw: str) -> str | None:
-    """What capture wrote, as it is shown; None where it is written in another way or has a longer way to go."""
+    """A time as capture writes it, converted the short way; None where it has another form or needs the long way."""
     if raw[13:19] in _MINUTES and _is_zulu(raw[19:]) and (shown := hours[raw[:13]]) is not None:
         return shown + raw[13:19]
     return None

@@ -100,7 +100,9 @@ def _refusal(
 
 
 def _made(compiled: CompiledRecord, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
-    """The values of a record and what is wrong with it: by the straight way if nothing is, by the thorough one otherwise."""
+    """The values of a record and what is wrong with it: made by the fast function, or, where that finds a fault, by the loop that
+    finds all of them.
+    """
     try:
         values = compiled.fill(reading)
     except Unfit:
@@ -140,7 +142,7 @@ def thoroughly(compiled: CompiledRecord, reading: Reading, blank: str | None) ->
 
 
 def _unplaced(*, known: bool) -> Violation:
-    """Why a record has no envelope: nobody knows its institution, or (known) its kind of care."""
+    """Why a record has no envelope: its institution is not known, or (known) its kind of care is not."""
     if not known:
         return _unmapped("FIXMEDINS_CODE", "UNKNOWN_INSTITUTION", "数据行所属机构未在站点配置中登记")
     return _unmapped("MED_TYPE", "UNKNOWN_KIND", "无法判断门诊、住院或药店，请检查映射的 kind")

@@ -15,14 +15,20 @@ NO_ROW: Final[Row] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Institution:
-    """An institution that reports. kind: `hospital` or `pharmacy`; values: further ones that a site gives it."""
+    """An institution that reports."""
 
     code: str
+    """FIXMEDINS_CODE."""
     name: str
+    """FIXMEDINS_NAME."""
     kind: Literal["hospital", "pharmacy"]
+    """Hospital or pharmacy."""
     area: str
+    """Six digits of its area (FIX_BLNG_ADMDVS)."""
     level: str | None
+    """HOSP_LV; None where the site gives none."""
     values: Mapping[str, str]
+    """Further values that a site gives it, by name."""
 
     def value(self, name: str) -> str | None:
         """`code`, `name`, `area`, `level`, or one of `values` by its name."""
@@ -49,7 +55,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
-    """Always the same; None: never a value."""
+    """The same value for every record; None: never a value."""
 
     value: str | None
 
@@ -103,7 +109,7 @@ Reader: TypeAlias = Callable[[Reading], str | None]
 
 
 def reader(source: Source) -> Reader:
-    """How to read `source`. The reader raises LookupUnknown where a lookup row is not known (yet)."""
+    """A function that reads `source`. It raises LookupUnknown where a lookup row is not known (yet)."""
     match source:
         case Column():
             return _column(ROW_INDEX[source.role], source.name)
@@ -146,7 +152,9 @@ def _lookup(source: LookupColumn) -> Reader:
 
 
 def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
-    """How to find the lookup row that `source` reads; a row of NULLs where its key is not whole. Raises LookupUnknown."""
+    """A function that finds the lookup row which `source` reads: a row of NULLs where a part of its key is empty. It raises
+    LookupUnknown where the row is not known (yet).
+    """
     readers, lookup = tuple(reader(one) for one in source.by), source.lookup
 
     def find(reading: Reading) -> Row:

@@ -1,8 +1,8 @@
 """The fields of one service as one straight function, for the record that has nothing wrong with it.
 
-A loop over 24 fields spends half its time on being a loop. Here every field becomes a few lines of Python that are compiled once,
-when the mapping is; nothing of a record's data ever becomes code. The function gives up (None) at the first thing that is not as it
-should be: then the loop in `normalise` runs and finds all of it. Both must agree, and a test holds them to it.
+A loop over 24 fields spends half its time on the looping itself. Here every field becomes a few lines of Python that are compiled
+once, when the mapping is; nothing of a record's data ever becomes code. The function gives up (None) at the first thing that is not
+as it should be: then the loop in `normalise` runs and finds all of it. Both must agree; a test compares them.
 """
 
 from collections.abc import Callable, Iterable

@@ -15,7 +15,7 @@ RULES: Final[tuple[Rule, ...]] = (*MONEY_RULES, *PERSON_RULES, *STAY_RULES)
 """All rules that one record can be judged by."""
 
 OPEN_CODES: Final = "DICTIONARY"
-"""Rule id under which a site levels codes that are not in a list that may be incomplete. Default: warn."""
+"""Id of the rule for codes that are missing from a list which may be incomplete. Default: warn; a site can set another level."""
 
 REFUNDS: Final = "R9"
 """Refund lines follow the lines that they take back: decided in the join, over the lines of a visit."""

@@ -31,7 +31,7 @@ _LIST_CODES: Final = {
 
 
 def not_a_card(subject: Subject) -> tuple[Finding, ...]:
-    """R19: under resident ID (01) stands no number of a social-security card."""
+    """R19: a certificate of type resident ID (01) does not hold the number of a social-security card."""
     number = subject.values.get("CERTNO")
     if not number or subject.values.get("PSN_CERT_TYPE") != _RESIDENT or _CARD_NUMBER.fullmatch(number) is None:
         return NOTHING
@@ -39,7 +39,9 @@ def not_a_card(subject: Subject) -> tuple[Finding, ...]:
 
 
 def identity(subject: Subject) -> tuple[Finding, ...]:
-    """IDENTITY: a resident ID is one by its check digit (GB 11643); other documents stand under their own type."""
+    """IDENTITY: a resident ID has the right check digit (GB 11643); a number in the form of another document has that document's
+    type.
+    """
     number, kind = subject.values.get("CERTNO"), subject.values.get("PSN_CERT_TYPE")
     if not number or not kind:
         return NOTHING

@@ -1,7 +1,7 @@
 """The data-quality rules: a table of functions with id, level and clause, each deciding on one record and the rows behind it.
 
-What needs several records is not here: R9 is decided in the join (`refunds`), R12 when a mapping is checked; R2, R17, R18 and R25
-warn about what is rare, and wait for the same memory.
+Rules that need several records are not here: R9 is decided in the join (`refunds`), R12 when a mapping is checked. R2, R17, R18 and
+R25 are not built: they would warn of rare cases, and need a memory of several records too.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,19 +19,24 @@ RuleLevel: TypeAlias = Literal["off", "warn", "refuse"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleOptions:
-    """Readings that differ between platforms. price_decimals: R1 rounds the price first; fund_includes_account: R5."""
+    """Readings of rules that differ between platforms."""
 
     price_decimals: int | None = None
+    """R1: decimals that the price is rounded to before it is multiplied; None: as it is."""
     fund_includes_account: bool = False
+    """R5: FUND_PAY_SUMAMT contains ACCT_PAY."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What a rule found. message: for the clerk, without personal data. level: a milder one than the rule's, where it has two."""
+    """What a rule found."""
 
     field: str
+    """Interface field that is wrong."""
     message: str
+    """For the clerk, without personal data."""
     level: Level | None = None
+    """A milder level than the rule's, where the rule has two."""
 
 
 RelatedField: TypeAlias = tuple[ServiceCode, str]
@@ -79,19 +84,22 @@ NOTHING: Final[tuple[Finding, ...]] = ()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule.
-
-    level: what a finding does unless the site says otherwise, at most (`Finding.level` may be milder). clause: where it is
-    written. related: fields of other records of the same visit that it looks at.
-    """
+    """One rule."""
 
     id: str
+    """`R1` and the like. Several rules may share an id; a site sets their level together."""
     level: Level
+    """What a finding does unless the site says otherwise, at most: `Finding.level` may be milder."""
     services: frozenset[ServiceCode]
+    """Whose records it judges."""
     clause: str
+    """Where it is written."""
     title: str
+    """What it demands, in a few words."""
     check: Check
+    """The function that decides."""
     related: tuple[RelatedField, ...] = ()
+    """Fields of other records of the same visit that it looks at."""
 
 
 FEE: Final = frozenset({ServiceCode.FEE})
@@ -106,10 +114,11 @@ SETTLED: Final[RelatedField] = (ServiceCode.SETTLEMENT, "SETL_TIME")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveRule:
-    """A rule that is switched on. level: the site's, None where the rule's own levels hold."""
+    """A rule that is switched on."""
 
     rule: Rule
     level: Level | None
+    """The site's level; None where the rule's own levels hold."""
     check: Check
 
     @property

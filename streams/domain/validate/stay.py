@@ -59,7 +59,9 @@ def settlement_in_order(subject: Subject) -> tuple[Finding, ...]:
 
 
 def visit_in_order(subject: Subject) -> tuple[Finding, ...]:
-    """R22 for a visit: it ends after it began; a date of death only with that way of leaving; in hospital means no end."""
+    """R22 for a visit: it ends after it began; it has a date of death only where the way of leaving is death; it has an end exactly
+    where the patient is no longer in hospital.
+    """
     values = subject.values
     began, ended, state = values.get("BEGNTIME"), values.get("ENDTIME"), values.get("INHOSP_STAS")
     found = NOTHING
@@ -89,7 +91,7 @@ def stay_days(began: str, ended: str) -> int:
 
 
 def days_agree(subject: Subject) -> tuple[Finding, ...]:
-    """R14 for a visit: IPT_DAYS is what begin and end say."""
+    """R14 for a visit: IPT_DAYS agrees with begin and end."""
     values = subject.values
     began, ended, stated = values.get("BEGNTIME"), values.get("ENDTIME"), values.get("IPT_DAYS")
     if not (began and ended and stated) or int(stated) == stay_days(began, ended):

@@ -23,14 +23,20 @@ from streams.telemetry.outcomes import Outcomes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverShared:
-    """What the deliver lanes of a process share. wall_ms: milliseconds since the epoch. zone: of the site, for msgids."""
+    """What the deliver lanes of a process share."""
 
     topics: Topics
+    """Names of the topics."""
     platform: Posts
+    """Where batches are posted."""
     limits: CutLimits
+    """What one envelope can carry."""
     settings: DeliverSettings
+    """What the lanes keep to."""
     wall_ms: Callable[[], int]
+    """Milliseconds since the epoch."""
     zone: tzinfo
+    """Of the site, for msgids."""
 
     @property
     def cut(self) -> str:
@@ -40,13 +46,13 @@ class DeliverShared:
 
 
 class Owner(Protocol):
-    """The lane whose plan is delivered: it alone commits."""
+    """The lane whose plan is delivered. Only it commits."""
 
     async def settle_portion(self, run: Settling) -> None:
         """Commit what became of a portion of the plan."""
 
     async def note_refusal(self, run: Settling) -> None:
-        """Commit that a node of the plan is refused, before anything follows from it: it is never posted again."""
+        """Commit that a node of the plan is refused, before its halves are posted or its dead letter is written."""
 
     async def stand(self, why: str, *, remedy: str) -> NoReturn:
         """Stand until the worker is restarted with another setting; posts and commits nothing."""
@@ -63,7 +69,9 @@ class Delivery:
         self._outcomes = outcomes
 
     async def deliver(self, records: Sequence[ReadyRecord], run: Settling) -> None:
-        """Deliver a plan, committing portion by portion; what the last portion leads to is left in `run` for the next turn."""
+        """Deliver a plan and commit it portion by portion. What the last portion leads to stays in `run`: the lane commits it
+        together with the next plan.
+        """
         if run.plan.cut != self._shared.cut:
             await self._owner.stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
@@ -118,7 +126,9 @@ class Delivery:
             await self._settle(half_node, half, run)
 
     async def _refuse_one(self, run: Settling) -> None:
-        """Count one record on its way to the dead letters; none of the plan's is written before the guard agreed."""
+        """Count one record on its way to the dead letters. Where that makes a flood, the lane is held before any dead letter of the
+        portion is written.
+        """
         run.tally.refuse()
         if why := verdict_of(run.tally, self._shared.settings.flood_guard, size=run.size):
             await self._owner.stand(

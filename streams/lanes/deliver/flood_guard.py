@@ -7,11 +7,14 @@ from streams.lanes.settings import FloodGuard
 
 @dataclass(slots=True)
 class Tally:
-    """Single records decided so far in a portion of a plan, and refused ones since one was accepted, over plans."""
+    """What became of the records of a portion of a plan so far."""
 
     accepted: int = 0
+    """Records that the platform took."""
     refused: int = 0
+    """Records that it refused, each by itself."""
     in_a_row: int = 0
+    """Records refused since one was accepted, across portions and plans."""
 
     def accept(self, records: int) -> None:
         """Count accepted records."""
@@ -25,10 +28,10 @@ class Tally:
 
 
 def verdict_of(tally: Tally, guard: FloodGuard, *, size: int) -> str:
-    """Why the lane must be held now, `""` while it may go on. Ask it after each refusal, before any dead letter is written.
+    """Why the lane must be held now; `""` while it may go on. Ask it after each refusal, before any dead letter is written.
 
-    size: records of the portion of a plan that is committed as one. The ratio counts against all of it: it trips as soon as it is
-    certain, and thirty bad lines of one visit that happen to stand first in a good plan do not trip it.
+    size: records of the portion of a plan that is committed as one. The ratio counts refusals against all of them, decided or not:
+    thirty bad lines of one visit that happen to stand first in a good plan are no flood.
     """
     if tally.refused >= guard.min_refused and tally.refused > guard.ratio * size:
         return f"{tally.refused} of {size} records of a plan were refused"

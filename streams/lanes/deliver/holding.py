@@ -1,4 +1,4 @@
-"""A lane that waits for somebody: why, since when, what waits with it, and how often that is said."""
+"""A lane that is held: why, since when, what waits in it, and how often that is told."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

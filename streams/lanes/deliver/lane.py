@@ -32,7 +32,7 @@ _ASK_AGAIN_S = 1.0
 
 
 class DeliverLane(Lane[ReadyRecord]):
-    """Numbers are the `seq` of `visit.ready`, whose offsets have holes."""
+    """A lane whose records are numbered by the `seq` of `visit.ready`; the offsets there have holes."""
 
     def __init__(self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: DeliverShared) -> None:
         super().__init__(at, generation, context=context, flow=flow)
@@ -99,7 +99,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self._restored = False
 
     async def _open(self) -> None:
-        """Begin with a plan when there is none."""
+        """Open a plan when there is none."""
         assert self.buffer is not None
         while not len(self.buffer) and not await self._strangers.may_pass(self.buffer.want):
             await self.buffer.pause(_ASK_AGAIN_S if len(self._strangers) else None)
@@ -107,7 +107,9 @@ class DeliverLane(Lane[ReadyRecord]):
         await self._turn(0, None)
 
     async def _gather(self, finished: int, until: float) -> None:
-        """Wait for the next plan's records until then; longer for those of a backlog, which fuller batches bring through sooner."""
+        """Wait until `until` for the next plan's records; longer while they are late, because fuller batches bring a backlog
+        through sooner.
+        """
         assert self.buffer is not None
         if self.full:
             return  # nothing is fetched before something is let go of
@@ -125,7 +127,7 @@ class DeliverLane(Lane[ReadyRecord]):
             )
 
     async def _turn(self, finished: int, run: Settling | None) -> None:
-        """One transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
+        """Commit one transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
         assert self.buffer is not None
         seen = self.buffer.first(finished + self._shared.settings.max_plan)
         following = seen[finished:]
@@ -148,7 +150,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self.done(finished)
 
     async def settle_portion(self, run: Settling) -> None:
-        """One transaction: what became of a portion of the plan. The offset stays until all of the plan is settled."""
+        """Commit what became of a portion of the plan. The offset stays where it is until the whole plan is settled."""
         mark = replace(self._mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row)
         await self._save(self._sends(run, run.dead), offset=self._offset, mark=mark)
         self._count(run, run.dead)
@@ -166,7 +168,7 @@ class DeliverLane(Lane[ReadyRecord]):
     # Ownership -------------------------------------------------------------------------------------------------------------------
 
     async def note_refusal(self, run: Settling) -> None:
-        """Write a refusal down before anything follows from it."""
+        """Commit a refusal before its halves are posted or its dead letter is written."""
         await self._save((), offset=self._offset, mark=replace(self._mark, plan=run.plan))
 
     async def _save(self, sends: Sequence[Send], *, offset: int, mark: DeliverMark) -> None:
@@ -174,7 +176,9 @@ class DeliverLane(Lane[ReadyRecord]):
         self._offset, self._mark = offset, mark
 
     async def _confirm(self, unknown_since: int | None) -> None:
-        """Before each POST: is this still our partition, and does the platform still remember what may have reached it?"""
+        """Before each POST: hold the lane where the platform may have forgotten an unknown outcome, and renew an ownership that is
+        old.
+        """
         settings, plan = self._shared.settings, self._mark.plan
         if plan is not None and unknown_since is not None and settings.msgid_memory_s:
             age_s = (self._shared.wall_ms() - unknown_since) // 1000
@@ -208,7 +212,9 @@ class DeliverLane(Lane[ReadyRecord]):
         )
 
     async def stand(self, why: str, *, remedy: str) -> NoReturn:
-        """Stand until the worker is restarted with another setting. Says so again and again; posts and commits nothing."""
+        """Hold the lane until the worker is restarted with another setting. It says so again and again, and posts and commits
+        nothing.
+        """
         while True:
             self._hold.stand(why, remedy=remedy)
             await asyncio.sleep(self._shared.settings.alarm_every_s)

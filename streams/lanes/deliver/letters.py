@@ -13,9 +13,10 @@ STAGE = "deliver"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusing:
-    """How a record was refused. verdict: None when the answer was given to an earlier owner, which recorded only the refusal."""
+    """How a record was refused."""
 
     verdict: Refused | None
+    """The platform's answer; None when an earlier owner got it, which recorded only the refusal."""
     msgid: str
     attempts: int
     failed_at: int

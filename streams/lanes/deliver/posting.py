@@ -17,7 +17,7 @@ class Posts(Protocol):
     """The platform (`streams.deliver.gateway.Gateway`)."""
 
     def prepare(self, batch: Batch, msgid: str) -> None:
-        """Begin with what can be done before a POST, for a batch that is posted soon."""
+        """Begin with what can be done before a POST, for a batch that will be posted soon."""
 
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         """Post once. Never raises for what a platform, a proxy or a network does."""
@@ -25,15 +25,18 @@ class Posts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What the platform decided, and after how many tries. Milliseconds since the epoch: begun_at of the first try, posted_at of
-    the deciding one, decided_at of its answer.
-    """
+    """What the platform decided. Times are milliseconds since the epoch."""
 
     verdict: Accepted | Refused
+    """Its decision."""
     attempts: int
+    """How many tries it took."""
     begun_at: int
+    """Of the first try."""
     posted_at: int
+    """Of the try that decided."""
     decided_at: int
+    """Of the answer to it."""
 
 
 class Posting:

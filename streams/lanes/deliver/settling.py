@@ -17,16 +17,20 @@ from streams.lanes.ports import Send
 
 @dataclass(slots=True)
 class Settling:
-    """plan: as it is to be committed. restored: an earlier owner may have posted it. size: records of the portion; of the plan,
-    while what no envelope carries is set aside.
-    """
+    """What a portion of a plan leads to, until it is committed."""
 
     plan: Plan
+    """The plan as it is to be committed."""
     restored: bool
+    """Whether an earlier owner may have posted it."""
     tally: Tally
+    """How many records were accepted and refused."""
     size: int
+    """Records of the portion; of the whole plan while records that fit into no envelope are set aside."""
     receipts: list[Send] = field(default_factory=list)
+    """Messages to write."""
     dead: list[DeadLetter] = field(default_factory=list)
+    """Dead letters to write."""
 
     @property
     def unknown_since(self) -> int | None:
@@ -34,7 +38,7 @@ class Settling:
         return self.plan.opened_at * 1000 if self.restored else None
 
     def begin(self, portion: Iterable[Batch]) -> None:
-        """Go on with these batches: the guard weighs their refusals against their records, and against nothing else."""
+        """Begin with a portion: from now on the flood guard counts refusals against the records of these batches only."""
         self.size = sum([len(batch.records) for batch in portion])
         self.tally = Tally(in_a_row=self.tally.in_a_row)
 
@@ -56,7 +60,7 @@ class Settling:
         self.tally.accept(len(batch.records))
 
     def committed(self) -> None:
-        """Let go of what a transaction holds now."""
+        """Forget what a transaction has committed."""
         self.receipts, self.dead = [], []
 
 

@@ -1,4 +1,6 @@
-"""Messages in `visit.ready` that the join did not write: without a number, so that no gap tells what is missing before them."""
+"""Messages in `visit.ready` that the join did not write. They have no number, so nothing tells whether a record before them is
+missing.
+"""
 
 from connector.contract import Topics
 from streams.domain.changes import Incoming
@@ -7,10 +9,11 @@ from streams.lanes.ports import Broker, TopicPartition
 
 
 class Strangers:
-    """Keeps them until a transaction moves the offset past them.
+    """Keeps these messages until a transaction moves the offset past them.
 
-    They pass with a record behind them, which is taken only after all before it. Those that stand behind the last record pass when
-    the join says that it wrote no other: else a fetch may have been lost, and the offset would pass a record that nobody had.
+    A message with a numbered record behind it may be passed, since records are taken without gaps. Those behind the last record may
+    be passed when the join says that it wrote no further record: otherwise a fetch may have been lost, and the offset would move
+    past a record that nobody read.
     """
 
     def __init__(self, broker: Broker, topics: Topics, at: TopicPartition, offset: int) -> None:
@@ -33,7 +36,9 @@ class Strangers:
         return True
 
     async def may_pass(self, wanted: int) -> bool:
-        """Whether there are any, and no record before them is missing. wanted: the number of the record that is to come next."""
+        """Whether there are such messages and no record before them is missing. wanted: the number of the record that comes
+        next.
+        """
         if not self._kept:
             return False
         last = self._kept[-1].offset
@@ -44,13 +49,13 @@ class Strangers:
         return True
 
     def end(self, offset: int) -> int:
-        """The offset behind those that may pass without a record behind them; at least `offset`."""
+        """The offset behind the messages that may be passed without a record behind them; at least `offset`."""
         return max([offset, *(message.offset + 1 for message in self._kept if message.offset <= self._proved)])
 
     def before(self, offset: int) -> list[Incoming]:
-        """Those that pass when this offset is committed."""
+        """The messages that are passed when this offset is committed."""
         return [message for message in self._kept if message.offset < offset]
 
     def drop(self, count: int) -> None:
-        """Let go of the oldest: they are dead letters."""
+        """Forget the oldest messages, which are dead letters now."""
         del self._kept[:count]

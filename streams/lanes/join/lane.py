@@ -57,7 +57,7 @@ class JoinShared:
 
 @dataclass(slots=True)
 class _Chunk:
-    """What the fold of a chunk leads to."""
+    """What folding one chunk of input leads to."""
 
     overlay: Overlay
     ready: list[Emission] = field(default_factory=list)
@@ -66,7 +66,7 @@ class _Chunk:
 
 
 class JoinLane(Lane[Incoming]):
-    """Numbers are the offsets of `visit.changes`, which has neither gaps nor transactions."""
+    """A lane whose records are numbered by their offsets: `visit.changes` has neither gaps nor transactions."""
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
         self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: JoinShared, state: State
@@ -79,12 +79,12 @@ class JoinLane(Lane[Incoming]):
 
     @property
     def waits(self) -> bool:
-        """Whether some row of this partition waits for something, so that time must pass for it."""
+        """Whether some row of this partition waits for something, so that it needs ticks."""
         return self.buffer is not None and not self.closed and self.state.waits
 
     @property
     def next_offset(self) -> int:
-        """The offset behind the last input record that is committed."""
+        """The offset after the last input record whose outcome is committed."""
         return self._offset
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
@@ -115,7 +115,7 @@ class JoinLane(Lane[Incoming]):
             try:
                 folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups)
             except Fatal:
-                raise  # the state's own word, which knows better
+                raise  # raised by the state, whose text says more
             except Exception as exc:
                 raise Fatal(
                     f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "
@@ -151,8 +151,8 @@ class JoinLane(Lane[Incoming]):
             yield Send(topic=self._shared.topics.ready, key=key, value=value, headers=headers)
 
     def _report_lookups(self, chunk: _Chunk) -> None:
-        """Dead letters for lookup records that cannot be read. Every worker reads them all; only one partition writes, and its
-        state remembers what it wrote.
+        """Add dead letters for lookup records that cannot be read. Every worker reads all of them, so only the lane of partition 0
+        writes their letters; its state remembers which it has written.
         """
         for identity, letter in self._shared.lookups.faults.items():
             key = b"\x1f!lookup\x1f" + identity

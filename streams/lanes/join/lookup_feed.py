@@ -22,7 +22,9 @@ class LookupFeed(Protocol):
     """A source of lookup records."""
 
     def up_to_the_end(self) -> AsyncIterator[Sequence[Incoming]]:
-        """Everything that was not handed out yet, up to the end as it is when this is called, in pages of one partition each."""
+        """All records that were not handed out yet, up to the end of the topics at the time of the call, in pages of one partition
+        each.
+        """
 
     async def stop(self) -> None:
         """Close the connection."""

@@ -20,16 +20,18 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupTable:
-    """One lookup table. name: as mappings call it. key: the columns that identify a row."""
+    """One lookup table."""
 
     name: str
+    """As mappings call it."""
     key: tuple[str, ...]
+    """Columns that identify a row."""
 
 
 class LookupTables:
-    """Rows by lookup name and key. faults: dead letters of records that cannot be read, by what identifies the record.
+    """All lookup rows, by lookup name and key.
 
-    tables: by topic.
+    tables: the lookup tables by topic. faults: dead letters of records that cannot be read, by `topic/partition/offset`.
     """
 
     def __init__(self, feed: LookupFeed, tables: Mapping[str, LookupTable], *, outcomes: Outcomes) -> None:
@@ -48,7 +50,8 @@ class LookupTables:
     async def caught_up(self) -> None:
         """Return when every lookup record that stood in the topics at the time of the call is known.
 
-        Lanes share the question: one that is under way asked too early, so they wait for the next one, all together.
+        Lanes share one reading. One that is under way may have begun before this call, so all callers wait for the next one
+        together.
         """
         if not self._tables:
             return

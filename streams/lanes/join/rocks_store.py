@@ -26,7 +26,7 @@ from streams.private_files import private_folder
 
 _CACHE_BYTES: Final = 32 << 20
 _BLOCK_BYTES: Final = 16 << 10
-"""About a visit with its lines."""
+"""About the size of a visit with its lines."""
 
 _FILE_BYTES: Final = 8 << 20
 """Small, so that the index of a file fits into the cache: one that does not is read again for every row, at 0.3 ms."""
@@ -61,7 +61,7 @@ class RocksStores:
         return RocksStore(self._database, partition, folder=self.folder)
 
     async def close(self) -> None:
-        """Let go of the folder. What it does not take any more is in the changelog."""
+        """Close the database. A write that fails here loses nothing: the changelog has it."""
         try:
             self._database.close()
         except Exception as exc:  # noqa: BLE001 - the binding raises plain exceptions
@@ -81,7 +81,7 @@ class RocksStore:
         self._identity = ""
 
     def open(self, identity: str) -> int:
-        """The position known for this identity."""
+        """The offset in the changelog up to which the entries are known; 0 for another `identity`, whose entries are dropped."""
         self._identity = identity
         match self._known():
             case [known, int(position)] if known == identity:
@@ -99,7 +99,7 @@ class RocksStore:
             return None
 
     def deadlines(self) -> Iterator[tuple[bytes, int]]:
-        """The entries that wait."""
+        """The keys of entries that wait, each with the time (ms) from which on a tick has something to do for it."""
         for key, value in self._done(lambda: list(self._from(self._waiting))):
             yield key, int(value)
 
@@ -130,7 +130,7 @@ class RocksStore:
         self._done(lambda: self._database.delete_range(self._prefix, after))
 
     def _from(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """What stands under a prefix, without it."""
+        """What stands under a prefix, each key without the prefix."""
         cursor: Any = self._database.iter()
         cursor.seek(prefix)
         while cursor.valid():
@@ -147,7 +147,7 @@ class RocksStore:
             return act()
         except Exception as exc:  # the binding raises plain exceptions
             if _DAMAGED in str(exc).lower():
-                # Opened again it would look whole, until the same place is read.
+                # Opened again, it would look whole until the damaged place is read.
                 _drop(self._folder)
             raise _unusable(self._folder, exc) from exc
 
@@ -183,7 +183,7 @@ def _demand_copy(folder: Path) -> None:
 
 
 def _open_anew(folder: Path) -> Rdict:
-    """A copy that cannot be opened is worth nothing: the changelog has it all."""
+    """Drop a copy that cannot be opened and begin an empty one: the changelog has everything."""
     try:
         _drop(folder)
         return Rdict(str(folder), _options())

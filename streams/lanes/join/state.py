@@ -1,7 +1,7 @@
-"""The join's memory of one partition: what is committed, and over it what the chunk in hand changed.
+"""The join's memory of one partition: what is committed, overlaid by what the chunk in hand changed.
 
-The visits that changed last are at hand; all others stand in the store, on disk in a worker. Which rows wait, and until when, is
-always at hand, so that a tick looks only at visits for which it has something to do.
+The visits that changed last are in memory; all others are in the store, on disk in a worker. Which rows wait, and until when, is
+always in memory, so that a tick looks only at visits for which it has something to do.
 """
 
 from collections import OrderedDict
@@ -18,9 +18,9 @@ _NONE: Mapping[bytes, bytes] = {}
 
 
 class State:
-    """Committed entries of one partition. position: of the changelog, up to where it is known.
+    """Committed entries of one partition.
 
-    at_hand: how many visits are kept in memory.
+    position: offset in the changelog up to which they are known. at_hand: how many visits are kept in memory.
     """
 
     def __init__(self, at: TopicPartition, store: Store | None = None, *, at_hand: int = _AT_HAND) -> None:
@@ -33,22 +33,24 @@ class State:
 
     @property
     def waits(self) -> bool:
-        """Whether some row waits."""
+        """Whether some row waits for something."""
         return bool(self._waiting)
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one visit by full state key. It is not kept at hand: a tick looks at many visits and changes few."""
+        """The entries of one visit by full state key. The visit is not kept in memory: a tick looks at many visits and changes
+        few.
+        """
         found = self._at_hand.get(visit_key)
         if found is None:
             found = self._store.visit(visit_key)
         return {key: value for entries in found.values() for key, value in entries.items()}
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
-        """Those of one role."""
+        """The entries of a visit's rows of one role."""
         return self.group(group(visit_key, role))
 
     def group(self, name: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one group. Its visit is kept at hand: whoever asks for a group is about to change it."""
+        """The entries of one group. Its visit is kept in memory: whoever asks for a group is about to change it."""
         visit_key = visit_key_of(name)
         found = self._at_hand.get(visit_key)
         if found is None:
@@ -63,9 +65,11 @@ class State:
                 yield visit_key
 
     async def catch_up(self, broker: Broker, *, identity: str = "") -> int:
-        """Read the changelog from `position` to its end; call it after the fence, so that no older owner writes behind it.
+        """Read the changelog from `position` to its end; returns how many entries were read. Call it after the fence, so that no
+        older owner writes behind it.
 
-        identity: of the numbers that the lane goes on from; a store of another one is read anew. Returns how many were read.
+        identity: names the series of record numbers that the lane continues (`JoinMark.born`). A store of another series is read
+        anew.
         """
         self._open(self._store.open(identity))
         first, ends = await broker.first_offset(self.at), await broker.end_offsets([self.at])
@@ -96,7 +100,7 @@ class State:
             self._waiting.setdefault(visit_key_of(key), {})[key] = deadline
 
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
-        """What becomes different for the entries that wait; noted at once."""
+        """The deadlines that these changes set or remove (None), taken over in memory at the same time."""
         for key, value in changed.items():
             visit_key = visit_key_of(key)
             known = self._waiting.get(visit_key)
@@ -113,7 +117,9 @@ class State:
                 yield key, None
 
     def _let_go(self) -> None:
-        """Of the visits that did not change for longest. What a fold holds of them stays: only `apply` changes entries."""
+        """Drop from memory the visits that did not change for longest. A fold that still holds their entries is safe: only `apply`
+        changes entries.
+        """
         while len(self._at_hand) > max(1, self._most):
             self._at_hand.popitem(last=False)
 
@@ -126,7 +132,7 @@ def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
 
 
 class Overlay:
-    """The view of a chunk that is being folded: committed entries with the chunk's changes over them."""
+    """The state as a chunk that is being folded sees it: committed entries, overlaid by the chunk's changes."""
 
     def __init__(self, state: State) -> None:
         self.changed: dict[bytes, bytes | None] = {}
@@ -138,7 +144,7 @@ class Overlay:
         return {key: value for group in groups(visit_key) for key, value in self._group(group).items()}
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
-        """Those of one role."""
+        """The entries of a visit's rows of one role."""
         return self._group(group(visit_key, role))
 
     def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:

@@ -1,7 +1,7 @@
-"""Where the join's committed entries of one partition stand: what a store must do, and one in memory.
+"""Where the join keeps the committed entries of one partition: what a store must do, and one in memory.
 
-A store is a copy of the changelog up to a position, never more: it can be lost and is then read anew. Entries stand in groups:
-those of one visit and one role (`streams.domain.join.entries`).
+A store is a copy of the changelog up to a position, never more: if it is lost, it is read anew. Entries stand in groups: those of
+one visit and one role (`streams.domain.join.entries`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,21 +20,21 @@ Changes: TypeAlias = Mapping[bytes, bytes | None]
 """New values by full state key; None where the entry goes."""
 
 Deadlines: TypeAlias = Mapping[bytes, int | None]
-"""From when on (ms) a tick has something to do for a waiting entry; None where it waits no more."""
+"""By full state key: from when on (ms) a tick has something to do for an entry that waits; None where it waits no more."""
 
 
 class Store(Protocol):
     """The entries of one partition."""
 
     def open(self, identity: str) -> int:
-        """The position of the changelog up to which the entries are known.
+        """The offset in the changelog up to which the entries are known.
 
-        identity: of the numbers that the lane goes on from. A copy of another one is thrown away: it belongs to topics that were
-        made anew.
+        identity: names the series of record numbers that the lane continues. A copy of another series is thrown away: it belongs to
+        topics that were deleted and made anew.
         """
 
     def deadlines(self) -> Iterator[tuple[bytes, int]]:
-        """The entries that wait."""
+        """The keys of entries that wait, each with its deadline (see `Deadlines`)."""
 
     def visit(self, visit_key: bytes) -> Groups:
         """All entries of one visit, for the caller to keep and to change."""
@@ -64,14 +64,14 @@ class MemoryStore:
     _deadlines: dict[bytes, int] = field(default_factory=dict, repr=False)
 
     def open(self, identity: str) -> int:
-        """The position known for this identity."""
+        """The offset up to which the entries of this identity are known."""
         if identity != self._identity:
             self.clear()
             self._identity = identity
         return self._position
 
     def deadlines(self) -> Iterator[tuple[bytes, int]]:
-        """The entries that wait."""
+        """The keys of entries that wait, each with its deadline."""
         yield from self._deadlines.items()
 
     def visit(self, visit_key: bytes) -> Groups:

@@ -15,7 +15,9 @@ log = structlog.get_logger()
 
 
 class Ticker:
-    """Sends a tick to each partition of this process whose rows wait, unless the last one is not folded yet."""
+    """Sends a tick to each partition of this process whose rows wait for something, unless the last tick there is not folded
+    yet.
+    """
 
     def __init__(self, assignment: Assignment, *, context: LaneContext, every_s: float, wall_ms: Callable[[], int]) -> None:
         self._assignment = assignment

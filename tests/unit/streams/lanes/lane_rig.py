@@ -1,14 +1,12 @@
-"""What the tests of the lanes share: a site in memory, its feeders, and a platform that keeps what it took."""
+"""What the tests of the lanes share: a site in memory and its feeders."""
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
-import asyncio
 import time
 from datetime import UTC
 
 import orjson
 
 from connector.contract import Topics
-from streams.deliver.verdict import Accepted, Refused
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission, encode
@@ -22,7 +20,7 @@ from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
-from streams.testing import Deaths, FakeLog, RecordingFlow, wait_for
+from streams.testing import Deaths, FakeLog, FakePlatform, RecordingFlow, wait_for
 from tests.settings import deliver_settings, flood_guard, join_settings, lane_settings
 
 INSTITUTION = "H36110200001"
@@ -86,43 +84,6 @@ class CountingFold:
         return Folded(state={key: b"r%d" % count}, ready=ready, counts={"emitted": 1})
 
 
-class Platform:
-    """Takes each msgid once. `bad`: keys of records that it refuses."""
-
-    def __init__(self, bad=()):
-        self.bad = frozenset(map(str, bad))
-        self.taken = []
-        self.bodies = {}
-        self.refused_ids = []
-        self.posts = 0
-        self.changed = []
-        self.script = []
-        self.prepared = []
-
-    def prepare(self, _batch, msgid):
-        self.prepared.append(msgid)
-
-    async def post(self, batch, msgid, *, refused_before=False):
-        await asyncio.sleep(0)
-        self.posts += 1
-        if self.script:
-            return self.script.pop(0)
-        body = tuple((one.number, one.value) for one in batch.records)
-        if self.bodies.setdefault(msgid, body) != body:
-            self.changed.append(msgid)
-        if msgid in {taken for taken, _ in self.taken}:
-            return Accepted(code="40005", repeated=True)
-        if any(one.record_key in self.bad for one in batch.records):
-            self.refused_ids.append(msgid)
-            return Refused(code="40000", http_status=200, message="no")
-        self.taken.append((msgid, [one.number for one in batch.records]))
-        return Accepted(code="200", repeated=False)
-
-    @property
-    def numbers(self):
-        return [number for _, numbers in self.taken for number in numbers]
-
-
 class Rig:
     """One partition of both stages, on a log in memory."""
 
@@ -131,7 +92,7 @@ class Rig:
         self.deaths = Deaths()
         self.outcomes = Outcomes("test")
         self.settings = settings
-        self.platform = Platform()
+        self.platform = FakePlatform()
         self.lookups = NoLookups()
         self.fold = CountingFold()
         self.guard = flood_guard(min_refused=1000)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from structlog.testing import capture_logs
 
 from streams.deliver.verdict import Accepted, Held, HoldCause
-from streams.testing import wait_for
+from streams.testing import FakePlatform, wait_for
 from tests.settings import flood_guard
-from tests.unit.streams.lanes.lane_rig import INSTITUTION, READY, Platform, Rig, through
+from tests.unit.streams.lanes.lane_rig import INSTITUTION, READY, Rig, through
 
 NOT_LET_IN = Held(cause=HoldCause.ANSWER_CODE, code="40002", http_status=200, message="签名错误")
 MOVED = Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")
@@ -72,7 +72,7 @@ async def test_a_lane_that_waits_for_a_restart_tells_the_same():
     """The flood guard stands for somebody, too, and for days if nobody comes."""
     rig = Rig()
     rig.guard = flood_guard(min_refused=2)
-    rig.platform = Platform(bad=range(100))
+    rig.platform = FakePlatform(refuses=map(str, range(100)))
     rig.deliver_options = {"alarm_every_s": 0.001}
     for number in (1, 2, 3):
         rig.ready(number)

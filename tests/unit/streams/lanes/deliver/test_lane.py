@@ -1,23 +1,20 @@
 """The deliver stage's lane: plans, refusals, holds, and what is never posted."""
-# ruff: noqa: ARG002 - toys have the signatures of what they stand for
-
-import asyncio
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.deliver.receipt import decode_receipt
-from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled
+from streams.deliver.verdict import Held, HoldCause, Retry, RetryCause, Throttled
 from streams.domain.batch.cut import CutLimits
 from streams.errors import Misconfigured
 from streams.lanes.deliver.flood_guard import Tally, verdict_of
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS
-from streams.testing import numbers, wait_for
+from streams.testing import FakePlatform, numbers, wait_for
 from tests.settings import deliver_settings, flood_guard, lane_settings
-from tests.unit.streams.lanes.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Platform, Rig, held, through
+from tests.unit.streams.lanes.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Rig, held, through
 
 
 async def test_the_plan_is_committed_before_the_first_post():
@@ -26,12 +23,10 @@ async def test_the_plan_is_committed_before_the_first_post():
     rig.ready(1)
     planned = []
 
-    class Looking(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            planned.append(deliver_mark(rig.committed("deliver").metadata).plan)
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def look(_batch, _msgid):
+        planned.append(deliver_mark(rig.committed("deliver").metadata).plan)
 
-    rig.platform = Looking()
+    rig.platform.on_post = look
     assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
     assert [1] == [plan.size for plan in planned]
 
@@ -41,12 +36,10 @@ async def test_the_receipt_tells_when_the_first_try_began_and_the_last_was_answe
     rig = Rig()
     rig.ready(1)
 
-    class Slow(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            rig.now_ms += 1_000
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def take_a_second(_batch, _msgid):
+        rig.now_ms += 1_000
 
-    rig.platform = Slow()
+    rig.platform.on_post = take_a_second
     rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)]
     begun_at = rig.now_ms
     assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
@@ -64,12 +57,10 @@ async def test_the_next_batch_is_prepared_while_one_is_answered():
         rig.ready(number)
     seen = []
 
-    class Looking(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            seen.append((msgid, list(dict.fromkeys(self.prepared))))
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def look(_batch, msgid):
+        seen.append((msgid, list(dict.fromkeys(rig.platform.prepared))))
 
-    rig.platform = Looking()
+    rig.platform.on_post = look
     assert await rig.settle(rig.deliver_lane(), through(rig, 4), at=READY)
     ids = [msgid for msgid, _ in seen]
     assert [(ids[0], ids[:2]), (ids[1], ids[:3]), (ids[2], ids[:3])] == seen
@@ -82,12 +73,11 @@ async def test_a_refusal_is_committed_before_its_halves_are_posted():
         rig.ready(number, key=1)
     recorded = []
 
-    class Refusing(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            recorded.append((len(batch.records), deliver_mark(rig.committed("deliver").metadata).plan.refused))
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def look(batch, _msgid):
+        recorded.append((len(batch.records), deliver_mark(rig.committed("deliver").metadata).plan.refused))
 
-    rig.platform = Refusing(bad=[1])
+    rig.platform = FakePlatform(refuses=["1"])
+    rig.platform.on_post = look
     assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
     assert [(2, 0b0), (1, 0b1), (1, 0b11)] == recorded
 
@@ -111,7 +101,7 @@ async def test_the_time_of_plans_never_goes_back():
     rig.now_ms -= 3_600_000
     rig.ready(2)
     assert await rig.settle(rig.deliver_lane(2), through(rig, 3), at=READY)
-    first, second = (msgid for msgid, _ in rig.platform.taken)
+    first, second = (msgid for msgid, _ in rig.platform.accepted)
     assert first < second
 
 
@@ -156,7 +146,7 @@ async def test_a_flood_of_refusals_holds_the_lane_before_any_dead_letter():
     """A wrong key or mapping must not empty a hospital into the dead letters."""
     rig = Rig()
     rig.guard = flood_guard(min_refused=3, ratio=0.5)
-    rig.platform = Platform(bad=range(100))
+    rig.platform = FakePlatform(refuses=map(str, range(100)))
     for number in range(1, 11):
         rig.ready(number)
     lane = rig.deliver_lane()
@@ -170,7 +160,7 @@ async def test_a_flood_that_comes_record_by_record_holds_the_lane_too():
     """At night plans have one record each; a ratio within a plan would never see the flood, and a restart must not forget it."""
     rig = Rig()
     rig.guard = flood_guard(min_refused=1000, in_a_row=3)
-    rig.platform = Platform(bad=range(100))
+    rig.platform = FakePlatform(refuses=map(str, range(100)))
     for number in (1, 2):
         rig.ready(number)
         assert await rig.settle(rig.deliver_lane(number), through(rig, number + 1), at=READY)
@@ -185,7 +175,7 @@ async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
     """What docs/operations.md tells to set lifts the hold; restarting with it must post nothing again that was refused."""
     rig = Rig()
     rig.guard = flood_guard(min_refused=2, ratio=0.5)
-    rig.platform = Platform(bad=range(100))
+    rig.platform = FakePlatform(refuses=map(str, range(100)))
     for number in (1, 2, 3):
         rig.ready(number)
     lane = rig.deliver_lane(1)
@@ -193,7 +183,7 @@ async def test_another_setting_lets_a_held_lane_go_on_with_the_same_plan():
     await lane.close()
     rig.guard = flood_guard(min_refused=2, ratio=1, in_a_row=0)
     assert await rig.settle(rig.deliver_lane(2), through(rig, 4), at=READY)
-    assert len(rig.platform.refused_ids) == len(set(rig.platform.refused_ids))
+    assert len(rig.platform.refused_msgids) == len(set(rig.platform.refused_msgids))
     assert [1, 2, 3] == sorted(numbers(rig.log.messages(DEAD)))
 
 
@@ -224,7 +214,7 @@ async def test_an_unknown_outcome_is_repeated_under_the_same_msgid():
     rig.ready(1)
     assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
     assert 4 == rig.platform.posts
-    assert 1 == len(rig.platform.taken)
+    assert 1 == len(rig.platform.accepted)
 
 
 async def test_an_old_ownership_is_renewed_before_a_post():
@@ -277,14 +267,12 @@ async def test_only_what_may_have_reached_the_platform_grows_old():
     for number in (1, 2):
         rig.ready(number, key=1)
 
-    class Slow(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            rig.now_ms += 50_000
-            if self.posts == 1 and not self.script:
-                self.script = [Retry(cause=RetryCause.TIMEOUT)]
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def take_long(_batch, _msgid):
+        rig.now_ms += 50_000
+        if rig.platform.posts == 1 and not rig.platform.script:
+            rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)]
 
-    rig.platform = Slow()
+    rig.platform.on_post = take_long
     assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
     assert (3, [1, 2]) == (rig.platform.posts, rig.platform.numbers)
 
@@ -370,16 +358,9 @@ def test_settings_that_would_stop_the_flow_are_refused_at_start():
 async def test_refused_before_is_told_only_where_the_platform_repeats_refused_ids():
     """On such a platform "repeated" after a lost answer proves nothing, and the gateway must hold instead of accept."""
     rig = Rig()
-    told = []
-
-    class Told(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            told.append(refused_before)
-            await asyncio.sleep(0)
-            return Retry(cause=RetryCause.TIMEOUT) if len(told) == 1 else Refused(code="40000", http_status=200, message="no")
-
-    rig.platform = Told()
+    rig.platform = FakePlatform(refuses=["1"])
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)]
     rig.deliver_options = {"repeats_refused": True}
     rig.ready(1)
     assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
-    assert [False, True] == told
+    assert [False, True] == rig.platform.refused_before

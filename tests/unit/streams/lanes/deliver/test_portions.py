@@ -8,9 +8,9 @@ from streams.deliver.receipt import decode_receipt
 from streams.domain.batch.cut import CutLimits
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark
 from streams.lanes.ports import Committed
-from streams.testing import numbers, wait_for
+from streams.testing import FakePlatform, numbers, wait_for
 from tests.settings import flood_guard
-from tests.unit.streams.lanes.lane_rig import DEAD, QUICK, READY, RECEIPTS, TOPICS, Platform, Rig, emission, held, through
+from tests.unit.streams.lanes.lane_rig import DEAD, QUICK, READY, RECEIPTS, TOPICS, Rig, emission, held, through
 
 
 @pytest.mark.parametrize(("age_s", "sizes"), [(3600, [20]), (1, [1, 19])])
@@ -61,13 +61,11 @@ async def test_what_became_of_a_portion_is_committed_before_the_next_is_posted()
         rig.ready(number, key=1)
     seen = []
 
-    class Looking(Platform):
-        async def post(self, batch, msgid, *, refused_before=False):
-            plan = deliver_mark(rig.committed("deliver").metadata).plan
-            seen.append((plan.settled, len(rig.log.messages(RECEIPTS))))
-            return await super().post(batch, msgid, refused_before=refused_before)
+    async def look(_batch, _msgid):
+        plan = deliver_mark(rig.committed("deliver").metadata).plan
+        seen.append((plan.settled, len(rig.log.messages(RECEIPTS))))
 
-    rig.platform = Looking()
+    rig.platform.on_post = look
     assert await rig.settle(rig.deliver_lane(), through(rig, 11), at=READY)
     # The last part takes with it what would be too few for one of its own.
     assert [(0, 0), (0, 0), (2, 2), (2, 2), (2, 2)] == seen
@@ -92,7 +90,7 @@ async def test_a_flood_in_a_later_portion_holds_the_lane_before_its_dead_letters
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
     rig.deliver_options = {"portion": 4}
     rig.guard = flood_guard(min_refused=2, ratio=0.5)
-    rig.platform = Platform(bad=[3 * number for number in (5, 6, 7, 8)])
+    rig.platform = FakePlatform(refuses=[f"{3 * number}" for number in (5, 6, 7, 8)])
     for number in range(1, 9):
         rig.ready(number, key=3 * number)
     lane = rig.deliver_lane()
@@ -109,7 +107,7 @@ async def test_what_no_envelope_carries_is_weighed_against_the_whole_plan():
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
     rig.deliver_options = {"portion": 4}
     rig.guard = flood_guard(min_refused=2, ratio=0.5)
-    rig.platform = Platform(bad=[3])
+    rig.platform = FakePlatform(refuses=["3"])
     for number in range(1, 18):
         rig.ready(number, key=3 * number, value=b"x" * (10_000 if number > 12 else 1))
     rig.ready(18, key=3)
