@@ -6,10 +6,16 @@ from dataclasses import dataclass, field
 OLDEST = 140_000
 """The oldest server, by its `server_version_num`, of which more is read than the server itself: the catalogues differ."""
 
+UNDECLARED = "SQL_ASCII"
+"""The encoding of a database that takes whatever bytes it is given and converts none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Settings of the server and rights of the role. free_slots: replication slots that may still be made."""
+    """Settings of the server and rights of the role. free_slots: replication slots that may still be made.
+
+    encoding: the database's, as PostgreSQL names it.
+    """
 
     wal_level: str
     version: int
@@ -18,6 +24,12 @@ class Server:
     slot_keep_size: str
     may_replicate: bool
     in_recovery: bool
+    encoding: str = "UTF8"
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether its catalogue says what it seems to say: the server is new enough, and knows what its bytes mean."""
+        return self.version >= OLDEST and self.encoding != UNDECLARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +95,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything the checks look at; of a server that is too old only the server. publication, slot: None where there is none.
+    """Everything the checks look at; of a server that is not legible only the server. publication, slot: None where there is none.
 
     heartbeat_stands: the heartbeat table has the row that is touched.
     """
