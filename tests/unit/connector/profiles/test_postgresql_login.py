@@ -52,7 +52,7 @@ def test_a_refused_login_is_a_file_to_mend_in_every_language(state, words, encod
 
 
 def test_a_chinese_servers_words_are_shown_as_it_wrote_them():
-    """What the administrator is asked about must be what stands in his log; before a login the words come in the server's own bytes."""
+    """They are compared with its log; before a login they come in the bytes of its own machine."""
     with server_that_says(state="28P01", words=CHINESE, encoding="gbk") as source, pytest.raises(Misconfigured) as told:
         read_catalogue(source, password="wrong")
     assert CHINESE[1] in f"{told.value}"
