@@ -21,8 +21,7 @@ from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
 from streams.errors import Misconfigured
-from streams.private_files import write_private
-from streams.private_files import open_private
+from streams.private_files import open_private, write_private
 
 SERVICES = ("postgres", "kafka", "connect")
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
