@@ -10,7 +10,7 @@ SCENARIOS   ?=
 CHAOS_ARGS  ?=
 export LOCK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench path-proof lint lock notice wheels clean
+.PHONY: help setup demo test chaos bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole
 
 path-proof: setup ## prove that a checkout works in an awkward path, and writes nowhere else (about 4 minutes)
 	@$(VENV)/python -m tests.path_proof $(DEMO_ARGS)
+
+walk-proof: setup ## walk the README's section about a site, command by command, on a stack of its own (some minutes)
+	@$(VENV)/python -m tests.walk
 
 lint: setup ## style, format, types, import contracts
 	$(VENV)/python -m ruff check .

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connector.connect import Connect, ConnectorStatus
+from connector.connect import ConfigError, Connect, ConnectorStatus
 from connector.contract import CaptureSource, Topics
 from connector.errors import Refused
 from connector.plan import Action, ConnectorPlan, Cost, plan_connector
@@ -46,6 +46,10 @@ class Reconciler:
         connector = self._topics.connector(source.name)
         return plan_connector(connector, source=source.name, desired=self._desired(source), live=self._connect.config(connector))
 
+    def refusals(self, source: CaptureSource) -> tuple[ConfigError, ...]:
+        """What Connect would hold against this source; it logs in to the database for that. Raises Refused without the plugin."""
+        return self._errors(self._topics.connector(source.name), self._desired(source))
+
     def apply(self, source: CaptureSource, *, accept_loss: bool = False) -> ConnectorPlan:
         """Create or change the source's connector and wait until it runs. One that needs no change is only checked for a failure.
 
@@ -86,12 +90,14 @@ class Reconciler:
     def _desired(self, source: CaptureSource) -> dict[str, str]:
         return render(source, self._topics, partitions=self._partitions, connect=self._settings)
 
-    def _validate(self, connector: str, desired: Mapping[str, str]) -> None:
+    def _errors(self, connector: str, desired: Mapping[str, str]) -> tuple[ConfigError, ...]:
         plugin = desired["connector.class"]
         if plugin not in self._connect.plugins():
             raise Refused(f"connector {connector}: Connect has no plugin {plugin}; put Debezium's archive under its plugin.path")
-        errors = self._connect.validate(connector, desired)
-        if errors:
+        return self._connect.validate(connector, desired)
+
+    def _validate(self, connector: str, desired: Mapping[str, str]) -> None:
+        if errors := self._errors(connector, desired):
             told = "\n".join(f"  {error.key}: {' '.join(error.messages)}" for error in errors)
             raise Refused(f"connector {connector}: Connect refuses the configuration, nothing was changed:\n{told}")
 

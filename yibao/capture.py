@@ -1,13 +1,18 @@
 """From a site's files to what the capture control plane asks for. The only place that knows both."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from connector.connect import Access, Connect
 from connector.contract import CaptureSource
 from connector.errors import Misconfigured
+from connector.findings import Finding, Severity
+from connector.objections import is_handed_on_whole, objections
+from connector.preflight import preflight
 from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
+from streams.bounded import KEY_BYTES, read_bounded
 from streams.mapping import Site, capture_sources
 from streams.mapping.secret_files import read_secret
 from streams.topics.shapes import TopicSettings
@@ -80,6 +85,31 @@ def reconciler(site: Site) -> Reconciler:
         partitions=site.kafka.partitions,
         settings=connect_settings(site),
     )
+
+
+def found_in_database(source: CaptureSource) -> tuple[Finding, ...]:
+    """What stands against this source in its database, read from this machine."""
+    return preflight(source, password=database_password(source))
+
+
+def found_by_connect(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
+    """What Connect holds against this source; it logs in to the database for that, with the password that it can read."""
+    errors = reconciler(site).refusals(source)
+    return tuple(objections(errors, source, line_break=ends_with_line_break(source)))
+
+
+def ends_with_line_break(source: CaptureSource) -> bool:
+    """Whether the password file has a line break at its end that Connect would take for a part of the password."""
+    file = Path(source.password_file)
+    try:
+        return is_handed_on_whole(source) and file.is_file() and read_bounded(file, most=KEY_BYTES).endswith((b"\n", b"\r"))
+    except OSError:
+        return False
+
+
+def stands_against(findings: Iterable[Finding]) -> bool:
+    """Whether one of them keeps capture from being started."""
+    return any(finding.severity is Severity.BLOCKS for finding in findings)
 
 
 def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.java import path_for_java
 from sandbox.stack.jvm import java_command, render
 from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.service import Home, distribution
@@ -13,7 +14,7 @@ HTTP_OK = 200
 
 
 class Connect:
-    """The worker. Everything it knows is in Kafka's topics; connectors read passwords from the stack's `secrets` only."""
+    """The worker. Everything it knows is in Kafka's topics; connectors read passwords from the folders opened to them only."""
 
     name = "connect"
     ports = ("connect",)
@@ -31,7 +32,7 @@ class Connect:
             "kafka": self._book.port("kafka"),
             "connect": self._book.port("connect"),
             "plugins": distribution(self._dist).plugins,
-            "secrets": self._home.secrets,
+            "secrets": ",".join(path_for_java(folder) for folder in self._home.readable() if folder.is_dir()),
         }
         config = render(self._home, "connect.properties", values)
         main = "org.apache.kafka.connect.cli.ConnectDistributed"

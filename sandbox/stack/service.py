@@ -72,6 +72,19 @@ class Home:
         return self.root / "tmp"
 
     @property
+    def opened(self) -> Path:
+        """Lists further folders that connectors may read, one a line, from start to start."""
+        return self.run / "opened"
+
+    def readable(self) -> tuple[Path, ...]:
+        """All folders that connectors may read."""
+        try:
+            further = self.opened.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            further = []
+        return (self.secrets, *map(Path, further))
+
+    @property
     def made_by(self) -> Path:
         """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
         return self.run / "checkout"

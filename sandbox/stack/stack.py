@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.java import path_for_java
 from sandbox.stack import process
 from sandbox.stack.broker import Kafka
 from sandbox.stack.connect import Connect
@@ -20,7 +21,7 @@ from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
 from streams.errors import Misconfigured
-from streams.private_files import open_private
+from streams.private_files import open_private, write_private
 from streams.wording import nearest
 
 SERVICES = ("postgres", "kafka", "connect")
@@ -86,6 +87,22 @@ class Stack:
         )
         self._services = {service.name: service for service in every if service.name in services}
         self._guard = Guard(self._home.root) if bound else None
+
+    def open_to_connect(self, folder: Path) -> None:
+        """Let connectors read the files of a folder, too, from now on. It is made where missing, for its owner alone.
+
+        Raises Misconfigured while Connect runs without it, and as `path_for_java` does.
+        """
+        folder = folder.absolute()
+        path_for_java(folder)
+        with self._alone():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder in self._home.readable():
+                return
+            identity = process.recorded(self._home.record(Connect.name))
+            if identity is not None and identity.is_alive:
+                raise Misconfigured(f"connect runs already and may not read {folder}: stop it first, with `yibao stack down`")
+            write_private(self._home.opened, "".join(f"{each}\n" for each in (*self._home.readable()[1:], folder)))
 
     @property
     def home(self) -> Path:

@@ -153,7 +153,8 @@ class DatabaseSource(Strict):
     user: str
     """Login with REPLICATION and SELECT on the captured tables."""
     password_file: FilePath
-    """File with the password; read by the check of the catalogue on this machine."""
+    """File with the password, alone and without a line break, for Connect takes every byte of it; also read by the check of the
+    catalogue on this machine."""
     password_reference: str | None = None
     """What Connect resolves through a config provider. Default: `${directory:<folder>:<name>}` of `password_file`."""
     sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"

@@ -15,6 +15,7 @@ from connector.connect import Access, Connect
 from sandbox.hospital import create_schema
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
+from streams.seal import generate_key_pair
 from yibao.main import run
 
 pytestmark = pytest.mark.stack
@@ -29,6 +30,9 @@ def site(stack, tmp_path_factory):
     """The sample site on the run's stack, in a database, topics and a slot of its own."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copytree(SAMPLE, folder, dirs_exist_ok=True)
+    (folder / "keys").mkdir()
+    for institution in yaml.safe_load((SAMPLE / "site.yaml").read_text(encoding="utf-8"))["institutions"]:
+        (folder / institution["public_key_file"]).write_text(generate_key_pair().public.pem)
     password = stack.secrets / DATABASE
     password.write_text(PASSWORD)
     with superuser(stack, "postgres") as connection:
@@ -100,6 +104,8 @@ def test_from_nothing_to_a_running_capture(site, changed, yibao):
     """The way of an integrator, in the order of the manual, with the usual slips."""
     code, out, _ = yibao("connector", "plan", config=site)
     assert (code, "capture-his: create" in out) == (0, True)
+    code, out, _ = yibao("check", "--live", "-o", "json", config=site)
+    assert (code, json.loads(out)["ok"]) == (0, True)
 
     code, _, err = yibao("connector", "apply", config=site)
     assert (code, "yibao topics apply" in err) == (1, True)
@@ -302,6 +308,29 @@ def test_a_wrong_password_is_exit_code_2(changed, yibao, tmp_path):
     (tmp_path / "password").write_text("wrong")
     code, _, err = yibao("connector", "plan", config=changed(his={"password_file": str(tmp_path / "password")}))
     assert (code, "refuses the login" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("folder", "line_end", "remedy"),
+    [
+        ("elsewhere", "", "config.providers.directory.param.allowed.paths"),
+        ("secrets", "\n", "ends with a line break"),
+    ],
+)
+def test_a_password_that_connect_does_not_read_as_we_do_stands_against_capture(
+    stack, changed, yibao, tmp_path, *, folder, line_end, remedy
+):
+    """Our own login succeeds. Connect says "wrong password" of a file that it may not open, or of one that an editor wrote."""
+    file = (stack.secrets if folder == "secrets" else tmp_path) / "as_written"
+    file.write_text(f"{PASSWORD}{line_end}")
+    config = changed(his={"password_file": str(file)})
+    for verb in ("plan", "apply"):
+        code, out, _ = yibao("connector", verb, "-o", "json", config=config)
+        (found,) = blocking_findings(out).values()
+        assert (code, found["where"], remedy in found["mend"]) == (1, "Kafka Connect", True)
+        assert f"does not get into database {DATABASE}" in found["what"]
+    code, out, _ = yibao("check", "--live", config=config)
+    assert (code, remedy in out) == (1, True)
 
 
 def test_an_unknown_source_is_exit_code_2(site, yibao):

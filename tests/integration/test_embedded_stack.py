@@ -22,6 +22,7 @@ import pytest
 
 from sandbox.stack import Endpoints, Ports, ServiceFailed, Stack
 from sandbox.stack.ports import LOOPBACK, free_port
+from sandbox.stack.service import Home
 from streams.errors import Misconfigured
 
 pytestmark = pytest.mark.stack
@@ -294,6 +295,23 @@ def test_connect_reads_passwords_from_the_secrets_directory_and_from_nowhere_els
 
     assert [] == faults_of_login(stack, f"${{directory:{embedded.secrets}:watcher.password}}")
     assert [] != faults_of_login(stack, f"${{directory:{tmp_path}:watcher.password}}")
+
+
+def test_a_folder_that_connect_may_read_too_is_made_closed_and_kept_from_start_to_start(tmp_path):
+    """A site keeps its passwords beside its files. Opened to a Connect that runs, nothing would change, in silence."""
+    stack = Stack(tmp_path / "stack")
+    stack.open_to_connect(tmp_path / "site" / "secrets")
+    stack.open_to_connect(tmp_path / "site" / "secrets")
+    assert 0o700 == stat.S_IMODE((tmp_path / "site" / "secrets").stat().st_mode)
+    assert (stack.secrets, tmp_path / "site" / "secrets") == Home(root=stack.home).readable()
+    with pytest.raises(Misconfigured, match="comma"):
+        stack.open_to_connect(tmp_path / "a,b")
+
+
+def test_a_folder_is_not_opened_to_a_connect_that_runs(stack, embedded, tmp_path):
+    """Connect reads its list at its start only: the person must stop it, and is told so."""
+    with pytest.raises(Misconfigured, match="yibao stack down"):
+        embedded.open_to_connect(tmp_path / "secrets")
 
 
 def test_status_on_the_command_line_says_what_is_down(stack, embedded):

@@ -101,13 +101,21 @@ def test_the_capture_role_may_read_and_nothing_else(hospital, postgres):
 
 def test_the_command_makes_a_hospital_and_its_expectations(postgres, tmp_path):
     """The words a person types: create, rows from before the capture, rows after it; the file is the oracle's."""
-    password, expected = tmp_path / "password", tmp_path / "expected.jsonl"
-    password.write_text(PASSWORD)
+    password, expected = tmp_path / "secrets" / "his.password", tmp_path / "expected.jsonl"
     database = f"{DATABASE}_cli"
     where = ["--port", f"{postgres.postgres_port}", "--database", database]
     workload = ["--visits", "20", "--seed", "4", *where, "--before-share", "0.5"]
     try:
         _yibao("create", "--capture-password-file", f"{password}", *where)
+        made = password.read_text()
+        assert (made.strip(), len(made) > 20, password.stat().st_mode & 0o777) == (made, True, 0o600)
+        assert password.parent.stat().st_mode & 0o777 == 0o700
+        with psycopg.connect(
+            host=postgres.postgres_host, port=postgres.postgres_port, user=ROLE, password=made, dbname=database
+        ) as capture:
+            assert capture.execute("SELECT count(*) FROM cdc.heartbeat").fetchone() == (1,)
+        _yibao("create", "--replace", "--capture-password-file", f"{password}", *where)
+        assert password.read_text() == made
         before = _yibao("run", *workload, "--phase", "before", "-o", "json")
         live = _yibao("run", *workload, "--phase", "live", "--expected", f"{expected}", "-o", "json")
     finally:

@@ -5,19 +5,22 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.mapping import BadFiles, Problem, Site, check_files, compile_site
+from connector.findings import Finding
+from streams.mapping import BadFiles, Problem, Site, capture_sources, check_files, compile_site
 from streams.mapping.reading import dotted
 from streams.mapping.secret_files import secret_files
 from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
+from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_database, stands_against
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 
@@ -43,14 +46,21 @@ class Coverage:
     """Columns of the database that decide what becomes of a record."""
 
 
-def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+LiveOption: TypeAlias = Annotated[
+    bool, typer.Option("--live", help="Also log in to each database as capture will: from here, and through Connect.")
+]
+
+
+def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputOption = Output.TABLE) -> None:
     """Check site.yaml, its mapping files, dictionaries, keys and passwords: all errors at once, with file, line and nearest name.
 
-    Exit code 2 when there is one. Without errors: how much of each service every source fills. Nothing is connected to.
+    Exit code 2 when there is one. Without errors: how much of each service every source fills. Nothing is connected to without
+    --live; with it the exit code is 1 when something stands against capture.
 
     \b
     Examples:
       yibao check -c site.yaml
+      yibao check --live                        can capture log in, and can Connect read the passwords?
       yibao check -c site.yaml -o json          for an editor or CI: file, line, place, what
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     try:
@@ -59,14 +69,35 @@ def check(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> N
         _print_problems(bad.problems, output)
         raise typer.Exit(2) from bad
     coverage, notes = list(coverage_of(site)), list(notes_of(site))
+    findings = tuple(_found_live(site)) if live else ()
+    blocked = stands_against(findings)
     if output is Output.JSON:
-        found = {"ok": True, "site": site.site, "problems": [], "coverage": [asdict(one) for one in coverage], "notes": notes}
-        print(json.dumps(found, ensure_ascii=False))
-        return
-    _print_coverage(site, coverage)
-    for note in notes:
-        print(f"note: {note}")
-    print("no errors")
+        found = {
+            "ok": not blocked,
+            "site": site.site,
+            "problems": [],
+            "coverage": [asdict(one) for one in coverage],
+            "notes": notes,
+        }
+        print(json.dumps({**found, **({"findings": [asdict(one) for one in findings]} if live else {})}, ensure_ascii=False))
+    else:
+        _print_coverage(site, coverage)
+        for note in notes:
+            print(f"note: {note}")
+        for one in findings:
+            print(f"{one.severity.value}: {one.where} {one.what}\n    {one.mend}")
+        print("capture cannot be started" if blocked else "no errors")
+    if blocked:
+        raise typer.Exit(1)
+
+
+def _found_live(site: Site) -> Iterator[Finding]:
+    """What stands against capture, source by source: the database's part, and where nothing stands against it Connect's."""
+    for source in chosen_sources(site, None):
+        found = found_in_database(source)
+        yield from found
+        if not stands_against(found):
+            yield from found_by_connect(site, source)
 
 
 def coverage_of(site: Site) -> Iterator[Coverage]:
@@ -103,6 +134,12 @@ def notes_of(site: Site) -> Iterator[str]:
     way = urlsplit(site.platform.url)
     if way.scheme == "http" and not is_loopback(way.hostname or ""):
         yield "platform.url is http: `data` is sealed, but whoever sits on the way can forge the platform's answers"
+    for source in capture_sources(site):
+        if ends_with_line_break(source):
+            yield (
+                f"sources.{source.name}.password_file: {Path(source.password_file).name} ends with a line break, which Connect "
+                "takes for a part of the password; write the password alone, with printf %s and not with echo"
+            )
     for place, file in secret_files(site).items():
         if file.stat().st_mode & stat.S_IROTH:
             yield f"{dotted(place)}: everybody on this machine can read {file.name}; chmod o-r"

@@ -16,14 +16,22 @@ from rich.table import Table
 from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
 from connector.errors import Refused
-from connector.findings import Finding, Severity
-from connector.plan import ConnectorPlan
-from connector.preflight import preflight
+from connector.findings import Finding
+from connector.plan import Action, ConnectorPlan
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
-from yibao.capture import chosen_sources, connect_client, connect_settings, database_password, reconciler, topic_settings
+from yibao.capture import (
+    chosen_sources,
+    connect_client,
+    connect_settings,
+    found_by_connect,
+    found_in_database,
+    reconciler,
+    stands_against,
+    topic_settings,
+)
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -66,7 +74,7 @@ class Planned:
     @property
     def blocked(self) -> bool:
         """Whether a finding stands against capture."""
-        return any(finding.severity is Severity.BLOCKS for finding in self.findings)
+        return stands_against(self.findings)
 
 
 @app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
@@ -234,9 +242,12 @@ def _connector(site: Site, source: str) -> str:
 
 
 def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
-    return Planned(
-        plan=reconciler(site).plan(source), findings=preflight(source, password=database_password(source)) if check else ()
-    )
+    """The database is asked first: what Connect would say of one that is not ready says less."""
+    plan = reconciler(site).plan(source)
+    findings = found_in_database(source) if check else ()
+    if plan.action is not Action.UNCHANGED and not stands_against(findings):
+        findings += found_by_connect(site, source)
+    return Planned(plan=plan, findings=findings)
 
 
 def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,7 +70,8 @@ PasswordOption: TypeAlias = Annotated[
 @app.command(short_help="Create the database, schema `his`, and what capture needs.")
 def create(
     capture_password_file: Annotated[
-        Path, typer.Option("--capture-password-file", dir_okay=False, metavar="FILE", help=f"Password that role {ROLE} gets.")
+        Path,
+        typer.Option("--capture-password-file", dir_okay=False, metavar="FILE", help=f"Password of role {ROLE}; made if missing."),
     ],
     host: HostOption = "127.0.0.1",
     port: PortOption = 5432,
@@ -84,7 +87,7 @@ def create(
     Examples:
       yibao hospital create --port 25432 --capture-password-file secrets/his.password
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-    password = _password(capture_password_file)
+    password = _made_password(capture_password_file)
     login = _Login(host, port, user, password_file)
     again = "the database may be there without all of its schema; the same command with --replace makes it anew"
     with leaving(again), _connected(login, "postgres") as conn:
@@ -273,6 +276,20 @@ def _plain() -> Callable[[Progress], None]:
             typer.echo(f"{progress.changes} changes after {progress.elapsed_s:.0f} s", err=True)
 
     return tell
+
+
+def _made_password(file: Path) -> str:
+    """The password in a file, made where there is none: for its owner alone, and without a line break, for Connect hands it on."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
+            made.write(secrets.token_urlsafe(24))
+        typer.echo(f"password of role {ROLE} made: {file}", err=True)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be made: {error.strerror}") from error
+    return _password(file)
 
 
 def _password(file: Path) -> str:

@@ -25,6 +25,7 @@ The embedded PostgreSQL, Kafka and Connect, for trying things out on one machine
 Examples:
   yibao stack up                            start all three and wait until they answer
   yibao stack up --kafka-port 29092         on a port of your choice; the others are chosen once and kept
+  yibao stack up --secrets secrets          Connect may read the passwords in this folder
   yibao stack up --service kafka            only the broker
   yibao stack status -o json                process, port, readiness and log file of each
   yibao stack down --erase                  stop them and remove their data
@@ -51,6 +52,13 @@ ServiceOption: TypeAlias = Annotated[
 ]
 PortOption: TypeAlias = Annotated[int | None, typer.Option(min=1, max=65535, metavar="PORT", help="Default: a free one, kept.")]
 
+SecretsOption: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--secrets", file_okay=False, metavar="DIR", help="Folder whose files Connect may read, too; made and kept. Repeatable."
+    ),
+]
+
 
 @app.command()
 def up(
@@ -59,6 +67,7 @@ def up(
     postgres_port: PortOption = None,
     kafka_port: PortOption = None,
     connect_port: PortOption = None,
+    secrets: SecretsOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Start what does not run and wait until it answers. Repeating it is harmless.
@@ -71,6 +80,8 @@ def up(
     signal.signal(signal.SIGTERM, _interrupt)
     ports = Ports(postgres=postgres_port, kafka=kafka_port, connect=connect_port)
     stack = Stack(home, _services(service), ports=ports)
+    for folder in secrets or ():
+        stack.open_to_connect(folder)
     with leaving(lambda: _left(stack)), progress() as tell:
         endpoints = stack.up(tell)
     _print_endpoints(endpoints, _services(service), output)

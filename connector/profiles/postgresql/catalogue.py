@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 OLDEST = 140_000
 """The oldest supported server, as `server_version_num`. Of an older one only `Server` is read: its catalogue differs."""
 
+UNDECLARED = "SQL_ASCII"
+"""The encoding of a database that takes whatever bytes it is given and converts none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
@@ -25,6 +28,13 @@ class Server:
     """Whether the role may replicate."""
     in_recovery: bool
     """Whether the server is a standby."""
+    encoding: str = "UTF8"
+    """Encoding of the database, as PostgreSQL names it."""
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether its catalogue says what it seems to say: the server is new enough, and knows what its bytes mean."""
+        return self.version >= OLDEST and self.encoding != UNDECLARED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +113,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything that the checks look at."""
+    """Everything that the checks look at; of a server that is not legible only the server."""
 
     server: Server
     """The server. Of one that is too old nothing else is read."""

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.postgresql.catalogue import OLDEST, Catalogue, Server, Slot, Table
+from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql.column_types import check_times, check_visit_keys
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
@@ -18,7 +18,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
     """Everything that prevents capture or needs attention: server, role, slot, tables, columns, keys, types, publication,
     heartbeat.
     """
-    if catalogue.server.version < OLDEST:
+    if not catalogue.server.is_legible:
         return tuple(_server(source, catalogue.server))
     return (
         *_server(source, catalogue.server),
@@ -42,6 +42,13 @@ def _server(source: CaptureSource, server: Server) -> Iterator[Finding]:
             where="server version",
             what=f"{server.version // 10_000} is older than 14",
             mend="upgrade the server, or capture from a logical replica that is newer",
+        )
+    if server.encoding == UNDECLARED:
+        yield Finding(
+            where=f"database {source.database}",
+            what="is SQL_ASCII: it does not know what its bytes mean, and at the first text that is not UTF-8 capture would end",
+            mend=f"createdb -T template0 -E UTF8 {source.database}_utf8 && pg_dump --encoding=GBK {source.database} | "
+            f"psql {source.database}_utf8  # what its programs wrote, in place of GBK; then name the new database in site.yaml",
         )
     if server.in_recovery:
         yield Finding(

@@ -1,19 +1,13 @@
 """Read PostgreSQL's catalogue once, as the capture role and without a lock on a hospital's table."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
 from connector.contract import CaptureSource
-from connector.errors import Misconfigured, Unreachable
-from connector.profiles.postgresql.catalogue import OLDEST, Catalogue, Column, Publication, Published, Server, Slot, Table
+from connector.profiles.postgresql.catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
+from connector.profiles.postgresql.login import logged_in
 from connector.profiles.postgresql.names import split_table
-
-_LOGIN_REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
-_TIMEOUT_S = 10
 
 _COLUMN_LISTS = 150_000
 """The first server whose publications can have column lists and row filters."""
@@ -21,7 +15,8 @@ _COLUMN_LISTS = 150_000
 _SERVER = """
 SELECT current_setting('wal_level'), current_setting('server_version_num')::int, current_setting('max_replication_slots')::int,
        (SELECT count(*) FROM pg_replication_slots), coalesce(current_setting('max_slot_wal_keep_size', true), '-1'),
-       (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery()
+       (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(),
+       current_setting('server_encoding')
 """
 
 _TABLES = """
@@ -83,9 +78,9 @@ def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
     """
     names = [table.name for table in source.tables] + ([source.heartbeat_table] if source.heartbeat_table else [])
     schemas = sorted({split_table(name)[0] for name in names})
-    with _connected(source, password) as connection:
+    with logged_in(source, password=password) as connection:
         server = _server(connection)
-        if server.version < OLDEST:
+        if not server.is_legible:
             return Catalogue(server=server, tables={}, publication=None, slot=None)
         tables = _tables(connection, schemas)
         return Catalogue(
@@ -97,46 +92,10 @@ def read_catalogue(source: CaptureSource, *, password: str) -> Catalogue:
         )
 
 
-@contextmanager
-def _connected(source: CaptureSource, password: str) -> Iterator[psycopg.Connection[TupleRow]]:
-    where = f"source {source.name}: database {source.database} at {source.host}:{source.port}"
-    try:
-        connection = psycopg.connect(
-            host=source.host,
-            port=source.port,
-            dbname=source.database,
-            user=source.user,
-            password=password,
-            sslmode=source.sslmode,
-            sslrootcert=source.ca_file,
-            connect_timeout=_TIMEOUT_S,
-            application_name="yibao-preflight",
-            options="-c default_transaction_read_only=on -c statement_timeout=30s",
-        )
-    except psycopg.OperationalError as exc:
-        reason = _first_line(exc)
-        if any(sign in reason for sign in _LOGIN_REFUSED):
-            raise Misconfigured(
-                f"{where} refuses the login of {source.user}: {reason}; check user and database in site.yaml, the password in "
-                f"{source.password_file}, and pg_hba.conf",
-            ) from exc
-        raise Unreachable(f"{where} cannot be reached: {reason}; check host, port, sslmode and the network") from exc
-    with connection:
-        try:
-            yield connection
-        except psycopg.OperationalError as exc:
-            raise Unreachable(f"{where} stopped answering: {_first_line(exc)}; try again, and see its log") from exc
-
-
-def _first_line(exc: Exception) -> str:
-    text = f"{exc}".strip()
-    return text.splitlines()[0] if text else type(exc).__name__
-
-
 def _server(connection: psycopg.Connection[TupleRow]) -> Server:
     row = connection.execute(_SERVER).fetchone()
     assert row is not None
-    level, version, max_slots, slots, keep, may_replicate, in_recovery = row
+    level, version, max_slots, slots, keep, may_replicate, in_recovery, encoding = row
     return Server(
         wal_level=level,
         version=version,
@@ -145,6 +104,7 @@ def _server(connection: psycopg.Connection[TupleRow]) -> Server:
         slot_keep_size=keep,
         may_replicate=bool(may_replicate),
         in_recovery=in_recovery,
+        encoding=encoding,
     )
 
 

@@ -19,7 +19,7 @@ def site(tmp_path):
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     (tmp_path / "keys").mkdir()
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "his.password").write_text("secret\n")
+    (tmp_path / "secrets" / "his.password").write_text("secret")
     for name in ("h1.pem", "p2.pem"):
         (tmp_path / "keys" / name).write_text(generate_key_pair().public.pem)
     return tmp_path / "site.yaml"
@@ -36,6 +36,13 @@ def test_a_right_site_shows_what_it_reports(site):
     assert 0 == result.exit_code, result.output
     assert "1 hospital, 1 pharmacy, 1 database" in result.output
     assert "35/106" in result.output
+
+
+def test_a_line_break_that_connect_takes_for_a_part_of_the_password_is_told(site):
+    """Editors and `echo` write one. Our own logins do not mind it; the connector's fails, and says "wrong password"."""
+    assert "line break" not in check(site).output
+    (site.parent / "secrets" / "his.password").write_text("secret\n")
+    assert "his.password ends with a line break" in check(site).output
 
 
 def test_what_is_less_than_secure_is_told(site):

@@ -303,3 +303,11 @@ def test_what_only_endangers_the_database_warns():
     findings = found(with_server(slot_keep_size="-1"), replace(SOURCE, heartbeat_table=None))
     assert {"max_slot_wal_keep_size", "heartbeat_table"} == findings.keys()
     assert {Severity.WARNS} == {finding.severity for finding in findings.values()}
+
+
+def test_a_database_that_knows_no_encoding_is_named_and_nothing_else_is_said_of_its_tables():
+    """Its names are bytes: what would be found missing is there, and a person would mend what is not broken."""
+    undeclared = replace(GOOD, server=replace(GOOD.server, encoding="SQL_ASCII"), tables={}, publication=None)
+    (found,) = check(SOURCE, undeclared)
+    assert (found.where, "is SQL_ASCII" in found.what, found.severity) == ("database hisdb", True, Severity.BLOCKS)
+    assert "createdb -T template0 -E UTF8" in found.mend
