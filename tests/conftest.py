@@ -16,6 +16,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def _umask_of_its_own() -> Iterator[None]:
+    """The command line closes what it makes from then on; called inside of a test, it must not do so for all later ones."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Stack]:
     """The run's stack, with nothing started yet. It ends with the run, even when the run is killed."""

@@ -12,9 +12,8 @@ _OPENED = 'while IFS= read -r path; do ( : < "$path" ) 2>/dev/null && printf "%s
 
 def read_by_others(root: Path) -> list[str]:
     """Folders and files below `root`, itself included, that others can list or read. Nothing may be named with a line break."""
-    every = [path for path in (root, *root.rglob("*")) if not path.is_symlink()]
-    by_mode = [f"{path} {_mode(path):o}" for path in every if _mode(path) & (0o067 if path.is_dir() else 0o077)]
-    return by_mode + opened_by_another(every)
+    every = [root, *(Path(place, name) for place, folders, files in os.walk(root) for name in (*folders, *files))]
+    return [f"{path} {mode:o}" for path in every if (mode := _too_open(path))] + opened_by_another(every)
 
 
 def opened_by_another(paths: list[Path]) -> list[str]:
@@ -27,5 +26,11 @@ def opened_by_another(paths: list[Path]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def _mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
+def _too_open(path: Path) -> int:
+    """The mode of a path that lets others in; 0 for one that does not, a link, or one that a running server took away meanwhile."""
+    try:
+        found = path.lstat().st_mode
+    except FileNotFoundError:
+        return 0
+    allowed = 0o710 if stat.S_ISDIR(found) else 0o600
+    return 0 if stat.S_ISLNK(found) or not stat.S_IMODE(found) & ~allowed else stat.S_IMODE(found)
