@@ -104,14 +104,3 @@ def test_whoever_interrupts_is_told_what_is_left(ended, words):
     last = err.splitlines()[-1]
     assert last.startswith("interrupted: ")
     assert WAITING[words] in last
-
-
-def test_a_supervisor_that_is_interrupted_says_that_nothing_is_lost(tmp_path):
-    """Its workers are gone with it, and whoever reads on does not have to look for what they left."""
-    server = Silent()
-    with started(tmp_path / "site", server, "worker all --home work") as process:
-        assert any("worker_started" in line for line in process.stderr)
-        process.send_signal(signal.SIGINT)
-        last = process.communicate(timeout=SOON_S)[1].splitlines()[-1]
-        server.close()
-    assert (130, True) == (process.returncode, last.startswith("interrupted: all work has stopped in order and nothing is lost"))

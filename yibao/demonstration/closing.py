@@ -1,5 +1,6 @@
 """What a demonstration found, as one object and as a page."""
 
+import shlex
 import sys
 from typing import Any
 
@@ -81,12 +82,12 @@ def _freshness(found: dict[str, Any], words: Words) -> Table:
 
 def say_where(settings: DemoSettings, outcome: Outcome, words: Words) -> None:
     """What a person who keeps it running can look at."""
-    site = settings.site_file
+    site = shlex.quote(f"{settings.site_file}")  # lines to copy into a shell
     print(words.kept.format(changes=outcome.changes), file=sys.stderr)
     for line in (
         f"yibao connector status -c {site}",
         f"yibao dlq summary -c {site}",
-        f"yibao stack status --home {settings.home / 'stack'}",
+        f"yibao stack status --home {shlex.quote(str(settings.home / 'stack'))}",
         words.logs.format(logs=f"{settings.home / 'logs'}, {settings.home / 'stack' / 'logs'}"),
         "yibao demo --stop",
     ):

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from streams.telemetry import events
 from tests.unit.streams.mapping.test_our_words import FOREIGN
 from yibao import main
 from yibao.commands import tree
+from yibao.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[3]
 WHOLE = main.build((), whole=True)
@@ -123,3 +125,12 @@ def typed(monkeypatch, capsys, *words):
     with pytest.raises(SystemExit) as ended:
         main.run()
     return ended.value.code or 0, *capsys.readouterr()
+
+
+def test_whoever_interrupts_the_workers_is_told_that_nothing_is_lost(monkeypatch, capsys):
+    """And does not look for what they left."""
+    monkeypatch.setattr(Supervisor, "run", lambda _: 130)
+    monkeypatch.setattr(events, "configure", lambda *_: None)  # for good, it would be
+    site = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
+    code, _, err = typed(monkeypatch, capsys, "worker", "all", "-c", f"{site}")
+    assert (130, True) == (code, err.startswith("interrupted: all work has stopped in order and nothing is lost"))

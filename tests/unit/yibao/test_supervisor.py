@@ -150,16 +150,16 @@ def ups(process):
     raise AssertionError("the children did not come up")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_no_worker_outlives_its_supervisor(supervisor, number):
-    """An orphan would hold partitions that a new worker waits for."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_no_worker_outlives_its_supervisor(supervisor, number, code):
+    """An orphan would hold partitions that a new worker waits for. The exit code tells a service manager's stop from a person's."""
     process = supervisor("two")
     children = ups(process)
     process.send_signal(number)
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert 2 == len(gone)
     assert [] == alive
-    assert process.wait(10) == (0 if number == signal.SIGTERM else -number)
+    assert process.wait(10) == code
 
 
 def test_a_worker_that_cannot_begin_ends_the_supervisor_with_its_code(supervisor):
