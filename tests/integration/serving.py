@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from tests.patience import PATIENCE_S
+
 
 @asynccontextmanager
 async def served(receive):
@@ -22,9 +24,9 @@ async def served(receive):
         await runner.cleanup()
 
 
-async def until(condition, within_s, what):
+async def until(condition, what):
     """Wait for an asynchronous condition."""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + PATIENCE_S
     while not await condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.2)
