@@ -101,8 +101,9 @@ def room():
     public.chmod(0o755)
     room = Room(public / "demo")
     yield room
-    room.ran("--stop")
-    Stack(room.home / "stack").erase()
+    if room.home.exists():
+        room.ran("--stop")
+        Stack(room.home / "stack").erase()
     shutil.rmtree(public)
     assert [] == room.processes()
 
