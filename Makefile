@@ -2,7 +2,10 @@
 SHELL := /bin/sh
 VENV  := .venv/bin
 # Programs of packages by `python -m`: their own scripts name the interpreter by its whole path, which a shell reads.
-TESTS := $(wildcard tests/unit tests/contract tests/integration tests/e2e)
+# The long ones first and the short ones last, so that no process waits at the end for another.
+TESTS := $(wildcard tests/e2e tests/integration tests/contract tests/unit)
+# Tests of a stage or a server mostly wait for it: three processes keep two processors busy. A file stays in one process.
+ABREAST := -n 3 --dist loadfile --no-loadscope-reorder
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=
@@ -10,7 +13,7 @@ SCENARIOS   ?=
 CHAOS_ARGS  ?=
 export LOCK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model chaos bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +26,10 @@ demo: setup ## run the whole flow on this machine: hospital, capture, join, deli
 	@$(VENV)/yibao demo $(DEMO_ARGS)
 
 test: lint ## everything that CI checks
-	$(VENV)/python -m pytest $(TESTS) $(PYTEST_ARGS)
+	$(VENV)/python -m pytest $(ABREAST) $(TESTS) $(PYTEST_ARGS)
+
+model: setup ## run the lanes' protocol as a model, thousands of courses by chance (half an hour; MODEL_EXAMPLES=300 for fewer)
+	HYPOTHESIS_PROFILE=long $(VENV)/python -m pytest $(ABREAST) tests/unit/streams/lanes/deliver/test_model.py tests/unit/streams/lanes/join/test_model.py $(PYTEST_ARGS)
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)

@@ -2,18 +2,47 @@
 
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox.stack import Endpoints, Stack
+from tests.own_stack import new_home, own_stack
+from tests.warden import Warden
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run that a script put in the background ignores Ctrl-C, and so would every program that it starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
+
+WARDEN = pytest.StashKey[Warden]()
+SHARED = pytest.StashKey[Path]()
+
+
+def pytest_configure(config) -> None:
+    """Who conducts the run sees to it that nothing outlives it; the processes that `-n` adds are among what it watches."""
+    if not hasattr(config, "workerinput"):
+        config.stash[WARDEN] = Warden()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """A process joins the run (`-n`): it is told where the stack is that all of them share."""
+    if SHARED not in node.config.stash:
+        node.config.stash[SHARED] = new_home()
+    node.workerinput["stack"] = f"{node.config.stash[SHARED]}"
+
+
+def pytest_unconfigure(config) -> None:
+    """The last that the conductor does; the other processes have ended."""
+    if warden := config.stash.get(WARDEN, None):
+        warden.finish()
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +55,13 @@ def _umask_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[Stack]:
+def embedded(request) -> Iterator[Stack]:
     """The run's stack, with nothing started yet. It ends with the run, even when the run is killed."""
-    stack = Stack(Path(tempfile.mkdtemp(prefix="yibao-stack-")), durable=False, bound=True)
-    try:
+    if told := getattr(request.config, "workerinput", None):
+        yield Stack(Path(told["stack"]), durable=False)  # whichever process asks first starts it, the warden ends it
+        return
+    with own_stack() as stack:
         yield stack
-    finally:
-        stack.erase()
 
 
 @pytest.fixture(scope="session")

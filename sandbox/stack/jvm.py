@@ -9,6 +9,8 @@ from sandbox.java import find_java, path_for_java
 from sandbox.stack.service import Distribution, Home
 from streams.private_files import write_private
 
+_NOT_SO_THOROUGH: Final = "-XX:TieredStopAtLevel=1"
+"""The thorough compiler takes half of the CPU of a start, and a short life never pays it back."""
 _LOGGING: Final = "log4j2.properties"
 _ESCAPED: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "=": "\\=", ":": "\\:", "#": "\\#", "!": "\\!"}
 
@@ -20,7 +22,7 @@ def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str) -> 
     a name without a path.
     """
     logging = render(home, _LOGGING, {})
-    heap = ["-Xms96m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+    heap = ["-Xms96m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", _NOT_SO_THOROUGH]
     inside = ["-XX:-UsePerfData", f"-Djava.io.tmpdir={home.scratch}"]  # otherwise in /tmp, whatever TMPDIR says
     where: list[str | Path] = ["env", "-C", logging.parent, "LC_ALL=C.UTF-8"]
     return [

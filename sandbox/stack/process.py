@@ -25,10 +25,11 @@ _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @atexit.register
-def _collect() -> None:
-    """Wait for programs that ended and that nobody asked about since; Python would take them for running ones."""
+def _let_go() -> None:
+    """Collect those that ended, and leave the others: Python would complain of a program that is meant to outlive this one."""
     for child in _children.values():
-        child.poll()
+        if child.poll() is None:
+            child.returncode = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

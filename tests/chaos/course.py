@@ -14,6 +14,8 @@ from tests.chaos.chaos_site import ChaosSite
 from tests.chaos.crew import Crew, Stage
 
 Act = Callable[[], object]
+"""False: there was nobody to strike, and it is to be tried again soon."""
+_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,10 @@ class Course:
         now = time.monotonic() - self._started
         while self._due and self._due[0][0] <= now:
             _, _, what, act = heapq.heappop(self._due)
-            self.acts.append(f"{now:.0f} {what}")
-            act()
+            if act() is False:
+                self.at(now + _AGAIN_S, what, act)
+            else:
+                self.acts.append(f"{now:.0f} {what}")
         for future in [each for each in self._aside if each.done()]:
             self._aside.remove(future)
             future.result()

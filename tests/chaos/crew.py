@@ -81,19 +81,23 @@ class Crew:
                 if place.failures > _CANNOT_BEGIN:
                     raise RuntimeError(f"{place.name} cannot begin: exit {code}, see {self.home / 'logs' / place.name}.log")
 
-    def signal(self, stage: Stage, number: signal.Signals) -> None:
-        """Send a signal to some worker of a stage that is awake."""
-        if (place := self._some(stage)) is not None and place.process is not None:
-            place.asked = True
-            place.process.send_signal(number)
-            self.strikes += 1
+    def signal(self, stage: Stage, number: signal.Signals) -> bool:
+        """Send a signal to some worker of a stage; False where none is awake."""
+        if (place := self._some(stage)) is None or place.process is None:
+            return False
+        place.asked = True
+        place.process.send_signal(number)
+        self.strikes += 1
+        return True
 
-    def freeze(self, stage: Stage, for_s: float) -> None:
-        """Stop some worker of a stage for so long; then it goes on as if nothing had happened."""
-        if (place := self._some(stage)) is not None and place.process is not None:
-            place.process.send_signal(signal.SIGSTOP)
-            place.thaw_at = time.monotonic() + for_s
-            self.strikes += 1
+    def freeze(self, stage: Stage, for_s: float) -> bool:
+        """Stop some worker of a stage for so long, then it goes on as if nothing had happened; False where none is awake."""
+        if (place := self._some(stage)) is None or place.process is None:
+            return False
+        place.process.send_signal(signal.SIGSTOP)
+        place.thaw_at = time.monotonic() + for_s
+        self.strikes += 1
+        return True
 
     def dismiss(self, stage: Stage) -> None:
         """Ask the last worker of a stage to leave, and want one less."""

@@ -25,8 +25,9 @@ from sandbox.hospital.tables import DEPARTMENTS, PATIENTS
 from streams.deadletter.reading import read_dead_letters
 from streams.deliver.ledger import read_receipts
 from tests.e2e.bad_rows import Copies, transaction
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
 NAME = "bad_input"
@@ -55,7 +56,7 @@ class Hospital:
 
     def publish(self, topic, value, *, key=b"stranger", headers=()):
         """A message that somebody else writes."""
-        self._producer.send(topic, value=value, key=key, headers=list(headers), partition=0).get(timeout=20)
+        self._producer.send(topic, value=value, key=key, headers=list(headers), partition=0).get(timeout=PATIENCE_S)
 
     def strike(self, **fault):
         body = json.dumps(fault).encode()
@@ -80,14 +81,14 @@ class Hospital:
         letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead).letters
         return Counter((letter.stage, letter.dead_class, letter.rule) for letter in letters)
 
-    def wait_until_dead(self, expected, *, within_s=60):
-        until = time.monotonic() + within_s
+    def wait_until_dead(self, expected):
+        until = time.monotonic() + PATIENCE_S
         while (found := self.letters()) != expected and time.monotonic() < until:
             time.sleep(0.5)
         assert expected == found
 
-    def wait_until_accepted(self, *visits, within_s=60):
-        keys, until = set().union(*(visit.keys for visit in visits)), time.monotonic() + within_s
+    def wait_until_accepted(self, *visits):
+        keys, until = set().union(*(visit.keys for visit in visits)), time.monotonic() + PATIENCE_S
         while (missing := keys - {entry["key"] for entry in self.journal()}) and time.monotonic() < until:
             time.sleep(0.2)
         assert set() == missing
@@ -96,16 +97,16 @@ class Hospital:
         self._producer.close()
 
 
-def wait_for(condition, *, within_s, what):
-    deadline = time.monotonic() + within_s
+def wait_for(condition, *, what):
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s: {what}"
         time.sleep(0.2)
 
 
 def yibao(*words):
     done = subprocess.run(
-        [sys.executable, "-m", "yibao", *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", "yibao", *map(str, words)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert 0 == done.returncode, done.stderr
     return done.stdout
@@ -120,7 +121,7 @@ def running(*words, log):
         yield process
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def superuser(stack, database):
@@ -172,7 +173,7 @@ def hospital(stack, tmp_path_factory):
             hospital.close()
         yibao("connector", "delete", "his", "--yes", "-c", site)
         released = "SELECT count(*) FROM pg_replication_slots WHERE active AND database = current_database()"
-        wait_for(lambda: connection.execute(released).fetchone() == (0,), within_s=30, what="the slot let go of")
+        wait_for(lambda: connection.execute(released).fetchone() == (0,), what="the slot let go of")
         connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", (NAME,))
     with superuser(stack, "postgres") as connection:
         connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
@@ -270,7 +271,7 @@ def test_a_reported_line_that_loses_its_visit_key_is_told_and_comes_again_with_i
     lost = Counter({("join", "WITHDRAWN", "DELETED_AFTER_REPORT"): 1, ("join", "MAPPING", "NO_VISIT_KEY"): 1})
     hospital.wait_until_dead(before + lost)
     hospital.execute("UPDATE his.sf_fymx SET jzlsh = %s, kdks = 'again', sl = sl * 2, je = je * 2 WHERE mxid = %s", key, line)
-    wait_for(lambda: len(hospital.sent(line)) == 2, within_s=60, what="the line with its visit key again")
+    wait_for(lambda: len(hospital.sent(line)) == 2, what="the line with its visit key again")
     assert hospital.sent(line)[0]["CNT"] != hospital.sent(line)[1]["CNT"]
     # The row without a visit key is gone by that; a delete without one may be of any visit, so it is told, too.
     hospital.wait_until_dead(before + lost + Counter({("join", "MAPPING", "NO_VISIT_KEY"): 1}))
@@ -318,7 +319,7 @@ def changed(hospital, **kafka):
 def test_another_number_of_partitions_is_refused_wherever_it_would_do_harm(hospital, words, code):
     """A visit would part ways: its later rows in another partition than its earlier ones."""
     command = [sys.executable, "-m", "yibao", *words, "-c", str(changed(hospital, partitions=4))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (code, True, False) == (done.returncode, "partitions" in done.stderr, "Traceback" in done.stderr)
 
 
@@ -326,6 +327,6 @@ def test_another_number_of_partitions_is_refused_wherever_it_would_do_harm(hospi
 def test_a_worker_that_finds_no_broker_at_its_first_start_is_exit_3(hospital, verb):
     """And names where it looked and which setting says so."""
     command = [sys.executable, "-m", "yibao", "worker", verb, "-c", str(changed(hospital, bootstrap_servers="127.0.0.1:1"))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert (3, True) == (done.returncode, "kafka.bootstrap_servers" in done.stderr)
     assert "127.0.0.1:1" in done.stderr

@@ -4,19 +4,23 @@ import pytest
 
 from tests.chaos.run import run_scenario
 from tests.chaos.scenarios import named
+from tests.own_stack import own_stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 CHANGES = 2_500
+STRUCK = 7
+"""Five strikes at their moments, and at least one worker that ended itself at its point and one lost answer."""
 
 
-def test_nothing_is_lost_doubled_or_out_of_order_whatever_dies(embedded, tmp_path):
+def test_nothing_is_lost_doubled_or_out_of_order_whatever_dies(tmp_path):
     """Workers die between POST and commit, wake after their partitions were given away, the broker dies, answers are lost: every
     row of the hospital still has exactly the outcome that it should have. `make chaos` runs each fault alone, at length.
     """
-    result = run_scenario(named("selection"), stack=embedded, home=tmp_path / "chaos", changes=CHANGES, seed=1)
+    with own_stack() as stack:  # what it kills, nobody else may need
+        result = run_scenario(named("selection"), stack=stack, home=tmp_path / "chaos", changes=CHANGES, seed=1)
 
     assert [] == result.verdict.examples
     assert CHANGES <= result.changes
-    assert 8 <= result.struck, result.acts
+    assert STRUCK <= result.struck, (result.acts, result.exits)
     assert result.ok, result.exits

@@ -27,8 +27,9 @@ from streams.mapping import load_site
 from streams.seal import generate_key_pair
 from streams.wiring import client_options
 from tests.others import read_by_others
+from tests.patience import PATIENCE_S
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 KEYS_OF_THE_OBJECT = {
     "ok",
@@ -78,7 +79,7 @@ class Room:
 
     def ran(self, *words):
         with self.demo(*words) as process:
-            out, err = process.communicate(timeout=240)
+            out, err = process.communicate(timeout=2 * PATIENCE_S)
             return Ran(process.returncode, out, err)
 
     def processes(self):
@@ -100,8 +101,9 @@ def room():
     public.chmod(0o755)
     room = Room(public / "demo")
     yield room
-    room.ran("--stop")
-    Stack(room.home / "stack").erase()
+    if room.home.exists():
+        room.ran("--stop")
+        Stack(room.home / "stack").erase()
     shutil.rmtree(public)
     assert [] == room.processes()
 
@@ -209,7 +211,7 @@ def test_a_run_against_a_wrong_address_says_so_and_leaves_nothing_when_it_is_int
     public = tmp_path / "platform.pem"
     public.write_text(generate_key_pair().public.pem)
     with nothing_there() as url, room.demo(*WRONG, "--keep", "--platform-url", url, "--public-key", public) as process:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + PATIENCE_S
         told = []
         for line in process.stderr:
             assert time.monotonic() < deadline, told
@@ -219,12 +221,12 @@ def test_a_run_against_a_wrong_address_says_so_and_leaves_nothing_when_it_is_int
             if line.startswith("live: ") and "accepted" in line:
                 break
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=PATIENCE_S)[1]
         assert 130 == process.returncode, said
     (held, *_) = [line for line in told if line.startswith("held (")]
     assert ("HTTP 404" in held, "give another --platform-url" in told[told.index(held) + 1]) == (True, True)
     assert "held (" in told[-1]
-    assert held_s < 10
+    assert held_s < 60
     assert f"interrupted: everything that the demo started has stopped; its files stay in {room.home}" in said
     assert [] == room.processes()
 

@@ -7,6 +7,7 @@ from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
 from streams.wiring import client_options
 from tests.bench.processes import worker
+from tests.patience import PATIENCE_S
 
 
 def accepted_lines(file):
@@ -20,7 +21,7 @@ def run_until(file, home, count):
     """One worker of each stage, until so many records are accepted; the workers, ended."""
     with ExitStack() as running:
         workers = [running.enter_context(worker(stage, site=file, home=home)) for stage in ("join", "deliver")]
-        until, accepted = time.monotonic() + 90, 0
+        until, accepted = time.monotonic() + PATIENCE_S, 0
         while accepted < count:
             for one in workers:
                 one.check()

@@ -15,9 +15,9 @@ from sandbox.stack.jvm import java_command
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.service import Home, distribution
 from streams.private_files import write_private
+from tests.patience import PATIENCE_S
 
 USER, MECHANISM = "yibao", "SCRAM-SHA-512"
-_START_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ def _configuration(home: Home, book: PortBook, password: str) -> Path:
 
 
 def _wait_until(log: Path, server: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + _START_S
+    until = time.monotonic() + PATIENCE_S
     while "Kafka Server started" not in log.read_text("utf-8"):
         assert server.poll() is None, log.read_text("utf-8")[-2000:]
         assert time.monotonic() < until, "the broker did not start"

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
 from streams.testing import Posted
+from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -38,9 +39,9 @@ async def served(platform):
         await runner.cleanup()
 
 
-async def until(condition, within_s, what):
+async def until(condition, what):
     """Wait for an asynchronous condition."""
-    deadline = time.monotonic() + within_s
+    deadline = time.monotonic() + PATIENCE_S
     while not await condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.2)

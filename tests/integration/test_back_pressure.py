@@ -11,6 +11,7 @@ from tests.bench.bench_site import write_site
 from tests.bench.messages import Message
 from tests.bench.processes import worker
 from tests.bench.topics import apply_topics, fill
+from tests.patience import PATIENCE_S
 
 PARTITIONS = 12
 WAITING = int(os.environ.get("YIBAO_WAITING", "120000"))
@@ -49,7 +50,7 @@ def test_a_worker_holds_no_more_of_what_waits_than_its_lanes_may(kafka, tmp_path
     asyncio.run(fill(kafka.bootstrap_servers, "pressure-", map(ready, range(WAITING))))
     with worker("deliver", site=site, home=tmp_path) as running:
         log = tmp_path / "deliver-0.log"
-        until = time.monotonic() + 90
+        until = time.monotonic() + PATIENCE_S
         while log.read_text(encoding="utf-8").count('"lane_opened"') < PARTITIONS:
             running.check()
             assert time.monotonic() < until, "the lanes did not open"

@@ -24,6 +24,7 @@ from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.topics.stages import stages
+from tests.patience import PATIENCE_S
 from tests.settings import connect_settings, topic_settings
 from yibao.capture import database_password
 
@@ -160,7 +161,7 @@ def reconciler(stack, connect) -> Reconciler:
         topics=TOPICS,
         partitions=PARTITIONS,
         settings=connect_settings(stack.bootstrap_servers, heartbeat_interval_ms=500),
-        patience=Patience(running_s=180, settled_s=1),
+        patience=Patience(running_s=PATIENCE_S, settled_s=1),
     )
 
 
@@ -193,7 +194,7 @@ def findings_of(source):
 def stop_and_delete(connect, connector, stack):
     """Until the slot is free, so that it can be dropped."""
     connect.delete(connector)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     with psycopg.connect(
         host=stack.postgres_host, port=stack.postgres_port, user="postgres", dbname=DATABASE, autocommit=True
     ) as connection:
@@ -207,7 +208,7 @@ def read_until(bootstrap_servers, topic, last):
     """All records of a topic, as soon as the one that `last` recognises is among them."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False)
     consumer.assign([TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))])
-    records, deadline = [], time.monotonic() + 150
+    records, deadline = [], time.monotonic() + PATIENCE_S
     try:
         while not any(last(record) for record in records):
             assert time.monotonic() < deadline, f"{topic}: the last record has not come, {len(records)} have"
@@ -376,7 +377,7 @@ def test_the_heartbeat_tells_that_capture_lives(captured):
     """A connector that lost its database says RUNNING for ever; only this tells."""
     with Broker(BrokerAccess(bootstrap_servers=captured.bootstrap_servers)) as broker:
         newest = broker.newest_ms(TOPICS.heartbeat("his"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while broker.newest_ms(TOPICS.heartbeat("his")) == newest:
             assert time.monotonic() < deadline, "no further heartbeat"
             time.sleep(0.1)

@@ -16,6 +16,7 @@ from sandbox.hospital import create_schema
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
 from streams.seal import generate_key_pair
+from tests.patience import PATIENCE_S
 from yibao.main import run
 
 pytestmark = pytest.mark.stack
@@ -51,7 +52,7 @@ def site(stack, tmp_path_factory):
     }
     yield write(folder / "site.yaml", document)
     with superuser(stack, "postgres") as connection:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while connection.execute("SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = %s", (DATABASE,)).fetchone():
             assert time.monotonic() < deadline, "the connector does not let go of its slot"
             time.sleep(0.1)

@@ -24,6 +24,7 @@ from sandbox.stack import Endpoints, Ports, ServiceFailed, Stack
 from sandbox.stack.ports import LOOPBACK, free_port
 from sandbox.stack.service import Home
 from streams.errors import Misconfigured
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def until(condition, *, within_s=30.0):
+def until(condition, *, within_s=PATIENCE_S):
     """Wait for something to become true; its last value."""
     deadline = time.monotonic() + within_s
     while not (value := condition()) and time.monotonic() < deadline:
@@ -170,7 +171,7 @@ def test_an_interrupted_start_leaves_no_process(home):
     starter = run_yibao("stack", "up", "--home", home, "--service", "kafka")
     assert until((home / "run" / "kafka.process").exists)
     starter.send_signal(signal.SIGINT)
-    told = starter.communicate(timeout=60)[1]
+    told = starter.communicate(timeout=PATIENCE_S)[1]
 
     assert (130, []) == (starter.returncode, processes_of(home))
     assert f"nothing of the stack is left running; data and logs stay in {home}" in told
@@ -181,7 +182,7 @@ def test_what_a_killed_starter_left_is_found_and_stopped(home):
     starter = run_yibao("stack", "up", "--home", home, "--service", "kafka")
     assert until((home / "run" / "kafka.process").exists)
     starter.kill()
-    starter.communicate(timeout=60)
+    starter.communicate(timeout=PATIENCE_S)
     left = processes_of(home)
     Stack(home).down()
 
@@ -253,7 +254,7 @@ def test_everything_listens_on_the_loopback_address_only(stack, embedded):
 
 def test_connect_knows_debezium_and_its_secrets_are_closed_to_others(stack):
     """What a connector's configuration may ask for: the plugin, and a password by reference."""
-    with urllib.request.urlopen(f"{stack.connect_url}/connector-plugins", timeout=10) as answer:
+    with urllib.request.urlopen(f"{stack.connect_url}/connector-plugins", timeout=PATIENCE_S) as answer:
         plugins = {plugin["class"] for plugin in json.load(answer)}
 
     assert "io.debezium.connector.postgresql.PostgresConnector" in plugins
@@ -280,7 +281,7 @@ def faults_of_login(stack: Endpoints, password: str) -> list[str]:
         method="PUT",
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return [fault for one in json.load(answer)["configs"] if one["value"] for fault in one["value"]["errors"]]
     except urllib.error.HTTPError as error:
         with error:
@@ -317,8 +318,8 @@ def test_a_folder_is_not_opened_to_a_connect_that_runs(stack, embedded, tmp_path
 def test_status_on_the_command_line_says_what_is_down(stack, embedded):
     """Exit code 1 as soon as one service does not answer, so that a script need not read the table."""
     everything = run_yibao("stack", "status", "--home", embedded.home, "-o", "json")
-    shown = json.loads(everything.communicate(timeout=60)[0])
+    shown = json.loads(everything.communicate(timeout=PATIENCE_S)[0])
     nothing = run_yibao("stack", "status", "--home", "/nonexistent/stack")
-    nothing.communicate(timeout=60)
+    nothing.communicate(timeout=PATIENCE_S)
 
     assert (0, [True] * 3, 1) == (everything.returncode, [one["ready"] for one in shown], nothing.returncode)

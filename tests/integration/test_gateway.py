@@ -19,6 +19,8 @@ from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, R
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
 from streams.spec.profiles import REPORTING
+from streams.testing import wait_for
+from tests.patience import PATIENCE_S
 from tests.settings import breaker_settings, gateway_settings, limit_settings
 from tests.unit.streams.ready_records import batch_of, ready_record
 
@@ -117,7 +119,7 @@ async def platform():
 @asynccontextmanager
 async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **settings):
     seal = seal or Sealer(PAIR.public, Encoding())
-    settings = {"timeout_s": 5.0, "url": f"{scheme}://127.0.0.1:{port}", **settings}
+    settings = {"timeout_s": PATIENCE_S, "url": f"{scheme}://127.0.0.1:{port}", **settings}
     institutions = {code: Institution(code=code, name="第一人民医院", seal=seal) for code in codes}
     clock = {} if now is None else {"now": now}
     async with Gateway(gateway_settings(**settings), institutions, profile=REPORTING, **clock) as opened:
@@ -137,7 +139,7 @@ async def test_an_acceptance_tells_what_sealing_took_also_when_it_was_posted_aga
         assert isinstance(await opened.post(batch(), MSGID), Retry)
         found = await opened.post(batch(), MSGID)
     assert isinstance(found, Accepted)
-    assert 20 <= found.sealing_ms < 2_000
+    assert 20 <= found.sealing_ms < 15_000  # microseconds would be more
 
 
 async def test_an_accepted_batch_reaches_the_platform_as_the_interface_says(platform):
@@ -172,7 +174,7 @@ async def test_an_accepted_batch_reaches_the_platform_as_the_interface_says(plat
 async def test_each_way_to_answer_has_its_verdict(platform, answer, expected):
     """Only the platform's own plain word may settle a record."""
     platform.answers = [answer]
-    async with gateway(platform.port, timeout_s=0.3) as opened:
+    async with gateway(platform.port, timeout_s=0.3 if answer is silent else PATIENCE_S) as opened:
         assert expected == await opened.post(batch(), MSGID)
 
 
@@ -256,13 +258,17 @@ async def test_a_retry_sends_the_same_bytes_and_a_new_msgid_new_ones(platform):
 class Counting:
     """Seals slowly, and remembers how often; the first time it fails if it is told to."""
 
-    def __init__(self, *, broken_once=False):
-        self.count = 0
+    def __init__(self, *, takes_s=0.02, broken_once=False):
+        self.count = self.done = 0
+        self.takes_s = takes_s
         self.broken_once = broken_once
 
     def seal(self, plain):
-        self.count += plain != b"[]"  # the gateway's own test of the key
-        time.sleep(0.02)
+        if plain == b"[]":  # the gateway's own test of the key
+            return plain.decode()
+        self.count += 1
+        time.sleep(self.takes_s)
+        self.done += 1
         if self.broken_once and self.count == 1:
             raise ValueError("no")
         return plain.decode()
@@ -270,15 +276,15 @@ class Counting:
 
 async def test_a_batch_that_was_prepared_is_not_sealed_again_nor_waited_for(platform):
     """Sealed while another batch is answered, so that a slow platform is not kept waiting."""
-    seal = Counting()
+    seal = Counting(takes_s=0.3)
     platform.answers = [said(200)]
     async with gateway(platform.port, seal=seal) as opened:
         opened.prepare(batch(), MSGID)
         opened.prepare(batch(), MSGID)
-        await asyncio.sleep(0.1)
+        await wait_for(lambda: seal.done == 1)
         found = await opened.post(batch(), MSGID)
     assert Accepted(code="200", repeated=False) == found
-    assert (1, True) == (seal.count, found.sealing_ms < 15)
+    assert (1, True) == (seal.count, found.sealing_ms < 1000 * seal.takes_s / 2)
 
 
 async def test_a_preparation_that_failed_holds_the_batch_when_it_is_posted_and_is_tried_again(platform):
@@ -416,7 +422,7 @@ async def test_a_lane_that_is_closed_during_the_probe_frees_it(platform):
         clock[0] += 5.0
         probe = asyncio.create_task(opened.post(batch(), MSGID))
         for _ in range(2):
-            await asyncio.wait_for(platform.arrived.get(), 5.0)
+            await asyncio.wait_for(platform.arrived.get(), PATIENCE_S)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
         assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
@@ -439,6 +445,8 @@ async def test_no_more_requests_than_agreed_reach_the_platform(platform):
     """Counted where it matters: at the platform."""
 
     async def slowly(writer):
+        """When as many are there as may come."""
+        await wait_for(lambda: platform.most >= 4)
         await asyncio.sleep(0.02)
         writer.write(said(200))
         await writer.drain()

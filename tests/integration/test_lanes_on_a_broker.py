@@ -18,30 +18,24 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.contract import Topics
-from sandbox.stack import Stack
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import TopicPartition as LanePartition
 from streams.testing import FakePlatform
 from tests.integration.serving import served, until
+from tests.patience import PATIENCE_S
 from tests.settings import broker_settings
 
 PARTITIONS = 3
 INPUTS = 1500
 WORKER = Path(__file__).with_name("lane_worker.py")
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory):
-    """A broker of our own, or the one that is named."""
-    if named := os.environ.get("YIBAO_TEST_BOOTSTRAP"):
-        yield named
-        return
-    stack = Stack(tmp_path_factory.mktemp("stack"), services=("kafka",), bound=True)
-    yield stack.up().bootstrap_servers
-    stack.down()
+@pytest.fixture
+def bootstrap(kafka):
+    return kafka.bootstrap_servers
 
 
 @pytest.fixture
@@ -165,7 +159,7 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
         async def got_there(after=after):
             return len(platform.records) >= after
 
-        await until(got_there, 60, f"{after} records were not accepted")
+        await until(got_there, f"{after} records were not accepted")
         running[stage].kill()
         running[stage].wait()
         running[stage] = workers(stage)
@@ -176,11 +170,11 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
         joined, delivered, plans = await marks(bootstrap, topics)
         return joined == delivered == len(wanted) and not plans
 
-    await until(drained, 60, "the pipeline did not drain")
+    await until(drained, "the pipeline did not drain")
     await check_exactly_once(bootstrap, topics, platform, wanted)
     for process in running.values():
         process.send_signal(signal.SIGTERM)
-    assert [0, 0] == [process.wait(20) for process in running.values()]
+    assert [0, 0] == [process.wait(PATIENCE_S) for process in running.values()]
 
 
 async def check_exactly_once(bootstrap, topics, platform, wanted):

@@ -1,6 +1,5 @@
 """The lookup rows that every join worker holds, read from a real broker."""
 
-import os
 import time
 
 import orjson
@@ -8,7 +7,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from sandbox.stack import Stack
 from streams.errors import Fatal
 from streams.lanes.exits import Exit
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
@@ -16,18 +14,12 @@ from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.settings import broker_settings
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.stack
 
 
-@pytest.fixture(scope="module")
-def bootstrap(tmp_path_factory):
-    """A broker of our own, or the one that is named."""
-    if named := os.environ.get("YIBAO_TEST_BOOTSTRAP"):
-        yield named
-        return
-    stack = Stack(tmp_path_factory.mktemp("stack"), services=("kafka",), bound=True)
-    yield stack.up().bootstrap_servers
-    stack.down()
+@pytest.fixture
+def bootstrap(kafka):
+    return kafka.bootstrap_servers
 
 
 def row(code, name):

@@ -23,8 +23,9 @@ from tests.bench.processes import platform, worker
 from tests.bench.rounds import Load
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
+from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PARTITIONS = 12
 PREFIX = "reset-"
@@ -57,7 +58,7 @@ class Scene:
         """How workers of both stages end that are left alone."""
         with ExitStack() as running:
             workers = [running.enter_context(worker(stage, site=self.file, home=self.home)) for stage in ("join", "deliver")]
-            return [one.process.wait(60) for one in workers]
+            return [one.process.wait(PATIENCE_S) for one in workers]
 
     def write(self, stage, offsets):
         """What a person does with kafka-python: offset and metadata by partition, tried until the last member is forgotten."""
@@ -65,7 +66,7 @@ class Scene:
         admin = KafkaAdminClient(**self.client)
         try:
             wanted = {TopicPartition(topic, number): OffsetAndMetadata(*place, -1) for number, place in offsets.items()}
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE_S
             while any(getattr(error, "errno", 0) for error in admin.alter_group_offsets(self.topics.group(stage), wanted).values()):
                 assert time.monotonic() < until
                 time.sleep(0.5)

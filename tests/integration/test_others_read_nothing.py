@@ -13,6 +13,7 @@ import pytest
 from sandbox.stack import Stack
 from sandbox.stack.account import SYSTEM_USER
 from tests.others import opened_by_another, read_by_others
+from tests.patience import PATIENCE_S
 
 HOSPITAL = "H36110200001"
 
@@ -93,7 +94,7 @@ def test_nobody_else_reads_what_the_simulator_and_the_sample_hospital_write(publ
     ):
         assert b"platform at" in platform.stdout.readline()
         platform.send_signal(signal.SIGTERM)
-        assert [0, 3, 0] == [program.wait(timeout=60) for program in (platform, hospital, keys)]
+        assert [0, 3, 0] == [program.wait(timeout=PATIENCE_S) for program in (platform, hospital, keys)]
 
     made = sorted(path.name for path in ours.rglob("*") if path.is_file())
     named = [f"{HOSPITAL}.{end}" for end in ("key", "private.pem", "pub", "public.pem")]

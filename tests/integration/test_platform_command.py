@@ -10,6 +10,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from yibao.main import run
 
 HOSPITAL = "H36110200001"
@@ -49,7 +50,7 @@ def test_it_says_where_it_is_and_stops_cleanly(tmp_path, number, code, says):
             assert json.load(response)["posts"] == 0
         assert len(Path(place["keys"], f"{HOSPITAL}.pub").read_text().strip()) == 130
         process.send_signal(number)
-        assert process.wait(timeout=20) == code
+        assert process.wait(timeout=PATIENCE_S) == code
         told = process.stderr.read()
         assert "Traceback" not in told
         assert says in told

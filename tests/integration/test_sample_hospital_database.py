@@ -13,6 +13,7 @@ import pytest
 from sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
 from sandbox.hospital.database import PUBLICATION, ROLE
 from sandbox.hospital.tables import BY_VISIT, PATIENTS, TABLES
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.stack
 DATABASE = "his_of_tests"
@@ -159,6 +160,6 @@ def _expected(transactions, split):
 
 def _yibao(*words: str, code: int = 0) -> str:
     command = [sys.executable, "-c", "from yibao.main import run; run()", "hospital", *words]
-    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=os.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout

@@ -16,11 +16,13 @@ from tests.bench.rounds import Load
 from tests.bench.topics import fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
+from tests.patience import PATIENCE_S
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PARTITIONS = 12
-MOST_S = 15
+LATE_S = 25
+"""Where the end of a connection is waited for, half of the lanes come 30 s later; a busy machine makes all slow, and none late."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def yibao(*arguments):
     """As at night: nobody sits at a terminal."""
     command = [sys.executable, "-m", "yibao", *map(str, arguments)]
     alone = {"stdin": subprocess.DEVNULL, "start_new_session": True}
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False, **alone)
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **alone)
 
 
 def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp_path):
@@ -70,7 +72,8 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
     told = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines()]
     opened = [line for line in told if line["event"] == "lane_opened"]
     assert PARTITIONS == len(opened)
-    assert max(line["took_s"] for line in opened) < MOST_S, "the end of a TLS connection must not hold up a lane"
+    took = [line["took_s"] for line in opened]
+    assert max(took) - min(took) < LATE_S, "the end of a TLS connection must not hold up a lane"
     refused = [line["error"] for line in told if line["event"] == "brokers_lost" and line["error"] != "TimeoutError"]
     assert [] == refused, "who calls the brokers trusts the same authority and shows the same password"
     letters = yibao("dlq", "summary", "--config", site, "--output", "json")

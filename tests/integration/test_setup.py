@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("streams/__init__.py", "sandbox/__init__.py", "yibao/__init__.py", "sandbox/java.py")
 NEEDED = ("deploy/setup.py", "deploy/jars.py", "deploy/stack/pom.xml", "streams/errors.py", "yibao/outlets.py")
@@ -132,11 +134,11 @@ def test_checksums_are_written_anew_only_when_that_is_asked_for(set_up, checkout
 def test_an_interrupted_fetch_is_done_again(set_up, checkout):
     """Ctrl-C during the download must not count as done, and leaves no Maven behind."""
     run = set_up("echo $$ > $PWD/maven.pid; exec sleep 60")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not ((pid := checkout / "maven.pid").exists() and pid.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
-    _, told = run.communicate(timeout=30)
+    _, told = run.communicate(timeout=PATIENCE_S)
 
     assert (130, True, False) == (run.returncode, "interrupted" in told, Path(f"/proc/{pid.read_text().strip()}/cmdline").exists())
     assert "" == set_up(GOOD_MAVEN).communicate()[1]

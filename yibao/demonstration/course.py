@@ -25,7 +25,7 @@ from yibao.demonstration.hospital import Hospital
 from yibao.demonstration.settings import SAMPLE, DemoSettings
 from yibao.verbs.topics import create_topics
 
-_PLATFORM_S = 30.0
+_PLATFORM_S = 120.0
 _QUIET_S = 75.0
 """Longer than any time-out of the demonstration's site: when nothing moved for so long, nothing will."""
 _LOOK_S = 2.0

@@ -17,7 +17,7 @@ from streams.spec.interface import SERVICES
 from yibao.demonstration.demo_site import DATABASE, write_password
 from yibao.demonstration.settings import DemoSettings
 
-_SLOT_S = 60.0
+_SLOT_S = 180.0
 
 
 class Hospital:

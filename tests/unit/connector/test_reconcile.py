@@ -67,6 +67,24 @@ class FakeConnect:
         return ConnectorStatus(connector=connector, state="RUNNING", worker="w", trace=None, tasks=(task,))
 
 
+class SetClock:
+    """Time passes while somebody sleeps, and only then: a busy machine does not come into it."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, for_s):
+        self.now += for_s
+
+
+@pytest.fixture(autouse=True)
+def _clock_is_set(monkeypatch):
+    monkeypatch.setattr("connector.reconcile.time", SetClock())
+
+
 def reconciler(connect, **patience):
     return Reconciler(
         connect,

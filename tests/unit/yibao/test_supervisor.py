@@ -16,6 +16,7 @@ from streams.lanes.exits import Exit
 from streams.telemetry.discretion import Discreet, cause_of, stack_of
 from streams.telemetry.outcomes import DECLARED, Outcomes
 from streams.telemetry.progress import Progress
+from tests.patience import PATIENCE_S
 from yibao.restarts import Ended, History, decide
 
 
@@ -156,15 +157,15 @@ def test_no_worker_outlives_its_supervisor(supervisor, number, code):
     process = supervisor("two")
     children = ups(process)
     process.send_signal(number)
-    gone, alive = psutil.wait_procs(children, timeout=10)
+    gone, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert 2 == len(gone)
     assert [] == alive
-    assert process.wait(10) == code
+    assert process.wait(PATIENCE_S) == code
 
 
 def test_a_worker_that_cannot_begin_ends_the_supervisor_with_its_code(supervisor):
     """A wrong file or an absent broker at the first start is told at once instead of being tried for ever."""
-    assert 3 == supervisor("one").wait(20)
+    assert 3 == supervisor("one").wait(PATIENCE_S)
 
 
 def test_a_last_word_is_one_line_of_json():

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from tests.bench.bench_site import write_site
+from tests.patience import PATIENCE_S
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -19,7 +20,9 @@ def ended(tmp_path):
     """`yibao worker all` with one join worker, at the first start of a site whose brokers are away."""
     site = write_site(tmp_path, prefix="", bootstrap_servers="127.0.0.1:1", platform_url="http://127.0.0.1:9")
     command = [sys.executable, "-m", "yibao", "worker", "all", "--deliver", "0", "--home", tmp_path / "home", "-c", site]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, timeout=120, check=False, env={**os.environ, "TZ": "UTC"})
+    return subprocess.run(
+        command, cwd=CHECKOUT, capture_output=True, timeout=PATIENCE_S, check=False, env={**os.environ, "TZ": "UTC"}
+    )
 
 
 def test_every_line_of_workers_and_supervisor_names_the_site_and_who_speaks(ended):

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from sandbox.stack import process
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_process_of_an_earlier_boot_is_not_ours(sleeper):
 
 def test_a_program_that_hears_the_signal_ends_without_force(sleeper):
     """An orderly stop is the rule, the kill the exception."""
-    assert (True, False) == (process.end(sleeper, by=signal.SIGTERM, within_s=10), sleeper.is_alive)
+    assert (True, False) == (process.end(sleeper, by=signal.SIGTERM, within_s=PATIENCE_S), sleeper.is_alive)
 
 
 def test_a_program_that_will_not_end_is_killed_with_its_children(tmp_path):
@@ -81,7 +82,7 @@ def test_a_torn_record_is_no_record(tmp_path):
 def test_a_program_that_does_not_exist_ends_at_once_with_its_reason(tmp_path):
     """The shell's word about it is in the log, where the error looks for it."""
     identity = process.spawn(["/no/such/program"], record=tmp_path / "run", log=tmp_path / "log", env=dict(os.environ))
-    process.wait_gone([identity], within_s=10)
+    process.wait_gone([identity], within_s=PATIENCE_S)
 
     assert (127, True) == (identity.exit_code, "/no/such/program" in (tmp_path / "log").read_text())
 
