@@ -305,7 +305,7 @@ def test_a_folder_that_connect_may_read_too_is_made_closed_and_kept_from_start_t
     stack.open_to_connect(tmp_path / "site" / "secrets")
     assert 0o700 == stat.S_IMODE((tmp_path / "site" / "secrets").stat().st_mode)
     assert (stack.secrets, tmp_path / "site" / "secrets") == Home(root=stack.home).readable()
-    with pytest.raises(Misconfigured, match="comma"):
+    with pytest.raises(Misconfigured, match="take no path with ,"):
         stack.open_to_connect(tmp_path / "a,b")
 
 
