@@ -79,7 +79,7 @@ class SeamProducer:
         return sent
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
-        plan = deliver_mark(committed.metadata).plan
+        plan = deliver_mark(committed.metadata).plan if '"plan"' in committed.metadata else None
         self._in_a_plan = plan is not None and plan.settled > 0
         await self._producer.send_offset(group, at, committed)
 
