@@ -1,11 +1,11 @@
 # One command is the truth: what CI runs (`.ci/run`) is what a person runs (`make test`).
 SHELL := /bin/sh
 VENV  := .venv/bin
-# Programs of packages by `python -m`: their own scripts name the interpreter by its whole path, which a shell reads.
 # The long ones first and the short ones last, so that no process waits at the end for another.
 TESTS := $(wildcard tests/e2e tests/integration tests/contract tests/unit)
 # Tests of a stage or a server mostly wait for it: three processes keep two processors busy. A file stays in one process.
 ABREAST := -n 3 --dist loadfile --no-loadscope-reorder
+# Programs of packages by `python -m`: their own scripts name the interpreter by its whole path, which a shell reads.
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
 BENCH_ARGS  ?=

@@ -20,7 +20,7 @@ def test_nothing_is_lost_doubled_or_out_of_order_whatever_dies(tmp_path):
     with own_stack() as stack:  # what it kills, nobody else may need
         result = run_scenario(named("selection"), stack=stack, home=tmp_path / "chaos", changes=CHANGES, seed=1)
 
-    assert [] == result.verdict.examples
+    assert [] == result.verdict.examples, (result.notes, result.exits)
     assert CHANGES <= result.changes
     assert STRUCK <= result.struck, (result.acts, result.exits)
     assert result.ok, result.exits

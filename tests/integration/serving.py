@@ -9,7 +9,6 @@ from aiohttp import web
 
 from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
 from streams.testing import Posted
-from tests.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -39,9 +38,9 @@ async def served(platform):
         await runner.cleanup()
 
 
-async def until(condition, what):
+async def until(condition, within_s, what):
     """Wait for an asynchronous condition."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.2)

@@ -12,9 +12,10 @@ from tests.bench.processes import started
 from tests.bench.topics import apply_topics
 from tests.integration.forwarder import forwarder
 from tests.integration.serving import until
+from tests.patience import PATIENCE_S
 from yibao.supervisor import PATIENT_VARIABLE
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 PARTITIONS = 12
 HANDFUL = 10
@@ -39,7 +40,7 @@ class Log:
             self._worker.check()
             return len(self.told(event)) >= times
 
-        await until(said, 60, f"{times} x {event}: {self.lines}")
+        await until(said, PATIENCE_S, f"{times} x {event}: {self.lines}")
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
         async def got_there(after=after):
             return len(platform.records) >= after
 
-        await until(got_there, f"{after} records were not accepted")
+        await until(got_there, PATIENCE_S, f"{after} records were not accepted")
         running[stage].kill()
         running[stage].wait()
         running[stage] = workers(stage)
@@ -170,7 +170,7 @@ async def test_every_input_is_reported_once_though_both_workers_are_killed(boots
         joined, delivered, plans = await marks(bootstrap, topics)
         return joined == delivered == len(wanted) and not plans
 
-    await until(drained, "the pipeline did not drain")
+    await until(drained, PATIENCE_S, "the pipeline did not drain")
     await check_exactly_once(bootstrap, topics, platform, wanted)
     for process in running.values():
         process.send_signal(signal.SIGTERM)

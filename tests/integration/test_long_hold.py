@@ -20,6 +20,7 @@ from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics, fill
 from tests.integration.serving import served, until
 from tests.integration.test_back_pressure import PARTITIONS, ready
+from tests.patience import PATIENCE_S
 from tests.settings import broker_settings
 
 WAITING = 2_400
@@ -96,7 +97,7 @@ async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, 
         assert worker.poll() is None
         return platform.posts >= PARTITIONS
 
-    await until(at_work, "the lanes did not begin")
+    await until(at_work, PATIENCE_S, "the lanes did not begin")
     before = await members(bootstrap, topics.group("deliver"))
     begun = time.monotonic()
 
@@ -104,7 +105,7 @@ async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, 
         assert worker.poll() is None
         return time.monotonic() > begun + 4 * MAX_POLL_S
 
-    await until(held, "the clock stands")
+    await until(held, PATIENCE_S, "the clock stands")
     assert await members(bootstrap, topics.group("deliver")) == before
     assert len(before) == 1
     platform.away = False
@@ -112,6 +113,6 @@ async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, 
     async def drained():
         return await delivered(bootstrap, topics) == WAITING
 
-    await until(drained, "the worker did not go on by itself")
+    await until(drained, PATIENCE_S, "the worker did not go on by itself")
     assert worker.poll() is None
     assert sorted(record.record_key for record in platform.records) == [f"F{number:012d}" for number in range(WAITING)]

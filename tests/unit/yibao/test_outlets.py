@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao.main import VERBS
 
@@ -32,7 +33,7 @@ def shell(command, *, cwd=ROOT, **environment):
     """Run a line of a shell in which `$yibao` is the command and `$python` runs the program in `$code`."""
     words = {"yibao": f"{sys.executable} -m yibao", "python": sys.executable, "PYTHONPATH": f"{ROOT}"}
     told = {**os.environ, **words, **environment}
-    return subprocess.run(["/bin/bash", "-c", command], cwd=cwd, env=told, capture_output=True, timeout=60, check=False)
+    return subprocess.run(["/bin/bash", "-c", command], cwd=cwd, env=told, capture_output=True, timeout=PATIENCE_S, check=False)
 
 
 @pytest.fixture
