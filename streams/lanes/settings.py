@@ -26,8 +26,6 @@ class LaneSettings:
     """Records in hand at which the partition is no longer fetched."""
     low: int = 3000
     """Records in hand at which it is fetched again."""
-    transaction_timeout_s: float = 60.0
-    """After so long the broker ends a transaction that its owner left open."""
     stuck_s: float = 60.0
     """A transaction that takes longer ends the worker."""
     doubt_s: float = 1.0

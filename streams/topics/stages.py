@@ -1,6 +1,5 @@
 """The stages of the data plane: what each reads and writes. The one table of them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.contract import Topics
@@ -16,8 +15,6 @@ class Stage:
     """Its consumer group."""
     reads: str
     """Its input, read partition by partition in order."""
-    also_reads: tuple[str, ...] = ()
-    """Compacted topics that every worker reads whole."""
     writes: tuple[str, ...]
     """Topics that no other stage writes: what stands in them shows how far it went."""
     also_writes: tuple[str, ...] = ()
@@ -29,14 +26,13 @@ class Stage:
         return (self.reads, *self.writes, *self.also_writes)
 
 
-def stages(topics: Topics, lookups: Iterable[str] = ()) -> tuple[Stage, ...]:
-    """The stages of a site, in the order of the data. lookups: names of its lookup tables."""
+def stages(topics: Topics) -> tuple[Stage, ...]:
+    """The stages of a site, in the order of the data."""
     return (
         Stage(
             name="join",
             group=topics.group("join"),
             reads=topics.changes,
-            also_reads=tuple(map(topics.lookup, lookups)),
             writes=(topics.state, topics.ready),
             also_writes=(topics.dead,),
         ),
