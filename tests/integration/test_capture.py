@@ -15,6 +15,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.errors import Misconfigured, Refused, Unreachable
 from connector.plan import Action
 from connector.preflight import preflight
+from connector.profiles.postgresql import catalogue as postgresql_catalogue
 from connector.profiles.postgresql import checks as postgresql_checks
 from connector.profiles.postgresql import reading as postgresql_reading
 from connector.reconcile import Patience, Reconciler
@@ -423,8 +424,8 @@ def test_the_mends_mend(stack, source):
 
 def test_a_server_that_is_too_old_is_a_finding_whatever_its_catalogue_lacks(source, monkeypatch):
     """Hospitals keep a database for fifteen years. Its catalogue has other columns; asking for ours would end in a traceback."""
-    monkeypatch.setattr(postgresql_reading, "OLDEST", 990_000)
-    monkeypatch.setattr(postgresql_checks, "OLDEST", 990_000)
+    for module in (postgresql_catalogue, postgresql_checks):
+        monkeypatch.setattr(module, "OLDEST", 990_000)
     monkeypatch.setattr(postgresql_reading, "_TABLES", "SELECT a_column_of_later")
     assert [finding.where for finding in findings_of(source)] == ["server version"]
 

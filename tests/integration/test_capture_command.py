@@ -101,6 +101,18 @@ def yibao(monkeypatch, capsys):
     return call
 
 
+def until_it_beats(ask):
+    """The state of the only connector, once its first heartbeat came: it may follow the start by ten seconds."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        code, out, _ = ask()
+        (state,) = json.loads(out)["connectors"]
+        if code == 0:
+            return state
+        assert state["heartbeat_age_s"] is None, state
+    raise AssertionError("no heartbeat came")
+
+
 def test_from_nothing_to_a_running_capture(site, changed, yibao):
     """The way of an integrator, in the order of the manual, with the usual slips."""
     code, out, _ = yibao("connector", "plan", config=site)
@@ -124,9 +136,8 @@ def test_from_nothing_to_a_running_capture(site, changed, yibao):
     code, out, _ = yibao("connector", "apply", "-o", "json", config=site)
     assert (code, json.loads(out)["connectors"][0]["action"]) == (0, "unchanged")
 
-    code, out, _ = yibao("connector", "status", "-o", "json", config=site)
-    (state,) = json.loads(out)["connectors"]
-    assert (code, state["status"]["state"], state["heartbeat_age_s"] < 60) == (0, "RUNNING", True)
+    state = until_it_beats(lambda: yibao("connector", "status", "-o", "json", config=site))
+    assert (state["status"]["state"], state["heartbeat_age_s"] < 60) == ("RUNNING", True)
     code, out, _ = yibao("connector", "status", config=site)
     assert (code, "RUNNING" in out) == (0, True)
 
