@@ -129,6 +129,10 @@ class Lane(ABC, Generic[Item]):
         self.buffer.drop(count)
         self._water.level(self.in_hand)
 
+    @property
+    def _place(self) -> str:
+        return f"{self.at.topic}-{self.at.partition}"
+
     # Life ------------------------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -144,7 +148,9 @@ class Lane(ABC, Generic[Item]):
         waited = [self._task, *([self._inner] if self._inner is not None else [])]
         _, late = await asyncio.wait(waited, timeout=self.context.settings.close_within_s)
         if late:
-            self.context.die(Fatal(f"the lane of {self.at} did not close in time", exit_code=Exit.LANE))
+            self.context.die(Fatal(f"the lane of {self._place} did not close in time", exit_code=Exit.LANE))
+        elif self._inner is not None and self._inner.cancelled():  # not by us: what became of it is not known
+            self.context.die(self._cancelled())
         elif self._inner is not None and (error := self._inner.exception()) is not None:
             self.context.die(self._fatal(error))
         await self._producer.stop()
@@ -154,19 +160,22 @@ class Lane(ABC, Generic[Item]):
             await self.run()
         except asyncio.CancelledError:
             if not self.closed:
-                self.context.die(Fatal(f"the lane of {self.at} was cancelled", exit_code=Exit.LANE))
+                self.context.die(self._cancelled())
         except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
             self.context.die(self._fatal(exc))
+
+    def _cancelled(self) -> Fatal:
+        return Fatal(f"the lane of {self._place} was cancelled", exit_code=Exit.LANE)
 
     def _fatal(self, exc: BaseException) -> Fatal:
         """The error to end the process with: where it happened, and its type. The text of foreign errors may quote a record and is
         left out.
         """
         if isinstance(exc, Newer):
-            return Newer(f"{self.at.topic}-{self.at.partition}: {exc.met}")
+            return Newer(f"{self._place}: {exc.met}")
         if isinstance(exc, Fatal):
             return exc
-        fatal = Fatal(f"the lane of {self.at.topic}-{self.at.partition} met {type(exc).__name__}", exit_code=Exit.LANE)
+        fatal = Fatal(f"the lane of {self._place} met {type(exc).__name__}", exit_code=Exit.LANE)
         fatal.__cause__ = exc
         return fatal
 

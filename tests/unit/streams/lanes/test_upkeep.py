@@ -362,3 +362,16 @@ async def test_what_came_too_early_does_not_keep_a_partition_stopped():
     await wait_for(lambda: lane.buffer is not None)
     assert not lane.full
     await lane.close()
+
+
+async def test_a_lane_that_the_client_cancels_is_named_as_everywhere_and_closes():
+    """A broker that is killed cancels what waits for it. The log names the partition, and the lane still closes."""
+
+    async def cancels(name):
+        raise asyncio.CancelledError
+
+    rig = Rig()
+    rig.log.on_step = cancels
+    rig.change(0)
+    await rig.settle(rig.join_lane(), lambda: False, at=CHANGES)
+    assert {f"the lane of {CHANGES.topic}-{CHANGES.partition} was cancelled"} == {str(reason) for reason in rig.deaths.reasons}
