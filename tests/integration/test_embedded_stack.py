@@ -32,8 +32,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def home():
-    """An empty home that the system user of PostgreSQL reaches."""
-    directory = Path(tempfile.mkdtemp(prefix="yibao-home-"))
+    """An empty home that the system user of PostgreSQL reaches, of a name that a shell takes apart."""
+    directory = Path(tempfile.mkdtemp(prefix="yibao-home of ours-"))
     yield directory
     Stack(directory).erase()
 
@@ -174,7 +174,7 @@ def test_an_interrupted_start_leaves_no_process(home):
     told = starter.communicate(timeout=PATIENCE_S)[1]
 
     assert (130, []) == (starter.returncode, processes_of(home))
-    assert f"nothing of the stack is left running; data and logs stay in {home}" in told
+    assert f"nothing of the stack is left running; data and logs stay in {home}: `yibao stack down --erase --home '{home}'`" in told
 
 
 def test_what_a_killed_starter_left_is_found_and_stopped(home):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -53,10 +54,11 @@ def started(folder, server, words):
     text = (folder / "site.yaml").read_text(encoding="utf-8")
     text = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{server.port}", text)
     (folder / "site.yaml").write_text(text, encoding="utf-8")
+    shutil.copy(folder / "site.yaml", folder / "our site.yaml")
     for name in ("keys/h1.pem", "keys/p2.pem", "secrets/his.password"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(generate_key_pair().public.pem)
-    command = [sys.executable, "-m", "yibao", *words.format(port=server.port).split()]
+    command = [sys.executable, "-m", "yibao", *shlex.split(words.format(port=server.port))]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}"}
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -67,8 +69,8 @@ def started(folder, server, words):
 
 
 WAITING = {
-    "topics apply": "topics that were created stay; `yibao topics plan -c site.yaml` shows what is missing",
-    "connector restart his": "Connect may have taken the order already; `yibao connector status -c site.yaml`",
+    "topics apply -c 'our site.yaml'": "were created stay; `yibao topics plan -c 'our site.yaml'` shows what is missing",
+    "connector restart his -c 'our site.yaml'": "the order already; `yibao connector status -c 'our site.yaml'` shows",
     "hospital run --port {port} --expected e.jsonl": "what was committed stays in database his, and e.jsonl is not whole",
     "dlq summary": "nothing was started or changed",
 }

@@ -1,5 +1,6 @@
 """The course of a demonstration, step by step; it ends when everything has an outcome, or nothing moves any more."""
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -130,7 +131,8 @@ class Demonstration:
         children = [child.name for child in (self.worker, self.platform) if child.is_alive]
         running = [*children, *(one.service for one in self.stack.status() if one.pid)]
         words = self._words.runs_on if running else self._words.interrupted
-        return words.format(names=", ".join(running), home=self.settings.home)
+        home = self.settings.home
+        return words.format(names=", ".join(running), home=home, quoted=shlex.quote(str(home)))
 
     @contextmanager
     def _cleared(self) -> Iterator[None]:

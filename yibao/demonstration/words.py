@@ -163,7 +163,7 @@ ENGLISH: Final = Words(
     kept="kept running; {changes} changes so far. Look around with:",
     logs="logs: {logs}",
     interrupted="everything that the demo started has stopped; its files stay in {home} until the next one (`rm -r` removes them)",
-    runs_on="{names} could not be stopped and run on: `yibao demo --stop --home {home}` stops them; the files are in {home}",
+    runs_on="{names} could not be stopped and run on: `yibao demo --stop --home {quoted}` stops them; the files are in {home}",
 )
 
 CHINESE: Final = Words(
@@ -222,7 +222,7 @@ CHINESE: Final = Words(
     kept="继续运行；目前 {changes} 条变更。可以查看：",
     logs="日志：{logs}",
     interrupted="演示启动的程序都已停止；文件留在 {home}，下次演示时清空（也可用 `rm -r` 删除）",
-    runs_on="{names} 未能停止，仍在运行：用 `yibao demo --stop --home {home}` 停止；文件在 {home}",
+    runs_on="{names} 未能停止，仍在运行：用 `yibao demo --stop --home {quoted}` 停止；文件在 {home}",
 )
 
 WORDS: Final[Mapping[Language, Words]] = {Language.EN: ENGLISH, Language.ZH: CHINESE}

@@ -1,6 +1,7 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
 import json
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -233,7 +234,7 @@ def _ordering(config: Path) -> AbstractContextManager[None]:
 
 
 def _look(config: Path) -> str:
-    return f"`yibao connector status -c {config}` shows how each stands"
+    return f"`yibao connector status -c {shlex.quote(str(config))}` shows how each stands"
 
 
 def _connector(site: Site, source: str) -> str:

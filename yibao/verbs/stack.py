@@ -1,6 +1,7 @@
 """`yibao stack`: the embedded PostgreSQL, Kafka and Connect."""
 
 import json
+import shlex
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -129,7 +130,8 @@ def _services(chosen: list[str] | None) -> tuple[str, ...]:
 def _left(stack: Stack) -> str:
     running = [f"{one.service} (process {one.pid})" for one in stack.status() if one.pid]
     told = f"{', '.join(running)} go on running" if running else "nothing of the stack is left running"
-    return f"{told}; data and logs stay in {stack.home}: `yibao stack down --erase --home {stack.home}` ends and removes all of it"
+    remove = f"yibao stack down --erase --home {shlex.quote(str(stack.home))}"
+    return f"{told}; data and logs stay in {stack.home}: `{remove}` ends and removes all of it"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shlex
 from collections.abc import Sequence
 
 import typer
@@ -59,7 +60,8 @@ def apply(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> N
       yibao topics apply -c site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    left = f"topics that were created stay; `yibao topics plan -c {config}` shows what is missing, `apply` again creates the rest"
+    look = f"yibao topics plan -c {shlex.quote(str(config))}"
+    left = f"topics that were created stay; `{look}` shows what is missing, `apply` again creates the rest"
     with leaving(left), Broker(broker_access(site)) as broker:
         topics, offsets = create_topics(site, broker)
     _show(topics, offsets, output=output, done=True)
