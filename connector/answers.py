@@ -32,6 +32,16 @@ class NotConnect(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plugin:
+    """A connector that Connect can start."""
+
+    class_name: str
+    """Its Java class."""
+    version: str | None
+    """As it tells it; None where it tells none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigError:
     """One option that Connect does not accept, and why."""
 
@@ -92,9 +102,9 @@ def names_of(answer: Answer) -> tuple[str, ...]:
     return tuple(_as(name, str, f"[{at}]") for at, name in enumerate(_as(_document(answer), list)))
 
 
-def plugins_of(answer: Answer) -> tuple[str, ...]:
-    """Classes of the connectors that can be started."""
-    return tuple(_member(plugin, "class", str, f"[{at}]") for at, plugin in enumerate(_as(_document(answer), list)))
+def plugins_of(answer: Answer) -> tuple[Plugin, ...]:
+    """The connectors that can be started; one class can be there in several versions."""
+    return tuple(_plugin(plugin, f"[{at}]") for at, plugin in enumerate(_as(_document(answer), list)))
 
 
 def config_of(answer: Answer, connector: str) -> dict[str, str]:
@@ -133,6 +143,12 @@ def status_of(answer: Answer, connector: str) -> ConnectorStatus:
         trace=_first_cause(whole, "connector"),
         tasks=tuple(_task(task, f"tasks[{at}]") for at, task in enumerate(_member(found, "tasks", list))),
     )
+
+
+def _plugin(plugin: object, place: str) -> Plugin:
+    class_name = _member(plugin, "class", str, place)
+    told = _as(plugin, dict, place).get("version") is not None
+    return Plugin(class_name=class_name, version=_member(plugin, "version", str, place) if told else None)
 
 
 def _task(task: object, place: str) -> TaskStatus:

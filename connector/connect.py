@@ -10,6 +10,7 @@ from connector.answers import (
     ConfigError,
     ConnectorStatus,
     NotConnect,
+    Plugin,
     TaskStatus,
     config_of,
     created_of,
@@ -23,7 +24,7 @@ from connector.answers import (
 from connector.errors import CaptureError, Misconfigured, Refused, Unreachable
 from connector.exchange import PROXY_LOGIN, Access, Answer, Link
 
-__all__ = ["Access", "ConfigError", "Connect", "ConnectorStatus", "TaskStatus"]
+__all__ = ["Access", "ConfigError", "Connect", "ConnectorStatus", "Plugin", "TaskStatus"]
 
 T = TypeVar("T")
 
@@ -52,8 +53,8 @@ class Connect:
         """Names of the connectors."""
         return self._ask("GET", "/connectors", names_of)
 
-    def plugins(self) -> tuple[str, ...]:
-        """Classes of the connectors that can be started."""
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The connectors that can be started, as the worker that answers has them."""
         return self._ask("GET", "/connector-plugins", plugins_of)
 
     def config(self, connector: str) -> dict[str, str] | None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from connector.connect import ConfigError, Connect, ConnectorStatus
 from connector.contract import CaptureSource, Topics
 from connector.errors import Refused
+from connector.findings import Finding
 from connector.plan import Action, ConnectorPlan, Cost, plan_connector
+from connector.plugins import plugin_finding
+from connector.profiles import profile_of
 from connector.render import ConnectSettings, render
 
 
@@ -46,9 +49,19 @@ class Reconciler:
         connector = self._topics.connector(source.name)
         return plan_connector(connector, source=source.name, desired=self._desired(source), live=self._connect.config(connector))
 
+    def plugin_finding(self, source: CaptureSource) -> Finding | None:
+        """What stands against the plugin that Connect has for this source. Raises Refused when it has none."""
+        profile, plugins = profile_of(source.kind), self._connect.plugins()
+        if all(plugin.class_name != profile.connector_class for plugin in plugins):
+            connector = self._topics.connector(source.name)
+            raise Refused(
+                f"connector {connector}: Connect has no plugin {profile.connector_class}; put Debezium's jars under its plugin.path"
+            )
+        return plugin_finding(plugins, profile)
+
     def refusals(self, source: CaptureSource) -> tuple[ConfigError, ...]:
-        """What Connect would hold against this source; it logs in to the database for that. Raises Refused without the plugin."""
-        return self._errors(self._topics.connector(source.name), self._desired(source))
+        """What Connect would hold against this source; it logs in to the database for that. It must have the plugin."""
+        return self._connect.validate(self._topics.connector(source.name), self._desired(source))
 
     def apply(self, source: CaptureSource, *, accept_loss: bool = False) -> ConnectorPlan:
         """Create or change the source's connector and wait until it runs. One that needs no change is only checked for a failure.
@@ -56,6 +69,7 @@ class Reconciler:
         Raises Refused when it cannot be done, and when it would lose a position or an order without `accept_loss`.
         """
         plan = self.plan(source)
+        self._demand_plugin(plan, source)
         if plan.action is Action.UNCHANGED:
             _refuse_failed(plan, self._connect.status(plan.connector))
             return plan
@@ -90,14 +104,12 @@ class Reconciler:
     def _desired(self, source: CaptureSource) -> dict[str, str]:
         return render(source, self._topics, partitions=self._partitions, connect=self._settings)
 
-    def _errors(self, connector: str, desired: Mapping[str, str]) -> tuple[ConfigError, ...]:
-        plugin = desired["connector.class"]
-        if plugin not in self._connect.plugins():
-            raise Refused(f"connector {connector}: Connect has no plugin {plugin}; put Debezium's archive under its plugin.path")
-        return self._connect.validate(connector, desired)
+    def _demand_plugin(self, plan: ConnectorPlan, source: CaptureSource) -> None:
+        if finding := self.plugin_finding(source):
+            raise Refused(f"connector {plan.connector}: {finding.where}, {finding.what}; {finding.mend}")
 
     def _validate(self, connector: str, desired: Mapping[str, str]) -> None:
-        if errors := self._errors(connector, desired):
+        if errors := self._connect.validate(connector, desired):
             told = "\n".join(f"  {error.key}: {' '.join(error.messages)}" for error in errors)
             raise Refused(f"connector {connector}: Connect refuses the configuration, nothing was changed:\n{told}")
 

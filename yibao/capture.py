@@ -92,6 +92,12 @@ def found_in_database(source: CaptureSource) -> tuple[Finding, ...]:
     return preflight(source, password=database_password(source))
 
 
+def found_in_plugin(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
+    """What stands against the version of Debezium that Connect runs. Raises Refused when Connect has none for this source."""
+    finding = reconciler(site).plugin_finding(source)
+    return () if finding is None else (finding,)
+
+
 def found_by_connect(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
     """What Connect holds against this source; it logs in to the database for that, with the password that it can read."""
     errors = reconciler(site).refusals(source)

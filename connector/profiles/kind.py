@@ -14,6 +14,14 @@ class DatabaseProfile(Protocol):
     def connector_class(self) -> str:
         """The Java class of its Debezium connector; the last part is the plugin's name in Connect."""
 
+    @property
+    def oldest_plugin(self) -> tuple[int, int, int]:
+        """The first version of that connector that keeps what `contract` promises."""
+
+    @property
+    def harm_of_older(self) -> str:
+        """What a version before it does; continues a sentence that begins with it."""
+
     def options(self, source: CaptureSource) -> Mapping[str, str]:
         """The options that only this kind has: login, log reader, position, snapshot."""
 

@@ -43,8 +43,9 @@ def test_what_the_pom_asks_for_is_pinned_and_listed():
     pom = ET.parse(ROOT / "deploy/stack/pom.xml").getroot()
     versions = {f"${{{one.tag.removeprefix(POM)}}}": one.text for one in pom.find(f"{POM}properties")}
     asked = {
-        (dependency.findtext(f"{POM}artifactId"), versions[dependency.findtext(f"{POM}version")])
-        for dependency in pom.iter(f"{POM}dependency")
+        (one.findtext(f"{POM}artifactId"), versions[one.findtext(f"{POM}version")])
+        for kind in ("dependency", "artifactItem")
+        for one in pom.iter(f"{POM}{kind}")
     }
 
     assert asked <= {(entry["name"], entry["version"]) for entry in ENTRY.finditer(NOTICE)}

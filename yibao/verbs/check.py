@@ -20,7 +20,7 @@ from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
-from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_database, stands_against
+from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_database, found_in_plugin, stands_against
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 
@@ -92,9 +92,9 @@ def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputO
 
 
 def _found_live(site: Site) -> Iterator[Finding]:
-    """What stands against capture, source by source: the database's part, and where nothing stands against it Connect's."""
+    """What stands against capture, source by source: the database's part, Connect's plugin, and where neither does, Connect's."""
     for source in chosen_sources(site, None):
-        found = found_in_database(source)
+        found = (*found_in_database(source), *found_in_plugin(site, source))
         yield from found
         if not stands_against(found):
             yield from found_by_connect(site, source)

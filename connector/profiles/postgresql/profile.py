@@ -14,6 +14,10 @@ class PostgresqlProfile:
     """How Debezium captures PostgreSQL, and what must be true of the database for it."""
 
     connector_class: ClassVar[str] = "io.debezium.connector.postgresql.PostgresConnector"
+    oldest_plugin: ClassVar[tuple[int, int, int]] = (3, 7, 0)
+    harm_of_older: ClassVar[str] = (
+        "skips rows at a restart, in silence, where several share a position in the log (COPY, statements of many rows)"
+    )
 
     def options(self, source: CaptureSource) -> Mapping[str, str]:
         """Log reader, position and snapshot. The role needs SELECT and REPLICATION, nothing else: it creates no publication."""

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from connector.connect import Access, Connect
+from connector.connect import Access, Connect, Plugin
 from connector.errors import Misconfigured, Refused, Unreachable
 
 TRACE = (
@@ -70,8 +70,8 @@ def test_a_missing_connector_is_none_and_not_an_error(server, connect):
 def test_a_rebalancing_cluster_is_waited_for(server, connect, waits):
     """Each change of a connector makes the cluster answer 409 for a moment; that is nobody's error."""
     busy = refusal(409, "rebalance")
-    server.script["GET", "/connector-plugins"] = [busy, busy, (200, [{"class": "a"}])]
-    assert connect.plugins() == ("a",)
+    server.script["GET", "/connector-plugins"] = [busy, busy, (200, [{"class": "a", "version": "1"}, {"class": "b"}])]
+    assert connect.plugins() == (Plugin(class_name="a", version="1"), Plugin(class_name="b", version=None))
     assert len(waits) == 2
 
 

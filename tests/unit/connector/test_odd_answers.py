@@ -161,7 +161,7 @@ SOURCE = CaptureSource(
 RIGHT = {
     "GET /config": own(404, "Connector capture-his not found"),
     "GET /connectors": http(200, []),
-    "GET /connector-plugins": http(200, [{"class": PLUGIN}]),
+    "GET /connector-plugins": http(200, [{"class": PLUGIN, "version": "3.7.0.Final"}]),
     "PUT /validate": http(200, {"configs": []}),
     "GET /status": http(200, STATUS),
     "PUT /config": http(201, {"name": CONNECTOR, "config": {"name": CONNECTOR}, "tasks": []}),

@@ -1,10 +1,10 @@
 """Bringing a connector to what the files say: what is called, in which order, and when it counts as done."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from connector.connect import ConfigError, ConnectorStatus, TaskStatus
+from connector.connect import ConfigError, ConnectorStatus, Plugin, TaskStatus
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.errors import Refused
 from connector.plan import Action
@@ -27,6 +27,8 @@ SOURCE = CaptureSource(
     tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key="v", columns=("id", "v")),),
 )
 CONNECTOR = "capture-his"
+PLUGIN = Plugin(class_name="io.debezium.connector.postgresql.PostgresConnector", version="3.7.0.Final")
+OLD = replace(PLUGIN, version="3.6.1.Final")
 RUNNING, FAILED = ("RUNNING", None), ("FAILED", "the publication does not exist")
 
 
@@ -37,7 +39,7 @@ class FakeConnect:
     live: dict[str, str] | None = None
     states: list = field(default_factory=lambda: [RUNNING])
     errors: tuple = ()
-    classes: tuple = ("io.debezium.connector.postgresql.PostgresConnector",)
+    with_plugins: tuple = (PLUGIN,)
     calls: list = field(default_factory=list)
 
     def config(self, connector):
@@ -45,7 +47,7 @@ class FakeConnect:
         return self.live
 
     def plugins(self):
-        return self.classes
+        return self.with_plugins
 
     def validate(self, *_):
         self.calls.append("validate")
@@ -132,7 +134,17 @@ def test_a_configuration_that_connect_refuses_is_not_put():
 def test_a_missing_plugin_is_told_before_anything():
     """Connect's own answer to that is a page of Java."""
     with pytest.raises(Refused, match=r"plugin\.path"):
-        reconciler(FakeConnect(classes=())).apply(SOURCE)
+        reconciler(FakeConnect(with_plugins=())).apply(SOURCE)
+
+
+@pytest.mark.parametrize("live", [None, "unchanged", "changed"])
+def test_a_plugin_that_loses_rows_is_refused_before_anything(live):
+    """Also where nothing would be changed: the word unchanged reads as good, and the next restart skips rows."""
+    before = None if live is None else applied() | ({"poll.interval.ms": "1"} if live == "changed" else {})
+    connect = FakeConnect(live=before, with_plugins=(OLD,))
+    with pytest.raises(Refused, match=r"3\.6\.1\.Final, and 3\.7\.0 or newer is needed.*plugin\.path"):
+        reconciler(connect).apply(SOURCE)
+    assert (connect.calls, connect.live) == ([], before)
 
 
 def test_a_task_that_fails_just_after_it_ran_is_a_failure():
