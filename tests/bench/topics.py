@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,15 +16,18 @@ from tests.bench.messages import Message
 from tests.bench.processes import CHECKOUT
 
 _BATCH_BYTES = 512 << 10
+_NOT_REACHED = 3
+_BORN_WITHIN_S = 120.0
 
 
 def apply_topics(site: Path) -> None:
     """Create the topics and first offsets of a site."""
     command = [sys.executable, "-m", "yibao", "topics", "apply", "--config", str(site)]
-    for last in (False, False, True):
-        # A broker that was just born has no group coordinator yet; the command may be repeated.
-        if subprocess.run(command, cwd=CHECKOUT, check=last, stdout=subprocess.DEVNULL).returncode == 0:
-            return
+    until = time.monotonic() + _BORN_WITHIN_S
+    # A broker that was just born has no group coordinator yet; the command may be repeated.
+    while (code := subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False).returncode) != 0:
+        if code != _NOT_REACHED or time.monotonic() > until:
+            raise subprocess.CalledProcessError(code, command)
 
 
 async def fill(servers: str, prefix: str, messages: Iterable[Message], **security: object) -> None:

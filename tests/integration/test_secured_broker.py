@@ -13,7 +13,7 @@ from tests.bench.messages import hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import CHECKOUT, platform
 from tests.bench.rounds import Load
-from tests.bench.topics import fill
+from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
 from tests.patience import PATIENCE_S
@@ -62,8 +62,7 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
     expected = len(fold_all(Load(lookups=lookups, changes=changes, partitions=PARTITIONS)).emissions)
     with platform(0.0, home=tmp_path) as url:
         site = site_of(secured, tmp_path, prefix="tls-", url=url)
-        applied = yibao("topics", "apply", "--config", site)
-        assert 0 == applied.returncode, applied.stderr
+        apply_topics(site)
         for messages in (lookups, changes):
             asyncio.run(fill(secured.servers, "tls-", messages, **secured.clients()))
         workers = run_until(site, tmp_path, expected)
