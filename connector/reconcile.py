@@ -55,7 +55,8 @@ class Reconciler:
         if all(plugin.class_name != profile.connector_class for plugin in plugins):
             connector = self._topics.connector(source.name)
             raise Refused(
-                f"connector {connector}: Connect has no plugin {profile.connector_class}; put Debezium's jars under its plugin.path"
+                f"connector {connector}: Connect has no plugin {profile.connector_class}; put under plugin.path of every "
+                f"Connect worker {profile.plugin_is}, and restart them"
             )
         return plugin_finding(plugins, profile)
 

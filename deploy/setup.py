@@ -24,6 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from deploy import connect_plugin  # noqa: E402
 from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
 from sandbox.java import OLDEST, find_java, path_for_java  # noqa: E402
 from streams.errors import Misconfigured  # noqa: E402  the checkout is not installed yet
@@ -177,7 +178,7 @@ def set_up_python() -> None:
 
 def java_key() -> str:
     """What the Java programs are made from."""
-    return digest(POM.read_bytes(), PINS.read_bytes())
+    return digest(POM.read_bytes(), PINS.read_bytes(), *(path.read_bytes() for path in connect_plugin.sources()))
 
 
 def set_up_java(*, pin: bool = False) -> None:
@@ -204,6 +205,7 @@ def set_up_java(*, pin: bool = False) -> None:
         if pin:
             write_whole(PINS, pins(fresh))
         verify(fresh, PINS.read_text("utf-8"))
+        connect_plugin.build(fresh, java=find_java(), run=partial(run, "Connect plugin", log=log, mend=mend, env=env))
         write_whole(fresh / ".stamp", java_key())
         if DIST.exists():
             shutil.rmtree(DIST)

@@ -15,6 +15,10 @@ class DatabaseProfile(Protocol):
         """The Java class of its Debezium connector; the last part is the plugin's name in Connect."""
 
     @property
+    def plugin_is(self) -> str:
+        """The files that are that plugin; continues a sentence that says where they belong."""
+
+    @property
     def oldest_plugin(self) -> tuple[int, int, int]:
         """The first version of that connector that keeps what `contract` promises."""
 

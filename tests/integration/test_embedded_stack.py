@@ -257,14 +257,14 @@ def test_connect_knows_debezium_and_its_secrets_are_closed_to_others(stack):
     with urllib.request.urlopen(f"{stack.connect_url}/connector-plugins", timeout=PATIENCE_S) as answer:
         plugins = {plugin["class"] for plugin in json.load(answer)}
 
-    assert "io.debezium.connector.postgresql.PostgresConnector" in plugins
+    assert "yibao.connect.WholeTransactionPostgresConnector" in plugins
     assert 0o700 == stat.S_IMODE(stack.secrets.stat().st_mode)
 
 
 def faults_of_login(stack: Endpoints, password: str) -> list[str]:
     """What Connect says to a capture of the sample database with this password, by asking it to try."""
     config = {
-        "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+        "connector.class": "yibao.connect.WholeTransactionPostgresConnector",
         "name": "try",
         "topic.prefix": "try",
         "plugin.name": "pgoutput",
@@ -275,7 +275,7 @@ def faults_of_login(stack: Endpoints, password: str) -> list[str]:
         "database.dbname": "postgres",
     }
     request = urllib.request.Request(
-        f"{stack.connect_url}/connector-plugins/PostgresConnector/config/validate",
+        f"{stack.connect_url}/connector-plugins/WholeTransactionPostgresConnector/config/validate",
         data=json.dumps(config).encode(),
         headers={"content-type": "application/json"},
         method="PUT",

@@ -2,27 +2,37 @@
 
 import hashlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from connector.profiles.postgresql.profile import PostgresqlProfile
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("streams/__init__.py", "sandbox/__init__.py", "yibao/__init__.py", "sandbox/java.py")
-NEEDED = ("deploy/setup.py", "deploy/jars.py", "deploy/stack/pom.xml", "streams/errors.py", "yibao/outlets.py")
-GOOD_MAVEN = """\
-for word; do case $word in -Ddist=*) dist=${word#-Ddist=};; esac; done
-mkdir -p "$dist/lib" "$dist/plugins/debezium-x"
+NEEDED = (
+    *("deploy/setup.py", "deploy/connect_plugin.py", "deploy/jars.py", "deploy/stack/pom.xml"),
+    *("streams/errors.py", "yibao/outlets.py"),
+)
+(COMPILER,) = (ROOT / ".yibao" / "java" / "tools").glob("ecj-*.jar")
+GOOD_MAVEN = f"""\
+for word; do case $word in -Ddist=*) dist=${{word#-Ddist=}};; esac; done
+mkdir -p "$dist/lib" "$dist/plugins/debezium-connector-postgres" "$dist/tools"
 : > "$dist/lib/kafka_1.jar"
+cp {shlex.quote(str(COMPILER))} "$dist/tools"
 """
 NEWER = b"newer\n"
-ITS_JARS = f"{hashlib.sha256(b'').hexdigest()}  lib/kafka_1.jar\n"
+ITS_COMPILER = f"{hashlib.sha256(COMPILER.read_bytes()).hexdigest()}  tools/{COMPILER.name}\n"
+ITS_JARS = f"{hashlib.sha256(b'').hexdigest()}  lib/kafka_1.jar\n{ITS_COMPILER}"
+SOURCE = "package yibao.connect; final class Empty {}"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,9 @@ def checkout(tmp_path_factory):
         shutil.copy(ROOT / name, root / name)
     (root / "requirements-dev.lock").write_text("# nothing\n")
     (root / "deploy" / "stack" / "jars.sha256").write_text(ITS_JARS)
+    plugin = root / "deploy" / "connect-plugin" / "src" / "yibao" / "connect"
+    plugin.mkdir(parents=True)
+    (plugin / "Empty.java").write_text(SOURCE)
     subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
     return root
 
@@ -84,6 +97,33 @@ def test_a_sound_environment_is_not_made_again(set_up, checkout):
     assert made == (checkout / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
 
 
+def test_the_connect_plugin_is_compiled_and_put_beside_debezium_and_the_same_every_time(set_up, checkout):
+    """A production image is checked by the bytes of its files; a jar that differs with each build could not be."""
+    jar = checkout / ".yibao" / "java" / "plugins" / "debezium-connector-postgres" / "yibao-connect-postgres.jar"
+    made = []
+    for _ in range(2):
+        set_up(GOOD_MAVEN).communicate()
+        made.append(jar.read_bytes())
+    with zipfile.ZipFile(jar) as files:
+        service = files.read("META-INF/services/org.apache.kafka.connect.source.SourceConnector")
+        held = "yibao/connect/Empty.class" in files.namelist()
+
+    assert (True, True, PostgresqlProfile.connector_class) == (made[0] == made[1], held, service.decode().strip())
+
+
+def test_a_plugin_that_does_not_compile_stops_set_up_with_the_compilers_words(set_up, checkout):
+    """Capture would otherwise start without it, or not at all, in front of a stranger."""
+    source = checkout / "deploy" / "connect-plugin" / "src" / "yibao" / "connect" / "Empty.java"
+    source.write_text(SOURCE.replace("{}", "{ nonsense }"))
+    try:
+        run = set_up(GOOD_MAVEN)
+        _, told = run.communicate()
+    finally:
+        source.write_text(SOURCE)
+
+    assert (1, True, False) == (run.returncode, "nonsense" in told, (checkout / ".yibao" / "java").exists())
+
+
 def test_a_failed_fetch_says_what_where_and_how_to_go_on(set_up, checkout):
     """The person at the keyboard has never seen this project before."""
     run = set_up("echo 'Could not transfer artifact from the mirror'; exit 1")
@@ -106,7 +146,7 @@ def test_a_fetch_that_claims_success_without_files_is_not_believed(set_up, check
     [
         ('echo tampered > "$dist/lib/kafka_1.jar"', "lib/kafka_1.jar: sha256 is "),
         ('echo beside > "$dist/lib/stranger.jar"', "lib/stranger.jar: nobody asked for it"),
-        ('echo beside > "$dist/plugins/debezium-x/stranger.jar"', "plugins/debezium-x/stranger.jar: nobody asked for it"),
+        ('echo beside > "$dist/plugins/stranger.jar"', "plugins/stranger.jar: nobody asked for it"),
         ('mv "$dist/lib/kafka_1.jar" "$dist/lib/kafka_2.jar"', "lib/kafka_1.jar: missing"),
     ],
 )
@@ -125,7 +165,7 @@ def test_checksums_are_written_anew_only_when_that_is_asked_for(set_up, checkout
     newer = GOOD_MAVEN + 'echo newer > "$dist/lib/kafka_1.jar"'
     try:
         _, trouble = set_up(newer, "--pin-jars").communicate()
-        assert ("", f"{hashlib.sha256(NEWER).hexdigest()}  lib/kafka_1.jar\n") == (trouble, pins.read_text())
+        assert ("", f"{hashlib.sha256(NEWER).hexdigest()}  lib/kafka_1.jar\n{ITS_COMPILER}") == (trouble, pins.read_text())
         assert "" == set_up(newer).communicate()[1]
     finally:
         pins.write_text(ITS_JARS)

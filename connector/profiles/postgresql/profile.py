@@ -13,7 +13,11 @@ from connector.profiles.postgresql.reading import read_catalogue
 class PostgresqlProfile:
     """How Debezium captures PostgreSQL, and what must be true of the database for it."""
 
-    connector_class: ClassVar[str] = "io.debezium.connector.postgresql.PostgresConnector"
+    connector_class: ClassVar[str] = "yibao.connect.WholeTransactionPostgresConnector"
+    plugin_is: ClassVar[str] = (
+        "Debezium's jars for PostgreSQL and yibao-connect-postgres.jar beside them in the same folder (make setup brings both: "
+        ".yibao/java/plugins/debezium-connector-postgres)"
+    )
     oldest_plugin: ClassVar[tuple[int, int, int]] = (3, 7, 0)
     harm_of_older: ClassVar[str] = (
         "skips rows at a restart, in silence, where several share a position in the log (COPY, statements of many rows)"

@@ -15,7 +15,7 @@ from yibao.options import Output
 from yibao.verbs import connector
 
 CONNECTOR = "capture-his"
-PLUGIN = "io.debezium.connector.postgresql.PostgresConnector"
+PLUGIN = "yibao.connect.WholeTransactionPostgresConnector"
 STATUS = {
     "name": CONNECTOR,
     "connector": {"state": "RUNNING", "worker_id": "w"},

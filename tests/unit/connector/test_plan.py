@@ -5,7 +5,7 @@ import pytest
 from connector.plan import Action, Cost, plan_connector, redact, redact_text
 
 LIVE = {
-    "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+    "connector.class": "yibao.connect.WholeTransactionPostgresConnector",
     "topic.prefix": "his",
     "slot.name": "yibao",
     "database.dbname": "hisdb",

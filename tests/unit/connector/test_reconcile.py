@@ -27,7 +27,7 @@ SOURCE = CaptureSource(
     tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key="v", columns=("id", "v")),),
 )
 CONNECTOR = "capture-his"
-PLUGIN = Plugin(class_name="io.debezium.connector.postgresql.PostgresConnector", version="3.7.0.Final")
+PLUGIN = Plugin(class_name="yibao.connect.WholeTransactionPostgresConnector", version="3.7.0.Final")
 OLD = replace(PLUGIN, version="3.6.1.Final")
 RUNNING, FAILED = ("RUNNING", None), ("FAILED", "the publication does not exist")
 
