@@ -34,6 +34,7 @@ class _Entry:
     headers: tuple[Header, ...]
     transaction: "_Transaction | None"
     fate: _Fate
+    timestamp_ms: int | None = None
 
     @property
     def visible(self) -> bool:
@@ -86,7 +87,7 @@ class FakeLog:
                 key=entry.key,
                 value=entry.value,
                 headers=entry.headers,
-                timestamp_ms=self.started_at_ms + offset,
+                timestamp_ms=self.started_at_ms + offset if entry.timestamp_ms is None else entry.timestamp_ms,
             )
             for offset, entry in enumerate(self._partitions.get(at, [])[: self._stable(at)])
             if offset >= start and entry.visible
@@ -147,9 +148,9 @@ class FakeLog:
         """Write one message into the open transaction."""
         if message.topic in self.fail_sends:
             raise OSError(f"a send to {message.topic} fails")
-        at = TopicPartition(message.topic, partition)
+        at = TopicPartition(message.topic, partition if message.partition is None else message.partition)
         transaction = self._open.setdefault(transactional_id, _Transaction())
-        entry = _Entry(message.key, message.value, tuple(message.headers), transaction, _Fate.OPEN)
+        entry = _Entry(message.key, message.value, tuple(message.headers), transaction, _Fate.OPEN, message.timestamp_ms)
         transaction.entries.append(entry)
         transaction.partitions.add(at)
         entries = self._partitions.setdefault(at, [])

@@ -82,7 +82,9 @@ class Broker:
 
     def plan_first_offsets(self, table: Sequence[Stage], *, partitions: int, marks: Mapping[str, str]) -> OffsetPlan:
         """What the stages' groups lack, judged by what the topics hold. marks: by stage, the metadata of a first offset."""
-        groups = {stage.group: [TopicPartition(stage.reads, number) for number in range(partitions)] for stage in table}
+        groups: dict[str, list[TopicPartition]] = {}
+        for stage in table:
+            groups.setdefault(stage.group, []).extend(TopicPartition(stage.reads, number) for number in stage.numbers(partitions))
         with self._answers("read the committed offsets"):
             stored = self._committed(groups)
         return plan_first_offsets(

@@ -83,7 +83,9 @@ def create_topics(site: Site, broker: Broker) -> tuple[tuple[TopicPlan, ...], Of
 
 def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:
     return broker.plan_first_offsets(
-        stages(site.topics), partitions=site.kafka.partitions, marks=first_marks(born=secrets.token_hex(4))
+        stages(site.topics, site.sources),
+        partitions=site.kafka.partitions,
+        marks=first_marks(born=secrets.token_hex(4), partitions=site.kafka.partitions),
     )
 
 

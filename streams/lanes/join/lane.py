@@ -19,6 +19,7 @@ from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.marks import JoinMark, join_mark
+from streams.lanes.numbers import SeriesBuffer, taken
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
@@ -66,7 +67,7 @@ class _Chunk:
 
 
 class JoinLane(Lane[Incoming]):
-    """A lane whose records are numbered by their offsets: `visit.changes` has neither gaps nor transactions."""
+    """A lane whose records are numbered by the place stage, in headers (`streams.lanes.numbers`)."""
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
         self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: JoinShared, state: State
@@ -75,7 +76,7 @@ class JoinLane(Lane[Incoming]):
         self.state = state
         self._shared = shared
         self._mark = JoinMark(seq=0)
-        self._offset = 0
+        self._ticks = 0
 
     @property
     def waits(self) -> bool:
@@ -83,15 +84,15 @@ class JoinLane(Lane[Incoming]):
         return self.buffer is not None and not self.closed and self.state.waits
 
     @property
-    def next_offset(self) -> int:
-        """The offset after the last input record whose outcome is committed."""
-        return self._offset
+    def ticks(self) -> int:
+        """How many ticks this lane has folded and committed."""
+        return self._ticks
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
-        self._mark, self._offset = join_mark(committed.metadata), committed.offset
+        self._mark = join_mark(committed.metadata)
         entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
         self.log.info("state_restored", entries_read=entries)
-        return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
+        return SeriesBuffer(self._mark.taken, offset=committed.offset, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
         return records
@@ -137,11 +138,12 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
             sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
-        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM)
+        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM, taken=taken(self._mark.taken, records))
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
-        self._mark, self._offset = mark, offset
+        self._mark = mark
+        self._ticks += chunk.counts["tick"]
         self._count(len(records), chunk)
         self.done(len(records))
 
