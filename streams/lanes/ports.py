@@ -20,9 +20,13 @@ class Send(NamedTuple):
     """One message to write."""
 
     topic: str
+    """Where it goes."""
     key: bytes | None
+    """None for none."""
     value: bytes | None
+    """None for a tombstone."""
     headers: Sequence[Header] = ()
+    """In their order."""
     partition: int | None = None
     """None: the partition of the lane."""
     timestamp_ms: int | None = None

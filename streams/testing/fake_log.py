@@ -30,11 +30,17 @@ class _Entry:
     """One offset of a partition."""
 
     key: bytes | None
+    """Of the message."""
     value: bytes | None
+    """Of the message."""
     headers: tuple[Header, ...]
+    """Of the message."""
     transaction: "_Transaction | None"
+    """The one that wrote it; None for none."""
     fate: _Fate
+    """What became of that."""
     timestamp_ms: int | None = None
+    """The message's own time; None: by its offset."""
 
     @property
     def visible(self) -> bool:
