@@ -40,7 +40,7 @@ VERBS = (
     Verb("dlq", "What could not be reported, and why."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
-    Verb("hospital", "The sample hospital: its database, its day, its expected records."),
+    Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),
     Verb("completion", "Print a script that completes commands in bash, zsh or fish."),
 )
 _MODULES = {"platform": "simulator"}
