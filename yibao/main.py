@@ -152,7 +152,9 @@ def run() -> None:
     keep_private()
     outlets.settle()
     try:
-        code = build(sys.argv[1:])(prog_name="yibao", standalone_mode=False)
+        command = typer.main.get_command(build(sys.argv[1:]))
+        usage.refuse_empty_names(command)
+        code = command(prog_name="yibao", standalone_mode=False)
     except typer.TyperException as error:
         _end(error.exit_code, usage.explain(error))
     except typer.Abort:

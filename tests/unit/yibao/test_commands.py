@@ -11,7 +11,7 @@ import typer.main
 from streams.telemetry import events
 from tests.unit.streams.mapping.test_our_words import FOREIGN
 from yibao import main
-from yibao.commands import tree
+from yibao.commands import Takes, tree
 from yibao.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[3]
@@ -110,6 +110,38 @@ def test_a_mistyped_line_is_answered_with_what_was_meant(monkeypatch, capsys, wo
     assert (2, "", True) == (code, out, err.startswith("error: "))
     assert meant in err
     assert not FOREIGN.search(err.splitlines()[0])
+
+
+NAMING = [
+    (words, option)
+    for words, command in COMMANDS.items()
+    for option in command.options
+    if option.value.takes in (Takes.FILE, Takes.FOLDER)
+]
+NAMING += [
+    (words, None)
+    for words, command in COMMANDS.items()
+    for argument in command.arguments
+    if argument.takes in (Takes.FILE, Takes.FOLDER)
+]
+
+
+@pytest.mark.parametrize(("words", "option"), NAMING, ids=lambda one: one if isinstance(one, str) else one and one.names[0])
+def test_an_empty_name_of_a_file_or_folder_is_a_usage_error(monkeypatch, capsys, tmp_path, words, option):
+    """`--home "$UNSET"` in a script meant the current folder: its keys, its workers' files, its stack were put there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("YIBAO_CONFIG", raising=False)
+    code, out, err = typed(monkeypatch, capsys, *words.split(), *([option.names[0]] if option else ()), "")
+
+    assert (2, "", []) == (code, out, [*tmp_path.iterdir()])
+    assert re.match(r"error: \S.*: an empty text names no (file|directory)\n", err), err
+
+
+def test_an_empty_name_of_faults_is_none(monkeypatch, capsys):
+    """It may be a profile's or a file's, and was taken for the current folder."""
+    site = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
+    code, _, err = typed(monkeypatch, capsys, *f"platform serve --institutions {site} --keys k --faults".split(), "")
+    assert (2, True) == (code, "neither a profile" in err)
 
 
 def test_a_name_that_the_site_does_not_have_is_answered_with_the_nearest(monkeypatch, capsys):
