@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.java import path_for_java
+from sandbox.java import demand_one_line, path_for_java
 from sandbox.stack import process
 from sandbox.stack.broker import Kafka
 from sandbox.stack.connect import Connect
@@ -116,8 +116,10 @@ class Stack:
     def up(self, on_progress: OnProgress | None = None) -> Endpoints:
         """Start what does not run and wait until all answers; on an error or an interruption, stop what this call started.
 
-        Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing.
+        Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing,
+        and as `demand_tellable`.
         """
+        self.demand_tellable()
         with self._alone():
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
         return self.endpoints
@@ -140,6 +142,12 @@ class Stack:
         for service in self._services.values():
             service.erase()
         self._home.folder.remove()
+
+    def demand_tellable(self) -> None:
+        """Raises Misconfigured for a home that the services cannot be told of; asked before anything is made there."""
+        demand_one_line(self._home.root)
+        if "kafka" in self._services:
+            path_for_java(self._home.root)
 
     def demand_erasable(self) -> None:
         """Raises Misconfigured where the home, or something in it, is not ours."""

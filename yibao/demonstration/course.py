@@ -138,8 +138,9 @@ class Demonstration:
     def _cleared(self) -> Iterator[None]:
         """Begin with an empty home; leave no process behind.
 
-        Raises Misconfigured where the home, or something in it, is not ours, and then has touched nothing.
+        Raises Misconfigured where the home, or something in it, is not ours or cannot be used, and then has touched nothing.
         """
+        self.stack.demand_tellable()
         home = self.settings.folder
         home.demand_erasable()
         self.stack.demand_erasable()

@@ -70,3 +70,16 @@ def test_expectations_never_replace_a_file_of_another_kind(yibao, tmp_path):
     assert (2, True, "chapter 1") == (code, "holds no expectations" in told, (tmp_path / "thesis.txt").read_text())
     assert 3 == yibao(*nowhere, tmp_path / "old.jsonl")[0]
     assert (0, 0o600) == ((tmp_path / "old.jsonl").stat().st_size, (tmp_path / "old.jsonl").stat().st_mode & 0o777)
+
+
+UNTOLD = ["a\nb", "a\tb", "a\x7fb", "a\x85b", "a\u2028b"]
+WHOLE = [(words, name) for words in ("demo", "stack up") for name in (*UNTOLD, "a,b", "a!")]
+
+
+@pytest.mark.parametrize(("words", "name"), [*WHOLE, *(("stack up --service postgres", name) for name in UNTOLD)], ids=ascii)
+def test_a_home_that_the_servers_cannot_be_told_is_refused_before_it_is_made(yibao, tmp_path, words, name):
+    """It was found by `initdb` in the middle of the start, in words about something else, and half a home stayed."""
+    code, told = yibao(*words.split(), "--home", tmp_path / name / "home")
+
+    assert (2, True, []) == (code, told.endswith("; choose another directory\n"), [*tmp_path.iterdir()])
+    assert 1 == len(told.splitlines()), told
