@@ -109,6 +109,12 @@ class Stack:
         return self._home.root
 
     @property
+    def is_made(self) -> bool:
+        """Whether a stack has its home there, running or not. Raises as `down` does."""
+        self._home.folder.demand_ours()
+        return self._home.folder.is_made
+
+    @property
     def secrets(self) -> Path:
         """The only directory whose files connectors may read."""
         return self._home.secrets
@@ -124,24 +130,29 @@ class Stack:
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
         return self.endpoints
 
-    def down(self, on_progress: OnProgress | None = None) -> None:
-        """Stop what runs, Connect before Kafka; return when no process is left. Raises Misconfigured where the home is not ours."""
+    def down(self, on_progress: OnProgress | None = None) -> tuple[str, ...]:
+        """Stop what runs, Connect before Kafka; return when no process is left, with the names of those that ran.
+
+        Raises Misconfigured where the home is not ours.
+        """
         self._home.folder.demand_ours()
+        ran: tuple[str, ...] = ()
         if self._home.folder.is_there:
             with self._alone():
                 lifecycle = Lifecycle(self._home, self._book, tell=on_progress or _silent)
-                for service in reversed(self._services.values()):
-                    lifecycle.take_down(service)
+                ran = tuple(name for name, service in reversed(self._services.items()) if lifecycle.take_down(service))
         if self._guard:
             self._guard.dismiss()
+        return ran
 
-    def erase(self, on_progress: OnProgress | None = None) -> None:
-        """Stop everything and remove all data. Raises as `demand_erasable`, and then has touched nothing."""
+    def erase(self, on_progress: OnProgress | None = None) -> tuple[str, ...]:
+        """Stop everything and remove all data. Returns as `down`. Raises as `demand_erasable`, and then has touched nothing."""
         self.demand_erasable()
-        self.down(on_progress)
+        ran = self.down(on_progress)
         for service in self._services.values():
             service.erase()
         self._home.folder.remove()
+        return ran
 
     def demand_tellable(self) -> None:
         """Raises Misconfigured for a home that the services cannot be told of; asked before anything is made there."""
