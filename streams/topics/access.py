@@ -1,10 +1,17 @@
 """How brokers are reached: what a site says of them, and as options of the clients that read and administer them."""
 
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from kafka.errors import KafkaError
+
+from streams.errors import Unreachable
+
 _REACH_MS = 10_000
+_KNOCK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +45,37 @@ def client_options(access: BrokerAccess, *, client_id: str) -> Mapping[str, obje
         "sasl_plain_password": access.password,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def let_in(bootstrap_servers: str | Sequence[str]) -> Iterator[None]:
+    """A context in which a client of kafka-python is made. Raises Unreachable for brokers that do not answer, or answer and let it
+    not in: in the same words whoever asks.
+    """
+    servers = bootstrap_servers.split(",") if isinstance(bootstrap_servers, str) else bootstrap_servers
+    knock(servers)
+    try:
+        yield
+    except (KafkaError, OSError, ValueError) as exc:
+        raise not_let_in(servers, exc) from exc
+
+
+def knock(servers: Sequence[str]) -> None:
+    """Raises Unreachable at once when no server accepts a connection; a client itself would try in silence for ten seconds."""
+    reasons = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
+                return
+        except OSError as exc:
+            reasons.append(f"{server}: {exc.strerror or exc}")
+    raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
+
+
+def not_let_in(servers: Sequence[str], error: Exception) -> Unreachable:
+    """The error of a client that came no further than the connection."""
+    return Unreachable(
+        f"Kafka at {','.join(servers)} takes connections, but does not let this client in ({type(error).__name__}): check "
+        "kafka.security (protocol, user, password, certificates), and whether the broker is well"
+    )
