@@ -39,7 +39,7 @@ async def topics_there(
 async def _counts(broker: BrokerSettings, topics: Sequence[str], *, patient: bool) -> Mapping[str, int]:
     try:
         return await partition_counts(broker, topics)
-    except (KafkaError, OSError) as exc:
+    except (KafkaError, OSError, AssertionError, LookupError) as exc:
         if not patient:
             servers = broker.bootstrap_servers.split(",")
             await asyncio.to_thread(knock, servers)
@@ -54,7 +54,7 @@ async def _waited_for(broker: BrokerSettings, topics: Sequence[str]) -> Mapping[
             await roll_call.call()
             try:
                 counts = await partition_counts(broker, topics)
-            except (KafkaError, OSError):
+            except (KafkaError, OSError, AssertionError, LookupError):
                 await asyncio.sleep(_PATIENCE_S)
             else:
                 await roll_call.call()

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from streams.errors import Unreachable
 
 _REACH_MS = 10_000
 _KNOCK_S = 5.0
+_CLIENTS = ("aiokafka", "kafka")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +58,18 @@ def let_in(bootstrap_servers: str | Sequence[str]) -> Iterator[None]:
     knock(servers)
     try:
         yield
-    except (KafkaError, OSError, ValueError) as exc:
+    except (KafkaError, OSError, ValueError, AssertionError, LookupError) as exc:
         raise not_let_in(servers, exc) from exc
+
+
+def is_inside_a_client(error: BaseException) -> bool:
+    """Whether an assertion or a look-up in the code of a client of Kafka failed: so it meets a broker that hangs, or one that goes
+    on and names no broker yet.
+    """
+    if not isinstance(error, AssertionError | LookupError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and f"{frames[-1].f_globals.get('__name__')}".partition(".")[0] in _CLIENTS
 
 
 def knock(servers: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from streams.errors import Refused, Unreachable
-from streams.topics.access import BrokerAccess, client_options, let_in
+from streams.topics.access import BrokerAccess, client_options, is_inside_a_client, let_in
 from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicSpec
 from streams.topics.stages import Stage
@@ -154,8 +154,10 @@ class Broker:
     def _answers(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except KafkaError as exc:
-            if getattr(exc, "errno", 0) > 0 and not exc.retriable:
+        except (KafkaError, AssertionError, LookupError) as exc:
+            if not isinstance(exc, KafkaError) and not is_inside_a_client(exc):
+                raise
+            if getattr(exc, "errno", 0) > 0 and not getattr(exc, "retriable", False):
                 raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
             raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
 

@@ -123,6 +123,7 @@ def main(options):
         settings=lanes,
         outcomes=outcomes,
         clock=time.monotonic,
+        servers=broker.bootstrap_servers,
         die=die,
     )
     app = AppSettings(

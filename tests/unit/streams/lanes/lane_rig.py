@@ -109,6 +109,7 @@ class Rig:
             settings=self.settings,
             outcomes=self.outcomes,
             clock=time.monotonic,
+            servers="here:9092",
             die=self.deaths,
         )
 
