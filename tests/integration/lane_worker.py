@@ -131,8 +131,7 @@ def main(options):
         client_id=f"test-{stage}",
         broker=broker,
         home=Path(options["home"]),
-        session_timeout_s=6.0,
-        **options.get("app", {}),
+        **{"session_timeout_s": 6.0, **options.get("app", {})},
     )
     shared = DeliverShared(
         topics=topics,
