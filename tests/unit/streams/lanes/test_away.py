@@ -28,14 +28,21 @@ async def _answer(reader, writer):
         assert number >= 0
         writer.write(struct.pack(">i", len(answer)) + answer)
     writer.close()
+    await writer.wait_closed()
 
 
 @asynccontextmanager
 async def dazed_broker():
     """The address of one."""
-    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
-    async with server:
+    asked = []
+
+    async def answer(reader, writer):
+        asked.append(asyncio.current_task())
+        await _answer(reader, writer)
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await asyncio.gather(*asked)  # each ends with its client
 
 
 async def test_a_lane_that_meets_it_says_what_is_away_and_what_happens_next():
