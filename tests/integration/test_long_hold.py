@@ -27,7 +27,7 @@ WAITING = 2_400
 MAX_POLL_S = 10.0
 WORKER = Path(__file__).with_name("lane_worker.py")
 OPTIONS = {
-    "app": {"max_poll_interval_s": MAX_POLL_S, "heartbeat_s": 0.5, "session_timeout_s": 60.0},
+    "app": {"max_poll_interval_s": MAX_POLL_S, "heartbeat_s": 0.5, "session_timeout_s": 30.0},
     "lanes": {"high": 60, "low": 30},
     "deliver": {"max_retry_s": 1.0, "max_plan": 20},
 }
