@@ -59,7 +59,7 @@ wheels: setup ## build dist/: the product's wheel, and the sandbox's beside it
 	@$(VENV)/python deploy/wheels.py
 
 clean: ## stop what runs; remove .venv, .yibao and caches, and what is ours elsewhere (docs/machine.md)
-	@if [ -d .yibao/demo ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi
+	@if [ -n "$$(ls -A .yibao/demo 2>/dev/null)" ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi
 	@if $(VENV)/python -c 'import sandbox.stack' 2>/dev/null; then $(VENV)/python deploy/clean.py; \
 	elif [ -n "$$(find .yibao -name '*.process' 2>/dev/null)" ]; then \
 	    echo "error: servers of this checkout may still run, and .venv, which stops them, is gone: make setup, then: make clean" >&2; exit 2; \

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,21 @@ _JVMS = Path("/usr/lib/jvm")
 _NOT_IN_A_PATH = (",", ":", "}", "!/")
 """Where Kafka's lists, Java's class path, Connect's references and the addresses of things in a jar end, whatever stands around."""
 
+_BREAKING = {"Cc", "Zl", "Zp"}
+"""Kinds of characters that end a line or steer a terminal, as Unicode names them."""
+
+
+def demand_one_line(path: Path) -> None:
+    """Raises Misconfigured for a path with a line break or another control character: in files that hold a path a line, in logs and
+    in the words of programs it would end where it does not.
+    """
+    if any(unicodedata.category(sign) in _BREAKING for sign in f"{path}"):
+        raise Misconfigured(f"{f'{path}'!r} has a line break or another control character in it; choose another directory")
+
 
 def path_for_java(path: Path) -> str:
     """A path as Kafka's and Connect's programs are told it. Raises Misconfigured for one that they cannot be told."""
+    demand_one_line(path)
     try:
         text = os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -41,6 +41,11 @@ class OwnFolder:
         """Whether it was made, and not emptied since."""
         return self.root.is_dir() and bool(self._names())
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it was made by us, emptied since or not. An empty folder without a mark is somebody's."""
+        return bool(self._mark()) or self._is_of_an_older_version(self._names())
+
     def claim(self) -> None:
         """Make the folder, or make sure that it is ours, and close it to others. Raises Misconfigured where that cannot be."""
         self.demand_ours()
@@ -91,9 +96,10 @@ class OwnFolder:
             _remove(self.root / name)
 
     def remove(self) -> None:
-        """Remove all of it; as `empty`. The folder itself stays where it is a mount point, or where we are."""
+        """Remove all of it; as `empty`. The folder itself stays where it is a mount point, where we are, or not made by us."""
+        is_made = self.is_made
         self.empty()
-        if self.root.is_dir():
+        if is_made and self.root.is_dir():
             for mark in self.root.glob(f"{MARK}*"):
                 _remove(mark)
             with suppress(OSError):

@@ -263,6 +263,7 @@ def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcom
         settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
         outcomes=outcomes,
         clock=_boot_time,
+        servers=broker.bootstrap_servers,
         die=die,
     )
 

@@ -71,6 +71,8 @@ def remove_homes(mark: str) -> None:
         from sandbox.stack import Stack  # noqa: PLC0415  mostly there is nothing to remove
 
         Stack(home).erase()
+        with suppress(OSError):
+            home.rmdir()  # of a stack that was never started
 
 
 if __name__ == "__main__":

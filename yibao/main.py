@@ -22,6 +22,9 @@ from yibao import interrupted, outlets, usage
 _SANDBOX = ("sandbox",)
 """What the production wheel does not hold."""
 
+_LOGGING = (("worker",), ("platform", "serve"))
+"""What tells of its work by events on standard error."""
+
 
 class Verb(NamedTuple):
     """One word after `yibao`, and its line in the overview."""
@@ -40,7 +43,7 @@ VERBS = (
     Verb("dlq", "What could not be reported, and why."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
-    Verb("hospital", "The sample hospital: its database, its day, its expected records."),
+    Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),
     Verb("completion", "Print a script that completes commands in bash, zsh or fish."),
 )
 _MODULES = {"platform": "simulator"}
@@ -152,7 +155,9 @@ def run() -> None:
     keep_private()
     outlets.settle()
     try:
-        code = build(sys.argv[1:])(prog_name="yibao", standalone_mode=False)
+        command = typer.main.get_command(build(sys.argv[1:]))
+        usage.refuse_empty_names(command)
+        code = command(prog_name="yibao", standalone_mode=False)
     except typer.TyperException as error:
         _end(error.exit_code, usage.explain(error))
     except typer.Abort:
@@ -160,14 +165,23 @@ def run() -> None:
     except KeyboardInterrupt:
         code = interrupted.EXIT_CODE
     except interrupted.Interrupted as error:
-        _end(interrupted.EXIT_CODE, f"interrupted: {error}")
+        _end_interrupted(f"{error}")
     except (YibaoError, CaptureError) as error:
         _end(exit_code(error), f"error: {error}")
     except UnicodeEncodeError as error:
         _end(2, f"error: {_beyond_the_locale(error)}")
     if code == interrupted.EXIT_CODE:
-        _end(code, f"interrupted: {interrupted.NOTHING}")
+        _end_interrupted(interrupted.NOTHING)
     sys.exit(code)
+
+
+def _end_interrupted(left: str) -> NoReturn:
+    """A sentence for a person; where a log is kept and no terminal shows it, an event, for programs read it to its last line."""
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if not sys.stderr.isatty() and any(words[: len(verb)] == [*verb] for verb in _LOGGING):
+        importlib.import_module("streams.telemetry.dying").say_interrupted(left)
+        sys.exit(interrupted.EXIT_CODE)
+    _end(interrupted.EXIT_CODE, f"interrupted: {left}")
 
 
 def _beyond_the_locale(error: UnicodeEncodeError) -> str:

@@ -4,7 +4,8 @@ Typer's own messages are for those who know Typer, and where a value does not fi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import typer
@@ -13,6 +14,24 @@ from streams.wording import in_words, nearest
 
 _NO_COMMAND: Final = re.compile(r"No such command '([^']*)'")
 _TOO_MANY: Final = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)")
+
+
+def refuse_empty_names(command: Any) -> None:
+    """Make every option and argument of a command line that names a file or a folder refuse the empty text, as an unset variable of
+    a script leaves it: as a path it means the current folder.
+    """
+    for param in command.params:
+        if "pathlib" in f"{param.type_descriptor.annotation}":
+            param.process_value = partial(_named_only, param, param.process_value)
+    for below in getattr(command, "commands", {}).values():
+        refuse_empty_names(below)
+
+
+def _named_only(param: Any, take: Callable[[Any, Any], Any], context: Any, value: Any) -> Any:
+    if "" in (value if isinstance(value, list | tuple) else (value,)):
+        wanted = "file" if param.type_descriptor.parameter_info.file_okay else "directory"
+        raise typer.BadParameter(f"an empty text names no {wanted}", ctx=context, param=param)
+    return take(context, value)
 
 
 def explain(error: typer.TyperException) -> str:

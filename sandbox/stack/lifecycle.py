@@ -79,13 +79,15 @@ class Lifecycle:
             if identity.is_alive or not self._lost_its_port(service) or attempt + 1 == _STARTS:
                 raise self._failure(service, identity)
 
-    def take_down(self, service: Service) -> None:
-        """Stop a service that runs; kill it where asking is not enough."""
+    def take_down(self, service: Service) -> bool:
+        """Stop a service that runs; kill it where asking is not enough. Returns whether it ran."""
         identity = process.recorded(self._home.record(service.name))
-        if identity and identity.is_alive:
-            self._say(service, "stopping")
-            process.end(identity, by=service.stop_signal, within_s=_STOP_WITHIN_S)
-            self._say(service, "stopped")
+        if identity is None or not identity.is_alive:
+            return False
+        self._say(service, "stopping")
+        process.end(identity, by=service.stop_signal, within_s=_STOP_WITHIN_S)
+        self._say(service, "stopped")
+        return True
 
     def take_down_started(self) -> None:
         """Stop what this start has started, the last first."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.java import path_for_java
+from sandbox.java import demand_one_line, path_for_java
 from sandbox.stack import process
 from sandbox.stack.broker import Kafka
 from sandbox.stack.connect import Connect
@@ -109,6 +109,12 @@ class Stack:
         return self._home.root
 
     @property
+    def is_made(self) -> bool:
+        """Whether a stack has its home there, running or not. Raises as `down` does."""
+        self._home.folder.demand_ours()
+        return self._home.folder.is_made
+
+    @property
     def secrets(self) -> Path:
         """The only directory whose files connectors may read."""
         return self._home.secrets
@@ -116,30 +122,43 @@ class Stack:
     def up(self, on_progress: OnProgress | None = None) -> Endpoints:
         """Start what does not run and wait until all answers; on an error or an interruption, stop what this call started.
 
-        Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing.
+        Raises ServiceFailed with the end of the service's log, Misconfigured for a port that is taken or a program that is missing,
+        and as `demand_tellable`.
         """
+        self.demand_tellable()
         with self._alone():
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
         return self.endpoints
 
-    def down(self, on_progress: OnProgress | None = None) -> None:
-        """Stop what runs, Connect before Kafka; return when no process is left. Raises Misconfigured where the home is not ours."""
+    def down(self, on_progress: OnProgress | None = None) -> tuple[str, ...]:
+        """Stop what runs, Connect before Kafka; return when no process is left, with the names of those that ran.
+
+        Raises Misconfigured where the home is not ours.
+        """
         self._home.folder.demand_ours()
+        ran: tuple[str, ...] = ()
         if self._home.folder.is_there:
             with self._alone():
                 lifecycle = Lifecycle(self._home, self._book, tell=on_progress or _silent)
-                for service in reversed(self._services.values()):
-                    lifecycle.take_down(service)
+                ran = tuple(name for name, service in reversed(self._services.items()) if lifecycle.take_down(service))
         if self._guard:
             self._guard.dismiss()
+        return ran
 
-    def erase(self, on_progress: OnProgress | None = None) -> None:
-        """Stop everything and remove all data. Raises as `demand_erasable`, and then has touched nothing."""
+    def erase(self, on_progress: OnProgress | None = None) -> tuple[str, ...]:
+        """Stop everything and remove all data. Returns as `down`. Raises as `demand_erasable`, and then has touched nothing."""
         self.demand_erasable()
-        self.down(on_progress)
+        ran = self.down(on_progress)
         for service in self._services.values():
             service.erase()
         self._home.folder.remove()
+        return ran
+
+    def demand_tellable(self) -> None:
+        """Raises Misconfigured for a home that the services cannot be told of; asked before anything is made there."""
+        demand_one_line(self._home.root)
+        if "kafka" in self._services:
+            path_for_java(self._home.root)
 
     def demand_erasable(self) -> None:
         """Raises Misconfigured where the home, or something in it, is not ours."""

@@ -10,6 +10,7 @@ from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp
 from streams.agents.loop import new_loop
 from streams.errors import Fatal
+from streams.lanes.away import away
 from streams.lanes.buffer import Clock
 from streams.lanes.kafka_roll import KafkaRoll
 from streams.lanes.roll_call import RollCall
@@ -41,6 +42,9 @@ def _guarded(app: LaneApp, task: Task) -> Callable[[], Awaitable[None]]:
         except Fatal as exc:
             app.die(exc)
         except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
+            if fatal := away(exc, servers=app.servers, who="a background task of the worker"):
+                app.die(fatal)
+                return
             fatal = Fatal(f"a background task of the worker met {type(exc).__name__}")
             fatal.__cause__ = exc
             app.die(fatal)
@@ -93,5 +97,8 @@ def run_app(make: Callable[[], Awaitable[LaneApp]]) -> bool:
         worker.execute_from_commandline()
     except SystemExit as exc:
         if exc.code:
+            crash = app.crash_reason
+            if crash and (fatal := away(crash, servers=app.servers, who="the worker's framework")):
+                raise fatal from crash
             raise Fatal("the worker's framework ended with an error; the log above says which") from exc
     return bool(worker.interrupted)

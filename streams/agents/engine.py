@@ -198,6 +198,7 @@ class LaneApp(faust.App):
             web_enabled=False,
         )
         self.lanes = lanes
+        self.servers = settings.broker.bootstrap_servers
         self.die = die
         self.closing: list[Callable[[], Awaitable[object]]] = []
         self.transport = ListTransport(self.conf.broker_consumer, self)

@@ -34,4 +34,7 @@ class Exit(IntEnum):
     """A newer version of this product worked here before: an older one would drop what it wrote."""
 
 
+CANNOT_REACH: Final = 3
+"""As of every command: no broker answers. Of a worker at work: a broker hung, and the client lost its way."""
+
 PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER})

@@ -16,6 +16,7 @@ import structlog
 
 from streams.domain.changes import Incoming
 from streams.errors import Fatal, Newer
+from streams.lanes.away import away
 from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
 from streams.lanes.exits import Exit
 from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
@@ -44,6 +45,8 @@ class LaneContext:
     """Where outcomes are counted."""
     clock: Clock
     """Seconds that never go back."""
+    servers: str
+    """The brokers' addresses, as the settings have them; for people."""
     die: Callable[[Fatal], None]
     """Ends the process with the error's exit code; in a test it remembers the error."""
 
@@ -177,6 +180,8 @@ class Lane(ABC, Generic[Item]):
             return Newer(f"{self._place}: {exc.met}")
         if isinstance(exc, Fatal):
             return exc
+        if fatal := away(exc, servers=self.context.servers, who=f"the lane of {self._place}"):
+            return fatal
         fatal = Fatal(f"the lane of {self._place} met {type(exc).__name__}", exit_code=Exit.LANE)
         fatal.__cause__ = exc
         return fatal

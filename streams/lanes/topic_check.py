@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka.errors import KafkaError
 
-from streams.errors import Fatal, Unreachable
+from streams.errors import Fatal
 from streams.lanes.exits import Exit
 from streams.lanes.kafka_broker import partition_counts
 from streams.lanes.kafka_roll import KafkaRoll
 from streams.lanes.roll_call import RollCall
 from streams.lanes.settings import BrokerSettings
+from streams.topics.access import knock, not_let_in
 
 _PATIENCE_S = 2.0
 
@@ -38,12 +39,11 @@ async def topics_there(
 async def _counts(broker: BrokerSettings, topics: Sequence[str], *, patient: bool) -> Mapping[str, int]:
     try:
         return await partition_counts(broker, topics)
-    except (KafkaError, OSError) as exc:
+    except (KafkaError, OSError, AssertionError, LookupError) as exc:
         if not patient:
-            raise Unreachable(
-                f"no broker answers at {broker.bootstrap_servers}: start Kafka, or correct kafka.bootstrap_servers or "
-                "kafka.security in site.yaml"
-            ) from exc
+            servers = broker.bootstrap_servers.split(",")
+            await asyncio.to_thread(knock, servers)
+            raise not_let_in(servers, exc) from exc
     return await _waited_for(broker, topics)
 
 
@@ -54,7 +54,7 @@ async def _waited_for(broker: BrokerSettings, topics: Sequence[str]) -> Mapping[
             await roll_call.call()
             try:
                 counts = await partition_counts(broker, topics)
-            except (KafkaError, OSError):
+            except (KafkaError, OSError, AssertionError, LookupError):
                 await asyncio.sleep(_PATIENCE_S)
             else:
                 await roll_call.call()

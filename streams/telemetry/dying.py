@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from streams.errors import Fatal, YibaoError
+from streams.telemetry import events
 from streams.telemetry.discretion import cause_of, spoken, stack_of
 
 WORDS_VARIABLE: Final = "YIBAO_SUPERVISOR_FD"
@@ -31,6 +32,13 @@ def say_why(error: YibaoError, exit_code: int) -> None:
     """Tell the same (event and last word) of a worker that ends by itself with this exit code, because it could not begin."""
     log.error("worker_died", reason=f"{error}", exit_code=exit_code, cause=cause_of(error), stack=stack_of(error))
     _tell({"exit_code": exit_code, "reason": f"{error}"})
+
+
+def say_interrupted(left: str) -> None:
+    """Tell of an end by Ctrl-C, and what it left, in a log that programs read: its last line is an event like all others."""
+    if not structlog.is_configured():
+        events.configure()
+    log.info("program_interrupted", left=left)
 
 
 def speak_discreetly() -> None:

@@ -35,7 +35,7 @@ class Deaths:
         self.happened.set()
 
 
-async def wait_for(condition: Callable[[], bool], *, within_s: float = 60.0, what: str = "the condition") -> None:
+async def wait_for(condition: Callable[[], bool], *, within_s: float = 240.0, what: str = "the condition") -> None:
     """Wait until `condition` holds; AssertionError when it does not in time."""
     loop = asyncio.get_running_loop()
     until = loop.time() + within_s

@@ -1,10 +1,19 @@
 """How brokers are reached: what a site says of them, and as options of the clients that read and administer them."""
 
+import socket
 import ssl
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from kafka.errors import KafkaError
+
+from streams.errors import Unreachable
+
 _REACH_MS = 10_000
+_KNOCK_S = 5.0
+_CLIENTS = ("aiokafka", "kafka")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +47,47 @@ def client_options(access: BrokerAccess, *, client_id: str) -> Mapping[str, obje
         "sasl_plain_password": access.password,
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+@contextmanager
+def let_in(bootstrap_servers: str | Sequence[str]) -> Iterator[None]:
+    """A context in which a client of kafka-python is made. Raises Unreachable for brokers that do not answer, or answer and let it
+    not in: in the same words whoever asks.
+    """
+    servers = bootstrap_servers.split(",") if isinstance(bootstrap_servers, str) else bootstrap_servers
+    knock(servers)
+    try:
+        yield
+    except (KafkaError, OSError, ValueError, AssertionError, LookupError) as exc:
+        raise not_let_in(servers, exc) from exc
+
+
+def is_inside_a_client(error: BaseException) -> bool:
+    """Whether an assertion or a look-up in the code of a client of Kafka failed: so it meets a broker that hangs, or one that goes
+    on and names no broker yet.
+    """
+    if not isinstance(error, AssertionError | LookupError):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and f"{frames[-1].f_globals.get('__name__')}".partition(".")[0] in _CLIENTS
+
+
+def knock(servers: Sequence[str]) -> None:
+    """Raises Unreachable at once when no server accepts a connection; a client itself would try in silence for ten seconds."""
+    reasons = []
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
+                return
+        except OSError as exc:
+            reasons.append(f"{server}: {exc.strerror or exc}")
+    raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
+
+
+def not_let_in(servers: Sequence[str], error: Exception) -> Unreachable:
+    """The error of a client that came no further than the connection."""
+    return Unreachable(
+        f"Kafka at {','.join(servers)} takes connections, but does not let this client in ({type(error).__name__}): check "
+        "kafka.security (protocol, user, password, certificates), and whether the broker is well"
+    )

@@ -1,6 +1,5 @@
 """The brokers, as far as topics and first offsets need them. Synchronous; never call it from an event loop."""
 
-import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,12 +17,11 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from streams.errors import Refused, Unreachable
-from streams.topics.access import BrokerAccess, client_options
+from streams.topics.access import BrokerAccess, client_options, is_inside_a_client, let_in
 from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicSpec
 from streams.topics.stages import Stage
 
-_KNOCK_S = 5.0
 _COORDINATOR_S = 30.0
 _ASK_AGAIN_S = 0.5
 
@@ -40,14 +38,8 @@ class Broker:
 
     def __init__(self, access: BrokerAccess) -> None:
         self._where = f"Kafka at {access.bootstrap_servers}"
-        _knock(access.bootstrap_servers.split(","))
-        try:
+        with let_in(access.bootstrap_servers):
             self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
-        except (KafkaError, OSError, ValueError) as exc:
-            raise Unreachable(
-                f"{self._where} takes connections, but does not let this client in ({type(exc).__name__}): check kafka.security "
-                "(protocol, user, password, certificates), and whether the broker is well",
-            ) from exc
 
     def __enter__(self) -> Self:
         return self
@@ -164,23 +156,12 @@ class Broker:
     def _answers(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except KafkaError as exc:
-            if getattr(exc, "errno", 0) > 0 and not exc.retriable:
+        except (KafkaError, AssertionError, LookupError) as exc:
+            if not isinstance(exc, KafkaError) and not is_inside_a_client(exc):
+                raise
+            if getattr(exc, "errno", 0) > 0 and not getattr(exc, "retriable", False):
                 raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
             raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
-
-
-def _knock(servers: Sequence[str]) -> None:
-    """Raises Unreachable at once when no server accepts a connection; the client itself would try in silence for ten seconds."""
-    reasons = []
-    for server in servers:
-        host, _, port = server.rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
-                return
-        except OSError as exc:
-            reasons.append(f"{server}: {exc.strerror or exc}")
-    raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
 
 
 def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:

@@ -9,6 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import Misconfigured, Unreachable
+from streams.topics.access import is_inside_a_client, let_in
 
 _POLL_MS = 500
 _STALLED_S = 15.0
@@ -33,15 +34,13 @@ def read_whole(
     servers = client["bootstrap_servers"]
     where = f"Kafka at {servers if isinstance(servers, str) else ','.join(servers)}"
     options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
-    try:
+    with let_in(servers):
         consumer = KafkaConsumer(**{**client, **options})
-    except (KafkaError, OSError) as error:
-        raise Unreachable(
-            f"{where} does not answer ({type(error).__name__}): check kafka.bootstrap_servers and kafka.security in site.yaml"
-        ) from error
     try:
         yield from _read(consumer, topic, where=where, until=time.monotonic() + deadline_s, on_progress=on_progress)
-    except KafkaError as error:
+    except (KafkaError, AssertionError, LookupError) as error:
+        if not isinstance(error, KafkaError) and not is_inside_a_client(error):
+            raise
         raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
     finally:
         consumer.close(timeout_ms=1_000)

@@ -123,6 +123,7 @@ def main(options):
         settings=lanes,
         outcomes=outcomes,
         clock=time.monotonic,
+        servers=broker.bootstrap_servers,
         die=die,
     )
     app = AppSettings(
@@ -130,8 +131,7 @@ def main(options):
         client_id=f"test-{stage}",
         broker=broker,
         home=Path(options["home"]),
-        session_timeout_s=6.0,
-        **options.get("app", {}),
+        **{"session_timeout_s": 6.0, **options.get("app", {})},
     )
     shared = DeliverShared(
         topics=topics,

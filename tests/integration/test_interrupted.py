@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from streams.seal import generate_key_pair
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "tests" / "contract" / "mapping"
-SOON_S = 150
 
 
 class Silent:
@@ -86,14 +86,14 @@ def ended(tmp_path_factory):
             server = Silent()
             stack.callback(server.close)
             running[words] = server, stack.enter_context(started(root / f"{number}", server, words))
-        waiting, deadline = dict(running), time.monotonic() + SOON_S
+        waiting, deadline = dict(running), time.monotonic() + PATIENCE_S
         while waiting:
             assert time.monotonic() < deadline, [*waiting]
             for words, (server, process) in [*waiting.items()]:
                 if server.asked.wait(0.05):
                     process.send_signal(signal.SIGINT)
                     del waiting[words]
-        said = {words: process.communicate(timeout=SOON_S)[1] for words, (_, process) in running.items()}
+        said = {words: process.communicate(timeout=PATIENCE_S)[1] for words, (_, process) in running.items()}
         return {words: (process.returncode, said[words]) for words, (_, process) in running.items()}
 
 

@@ -54,6 +54,7 @@ def test_it_says_where_it_is_and_stops_cleanly(tmp_path, number, code, says):
         told = process.stderr.read()
         assert "Traceback" not in told
         assert says in told
+        assert all("event" in json.loads(line) for line in told.splitlines()), "a log is one to its last line"
 
 
 def test_statistics_and_faults_are_one_command_each(tmp_path, yibao):

@@ -200,7 +200,7 @@ async def test_during_an_outage_nobody_may_listen_and_then_the_same_port_answers
     """The senders keep the URL: after the outage they must be served there."""
     async with running(tmp_path) as client:
         assert (await client.body())[1]["code"] == 200
-        client.simulator.add_faults((Fault(kind=Kind.OUTAGE, form="refuse", for_s=1.5),))
+        client.simulator.add_faults((Fault(kind=Kind.OUTAGE, form="refuse", for_s=4),))
         with pytest.raises(aiohttp.ClientError):  # the connection that is open
             await client.body()
         with pytest.raises(aiohttp.ClientConnectorError):
@@ -221,7 +221,7 @@ async def test_outages_that_overlap_end_when_the_last_one_does(tmp_path):
         assert (await client.body())[1]["code"] == 200
         began = time.monotonic()
         client.simulator.add_faults(
-            (Fault(kind=Kind.OUTAGE, form="refuse", for_s=0.5), Fault(kind=Kind.OUTAGE, form="refuse", from_s=0.3, for_s=1.2))
+            (Fault(kind=Kind.OUTAGE, form="refuse", for_s=2), Fault(kind=Kind.OUTAGE, form="refuse", from_s=1.5, for_s=2.5))
         )
         with pytest.raises(aiohttp.ClientError):  # the connection that is open
             await client.body()
@@ -233,7 +233,7 @@ async def test_outages_that_overlap_end_when_the_last_one_does(tmp_path):
                 except aiohttp.ClientConnectorError:
                     await asyncio.sleep(0.02)
         assert (status, body["code"]) == (200, 200)
-        assert time.monotonic() - began >= 1.5
+        assert time.monotonic() - began >= 4.0
 
 
 async def test_faults_can_be_set_listed_and_cleared_while_it_runs(tmp_path):
@@ -284,7 +284,7 @@ async def test_the_hostile_profile_loses_and_doubles_nothing_for_a_client_that_k
 
 
 async def _until_done(client, msgid):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 status, body = await client.body(msgid)

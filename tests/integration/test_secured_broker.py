@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from itertools import pairwise
 
 import orjson
 import pytest
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.timeout(600)
 
 PARTITIONS = 12
 LATE_S = 25
-"""Where the end of a connection is waited for, half of the lanes come 30 s later; a busy machine makes all slow, and none late."""
+"""Where the end of a connection is waited for, half of the lanes come 30 s after the others, and none between; a busy machine makes
+all slow, one after the other.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +74,9 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
     told = [orjson.loads(line) for line in (tmp_path / "join-0.log").read_bytes().splitlines()]
     opened = [line for line in told if line["event"] == "lane_opened"]
     assert PARTITIONS == len(opened)
-    took = [line["took_s"] for line in opened]
-    assert max(took) - min(took) < LATE_S, "the end of a TLS connection must not hold up a lane"
+    took = sorted(line["took_s"] for line in opened)
+    gaps = [later - earlier for earlier, later in pairwise(took)]
+    assert max(gaps) < LATE_S, "the end of a TLS connection must not hold up a lane"
     refused = [line["error"] for line in told if line["event"] == "brokers_lost" and line["error"] != "TimeoutError"]
     assert [] == refused, "who calls the brokers trusts the same authority and shows the same password"
     letters = yibao("dlq", "summary", "--config", site, "--output", "json")

@@ -46,12 +46,15 @@ class Child:
         identity = process.recorded(self._record)
         return identity is not None and identity.is_alive
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL to it and all it started if that does not end it."""
+    def stop(self) -> bool:
+        """SIGTERM, and SIGKILL to it and all it started if that does not end it. Returns whether it ran."""
         identity = process.recorded(self._record)
-        if identity is not None:
-            process.end(identity, by=signal.SIGTERM, within_s=_TERM_S)
-            self._record.unlink(missing_ok=True)
+        if identity is None:
+            return False
+        ran = identity.is_alive
+        process.end(identity, by=signal.SIGTERM, within_s=_TERM_S)
+        self._record.unlink(missing_ok=True)
+        return ran
 
     def first_line(self, *, within_s: float) -> str:
         """The first whole line of its log that does not begin a log event. Raises Unreachable when none comes."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from streams.deliver.freshness import PARTS
 from yibao.demonstration.course import Outcome
-from yibao.demonstration.settings import DemoSettings
+from yibao.demonstration.settings import HOME, DemoSettings
 from yibao.demonstration.view import held
 from yibao.demonstration.words import ENGLISH, Words
 
@@ -89,6 +89,6 @@ def say_where(settings: DemoSettings, outcome: Outcome, words: Words) -> None:
         f"yibao dlq summary -c {site}",
         f"yibao stack status --home {shlex.quote(str(settings.home / 'stack'))}",
         words.logs.format(logs=f"{settings.home / 'logs'}, {settings.home / 'stack' / 'logs'}"),
-        "yibao demo --stop",
+        "yibao demo --stop" + ("" if settings.home == HOME else f" --home {shlex.quote(str(settings.home))}"),
     ):
         print(f"  {line}", file=sys.stderr)

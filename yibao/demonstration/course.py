@@ -23,7 +23,7 @@ from yibao.demonstration.demo_site import write_site
 from yibao.demonstration.findings import Findings, read_findings
 from yibao.demonstration.holds import Hold, Holds
 from yibao.demonstration.hospital import Hospital
-from yibao.demonstration.settings import SAMPLE, DemoSettings
+from yibao.demonstration.settings import HOME, SAMPLE, DemoSettings
 from yibao.verbs.topics import create_topics
 
 _PLATFORM_S = 120.0
@@ -119,12 +119,22 @@ class Demonstration:
             finally:
                 hospital.stop()
 
-    def stop(self) -> None:
-        """Stop everything that an earlier demonstration kept running. Raises Misconfigured for a home that is not ours."""
+    def stop(self) -> bool:
+        """Stop everything that an earlier demonstration kept running. Returns whether anything ran. Raises Misconfigured for a home
+        that is not ours.
+        """
         self.settings.folder.demand_ours()
-        for child in (self.worker, self.platform):
-            child.stop()
-        self.stack.down(self._told)
+        children = [child.stop() for child in (self.worker, self.platform)]
+        return bool(self.stack.down(self._told)) or any(children)
+
+    def stop_kept(self) -> None:
+        """Stop what `--keep` left running, and say so where nothing ran. Raises YibaoError where no demonstration has its home."""
+        where = {"home": self.settings.home, "usual": HOME}
+        self.settings.folder.demand_ours()
+        if not self.settings.folder.is_made:
+            raise YibaoError(self._words.no_home.format(**where))
+        if not self.stop():
+            self._spectator.step(self._words.nothing_ran.format(**where))
 
     def left(self) -> str:
         """What an interruption has left, for whoever interrupted."""
@@ -138,8 +148,9 @@ class Demonstration:
     def _cleared(self) -> Iterator[None]:
         """Begin with an empty home; leave no process behind.
 
-        Raises Misconfigured where the home, or something in it, is not ours, and then has touched nothing.
+        Raises Misconfigured where the home, or something in it, is not ours or cannot be used, and then has touched nothing.
         """
+        self.stack.demand_tellable()
         home = self.settings.folder
         home.demand_erasable()
         self.stack.demand_erasable()

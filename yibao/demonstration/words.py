@@ -102,6 +102,11 @@ class Words:
     """What an interruption leaves when everything was stopped."""
     runs_on: str
     """What an interruption leaves when something could not be stopped."""
+    # The end of what was kept
+    nothing_ran: str
+    """There is nothing to stop."""
+    no_home: str
+    """There is nothing to stop, and nothing was started where it was looked for."""
 
 
 ENGLISH: Final = Words(
@@ -164,6 +169,9 @@ ENGLISH: Final = Words(
     logs="logs: {logs}",
     interrupted="everything that the demo started has stopped; its files stay in {home} until the next one (`rm -r` removes them)",
     runs_on="{names} could not be stopped and run on: `yibao demo --stop --home {quoted}` stops them; the files are in {home}",
+    nothing_ran="nothing runs in {home}",
+    no_home="nothing runs in {home}, and no demo has its home there: give --home as `yibao demo --keep` was given it (without it: "
+    "{usual}); `yibao stack status --home DIR/stack` shows what runs in one",
 )
 
 CHINESE: Final = Words(
@@ -223,6 +231,9 @@ CHINESE: Final = Words(
     logs="日志：{logs}",
     interrupted="演示启动的程序都已停止；文件留在 {home}，下次演示时清空（也可用 `rm -r` 删除）",
     runs_on="{names} 未能停止，仍在运行：用 `yibao demo --stop --home {quoted}` 停止；文件在 {home}",
+    nothing_ran="{home} 中没有正在运行的程序",
+    no_home="{home} 中没有正在运行的程序，也不是演示的目录：--home 要与当初 `yibao demo --keep` 的一致（默认：{usual}）；"
+    "`yibao stack status --home 目录/stack` 可查看运行情况",
 )
 
 WORDS: Final[Mapping[Language, Words]] = {Language.EN: ENGLISH, Language.ZH: CHINESE}

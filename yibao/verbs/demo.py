@@ -42,7 +42,7 @@ def demo(
         Path | None, typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The SM2 key that this platform opens with.")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running, and say where to look.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop what --keep left running.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop what --keep left running in --home.")] = False,
     home: Annotated[
         Path, typer.Option(file_okay=False, show_default=".yibao/demo", help="New, empty, or of an earlier demo: that is emptied.")
     ] = HOME,
@@ -79,7 +79,7 @@ def demo(
         demonstration = Demonstration(settings, watching)
         with leaving(demonstration.left):
             if stop:
-                demonstration.stop()
+                demonstration.stop_kept()
                 return
             outcome = demonstration.run()
     found = report(outcome)

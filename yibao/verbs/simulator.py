@@ -173,7 +173,7 @@ def _faults(text: str) -> tuple[Fault, ...]:
     if text in PROFILES:
         return fault_profile(text)
     is_json = text.lstrip().startswith(("{", "["))
-    if not is_json and not Path(text).exists():
+    if not is_json and not (text and Path(text).exists()):
         raise Misconfigured(
             f"faults `{text}`{nearest(text, PROFILES)}: neither a profile ({', '.join(PROFILES)}) nor a file nor JSON"
         )

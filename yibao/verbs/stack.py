@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack
+from streams.errors import YibaoError
 from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
@@ -93,7 +94,7 @@ def down(
     home: HomeOption = DEFAULT_HOME,
     erase: Annotated[bool, typer.Option("--erase", help="Remove all data too, and the secrets.")] = False,
 ) -> None:
-    """Stop what runs; return when no process is left.
+    """Stop what runs; return when no process is left. Exit code 1 where no stack has its home.
 
     \b
     Examples:
@@ -101,8 +102,15 @@ def down(
       yibao stack down --erase                  and remove their data
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     stack = Stack(home)
+    if not stack.is_made:
+        raise YibaoError(
+            f"nothing runs in {stack.home}, and no stack has its home there: give --home as `yibao stack up` was given it (without "
+            f"it: {DEFAULT_HOME}); `yibao stack status --home DIR` shows what runs in one"
+        )
     with leaving(lambda: _left(stack)), progress() as tell:
-        (stack.erase if erase else stack.down)(tell)
+        ran = (stack.erase if erase else stack.down)(tell)
+    if not ran:
+        typer.echo(f"nothing runs in {stack.home}{'; its data is removed' if erase else ''}", err=True)
 
 
 @app.command()

@@ -178,3 +178,11 @@ def test_what_is_mounted_inside_and_what_another_account_owns_is_refused(home):
     with pytest.raises(Misconfigured, match="belongs to another account"):
         home.empty()
     assert (home.root / "data" / "rows").exists()
+
+
+def test_an_empty_folder_that_we_did_not_make_stays(tmp_path):
+    """It is somebody's, who may be about to put something into it."""
+    (tmp_path / "mount").mkdir()
+    folder(tmp_path / "mount").remove()
+
+    assert (tmp_path / "mount").is_dir()

@@ -1,7 +1,9 @@
 """All commands at once: what their help promises can be typed, and what is mistyped is answered with what was meant."""
 
+import json
 import re
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import typer.main
 from streams.telemetry import events
 from tests.unit.streams.mapping.test_our_words import FOREIGN
 from yibao import main
-from yibao.commands import tree
+from yibao.commands import Takes, tree
 from yibao.supervisor import Supervisor
 
 ROOT = Path(__file__).parents[3]
+SAMPLE = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
 WHOLE = main.build((), whole=True)
 COMMANDS = {" ".join(command.words): command for command in tree(WHOLE)}
 
@@ -112,10 +115,40 @@ def test_a_mistyped_line_is_answered_with_what_was_meant(monkeypatch, capsys, wo
     assert not FOREIGN.search(err.splitlines()[0])
 
 
+NAMING = [
+    (words, option)
+    for words, command in COMMANDS.items()
+    for option in command.options
+    if option.value.takes in (Takes.FILE, Takes.FOLDER)
+]
+NAMING += [
+    (words, None)
+    for words, command in COMMANDS.items()
+    for argument in command.arguments
+    if argument.takes in (Takes.FILE, Takes.FOLDER)
+]
+
+
+@pytest.mark.parametrize(("words", "option"), NAMING, ids=lambda one: one if isinstance(one, str) else one and one.names[0])
+def test_an_empty_name_of_a_file_or_folder_is_a_usage_error(monkeypatch, capsys, tmp_path, words, option):
+    """`--home "$UNSET"` in a script meant the current folder: its keys, its workers' files, its stack were put there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("YIBAO_CONFIG", raising=False)
+    code, out, err = typed(monkeypatch, capsys, *words.split(), *([option.names[0]] if option else ()), "")
+
+    assert (2, "", []) == (code, out, [*tmp_path.iterdir()])
+    assert re.match(r"error: \S.*: an empty text names no (file|directory)\n", err), err
+
+
+def test_an_empty_name_of_faults_is_none(monkeypatch, capsys):
+    """It may be a profile's or a file's, and was taken for the current folder."""
+    code, _, err = typed(monkeypatch, capsys, *f"platform serve --institutions {SAMPLE} --keys k --faults".split(), "")
+    assert (2, True) == (code, "neither a profile" in err)
+
+
 def test_a_name_that_the_site_does_not_have_is_answered_with_the_nearest(monkeypatch, capsys):
     """As for an option: the file is at hand."""
-    site = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
-    code, _, err = typed(monkeypatch, capsys, "connector", "restart", "hsi", "-c", f"{site}")
+    code, _, err = typed(monkeypatch, capsys, "connector", "restart", "hsi", "-c", f"{SAMPLE}")
     assert (2, True) == (code, "did you mean `his`?" in err)
 
 
@@ -131,6 +164,17 @@ def test_whoever_interrupts_the_workers_is_told_that_nothing_is_lost(monkeypatch
     """And does not look for what they left."""
     monkeypatch.setattr(Supervisor, "run", lambda _: 130)
     monkeypatch.setattr(events, "configure", lambda *_: None)  # for good, it would be
-    site = ROOT / "deploy" / "sites" / "sample" / "site.yaml"
-    code, _, err = typed(monkeypatch, capsys, "worker", "all", "-c", f"{site}")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    code, _, err = typed(monkeypatch, capsys, "worker", "all", "-c", f"{SAMPLE}")
     assert (130, True) == (code, err.startswith("interrupted: all work has stopped in order and nothing is lost"))
+
+
+@pytest.mark.parametrize(
+    ("ends", "left"), [("return 130", "all work has stopped in order"), ("raise KeyboardInterrupt", "nothing")]
+)
+def test_a_log_of_workers_is_one_to_its_last_line(ends, left):
+    """A program that reads it line by line stumbled over the sentence at its end."""
+    code = f"from yibao.main import run\nfrom yibao.supervisor import Supervisor\ndef end(_): {ends}\nSupervisor.run = end\nrun()"
+    ended = subprocess.run([sys.executable, "-c", code, "worker", "all", "-c", SAMPLE], capture_output=True, text=True, check=False)
+    *_, last = map(json.loads, ended.stderr.splitlines())
+    assert (130, "program_interrupted", True) == (ended.returncode, last["event"], last["left"].startswith(left))

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from sandbox.hospital import Expected
+from sandbox.own_folder import OwnFolder
 from yibao.main import run
 
 
@@ -43,6 +44,31 @@ def test_a_directory_of_somebody_else_is_left_as_it_is(yibao, tmp_path, monkeypa
     assert 0o755 == foreign.stat().st_mode & 0o777
 
 
+@pytest.mark.parametrize("words", [("demo", "--stop"), ("stack", "down"), ("stack", "down", "--erase")], ids=" ".join)
+@pytest.mark.parametrize("is_there", [False, True], ids=["missing", "empty"])
+def test_a_home_in_which_nothing_was_ever_started_is_told_and_left(yibao, tmp_path, words, is_there):
+    """Whoever mistypes `--home` believed that all had stopped; and an empty directory of somebody else was removed."""
+    home = tmp_path / "hmoe"
+    if is_there:
+        home.mkdir()
+        home.chmod(0o755)
+    code, told = yibao(*words, "--home", home)
+
+    assert (1, True) == (code, told.startswith(f"error: nothing runs in {home}, and no ")), told
+    assert "--home" in told
+    assert (is_there, [home] if is_there else []) == (home.exists(), [*tmp_path.rglob("*")])
+    assert not is_there or 0o755 == home.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("kind", ["demo", "stack"])
+def test_a_home_in_which_nothing_runs_any_more_is_told(yibao, tmp_path, kind):
+    """It is no error, for what was asked for is so; but silence read like a stop."""
+    OwnFolder(root=tmp_path / "home", kind=kind, holds=()).claim()
+    words = {"demo": ("demo", "--stop"), "stack": ("stack", "down")}[kind]
+
+    assert (0, f"nothing runs in {tmp_path / 'home'}\n") == yibao(*words, "--home", tmp_path / "home")
+
+
 def test_what_somebody_put_into_a_home_is_named_before_anything_stops(yibao, tmp_path):
     """`--erase` is asked of the stack's data, and notes beside it are none."""
     home = tmp_path / "stack"
@@ -70,3 +96,16 @@ def test_expectations_never_replace_a_file_of_another_kind(yibao, tmp_path):
     assert (2, True, "chapter 1") == (code, "holds no expectations" in told, (tmp_path / "thesis.txt").read_text())
     assert 3 == yibao(*nowhere, tmp_path / "old.jsonl")[0]
     assert (0, 0o600) == ((tmp_path / "old.jsonl").stat().st_size, (tmp_path / "old.jsonl").stat().st_mode & 0o777)
+
+
+UNTOLD = ["a\nb", "a\tb", "a\x7fb", "a\x85b", "a\u2028b"]
+WHOLE = [(words, name) for words in ("demo", "stack up") for name in (*UNTOLD, "a,b", "a!")]
+
+
+@pytest.mark.parametrize(("words", "name"), [*WHOLE, *(("stack up --service postgres", name) for name in UNTOLD)], ids=ascii)
+def test_a_home_that_the_servers_cannot_be_told_is_refused_before_it_is_made(yibao, tmp_path, words, name):
+    """It was found by `initdb` in the middle of the start, in words about something else, and half a home stayed."""
+    code, told = yibao(*words.split(), "--home", tmp_path / name / "home")
+
+    assert (2, True, []) == (code, told.endswith("; choose another directory\n"), [*tmp_path.iterdir()])
+    assert 1 == len(told.splitlines()), told

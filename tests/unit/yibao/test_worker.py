@@ -11,8 +11,10 @@ import pytest
 
 from tests.bench.bench_site import write_site
 from tests.patience import PATIENCE_S
+from yibao.main import run
 
 CHECKOUT = Path(__file__).parents[3]
+AWAY = "Kafka does not answer (127.0.0.1:1: Connection refused); check kafka.bootstrap_servers and that the brokers run"
 
 
 @pytest.fixture
@@ -39,4 +41,14 @@ def test_every_line_of_workers_and_supervisor_names_the_site_and_who_speaks(ende
     assert {"sample"} == {line["site"] for line in lines}
     assert {timedelta(hours=8)} == {datetime.fromisoformat(line["timestamp"]).utcoffset() for line in lines}
     assert 3 == ended.returncode
-    assert all("kafka.bootstrap_servers" in line["reason"] for line in lines if "reason" in line)
+    assert {AWAY} == {line["reason"] for line in lines if "reason" in line}
+
+
+@pytest.mark.parametrize("words", ["topics plan", "topics apply", "dlq summary", "dlq list", "dlq show 1"])
+def test_every_verb_says_the_same_of_brokers_that_are_away(monkeypatch, capsys, tmp_path, words):
+    """One of them said `KafkaTimeoutError` after ten seconds: whoever reads that looks for another fault."""
+    site = write_site(tmp_path, prefix="", bootstrap_servers="127.0.0.1:1", platform_url="http://127.0.0.1:9")
+    monkeypatch.setattr(sys, "argv", ["yibao", *words.split(), "-c", f"{site}"])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert (3, f"error: {AWAY}\n") == (ended.value.code, capsys.readouterr().err)

@@ -38,7 +38,7 @@ def test_a_configuration_is_ascii_whatever_its_template_says(tmp_path):
     assert (home.conf / "connect.properties").read_text("ascii") if render(home, "connect.properties", values) else False
 
 
-@pytest.mark.parametrize("path", ["/a,b", "/a:b", "/a}b", "/a!/b", "/a!", os.fsdecode(b"/a\xff")])
+@pytest.mark.parametrize("path", ["/a,b", "/a:b", "/a}b", "/a!/b", "/a!", "/a\nb", "/a\u2029b", os.fsdecode(b"/a\xff")])
 def test_a_path_that_they_cannot_be_told_is_refused(path):
     """Kafka would take the halves of `a,b` for two directories, and make both."""
     with pytest.raises(Misconfigured, match="choose another directory"):

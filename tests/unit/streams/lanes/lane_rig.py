@@ -21,6 +21,7 @@ from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Deaths, FakeLog, FakePlatform, RecordingFlow, wait_for
+from tests.patience import PATIENCE_S
 from tests.settings import deliver_settings, flood_guard, join_settings, lane_settings
 
 INSTITUTION = "H36110200001"
@@ -30,7 +31,17 @@ READY = TopicPartition(TOPICS.ready, 0)
 DEAD = TopicPartition(TOPICS.dead, 0)
 RECEIPTS = TopicPartition(TOPICS.receipts, 0)
 STATE = TopicPartition(TOPICS.state, 0)
-QUICK = lane_settings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0, high=60, low=30)
+QUICK = lane_settings(
+    linger_s=0.0,
+    idle_linger_s=0.0,
+    offset_within_s=0.0,
+    stuck_s=PATIENCE_S,
+    doubt_s=PATIENCE_S,
+    close_within_s=PATIENCE_S,
+    high=60,
+    low=30,
+)
+"""Nothing waits, and nothing is given up or doubted because the machine is slow."""
 LIMITS = CutLimits(max_chars=10_000, max_rows=5, sealed_chars=lambda plain: plain)
 
 
@@ -87,11 +98,12 @@ class CountingFold:
 class Rig:
     """One partition of both stages, on a log in memory."""
 
-    def __init__(self, *, settings=QUICK):
+    def __init__(self, *, settings=QUICK, clock=time.monotonic):
         self.log = FakeLog()
         self.deaths = Deaths()
         self.outcomes = Outcomes("test")
         self.settings = settings
+        self.clock = clock
         self.platform = FakePlatform()
         self.lookups = NoLookups()
         self.fold = CountingFold()
@@ -108,7 +120,8 @@ class Rig:
             group=TOPICS.group(stage),
             settings=self.settings,
             outcomes=self.outcomes,
-            clock=time.monotonic,
+            clock=self.clock,
+            servers="here:9092",
             die=self.deaths,
         )
 

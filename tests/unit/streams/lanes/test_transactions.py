@@ -15,7 +15,6 @@ from streams.lanes.exits import Exit
 from streams.lanes.marks import deliver_mark, join_mark
 from streams.lanes.ports import Committed
 from streams.testing import Crash, FakePlatform, numbers, wait_for
-from tests.settings import lane_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, QUICK, READY, RECEIPTS, TOPICS, CountingFold, NoLookups, Rig
 
 
@@ -208,7 +207,7 @@ async def test_an_offset_that_is_not_ours_stops_the_lane(metadata):
 
 async def test_a_slow_commit_that_cannot_be_read_back_ends_the_worker():
     """A broker in trouble may acknowledge a commit and lose its markers (KAFKA-20734)."""
-    rig = Rig(settings=lane_settings(linger_s=0.0, idle_linger_s=0.0, doubt_s=-1.0, visible_within_s=0.0))
+    rig = Rig(settings=replace(QUICK, doubt_s=-1.0, visible_within_s=0.0))
     rig.change(1)
     true_committed = rig.log.committed
 
@@ -310,14 +309,15 @@ async def test_a_coordinator_that_comes_back_late_is_not_taken_for_one_without_o
     """A broker that was away while the lane asked answers "no offset" as long as it loads; to exit with 74 then would call a
     person, and hold the worker for minutes, after every restart of a broker.
     """
-    rig = Rig(settings=replace(QUICK, offset_within_s=0.5))
+    now = [0.0]
+    rig = Rig(settings=replace(QUICK, offset_within_s=15.0), clock=lambda: now[0])
     answer, answers = rig.log.committed, []
 
     async def away_then_loading(group, at):
         answers.append(at)
         if len(answers) > 1:
             return await answer(group, at)
-        await asyncio.sleep(0.7)
+        now[0] += 60.0
         return None
 
     rig.log.committed = away_then_loading
@@ -348,7 +348,7 @@ async def test_an_owner_that_was_frozen_in_its_commit_is_not_taken_for_a_broker_
 
 async def test_a_coordinator_that_loads_while_a_commit_is_read_back_is_waited_for():
     """A commit that was slow because the broker went away is read back from a broker that has just come back."""
-    rig = Rig(settings=replace(QUICK, doubt_s=-1.0, visible_within_s=0.5))
+    rig = Rig(settings=replace(QUICK, doubt_s=-1.0, visible_within_s=0.5), clock=lambda: 0.0)
     rig.change(1)
     answer, answers = rig.log.committed, []
 

@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002, ARG005 - toys have the signatures of what they stand for
 
 import asyncio
+import dataclasses
 import time
 
 import orjson
@@ -131,8 +132,7 @@ class WatchRig:
         self.assignment = Assignment(self.lane.at.topic, lambda at, generation: self.lane)
         self.assignment.lanes[self.lane.at] = self.lane
         self.numbers = {self.lane.at: 1}
-        fields = {name: getattr(context, name) for name in ("broker", "group", "outcomes", "die")}
-        self.context = type(context)(**fields, clock=self.clock, settings=lane_settings(hole_s=10.0, silent_s=30.0))
+        self.context = dataclasses.replace(context, clock=self.clock, settings=lane_settings(hole_s=10.0, silent_s=30.0))
 
         async def next_numbers(partitions):
             return self.numbers

@@ -1,5 +1,6 @@
 """Reading a topic to its end: all of it, no more than it was, and never hanging on brokers that give nothing."""
 
+import socket
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.deadletter.reading import read_dead_letters
 from streams.errors import Misconfigured, Unreachable
+from streams.topics import access
 from streams.topics import whole as whole_topic
 from streams.topics.whole import read_whole
 
@@ -77,6 +79,7 @@ def consumer(monkeypatch):
         return one
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
+    monkeypatch.setattr(access, "knock", lambda _: None)
     return one
 
 
@@ -127,12 +130,14 @@ def test_brokers_that_fail_on_the_way_are_named(consumer):
         list(read_whole(CLIENT, "dead"))
 
 
-def test_brokers_that_are_not_there_are_named(monkeypatch):
-    """The first thing that goes wrong on a new machine."""
+def test_brokers_that_let_nobody_in_are_named(monkeypatch):
+    """As to every verb that asks them: wrong credentials, or a broker that hangs."""
 
     def connect(**_options):
         raise KafkaTimeoutError
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
-    with pytest.raises(Unreachable, match=r"a:9092 does not answer.*bootstrap_servers"):
-        list(read_whole({"bootstrap_servers": "a:9092"}, "dead"))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unreachable, match=rf"{server} takes connections, but does not let this client in.*kafka\.security"):
+            list(read_whole({"bootstrap_servers": server}, "dead"))

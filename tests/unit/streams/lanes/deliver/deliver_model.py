@@ -21,7 +21,7 @@ MODEL = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-PATIENCE = pytest.mark.timeout(0 if LONG else 120)
+PATIENCE = pytest.mark.timeout(0 if LONG else 600)
 THINGS = st.builds(
     Thing,
     kind=st.sampled_from([0, 0, 1, 2, 3, 4, 5]),

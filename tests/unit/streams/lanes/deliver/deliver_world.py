@@ -88,7 +88,13 @@ class Worker(Process):
         self.flow = RecordingFlow()
         self.closing = []
         context = LaneContext(
-            broker=world.log, group=GROUP, settings=LANE, outcomes=Outcomes("deliver"), clock=world.loop.time, die=self.die
+            broker=world.log,
+            group=GROUP,
+            settings=LANE,
+            outcomes=Outcomes("deliver"),
+            clock=world.loop.time,
+            servers="here:9092",
+            die=self.die,
         )
         shared = DeliverShared(
             topics=TOPICS, platform=world.platform, limits=setup.limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC

@@ -75,6 +75,7 @@ class Worker(Process):
             settings=LANE,
             outcomes=Outcomes("join"),
             clock=self.loop.time,
+            servers="here:9092",
             die=self.die,
         )
         return JoinLane(CHANGES, 1, context=context, flow=RecordingFlow(), shared=self._shared, state=self._state)
