@@ -2,22 +2,23 @@
 
 The place stage numbers what it writes into a partition of `visit.changes` by series: one series a source, begun anew when the
 source's topic was made anew. Within a series no number is missing. Messages of capture itself, from before there was a place stage,
-have none; none of them may stand behind a numbered one.
+have none. Behind a numbered one, a message without a number is a stranger's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from streams.domain.changes import Incoming
-from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Clock
-from streams.lanes.exits import Exit
 
 FROM: Final = "from"
 """Header with the series."""
 
 NUMBER: Final = "seq"
 """Header with the number in its series."""
+
+STRANGER: Final = "stranger"
+"""First header, put there by the buffer, of a message that another program than the place stage wrote."""
 
 FIRST: Final = 1
 """The first number of a series."""
@@ -26,44 +27,46 @@ FIRST: Final = 1
 class SeriesBuffer(Buffer[Incoming]):
     """Messages in the order of the partition, each with the number that its series wants next.
 
-    wanted: by series, the number to take next. want: of the messages without numbers, the offset to take next.
+    wanted: by series, the number to take next. want: the lowest offset that can come next.
     """
 
     def __init__(self, wanted: Mapping[str, int], *, offset: int, clock: Clock) -> None:
         super().__init__(offset, lambda incoming: incoming.offset, clock=clock)
         self.wanted = dict(wanted)
+        self._strangers: list[Incoming] = []
 
     def put(self, items: Iterable[Incoming]) -> None:
         """Take the messages that come next. Behind one that is missing nothing is taken, of no series: the offset that is committed
         with it would pass the missing one.
         """
-        taken, wanted = 0, self.wanted
+        before = len(self._items)
         for item in items:
             if item.offset < self.want:
                 self.repeated += 1
                 continue
             series, number = number_of(item)
-            expected = wanted.get(series, FIRST) if series else self._unnumbered(item)
-            if number != expected:
+            if not series and self.wanted:
+                self._strangers.append(item)
+            elif number == (self.wanted.get(series, FIRST) if series else self.want):
+                self._take(item, series, number)
+            else:
                 self.hole_since = self._clock() if self.hole_since is None else self.hole_since
                 break
-            if series:
-                wanted[series] = number + 1
-            self.hole_since = None
-            self._items.append(item)
-            self.want = item.offset + 1
-            taken += 1
-        if taken:
+        if len(self._items) != before:
             self._wake.set()
 
-    def _unnumbered(self, item: Incoming) -> int:
-        if self.wanted:
-            raise Fatal(
-                f"{item.topic}-{item.partition} offset {item.offset} has no number, and others before it have: another program "
-                "than the place stage writes to this topic. Where it is a connector: `yibao connector apply`",
-                exit_code=Exit.LANE,
-            )
-        return self.want
+    def _take(self, item: Incoming, series: str, number: int) -> None:
+        """The next message, and before it what a stranger wrote: that nothing is missing among those is known only now."""
+        if series:
+            self.wanted[series] = number + 1
+        for one in self._strangers:
+            if self.want <= one.offset < item.offset:
+                self._items.append(one._replace(headers=((STRANGER, b""), *one.headers)))
+                self.want = one.offset + 1
+        self._strangers.clear()
+        self._items.append(item)
+        self.want = item.offset + 1
+        self.hole_since = None
 
 
 def number_of(incoming: Incoming) -> tuple[str, int]:

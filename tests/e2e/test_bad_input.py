@@ -208,11 +208,11 @@ def test_every_mistake_ends_as_its_dead_letter_and_holds_up_nothing_else(hospita
         hospital.commit(rows)
         expected["join", dead_class, rule] += 1
     for value in STRANGE:
-        for topic in (TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready):
+        for topic in (TOPICS.rows("his"), TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready):
             hospital.publish(topic, value)
-    for topic in (TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready, TOPICS.dead, TOPICS.receipts):
+    for topic in (TOPICS.rows("his"), TOPICS.changes, TOPICS.lookup("department"), TOPICS.ready, TOPICS.dead, TOPICS.receipts):
         hospital.publish(topic, None)  # a tombstone; only in the ready topic nobody may write one
-    expected += {("join", "DECODE", "DECODE"): 2 * len(STRANGE), ("deliver", "DECODE", "DECODE"): len(STRANGE) + 1}
+    expected += {("join", "DECODE", "DECODE"): 3 * len(STRANGE), ("deliver", "DECODE", "DECODE"): len(STRANGE) + 1}
     for topic in (TOPICS.dead, TOPICS.receipts):
         hospital.publish(topic, b"a stranger's")
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
+from streams.domain.join import letters
 from streams.domain.join.entries import FORM
 from streams.domain.join.fold import Folded
 from streams.domain.join.visit import StateView
@@ -19,12 +20,13 @@ from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.marks import JoinMark, join_mark
-from streams.lanes.numbers import SeriesBuffer, taken
+from streams.lanes.numbers import STRANGER, SeriesBuffer, taken
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
 _YIELD_EVERY = 64
 _REPORTED = b"d"
+_NOT_OURS = "the message has no number: another program than the place stage wrote it"
 
 
 class Fold(Protocol):
@@ -113,6 +115,9 @@ class JoinLane(Lane[Incoming]):
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+            if incoming.headers and incoming.headers[0][0] == STRANGER:
+                chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
+                continue
             try:
                 folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups)
             except Fatal:

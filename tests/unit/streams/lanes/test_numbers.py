@@ -2,13 +2,11 @@
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.changes import Incoming
-from streams.errors import Fatal
-from streams.lanes.numbers import FROM, NUMBER, SeriesBuffer, number_of, taken
+from streams.lanes.numbers import FROM, NUMBER, STRANGER, SeriesBuffer, number_of, taken
 
 
 def message(offset, series="", number=0):
@@ -80,10 +78,14 @@ def test_what_capture_wrote_before_there_was_a_place_stage_is_taken_by_its_offse
     assert {"his/a": 3} == subject.wanted
 
 
-def test_a_message_without_a_number_behind_numbered_ones_ends_the_worker():
-    """A connector that still writes here itself has no order with the others: its rows would be taken in between."""
-    with pytest.raises(Fatal, match="connector apply"):
-        buffer({"his/a": 3}, offset=8).put([message(9)])
+def test_a_strangers_message_waits_for_the_next_numbered_one_and_is_marked():
+    """Only then is it known that nothing is missing before it; and the fold must not take it for a row."""
+    subject = buffer({"his/a": 3}, offset=8)
+    subject.put([message(9), message(10)])
+    assert [] == subject.first(9)
+    subject.put([message(9), message(12, "his/a", 3)])
+    assert [(9, STRANGER), (10, STRANGER), (12, FROM)] == [(one.offset, one.headers[0][0]) for one in subject.first(9)]
+    assert {"his/a": 4} == taken({"his/a": 3}, subject.first(9))
 
 
 def test_other_headers_are_no_number():

@@ -35,7 +35,13 @@ class Place:
 
     def lane(self, generation=1):
         context = LaneContext(
-            broker=self.log, group=GROUP, settings=QUICK, outcomes=self.outcomes, clock=time.monotonic, die=self.deaths
+            broker=self.log,
+            servers="broker:9092",
+            group=GROUP,
+            settings=QUICK,
+            outcomes=self.outcomes,
+            clock=time.monotonic,
+            die=self.deaths,
         )
         fold = Placer({("his", "his.fee"): "visit"}, partitions=PARTITIONS)
         shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4)
