@@ -27,13 +27,14 @@ FIRST: Final = 1
 class SeriesBuffer(Buffer[Incoming]):
     """Messages in the order of the partition, each with the number that its series wants next.
 
-    wanted: by series, the number to take next. want: the lowest offset that can come next.
+    wanted: by series, the number to take next. want: the lowest offset that can come next. strangers: messages without a number
+    behind numbered ones; they are taken with the next numbered one.
     """
 
     def __init__(self, wanted: Mapping[str, int], *, offset: int, clock: Clock) -> None:
         super().__init__(offset, lambda incoming: incoming.offset, clock=clock)
         self.wanted = dict(wanted)
-        self._strangers: list[Incoming] = []
+        self.strangers: list[Incoming] = []
 
     def put(self, items: Iterable[Incoming]) -> None:
         """Take the messages that come next. Behind one that is missing nothing is taken, of no series: the offset that is committed
@@ -46,7 +47,7 @@ class SeriesBuffer(Buffer[Incoming]):
                 continue
             series, number = number_of(item)
             if not series and self.wanted:
-                self._strangers.append(item)
+                self.strangers.append(item)
             elif number == (self.wanted.get(series, FIRST) if series else self.want):
                 self._take(item, series, number)
             else:
@@ -59,11 +60,11 @@ class SeriesBuffer(Buffer[Incoming]):
         """The next message, and before it what a stranger wrote: that nothing is missing among those is known only now."""
         if series:
             self.wanted[series] = number + 1
-        for one in self._strangers:
+        for one in self.strangers:
             if self.want <= one.offset < item.offset:
                 self._items.append(one._replace(headers=((STRANGER, b""), *one.headers)))
                 self.want = one.offset + 1
-        self._strangers.clear()
+        self.strangers.clear()
         self._items.append(item)
         self.want = item.offset + 1
         self.hole_since = None

@@ -82,8 +82,9 @@ class JoinLane(Lane[Incoming]):
 
     @property
     def waits(self) -> bool:
-        """Whether some row of this partition waits for something, so that it needs ticks."""
-        return self.buffer is not None and not self.closed and self.state.waits
+        """Whether something of this partition waits, so that it needs ticks: a row for another, or a stranger's message for any."""
+        buffer = self.buffer
+        return buffer is not None and not self.closed and (self.state.waits or bool(getattr(buffer, "strangers", None)))
 
     @property
     def ticks(self) -> int:
