@@ -91,7 +91,7 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
             rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, offset, change.mark, deleted
         )
     if change.op is _READ and not before.deleted and columns == before.columns:
-        return before
+        return before  # its offset and position, too, stay those of the change that brought this content
     mark = after(change.mark, before.mark)
     changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset, mark=mark)
     return changed._replace(deleted=True, waits_for="", since=0, deadline=0) if deleted else changed

@@ -96,25 +96,19 @@ class LookupTables:
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
         key = tuple(change.row.get(column) or "" for column in table.key)
+        rows, marks = self._rows[table.name], self._marks[table.name]
+        known = marks.get(key)
         if "" in key:
             self._fault(incoming, f"the row of lookup {table.name} has no value in its key columns {', '.join(table.key)}")
-        elif not self._is_repeated(table, key, change.mark):
-            if change.op is Op.DELETE:
-                self._rows[table.name].pop(key, None)
-            else:
-                self._rows[table.name][key] = change.row
-
-    def _is_repeated(self, table: LookupTable, key: tuple[str, ...], mark: Mark | None) -> bool:
-        """Whether capture sends again what is known of a row, or what was known before that: until the newer value came again,
-        records would be corrected to the older.
-        """
-        marks = self._marks[table.name]
-        known = marks.get(key)
-        if again(mark, known):
-            return True
-        if mark is not None:
-            marks[key] = after(mark, known) or mark
-        return False
+            return
+        if again(change.mark, known):
+            return  # records would be corrected to an older value, until the newer has come again, too
+        if (mark := after(change.mark, known)) is not None:
+            marks[key] = mark
+        if change.op is Op.DELETE:
+            rows.pop(key, None)
+        else:
+            rows[key] = change.row
 
     def _clear(self, table: LookupTable, event: Truncated) -> None:
         """Forget all rows that were there before it: a record must not be filled with what the database does not hold any more. A
