@@ -246,7 +246,10 @@ class _Run:
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
         limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
+        asks_on = part.startswith(Part.LOOKUP.value)
         if row.refused and row.refused == letters.given_up(part, rows):
+            if asks_on and not row.waits_for:  # It was deleted meanwhile, and is there again.
+                visit.put(row._replace(waits_for=part, since=now, deadline=now))
             return
         # A row that changed after it was given up waits anew: what it misses now may be something else, which comes.
         since = row.since if row.waits_for == part and not row.refused else now
@@ -255,7 +258,7 @@ class _Run:
             visit.put(waiting)
             return
         # A visit or settlement that comes late builds the rows that missed it. A lookup row does not: every tick asks for it again.
-        asks_on, given_up = part.startswith(Part.LOOKUP.value), letters.given_up(part, rows)
+        given_up = letters.given_up(part, rows)
         visit.put(
             waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
         )
