@@ -1,4 +1,6 @@
-"""The watch over the lanes of a process: it notices what should have come and did not. It never repairs; it ends the process."""
+"""The watch over the lanes of a process: it notices what should have come and did not, and topics that were bound to another site
+meanwhile. It never repairs; it ends the process.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -49,6 +51,7 @@ class Watch:
         """Look once."""
         lanes = dict(self._assignment.lanes)
         try:
+            await asyncio.wait_for(self._context.demand_site(), _ANSWER_WITHIN_S)
             numbers = await asyncio.wait_for(self._next_numbers(list(lanes)), _ANSWER_WITHIN_S)
         except Fatal:
             raise
