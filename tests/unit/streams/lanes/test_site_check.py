@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.errors import Fatal
 from streams.lanes.assignment import Assignment
@@ -61,6 +62,25 @@ async def test_a_running_worker_notices_that_its_site_was_bound_anew(log):
     with pytest.raises(Fatal, match=r"--rebind platform") as ended:
         await watch.look()
     assert Exit.OTHER_SITE == ended.value.exit_code
+
+
+async def test_brokers_that_do_not_say_whose_topics_these_are_do_not_blind_the_watch():
+    """A deleted `site.binding` must not keep a missing number from being seen."""
+    rig, asked = Rig(), []
+
+    async def no_answer():
+        raise OSError
+
+    async def numbers(partitions):
+        asked.append(partitions)
+        return {}
+
+    context = replace(rig.context("deliver"), demand_site=no_answer)
+    watch = Watch(Assignment(READY.topic, lambda *_: None), numbers, context=context)
+    with capture_logs() as told:
+        await watch.look()
+        await watch.look()
+    assert ([[], []], ["site_unconfirmed"]) == (asked, [line["event"] for line in told])
 
 
 async def test_the_topic_is_read_again_only_when_something_was_written(log):
