@@ -36,6 +36,7 @@ class Exit(IntEnum):
     OTHER_SITE = 78
     """The topics are bound to another site than the worker's file describes, or to none: it would report to the wrong platform."""
 
+
 CANNOT_REACH: Final = 3
 """As of every command: no broker answers. Of a worker at work: a broker hung, and the client lost its way."""
 

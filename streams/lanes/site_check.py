@@ -40,7 +40,7 @@ async def demand_site(settings: BrokerSettings, here: SiteIdentity, *, topic: st
         if topic not in await partition_counts(settings, [topic]):
             raise _fatal(OtherSite(binding=None, topic=topic))
         await SiteCheck(broker, here, topic=topic).demand()
-    except (KafkaError, OSError) as exc:
+    except (KafkaError, OSError, AssertionError, LookupError) as exc:
         raise Unreachable(f"the brokers do not say whose topics these are ({type(exc).__name__}): try again") from exc
     finally:
         await broker.stop()
