@@ -79,6 +79,11 @@ class Topics:
         """Orders of operators to the workers: pause, resume, limits."""
         return f"{self.prefix}visit.control"
 
+    @property
+    def binding(self) -> str:
+        """Whose these topics are: written by `topics apply` alone, read by whoever is about to use them."""
+        return f"{self.prefix}site.binding"
+
     def lookup(self, name: str) -> str:
         """Rows of one lookup table, compacted by its key."""
         return f"{self.prefix}lookup.{name}"

@@ -141,6 +141,27 @@ class Broker:
             found = self._committed({group: places})[group]
         return {place.partition: CommittedOffset(offset=one.offset, metadata=one.metadata) for place, one in found.items()}
 
+    def has_worked(self, table: Sequence[Stage], *, partitions: int) -> bool:
+        """Whether a stage has a committed offset, or one of its topics has ever held a record."""
+        groups = {stage.group: [TopicPartition(stage.reads, number) for number in range(partitions)] for stage in table}
+        with self._answers("read the committed offsets"):
+            stored = self._committed(groups)
+        if any(one.offset >= 0 for offsets in stored.values() for one in offsets.values()):
+            return True
+        return any(reach.end > 0 for reach in self._reach([name for stage in table for name in stage.partitioned]).values())
+
+    def members(self, groups: Sequence[str]) -> list[str]:
+        """Whoever takes part in one of the groups now, as `group: client at host`."""
+        with self._answers("read the members of the groups"):
+            described: Mapping[str, Mapping[str, Any]] = self._admin.describe_groups(list(groups))
+        if errors := [f"{group}: {one['error']}" for group, one in described.items() if one["error"]]:
+            raise Unreachable(f"{self._where} does not say who works ({'; '.join(errors)}); try again")
+        return [
+            f"{group}: {member['client_id']} at {member['client_host'].lstrip('/')}"
+            for group, one in sorted(described.items())
+            for member in one["members"]
+        ]
+
     def newest_ms(self, topic: str) -> int | None:
         """Time of a one-partition topic's newest record in milliseconds since the epoch; None while it holds none or is missing."""
         place = TopicPartition(topic, 0)

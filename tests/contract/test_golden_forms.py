@@ -28,6 +28,7 @@ from streams.domain.ready import decode, headers_of
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.marks import deliver_mark, join_mark, seq_of
+from streams.topics.binding import in_force
 from tests.contract import join_course
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -230,6 +231,25 @@ def test_a_receipt_of_a_later_form_is_refused_and_not_passed_over():
     said = json.loads(golden("receipts_v1")[0]["value"]) | {"form": RECEIPT_FORM + 1}
     with pytest.raises(Newer, match="newer version"):
         decode_receipt(orjson.dumps(said))
+
+
+# Bindings -----------------------------------------------------------------------------------------------------------------------
+
+
+@each("site_bindings_v1")
+def test_a_binding_is_read(one):
+    """It is written once and asked for ever: a version that could not read it would stop every worker of the site."""
+    found, said = in_force([one["value"].encode()]), json.loads(one["value"])
+    parts = {"platform": found.identity.platform, "site": found.identity.site, "prefix": found.identity.prefix, "mark": found.mark}
+    assert as_far_as(said, parts) == parts
+    assert {name: source["address"] for name, source in said["sources"].items()} == found.identity.sources
+    assert one["key"] == found.entry.id
+
+
+def test_bindings_are_written_as_this_version_promises():
+    """To the last byte: an earlier version goes by them, too."""
+    value = golden("site_bindings_v1")[0]["value"].encode()
+    assert value == in_force([value]).dump()
 
 
 # Marks --------------------------------------------------------------------------------------------------------------------------
