@@ -11,9 +11,10 @@ DEMO_ARGS   ?=
 BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
+ORACLE_ARGS ?=
 export LOCK_ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model chaos bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: lint ## everything that CI checks
 
 model: setup ## run the lanes' protocol as a model, thousands of courses by chance (half an hour; MODEL_EXAMPLES=300 for fewer)
 	HYPOTHESIS_PROFILE=long $(VENV)/python -m pytest $(ABREAST) tests/unit/streams/lanes/deliver/test_model.py tests/unit/streams/lanes/join/test_model.py $(PYTEST_ARGS)
+
+oracle-proof: setup ## hold the join against a naive oracle, 50,000 random courses (some minutes; ORACLE_ARGS='--first 20000' to go on)
+	@$(VENV)/python -m tests.oracle $(ORACLE_ARGS)
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)

@@ -8,10 +8,14 @@ schema (`before`, `after`, `source`, `op`), with decimals as text and times in I
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
+
+
+_STREAMED: Final = (None, "false")
+"""What `source.snapshot` says of a change that was read from the log."""
 
 
 class Op(StrEnum):
@@ -79,6 +83,11 @@ class Topics:
         """Orders of operators to the workers: pause, resume, limits."""
         return f"{self.prefix}visit.control"
 
+    @property
+    def binding(self) -> str:
+        """Whose these topics are: written by `topics apply` alone, read by whoever is about to use them."""
+        return f"{self.prefix}site.binding"
+
     def lookup(self, name: str) -> str:
         """Rows of one lookup table, compacted by its key."""
         return f"{self.prefix}lookup.{name}"
@@ -112,18 +121,50 @@ class Topics:
 
 
 Position: TypeAlias = tuple[int, ...]
-"""Where in its database's log a change stands. Compare only within one source and one row."""
+"""Where in its database's log a change stands. For people: neither the order of the log nor that of another server is the order in
+which transactions were committed.
+"""
+
+
+class Mark(NamedTuple):
+    """By what a change is recognised when capture sends it again (`streams.domain.again`).
+
+    It says nothing of which content is newer: that is told by the order in the topic alone.
+    """
+
+    place: Position
+    """In the log of its database. PostgreSQL: the LSN and 0 for a delete, 1 for everything else, because a key that is changed
+    arrives as a delete and a create at one LSN. Of one row on one server it rises with every change.
+    """
+    ts_us: int
+    """Microseconds of its commit, by the server's clock."""
+    server: str = ""
+    """Which life of the database its place belongs to; `""` where nobody said."""
 
 
 def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | None:
     """The position of a change, from the envelope's `source` block; None where the change carries none.
 
-    PostgreSQL: the LSN of the change itself. Row locks make it rise with every change of one row.
+    PostgreSQL: the LSN of the change itself; of a row that a snapshot read, that of the snapshot.
     """
     match kind:
         case DatabaseKind.POSTGRESQL:
             lsn = source.get("lsn")
             return (lsn,) if isinstance(lsn, int) else None
+
+
+def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark | None:
+    """The mark of a change that comes from the log. None of a row that was read, by whatever snapshot: what is read is never a
+    repetition.
+
+    where: the `position` of the change.
+    """
+    if where is None or op is Op.READ or source.get("snapshot") not in _STREAMED:
+        return None
+    ts_us = source.get("ts_us")
+    if not isinstance(ts_us, int):
+        ts_us = int(cast("int", source["ts_ms"])) * 1000
+    return Mark((*where, 0 if op is Op.DELETE else 1), ts_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

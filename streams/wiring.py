@@ -28,8 +28,10 @@ from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
+from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.compiling import encoding_of
+from streams.mapping.identity import identity_of
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
@@ -257,14 +259,16 @@ def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path | None, i
 
 
 def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float) -> LaneContext:
+    kafka = KafkaBroker(broker)
     return LaneContext(
-        broker=KafkaBroker(broker),
+        broker=kafka,
         group=site.topics.group(stage),
         settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
         outcomes=outcomes,
         clock=_boot_time,
         servers=broker.bootstrap_servers,
         die=die,
+        demand_site=SiteCheck(kafka, identity_of(site), topic=site.topics.binding).demand,
     )
 
 

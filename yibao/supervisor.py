@@ -26,7 +26,7 @@ PATIENT_VARIABLE: Final = "YIBAO_WAIT_FOR_BROKER"
 _LOOK_S = 0.2
 _STOP_WITHIN_S = 30.0
 _PR_SET_PDEATHSIG = 1
-_CANNOT_BEGIN = frozenset({1, 2, 3, int(Exit.METADATA)})
+_CANNOT_BEGIN = frozenset({1, 2, 3, int(Exit.METADATA), int(Exit.OTHER_SITE)})
 
 
 @dataclass(slots=True)

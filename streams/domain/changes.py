@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from connector.contract import UNAVAILABLE, DatabaseKind, Op, Position, position
+from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
 
@@ -55,6 +55,8 @@ class RowChange(NamedTuple):
     """Where the change stands in the database's log; None for rows of an incremental snapshot."""
     committed_at: int
     """Milliseconds of the commit in the database."""
+    mark: Mark | None
+    """By what the change is recognised when it is sent again; None of a row that was read."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -69,6 +71,7 @@ class Truncated:
     table: str
     committed_at: int
     position: Position | None = None
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +165,10 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
     if not 0 <= committed_at < _END_OF_TIME:
         raise Rejected("the envelope's time of commit is impossible")
+    place = position(kind, source)
+    known_by = mark(op, source, place)
     if op is Op.TRUNCATE:
-        return Truncated(source=name, table=table, committed_at=committed_at, position=position(kind, source))
+        return Truncated(source=name, table=table, committed_at=committed_at, position=place, mark=known_by)
     row = _row(envelope.get("before" if op is Op.DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
@@ -174,8 +179,9 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         op=op,
         row=row,
         before=before,
-        position=position(kind, source),
+        position=place,
         committed_at=committed_at,
+        mark=known_by,
     )
 
 

@@ -33,8 +33,11 @@ class Exit(IntEnum):
     NEWER = Newer.EXIT_CODE
     """A newer version of this product worked here before: an older one would drop what it wrote."""
 
+    OTHER_SITE = 78
+    """The topics are bound to another site than the worker's file describes, or to none: it would report to the wrong platform."""
+
 
 CANNOT_REACH: Final = 3
 """As of every command: no broker answers. Of a worker at work: a broker hung, and the client lost its way."""
 
-PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER})
+PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER, Exit.OTHER_SITE})

@@ -31,6 +31,10 @@ _HUNG_S = 1.0
 """After an answer that took longer the waiting begins anew: the broker may have been away all the time before it."""
 
 
+async def _nobody_asks() -> None:
+    """In a test of something else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneContext:
     """What all lanes of a process share."""
@@ -49,6 +53,8 @@ class LaneContext:
     """The brokers' addresses, as the settings have them; for people."""
     die: Callable[[Fatal], None]
     """Ends the process with the error's exit code; in a test it remembers the error."""
+    demand_site: Callable[[], Awaitable[None]] = _nobody_asks
+    """Raises Fatal where the topics are not those of this process's site."""
 
 
 class Lane(ABC, Generic[Item]):
@@ -187,7 +193,8 @@ class Lane(ABC, Generic[Item]):
         return fatal
 
     async def run(self) -> None:
-        """Fence, restore, step for ever."""
+        """Make sure of the site, fence, restore, step for ever."""
+        await self.context.demand_site()  # before the fence: another site's lane must not be stopped by us
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()

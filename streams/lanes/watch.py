@@ -1,4 +1,6 @@
-"""The watch over the lanes of a process: it notices what should have come and did not. It never repairs; it ends the process."""
+"""The watch over the lanes of a process: it notices what should have come and did not, and topics that were bound to another site
+meanwhile. It never repairs; it ends the process.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,6 +42,7 @@ class Watch:
         self._context = context
         self._seen: dict[TopicPartition, _Seen] = {}
         self._blind = False
+        self._unconfirmed = False
 
     async def run(self) -> None:
         """Look for ever."""
@@ -49,6 +52,7 @@ class Watch:
 
     async def look(self) -> None:
         """Look once."""
+        await self._demand_site()
         lanes = dict(self._assignment.lanes)
         try:
             numbers = await asyncio.wait_for(self._next_numbers(list(lanes)), _ANSWER_WITHIN_S)
@@ -64,6 +68,19 @@ class Watch:
         for at, lane in lanes.items():
             if self._assignment.lanes.get(at) is lane:
                 self._judge(at, lane, numbers.get(at, 0))
+
+    async def _demand_site(self) -> None:
+        """Raise Fatal where the topics were bound to another site. A broker that does not say leaves what was true."""
+        try:
+            await asyncio.wait_for(self._context.demand_site(), _ANSWER_WITHIN_S)
+        except Fatal:
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it says nothing of the site
+            if not self._unconfirmed:
+                log.warning("site_unconfirmed", error=type(exc).__name__)
+            self._unconfirmed = True
+        else:
+            self._unconfirmed = False
 
     def _judge(self, at: TopicPartition, lane: AnyLane, next_number: int) -> None:
         now, settings, buffer = self._context.clock(), self._context.settings, lane.buffer

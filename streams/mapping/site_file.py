@@ -80,7 +80,9 @@ class SiteFile(Strict):
     """One reporting site."""
 
     site: Name
-    """Name of the site; appears in client ids."""
+    """Name of the site, which no other site of the group has. Its topics are bound to it, with `kafka.topic_prefix`,
+    `platform.url` and the addresses in `sources`: a worker with another value of one of them is refused (docs/operations.md).
+    Appears in client ids."""
     timezone: Zone = "Asia/Shanghai"
     """Zone in which instants are shown."""
     kafka: Kafka

@@ -18,6 +18,8 @@ _COMPACT = {
     "max.message.bytes": _LARGEST_MESSAGE,
 }
 
+_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicSettings:
@@ -92,6 +94,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.receipts, wide, days(settings.receipts_days)),
         (topics.dead, wide, days(settings.dead_days)),
         (topics.control, 1, days(settings.control_days)),
+        (topics.binding, 1, _KEPT),
         (topics.signals, 1, days(7)),
         (topics.notifications, 1, days(30)),
         *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),

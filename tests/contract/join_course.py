@@ -110,6 +110,7 @@ def waiting(join):
     join.change("h.charge", charge_id="C6", visit_id="V6", settle_no=None)
     join.change("h.charge", charge_id="C7", visit_id="V7", settle_no="S7")
     refund(join, 8)
+    join.read("h.charge", charge_id="C9", visit_id="V9", settle_no=None)
 
 
 def refund(join, number):

@@ -13,11 +13,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from connector.contract import Mark
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import FORM as LETTER_FORM
 from streams.deadletter.record import read_dead_letter
 from streams.deliver.receipt import FORM as RECEIPT_FORM
 from streams.deliver.receipt import decode_receipt, encode_receipt
+from streams.domain.again import again
 from streams.domain.changes import Incoming
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.join.entries import dump, load, waits
@@ -26,6 +28,7 @@ from streams.domain.ready import decode, headers_of
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.marks import deliver_mark, join_mark, seq_of
+from streams.topics.binding import in_force
 from tests.contract import join_course
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,16 +59,16 @@ def course():
 # State entries ------------------------------------------------------------------------------------------------------------------
 
 
-@each("state_entries_v1", "state_entries_v2")
+@each("state_entries_v1", "state_entries_v2", "state_entries_v3")
 def test_a_state_entry_is_read(one):
     """What was reported of a visit is known only from here: unread, the visit is reported again."""
     row = load(one["key"].encode(), one["value"].encode())
-    assert one["row"] == json.loads(orjson.dumps(as_far_as(row._asdict(), one["row"])))
+    assert one["row"] == json.loads(json.dumps(as_far_as(row._asdict(), one["row"])))
 
 
 def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
-    assert [(one["key"], one["value"]) for one in golden("state_entries_v2")] == [
+    assert [(one["key"], one["value"]) for one in golden("state_entries_v3")] == [
         (one["key"], one["value"]) for one in join_course.entries(course)
     ]
 
@@ -80,7 +83,20 @@ def test_an_entry_of_the_first_form_is_written_in_todays_with_no_offset(one):
     assert waits(value) == waits(dump(row))
 
 
-@each("state_entries_v2")
+@each("state_entries_v1", "state_entries_v2")
+def test_a_row_of_an_earlier_form_is_known_by_its_last_change(one):
+    """Capture sends changes again after an update, too; but what was committed later is new wherever it stands in the log."""
+    row = load(one["key"].encode(), one["value"].encode())
+    (place,), moment = row.position, row.committed_at * 1000
+    step = 0 if row.deleted else 1
+    assert again(Mark((place, step), moment + 999), row.mark)
+    assert again(Mark((place - 1, 1), moment), row.mark)
+    assert not again(Mark((place, step + 1), moment), row.mark)
+    assert not again(Mark((place - 1, 1), moment + 1_000), row.mark)
+    assert row == load(one["key"].encode(), dump(row))
+
+
+@each("state_entries_v3")
 def test_an_entry_of_a_later_form_is_refused(one):
     """Written back without what was added to it, it would have lost it."""
     later = one["value"].replace(f"[{ENTRY_FORM},", f'[{ENTRY_FORM + 1},"added",', 1)
@@ -215,6 +231,25 @@ def test_a_receipt_of_a_later_form_is_refused_and_not_passed_over():
     said = json.loads(golden("receipts_v1")[0]["value"]) | {"form": RECEIPT_FORM + 1}
     with pytest.raises(Newer, match="newer version"):
         decode_receipt(orjson.dumps(said))
+
+
+# Bindings -----------------------------------------------------------------------------------------------------------------------
+
+
+@each("site_bindings_v1")
+def test_a_binding_is_read(one):
+    """It is written once and asked for ever: a version that could not read it would stop every worker of the site."""
+    found, said = in_force([one["value"].encode()]), json.loads(one["value"])
+    parts = {"platform": found.identity.platform, "site": found.identity.site, "prefix": found.identity.prefix, "mark": found.mark}
+    assert as_far_as(said, parts) == parts
+    assert {name: source["address"] for name, source in said["sources"].items()} == found.identity.sources
+    assert one["key"] == found.entry.id
+
+
+def test_bindings_are_written_as_this_version_promises():
+    """To the last byte: an earlier version goes by them, too."""
+    value = golden("site_bindings_v1")[0]["value"].encode()
+    assert value == in_force([value]).dump()
 
 
 # Marks --------------------------------------------------------------------------------------------------------------------------

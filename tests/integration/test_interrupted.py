@@ -53,6 +53,8 @@ def started(folder, server, words):
         shutil.copy(SITE / file, folder / file)
     text = (folder / "site.yaml").read_text(encoding="utf-8")
     text = re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{server.port}", text)
+    if words.startswith("connector"):  # it asks the brokers first, and goes on where they are away
+        text = re.sub(r"(bootstrap_servers: 127\.0\.0\.1):\d+", r"\1:1", text)
     (folder / "site.yaml").write_text(text, encoding="utf-8")
     shutil.copy(folder / "site.yaml", folder / "our site.yaml")
     for name in ("keys/h1.pem", "keys/p2.pem", "secrets/his.password"):

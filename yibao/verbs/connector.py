@@ -23,6 +23,7 @@ from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
+from yibao.binding import demand_own_topics, refuse_other_site, warn_of_other_site
 from yibao.capture import (
     chosen_sources,
     connect_client,
@@ -142,6 +143,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     states = reconciler(site).status(sources)
     with Broker(broker_access(site)) as broker:
         beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+    warn_of_other_site(site)
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
     _show_states(states, ages, output=output)
@@ -164,7 +166,7 @@ def restart(
       yibao connector restart his --all        what runs, too
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(config):
+    with _ordering(site, config):
         connect_client(site).restart(_connector(site, source), only_failed=not everything)
 
 
@@ -177,7 +179,7 @@ def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector pause his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(config):
+    with _ordering(site, config):
         connect_client(site).pause(_connector(site, source))
 
 
@@ -190,7 +192,7 @@ def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector resume his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(config):
+    with _ordering(site, config):
         connect_client(site).resume(_connector(site, source))
 
 
@@ -203,7 +205,7 @@ def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector stop his -c site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(config):
+    with _ordering(site, config):
         connect_client(site).stop(_connector(site, source))
 
 
@@ -224,13 +226,14 @@ def delete(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
-    with _ordering(config):
+    with _ordering(site, config):
         reconciler(site).delete(captured)
     typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
 
 
-def _ordering(config: Path) -> AbstractContextManager[None]:
-    """One order to Connect: whoever interrupts it does not know whether it was taken."""
+def _ordering(site: Site, config: Path) -> AbstractContextManager[None]:
+    """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
+    refuse_other_site(site)
     return leaving(f"Connect may have taken the order already; {_look(config)}")
 
 
@@ -265,6 +268,7 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
             f"capture was not started, because topics are missing or cannot be used: {', '.join(bad)}; run `yibao topics apply` "
             "first, for a record of a missing topic blocks a connector in silence",
         )
+    demand_own_topics(site)
 
 
 def _alive(age_s: float | None, silent_s: float) -> bool:

@@ -26,6 +26,7 @@ from streams.mapping import Site, load_site
 from streams.spec.fields import ServiceCode
 from streams.spec.masking import mask_text
 from streams.wiring import client_options
+from yibao.binding import warn_of_other_site
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -183,9 +184,11 @@ def _since(text: str, site: Site) -> int:
 
 def _read(site: Site, wanted: Wanted, *, deadline_s: float, values: bool = False) -> Reading:
     with _progress("reading dead letters") as told:
-        return read_dead_letters(
+        reading = read_dead_letters(
             client_options(site), site.topics.dead, wanted=wanted, values=values, deadline_s=deadline_s, on_progress=told
         )
+    warn_of_other_site(site)
+    return reading
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""`yibao topics`: create what capture and the stages write to, and the first offset of each stage."""
+"""`yibao topics`: create what capture and the stages write to, bind it to the site, and commit the first offset of each stage."""
 
 import json
 import secrets
 import shlex
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,9 +15,11 @@ from streams.lanes.marks import first_marks
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.topics.offsets import OffsetPlan
+from streams.topics.rebinding import BindingPlan, Consent
 from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
 from streams.topics.stages import stages
 from streams.wiring import broker_access
+from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.capture import topic_settings
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -24,14 +27,36 @@ from yibao.options import SITE, ConfigOption, Output, OutputOption
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-Plan and create the topics of a site, and the first committed offsets of both stages.
+Plan and create the topics of a site, bind them to it, and write the first committed offsets of both stages.
+
+What is bound is the site's name, prefix, platform and databases. A worker with another file is refused (exit code 78): a copy with
+another platform address would report real records there.
 
 \b
 Examples:
   yibao topics plan -c site.yaml            what is missing, what has another shape; touches nothing
   yibao topics apply -c site.yaml           create what is missing; harmless to repeat
+  yibao topics apply --rebind platform --why "moved to the new data centre"
 """,
 )
+
+
+_ASKED_FOR_NOTHING = Consent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What has to be done, or was done."""
+
+    topics: tuple[TopicPlan, ...]
+    binding: BindingPlan
+    offsets: OffsetPlan
+
+    @property
+    def refused(self) -> bool:
+        """Whether `apply` would do nothing."""
+        conflict = any(topic.action is TopicAction.CONFLICT for topic in self.topics)
+        return conflict or bool(self.binding.refusal or self.offsets.refusals)
 
 
 @app.command("plan")
@@ -45,40 +70,59 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     with Broker(broker_access(site)) as broker:
-        topics, offsets = _topics(site, broker), _first_offsets(site, broker)
-    _show(topics, offsets, output=output, done=False)
-    if offsets.refusals or any(topic.action is TopicAction.CONFLICT for topic in topics):
+        topics = _topics(site, broker)
+        binding = planned_binding(site, broker, topics, consent=_ASKED_FOR_NOTHING)
+        planned = Planned(topics=topics, binding=binding, offsets=_first_offsets(site, broker))
+    _show(planned, output=output, done=False)
+    if planned.refused:
         raise typer.Exit(1)
 
 
-@app.command("apply", short_help="Create the topics that are missing and each stage's first offset, once.")
-def apply(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Create the topics that are missing and commit each stage's first offset, once. What exists is never changed.
+@app.command("apply", short_help="Create what is missing, bind it to the site, write each stage's first offset, once.")
+def apply(
+    config: ConfigOption = SITE,
+    rebind: Annotated[
+        list[str] | None,
+        typer.Option("--rebind", metavar="PART", help="It has changed: site, platform, sources.NAME. All workers must be stopped."),
+    ] = None,
+    bind_unbound: Annotated[
+        bool, typer.Option("--bind", help="Bind topics that an earlier version has worked in. All workers must be stopped.")
+    ] = False,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the binding; --rebind needs it.")] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Create the topics that are missing, bind them to the site, commit each stage's first offset, once. What exists stays.
 
     \b
     Examples:
       yibao topics apply -c site.yaml
+      yibao topics apply --bind                 once, after an upgrade from a version that bound nothing
+      yibao topics apply --rebind platform --why "moved to the new data centre"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     look = f"yibao topics plan -c {shlex.quote(str(config))}"
     left = f"topics that were created stay; `{look}` shows what is missing, `apply` again creates the rest"
     with leaving(left), Broker(broker_access(site)) as broker:
-        topics, offsets = create_topics(site, broker)
-    _show(topics, offsets, output=output, done=True)
+        done = create_topics(site, broker, consent=Consent(bind=bind_unbound, rebind=tuple(rebind or ()), why=why))
+    _show(done, output=output, done=True)
 
 
-def create_topics(site: Site, broker: Broker) -> tuple[tuple[TopicPlan, ...], OffsetPlan]:
-    """Create what is missing and commit the first offsets. Raises Refused before it touches anything that has another shape."""
+def create_topics(site: Site, broker: Broker, *, consent: Consent = _ASKED_FOR_NOTHING) -> Planned:
+    """Bind the topics, create what is missing and commit the first offsets. Raises Refused before it touches anything that has
+    another shape, Misconfigured before it touches another site's.
+    """
     topics = _topics(site, broker)
     if conflicts := [topic for topic in topics if topic.action is TopicAction.CONFLICT]:
         told = "\n".join(f"  {topic.spec.name} {'; '.join(topic.differences)}" for topic in conflicts)
         raise Refused(f"nothing was created, because topics are there that cannot be used:\n{told}")
+    binding = planned_binding(site, broker, topics, consent=consent)
+    bind(site, broker, binding, topics=topics, why=consent.why)
     broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
     offsets = _first_offsets(site, broker)
     if offsets.refusals:
         raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
     broker.commit(offsets.write)
-    return topics, offsets
+    return Planned(topics=topics, binding=binding, offsets=offsets)
 
 
 def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:
@@ -94,22 +138,27 @@ def _topics(site: Site, broker: Broker) -> tuple[TopicPlan, ...]:
     return compare(specs, broker.topics([spec.name for spec in specs]))
 
 
-def _show(topics: Sequence[TopicPlan], offsets: OffsetPlan, *, output: Output, done: bool) -> None:
+def _show(planned: Planned, *, output: Output, done: bool) -> None:
+    topics, offsets = planned.topics, planned.offsets
     if output is Output.JSON:
-        typer.echo(json.dumps({"done": done, **_document(topics, offsets)}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps({"done": done, **_document(planned)}, ensure_ascii=False, indent=2))
         return
     table = Table("TOPIC", "PARTITIONS", "ACTION", "DIFFERENCES", box=None, pad_edge=False)
     for topic in topics:
         action = "created" if done and topic.action is TopicAction.CREATE else topic.action.value
         table.add_row(topic.spec.name, f"{topic.spec.partitions}", action, "; ".join(topic.differences))
     Console(soft_wrap=True).print(table)
+    for line in binding_lines(planned.binding, done=done):
+        typer.echo(line)
     typer.echo(f"first offsets {'written' if done else 'to write'}: {len(offsets.write)}")
     for line in (*offsets.notes, *offsets.refusals):
         typer.echo(line)
 
 
-def _document(topics: Sequence[TopicPlan], offsets: OffsetPlan) -> dict[str, object]:
+def _document(planned: Planned) -> dict[str, object]:
+    offsets = planned.offsets
     return {
+        "binding": binding_document(planned.binding),
         "topics": [
             {
                 "name": topic.spec.name,
@@ -119,7 +168,7 @@ def _document(topics: Sequence[TopicPlan], offsets: OffsetPlan) -> dict[str, obj
                 "action": topic.action.value,
                 "differences": list(topic.differences),
             }
-            for topic in topics
+            for topic in planned.topics
         ],
         "first_offsets": [
             {"group": offset.group, "topic": offset.topic, "partition": offset.partition, "offset": offset.offset}

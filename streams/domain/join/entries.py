@@ -7,7 +7,7 @@ marks the join finds the rows to try again without parsing any.
 
 The array begins with its form (`FORM`). Whatever is changed about entries (a member, a letter, a kind of key) takes the next
 number: an entry of a later form is refused, because a row that is written back without what was added to it would have lost it.
-Form 1 had no number; it is read for ever.
+Form 1 had no number. Earlier forms are read for ever.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,14 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from connector.contract import Position, TableRole
+from connector.contract import Mark, Position, TableRole
 from streams.domain import keys
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
 from streams.errors import Newer
 
-FORM: Final = 2
-"""Of the entries that this version writes. 2: the offset of the row's last message."""
+FORM: Final = 3
+"""Of the entries that this version writes. 2: the offset of the row's last message. 3: the mark of its last change."""
 
 SEPARATOR: Final = keys.SEPARATOR.encode()
 _SEPARATOR_TEXT: Final = keys.SEPARATOR
@@ -31,6 +31,9 @@ _ROLE_LETTER: Final = {one.role: one.prefix.encode() for one in REPORTED}
 _ROLES: Final = {one.prefix.encode(): one.role for one in REPORTED}
 _DEADLINE_DIGITS: Final = 13
 _REMEMBERED: Final = 8_000
+_WITH_OFFSET: Final = 2
+_BEFORE_OFFSET: Final = 2
+"""The form that added the offset, and how many members stand before it."""
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 
 
@@ -51,7 +54,7 @@ class Part(StrEnum):
 
 
 _CONTENT: Final = 4
-_HISTORY: Final = 9
+_HISTORY: Final = 10
 """Where in a row its content begins, and where what became of it begins."""
 
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
@@ -74,12 +77,14 @@ class StoredRow(NamedTuple):
     columns: Row
     """The captured columns; empty after a delete."""
     position: Position | None
-    """Of its last change in the database's log; None where that carried none."""
+    """Of its last change in the database's log, for people; None where that carried none."""
     committed_at: int
     """Milliseconds of that change's commit."""
     offset: int | None = None
     """In `visit.changes`, of the last change of this row that was folded; None where an entry of form 1 did not say and no
     change came since."""
+    mark: Mark | None = None
+    """By what changes of the row are recognised that were folded before; None while none came from the log."""
     deleted: bool = False
     """Whether it was deleted."""
     emitted: str = ""
@@ -108,9 +113,9 @@ class StoredRow(NamedTuple):
         """The row while it waits for a part."""
         return StoredRow._make((*self[: _HISTORY + 1], "", part, since, deadline))
 
-    def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int) -> "StoredRow":
+    def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int, mark: Mark | None) -> "StoredRow":
         """The row after a change, with its history kept."""
-        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, False, *self[_HISTORY:]))
+        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, mark, False, *self[_HISTORY:]))
 
     @property
     def is_awaited(self) -> bool:
@@ -151,6 +156,7 @@ def dump(row: StoredRow) -> bytes:
             row.position,
             row.committed_at,
             row.offset,
+            row.mark and tuple(row.mark),
             row.deleted,
             row.emitted,
             row.refused,
@@ -171,12 +177,14 @@ def load(key: bytes, value: bytes) -> StoredRow:
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
     form = members[0]
     if form == FORM:
-        _, position, committed_at, offset, deleted, emitted, refused, waits_for, since, deadline, columns = members
+        _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
+        mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
         raise Newer(f"a row of {table} in visit.state (form {form}; this version knows {FORM})")
     else:
-        position, committed_at, deleted, emitted, refused, waits_for, since, deadline, columns = members
-        offset = None
+        members = members[1:] if form == _WITH_OFFSET else [*members[:_BEFORE_OFFSET], None, *members[_BEFORE_OFFSET:]]
+        position, committed_at, offset, deleted, emitted, refused, waits_for, since, deadline, columns = members
+        mark = _mark_from(position, committed_at, deleted=deleted)
     return StoredRow(
         _ROLES[letter.encode()],
         source,
@@ -186,6 +194,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         None if position is None else tuple(position),
         committed_at,
         offset,
+        mark,
         deleted,
         emitted,
         refused,
@@ -193,6 +202,17 @@ def load(key: bytes, value: bytes) -> StoredRow:
         since,
         deadline,
     )
+
+
+def _mark_from(position: list[int] | None, committed_at: int, *, deleted: bool) -> Mark | None:
+    """The mark of a row that an earlier version wrote, so that what capture sends again after the update is recognised.
+
+    Such a version did not say whether the row had been read or changed. A row that was read has the time of its snapshot, and what
+    was committed after that is no repetition.
+    """
+    if position is None:
+        return None
+    return Mark((*position, 0 if deleted else 1), committed_at * 1000 + 999)
 
 
 class Recall:

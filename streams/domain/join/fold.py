@@ -1,7 +1,8 @@
 """The join: one event is applied to a visit's rows; the result is the records that became ready and the dead letters.
 
 A pure function of the event, the visit's state entries and the lookups. What was emitted is remembered by content: a record goes
-out again only when its content changed. A change that capture sends again, or an older one, is recognised by its position.
+out again only when its content changed. Of a row, what comes later in the topic counts; a change that capture sends again is
+recognised by its mark.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,13 @@ from datetime import date, datetime, tzinfo
 from typing import Final, assert_never
 
 from connector.contract import TableRole
+from streams.domain.again import again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
 from streams.domain.join import letters, refunds
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
 from streams.domain.join.origin import of_change, of_row
-from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, is_known, place, stored, truncated
-from streams.domain.join.visit import StateView, Visit, dependents, gather
+from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.visit import Arrival, StateView, Visit, arrival, dependents, gather
 from streams.domain.normalise.record import CompiledMapping, TableRule, normalise, record_key
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
@@ -103,7 +105,7 @@ class Joiner:
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
         before = visit.find(rule.role, rule.name, key)
-        if before is not None and is_known(change, before):
+        if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
             return
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
@@ -244,7 +246,10 @@ class _Run:
 
     def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
         limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
+        asks_on = part.startswith(Part.LOOKUP.value)
         if row.refused and row.refused == letters.given_up(part, rows):
+            if asks_on and not row.waits_for:  # It was deleted meanwhile, and is there again.
+                visit.put(row._replace(waits_for=part, since=now, deadline=now))
             return
         # A row that changed after it was given up waits anew: what it misses now may be something else, which comes.
         since = row.since if row.waits_for == part and not row.refused else now
@@ -253,7 +258,7 @@ class _Run:
             visit.put(waiting)
             return
         # A visit or settlement that comes late builds the rows that missed it. A lookup row does not: every tick asks for it again.
-        asks_on, given_up = part.startswith(Part.LOOKUP.value), letters.given_up(part, rows)
+        given_up = letters.given_up(part, rows)
         visit.put(
             waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
         )
@@ -294,5 +299,5 @@ def _released(row: StoredRow, at: int) -> tuple[int, int]:
     return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))
 
 
-def _reporting_order(row: StoredRow) -> tuple[int, tuple[int, ...], tuple[str, ...]]:
-    return ROW_INDEX[row.role], row.position or (), row.key
+def _reporting_order(row: StoredRow) -> tuple[int, Arrival]:
+    return ROW_INDEX[row.role], arrival(row)

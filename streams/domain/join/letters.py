@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from connector.contract import Op
 from streams.domain.changes import Incoming, RowChange, Truncated
 from streams.domain.join.entries import Part, StoredRow
 from streams.domain.records import DeadLetter, Refusal, RowOrigin, SourceRows
@@ -32,11 +33,14 @@ def unusable(  # noqa: PLR0913 - what a dead letter must say
 ) -> DeadLetter:
     """A change that can be read but not placed: no visit key, an unknown table, a missing column, a truncate.
 
-    The identity is made of the change's position in the database's log and its row (all rows of a snapshot have one position), and
-    not of its bytes: capture may send the same change again with other clock readings in it.
+    The identity is made of the change's position in the database's log and its row, and not of its bytes: capture may send the same
+    change again with other clock readings in it. A row that was read is known by its content alone, because it may be read again
+    at any time.
     """
     row = event.row if isinstance(event, RowChange) else {}
-    where = event.position if isinstance(event, RowChange) and event.position else (event.committed_at,)
+    where: tuple[object, ...] = (event.committed_at,)
+    if isinstance(event, RowChange):
+        where = (event.op.value,) if event.op is Op.READ else event.position or where
     identity = "/".join((event.source, event.table, *map(str, where), _digest(orjson.dumps(sorted(row.items())))))
     letter = _of_message(incoming, dead_class=dead_class, rule=rule, message=message, identity=identity)
     return replace(letter, row=origin)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.contract import UNAVAILABLE, Op
+from streams.domain.again import after
 from streams.domain.changes import RowChange
 from streams.domain.join.entries import StoredRow
 from streams.domain.keys import names_something
@@ -12,6 +13,7 @@ from streams.domain.records import Row
 from streams.domain.violations import DeadClass
 
 _DELETE: Final = Op.DELETE
+_READ: Final = Op.READ
 _seen_whole: Final[dict[frozenset[str], tuple[str, ...]]] = {}
 """By expected columns: the column names of the last row that had all of them."""
 
@@ -71,25 +73,22 @@ def _has(row: Row, expected: frozenset[str]) -> bool:
     return True
 
 
-def is_known(change: RowChange, before: StoredRow) -> bool:
-    """Whether a change was folded before, or is older than what was: capture sends changes again after a crash."""
-    if change.position is None:
-        # A row of an incremental snapshot may be older than what was streamed: it only fills what is not there.
-        return True
-    return before.position is not None and change.position <= before.position
-
-
 def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None, offset: int) -> StoredRow | None:
-    """The row to remember after a change, with the history of the row before. None where a value was not sent (TOAST) and is not
-    known from before either. offset: of the change's message.
+    """The row to remember after a change, with the history of the row before; the row before itself where it was read again as it
+    is known. None where a value was not sent (TOAST) and is not known from before either. offset: of the change's message.
     """
     deleted = change.op is _DELETE
     columns = {} if deleted else _filled(change, rule, before)
     if columns is None:
         return None
     if before is None:
-        return StoredRow(rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, offset, deleted)
-    changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset)
+        return StoredRow(
+            rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, offset, change.mark, deleted
+        )
+    if change.op is _READ and not before.deleted and columns == before.columns:
+        return before  # its offset and position, too, stay those of the change that brought this content
+    mark = after(change.mark, before.mark)
+    changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset, mark=mark)
     return changed._replace(deleted=True, waits_for="", since=0, deadline=0) if deleted else changed
 
 

@@ -1,9 +1,9 @@
 """Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from connector.contract import Position, TableRole
+from connector.contract import TableRole
 from streams.domain.join.entries import Part, Recall, StoredRow, dump, key_of, refunds_in
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.records import SourceRows
@@ -23,6 +23,9 @@ class StateView(Protocol):
     def due(self, at: int) -> Iterable[bytes]:
         """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
 
+
+Arrival: TypeAlias = tuple[int, str, tuple[str, ...]]
+"""When the last change of a row came, to sort by."""
 
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
@@ -65,15 +68,13 @@ class Visit:
         return self.changed.get(self._place(row.role, row.table, row.key), row)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
-        """The existing rows of one role that belong to this mapping's source and tables, in the order in which they were
-        captured.
-        """
+        """The existing rows of one role that belong to this mapping's source and tables, in the order in which they came."""
         entries, changed, load = self._entries(role), self.changed, self._recall.load
         rows = [changed.get(key) or load(key, value) for key, value in entries.items()]
         rows += [row for key, row in changed.items() if row.role is role and key not in entries]
         rows = [row for row in rows if not row.deleted and self.knows(row)]
         if len(rows) > 1:
-            rows.sort(key=_captured)
+            rows.sort(key=arrival)
         return rows
 
     def waiting_refunds(self) -> list[StoredRow]:
@@ -82,7 +83,7 @@ class Visit:
         rows = [self._recall.load(key, entries[key]) for key in refunds_in(entries) if key not in self.changed]
         rows += [row for row in self.changed.values() if _AWAITED_LINE in row.waits_for or _AWAITED_LINE in row.refused]
         refunds = [row for row in rows if _AWAITED_LINE in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
-        return sorted(refunds, key=_captured)
+        return sorted(refunds, key=arrival)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""
@@ -104,12 +105,12 @@ class Visit:
         return row.source == self.mapping.source and rule is not None and rule.role is row.role
 
     def head(self) -> StoredRow | None:
-        """The visit's own row; of several, the one captured last."""
+        """The visit's own row; of several, the one that changed last."""
         if self._head is None:
-            self._head = (self._captured_last(),)
+            self._head = (self._changed_last(),)
         return self._head[0]
 
-    def _captured_last(self) -> StoredRow | None:
+    def _changed_last(self) -> StoredRow | None:
         entries = self._entries(_VISIT)
         if len(entries) == 1 and not any(row.role is _VISIT for row in self.changed.values()):
             # Nearly always there is one, and going through `rows` for it would double the cost of a line that waits.
@@ -131,8 +132,11 @@ class Visit:
                 yield key, value
 
 
-def _captured(row: StoredRow) -> tuple[Position, tuple[str, ...]]:
-    return row.position or (), row.key
+def arrival(row: StoredRow) -> Arrival:
+    """Sorts rows in the order in which their last changes came, and rows by key that did not change since an early version, which
+    did not note it. Repetitions do not move a row, and neither does reading it again as it is known.
+    """
+    return -1 if row.offset is None else row.offset, row.table, row.key
 
 
 class Gathered(NamedTuple):

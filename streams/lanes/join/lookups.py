@@ -7,7 +7,8 @@ from typing import assert_never
 
 import structlog
 
-from connector.contract import Op
+from connector.contract import Mark, Op
+from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
 from streams.domain.join import letters
 from streams.domain.records import DeadLetter, Row
@@ -40,6 +41,7 @@ class LookupTables:
         self._tables = tables
         self._outcomes = outcomes
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
+        self._marks: dict[str, dict[tuple[str, ...], Mark]] = {table.name: {} for table in tables.values()}
         self._running: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -94,17 +96,29 @@ class LookupTables:
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
         key = tuple(change.row.get(column) or "" for column in table.key)
+        rows, marks = self._rows[table.name], self._marks[table.name]
+        known = marks.get(key)
         if "" in key:
             self._fault(incoming, f"the row of lookup {table.name} has no value in its key columns {', '.join(table.key)}")
-        elif change.op is Op.DELETE:
-            self._rows[table.name].pop(key, None)
+            return
+        if again(change.mark, known):
+            return  # records would be corrected to an older value, until the newer has come again, too
+        if (mark := after(change.mark, known)) is not None:
+            marks[key] = mark
+        if change.op is Op.DELETE:
+            rows.pop(key, None)
         else:
-            self._rows[table.name][key] = change.row
+            rows[key] = change.row
 
     def _clear(self, table: LookupTable, event: Truncated) -> None:
-        """Forget all rows: a record must not be filled with what the database does not hold any more."""
-        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(self._rows[table.name]))
-        self._rows[table.name].clear()
+        """Forget all rows that were there before it: a record must not be filled with what the database does not hold any more. A
+        truncate that is sent again takes nothing away that came after it, because that is not taken in a second time.
+        """
+        rows, marks = self._rows[table.name], self._marks[table.name]
+        gone = [key for key in rows if not again(event.mark, marks.get(key))]
+        log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(gone))
+        for key in gone:
+            del rows[key]
 
     def _fault(self, incoming: Incoming, reason: str) -> None:
         identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()

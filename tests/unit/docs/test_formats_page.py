@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import orjson
 import pytest
 
 from streams.deadletter import headers, record
@@ -12,6 +13,7 @@ from streams.domain import ready
 from streams.domain.join import entries
 from streams.lanes import marks
 from streams.lanes.exits import Exit
+from streams.topics import binding
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 NAMES = [value for name, value in vars(headers).items() if name.isupper() and not name.endswith("PREFIX")]
@@ -24,6 +26,7 @@ NAMES = [value for name, value in vars(headers).items() if name.isupper() and no
         ("ready record", ready.FORM),
         ("receipt", receipt.FORM),
         ("dead letter", record.FORM),
+        ("binding", binding.FORM),
     ],
 )
 def test_the_form_of_each_format_has_its_line(what, form):
@@ -40,6 +43,13 @@ def test_every_header_of_a_dead_letter_has_its_line(name):
 def test_every_member_of_a_mark_has_its_line():
     """Whoever has to write one by hand has nothing else."""
     assert {name for name in (*marks._PLACE, *marks._JOIN, *marks._DELIVER, *marks._PLAN) if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_member_of_a_binding_has_its_line():
+    """Who audits where a site reported reads them with other tools."""
+    identity = binding.SiteIdentity(site="", prefix="", platform="", sources={})
+    written = binding.Binding(identity=identity, mark="", entry=binding.Entry(id="", at="", by="")).dump()
+    assert {name for name in orjson.loads(written) if f"`{name}`" not in PAGE} == set()
 
 
 def test_every_member_of_a_state_entry_has_its_line():

@@ -41,7 +41,7 @@ def test_many_ends_call_a_person():
     assert "6 ends" in after(*ends).page
 
 
-@pytest.mark.parametrize("code", [Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE])
+@pytest.mark.parametrize("code", [Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.OTHER_SITE])
 def test_a_reset_group_or_a_lost_commit_calls_a_person_at_once(code):
     """No restart mends either."""
     assert after(Ended(exit_code=code, at=0.0, reason="why")).page

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.contract import UNAVAILABLE, Op
+from connector.contract import UNAVAILABLE, Mark, Op
 from streams.domain.changes import RowChange, Tick, Tombstone, Truncated, decode, text_of, tick_value
 from streams.errors import Rejected
 from tests.unit.streams.domain.join.join_rig import START_MS, VISIT, envelope
@@ -46,6 +46,7 @@ def test_a_change_is_read_with_its_place_and_time():
         before=None,
         position=(7,),
         committed_at=START_MS,
+        mark=Mark((7, 1), START_MS * 1000),
     )
 
 
@@ -61,9 +62,16 @@ def test_a_delete_carries_the_row_that_was():
     assert (change.op, change.row) == (Op.DELETE, VISIT)
 
 
-def test_a_row_of_a_snapshot_on_demand_has_no_place():
-    """It may be older than what was streamed; a made-up position would let it win."""
-    assert decode(envelope("h.visit", "r", VISIT, at=None)).position is None
+@pytest.mark.parametrize(("at", "snapshot"), [(None, "incremental"), (7, "true"), (7, "last_in_data_collection"), (7, None)])
+def test_a_row_that_was_read_has_no_mark(at, snapshot):
+    """It is never sent again but read anew: taken for a repetition, it would mend nothing."""
+    assert decode(envelope("h.visit", "r", VISIT, at=at, snapshot=snapshot)).mark is None
+
+
+def test_a_delete_stands_before_whatever_else_has_its_place():
+    """A key that is changed arrives as a delete and a create at one LSN; both have to be folded."""
+    deleted, created = (decode(envelope("h.visit", op, VISIT, at=7, snapshot="false", ts_us=5)).mark for op in "dc")
+    assert (Mark((7, 0), 5), Mark((7, 1), 5)) == (deleted, created)
 
 
 def test_truncates_ticks_and_tombstones_are_told_apart():
@@ -71,7 +79,7 @@ def test_truncates_ticks_and_tombstones_are_told_apart():
     assert decode(None) == Tombstone()
     assert decode(tick_value(START_MS)) == Tick(at=START_MS)
     assert decode(envelope("h.visit", "t", None, at=7)) == Truncated(
-        source="his", table="h.visit", committed_at=START_MS, position=(7,)
+        source="his", table="h.visit", committed_at=START_MS, position=(7,), mark=Mark((7, 1), START_MS * 1000)
     )
 
 

@@ -278,8 +278,8 @@ def lookup(offset, value, topic="lookup.dept"):
     return Incoming(topic=topic, partition=0, offset=offset, key=None, value=value, headers=(), timestamp_ms=1)
 
 
-def row(code, name, op="c"):
-    source = {"connector": "postgresql", "name": "his", "schema": "his", "table": "dept", "ts_ms": 1, "lsn": 1}
+def row(code, name, op="c", *, at=1):
+    source = {"connector": "postgresql", "name": "his", "schema": "his", "table": "dept", "ts_ms": 1, "lsn": at}
     image = {"code": code, "name": name}
     envelope = {"op": op, "source": source, "before": image if op == "d" else None, "after": None if op == "d" else image}
     return orjson.dumps(envelope)
@@ -316,7 +316,7 @@ async def test_lookup_rows_are_known_changed_and_forgotten():
     feed.pages = [[lookup(0, row("1", "外科")), lookup(1, row("2", "内科"))]]
     await known.caught_up()
     assert "外科" == known.find("dept", ("1",))["name"]
-    feed.pages = [[lookup(2, row("1", "骨科", "u")), lookup(3, row("2", "内科", "d")), lookup(4, None)]]
+    feed.pages = [[lookup(2, row("1", "骨科", "u", at=2)), lookup(3, row("2", "内科", "d", at=3)), lookup(4, None)]]
     await known.caught_up()
     assert "骨科" == known.find("dept", ("1",))["name"]
     assert known.find("dept", ("2",)) is None

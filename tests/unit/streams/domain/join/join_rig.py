@@ -74,8 +74,10 @@ def mappings():
     return compile_site(load_site(SITE))
 
 
-def envelope(table, op, row, *, at, before=None, source=None, committed_at=START_MS, ts_ms=0):
-    """A change as capture writes it. at: its place in the database's log, None on rows of an incremental snapshot."""
+def envelope(table, op, row, *, at, before=None, source=None, committed_at=START_MS, ts_ms=0, **of_source):
+    """A change as capture writes it. at: its place in the database's log, None on rows of an incremental snapshot. of_source: what
+    else the source block says.
+    """
     schema, _, name = table.partition(".")
     return orjson.dumps(
         {
@@ -90,6 +92,7 @@ def envelope(table, op, row, *, at, before=None, source=None, committed_at=START
                 "schema": schema,
                 "table": name,
                 "lsn": at,
+                **of_source,
             },
         }
     )
@@ -148,6 +151,10 @@ class Join:
         """Fold one change of the table's sample row. at: later than all before it unless said otherwise."""
         self.place = max(self.place + 1, at or 0)
         return self.send(envelope(table, op, TABLES[table] | columns, at=at or self.place, before=before))
+
+    def read(self, table, *, at=None, **columns):
+        """Fold one row as a snapshot reads it, by default one on demand."""
+        return self.send(envelope(table, "r", TABLES[table] | columns, at=at, snapshot="true" if at else "incremental"))
 
     def tick(self, *, after_ms=0):
         """Let time pass."""

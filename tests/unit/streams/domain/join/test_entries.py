@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.contract import TableRole
+from connector.contract import Mark, TableRole
 from streams.domain.join.entries import (
     Recall,
     StoredRow,
@@ -32,6 +32,7 @@ ROWS = st.builds(
     position=st.none() | st.tuples(st.integers(0, 2**63)) | st.tuples(st.integers(0, 2**63), st.integers(0, 2**63)),
     committed_at=MOMENTS,
     offset=st.none() | st.integers(0, 2**63 - 1),
+    mark=st.none() | st.builds(Mark, st.lists(st.integers(0, 2**63), min_size=2, max_size=4).map(tuple), MOMENTS, TEXTS),
     deleted=st.booleans(),
     emitted=TEXTS,
     refused=TEXTS | st.just("waited positive_line 0123"),
@@ -97,12 +98,13 @@ def test_what_becomes_of_a_row_keeps_the_rest_of_it(row, other, text):
     """The short ways by position say the same as the names do."""
     assert row.reported(text) == row._replace(emitted=text, refused="", waits_for="", since=0, deadline=0)
     assert row.waiting(text, since=3, deadline=5) == row._replace(refused="", waits_for=text, since=3, deadline=5)
-    changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at, offset=7)
+    changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at, offset=7, mark=other.mark)
     named = {
         "columns": other.columns,
         "position": other.position,
         "committed_at": other.committed_at,
         "deleted": False,
         "offset": 7,
+        "mark": other.mark,
     }
     assert changed == row._replace(**named)

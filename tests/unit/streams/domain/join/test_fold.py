@@ -196,48 +196,6 @@ def test_a_visit_that_is_mended_frees_what_was_refused_because_of_it():
     assert join.reported()[1:] == ["mdtrt_d V1", "setl_d S1"]
 
 
-# What capture sends again -------------------------------------------------------------------------------------------------------
-
-
-def test_a_change_that_comes_again_is_known():
-    """After a crash capture sends up to a minute of changes again."""
-    join = Join()
-    for _ in range(2):
-        join.send(envelope("h.visit", "c", VISIT, at=7))
-    assert (join.reported(), join.counts["repeated_change"]) == (["mdtrt_d V1"], 1)
-
-
-def test_an_older_change_after_a_newer_one_does_not_come_back_to_life():
-    """Replay starts before what was sent last."""
-    join = Join()
-    join.send(envelope("h.visit", "u", VISIT | {"ward": "外科"}, at=9))
-    join.send(envelope("h.visit", "c", VISIT, at=7))
-    assert [content(one)["ADM_DEPT_NAME"] for one in join.ready] == ["外科"]
-
-
-def test_a_row_of_a_snapshot_on_demand_fills_only_what_is_not_there():
-    """It carries no place in the log and may be older than what was streamed."""
-    join = Join()
-    join.send(envelope("h.visit", "r", VISIT, at=None))
-    assert join.reported() == ["mdtrt_d V1"]
-    join.send(envelope("h.visit", "u", VISIT | {"ward": "外科"}, at=9))
-    join.send(envelope("h.visit", "r", VISIT, at=None))
-    assert [content(one)["ADM_DEPT_NAME"] for one in join.ready] == ["内科", "外科"]
-
-
-@pytest.mark.parametrize("deleted_first", [False, True], ids=["create, delete, create", "delete, create"])
-def test_an_older_create_after_the_delete_does_not_resurrect_the_row(deleted_first):
-    """A ghost would be reported, and nothing would ever take it back."""
-    join = Join()
-    if not deleted_first:
-        join.send(envelope("h.charge", "c", CHARGE, at=7))
-    join.send(envelope("h.charge", "d", CHARGE, at=8))
-    join.send(envelope("h.charge", "c", CHARGE, at=7))
-    join.change("h.visit")
-    join.change("h.settle")
-    assert (join.reported(), join.letters(), join.waiting()) == (THREE[:2], [], [])
-
-
 # Deletes ------------------------------------------------------------------------------------------------------------------------
 
 

@@ -185,3 +185,16 @@ def test_a_row_that_goes_before_its_lookup_comes_needs_no_letter():
     join.change("h.visit", "d")
     join.tick(after_ms=LIMITS.wait_ms)
     assert (join.reported(), join.letters(), join.waiting()) == ([], [], [])
+
+
+def test_a_row_that_waited_in_vain_and_is_inserted_again_still_asks_for_its_lookup_row():
+    """Deleted and inserted again is how some systems save; what was given up before must not keep it from asking."""
+    join = Join(patients={})
+    join.change("h.visit")
+    join.tick(after_ms=LIMITS.wait_ms)
+    join.change("h.visit", "d")
+    join.change("h.visit")
+    assert ["JOIN_INCOMPLETE MISSING_LOOKUP"] == join.letters()
+    join.patients["P1",] = PATIENT
+    join.tick()
+    assert (["mdtrt_d V1"], []) == (join.reported(), join.waiting())

@@ -1,0 +1,47 @@
+"""The topic `site.binding` on the brokers: read and written whole. Synchronous; never call it from an event loop."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.errors import Misconfigured, Refused, Unreachable
+from streams.topics.access import let_in
+from streams.topics.binding import Binding, differences, in_force
+from streams.topics.whole import read_whole
+
+_WRITTEN_WITHIN_S = 30.0
+
+
+def read_binding(client: Mapping[str, Any], topic: str) -> Binding | None:
+    """What is bound; None where nothing is, also where the topic is missing. Raises Unreachable, Newer, Fatal.
+
+    client: how to reach the brokers, as kafka-python names it.
+    """
+    try:
+        return in_force(message.value for message in read_whole(client, topic))
+    except Misconfigured:
+        return None  # no such topic
+
+
+def write_binding(client: Mapping[str, Any], topic: str, binding: Binding) -> Binding:
+    """Write an entry into the topic, which exists; what is in force then. Raises Refused where another one, which says something
+    else, came first, Unreachable where it is not known whether it was written.
+    """
+    # Not idempotent: that would need a further right on older brokers, and an entry that comes twice counts once.
+    with let_in(client["bootstrap_servers"]):
+        producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
+    try:
+        producer.send(topic, key=binding.entry.id.encode(), value=binding.dump(), partition=0).get(_WRITTEN_WITHIN_S)
+    except (KafkaError, OSError) as error:
+        raise Unreachable(
+            f"it is not known whether the site was bound in {topic} ({type(error).__name__}): look with `yibao topics plan`"
+        ) from error
+    finally:
+        producer.close(_WRITTEN_WITHIN_S)
+    found = read_binding(client, topic)
+    if found is None or differences(found.identity, binding.identity):
+        by = "nobody" if found is None else f"{found.entry.by} at {found.entry.at}"
+        raise Refused(f"somebody else bound the topics at the same time ({by}): look with `yibao topics plan`")
+    return found

@@ -1,0 +1,223 @@
+"""A random course of a database and of the capture that reads it, as the messages that reach the join.
+
+Capture reads the log behind the database, in the order of the commits; makes a first snapshot, once or (interrupted) twice, with
+transactions in flight; reads tables on demand ahead of the log; goes blind for a while and starts anew; goes on with another
+server; and after every crash sends again any suffix of what it sent since its last start.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+from typing import Final
+
+import orjson
+
+from tests.oracle.database import CHARGE, PATIENT, PATIENTS, ROWS, SETTLE, VISIT, Change, Database, Row, Where
+from tests.oracle.features import KEPT, Features
+from tests.oracle.writing import write
+
+SOON_MS: Final = 1_500
+"""More than a row waits for a part that should be there."""
+LONG_MS: Final = 61 * 86_400_000
+"""More than a row waits for a settlement."""
+
+
+class Kind(Enum):
+    """What reaches the join."""
+
+    ROW = "row"
+    LOOKUP = "lookup"
+    TICK = "tick"
+    WORKER = "another worker begins with what is committed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """value: as capture writes it; of a tick, None. at: its time (ms). repeated: whether the log's change was sent before."""
+
+    kind: Kind
+    at: int
+    value: bytes | None = None
+    repeated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """What happened, and what the database holds in the end."""
+
+    messages: list[Message] = field(default_factory=list)
+    rows: dict[Where, Row] = field(default_factory=dict)
+    absent: set[Where] = field(default_factory=set)
+    """Rows that some committed state did not hold after they had been there."""
+
+
+def course(seed: int, features: Features = KEPT, *, acts: int = 34) -> Course:
+    """The course of this seed: the same one each time."""
+    return _Writer(Random(seed), features).course(acts)
+
+
+class _Writer:
+    def __init__(self, rng: Random, features: Features) -> None:
+        self._rng = rng
+        self._features = features
+        self._database = Database(rng)
+        self._told = Course()
+        self._now = 1_714_700_100_000
+        self._sent = 0
+        self._lookups_change = features.lookups_change or rng.random() < 0.2
+
+    def course(self, acts: int) -> Course:
+        self._begin()
+        weights = {
+            self._write: 14,
+            self._commit: 8,
+            self._roll_back: 0.5,
+            self._stream_some: 7,
+            self._crash: 2,
+            self._read_on_demand: 1.5,
+            self._tick: 1,
+            self._change_worker: 0.7,
+            self._go_blind: 0.4,
+            self._change_server: 0.3,
+        }
+        for act in self._rng.choices([*weights], [*weights.values()], k=acts):
+            act()
+        self._end()
+        return self._told
+
+    # The database
+
+    def _write(self, *, blind: bool = False) -> None:
+        database, rng = self._database, self._rng
+        fresh = not database.open or (len(database.open) < 3 and rng.random() < 0.4)
+        transaction = database.begin() if fresh else rng.choice(database.open)
+        for _ in range(rng.randint(1, 3)):
+            where = rng.choice(PATIENTS) if rng.random() < 0.15 else rng.choice(ROWS)
+            deletes = not blind or self._features.deletes_while_blind
+            write(database, transaction, where, features=self._features, deletes=deletes, lookups=self._lookups_change)
+
+    def _commit(self) -> None:
+        if self._database.open:
+            before = set(self._database.rows)
+            self._database.commit(self._rng.choice(self._database.open))
+            self._told.absent |= before - self._database.rows.keys()
+
+    def _roll_back(self) -> None:
+        if self._database.open:
+            self._database.roll_back(self._database.open[-1])
+
+    def _work(self, times: int, *, blind: bool = False) -> None:
+        for _ in range(times):
+            self._write(blind=blind)
+            if self._rng.random() < 0.6:
+                self._commit()
+
+    # Capture
+
+    def _begin(self) -> None:
+        self._work(self._rng.randint(0, 5))
+        self._start_log()
+        if self._rng.random() < 0.3:
+            self._snapshot(upto=self._rng.randint(0, 6))
+            self._work(self._rng.randint(1, 4))
+        self._snapshot()
+
+    def _start_log(self) -> None:
+        """A slot is made: transactions that commit from now on are read, also what they wrote before."""
+        self._database.log.clear()
+        self._sent = 0
+
+    def _snapshot(self, upto: int | None = None) -> None:
+        rows = [*self._database.rows.items()]
+        for where, row in rows[:upto]:
+            self._read(where, row, lsn=self._database.lsn)
+
+    def _stream(self, most: int | None = None) -> None:
+        for change in self._database.log[self._sent :][:most]:
+            self._send(change)
+            self._sent += 1
+
+    def _stream_some(self) -> None:
+        self._stream(self._rng.randint(1, 8))
+
+    def _crash(self) -> None:
+        """Capture starts again, perhaps several times before it is through."""
+        begin = self._rng.randint(0, self._sent)
+        while self._rng.random() < 0.25:
+            end = self._rng.randint(begin, self._sent)
+            self._send_again(begin, end)
+            begin = self._rng.randint(0, end)
+        self._send_again(begin, self._sent)
+
+    def _send_again(self, begin: int, end: int) -> None:
+        for change in self._database.log[begin:end]:
+            self._send(change, repeated=True)
+
+    def _read_on_demand(self) -> None:
+        table = self._rng.choice((VISIT, SETTLE, CHARGE, CHARGE, PATIENT))
+        for where, row in [*self._database.rows.items()]:
+            if where[0] == table:
+                self._read(where, row, lsn=None)
+                if self._rng.random() < 0.2:
+                    self._stream(1)
+
+    def _go_blind(self) -> None:
+        """What commits meanwhile is never read; then capture begins with a new slot and a full snapshot."""
+        self._stream()
+        if not self._features.deletes_while_blind:
+            for transaction in [one for one in self._database.open if any(change[0] == "d" for change in one.changes)]:
+                self._database.roll_back(transaction)
+        self._work(self._rng.randint(1, 4), blind=True)
+        self._start_log()
+        self._snapshot()
+
+    def _change_server(self) -> None:
+        self._stream()
+        self._database.move_to_another_server(behind_us=2_000 if self._features.servers_clocks_differ else 0)
+        for _ in range(self._rng.randint(0, 2)):
+            self._write(blind=True)
+        self._start_log()
+        self._snapshot()
+
+    def _end(self) -> None:
+        while self._database.open:
+            self._commit()
+        self._stream()
+        if self._lookups_change and not self._features.lookups_change:
+            # Records follow a lookup row only when their own rows come again.
+            for where, row in self._database.rows.items():
+                if where[0] in (VISIT, SETTLE):
+                    self._read(where, row, lsn=None)
+        for later_ms in (0, LONG_MS, LONG_MS, LONG_MS):
+            self._say(Kind.TICK, later_ms=later_ms)
+        self._told.rows = self._database.rows
+
+    # Messages
+
+    def _tick(self) -> None:
+        self._say(Kind.TICK, later_ms=self._rng.choice((0, 200, SOON_MS)))
+
+    def _change_worker(self) -> None:
+        self._say(Kind.WORKER)
+
+    def _send(self, change: Change, *, repeated: bool = False) -> None:
+        kind = Kind.LOOKUP if change.table == PATIENT else Kind.ROW
+        value = _envelope(change.op, change.table, change.row, lsn=change.lsn, ts_us=change.ts_us, snapshot="false")
+        self._say(kind, value, repeated=repeated)
+
+    def _read(self, where: Where, row: Row, *, lsn: int | None) -> None:
+        kind = Kind.LOOKUP if where[0] == PATIENT else Kind.ROW
+        snapshot = "incremental" if lsn is None else "true"
+        self._say(kind, _envelope("r", where[0], row, lsn=lsn, ts_us=self._database.latest_us, snapshot=snapshot))
+
+    def _say(self, kind: Kind, value: bytes | None = None, *, repeated: bool = False, later_ms: int = 3) -> None:
+        self._now += later_ms
+        self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated))
+
+
+def _envelope(op: str, table: str, row: Row, *, lsn: int | None, ts_us: int, snapshot: str) -> bytes:
+    schema, _, name = table.partition(".")
+    source = {"connector": "postgresql", "name": "his", "snapshot": snapshot, "schema": schema, "table": name, "lsn": lsn}
+    times = {"ts_ms": ts_us // 1000, "ts_us": ts_us}
+    images = {"before": row if op == "d" else None, "after": None if op == "d" else row}
+    return orjson.dumps({**images, "source": source | times, "op": op})

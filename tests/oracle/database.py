@@ -1,0 +1,148 @@
+"""A hospital's database in a few dictionaries: transactions that commit in another order than they wrote, and the log of it.
+
+Nothing here knows the product. A row is `(table, key)`; the log is what a reader of it gets, in the order of the commits.
+"""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+Row = dict[str, Any]
+Where = tuple[str, str]
+
+VISIT, SETTLE, CHARGE, PATIENT = "h.visit", "h.settle", "h.charge", "h.patient"
+VISIT_OF: dict[str, str] = {"S1": "V1", "S2": "V1", "S3": "V2", "C1": "V1", "C2": "V1", "C3": "V1", "C4": "V2", "C5": "V2"}
+SPARE = {"C1": "C6", "C4": "C7"}
+"""The other key of lines whose key is changed."""
+VISIT_OF |= {spare: VISIT_OF[key] for key, spare in SPARE.items()}
+SETTLES_OF = {"V1": ("S1", "S2"), "V2": ("S3",)}
+ROWS: tuple[Where, ...] = (
+    *((VISIT, key) for key in ("V1", "V2")),
+    *((SETTLE, key) for key in ("S1", "S2", "S3")),
+    *((CHARGE, key) for key in ("C1", "C2", "C3", "C4", "C5")),
+)
+PATIENTS: tuple[Where, ...] = ((PATIENT, "P1"), (PATIENT, "P2"))
+KEY_OF = {VISIT: "visit_id", SETTLE: "settle_no", CHARGE: "charge_id", PATIENT: "patient_id"}
+
+
+_BEGIN_US = 1_714_700_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change as it stands in the log."""
+
+    op: str
+    table: str
+    row: Row
+    lsn: int
+    ts_us: int
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """What it wrote, seen by itself alone until it commits."""
+
+    rows: dict[Where, Row | None] = field(default_factory=dict)
+    changes: list[tuple[str, str, Row, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Database:
+    """rng: decides every content and moment. log: all committed changes since the last `restart_log`."""
+
+    rng: Random
+    rows: dict[Where, Row] = field(default_factory=dict)
+    open: list[Transaction] = field(default_factory=list)
+    log: list[Change] = field(default_factory=list)
+    lsn: int = 5_000
+    clock_us: int = _BEGIN_US
+    latest_us: int = _BEGIN_US
+    earliest_us: int = 0
+    """What no clock may show again: the last moment of the server before."""
+
+    def begin(self) -> Transaction:
+        self.open.append(transaction := Transaction())
+        return transaction
+
+    def seen(self, transaction: Transaction, where: Where) -> Row | None:
+        return transaction.rows[where] if where in transaction.rows else self.rows.get(where)
+
+    def is_locked(self, transaction: Transaction, where: Where) -> bool:
+        return any(where in other.rows for other in self.open if other is not transaction)
+
+    def write(self, transaction: Transaction, op: str, where: Where, row: Row, *, beside: bool = False) -> None:
+        """beside: at the place of the write before, as the rows of a COPY, or the halves of a changed key."""
+        self.lsn += 0 if beside else self.rng.randint(1, 40)
+        transaction.rows[where] = None if op == "d" else row
+        transaction.changes.append((op, where[0], row, self.lsn))
+
+    def commit(self, transaction: Transaction) -> None:
+        self.lsn += self.rng.randint(1, 8)
+        # Now and then a clock is set back a little.
+        later_us = self.rng.randint(1, 900) if self.rng.random() < 0.95 else -2_000
+        self.clock_us = max(self.clock_us + later_us, self.earliest_us + 1)
+        self.latest_us = max(self.latest_us, self.clock_us)
+        self.log += [
+            Change(op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us) for op, table, row, lsn in transaction.changes
+        ]
+        for where, row in transaction.rows.items():
+            self.rows.pop(where, None)
+            if row is not None:
+                self.rows[where] = row
+        self.open.remove(transaction)
+
+    def roll_back(self, transaction: Transaction) -> None:
+        self.open.remove(transaction)
+
+    def move_to_another_server(self, *, behind_us: int = 0) -> None:
+        """Its log begins lower, and what was not committed is gone. behind_us: of its clock."""
+        self.open.clear()
+        self.lsn = self.rng.randint(100, 4_000)
+        self.earliest_us = self.latest_us - behind_us
+        self.clock_us = self.earliest_us + 1_000
+
+    def children(self, where: Where) -> list[Where]:
+        """Rows that name this one, in any transaction's eyes."""
+        table, key = where
+        link = {VISIT: "visit_id", SETTLE: "settle_no"}.get(table)
+        everywhere = [*self.rows.items(), *(item for one in self.open for item in one.rows.items())]
+        return [other for other, row in everywhere if link and other[0] != table and row and row.get(link) == key]
+
+    def is_going(self, where: Where) -> bool:
+        """Whether a transaction that is still open has deleted this row."""
+        return any(one.rows.get(where, where) is None for one in self.open)
+
+
+def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
+    """A row with some content. Some lines are refused, some are not settled yet. visit: of a line that has moved."""
+    table, key = where
+    if table == PATIENT:
+        return {"patient_id": key, "cert_no": "11010519491231002X", "name": rng.choice(("王小明", "李小红", "张三"))}
+    if table == VISIT:
+        ward, kind = rng.choice(("内科", "外科", "儿科")), rng.choice(("11", "12"))
+        return _visit(key) | {"ward": ward, "med_type": kind, "insu_id": rng.choice(("X1", "X2"))}
+    if table == SETTLE:
+        total, paid_by = rng.choice(("20.00", "30.00")), rng.choice(("cash", "card"))
+        times = {"settled_at": "2024-05-01T12:00:00Z"}
+        return {"settle_no": key, "visit_id": VISIT_OF[key], "org": "H", "total": total, "paid_by": paid_by} | times
+    visit = visit or VISIT_OF[key]
+    settle = rng.choice((*SETTLES_OF[visit], *SETTLES_OF[visit], None))
+    return {
+        "charge_id": key,
+        "visit_id": visit,
+        "org": "H",
+        "settle_no": settle,
+        "occurred_at": "2024-05-01T09:00:00Z",
+        "quantity": "2.0000",
+        "price": "10.000000",
+        "amount": "20.00",
+        "level": rng.choice(("A", "B", "A", "B", "?")),
+        "item": rng.choice(("青霉素", "头孢", "阿司匹林", "青霉素", "头孢", None)),
+    }
+
+
+def _visit(key: str) -> Row:
+    empty = dict.fromkeys(("addr", "employer", "contact", "card"))
+    fixed = {"org": "H", "kind": "O", "begin_at": "2024-05-01T08:00:00Z", "tel": "02885551234"}
+    return {"visit_id": key, "patient_id": f"P{key[1:]}"} | fixed | empty

@@ -1,0 +1,29 @@
+"""What a course may do that the join does not keep yet. Whoever makes the join keep one of these turns its switch on, in `KEPT`.
+
+Not generated at all, because the small site of the tests has no such tables: two rows with one record key, several settlements of a
+visit without a link, children of a parent that is refused.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Switches of the generator and of the oracle."""
+
+    keys_change: bool = False
+    """A line's key is changed: a delete and a create at one place, and another record. The old one is told as withdrawn."""
+    rows_move: bool = False
+    """A line is moved to the other visit, and perhaps back."""
+    deletes_while_blind: bool = False
+    """Rows are deleted while nobody reads the log; the full read afterwards does not have them."""
+    lookups_change: bool = False
+    """Records follow a lookup row that changes, without being read again."""
+    servers_clocks_differ: bool = False
+    """Another server's clock is behind that of the one before: recognised only with the server's identity in the mark."""
+    withdrawn_at_the_end: bool = False
+    """A row that is deleted and inserted again in one transaction is not told as withdrawn."""
+
+
+KEPT = Features(keys_change=True)
+"""What the join keeps today."""

@@ -1,0 +1,59 @@
+"""One write of a transaction: an insert, an update, a delete, both on one key, a key or a visit that changes."""
+
+from collections.abc import Iterator
+
+from tests.oracle.database import CHARGE, PATIENT, SETTLE, SPARE, VISIT, Database, Row, Transaction, Where, content
+from tests.oracle.features import Features
+
+
+def write(database: Database, transaction: Transaction, where: Where, *, features: Features, deletes: bool, lookups: bool) -> None:
+    """Write this row, in whatever way it can be written now. deletes: whether rows may go. lookups: whether lookup rows change."""
+    row = database.seen(transaction, where)
+    if database.is_locked(transaction, where) or (where[0] == PATIENT and row is not None and not lookups):
+        return
+    chance = database.rng.random()
+    if row is None:
+        _put(database, transaction, "c", where)
+    elif chance < 0.6 or not deletes:
+        _put(database, transaction, "u", where, visit=row["visit_id"] if where[0] == CHARGE else None)
+    elif where[0] == CHARGE and chance < 0.7 and (features.keys_change or features.rows_move):
+        _change_key(database, transaction, where, row, features=features)
+    elif _may_go(database, where):
+        database.write(transaction, "d", where, row)
+        if chance > 0.85:
+            _put(database, transaction, "c", where, visit=row["visit_id"] if where[0] == CHARGE else None)
+
+
+def _put(database: Database, transaction: Transaction, op: str, where: Where, *, visit: str | None = None) -> None:
+    row = content(database.rng, where, visit=visit)
+    if any(database.is_going(parent) for parent in _parents(where, row)):
+        return
+    database.write(transaction, op, where, row, beside=op == "c" and bool(transaction.changes) and database.rng.random() < 0.1)
+
+
+def _parents(where: Where, row: Row) -> Iterator[Where]:
+    if where[0] in (SETTLE, CHARGE):
+        yield VISIT, row["visit_id"]
+    if where[0] == CHARGE and row["settle_no"] is not None:
+        yield SETTLE, row["settle_no"]
+
+
+def _may_go(database: Database, where: Where) -> bool:
+    """As foreign keys would have it. What was reported of a line whose settlement is gone is no matter of order."""
+    return where[0] != PATIENT and not database.children(where)
+
+
+def _change_key(database: Database, transaction: Transaction, where: Where, row: Row, *, features: Features) -> None:
+    """A delete and a create at one place."""
+    key = where[1]
+    if features.keys_change and key in SPARE:
+        other = (CHARGE, SPARE[key])
+        if database.seen(transaction, other) is None and not database.is_locked(transaction, other):
+            database.write(transaction, "d", where, row)
+            database.write(transaction, "c", other, row | {"charge_id": SPARE[key]}, beside=True)
+    elif features.rows_move:
+        visit = "V2" if row["visit_id"] == "V1" else "V1"
+        moved = content(database.rng, where, visit=visit)
+        if not any(database.is_going(parent) for parent in _parents(where, moved)):
+            database.write(transaction, "d", where, row)
+            database.write(transaction, "c", where, moved, beside=True)

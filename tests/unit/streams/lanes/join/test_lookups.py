@@ -1,0 +1,74 @@
+"""The rows of lookup tables: what a worker knows of them after changes, truncates, and what capture sends again."""
+
+import orjson
+
+from streams.domain.changes import Incoming
+from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.telemetry.outcomes import Outcomes
+
+
+def written(offset, op, code=None, *, name="外科", at=None):
+    """at: its place in the database's log, by default the offset."""
+    row = {"code": code, "name": name}
+    place = offset if at is None else at
+    block = {"connector": "postgresql", "name": "his", "schema": "his", "table": "dept", "ts_ms": 1, "lsn": place}
+    envelope = {
+        "op": op,
+        "source": block,
+        "before": row if op == "d" else None,
+        "after": None if op in "td" else row,
+    }
+    return Incoming(
+        topic="lookup.dept", partition=0, offset=offset, key=b"k", value=orjson.dumps(envelope), headers=(), timestamp_ms=1
+    )
+
+
+def tables():
+    return LookupTables(None, {"lookup.dept": LookupTable(name="dept", key=("code",))}, outcomes=Outcomes("join"))
+
+
+def named(known, code):
+    row = known.find("dept", (code,))
+    return row and row["name"]
+
+
+def test_the_rows_of_a_truncated_table_are_forgotten():
+    """A catalogue that is truncated and filled anew must not go on giving records the names of before."""
+    known = tables()
+    known.take([written(0, "c", "1"), written(1, "c", "2"), written(2, "t"), written(3, "c", "2", name="骨科")])
+    assert (None, "骨科") == (named(known, "1"), named(known, "2"))
+
+
+def test_an_older_value_that_is_sent_again_does_not_replace_the_newer():
+    """Until the newer came again, every record of that department would be corrected to the old name, and then back."""
+    known = tables()
+    known.take([written(0, "c", "1", name="外科"), written(1, "u", "1", name="骨科"), written(2, "c", "2"), written(3, "d", "2")])
+    seen = []
+    for again in (written(4, "c", "1", at=0), written(5, "u", "1", name="骨科", at=1), written(6, "c", "2", at=2)):
+        known.take([again])
+        seen.append((named(known, "1"), named(known, "2")))
+    assert [("骨科", None)] * 3 == seen
+
+
+def test_a_worker_that_begins_while_values_are_sent_again_has_the_newer_when_all_came():
+    """Compaction leaves it only the repetitions. The older value lives until the newer comes, which is sent right behind it."""
+    known = tables()
+    known.take([written(4, "c", "1", name="外科", at=0)])
+    assert "外科" == named(known, "1")
+    known.take([written(5, "u", "1", name="骨科", at=1)])
+    assert "骨科" == named(known, "1")
+
+
+def test_a_truncate_that_is_sent_again_takes_away_nothing_that_came_after_it():
+    """What came after it is a repetition when it is sent again, too, and would be missing for ever."""
+    known = tables()
+    known.take([written(0, "c", "1"), written(1, "t"), written(2, "c", "2")])
+    known.take([written(3, "c", "1", at=0), written(4, "t", at=1)])
+    assert (None, "外科") == (named(known, "1"), named(known, "2"))
+
+
+def test_a_row_that_is_read_again_counts():
+    """A snapshot on demand mends what was changed while capture was blind."""
+    known = tables()
+    known.take([written(9, "u", "1"), written(10, "r", "1", name="骨科", at=5)])
+    assert "骨科" == named(known, "1")

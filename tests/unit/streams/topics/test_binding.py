@@ -1,0 +1,131 @@
+"""Whose topics these are: what a copy of a site's file may do, and what a person must say aloud."""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from streams.errors import Fatal, Newer
+from streams.topics.binding import Binding, Entry, SiteIdentity, in_force, objection
+from streams.topics.rebinding import BindingAction, Consent, plan_binding
+
+SITE = SiteIdentity(
+    site="first-hospital", prefix="h.", platform="https://real.example:443/fsp", sources={"his": "postgresql://db.his:5432/his"}
+)
+TOPIC = "h.site.binding"
+COPY = replace(SITE, platform="http://test.example:80")
+NOTHING_SAID = Consent()
+
+
+def entry(name, *, why=""):
+    return Entry(id=name, at="2026-11-28T20:00:00+08:00", by="ops@gateway", why=why)
+
+
+BOUND = Binding(identity=SITE, mark="0a1b", entry=entry("first"))
+
+
+def planned(here, *, bound=BOUND, worked=True, **said):
+    return plan_binding(bound, here, topic=TOPIC, worked=worked, consent=replace(NOTHING_SAID, **said))
+
+
+def test_the_site_itself_has_no_objection():
+    """Or every start would be an alarm."""
+    assert objection(BOUND, SITE, topic=TOPIC) is None
+
+
+def test_a_copy_with_another_platform_is_told_what_differs_who_bound_it_and_what_to_do():
+    """Whoever reads it at night knows neither that there is a copy nor where the topics are bound."""
+    told = f"{objection(BOUND, COPY, topic=TOPIC)}"
+    for word in (COPY.platform, SITE.platform, "ops@gateway", "2026-11-28T20:00", TOPIC, "kafka.topic_prefix", "--rebind platform"):
+        assert word in told
+
+
+@pytest.mark.parametrize(
+    ("here", "what"),
+    [
+        (replace(SITE, site="second-hospital"), "--rebind site"),
+        (replace(SITE, sources={"his": "postgresql://other:5432/his"}), "--rebind sources.his"),
+        (replace(SITE, sources={"emr": "postgresql://db.his:5432/his"}), "--rebind sources.his"),
+        (replace(SITE, prefix="t."), "A prefix never changes"),
+        (replace(SITE, sources={**SITE.sources, "emr": "postgresql://emr:5432/emr"}), "run `yibao topics apply`, which binds"),
+    ],
+)
+def test_every_part_of_a_site_counts(here, what):
+    """Another database under the same name is another hospital; a source that is only new needs no more than `topics apply`."""
+    assert what in f"{objection(BOUND, here, topic=TOPIC)}"
+
+
+def test_unbound_topics_are_nobodys():
+    """A worker that bound them itself would bind them to the copy, if the copy started first."""
+    assert "not bound to a site" in f"{objection(None, SITE, topic=TOPIC)}"
+
+
+@pytest.mark.parametrize(
+    ("plan", "action"),
+    [
+        (planned(SITE, bound=None, worked=False), BindingAction.BIND),
+        (planned(SITE, bound=None), BindingAction.REFUSE),
+        (planned(SITE, bound=None, bind=True), BindingAction.ADOPT),
+        (planned(SITE), BindingAction.UNCHANGED),
+        (planned(SITE, bind=True), BindingAction.UNCHANGED),
+        (planned(COPY), BindingAction.REFUSE),
+        (planned(COPY, bind=True), BindingAction.REFUSE),
+        (planned(COPY, rebind=("platform",)), BindingAction.REFUSE),
+        (planned(COPY, rebind=("platform",), why="moved"), BindingAction.REBIND),
+        (planned(COPY, rebind=("platform", "site"), why="moved"), BindingAction.REFUSE),
+        (planned(SITE, rebind=("platform",), why="moved"), BindingAction.REFUSE),
+        (planned(SITE, bound=None, rebind=("platform",), why="moved"), BindingAction.REFUSE),
+        (planned(replace(COPY, site="copy"), rebind=("platform",), why="moved"), BindingAction.REFUSE),
+        (planned(replace(COPY, site="copy"), rebind=("platform", "site"), why="moved"), BindingAction.REBIND),
+        (planned(replace(SITE, prefix="t."), rebind=("prefix",), why="copied"), BindingAction.REFUSE),
+        (planned(replace(SITE, sources={**SITE.sources, "emr": "postgresql://emr:5432/emr"})), BindingAction.EXTEND),
+        (
+            planned(
+                SiteIdentity(site="x", prefix="h.", platform="http://x:80", sources={"his": "postgresql://x:1/x"}),
+                rebind=("platform", "site", "sources.his"),
+                why="a file from elsewhere",
+            ),
+            BindingAction.REFUSE,
+        ),
+    ],
+)
+def test_what_becomes_of_the_binding(plan, action):
+    """Only what a person names changes, with a reason; a copy never binds itself, and no part that has not changed is named."""
+    assert (action, action is BindingAction.REFUSE) == (plan.action, bool(plan.refusal))
+
+
+def test_a_rebound_site_keeps_its_mark():
+    """What stands for the site in its ids must not change while a plan is open."""
+    rebound = planned(COPY, rebind=("platform",), why="moved").binding(entry("second", why="moved"), fresh_mark="zzzz")
+    assert ("0a1b", "first", COPY) == (rebound.mark, rebound.after, rebound.identity)
+    assert rebound == in_force([BOUND.dump(), rebound.dump()])
+
+
+def test_of_two_first_entries_the_earlier_counts_for_every_reader():
+    """Two `topics apply` at the same time: one of them is a copy's."""
+    late = replace(BOUND, identity=COPY, entry=entry("late"))
+    assert BOUND == in_force([BOUND.dump(), late.dump()])
+
+
+def test_of_two_rebindings_of_the_same_entry_the_earlier_counts():
+    """The second one was planned against what is no longer in force."""
+    second, late = (replace(BOUND, identity=COPY, entry=entry(name), after="first") for name in ("second", "late"))
+    third = replace(BOUND, entry=entry("third"), after="second")
+    assert second == in_force([BOUND.dump(), second.dump(), late.dump()])
+    assert third == in_force([BOUND.dump(), second.dump(), late.dump(), third.dump()])
+
+
+def test_a_later_form_stops_and_a_member_more_does_not():
+    """A later version may bind identities of the databases beside their addresses."""
+    written = orjson.loads(BOUND.dump())
+    written["sources"]["his"]["identity"] = "7"
+    assert BOUND == in_force([orjson.dumps(written | {"further": 1})])
+    with pytest.raises(Newer, match=r"site\.binding"):
+        in_force([orjson.dumps({"form": 2})])
+
+
+@pytest.mark.parametrize("value", [None, b"", b"no json", b"[]", b'{"form":1}'])
+def test_what_is_no_entry_is_not_passed_over(value):
+    """Passed over, it could hide that somebody took the first entry's place."""
+    with pytest.raises(Fatal, match="nothing else may write into it"):
+        in_force([value])

@@ -1,0 +1,123 @@
+"""Whose topics a verb is about to use: bound by `topics apply`, demanded by what changes something, told by what only reads."""
+
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from streams.errors import Misconfigured, Refused, Unreachable, YibaoError
+from streams.mapping import Site
+from streams.mapping.identity import identity_of
+from streams.topics.binding import MARKS, Binding, Entry, OtherSite, mark_of, objection
+from streams.topics.binding_log import read_binding, write_binding
+from streams.topics.broker import Broker
+from streams.topics.rebinding import BindingAction, BindingPlan, Consent, plan_binding
+from streams.topics.shapes import TopicAction, TopicPlan
+from streams.topics.stages import stages
+from streams.wiring import client_options
+
+
+def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, consent: Consent) -> BindingPlan:
+    """What `topics apply` would do to the binding. topics: the live ones, compared with what they must be."""
+    name = site.topics.binding
+    is_there = any(topic.spec.name == name and topic.action is not TopicAction.CREATE for topic in topics)
+    bound = read_binding(client_options(site), name) if is_there else None
+    worked = bound is None and broker.has_worked(stages(site.topics, site.sources), partitions=site.kafka.partitions)
+    return plan_binding(bound, identity_of(site), topic=name, worked=worked, consent=consent)
+
+
+def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[TopicPlan], why: str) -> None:
+    """Do it, before anything else is created. Raises Misconfigured where the topics belong to another site, Refused while workers
+    run that might go on under what was bound before, or where somebody else was quicker.
+    """
+    if plan.refusal:
+        raise Misconfigured(plan.refusal)
+    groups = list(dict.fromkeys(stage.group for stage in stages(site.topics, site.sources)))
+    if plan.needs_standstill and (members := broker.members(groups)):
+        raise Refused(
+            f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"
+        )
+    entry = Entry(id=secrets.token_hex(8), at=_now(site), by=_actor(), why=why.strip())
+    binding = plan.binding(entry, fresh_mark=mark_of(secrets.randbelow(MARKS)))
+    if binding is None:
+        return
+    broker.create([one.spec for one in topics if one.spec.name == site.topics.binding and one.action is TopicAction.CREATE])
+    write_binding(client_options(site), site.topics.binding, binding)
+
+
+def demand_own_topics(site: Site) -> None:
+    """Raises Misconfigured where the topics are bound to another site than this file describes, or to none."""
+    if (found := _objection(site)) is not None:
+        raise Misconfigured(f"{site.file}: {found}")
+
+
+def refuse_other_site(site: Site) -> None:
+    """Before an order to a capture: raises Misconfigured where the topics are bound to another site. Not where nothing is bound,
+    nor where no broker says so: a capture can be stopped at any time.
+    """
+    with suppress(Unreachable):
+        if (found := _objection(site)) is not None and found.binding is not None:
+            raise Misconfigured(f"{site.file}: {found}")
+
+
+def warn_of_other_site(site: Site) -> None:
+    """Tell on standard error that what is read here is another site's. Nothing else follows, for reading does no harm; and who may
+    not read the binding is not kept from what they may read.
+    """
+    with suppress(YibaoError):
+        if (found := _objection(site)) is not None and found.binding is not None:
+            typer.echo(f"warning: {found}", err=True)
+
+
+def _objection(site: Site) -> OtherSite | None:
+    topic = site.topics.binding
+    return objection(read_binding(client_options(site), topic), identity_of(site), topic=topic)
+
+
+def binding_document(plan: BindingPlan) -> dict[str, object]:
+    """As `-o json` has it."""
+    return {
+        "action": plan.action.value,
+        "here": _parts(plan.here.parts()),
+        "bound": None if plan.bound is None else _bound(plan.bound),
+        "differences": [{"what": one.what, "bound": one.bound, "here": one.here} for one in plan.differences],
+        "refusal": plan.refusal,
+    }
+
+
+def binding_lines(plan: BindingPlan, *, done: bool) -> list[str]:
+    """As a person reads it."""
+    said = {BindingAction.UNCHANGED: "bound", BindingAction.REFUSE: "refused"}
+    verb = said.get(plan.action, f"{plan.action.value}: {'done' if done else 'to do'}")
+    told = [f"site {plan.here.site} -> {plan.here.platform}: {verb}", *(f"  {one}" for one in plan.differences)]
+    return [*told, *([plan.refusal] if plan.refusal else [])]
+
+
+def _bound(binding: Binding) -> dict[str, Any]:
+    entry = binding.entry
+    return {**_parts(binding.identity.parts()), "mark": binding.mark, "at": entry.at, "by": entry.by, "why": entry.why}
+
+
+def _parts(parts: dict[str, str]) -> dict[str, Any]:
+    plain = {what: value for what, value in parts.items() if not what.startswith("sources.")}
+    return {**plain, "sources": {what.removeprefix("sources."): value for what, value in parts.items() if what not in plain}}
+
+
+def _now(site: Site) -> str:
+    return datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds")
+
+
+def _actor() -> str:
+    """Who runs this: an account without a name is told by its number."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"{os.geteuid()}"
+    return f"{user}@{socket.gethostname()}"
