@@ -27,7 +27,7 @@ from yibao.options import SITE, ConfigOption, Output, OutputOption
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-Plan and create the topics of a site, bind them to it, and write the first committed offsets of both stages.
+Plan and create the topics of a site, bind them to it, and write the first committed offsets of all stages.
 
 What is bound is the site's name, prefix, platform and databases. A worker with another file is refused (exit code 78): a copy with
 another platform address would report real records there.
