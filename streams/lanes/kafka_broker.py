@@ -14,11 +14,13 @@ from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.domain.changes import Incoming
+from streams.lanes import offset_answers
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
 
 require_versions()
+offset_answers.install()
 
 _LZ4_LEVEL = 2
 # aiokafka compresses at level 9, without a setting for it: seven times the CPU of level 2, for 15 % fewer bytes.
