@@ -83,8 +83,9 @@ class JoinLane(Lane[Incoming]):
     @property
     def waits(self) -> bool:
         """Whether something of this partition waits, so that it needs ticks: a row for another, or a stranger's message for any."""
-        buffer = self.buffer
-        return buffer is not None and not self.closed and (self.state.waits or bool(getattr(buffer, "strangers", None)))
+        if self.buffer is None or self.closed:
+            return False
+        return self.state.waits or (isinstance(self.buffer, SeriesBuffer) and bool(self.buffer.strangers))
 
     @property
     def ticks(self) -> int:
