@@ -1,8 +1,8 @@
 """What capture promises to whoever reads its topics. The only module of `connector` that `streams` may import.
 
-Every row of a visit, settlement or fee table arrives in one topic (`Topics.changes`), in the partition of its visit key, in the
-order in which the database committed it; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON
-envelope without a schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
+Every row of a visit, settlement or fee table of a source arrives in one topic with one partition (`Topics.rows`), in the order of
+the database's log; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON envelope without a
+schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
 """
 
 from collections.abc import Mapping
@@ -49,9 +49,13 @@ class Topics:
 
     prefix: str = ""
 
+    def rows(self, source: str) -> str:
+        """Rows of one source as captured, in the order of its log, and ticks: messages that say what time it is. One partition."""
+        return f"{self.prefix}rows.{source}"
+
     @property
     def changes(self) -> str:
-        """Rows with a visit key, as captured, and ticks: messages that say what time it is."""
+        """The same rows in the partitions of their visits, numbered by source and partition, and ticks."""
         return f"{self.prefix}visit.changes"
 
     @property
@@ -112,7 +116,7 @@ class Topics:
         return f"{self.prefix}capture-{source}"
 
     def group(self, stage: str) -> str:
-        """The consumer group of a stage (`join`, `deliver`)."""
+        """The consumer group of a stage (`place`, `join`, `deliver`)."""
         return f"{self.prefix}yibao-{stage}"
 
 
@@ -221,17 +225,3 @@ class CaptureSource:
     """Certificates that `verify-ca` and `verify-full` check against, as a path on this machine."""
     connect_ca_file: str | None = None
     """The same certificates as a path that the Connect workers see."""
-
-
-def java_hash(text: str) -> int:
-    """`String.hashCode` of Java, unsigned 32 bit: the hash function that Debezium's PartitionRouting uses by default."""
-    value = 0
-    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
-        value = (31 * value + unit) & 0xFFFFFFFF
-    return value
-
-
-def partition_of(visit_key: str, partitions: int) -> int:
-    """The partition of a visit key, as PartitionRouting computes it for one text field."""
-    value = java_hash(visit_key) & 0x7FFFFFFF
-    return 0 if value == 0x7FFFFFFF else value % partitions

@@ -34,13 +34,11 @@ class Reconciler:
         connect: Connect,
         *,
         topics: Topics,
-        partitions: int,
         settings: ConnectSettings,
         patience: Patience | None = None,
     ) -> None:
         self._connect = connect
         self._topics = topics
-        self._partitions = partitions
         self._settings = settings
         self._patience = patience or Patience()
 
@@ -103,7 +101,7 @@ class Reconciler:
             time.sleep(self._patience.poll_s)
 
     def _desired(self, source: CaptureSource) -> dict[str, str]:
-        return render(source, self._topics, partitions=self._partitions, connect=self._settings)
+        return render(source, self._topics, connect=self._settings)
 
     def _demand_plugin(self, plan: ConnectorPlan, source: CaptureSource) -> None:
         if finding := self.plugin_finding(source):

@@ -1,7 +1,7 @@
 """One source's capture as the configuration of its Debezium connector. Pure: the same input gives the same text.
 
-Rows of visit, settlement and fee tables are keyed by visit key and primary key, sent to the partition of their visit key, and
-merged into one topic. Lookup tables go to a compacted topic each. Only mapped columns leave the database.
+Rows of visit, settlement and fee tables go to one topic, in the order of the log; which visit they belong to is the place stage's
+matter. Lookup tables go to a compacted topic each. Only mapped columns leave the database.
 """
 
 import re
@@ -76,7 +76,7 @@ class ConnectSettings:
     """Further consumer options of the signal channel, such as `security.protocol`; it does not use the workers' own."""
 
 
-def render(source: CaptureSource, topics: Topics, *, partitions: int, connect: ConnectSettings) -> dict[str, str]:
+def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -> dict[str, str]:
     """The connector's configuration. Raises Misconfigured where a name or a reference cannot be carried by Debezium."""
     refuse_what_cannot_be_carried(source)
     profile = profile_of(source.kind)
@@ -89,16 +89,9 @@ def render(source: CaptureSource, topics: Topics, *, partitions: int, connect: C
         **_OPERATION,
         **_heartbeat(source, topics, profile=profile, connect=connect),
         **_signals(source, topics, connect=connect),
-        **_routing(source, topics, partitions=partitions),
+        **_routing(source, topics),
         **_PRODUCER,
     }
-
-
-def row_key(table: CapturedTable) -> tuple[str, ...]:
-    """The columns of a message's key. Never the visit key alone: snapshots on demand keep one row per key and drop the others."""
-    if table.visit_key is None:
-        return table.key
-    return (table.visit_key, *(column for column in table.key if column != table.visit_key))
 
 
 def table_topic(source: CaptureSource, table: CapturedTable) -> str:
@@ -131,7 +124,8 @@ def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
         raise Misconfigured(f"source {source.name}, table {table.name}: a {table.role.value} table needs a visit key")
     if table.role is TableRole.LOOKUP and table.lookup is None:
         raise Misconfigured(f"source {source.name}, table {table.name}: a lookup table needs a lookup name")
-    if missing := [column for column in row_key(table) if column not in table.columns]:
+    keys = (*table.key, *([table.visit_key] if table.visit_key is not None else []))
+    if missing := [column for column in keys if column not in table.columns]:
         raise Misconfigured(f"source {source.name}, table {table.name}: key columns {missing} are not among the captured columns")
 
 
@@ -152,7 +146,7 @@ def _selection(source: CaptureSource) -> dict[str, str]:
     return {
         "table.include.list": ",".join(re.escape(table.name) for table in tables),
         "column.include.list": ",".join(re.escape(f"{table.name}.{column}") for table in tables for column in table.columns),
-        "message.key.columns": ";".join(f"{re.escape(table.name)}:{','.join(row_key(table))}" for table in tables),
+        "message.key.columns": ";".join(f"{re.escape(table.name)}:{','.join(table.key)}" for table in tables),
     }
 
 
@@ -182,53 +176,27 @@ _Steps: TypeAlias = Mapping[str, Mapping[str, str]]
 """Options by the name of a transform or predicate."""
 
 
-def _routing(source: CaptureSource, topics: Topics, *, partitions: int) -> dict[str, str]:
-    """Partition first, merge second: the partition is chosen from the row, and stays when the topic's name changes."""
-    merged = [table for table in source.tables if table.role is not TableRole.LOOKUP]
+def _routing(source: CaptureSource, topics: Topics) -> dict[str, str]:
+    rows = [table for table in source.tables if table.role is not TableRole.LOOKUP]
     lookups = [table for table in source.tables if table.role is TableRole.LOOKUP]
-    parts = (
-        _partitioned(source, merged, partitions=partitions),
-        _merged(source, merged, topics=topics),
-        _separate(source, lookups, topics=topics),
-    )
+    parts = (_rows(source, rows, topics=topics), _separate(source, lookups, topics=topics))
     transforms = {name: options for steps, _ in parts for name, options in steps.items()}
     predicates = {name: options for _, conditions in parts for name, options in conditions.items()}
     return {**_listed("transforms", transforms), **_listed("predicates", predicates)}
 
 
-def _partitioned(source: CaptureSource, tables: Sequence[CapturedTable], *, partitions: int) -> tuple[_Steps, _Steps]:
-    """Each visit key column has a transform of its own: one list of them all would mix two columns where a table holds both."""
-    columns = list(dict.fromkeys(table.visit_key for table in tables))
-    steps = {
-        f"partition{number}": {
-            "type": "io.debezium.transforms.partitions.PartitionRouting",
-            "partition.payload.fields": f"change.{column}",
-            "partition.topic.num": str(partitions),
-            "partition.hash.function": "java",
-            "predicate": f"keyed{number}",
-        }
-        for number, column in enumerate(columns, start=1)
-    }
-    predicates = {
-        f"keyed{number}": _matching(table_topic(source, table) for table in tables if table.visit_key == column)
-        for number, column in enumerate(columns, start=1)
-    }
-    return steps, predicates
-
-
-def _merged(source: CaptureSource, tables: Sequence[CapturedTable], *, topics: Topics) -> tuple[_Steps, _Steps]:
-    """All rows with a visit key in one topic."""
+def _rows(source: CaptureSource, tables: Sequence[CapturedTable], *, topics: Topics) -> tuple[_Steps, _Steps]:
+    """All rows of the source in one topic with one partition: in the order of its log."""
     if not tables:
         return {}, {}
     names = [table_topic(source, table) for table in tables]
-    merge = {
-        "type": "io.debezium.transforms.ByLogicalTableRouter",
-        "topic.regex": _any_of(names),
-        "topic.replacement": topics.changes,
-        "key.enforce.uniqueness": "false",
-        "predicate": "merged",
+    route = {
+        "type": "org.apache.kafka.connect.transforms.RegexRouter",
+        "regex": _any_of(names),
+        "replacement": topics.rows(source.name),
+        "predicate": "rows",
     }
-    return {"merge": merge}, {"merged": _matching(names)}
+    return {"rows": route}, {"rows": _matching(names)}
 
 
 def _separate(source: CaptureSource, tables: Sequence[CapturedTable], *, topics: Topics) -> tuple[_Steps, _Steps]:

@@ -1,11 +1,12 @@
 """The pipeline, in the order of the data. Read this first.
 
-    hospital database ─capture─▶ visit.changes ─join─▶ visit.ready ─deliver─▶ platform
-    lookup tables     ─capture─▶ lookup.<name> ──┘ │                 │  └───▶ visit.receipts
-                                   visit.state ◀───┤                 │
-                                    visit.dead ◀───┴─────────────────┘
+    hospital database ─capture─▶ rows.<source> ─place─▶ visit.changes ─join─▶ visit.ready ─deliver─▶ platform
+    lookup tables     ─capture─▶ lookup.<name> ───────────────────┘ │                 │  └───▶ visit.receipts
+                                                    visit.state ◀───┤                 │
+                                                     visit.dead ◀───┴─────────────────┘
 
 capture   Debezium's connectors, run by Kafka Connect           connector/
+place     rows in the log's order go to their visits            agents/place.py → lanes/place/lane.py → domain/place/fold.py
 join      rows of a visit become interface records              agents/join.py → lanes/join/lane.py → domain/join/fold.py
           (inside it: normalise, validate)                      domain/normalise/, domain/validate/
 deliver   records become batches, sealed and posted             agents/deliver.py → lanes/deliver/lane.py → deliver/gateway.py
@@ -20,12 +21,22 @@ from pathlib import Path
 from streams.agents.deliver import deliver_app
 from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
+from streams.agents.place import place_app
 from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import topics_there
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
 from streams.telemetry.outcomes import Outcomes
-from streams.wiring import broker_settings, deliver_stage, gateway_of, join_stage, lookup_tables, stage_topics
+from streams.wiring import (
+    broker_settings,
+    deliver_stage,
+    gateway_of,
+    join_stage,
+    lookup_tables,
+    place_stage,
+    rows_topics,
+    stage_topics,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +51,12 @@ class Process:
     """Tells workers of one stage on one machine apart."""
     patient: bool = False
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
+
+
+async def place_worker(process: Process) -> LaneApp:
+    """rows.<source> → visit.changes; ready to run. Raises Misconfigured, Unreachable, Fatal."""
+    await _check_topics(process, also=tuple(rows_topics(process.site)))
+    return place_app(place_stage(process.site, home=process.home, index=process.index))
 
 
 async def join_worker(process: Process) -> LaneApp:

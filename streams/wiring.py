@@ -1,4 +1,4 @@
-"""From a site's files to the two stages: the only place that knows both the models people write and the settings of the lanes."""
+"""From a site's files to the stages: the only place that knows both the models people write and the settings of the lanes."""
 
 import time
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from connector.contract import TableRole
 from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
+from streams.agents.place import PlaceStage
 from streams.bounded import KEY_BYTES, read_bounded
 from streams.deliver.breaker import BreakerSettings
 from streams.deliver.gateway import Gateway, GatewaySettings
@@ -18,12 +19,14 @@ from streams.deliver.request import Institution, Seal, Unsealed
 from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.place.fold import Placer
 from streams.errors import Misconfigured
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
+from streams.lanes.place.lane import PlaceShared
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
@@ -85,7 +88,33 @@ def broker_settings(site: Site) -> BrokerSettings:
 
 def stage_topics(site: Site) -> tuple[str, ...]:
     """The topics whose partitions correspond: a visit has the same one in all of them."""
-    return tuple(dict.fromkeys(name for stage in stages(site.topics) for name in stage.partitioned))
+    return tuple(dict.fromkeys(name for stage in stages(site.topics, site.sources) for name in stage.partitioned))
+
+
+def rows_topics(site: Site) -> Mapping[str, str]:
+    """Sources by the topic of their rows."""
+    return {site.topics.rows(source): source for source in site.sources}
+
+
+def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
+    """The place stage of a site. home: in place of the site's `workers.home`."""
+    broker, outcomes = broker_settings(site), Outcomes("place")
+    visit_keys = {
+        (source.name, table.name): table.visit_key
+        for source in capture_sources(site)
+        for table in source.tables
+        if table.visit_key is not None
+    }
+    return PlaceStage(
+        app=_app(site, "place", broker=broker, home=home, index=index),
+        context=_context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s),
+        shared=PlaceShared(
+            topics=site.topics,
+            fold=Placer(visit_keys, partitions=site.kafka.partitions),
+            max_chunk=site.place.max_chunk,
+        ),
+        sources=rows_topics(site),
+    )
 
 
 def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
@@ -95,6 +124,7 @@ def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index),
         topics=site.topics,
+        sources=tuple(site.sources),
         context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s),
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
         fold=Joiner(

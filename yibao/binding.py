@@ -29,7 +29,7 @@ def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, 
     name = site.topics.binding
     is_there = any(topic.spec.name == name and topic.action is not TopicAction.CREATE for topic in topics)
     bound = read_binding(client_options(site), name) if is_there else None
-    worked = bound is None and broker.has_worked(stages(site.topics), partitions=site.kafka.partitions)
+    worked = bound is None and broker.has_worked(stages(site.topics, site.sources), partitions=site.kafka.partitions)
     return plan_binding(bound, identity_of(site), topic=name, worked=worked, consent=consent)
 
 
@@ -39,7 +39,7 @@ def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[Topi
     """
     if plan.refusal:
         raise Misconfigured(plan.refusal)
-    groups = [stage.group for stage in stages(site.topics)]
+    groups = list(dict.fromkeys(stage.group for stage in stages(site.topics, site.sources)))
     if plan.needs_standstill and (members := broker.members(groups)):
         raise Refused(
             f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"

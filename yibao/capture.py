@@ -82,7 +82,6 @@ def reconciler(site: Site) -> Reconciler:
     return Reconciler(
         connect_client(site),
         topics=site.topics,
-        partitions=site.kafka.partitions,
         settings=connect_settings(site),
     )
 

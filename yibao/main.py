@@ -39,7 +39,7 @@ VERBS = (
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
-    Verb("worker", "Run the stages: join, deliver, or both."),
+    Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
@@ -58,7 +58,7 @@ Examples:
   yibao check -c site.yaml                  all errors of a site's files at once
   yibao topics apply -c site.yaml           create the topics
   yibao connector apply -c site.yaml        start the capture
-  yibao worker all -c site.yaml             join and deliver
+  yibao worker all -c site.yaml             place, join and deliver
   yibao dlq list -h                         every verb explains itself, with examples
 
 \b

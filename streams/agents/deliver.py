@@ -36,7 +36,7 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     def open_lane(at: TopicPartition, generation: int) -> DeliverLane:
         return DeliverLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=stage.shared)
 
-    lanes = Assignment(topics.ready, open_lane)
+    lanes = Assignment([topics.ready], open_lane)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
 
     @app.agent(app.lists_of(topics.ready), name="deliver")

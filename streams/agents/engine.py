@@ -36,7 +36,7 @@ require_versions()
 _HANDED_OVER = 2000
 """Most records of one hand-over, of all partitions together."""
 
-_OF_A_WORKER = re.compile(r"(join|deliver)-\d+")
+_OF_A_WORKER = re.compile(r"(place|join|deliver)-\d+")
 
 
 def sure_round_robin(die: Callable[[Fatal], None]) -> type[RoundRobinPartitionAssignor]:
@@ -203,9 +203,9 @@ class LaneApp(faust.App):
         self.closing: list[Callable[[], Awaitable[object]]] = []
         self.transport = ListTransport(self.conf.broker_consumer, self)
 
-    def lists_of(self, topic: str) -> Any:
-        """The topic as a channel of record lists."""
-        return self.topic(topic, schema=RecordLists())
+    def lists_of(self, *topics: str) -> Any:
+        """The topics as a channel of record lists."""
+        return self.topic(*topics, schema=RecordLists())
 
     def flow_of(self, at: TopicPartition) -> "PartitionFlow":
         """The back-pressure of one partition."""

@@ -1,6 +1,6 @@
 """The join's app: it hands changes to its lanes. All decisions are made in `streams.domain.join.fold`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class JoinStage:
     """How it takes part in its group."""
     topics: Topics
     """Names of the topics."""
+    sources: Sequence[str]
+    """Names of the sources whose rows it joins."""
     context: LaneContext
     """What every lane of the process shares."""
     settings: JoinSettings
@@ -56,7 +58,7 @@ def join_app(stage: JoinStage) -> LaneApp:
         for at in states.keys() - kept:
             del states[at]
 
-    lanes = Assignment(stage.topics.changes, open_lane, forget=forget)
+    lanes = Assignment([stage.topics.changes], open_lane, forget=forget)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
 
     @app.agent(app.lists_of(stage.topics.changes), name="join")
@@ -65,8 +67,10 @@ def join_app(stage: JoinStage) -> LaneApp:
             hand_to_lanes(lanes, event)
 
     app.closing += [stage.lookups.stop, stage.context.broker.stop, stores.close]
-    watch = Watch(lanes, next_of_changes(stage.context), context=stage.context)
-    ticker = Ticker(lanes, context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
+    rows = {source: stage.topics.rows(source) for source in stage.sources}
+    next_numbers = next_of_changes(stage.context, lanes, place_group=stage.topics.group("place"), rows=rows)
+    watch = Watch(lanes, next_numbers, context=stage.context)
+    ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     call_brokers(app, stage.app, clock=stage.context.clock)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
     return app

@@ -1,6 +1,6 @@
 """Decode what stands in `visit.changes` and in the lookup topics: row changes, truncates, ticks, tombstones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, cast
@@ -115,9 +115,10 @@ def decode(value: bytes | None) -> Event:
     return _row_change(envelope, source)
 
 
-def tick_value(at: int) -> bytes:
-    """The value of a tick message."""
-    return orjson.dumps({"yibao": "tick", "at": at})
+def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
+    """The value of a tick message. partitions: of `visit.changes`, to be told the time; None in that topic itself."""
+    asked = {} if partitions is None else {"partitions": partitions}
+    return orjson.dumps({"yibao": "tick", "at": at, **asked})
 
 
 def dotted(place: Position | None) -> str:

@@ -1,7 +1,7 @@
 """The lanes of one process: opened when partitions are assigned, closed before they are given up."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from streams.domain.changes import Incoming
@@ -15,14 +15,14 @@ OpenLane: TypeAlias = Callable[[TopicPartition, int], AnyLane]
 class Assignment:
     """The lanes of the partitions that this process is assigned.
 
-    topic: the input topic of the stage. open_lane: makes the lane of a partition for a generation of the group. forget: told which
-    partitions are kept, before their lanes are opened.
+    topics: the input topics of the stage. open_lane: makes the lane of a partition for a generation of the group. forget: told
+    which partitions are kept, before their lanes are opened.
     """
 
     def __init__(
-        self, topic: str, open_lane: OpenLane, *, forget: Callable[[set[TopicPartition]], None] = lambda _kept: None
+        self, topics: Collection[str], open_lane: OpenLane, *, forget: Callable[[set[TopicPartition]], None] = lambda _kept: None
     ) -> None:
-        self.topic = topic
+        self.topics = frozenset(topics)
         self.lanes: dict[TopicPartition, AnyLane] = {}
         self._open_lane = open_lane
         self._forget = forget
@@ -39,9 +39,9 @@ class Assignment:
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
     async def assign(self, partitions: Iterable[TopicPartition], generation: int) -> None:
-        """Open a lane for each partition of our topic."""
+        """Open a lane for each partition of our topics."""
         await self.revoke()
-        mine = {at for at in partitions if at.topic == self.topic}
+        mine = {at for at in partitions if at.topic in self.topics}
         self._forget(mine)
         self.lanes = {at: self._open_lane(at, generation) for at in sorted(mine)}
         for lane in self.lanes.values():

@@ -14,11 +14,13 @@ from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.domain.changes import Incoming
+from streams.lanes import offset_answers
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
 
 require_versions()
+offset_answers.install()
 
 _LZ4_LEVEL = 2
 # aiokafka compresses at level 9, without a setting for it: seven times the CPU of level 2, for 15 % fewer bytes.
@@ -56,6 +58,7 @@ class KafkaProducer:
         """Append the message to a batch that is sent as a whole: the client's usual way, a future per message, costs as much as
         building a record.
         """
+        partition = partition if message.partition is None else message.partition
         place = message.topic, partition
         builder, written = self._open.get(place, (None, None))
         if builder is None or not _append(builder, message):
@@ -79,7 +82,7 @@ class KafkaProducer:
 
 def _append(builder: Any, message: Send) -> bool:
     """Whether the message went into the batch: one that is full, or on its way already, takes no more."""
-    added = builder.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers))
+    added = builder.append(timestamp=message.timestamp_ms, key=message.key, value=message.value, headers=list(message.headers))
     return added is not None
 
 

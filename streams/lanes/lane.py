@@ -61,10 +61,12 @@ class Lane(ABC, Generic[Item]):
     """What both kinds of lane have in common.
 
     at: the input partition. generation: of the group when the partition was assigned, so that records from before a rebalance are
-    recognised.
+    recognised. transactional_id: of its producer; None: the group and the partition.
     """
 
-    def __init__(self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow) -> None:
+    def __init__(
+        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, transactional_id: str | None = None
+    ) -> None:
         self.at = at
         self.generation = generation
         self.buffer: Buffer[Item] | None = None
@@ -74,7 +76,7 @@ class Lane(ABC, Generic[Item]):
         self.context = context
         self._water = Water(flow, high=context.settings.high, low=context.settings.low)
         self._early: list[Incoming] = []
-        self._producer: Producer = context.broker.producer(f"{context.group}-{at.partition}")
+        self._producer: Producer = context.broker.producer(transactional_id or f"{context.group}-{at.partition}")
         self._inner: asyncio.Future[Any] | None = None
         self._task: asyncio.Task[None] | None = None
         self.log = log.bind(topic=at.topic, partition=at.partition, generation=generation)

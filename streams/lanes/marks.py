@@ -1,7 +1,10 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
+place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
+           first offset}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
-           "state": latest form of the entries in its part of visit.state}
+           "state": latest form of the entries in its part of visit.state,
+           "in": number of the next message of each series of visit.changes; absent before the first numbered one}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
                     "b": batches settled}}
@@ -12,7 +15,7 @@ means, or that must keep out even versions which do not look for unknown members
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, cast
 
@@ -24,9 +27,28 @@ from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_JOIN: Final = frozenset({"seq", "born", "state"})
+_PLACE: Final = frozenset({"out", "born"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceMark:
+    """What a place lane writes beside its offset."""
+
+    out: tuple[int, ...]
+    """By partition of `visit.changes`: number of the next message."""
+    born: str = ""
+    """Tells its numbers from those of topics that were made anew."""
+
+    def text(self) -> str:
+        """As it is committed."""
+        return orjson.dumps({"out": self.out, "born": self.born}).decode()
+
+    def series(self, source: str) -> str:
+        """The name of its numbers."""
+        return f"{source}/{self.born}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +61,15 @@ class JoinMark:
     """Tells its numbers from those of topics that were made anew."""
     state: int = 1
     """Latest form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say."""
+    taken: Mapping[str, int] = field(default_factory=dict)
+    """By series of `visit.changes`: number of the next message. Empty before the first numbered one."""
 
     def text(self) -> str:
         """As it is committed."""
         born = {"born": self.born} if self.born else {}
         state = {"state": self.state} if self.state > 1 else {}
-        return orjson.dumps({"seq": self.seq, **born, **state}).decode()
+        taken = {"in": self.taken} if self.taken else {}
+        return orjson.dumps({"seq": self.seq, **born, **state, **taken}).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,13 +148,29 @@ class DeliverMark:
         return orjson.dumps(mark).decode()
 
 
-def first_marks(born: str) -> Mapping[str, str]:
-    """What the first offset of each stage carries: its numbers begin at 1.
+def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
+    """What the first offset of each stage carries: its numbers begin at 1. partitions: of the site.
 
     born: a new name for these numbers. A join worker keeps a copy of its state on disk; by this name it knows a copy that belongs
     to topics which were deleted and made anew.
     """
-    return {"join": JoinMark(seq=1, born=born).text(), "deliver": DeliverMark(seq=1).text()}
+    return {
+        "place": PlaceMark(out=(1,) * partitions, born=born).text(),
+        "join": JoinMark(seq=1, born=born).text(),
+        "deliver": DeliverMark(seq=1).text(),
+    }
+
+
+def place_mark(text: str) -> PlaceMark:
+    """The place stage's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it."""
+    mark = _object(text)
+    out = mark.get("out")
+    if isinstance(out, str):
+        raise Newer('the mark beside the committed offset ("out" as text)')
+    if not isinstance(out, list) or not all(type(number) is int for number in out):
+        raise _foreign()
+    _refuse_others(mark, _PLACE)
+    return PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}")
 
 
 def join_mark(text: str) -> JoinMark:
@@ -138,7 +179,10 @@ def join_mark(text: str) -> JoinMark:
     if "seq" in mark:
         _refuse_others(mark, _JOIN)
     found = JoinMark(
-        seq=_number(mark, "seq"), born=f"{mark.get('born', '')}", state=_number(mark, "state") if "state" in mark else 1
+        seq=_number(mark, "seq"),
+        born=f"{mark.get('born', '')}",
+        state=_number(mark, "state") if "state" in mark else 1,
+        taken=_numbers(mark["in"]) if "in" in mark else {},
     )
     if found.state > ENTRY_FORM:
         raise Newer(f"this partition's part of visit.state (form {found.state}; this version knows {ENTRY_FORM})")
@@ -203,6 +247,12 @@ def _refuse_others(mark: dict[str, object], members: frozenset[str]) -> None:
 def _number(mark: dict[str, object], name: str) -> int:
     value = mark.get(name)
     if type(value) is not int:
+        raise _foreign()
+    return value
+
+
+def _numbers(value: object) -> Mapping[str, int]:
+    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
         raise _foreign()
     return value
 

@@ -17,12 +17,20 @@ class TopicPartition(NamedTuple):
 
 
 class Send(NamedTuple):
-    """One message to write into the partition of the lane."""
+    """One message to write."""
 
     topic: str
+    """Where it goes."""
     key: bytes | None
+    """None for none."""
     value: bytes | None
+    """None for a tombstone."""
     headers: Sequence[Header] = ()
+    """In their order."""
+    partition: int | None = None
+    """None: the partition of the lane."""
+    timestamp_ms: int | None = None
+    """The message's own time; None: now."""
 
     def __repr__(self) -> str:
         """Without what the message holds."""
@@ -65,7 +73,9 @@ class Producer(Protocol):
         """Open a transaction."""
 
     async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Hand one message over. Await the result for the place that it was written to, or for the error."""
+        """Hand one message over, for this partition where it names none. Await the result for the place that it was written to,
+        or for the error.
+        """
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
         """Make a consumed offset part of the transaction."""

@@ -5,15 +5,17 @@ meanwhile. It never repairs; it ends the process.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import structlog
 
 from streams.errors import Fatal
 from streams.lanes.assignment import AnyLane, Assignment
+from streams.lanes.buffer import Buffer
 from streams.lanes.exits import Exit
 from streams.lanes.lane import LaneContext
-from streams.lanes.marks import seq_of
+from streams.lanes.marks import place_mark, seq_of
+from streams.lanes.numbers import FIRST, SeriesBuffer
 from streams.lanes.ports import TopicPartition
 
 log = structlog.get_logger()
@@ -106,13 +108,36 @@ class Watch:
             )
 
 
-def next_of_changes(context: LaneContext) -> NextNumbers:
-    """For the join: `visit.changes` has neither gaps nor transactions, so its end is the next number."""
+def next_of_rows(context: LaneContext) -> NextNumbers:
+    """For the place stage: `rows.<source>` has neither gaps nor transactions, so its end is the next number."""
 
     async def numbers(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         return await context.broker.end_offsets(partitions)
 
     return numbers
+
+
+def next_of_changes(context: LaneContext, assignment: Assignment, *, place_group: str, rows: Mapping[str, str]) -> NextNumbers:
+    """For the join: behind what it wants comes as much as the place stage has numbered beyond what was taken. rows: by source, the
+    topic of its rows.
+    """
+
+    async def numbers(partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        series = {}
+        for source, topic in rows.items():
+            committed = await context.broker.committed(place_group, TopicPartition(topic, 0))
+            if committed is not None and committed.metadata:
+                mark = place_mark(committed.metadata)
+                series[mark.series(source)] = mark.out
+        return {at: _behind(assignment.lanes[at].buffer, at.partition, series) for at in partitions if at in assignment.lanes}
+
+    return numbers
+
+
+def _behind(buffer: Buffer[Any] | None, partition: int, series: Mapping[str, Sequence[int]]) -> int:
+    if not isinstance(buffer, SeriesBuffer):
+        return 0
+    return buffer.want + sum(out[partition] - buffer.wanted.get(name, FIRST) for name, out in series.items())
 
 
 def next_of_ready(context: LaneContext, *, join_group: str, changes: str) -> NextNumbers:

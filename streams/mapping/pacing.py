@@ -19,6 +19,15 @@ class BatchSettings(Strict):
     gets through sooner in full batches.)"""
 
 
+class PlaceSettings(Strict):
+    """How rows are handed to the partitions of their visits."""
+
+    linger_s: Annotated[float, Field(ge=0)] = 0.1
+    """Longest wait for more rows before a transaction."""
+    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """Most rows of one transaction."""
+
+
 class JoinSettings(Strict):
     """How the join waits for the parts of a visit."""
 

@@ -69,7 +69,7 @@ from connector.contract import Topics
 from streams.domain.validate.rules import RuleLevel
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.mapping_file import MappingFile, Name
-from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, Retention, RuleOptions, Workers
+from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath, Zone
@@ -97,6 +97,8 @@ class SiteFile(Strict):
     """Where records go."""
     batch: BatchSettings = BatchSettings()
     """Gathering for delivery."""
+    place: PlaceSettings = PlaceSettings()
+    """Handing rows to the partitions of their visits."""
     join: JoinSettings = JoinSettings()
     """Waiting for parts."""
     deliver: DeliverSettings = DeliverSettings()

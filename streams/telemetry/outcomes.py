@@ -8,6 +8,7 @@ DECLARED: Final[Mapping[str, str]] = {
     "transaction": "transactions committed",
     "read_back": "slow transactions that were read back before going on",
     "repeated": "records that came again and were dropped by their number",
+    "placed": "rows and ticks that the place stage handed on, by outcome",
     "folded": "input records of the join that are committed",
     "fold": "what the join decided, by outcome",
     "emitted": "records handed to the deliver stage",
@@ -28,7 +29,7 @@ DECLARED: Final[Mapping[str, str]] = {
 }
 
 
-_OF_TICKS: Final = frozenset({"ticked", "transaction", "fold_tick"})
+_OF_TICKS: Final = frozenset({"ticked", "transaction", "fold_tick", "placed_tick"})
 """What moves while nothing but time passes."""
 
 

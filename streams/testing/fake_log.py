@@ -30,10 +30,17 @@ class _Entry:
     """One offset of a partition."""
 
     key: bytes | None
+    """Of the message."""
     value: bytes | None
+    """Of the message."""
     headers: tuple[Header, ...]
+    """Of the message."""
     transaction: "_Transaction | None"
+    """The one that wrote it; None for none."""
     fate: _Fate
+    """What became of that."""
+    timestamp_ms: int | None = None
+    """The message's own time; None: by its offset."""
 
     @property
     def visible(self) -> bool:
@@ -86,7 +93,7 @@ class FakeLog:
                 key=entry.key,
                 value=entry.value,
                 headers=entry.headers,
-                timestamp_ms=self.started_at_ms + offset,
+                timestamp_ms=self.started_at_ms + offset if entry.timestamp_ms is None else entry.timestamp_ms,
             )
             for offset, entry in enumerate(self._partitions.get(at, [])[: self._stable(at)])
             if offset >= start and entry.visible
@@ -147,9 +154,9 @@ class FakeLog:
         """Write one message into the open transaction."""
         if message.topic in self.fail_sends:
             raise OSError(f"a send to {message.topic} fails")
-        at = TopicPartition(message.topic, partition)
+        at = TopicPartition(message.topic, partition if message.partition is None else message.partition)
         transaction = self._open.setdefault(transactional_id, _Transaction())
-        entry = _Entry(message.key, message.value, tuple(message.headers), transaction, _Fate.OPEN)
+        entry = _Entry(message.key, message.value, tuple(message.headers), transaction, _Fate.OPEN, message.timestamp_ms)
         transaction.entries.append(entry)
         transaction.partitions.add(at)
         entries = self._partitions.setdefault(at, [])

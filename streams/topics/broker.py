@@ -74,9 +74,8 @@ class Broker:
 
     def plan_first_offsets(self, table: Sequence[Stage], *, partitions: int, marks: Mapping[str, str]) -> OffsetPlan:
         """What the stages' groups lack, judged by what the topics hold. marks: by stage, the metadata of a first offset."""
-        groups = {stage.group: [TopicPartition(stage.reads, number) for number in range(partitions)] for stage in table}
         with self._answers("read the committed offsets"):
-            stored = self._committed(groups)
+            stored = self._committed(_inputs(table, partitions))
         return plan_first_offsets(
             table,
             partitions=partitions,
@@ -143,12 +142,13 @@ class Broker:
 
     def has_worked(self, table: Sequence[Stage], *, partitions: int) -> bool:
         """Whether a stage has a committed offset, or one of its topics has ever held a record."""
-        groups = {stage.group: [TopicPartition(stage.reads, number) for number in range(partitions)] for stage in table}
         with self._answers("read the committed offsets"):
-            stored = self._committed(groups)
+            stored = self._committed(_inputs(table, partitions))
         if any(one.offset >= 0 for offsets in stored.values() for one in offsets.values()):
             return True
-        return any(reach.end > 0 for reach in self._reach([name for stage in table for name in stage.partitioned]).values())
+        return any(
+            reach.end > 0 for reach in self._reach([name for stage in table for name in (stage.reads, *stage.partitioned)]).values()
+        )
 
     def members(self, groups: Sequence[str]) -> list[str]:
         """Whoever takes part in one of the groups now, as `group: client at host`."""
@@ -181,6 +181,14 @@ class Broker:
             if getattr(exc, "errno", 0) > 0 and not getattr(exc, "retriable", False):
                 raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
             raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
+
+
+def _inputs(table: Sequence[Stage], partitions: int) -> Mapping[str, list[TopicPartition]]:
+    """What each group reads."""
+    found: dict[str, list[TopicPartition]] = {}
+    for stage in table:
+        found.setdefault(stage.group, []).extend(TopicPartition(stage.reads, number) for number in stage.numbers(partitions))
+    return found
 
 
 def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:

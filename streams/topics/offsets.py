@@ -55,10 +55,13 @@ def plan_first_offsets(
 ) -> OffsetPlan:
     """Decide for every partition of every stage that has no committed offset. `reach` lacks the topics that do not exist yet.
 
-    marks: by stage, the metadata that its first offset carries.
+    marks: by stage, the metadata that its first offset carries. partitions: of the site.
     """
     missing = [
-        (stage, number) for stage in table for number in range(partitions) if (stage.group, (stage.reads, number)) not in committed
+        (stage, number)
+        for stage in table
+        for number in stage.numbers(partitions)
+        if (stage.group, (stage.reads, number)) not in committed
     ]
     refusals = tuple(refusal for stage, number in missing for refusal in _refusals(stage, number, reach))
     expired = [(stage.reads, number) for stage, number in missing if _begin(stage, number, reach) > 0]

@@ -30,7 +30,7 @@ class TopicSettings:
     replication_factor: int
     """Copies of every record."""
     changes_days: int
-    """How long `visit.changes` keeps records."""
+    """How long `rows.<source>` and `visit.changes` keep records."""
     ready_days: int
     """How long `visit.ready` keeps records."""
     receipts_days: int
@@ -97,6 +97,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.binding, 1, _KEPT),
         (topics.signals, 1, days(7)),
         (topics.notifications, 1, days(30)),
+        *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),
         *((topics.heartbeat(source.name), 1, days(1)) for source in sources),
         *((topics.lookup(name), 1, _COMPACT) for name in _lookups(sources)),
     ]

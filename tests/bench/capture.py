@@ -70,7 +70,7 @@ def _measure(site: Site, hospital: Hospital, home: Path) -> dict[str, Any]:
 def _messages(broker: Broker, site: Site) -> int:
     """Messages of all captured tables."""
     lookups = [site.topics.lookup(table.lookup) for source in capture_sources(site) for table in source.tables if table.lookup]
-    return sum(sum(broker.ends(topic).values()) for topic in (site.topics.changes, *lookups))
+    return sum(sum(broker.ends(topic).values()) for topic in (*map(site.topics.rows, site.sources), *lookups))
 
 
 def _timed(begin: Callable[[], object], count: Callable[[], int], home: Path) -> dict[str, Any]:

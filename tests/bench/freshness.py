@@ -31,6 +31,7 @@ _PROGRAMS = {
     "ConnectDistributed": "connect",
     "postgres": "postgres",
     "platform serve": "platform",
+    "worker place": "place",
     "worker join": "join",
     "worker deliver": "deliver",
 }

@@ -1,6 +1,5 @@
 """The sample hospital's changes as capture writes them, whole envelopes included, without a database."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import orjson
 from connector.contract import CapturedTable, TableRole
 from sandbox.hospital import Change, Verb, Workload, reference_rows
 from sandbox.hospital.images import image
+from streams.domain.place.partitions import partition_of
 from streams.domain.records import Header
 from streams.mapping import Site, capture_sources, load_site
 
@@ -71,7 +71,7 @@ class _Capture:
             assert table.lookup is not None
             self.lookups.append(Message(topic=self._topics.lookup(table.lookup), partition=0, key=key, value=value))
         else:
-            partition = zlib.crc32(f"{after[table.visit_key or '']}".encode()) % self._partitions
+            partition = partition_of(f"{after[table.visit_key or '']}", self._partitions)
             self.changes.append(Message(topic=self._topics.changes, partition=partition, key=key, value=value))
 
     def _envelope(self, change: Change, *, before: Any, after: Any, at: datetime) -> bytes:

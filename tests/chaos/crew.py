@@ -18,8 +18,8 @@ from streams.private_files import open_private, private_folder
 from tests.chaos.seams import set_shift
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE
 
-Stage = Literal["join", "deliver"]
-STAGES: tuple[Stage, ...] = ("join", "deliver")
+Stage = Literal["place", "join", "deliver"]
+STAGES: tuple[Stage, ...] = ("place", "join", "deliver")
 
 _AGAIN_S = 1.0
 _AFTER_ERROR_S = 3.0
@@ -56,8 +56,8 @@ class Crew:
     site: Path
     home: Path
     rng: random.Random
-    wanted: dict[Stage, int] = field(default_factory=lambda: {"join": 2, "deliver": 2})
-    orders: dict[Stage, deque[tuple[str, int]]] = field(default_factory=lambda: {"join": deque(), "deliver": deque()})
+    wanted: dict[Stage, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 2))
+    orders: dict[Stage, deque[tuple[str, int]]] = field(default_factory=lambda: {stage: deque() for stage in STAGES})
     exits: Counter[str] = field(default_factory=Counter)
     strikes: int = 0
     _places: dict[str, _Place] = field(default_factory=dict)

@@ -176,7 +176,8 @@ class _Run:
     def _wait_for_lanes(self, partitions: int) -> None:
         """Until every partition has an owner: a fault that strikes before the flow runs shows nothing."""
         deadline = time.monotonic() + _STALLED_S
-        while any(self.crew.lanes_opened(stage) < partitions for stage in STAGES):
+        wanted = {stage: 1 if stage == "place" else partitions for stage in STAGES}  # one source
+        while any(self.crew.lanes_opened(stage) < count for stage, count in wanted.items()):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not every partition got an owner; see {self._home / 'logs'}")
             self._look()

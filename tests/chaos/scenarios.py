@@ -177,6 +177,8 @@ def _selection(course: Course) -> None:
     course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.15, for_s=course.live_s))
     course.orders("deliver", "post-after", count=2, passages=3)
     course.at(course.moment(0.1, 0.2), "kill -9 join", partial(course.crew.signal, "join", signal.SIGKILL))
+    course.at(course.moment(0.15, 0.2), "kill -9 place", partial(course.crew.signal, "place", signal.SIGKILL))
+    course.at(course.moment(0.25, 0.3), "freeze place", partial(course.crew.freeze, "place", _SESSION_S + 3))
     course.at(course.moment(0.25, 0.3), "freeze deliver", partial(course.crew.freeze, "deliver", _SESSION_S + 3))
     course.at(course.moment(0.25, 0.3), "freeze join", partial(course.crew.freeze, "join", _SESSION_S + 3))
     course.at(course.moment(0.7, 0.8), "kill -9 broker", partial(course.stop_service, "kafka", for_s=1))
@@ -192,6 +194,8 @@ def _everything(course: Course) -> None:
         course.orders("deliver", point, count=1, passages=3)
     for point in ("dead-letter", "commit-before", "commit-after"):
         course.orders("join", point, count=1, passages=6)
+    for point in ("commit-before", "commit-after"):
+        course.orders("place", point, count=1, passages=6)
     course.at(course.moment(0.3, 0.4), "kill -9 broker", partial(course.stop_service, "kafka", for_s=2))
     course.at(course.moment(0.5, 0.6), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
     course.at(course.moment(0.7, 0.8), "kill -9 postgres", partial(course.stop_service, "postgres", for_s=1))
@@ -206,6 +210,7 @@ _ONCE_IS_ENOUGH = {
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="calm", plan=lambda _course: None),
+    Scenario(name="place-kill", plan=_kill("place")),
     Scenario(name="join-kill", plan=_kill("join")),
     Scenario(name="deliver-kill", plan=_kill("deliver")),
     Scenario(name="kill-before-post", plan=_points("deliver", "post-before")),

@@ -21,10 +21,19 @@ _PORTION = 3
 def main() -> None:
     passages = Passages(os.environ.get("CHAOS_POINT", ""), int(os.environ.get("CHAOS_PASSAGE", "0")))
     clock = Path(os.environ["CHAOS_CLOCK"])
-    for name, wrap in (("join_stage", _join), ("deliver_stage", _deliver)):
+    for name, wrap in (("place_stage", _place), ("join_stage", _join), ("deliver_stage", _deliver)):
         setattr(topology, name, wrap(getattr(topology, name), passages, clock))
     sys.argv = ["yibao", "worker", *sys.argv[1:]]
     run()
+
+
+def _place(made_by: Callable[..., Any], passages: Passages, _clock: Path) -> Callable[..., Any]:
+    def make(*arguments: Any, **named: Any) -> Any:
+        stage = made_by(*arguments, **named)
+        broker = SeamBroker(stage.context.broker, passages, dead=stage.shared.topics.dead)
+        return replace(stage, context=replace(stage.context, broker=broker))
+
+    return make
 
 
 def _join(made_by: Callable[..., Any], passages: Passages, clock: Path) -> Callable[..., Any]:

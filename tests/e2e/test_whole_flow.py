@@ -151,6 +151,7 @@ def run(tmp_path_factory) -> Run:
         todo=[
             ("deliver", lambda self: self.kill_worker("deliver")),
             ("join", lambda self: self.kill_worker("join")),
+            ("place", lambda self: self.kill_worker("place")),
             ("kafka", lambda self: self.kill_service("kafka")),
             ("connect", lambda self: self.kill_service("connect")),
         ]
@@ -180,8 +181,8 @@ def arguments(process):
 
 def test_every_part_was_killed_at_work(run):
     """A kill of something idle would prove nothing: each hit in the live days, and the flow went on after each."""
-    assert ["deliver", "join", "kafka", "connect"] == [strike.name for strike in run.saboteur.strikes]
-    assert [True] * 4 == [strike.again_after_s > 0 for strike in run.saboteur.strikes]
+    assert ["deliver", "join", "place", "kafka", "connect"] == [strike.name for strike in run.saboteur.strikes]
+    assert [True] * 5 == [strike.again_after_s > 0 for strike in run.saboteur.strikes]
     accepted = [strike.accepted for strike in run.saboteur.strikes]
     assert accepted == sorted(set(accepted))
     assert accepted[-1] < run.saboteur.stats["accepted_records"]

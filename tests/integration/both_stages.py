@@ -17,10 +17,10 @@ def accepted_lines(file):
     return [(receipt.service, line) for receipt in receipts for line in receipt.records]
 
 
-def run_until(file, home, count):
-    """One worker of each stage, until so many records are accepted; the workers, ended."""
+def run_until(file, home, count, *, stages=("join", "deliver")):
+    """One worker of each of these stages, until so many records are accepted; the workers, ended."""
     with ExitStack() as running:
-        workers = [running.enter_context(worker(stage, site=file, home=home)) for stage in ("join", "deliver")]
+        workers = [running.enter_context(worker(stage, site=file, home=home)) for stage in stages]
         until, accepted = time.monotonic() + PATIENCE_S, 0
         while accepted < count:
             for one in workers:

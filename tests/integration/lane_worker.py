@@ -144,6 +144,7 @@ def main(options):
     join = JoinStage(
         app=app,
         topics=topics,
+        sources=(),
         context=context,
         settings=join_settings(),
         fold=CountingFold(),

@@ -126,7 +126,7 @@ def test_from_nothing_to_a_running_capture(site, changed, yibao):
     code, out, _ = yibao("topics", "plan", "-o", "json", config=site)
     assert (code, {topic["action"] for topic in json.loads(out)["topics"]}) == (0, {"create"})
     code, out, _ = yibao("topics", "apply", "-o", "json", config=site)
-    assert (code, len(json.loads(out)["first_offsets"])) == (0, 6)
+    assert (code, len(json.loads(out)["first_offsets"])) == (0, 7)
     code, out, _ = yibao("topics", "apply", "-o", "json", config=site)
     again = json.loads(out)
     assert (code, again["first_offsets"], {topic["action"] for topic in again["topics"]}) == (0, [], {"unchanged"})

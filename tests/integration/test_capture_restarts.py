@@ -26,7 +26,7 @@ from tests.settings import connect_settings, topic_settings
 pytestmark = pytest.mark.stack
 
 TOPICS = Topics()
-PARTITIONS = 3
+ROWS = TOPICS.rows("his")
 DATABASE = "restarts"
 PASSWORD = "capture"
 SCHEMA = (
@@ -127,14 +127,14 @@ def source(own, hospital) -> CaptureSource:
 @pytest.fixture
 def broker(own, source) -> Iterator[Broker]:
     with Broker(BrokerAccess(bootstrap_servers=own.endpoints.bootstrap_servers)) as broker:
-        broker.create(plan_topics(TOPICS, [source], topic_settings(partitions=PARTITIONS, replication_factor=1)))
+        broker.create(plan_topics(TOPICS, [source], topic_settings(partitions=1, replication_factor=1)))
         yield broker
 
 
 def captured_until(servers, last):
     """Counts of (operation, id, visit) of everything that was captured, as soon as `last` is among it, and the last envelope."""
     consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
-    partitions = [TopicPartition(TOPICS.changes, number) for number in range(PARTITIONS)]
+    partitions = [TopicPartition(ROWS, 0)]
     consumer.assign(partitions)
     captured, deadline = Counter(), time.monotonic() + PATIENCE_S
     try:
@@ -149,7 +149,7 @@ def captured_until(servers, last):
 
 def envelope_of(servers, change):
     consumer = KafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest", enable_auto_commit=False)
-    consumer.assign([TopicPartition(TOPICS.changes, number) for number in range(PARTITIONS)])
+    consumer.assign([TopicPartition(ROWS, 0)])
     try:
         return json.loads(next(record.value for record in consumer if told(record) == change))
     finally:
@@ -164,7 +164,7 @@ def told(record):
 
 def load_until_half_of_it_came(hospital, broker):
     """Write, and return while capture is in the middle of it."""
-    ends = partial(broker.ends, TOPICS.changes)
+    ends = partial(broker.ends, ROWS)
     wanted, deadline = sum(ends().values()) + COPIED // 2, time.monotonic() + PATIENCE_S
     hospital.load()
     while (came := sum(ends().values())) < wanted:
@@ -176,7 +176,7 @@ def test_every_row_of_large_statements_arrives_through_restarts_and_a_kill(own, 
     """A restart between two rows that share a position in the log must not skip the second: nobody would ever miss a bill."""
     servers = own.endpoints.bootstrap_servers
     connect, connector = Connect(Access(url=own.endpoints.connect_url, timeout_s=90, busy_s=150)), TOPICS.connector(source.name)
-    config = render(source, TOPICS, partitions=PARTITIONS, connect=connect_settings(servers))
+    config = render(source, TOPICS, connect=connect_settings(servers))
     first = hospital.write_one(arrives_as="r")
     connect.put_config(connector, {**config, **SMALL_BATCHES})
     captured_until(servers, first)
@@ -230,7 +230,7 @@ def test_a_stop_behind_the_first_of_several_changes_with_one_position_loses_none
     """One in 150 restarts during a COPY meets that place, and the rest of the page was never sent: here each restart meets it."""
     servers = own.endpoints.bootstrap_servers
     connect, connector = Connect(Access(url=own.endpoints.connect_url, timeout_s=90, busy_s=150)), TOPICS.connector(source.name)
-    config = render(source, TOPICS, partitions=PARTITIONS, connect=connect_settings(servers))
+    config = render(source, TOPICS, connect=connect_settings(servers))
     unconfirmed = {"lsn.flush.mode": "manual"}  # what was confirmed to the database, it rightly does not send again
     connect.put_config(connector, {**config, **unconfirmed})
     captured_until(servers, hospital.write_one())

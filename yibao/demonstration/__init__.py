@@ -1,1 +1,1 @@
-"""The demonstration: a hospital, its capture, both stages and a platform on this machine, and a judgement of what was reported."""
+"""The demonstration: a hospital, its capture, all stages and a platform on this machine, and a judgement of what was reported."""

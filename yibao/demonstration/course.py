@@ -210,7 +210,7 @@ class Demonstration:
         began = time.monotonic()
         until = began + _BACKLOG_S
         with Broker(broker_access(site)) as broker:
-            backlog = Backlog(broker, site.topics)
+            backlog = Backlog(broker, site.topics, sources=site.sources, partitions=site.kafka.partitions)
             while not backlog.is_reported() and time.monotonic() < until:
                 self.worker.check()
                 time.sleep(_ASK_AGAIN_S)

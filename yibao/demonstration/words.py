@@ -156,8 +156,8 @@ ENGLISH: Final = Words(
     freshness="commit to accepted, seconds",
     ways={
         "whole": "from the database to the platform",
-        "capture": "to visit.changes",
-        "join": "to visit.ready",
+        "capture": "to rows.<source>",
+        "join": "placed, joined, to visit.ready",
         "batch": "until its batch is sealed",
         "seal": "SM2",
         "post": "to the answer that accepted it",
@@ -218,8 +218,8 @@ CHINESE: Final = Words(
     freshness="从提交到被接收（秒）",
     ways={
         "whole": "从数据库到平台",
-        "capture": "到 visit.changes",
-        "join": "到 visit.ready",
+        "capture": "到 rows.<source>",
+        "join": "分发、关联，到 visit.ready",
         "batch": "到批次加密完成",
         "seal": "SM2 加密",
         "post": "到平台应答接收",

@@ -49,7 +49,7 @@ def demo(
     language: Annotated[Language | None, typer.Option(help="Of what is said; by default the terminal's (LC_ALL, LANG).")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Bring up a hospital, its capture, both stages and a platform; report a few hundred visits; say what arrived.
+    """Bring up a hospital, its capture, all stages and a platform; report a few hundred visits; say what arrived.
 
     The platform loses answers, fails and refuses as on an ordinary day; the hospital corrects, refunds and deletes, and a few of
     every hundred rows are wrong on purpose. Exit code 1 when a record is missing, doubled or unexplained.

@@ -27,7 +27,7 @@ from yibao.options import SITE, ConfigOption, Output, OutputOption
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-Plan and create the topics of a site, bind them to it, and write the first committed offsets of both stages.
+Plan and create the topics of a site, bind them to it, and write the first committed offsets of all stages.
 
 What is bound is the site's name, prefix, platform and databases. A worker with another file is refused (exit code 78): a copy with
 another platform address would report real records there.
@@ -127,7 +127,9 @@ def create_topics(site: Site, broker: Broker, *, consent: Consent = _ASKED_FOR_N
 
 def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:
     return broker.plan_first_offsets(
-        stages(site.topics), partitions=site.kafka.partitions, marks=first_marks(born=secrets.token_hex(4))
+        stages(site.topics, site.sources),
+        partitions=site.kafka.partitions,
+        marks=first_marks(born=secrets.token_hex(4), partitions=site.kafka.partitions),
     )
 
 

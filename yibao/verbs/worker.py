@@ -20,7 +20,7 @@ from streams.seal import self_test
 from streams.telemetry import events
 from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
-from streams.topology import Process, deliver_worker, join_worker
+from streams.topology import Process, deliver_worker, join_worker, place_worker
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.options import SITE, ConfigOption
@@ -29,10 +29,11 @@ from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-Run the stages: join, deliver, or both.
+Run the stages: place, join, deliver, or all of them.
 
-Workers of one stage share its partitions; start as many as there are partitions at the most. Nothing that a worker keeps on its
-machine is needed after a restart. What its exit codes 70 to 77 mean, and what to do: docs/operations.md.
+Workers of one stage share its partitions; start as many as there are partitions at the most (of place: one for each source, and one
+to stand by). Nothing that a worker keeps on its machine is needed after a restart. What its exit codes 70 to 77 mean, and what to
+do: docs/operations.md.
 
 \b
 Examples:
@@ -47,6 +48,18 @@ HomeOption = Annotated[
     typer.Option("--home", file_okay=False, metavar="DIR", help="Folder for what the workers keep here. Default: workers.home."),
 ]
 IndexOption = Annotated[int, typer.Option("--index", min=0, help="Tells workers of one stage on one machine apart.")]
+
+
+@app.command("place", short_help="Run one worker of the place stage.")
+def place(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOption = 0) -> None:
+    """Run one worker of the place stage until SIGTERM (exit code 0) or Ctrl-C (130).
+
+    \b
+    Examples:
+      yibao worker place -c site.yaml
+      yibao worker place -c site.yaml --index 1  a second one, which stands by
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    _run("place", place_worker, config=config, home=home, index=index)
 
 
 @app.command("join", short_help="Run one worker of the join.")
@@ -73,14 +86,15 @@ def deliver(config: ConfigOption = SITE, home: HomeOption = None, index: IndexOp
     _run("deliver", deliver_worker, config=config, home=home, index=index)
 
 
-@app.command("all", short_help="Run workers of both stages under one supervisor.")
+@app.command("all", short_help="Run workers of all stages under one supervisor.")
 def all_stages(
     config: ConfigOption = SITE,
     home: HomeOption = None,
+    place_workers: Annotated[int, typer.Option("--place", min=0, help="Workers of the place stage.")] = 1,
     join_workers: Annotated[int, typer.Option("--join", min=0, help="Workers of the join.")] = 1,
     deliver_workers: Annotated[int, typer.Option("--deliver", min=0, help="Workers of the deliver stage.")] = 1,
 ) -> None:
-    """Run workers of both stages under one supervisor, which restarts what ends.
+    """Run workers of all stages under one supervisor, which restarts what ends.
 
     \b
     Examples:
@@ -89,7 +103,7 @@ def all_stages(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if is_pipe(config.absolute()):
         raise Misconfigured(f"{config} is a pipe, which can be read once: every worker reads the site anew; name a file")
-    wanted = {"join": join_workers, "deliver": deliver_workers}
+    wanted = {"place": place_workers, "join": join_workers, "deliver": deliver_workers}
     commands = {
         f"{stage}-{index}": _command(stage, index, config=config, home=home)
         for stage, count in wanted.items()

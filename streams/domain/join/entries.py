@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from connector.contract import Mark, Position, TableRole
+from streams.domain import keys
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
 from streams.errors import Newer
@@ -24,8 +25,8 @@ from streams.errors import Newer
 FORM: Final = 3
 """Of the entries that this version writes. 2: the offset of the row's last message. 3: the mark of its last change."""
 
-SEPARATOR: Final = b"\x1f"
-_SEPARATOR_TEXT: Final = SEPARATOR.decode()
+SEPARATOR: Final = keys.SEPARATOR.encode()
+_SEPARATOR_TEXT: Final = keys.SEPARATOR
 _ROLE_LETTER: Final = {one.role: one.prefix.encode() for one in REPORTED}
 _ROLES: Final = {one.prefix.encode(): one.role for one in REPORTED}
 _DEADLINE_DIGITS: Final = 13

@@ -6,12 +6,12 @@ from typing import Final
 from connector.contract import UNAVAILABLE, Op
 from streams.domain.again import after
 from streams.domain.changes import RowChange
-from streams.domain.join.entries import SEPARATOR, StoredRow
+from streams.domain.join.entries import StoredRow
+from streams.domain.keys import names_something
 from streams.domain.normalise.record import TableRule
 from streams.domain.records import Row
 from streams.domain.violations import DeadClass
 
-_SEPARATOR = SEPARATOR.decode()
 _DELETE: Final = Op.DELETE
 _READ: Final = Op.READ
 _seen_whole: Final[dict[frozenset[str], tuple[str, ...]]] = {}
@@ -51,10 +51,10 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
         message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
         return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
     visit_key, key = change.row[rule.visit_key], [change.row[name] for name in rule.key]
-    if not _names(visit_key):
+    if not names_something(visit_key):
         message = f"表 {change.table} 的就诊关联列 {rule.visit_key} 为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)
-    if not all(map(_names, key)):
+    if not all(map(names_something, key)):
         message = f"表 {change.table} 的主键列为空或含控制字符"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
     return f"{visit_key}".encode(), tuple([f"{part}" for part in key])
@@ -71,11 +71,6 @@ def _has(row: Row, expected: frozenset[str]) -> bool:
         return False
     _seen_whole[expected] = names
     return True
-
-
-def _names(value: str | None) -> bool:
-    """Whether a key column's value can name anything: it is not blank, and state keys can be taken apart again."""
-    return value is not None and value.strip() != "" and _SEPARATOR not in value
 
 
 def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: StoredRow | None, offset: int) -> StoredRow | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
+from streams.domain.join import letters
 from streams.domain.join.entries import FORM
 from streams.domain.join.fold import Folded
 from streams.domain.join.visit import StateView
@@ -19,11 +20,13 @@ from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.marks import JoinMark, join_mark
+from streams.lanes.numbers import STRANGER, SeriesBuffer, taken
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
 _YIELD_EVERY = 64
 _REPORTED = b"d"
+_NOT_OURS = "the message has no number: another program than the place stage wrote it"
 
 
 class Fold(Protocol):
@@ -66,7 +69,7 @@ class _Chunk:
 
 
 class JoinLane(Lane[Incoming]):
-    """A lane whose records are numbered by their offsets: `visit.changes` has neither gaps nor transactions."""
+    """A lane whose records are numbered by the place stage, in headers (`streams.lanes.numbers`)."""
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
         self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: JoinShared, state: State
@@ -75,23 +78,25 @@ class JoinLane(Lane[Incoming]):
         self.state = state
         self._shared = shared
         self._mark = JoinMark(seq=0)
-        self._offset = 0
+        self._ticks = 0
 
     @property
     def waits(self) -> bool:
-        """Whether some row of this partition waits for something, so that it needs ticks."""
-        return self.buffer is not None and not self.closed and self.state.waits
+        """Whether something of this partition waits, so that it needs ticks: a row for another, or a stranger's message for any."""
+        if self.buffer is None or self.closed:
+            return False
+        return self.state.waits or (isinstance(self.buffer, SeriesBuffer) and bool(self.buffer.strangers))
 
     @property
-    def next_offset(self) -> int:
-        """The offset after the last input record whose outcome is committed."""
-        return self._offset
+    def ticks(self) -> int:
+        """How many ticks this lane has folded and committed."""
+        return self._ticks
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
-        self._mark, self._offset = join_mark(committed.metadata), committed.offset
+        self._mark = join_mark(committed.metadata)
         entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
         self.log.info("state_restored", entries_read=entries)
-        return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
+        return SeriesBuffer(self._mark.taken, offset=committed.offset, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
         return records
@@ -112,6 +117,9 @@ class JoinLane(Lane[Incoming]):
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+            if incoming.headers and incoming.headers[0][0] == STRANGER:
+                chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
+                continue
             try:
                 folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups)
             except Fatal:
@@ -137,11 +145,12 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
             sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
-        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM)
+        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM, taken=taken(self._mark.taken, records))
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
-        self._mark, self._offset = mark, offset
+        self._mark = mark
+        self._ticks += chunk.counts["tick"]
         self._count(len(records), chunk)
         self.done(len(records))
 

@@ -1,7 +1,7 @@
-"""Ticks: time as an ordered event in `visit.changes`, for the partitions in which something waits."""
+"""Ticks: time as an ordered event, for the partitions in which something waits. They go the way of the rows, by the place stage."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -15,16 +15,21 @@ log = structlog.get_logger()
 
 
 class Ticker:
-    """Sends a tick to each partition of this process whose rows wait for something, unless the last tick there is not folded
-    yet.
+    """Asks each source's rows for a tick to the partitions of this process whose rows wait for something, unless the last one that
+    was asked for has not come yet.
+
+    rows: the topics of the sources' rows.
     """
 
-    def __init__(self, assignment: Assignment, *, context: LaneContext, every_s: float, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, assignment: Assignment, *, rows: Sequence[str], context: LaneContext, every_s: float, wall_ms: Callable[[], int]
+    ) -> None:
         self._assignment = assignment
+        self._rows = [TopicPartition(topic, 0) for topic in rows]
         self._context = context
         self._every_s = every_s
         self._wall_ms = wall_ms
-        self._sent: dict[TopicPartition, int] = {}
+        self._asked: dict[TopicPartition, tuple[JoinLane, int]] = {}
         self._failing = False
 
     async def run(self) -> None:
@@ -35,14 +40,22 @@ class Ticker:
 
     async def tick(self) -> None:
         """Tick once."""
-        for at, lane in list(self._assignment.lanes.items()):
-            if isinstance(lane, JoinLane) and lane.waits and self._sent.get(at, -1) < lane.next_offset:
-                try:
-                    self._sent[at] = await self._context.broker.send(at, tick_value(self._wall_ms()))
-                except Exception as exc:  # noqa: BLE001 - a broker that is away gets the next tick
-                    if not self._failing:
-                        log.warning("tick_failed", partition=at.partition, error=type(exc).__name__)
-                    self._failing = True
-                else:
-                    self._failing = False
-                    self._context.outcomes.count("ticked")
+        waiting = {
+            at: (lane, lane.ticks)
+            for at, lane in self._assignment.lanes.items()
+            if isinstance(lane, JoinLane) and lane.waits and self._asked.get(at) != (lane, lane.ticks)
+        }
+        if not waiting:
+            return
+        value = tick_value(self._wall_ms(), sorted(at.partition for at in waiting))
+        try:
+            for rows in self._rows:
+                await self._context.broker.send(rows, value)
+        except Exception as exc:  # noqa: BLE001 - a broker that is away gets the next tick
+            if not self._failing:
+                log.warning("tick_failed", partitions=len(waiting), error=type(exc).__name__)
+            self._failing = True
+        else:
+            self._failing = False
+            self._asked |= waiting
+            self._context.outcomes.count("ticked", len(waiting))

@@ -180,7 +180,6 @@ def test_a_login_that_ends_in_the_middle_of_apply_ends_it_there(server, step):
     reconciler = Reconciler(
         Connect(Access(url=server.url)),
         topics=Topics(),
-        partitions=12,
         settings=connect_settings("k:1"),
         patience=Patience(running_s=60, settled_s=0, poll_s=0.001),
     )

@@ -91,7 +91,6 @@ def reconciler(connect, **patience):
     return Reconciler(
         connect,
         topics=Topics(),
-        partitions=12,
         settings=connect_settings("k:1"),
         patience=Patience(**{"running_s": 1, "settled_s": 0.02, "poll_s": 0.001} | patience),
     )

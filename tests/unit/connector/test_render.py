@@ -9,7 +9,7 @@ import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.errors import Misconfigured
-from connector.render import render, row_key, table_topic
+from connector.render import render, table_topic
 from tests.settings import connect_settings
 
 GOLDEN = Path(__file__).parent / "golden" / "connector_postgresql.json"
@@ -53,8 +53,8 @@ SOURCE = CaptureSource(
 )
 
 
-def rendered(source=SOURCE, topics=NO_PREFIX, partitions=12):
-    return render(source, topics, partitions=partitions, connect=CONNECT)
+def rendered(source=SOURCE, topics=NO_PREFIX):
+    return render(source, topics, connect=CONNECT)
 
 
 def test_the_whole_configuration_is_what_was_proved_on_a_real_database():
@@ -62,37 +62,30 @@ def test_the_whole_configuration_is_what_was_proved_on_a_real_database():
     assert json.loads(GOLDEN.read_text(encoding="utf-8")) == rendered()
 
 
-def test_a_visit_key_column_of_one_table_does_not_steer_another_tables_rows():
-    """With one list of names, a fee table that also has a column `MDTRT_ID` would be hashed over both, away from its visit."""
+def test_all_rows_of_a_source_go_to_its_one_topic_whatever_table_they_are_of():
+    """Their order among each other is the truth; two topics, or two partitions, have none."""
     config = rendered()
-    steered = {
-        config[f"transforms.{step}.partition.payload.fields"]: config[
-            f"predicates.{config[f'transforms.{step}.predicate']}.pattern"
-        ]
-        for step in ("partition1", "partition2")
-    }
-    assert re.fullmatch(steered["change.mdtrt_id"], "his.his.visit")
-    assert not re.fullmatch(steered["change.mdtrt_id"], "his.his.settlement")
-    assert re.fullmatch(steered["change.MDTRT_ID"], "his.his.settlement")
+    for table in (VISIT, SETTLEMENT, FEE):
+        assert re.fullmatch(config["transforms.rows.regex"], table_topic(SOURCE, table))
+        assert re.fullmatch(config["predicates.rows.pattern"], table_topic(SOURCE, table))
+    assert not re.fullmatch(config["transforms.rows.regex"], table_topic(SOURCE, DEPARTMENT))
+    assert "rows.his" == config["transforms.rows.replacement"]
 
 
-def test_partitions_are_chosen_before_tables_are_merged():
-    """After the merge the predicates no longer match, and every row would go where its key happens to hash."""
-    assert rendered()["transforms"].split(",") == ["partition1", "partition2", "merge", "hoist", "lookup1"]
-
-
-def test_rows_are_never_keyed_by_the_visit_alone():
-    """A snapshot on demand keeps one row per key and drops the other lines of the visit."""
-    assert row_key(FEE) == ("mdtrt_id", "fee_id", "line_no")
-    assert row_key(replace(VISIT, key=("mdtrt_id",))) == ("mdtrt_id",)
-    assert row_key(DEPARTMENT) == ("hosp", "code")
+def test_rows_are_keyed_by_their_own_key_alone():
+    """With the visit in the key, a row that changes its visit would arrive as a delete and a create, which a restart can part; with
+    nothing but the visit, a snapshot on demand would keep one row of each visit.
+    """
+    keys = dict(each.split(":") for each in rendered()["message.key.columns"].split(";"))
+    assert {"his\\.dept": "hosp,code", "his\\.visit": "visit_sn", "his\\.settlement": "SETL_ID"}.items() <= keys.items()
+    assert "fee_id,line_no" in keys.values()
 
 
 def test_a_prefix_separates_sites_on_shared_brokers():
     """Two sites must share neither topics nor signals nor a connector's name."""
     config = rendered(topics=Topics(prefix="sr."))
     ours = ("topic.heartbeat.prefix", "signal.kafka.topic", "signal.kafka.groupId", "notification.sink.topic.name")
-    routes = ("transforms.merge.topic.replacement", "transforms.lookup1.replacement")
+    routes = ("transforms.rows.replacement", "transforms.lookup1.replacement")
     assert all(config[key].startswith("sr.") for key in (*ours, *routes))
 
 
@@ -104,8 +97,7 @@ def test_without_a_heartbeat_table_nothing_is_written_into_the_database():
 def test_a_source_without_lookups_has_no_empty_transforms():
     """Connect refuses a transform or predicate without a type."""
     config = rendered(replace(SOURCE, tables=(VISIT,)))
-    assert config["transforms"].split(",") == ["partition1", "merge"]
-    assert config["predicates"].split(",") == ["keyed1", "merged"]
+    assert (config["transforms"], config["predicates"]) == ("rows", "rows")
 
 
 @pytest.mark.parametrize("password", ["secret", "", "${", "x${file:/a:b}"])

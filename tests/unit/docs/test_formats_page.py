@@ -42,7 +42,7 @@ def test_every_header_of_a_dead_letter_has_its_line(name):
 
 def test_every_member_of_a_mark_has_its_line():
     """Whoever has to write one by hand has nothing else."""
-    assert {name for name in (*marks._JOIN, *marks._DELIVER, *marks._PLAN) if f"`{name}`" not in PAGE} == set()
+    assert {name for name in (*marks._PLACE, *marks._JOIN, *marks._DELIVER, *marks._PLAN) if f"`{name}`" not in PAGE} == set()
 
 
 def test_every_member_of_a_binding_has_its_line():

@@ -19,9 +19,10 @@ AWAY = "Kafka does not answer (127.0.0.1:1: Connection refused); check kafka.boo
 
 @pytest.fixture
 def ended(tmp_path):
-    """`yibao worker all` with one join worker, at the first start of a site whose brokers are away."""
+    """`yibao worker all` with one worker of place, at the first start of a site whose brokers are away."""
     site = write_site(tmp_path, prefix="", bootstrap_servers="127.0.0.1:1", platform_url="http://127.0.0.1:9")
-    command = [sys.executable, "-m", "yibao", "worker", "all", "--deliver", "0", "--home", tmp_path / "home", "-c", site]
+    counts = ["--join", "0", "--deliver", "0"]
+    command = [sys.executable, "-m", "yibao", "worker", "all", *counts, "--home", tmp_path / "home", "-c", site]
     return subprocess.run(
         command, cwd=CHECKOUT, capture_output=True, timeout=PATIENCE_S, check=False, env={**os.environ, "TZ": "UTC"}
     )
@@ -32,9 +33,9 @@ def test_every_line_of_workers_and_supervisor_names_the_site_and_who_speaks(ende
     lines = [orjson.loads(line) for line in ended.stderr.splitlines()]
     told = [(line["event"], line["worker"], line.get("stage"), line.get("index")) for line in lines if "library" not in line]
     assert [
-        ("worker_started", "join-0", None, None),
-        ("worker_died", "join-0", "join", 0),
-        ("worker_start_failed", "join-0", None, None),
+        ("worker_started", "place-0", None, None),
+        ("worker_died", "place-0", "place", 0),
+        ("worker_start_failed", "place-0", None, None),
         ("supervisor_stopped", "supervisor", None, None),
     ] == told
     assert {"sample"} == {line["site"] for line in lines}

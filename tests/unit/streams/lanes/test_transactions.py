@@ -359,6 +359,6 @@ async def test_a_coordinator_that_loads_while_a_commit_is_read_back_is_waited_fo
 
     rig.log.committed = loading
     lane = rig.join_lane()
-    assert await rig.settle(lane, lambda: lane.next_offset == 1, at=CHANGES)
+    assert await rig.settle(lane, lambda: rig.committed("join").offset == 1 and len(answers) == 3, at=CHANGES)
     assert [] == rig.deaths.reasons
     assert 3 == len(answers)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming
+from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.fold import Folded
 from streams.lanes.assignment import Assignment
 from streams.lanes.buffer import Buffer, Water
@@ -19,8 +19,10 @@ from streams.lanes.exits import Exit
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.join.ticks import Ticker
-from streams.lanes.ports import Committed
-from streams.lanes.watch import Watch, next_of_changes, next_of_ready
+from streams.lanes.marks import PlaceMark
+from streams.lanes.numbers import SeriesBuffer
+from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.watch import Watch, next_of_changes, next_of_ready, next_of_rows
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import FakeLog, RecordingFlow, numbers, wait_for
 from tests.settings import lane_settings
@@ -195,7 +197,7 @@ async def test_the_watch_knows_what_should_have_come():
     rig = Rig()
     rig.change(1)
     join, deliver = rig.context("join"), rig.context("deliver")
-    assert {CHANGES: 1} == await next_of_changes(join)([CHANGES])
+    assert {CHANGES: 1} == await next_of_rows(join)([CHANGES])
     rig.log.committed_offsets[TOPICS.group("join"), CHANGES] = Committed(offset=1, metadata='{"seq":8}')
     numbers_of = next_of_ready(deliver, join_group=TOPICS.group("join"), changes=TOPICS.changes)
     assert {READY: 8} == await numbers_of([READY])
@@ -205,16 +207,33 @@ class WaitingFold(CountingFold):
     """Its rows wait."""
 
     def fold(self, incoming, view, lookups):
-        return Folded(state={b"v\x1fv": b"w0000000000001-[]"}, counts={})
+        counts = {} if incoming.key else {"tick": 1}
+        return Folded(state={b"v\x1fv": b"w0000000000001-[]"}, counts=counts)
+
+
+async def test_the_watch_of_the_join_counts_what_the_place_stage_has_numbered():
+    """Of each source; the end of the topic has the marks of transactions in it."""
+    rig = Rig()
+    lane = rig.join_lane()
+    lane.buffer = SeriesBuffer({"his/b": 3}, offset=70, clock=time.monotonic)
+    assignment = Assignment([TOPICS.changes], lambda at, generation: lane)
+    assignment.lanes[CHANGES] = lane
+    rows = {source: TOPICS.rows(source) for source in ("his", "lis", "new")}
+    for source, number in (("his", 5), ("lis", 2)):
+        mark = PlaceMark(out=(number, 9), born="b").text()
+        rig.log.committed_offsets[TOPICS.group("place"), TopicPartition(rows[source], 0)] = Committed(offset=8, metadata=mark)
+    numbers_of = next_of_changes(rig.context("join"), assignment, place_group=TOPICS.group("place"), rows=rows)
+    assert {CHANGES: 70 + 2 + 1} == await numbers_of([CHANGES])
 
 
 async def test_time_passes_only_where_rows_wait_and_one_tick_at_a_time():
     """Ticks are records: without need they would fill the topic, and behind a slow fold they would pile up."""
     rig = Rig()
+    rows = TopicPartition(TOPICS.rows("his"), 0)
     lane = rig.join_lane()
-    assignment = Assignment(TOPICS.changes, lambda at, generation: lane)
+    assignment = Assignment([TOPICS.changes], lambda at, generation: lane)
     assignment.lanes[CHANGES] = lane
-    ticker = Ticker(assignment, context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
+    ticker = Ticker(assignment, rows=[rows.topic], context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
     await ticker.tick()
     rig.fold = WaitingFold()
     lane._shared = type(lane._shared)(topics=TOPICS, fold=rig.fold, lookups=rig.lookups, settings=lane._shared.settings)
@@ -225,11 +244,12 @@ async def test_time_passes_only_where_rows_wait_and_one_tick_at_a_time():
     await wait_for(lambda: lane.waits)
     await ticker.tick()
     await ticker.tick()
-    assert [{"yibao": "tick", "at": 5}] == [orjson.loads(one.value) for one in rig.log.messages(CHANGES, 1)]
+    assert [{"yibao": "tick", "at": 5, "partitions": [0]}] == [orjson.loads(one.value) for one in rig.log.messages(rows)]
+    rig.log.append(CHANGES, key=None, value=tick_value(5))
     lane.put(rig.log.messages(CHANGES))
-    await wait_for(lambda: lane.next_offset == 2)
+    await wait_for(lambda: lane.ticks == 1)
     await ticker.tick()
-    assert 2 == len(rig.log.messages(CHANGES, 1))
+    assert 2 == len(rig.log.messages(rows))
     await lane.close()
 
 
@@ -245,9 +265,9 @@ async def test_ticks_that_a_broker_does_not_take_are_told_once():
     lane = rig.join_lane()
     lane.buffer = Buffer(0, lambda incoming: incoming.offset, clock=time.monotonic)
     lane.state.apply({b"v\x1fv": b"w0000000000001-[]"}, position=None)
-    assignment = Assignment(TOPICS.changes, lambda at, generation: lane)
+    assignment = Assignment([TOPICS.changes], lambda at, generation: lane)
     assignment.lanes[CHANGES] = lane
-    ticker = Ticker(assignment, context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
+    ticker = Ticker(assignment, rows=["rows.his"], context=rig.context("join"), every_s=1.0, wall_ms=lambda: 5)
     with capture_logs() as logs:
         for _ in range(3):
             await ticker.tick()
@@ -338,7 +358,7 @@ async def test_records_of_another_generation_are_dropped():
     """They are read again from the committed offset; taken now they would stand before what was not handed over."""
     rig = Rig()
     lane = rig.join_lane(5)
-    assignment = Assignment(TOPICS.changes, lambda at, generation: lane)
+    assignment = Assignment([TOPICS.changes], lambda at, generation: lane)
     assignment.lanes[CHANGES] = lane
     rig.change(1)
     assignment.put(CHANGES, 4, rig.log.messages(CHANGES))

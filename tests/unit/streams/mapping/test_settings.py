@@ -110,6 +110,7 @@ def use(site: Site) -> None:
     capture.chosen_sources(site, None)
     capture.reconciler(site)
     wiring.stage_topics(site)
+    wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, wiring.gateway_of(site, outcomes), outcomes=outcomes, home=None, index=0)

@@ -29,13 +29,13 @@ class FreshBroker:
 def plan(admin):
     broker = object.__new__(Broker)
     broker._where, broker._admin = "Kafka at here", admin
-    return broker.plan_first_offsets(stages(Topics()), partitions=2, marks={"join": "", "deliver": ""})
+    return broker.plan_first_offsets(stages(Topics(), ["his"]), partitions=2, marks={"place": "", "join": "", "deliver": ""})
 
 
 def test_a_new_broker_is_given_time_to_find_its_coordinator(monkeypatch):
     """`stack up` and `topics apply` in one line must work: the first question makes the topic that holds offsets."""
     monkeypatch.setattr(subject, "_ASK_AGAIN_S", 0.0)
-    assert len(plan(FreshBroker(3)).write) == 4
+    assert len(plan(FreshBroker(3)).write) == 5
 
 
 def test_a_broker_without_a_coordinator_is_told_of_in_the_end(monkeypatch):

@@ -102,13 +102,14 @@ def test_other_settings_are_said_and_left():
     assert (plan.action, "retention.ms is 1" in plan.differences[0]) == (TopicAction.DRIFTED, True)
 
 
-MARKS = {"join": "the join's first mark", "deliver": "the deliver stage's"}
+MARKS = {"place": "the place stage's first mark", "join": "the join's", "deliver": "the deliver stage's"}
+ROWS = TOPICS.rows("his")
 
 
 def offsets(committed=(), **reach):
-    names = {"changes": TOPICS.changes, "state": TOPICS.state, "ready": TOPICS.ready, "receipts": TOPICS.receipts}
+    names = {"rows": ROWS, "changes": TOPICS.changes, "state": TOPICS.state, "ready": TOPICS.ready, "receipts": TOPICS.receipts}
     return plan_first_offsets(
-        stages(TOPICS),
+        stages(TOPICS, ["his"]),
         partitions=2,
         marks=MARKS,
         committed=set(committed),
@@ -122,9 +123,8 @@ NOTHING, HELD, EXPIRED = Reach(begin=0, end=0), Reach(begin=0, end=9), Reach(beg
 def test_a_new_site_gets_a_first_offset_for_each_partition_of_each_stage():
     """A stage without one refuses to start."""
     plan = offsets(changes=[NOTHING] * 2)
-    assert [(TOPICS.group("join"), 0), (TOPICS.group("join"), 1), (TOPICS.group("deliver"), 0), (TOPICS.group("deliver"), 1)] == [
-        (first.group, first.partition) for first in plan.write
-    ]
+    places = [(ROWS, 0), (TOPICS.changes, 0), (TOPICS.changes, 1), (TOPICS.ready, 0), (TOPICS.ready, 1)]
+    assert places == [(first.topic, first.partition) for first in plan.write]
     assert {(TOPICS.group(name), 0, mark) for name, mark in MARKS.items()} == {
         (first.group, first.offset, first.metadata) for first in plan.write
     }
@@ -133,14 +133,18 @@ def test_a_new_site_gets_a_first_offset_for_each_partition_of_each_stage():
 
 def test_captured_rows_that_nobody_read_yet_are_read_from_the_beginning():
     """Capture may be started before the stages."""
-    plan = offsets(changes=[HELD] * 2)
+    plan = offsets(rows=[HELD], changes=[HELD] * 2)
     assert not plan.refusals
     assert {0} == {first.offset for first in plan.write}
 
 
 def test_an_existing_offset_is_never_written_again():
     """It would deliver everything a second time."""
-    places = [(TOPICS.group("join"), (TOPICS.changes, 0)), (TOPICS.group("deliver"), (TOPICS.ready, 1))]
+    places = [
+        (TOPICS.group("place"), (ROWS, 0)),
+        (TOPICS.group("join"), (TOPICS.changes, 0)),
+        (TOPICS.group("deliver"), (TOPICS.ready, 1)),
+    ]
     assert [(TOPICS.group("join"), 1), (TOPICS.group("deliver"), 0)] == [
         (first.group, first.partition) for first in offsets(committed=places).write
     ]
@@ -156,7 +160,7 @@ def test_a_lost_offset_of_a_stage_that_has_worked_is_refused():
 
 def test_rows_that_expired_unread_are_said():
     """They come back only by a snapshot on demand."""
-    plan = offsets(changes=[EXPIRED, NOTHING])
+    plan = offsets(rows=[EXPIRED], changes=[NOTHING, NOTHING])
     assert plan.write[0].offset == 5
     assert "snapshot on demand" in plan.notes[0]
 

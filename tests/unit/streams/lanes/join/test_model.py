@@ -13,7 +13,8 @@ from streams.domain.changes import tick_value
 from streams.domain.join import letters
 from streams.domain.ready import encode
 from streams.lanes.marks import join_mark
-from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.numbers import FROM, NUMBER
+from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.testing import FakeLog
 from tests.unit.streams.domain.join.join_rig import START_MS, envelope
 from tests.unit.streams.domain.join.test_laws import ROWS
@@ -42,6 +43,7 @@ class JoinModel(RuleBasedStateMachine):
         self.log.on_step, self.log.started_at_ms = self._on_step, START_MS
         self.log.committed_offsets[GROUP, CHANGES] = Committed(offset=0, metadata='{"seq":1}')
         self.oracle, self.folded, self.checked = Oracle(), 0, 0
+        self.written = 0
         self.state, self.seen = {}, {STATE: 0, READY: 0, DEAD: 0}
         self.ready, self.dead = [], []
         self.owner, self.violations = None, []
@@ -51,6 +53,13 @@ class JoinModel(RuleBasedStateMachine):
 
     # What comes in
 
+    def comes(self, key, value):
+        """As the place stage writes: in transactions, numbered."""
+        self.written += 1
+        headers = ((FROM, b"his/a"), (NUMBER, b"%d" % self.written))
+        self.log.write("place", Send(topic=CHANGES.topic, key=key, value=value, headers=headers, partition=0), 0)
+        self.log.commit("place")
+
     @rule(names=st.lists(st.tuples(st.sampled_from(list(ROWS)), st.booleans()), min_size=1, max_size=6), data=st.data())
     def rows_change(self, names, data):
         for name, deleted in names:
@@ -58,20 +67,20 @@ class JoinModel(RuleBasedStateMachine):
             self.place += 1
             row = sample | data.draw(columns)
             op = "d" if deleted and self.place % 3 == 0 else "u"
-            self.log.append(CHANGES, key=b"{}", value=envelope(table, op, row, at=self.place))
+            self.comes(b"{}", envelope(table, op, row, at=self.place))
 
     @rule(back=st.integers(1, 8), count=st.integers(1, 8))
     def connect_sends_again(self, back, count):
         """After a crash of capture: a run of what it sent before, starting anywhere."""
         sent = self.log.messages(CHANGES)
         for message in sent[-back:][:count]:
-            self.log.append(CHANGES, key=message.key, value=message.value)
+            self.comes(message.key, message.value)
 
     @rule(what=st.sampled_from([b"no json", None, "tick", "late tick"]))
     def something_else_comes(self, what):
         now = START_MS + len(self.log.messages(CHANGES))
         value = tick_value(now + (5_000 if what == "late tick" else 0)) if isinstance(what, str) else what
-        self.log.append(CHANGES, key=None, value=value)
+        self.comes(None, value)
 
     @rule()
     def a_lookup_record_cannot_be_read(self):
@@ -201,16 +210,20 @@ class JoinModel(RuleBasedStateMachine):
                 self.drain()
                 self.wake(zombies)
                 self.look()
-                assert self.folded == len(self.log.messages(CHANGES))
+                assert self.folded == self.end
                 assert len(self.faults) == sum(key.startswith(LOOKUP_FAULT) for key in self.state)
         finally:
             self.loop.end()
 
+    @property
+    def end(self):
+        return self.log.messages(CHANGES)[-1].offset + 1
+
     def rows_change_once_more(self):
-        self.log.append(CHANGES, key=b"{}", value=orjson.dumps({}))
+        self.comes(b"{}", orjson.dumps({}))
 
     def drain(self):
-        worker, end = self.start(), len(self.log.messages(CHANGES))
+        worker, end = self.start(), self.end
         for _ in range(4000):
             self.all_is_well()
             if self.folded == end and not worker.stands:

@@ -1,10 +1,10 @@
-"""The partition of a visit, as Debezium computes it. The values were seen on records of a running connector or in Java."""
+"""The partition of a visit, as Debezium once computed it. The values were seen on records of a running connector or in Java."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.contract import java_hash, partition_of
+from streams.domain.place.partitions import java_hash, partition_of
 
 
 @pytest.mark.parametrize(

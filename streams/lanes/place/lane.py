@@ -1,0 +1,82 @@
+"""The lane of the place stage: one source's rows, in the order of its log, to the partitions of their visits."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from connector.contract import Topics
+from streams.domain.changes import Incoming
+from streams.domain.place.fold import Placed, Placer
+from streams.domain.records import Header
+from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.marks import PlaceMark, place_mark
+from streams.lanes.numbers import FROM, NUMBER
+from streams.lanes.ports import Committed, Send, TopicPartition
+
+_YIELD_EVERY = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceShared:
+    """What the place lanes of a process share."""
+
+    topics: Topics
+    """Names of the topics."""
+    fold: Placer
+    """The pure function that decides."""
+    max_chunk: int
+    """Input messages of one transaction."""
+
+
+class PlaceLane(Lane[Incoming]):
+    """A lane whose records are numbered by their offsets: only Connect and the ticks write to `rows.<source>`, without
+    transactions, so it has no gaps.
+
+    source: the name of the source whose rows it places.
+    """
+
+    def __init__(  # noqa: PLR0913 - what every lane has, and its two own
+        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: PlaceShared, source: str
+    ) -> None:
+        super().__init__(at, generation, context=context, flow=flow, transactional_id=f"{context.group}-{source}")
+        self._shared = shared
+        self._source = source
+        self._mark = PlaceMark(out=())
+        self._from: Header = (FROM, b"")
+
+    async def restore(self, committed: Committed) -> Buffer[Incoming]:
+        self._mark = place_mark(committed.metadata)
+        self._from = (FROM, self._mark.series(self._source).encode())
+        return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
+
+    def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
+        return records
+
+    async def step(self) -> None:
+        assert self.buffer is not None
+        await self.buffer.have(1)
+        await self.buffer.gather(self._shared.max_chunk, self.next_turn())
+        records = self.buffer.first(self._shared.max_chunk)
+        sends, counts, numbers = list[Send](), Counter[str](), list(self._mark.out)
+        for place, incoming in enumerate(records):
+            if place % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+            folded = self._shared.fold.fold(incoming)
+            counts[folded.outcome] += 1
+            sends.extend([self._numbered(one, numbers, incoming) for one in folded.placed])
+        mark = replace(self._mark, out=tuple(numbers))
+        await self.commit(sends, Committed(offset=records[-1].offset + 1, metadata=mark.text()))
+        self._mark = mark
+        for outcome, amount in counts.items():
+            self.context.outcomes.count("placed", amount, label=outcome)
+        self.done(len(records))
+
+    def _numbered(self, placed: Placed, numbers: list[int], incoming: Incoming) -> Send:
+        """The message with its number. It keeps the time at which it was captured."""
+        partition, key, value = placed
+        number = numbers[partition]
+        numbers[partition] = number + 1
+        headers = (self._from, (NUMBER, b"%d" % number))
+        return Send(self._shared.topics.changes, key, value, headers, partition, incoming.timestamp_ms)

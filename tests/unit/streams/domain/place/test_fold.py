@@ -1,0 +1,122 @@
+"""Where rows go: to the partition of their visit, all of them, each once."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.domain.changes import Incoming, RowChange, decode, tick_value
+from streams.domain.place.fold import UNPLACED, Placer
+from streams.domain.place.partitions import partition_of
+
+PARTITIONS = 5
+PLACER = Placer({("his", "his.fee"): "visit", ("his", "his.numbered"): "no"}, partitions=PARTITIONS)
+
+
+def envelope(op, before, after, *, table="fee", source="his"):
+    place = {"connector": "postgresql", "name": source, "schema": "his", "table": table, "ts_ms": 1, "lsn": 7}
+    return orjson.dumps({"op": op, "before": before, "after": after, "source": place, "ts_ms": 2})
+
+
+def placed(value, key=b'{"id":"1"}'):
+    return PLACER.fold(Incoming("rows.his", 0, 0, key, value, (), 1))
+
+
+def row(visit, **more):
+    return {"id": "1", "visit": visit, **more}
+
+
+@pytest.mark.parametrize(
+    ("op", "before", "after"),
+    [
+        ("c", None, row("V1")),
+        ("r", None, row("V1")),
+        ("u", row("V1", a="1"), row("V1", a="2")),
+        ("u", None, row("V1")),
+        ("d", row("V1"), None),
+    ],
+)
+def test_a_row_goes_to_its_visits_partition_as_it_was_captured(op, before, after):
+    """Every later stage relies on the bytes: a number that was written anew could lose its last digits."""
+    value = envelope(op, before, after)
+    folded = placed(value)
+    assert "direct" == folded.outcome
+    assert [(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
+
+
+def test_a_row_that_changes_its_visit_leaves_the_one_and_comes_to_the_other():
+    """Left in its old visit, a line would be reported twice."""
+    value = envelope("u", row("V1", amount="1.50"), row("V2", amount="2.50"))
+    left, arrived = placed(value).placed
+    gone = decode(left.value)
+    assert isinstance(gone, RowChange)
+    assert (partition_of("V1", PARTITIONS), b"V1", "d", "1.50") == (left.partition, left.key, gone.op.value, gone.row["amount"])
+    assert (partition_of("V2", PARTITIONS), b"V2", value) == (arrived.partition, arrived.key, arrived.value)
+
+
+def test_a_row_that_gets_or_loses_its_visit_is_told_where_it_was_and_where_it_is():
+    """A row without a visit is a letter, which the join writes; the visit that it had must not keep it."""
+    (arrived,) = placed(envelope("u", row(None), row("V2"))).placed
+    assert (b"V2", partition_of("V2", PARTITIONS)) == (arrived.key, arrived.partition)
+    left, lost = placed(envelope("u", row("V1"), row(" "))).placed
+    assert (b"V1", None, UNPLACED) == (left.key, lost.key, lost.partition)
+
+
+def test_a_key_that_is_a_number_is_the_text_that_the_join_reads():
+    """The same visit under two spellings would have two partitions."""
+    (one,) = placed(envelope("c", None, {"id": 1, "no": 1234567890123456789}, table="numbered")).placed
+    assert b"1234567890123456789" == one.key
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"no json",
+        b"[]",
+        b"{}",
+        b'{"op":"c","source":7}',
+        envelope("c", None, row("V1"), table="unknown"),
+        envelope("c", None, row("V1"), source="other"),
+        envelope("t", None, None),
+        envelope("c", None, row("")),
+        envelope("c", None, row("V\x1f1")),
+        envelope("c", None, None),
+        envelope("d", None, None),
+    ],
+)
+def test_what_belongs_to_no_visit_goes_on_as_it_is(value):
+    """The join knows the letter for each; nothing is dropped on the way to it."""
+    folded = placed(value)
+    assert [(UNPLACED, value)] == [(one.partition, one.value) for one in folded.placed]
+    assert "unplaced" == folded.outcome
+
+
+def test_a_tick_goes_to_the_partitions_that_asked():
+    """The others have nothing that waits, and would commit for nothing all night."""
+    folded = placed(tick_value(77, [4, 2]))
+    assert [(4, tick_value(77)), (2, tick_value(77))] == [(one.partition, one.value) for one in folded.placed]
+
+
+def test_a_tick_for_a_partition_that_is_not_there_reaches_nobody():
+    """Whoever wrote it, a place lane must not end for it."""
+    assert () == placed(orjson.dumps({"yibao": "tick", "at": 1, "partitions": [PARTITIONS, -1, "x", True]})).placed
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_whatever_a_message_holds_it_goes_somewhere(content):
+    """An error of the fold would stop the source for ever."""
+    for value in (
+        content,
+        {"op": "u", "source": {"name": "his", "schema": "his", "table": "fee"}, "before": content, "after": content},
+    ):
+        try:
+            written = orjson.dumps(value)
+        except TypeError:
+            continue
+        assert placed(written).placed

@@ -1,0 +1,138 @@
+"""The place lane: what it writes is numbered without a gap, whatever dies meanwhile, and the join takes all of it once."""
+
+import time
+
+import orjson
+import pytest
+
+from connector.contract import Topics
+from streams.domain.changes import tick_value
+from streams.domain.place.fold import Placer
+from streams.domain.place.partitions import partition_of
+from streams.lanes.exits import Exit
+from streams.lanes.lane import LaneContext
+from streams.lanes.marks import place_mark
+from streams.lanes.numbers import number_of
+from streams.lanes.place.lane import PlaceLane, PlaceShared
+from streams.lanes.ports import Committed, TopicPartition
+from streams.telemetry.outcomes import Outcomes
+from streams.testing import Crash, Deaths, FakeLog, RecordingFlow, wait_for
+from tests.settings import lane_settings
+
+TOPICS = Topics()
+ROWS = TopicPartition(TOPICS.rows("his"), 0)
+GROUP = TOPICS.group("place")
+PARTITIONS = 3
+QUICK = lane_settings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0)
+
+
+class Place:
+    """One source on a log in memory."""
+
+    def __init__(self):
+        self.log, self.deaths, self.outcomes = FakeLog(), Deaths(), Outcomes("place")
+        self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"out":[1,1,1],"born":"b"}')
+
+    def lane(self, generation=1):
+        context = LaneContext(
+            broker=self.log,
+            servers="broker:9092",
+            group=GROUP,
+            settings=QUICK,
+            outcomes=self.outcomes,
+            clock=time.monotonic,
+            die=self.deaths,
+        )
+        fold = Placer({("his", "his.fee"): "visit"}, partitions=PARTITIONS)
+        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4)
+        return PlaceLane(ROWS, generation, context=context, flow=RecordingFlow(), shared=shared, source="his")
+
+    def captured(self, number, *, visit, was=None):
+        before = None if was is None else {"id": number, "visit": was}
+        source = {"connector": "postgresql", "name": "his", "schema": "his", "table": "fee", "ts_ms": 1, "lsn": number}
+        value = {"op": "c" if was is None else "u", "before": before, "after": {"id": number, "visit": visit}, "source": source}
+        return self.log.append(ROWS, key=b"{}", value=orjson.dumps(value))
+
+    @property
+    def committed(self):
+        return self.log.committed_offsets[GROUP, ROWS]
+
+    async def work(self, lane, end):
+        lane.put(self.log.messages(ROWS, self.committed.offset))
+        lane.start()
+        await wait_for(lambda: self.committed.offset >= end or bool(self.deaths.reasons))
+        await lane.close()
+
+    def written(self):
+        return {number: self.log.messages(TopicPartition(TOPICS.changes, number)) for number in range(PARTITIONS)}
+
+
+def ids(messages):
+    return [orjson.loads(one.value)["source"]["lsn"] for one in messages]
+
+
+async def test_each_partition_gets_its_rows_in_order_numbered_without_a_gap():
+    """The join has nothing but the numbers to know that a row is missing."""
+    place = Place()
+    for number in range(10):
+        place.captured(number, visit=f"V{number % 4}")
+    await place.work(place.lane(), 10)
+    for partition, messages in place.written().items():
+        wanted = [number for number in range(10) if partition_of(f"V{number % 4}", PARTITIONS) == partition]
+        assert wanted == ids(messages)
+        assert [("his/b", number) for number in range(1, len(wanted) + 1)] == [number_of(one) for one in messages]
+    assert place_mark(place.committed.metadata).out == tuple(len(each) + 1 for each in place.written().values())
+
+
+async def test_a_message_keeps_the_time_at_which_it_was_captured():
+    """A record's day, and how long it took, are counted from there."""
+    place = Place()
+    offset = place.captured(1, visit="V1")
+    await place.work(place.lane(), 1)
+    (message,) = place.written()[partition_of("V1", PARTITIONS)]
+    assert place.log.messages(ROWS)[offset].timestamp_ms == message.timestamp_ms
+
+
+@pytest.mark.parametrize("step", ["fence", "fenced", "begin", "send", "send_offset", "commit", "commit_done"])
+async def test_a_worker_that_dies_anywhere_leaves_no_gap_and_no_double(step):
+    """A row that changes its visit between the two halves of its move, among them."""
+    place = Place()
+    for number in range(9):
+        place.captured(number, visit=f"V{number}", was=f"W{number}")
+
+    async def dies(name):
+        if name == step and len(crashes) < 3:
+            crashes.append(name)
+            raise Crash
+
+    crashes = []
+    place.log.on_step = dies
+    for generation in range(1, 4):
+        lane = place.lane(generation)
+        lane.put(place.log.messages(ROWS, place.committed.offset))
+        with pytest.raises(Crash):
+            await lane.run()
+    await place.work(place.lane(9), 9)
+    messages = [one for each in place.written().values() for one in each]
+    assert sorted([*range(9), *range(9)]) == sorted(ids(messages))
+    for each in place.written().values():
+        assert [number_of(one)[1] for one in each] == list(range(1, len(each) + 1))
+
+
+async def test_ticks_are_numbered_like_rows():
+    """One without a number would end the join."""
+    place = Place()
+    place.log.append(ROWS, key=None, value=tick_value(5, [0, 2]))
+    await place.work(place.lane(), 1)
+    assert {0: [("his/b", 1)], 1: [], 2: [("his/b", 1)]} == {
+        partition: [number_of(one) for one in each] for partition, each in place.written().items()
+    }
+
+
+async def test_an_offset_without_our_mark_ends_the_worker():
+    """Numbers that begin again at 1 would be taken for repeats, and their rows dropped."""
+    place = Place()
+    place.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"seq":1}')
+    place.captured(1, visit="V1")
+    await place.work(place.lane(), 1)
+    assert [Exit.FOREIGN_OFFSET] == [reason.exit_code for reason in place.deaths.reasons]
