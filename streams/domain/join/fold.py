@@ -173,7 +173,8 @@ class _Run:
             return
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        self._rebuild(visit, touched(visit, row, before=before), committed_at=committed_at)
+        if others := touched(visit, row, before=before):
+            self._rebuild(visit, others, committed_at=committed_at)
 
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
@@ -199,7 +200,7 @@ class _Run:
         gathered = gather(visit, row, institution=institution)
         if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
-        elif self._stands(visit, row, gathered):
+        elif row.emitted and gathered.readings and self._stands(visit, row, gathered):
             visit.put(row.reported(row.emitted))
             self.count("unchanged")
         else:
@@ -225,8 +226,6 @@ class _Run:
 
     def _stands(self, visit: Visit, row: StoredRow, gathered: Gathered) -> bool:
         """Whether what was reported of a row is true if one of the candidates for a part is meant. Then it is left as it is."""
-        if not row.emitted or not gathered.readings:
-            return False
         service = visit.mapping.services_of(row.role)
         made = (normalise(visit.mapping, service, rows, self._lookups, today=self._today) for rows in gathered.readings)
         return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)

@@ -39,18 +39,13 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
         return Gathered(own) if len(heads) <= 1 or institution is None else Gathered(own, Part.AMBIGUOUS_VISIT, heads, (own,))
     fee = row.columns if row.role is _FEE else None
     settlements = (row,) if fee is None else _settlements_of(visit, row)
-    head, settlement = _only(heads), _only(settlements)
-    rows = SourceRows(None if head is None else head.columns, None if settlement is None else settlement.columns, fee)
+    rows = SourceRows(heads[0].columns if len(heads) == 1 else None, settlements[0].columns if len(settlements) == 1 else None, fee)
     # An institution that nobody registered is refused at once, whatever is missing.
     missing = None if institution is None else _missing_of(visit, row, institution, heads=heads, settlements=settlements)
     if missing is Part.AMBIGUOUS_VISIT or missing is Part.AMBIGUOUS_SETTLEMENT:
         candidates = heads if missing is Part.AMBIGUOUS_VISIT else settlements
         return Gathered(rows, missing, candidates, _readings(heads, settlements, rows))
     return Gathered(rows, missing)
-
-
-def _only(rows: Sequence[StoredRow]) -> StoredRow | None:
-    return rows[0] if len(rows) == 1 else None
 
 
 def _missing_of(
@@ -60,7 +55,7 @@ def _missing_of(
         return Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED
     if len(heads) > 1:
         return Part.AMBIGUOUS_VISIT
-    if visit.mapping.visit_required(institution) and (without := _missing(_only(heads), Part.VISIT)):
+    if visit.mapping.visit_required(institution) and (without := _missing(heads[0] if heads else None, Part.VISIT)):
         return without
     if len(settlements) > 1:
         return Part.AMBIGUOUS_SETTLEMENT
@@ -90,9 +85,13 @@ def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
     key = _settlement_key(visit, fee)
     if key is None:
         return ()
-    tables = [name for name, table in visit.mapping.tables.items() if table.role is _SETTLEMENT]
-    found = [visit.find(_SETTLEMENT, name, (key,)) for name in tables]
-    return [row for row in found if row is not None and not row.deleted]
+    found = []
+    for name, table in visit.mapping.tables.items():
+        if table.role is _SETTLEMENT:
+            row = visit.find(_SETTLEMENT, name, (key,))
+            if row is not None and not row.deleted:
+                found.append(row)
+    return found
 
 
 def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
@@ -103,6 +102,8 @@ def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
 
 def touched(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
     """The rows to build again after this one came, changed or went, in the order of reporting."""
+    if row.role is _FEE:
+        return []
     others: list[StoredRow] = []
     if row.role is _VISIT and _came_or_went(row, before):
         others = [head for head in visit.heads() if (head.table, head.key) != (row.table, row.key)]

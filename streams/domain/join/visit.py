@@ -109,13 +109,15 @@ class Visit:
         return self._heads
 
     def _present_heads(self) -> Sequence[StoredRow]:
+        # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
         entries = self._entries(_VISIT)
-        if len(entries) == 1 and not any(row.role is _VISIT for row in self.changed.values()):
-            # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
-            ((key, value),) = entries.items()
-            row = self._recall.load(key, value)
+        where = {*entries, *[key for key, row in self.changed.items() if row.role is _VISIT]}
+        if len(where) > 1:
+            return self.rows(_VISIT)
+        for key in where:
+            row = self.changed.get(key) or self._recall.load(key, entries[key])
             return () if row.deleted or not self.knows(row) else (row,)
-        return self.rows(_VISIT)
+        return ()
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
