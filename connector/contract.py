@@ -187,6 +187,8 @@ class CapturedTable:
     """Columns that the mapping reads as times without a zone, to be checked against the catalogue."""
     instants: frozenset[str] = frozenset()
     """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
+    settlement: str | None = None
+    """Of a fee table, the column that names the line's settlement, to be checked against the catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from streams.lanes.join.lane import Fold, JoinLane, JoinShared, LookupRows
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
+from streams.lanes.join.upstream import Upstream
 from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import JoinSettings
@@ -71,6 +72,7 @@ def join_app(stage: JoinStage) -> LaneApp:
     next_numbers = next_of_changes(stage.context, lanes, place_group=stage.topics.group("place"), rows=rows)
     watch = Watch(lanes, next_numbers, context=stage.context)
     ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
+    upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, clock=stage.context.clock)
-    keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
+    keep_running(app, watch.run, ticker.run, upstream.run, Progress(stage.context.outcomes).run)
     return app

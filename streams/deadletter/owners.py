@@ -24,6 +24,7 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
     DeadClass.DECODE: Owner.VENDOR,
     DeadClass.SCHEMA_DRIFT: Owner.IT,
     DeadClass.JOIN_INCOMPLETE: Owner.CLERK,
+    DeadClass.AMBIGUOUS: Owner.IT,
     DeadClass.MAPPING: Owner.IT,
     DeadClass.DICTIONARY: Owner.IT,
     DeadClass.VALIDATION: Owner.CLERK,

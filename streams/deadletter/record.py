@@ -13,7 +13,7 @@ from streams.deadletter import headers as h
 from streams.deadletter.owners import owner_of
 from streams.domain.records import DeadLetter, Header
 from streams.errors import Rejected
-from streams.spec.masking import HIDDEN, mask_text
+from streams.spec.masking import mask_text, show_key
 
 FORM = 2
 """Of the letters that this version writes. 2: which row a letter is of; the offset is that of the row's own message. Form 1 had no
@@ -169,10 +169,7 @@ def _ours(letter: DeadLetter) -> list[Header]:
 
 def _shown(key: str, *, personal: bool) -> str:
     """A key as it may stand in a header: not where the mapping says that it is a person's, nor where it looks so."""
-    if key and (personal or mask_text(key) != key):
-        return HIDDEN
-    # Terminals obey control characters.
-    return safe_message("".join([one if one.isprintable() else "\ufffd" for one in key]))
+    return safe_message(show_key(key, personal=personal))
 
 
 def _for_connect(letter: DeadLetter) -> list[Header]:

@@ -28,6 +28,7 @@ class DeadClass(StrEnum):
     DECODE = "DECODE"
     SCHEMA_DRIFT = "SCHEMA_DRIFT"
     JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
+    AMBIGUOUS = "AMBIGUOUS"
     MAPPING = "MAPPING"
     DICTIONARY = "DICTIONARY"
     VALIDATION = "VALIDATION"
@@ -49,7 +50,7 @@ class Violation:
     level: Level
     """What it does to the record."""
     dead_class: DeadClass
-    """MAPPING, DICTIONARY, VALIDATION or OVERSIZE."""
+    """MAPPING, DICTIONARY, VALIDATION, OVERSIZE or AMBIGUOUS."""
     clause: str
     """Where the rule is written (`§3.3.1 #13`, `guide 122`)."""
     masked: str

@@ -42,6 +42,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
             wall_clock=wall[table.table],
             instants=instants[table.table],
+            settlement=table.settlement,
         )
         for table in mapping.tables
     )

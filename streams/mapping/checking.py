@@ -46,12 +46,31 @@ def _tables(document: Document, written: MappingFile) -> None:
             document.report(("tables", index, "table"), f"`{table.table}` is listed {names[table.table]} times")
         if table.role is TableRole.LOOKUP and lookups[table.lookup_name] > 1:
             document.report(("tables", index), f"lookup name `{table.lookup_name}` is used twice; give one of them `lookup`")
+    _settlement_links(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:
             document.report(("records",), f"`{service.value}` is missing, although there is a {role.value} table")
         if has_record and not has_table:
             document.report(("records", service.value), f"there is no table with `role: {role.value}`")
+
+
+def _settlement_links(document: Document, written: MappingFile) -> None:
+    """A line names its settlement by one column. No line that has one could ever match a settlement whose key is of several."""
+    settlements = [table for table in written.tables if table.role is TableRole.SETTLEMENT]
+    fees = [table for table in written.tables if table.role is TableRole.FEE]
+    linked = [table for table in fees if table.settlement is not None]
+    if not linked or (linked != fees and any(len(table.key) == 1 for table in settlements)):
+        return  # Lines without a link may belong to the settlements with the longer key.
+    named = " and ".join(f"{table.table} by `{table.settlement}`" for table in linked)
+    for index, table in enumerate(written.tables):
+        if table.role is TableRole.SETTLEMENT and len(table.key) > 1:
+            document.report(
+                ("tables", index, "key"),
+                f"is of {len(table.key)} columns ({', '.join(table.key)}), but lines name their settlement by one column"
+                f" ({named}) and would never find it; write the one column that they name, if it is unique, or leave out their"
+                " `settlement`: then they belong to the visit's only settlement",
+            )
 
 
 def _roles(written: MappingFile) -> set[TableRole]:

@@ -173,7 +173,8 @@ class Table(Strict):
     visit_key: Column | None = None
     """Column that holds the visit key. Required for every role but lookup."""
     settlement: Column | None = None
-    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement."""
+    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
+    wait, and are told as AMBIGUOUS."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
 

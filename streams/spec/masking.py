@@ -97,6 +97,15 @@ def mask_text(text: str) -> str:
     return _NUMBERS.sub(_mask_number, text)
 
 
+def show_key(key: str, *, personal: bool) -> str:
+    """A row's key where it may be seen: nothing of it where it is a person's number, or looks so, and no control characters, which
+    terminals obey.
+    """
+    if key and (personal or mask_text(key) != key):
+        return HIDDEN
+    return "".join([one if one.isprintable() else "\ufffd" for one in key])
+
+
 def _mask_number(found: re.Match[str]) -> str:
     return _ends(found[0], _SHORTEST_PHONE)
 

@@ -4,7 +4,7 @@ import orjson
 
 from connector.contract import UNAVAILABLE
 from streams.domain.changes import tick_value
-from tests.unit.streams.domain.join.join_rig import CHARGE, PATIENT, SETTLE, VISIT, envelope
+from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, PATIENT, REGISTER, SETTLE, VISIT, envelope
 
 NAME, CERTNO, PHONE = "欧阳百里", "51010219381005541X", "13987654321"
 ADDRESS, EMPLOYER, CONTACT, CARD = "临江路九十九号翠微苑", "赤水丹霞茶业", "司马青衫", "A987650123456789"
@@ -73,6 +73,11 @@ def changes():
         ("h.settle", "c", settle(20)),
         ("h.charge", "c", charge(21)),
         ("h.visit", "c", visit(22, patient_id=CERTNO)),
+        # AMBIGUOUS, with candidates that are called by a person's numbers
+        *(("m.register", "c", REGISTER | {"register_no": number, "visit_id": "V40", "card": CARD}) for number in (CERTNO, PHONE)),
+        *(("m.bill", "c", BILL | {"bill_no": number, "visit_id": "V41"}) for number in (CERTNO, PHONE)),
+        ("m.register", "c", REGISTER | {"visit_id": "V41"}),
+        ("m.item", "c", ITEM | {"visit_id": "V41"}),
         # WITHDRAWN
         ("h.visit", "d", visit(2)),
         ("h.charge", "d", charge(2)),

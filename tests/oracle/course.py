@@ -12,7 +12,23 @@ from typing import Final
 
 import orjson
 
-from tests.oracle.database import CHARGE, PATIENT, PATIENTS, ROWS, SETTLE, VISIT, Change, Database, Row, Where
+from tests.oracle.database import (
+    BILL,
+    CHARGE,
+    ITEM,
+    MANY,
+    PATIENT,
+    PATIENTS,
+    REGISTER,
+    ROWS,
+    SETTLE,
+    SOURCE_OF,
+    VISIT,
+    Change,
+    Database,
+    Row,
+    Where,
+)
 from tests.oracle.features import KEPT, Features
 from tests.oracle.writing import write
 
@@ -65,6 +81,8 @@ class _Writer:
         self._now = 1_714_700_100_000
         self._sent = 0
         self._lookups_change = features.lookups_change or rng.random() < 0.2
+        # Few rows, so that they meet.
+        self._rows = MANY if features.several_candidates and rng.random() < 0.25 else ROWS
 
     def course(self, acts: int) -> Course:
         self._begin()
@@ -92,7 +110,7 @@ class _Writer:
         fresh = not database.open or (len(database.open) < 3 and rng.random() < 0.4)
         transaction = database.begin() if fresh else rng.choice(database.open)
         for _ in range(rng.randint(1, 3)):
-            where = rng.choice(PATIENTS) if rng.random() < 0.15 else rng.choice(ROWS)
+            where = rng.choice(PATIENTS) if rng.random() < 0.15 else rng.choice(self._rows)
             deletes = not blind or self._features.deletes_while_blind
             write(database, transaction, where, features=self._features, deletes=deletes, lookups=self._lookups_change)
 
@@ -154,7 +172,7 @@ class _Writer:
             self._send(change, repeated=True)
 
     def _read_on_demand(self) -> None:
-        table = self._rng.choice((VISIT, SETTLE, CHARGE, CHARGE, PATIENT))
+        table = self._rng.choice((VISIT, SETTLE, CHARGE, CHARGE, PATIENT, REGISTER, BILL, ITEM))
         for where, row in [*self._database.rows.items()]:
             if where[0] == table:
                 self._read(where, row, lsn=None)
@@ -217,7 +235,8 @@ class _Writer:
 
 def _envelope(op: str, table: str, row: Row, *, lsn: int | None, ts_us: int, snapshot: str) -> bytes:
     schema, _, name = table.partition(".")
-    source = {"connector": "postgresql", "name": "his", "snapshot": snapshot, "schema": schema, "table": name, "lsn": lsn}
+    named = {"connector": "postgresql", "name": SOURCE_OF[schema], "schema": schema, "table": name}
+    source = named | {"snapshot": snapshot, "lsn": lsn}
     times = {"ts_ms": ts_us // 1000, "ts_us": ts_us}
     images = {"before": row if op == "d" else None, "after": None if op == "d" else row}
     return orjson.dumps({**images, "source": source | times, "op": op})

@@ -22,7 +22,17 @@ ROWS: tuple[Where, ...] = (
     *((CHARGE, key) for key in ("C1", "C2", "C3", "C4", "C5")),
 )
 PATIENTS: tuple[Where, ...] = ((PATIENT, "P1"), (PATIENT, "P2"))
+REGISTER, BILL, ITEM = "m.register", "m.bill", "m.item"
+"""Of a system whose visits may have several registrations and bills. All of one visit; items name no bill."""
+MANY: tuple[Where, ...] = (
+    *((REGISTER, key) for key in ("R1", "R2", "R3")),
+    *((BILL, key) for key in ("B1", "B2", "B3")),
+    *((ITEM, key) for key in ("I1", "I2")),
+)
 KEY_OF = {VISIT: "visit_id", SETTLE: "settle_no", CHARGE: "charge_id", PATIENT: "patient_id"}
+KEY_OF |= {REGISTER: "register_no", BILL: "bill_no", ITEM: "item_id"}
+SOURCE_OF = {"h": "his", "m": "many"}
+"""By schema, the source in the site's file."""
 
 
 _BEGIN_US = 1_714_700_000_000_000
@@ -126,6 +136,8 @@ def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
         total, paid_by = rng.choice(("20.00", "30.00")), rng.choice(("cash", "card"))
         times = {"settled_at": "2024-05-01T12:00:00Z"}
         return {"settle_no": key, "visit_id": VISIT_OF[key], "org": "H", "total": total, "paid_by": paid_by} | times
+    if where in MANY:
+        return {KEY_OF[table]: key, "visit_id": "V1"} | _of_many(rng, table)
     visit = visit or VISIT_OF[key]
     settle = rng.choice((*SETTLES_OF[visit], *SETTLES_OF[visit], None))
     return {
@@ -140,6 +152,12 @@ def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
         "level": rng.choice(("A", "B", "A", "B", "?")),
         "item": rng.choice(("青霉素", "头孢", "阿司匹林", "青霉素", "头孢", None)),
     }
+
+
+def _of_many(rng: Random, table: str) -> Row:
+    if table == REGISTER:
+        return {"ward": rng.choice(("内科", "外科")), "card": None}
+    return {"total": rng.choice(("20.00", "30.00"))} if table == BILL else {"item": rng.choice(("青霉素", "头孢"))}
 
 
 def _visit(key: str) -> Row:

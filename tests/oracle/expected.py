@@ -4,12 +4,13 @@ Written from the interface and the site's files, without a look at positions, st
 that differ between rows are given; the constant ones are held by other tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.oracle.database import CHARGE, KEY_OF, PATIENT, SETTLE, VISIT, Row, Where
+from tests.oracle.database import BILL, CHARGE, ITEM, KEY_OF, PATIENT, REGISTER, SETTLE, VISIT, Row, Where
 
 SERVICE = {VISIT: "mdtrt_d", SETTLE: "setl_d", CHARGE: "fee_list_d"}
+SERVICE |= {REGISTER: "mdtrt_d", BILL: "setl_d", ITEM: "fee_list_d"}
 LEVEL = {"A": "01", "B": "02"}
 
 
@@ -28,13 +29,20 @@ class Told:
     rule: str | None = None
 
 
-def expected(rows: Mapping[Where, Row]) -> dict[tuple[str, str], Holds | Told]:
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Several rows could be meant: nothing is reported. What was reported before stands while it is what one of them would give;
+    else a person was told.
+    """
+
+    rule: str
+    values: Sequence[Mapping[str, str | None]]
+
+
+def expected(rows: Mapping[Where, Row]) -> dict[tuple[str, str], Holds | Told | Open]:
     """By service and record key, for every row that has a record."""
-    return {
-        (SERVICE[table], key): {VISIT: _visit, SETTLE: _settle, CHARGE: _charge}[table](rows, row)
-        for (table, key), row in rows.items()
-        if table in SERVICE
-    }
+    made = {VISIT: _visit, SETTLE: _settle, CHARGE: _charge, REGISTER: _register, BILL: _bill, ITEM: _item}
+    return {(SERVICE[table], key): made[table](rows, row) for (table, key), row in rows.items() if table in SERVICE}
 
 
 def _missing(part: str) -> Told:
@@ -103,3 +111,41 @@ def _charge(rows: Mapping[Where, Row], row: Row) -> Holds | Told:
             "RX_DRORD_NO": settle["paid_by"],
         }
     )
+
+
+# Of the system whose visits have several rows of a kind. Only one visit is there.
+
+
+def _all(rows: Mapping[Where, Row], table: str) -> list[Row]:
+    return [row for where, row in rows.items() if where[0] == table]
+
+
+def _register(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
+    values = {"MDTRT_ID": row["register_no"], "ADM_DEPT_NAME": row["ward"], "DSCG_DEPT_NAME": row["ward"]}
+    return Open("AMBIGUOUS_VISIT", [values]) if len(_all(rows, REGISTER)) > 1 else Holds(values)
+
+
+def _bill(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
+    heads = _all(rows, REGISTER)
+    of_bill = {"SETL_ID": row["bill_no"], "MEDFEE_SUMAMT": row["total"], "PSN_PAY": row["total"]}
+    values = [of_bill | {"MDTRT_ID": head["register_no"]} for head in heads]
+    if not heads:
+        return _missing("VISIT")
+    return Open("AMBIGUOUS_VISIT", values) if len(heads) > 1 else Holds(values[0])
+
+
+def _item(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
+    heads, bills = _all(rows, REGISTER), _all(rows, BILL)
+    if not bills:
+        return _missing("UNSETTLED")
+    if not heads:
+        return _missing("VISIT")
+    of_item = {"BKKP_SN": row["item_id"], "HILIST_NAME": row["item"], "MEDINS_LIST_NAME": row["item"]}
+    values = [
+        of_item | {"MDTRT_ID": head["register_no"], "SETL_ID": bill["bill_no"], "RX_DRORD_NO": bill["total"]}
+        for head in heads
+        for bill in bills
+    ]
+    if len(heads) > 1:
+        return Open("AMBIGUOUS_VISIT", values)
+    return Open("AMBIGUOUS_SETTLEMENT", values) if len(bills) > 1 else Holds(values[0])

@@ -14,7 +14,8 @@ from streams.domain.join.fold import Joiner
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import Course, Kind, Message
-from tests.oracle.expected import Holds, expected
+from tests.oracle.database import KEY_OF, MANY, Row, Where
+from tests.oracle.expected import Holds, Open, Told, expected
 from tests.oracle.features import KEPT, Features
 from tests.unit.streams.domain.join.join_rig import LIMITS, mappings
 
@@ -102,10 +103,37 @@ class Patients:
                 yield f"lookup {key}: known {known}, newest {row}"
 
 
+class Known:
+    """The rows of the system with several of a kind, as they were sent so far."""
+
+    def __init__(self) -> None:
+        self.rows: dict[Where, Row] = {}
+
+    def take(self, message: Message) -> None:
+        if message.kind is not Kind.ROW or message.repeated:
+            return
+        value = orjson.loads(message.value or b"")
+        row, table = value["after"] or value["before"], f"{value['source']['schema']}.{value['source']['table']}"
+        if (where := (table, row[KEY_OF[table]])) in MANY:
+            self.rows.pop(where, None)
+            if value["op"] != "d":
+                self.rows[where] = row
+
+    def guessed(self, told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
+        """What was reported although several rows could be meant."""
+        if told and self.rows:
+            musts = expected(self.rows)
+            for kind, service, key, _ in told:
+                if kind == "record" and isinstance(musts.get((service, key)), Open):
+                    yield f"{service} {key} was reported by a guess"
+
+
 def faults(course: Course, features: Features = KEPT) -> list[str]:
     """What the join did wrong in this course, in words; empty where nothing."""
-    partition, patients, found = Partition(), Patients(), list[str]()
+    partition, patients, known, found = Partition(), Patients(), Known(), list[str]()
     for number, message in enumerate(course.messages):
+        known.take(message)
+        before = len(partition.told)
         match message.kind:
             case Kind.LOOKUP:
                 patients.take(message)
@@ -120,6 +148,7 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
                 outcome = partition.take(message, message.value or b"", patients)
                 if message.repeated and outcome:
                     found.append(f"message {number}, which was sent before, led to {', '.join(outcome)}")
+        found += known.guessed(partition.told[before:])
     return [*found, *patients.wrong(), *_wrong_in_the_end(course, partition.told, features)]
 
 
@@ -135,18 +164,25 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
     for where in musts.keys() | held.keys():
         since, values = held.get(where, (-1, None))
         later = [what for moment, what in letters[where] if moment > since]
-        match musts.get(where):
-            case Holds(must):
-                shown = None if values is None else {name: values.get(name) for name in must}
-                if shown != must:
-                    yield f"{where}: the platform holds {shown} and must hold {must}"
-            case None:
-                if ("WITHDRAWN", "DELETED_AFTER_REPORT") not in later:
-                    yield f"{where}: the row is gone, and nobody was told"
-            case must:
-                if not any(must.dead_class == name and must.rule in (None, rule) for name, rule in later):
-                    yield f"{where}: {must} was not told, but {later}"
+        if wrong := _wrong(musts.get(where), values, later):
+            yield f"{where}: {wrong}"
     if features.withdrawn_at_the_end:
         absent = {key for _, key in course.absent}
         withdrawn = {key for (_, key), all_ in letters.items() for _, what in all_ if what[0] == "WITHDRAWN"}
         yield from (f"{key}: told as withdrawn, and never gone" for key in sorted(withdrawn - absent))
+
+
+def _wrong(must: Holds | Told | Open | None, held: Any, told: list[tuple[str, str]]) -> str:
+    """What is wrong with a record in the end; `""` for nothing. told: the letters about it since it was reported last."""
+    match must:
+        case Holds(values):
+            shown = None if held is None else {name: held.get(name) for name in values}
+            return "" if shown == values else f"the platform holds {shown} and must hold {values}"
+        case Open(rule, candidates):
+            stands = any({name: (held or {}).get(name) for name in one} == one for one in candidates)
+            return "" if stands or ("AMBIGUOUS", rule) in told else f"{rule} was not told, but {told}; the platform holds {held}"
+        case Told(dead_class, rule):
+            fits = any(dead_class == one and rule in (None, other) for one, other in told)
+            return "" if fits else f"{must} was not told, but {told}"
+        case None:
+            return "" if ("WITHDRAWN", "DELETED_AFTER_REPORT") in told else "the row is gone, and nobody was told"

@@ -41,7 +41,8 @@ class Part(StrEnum):
     """What a row can wait for.
 
     UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
-    waits. POSITIVE_LINE: a refund line has no line to take back.
+    waits. POSITIVE_LINE: a refund line has no line to take back. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it
+    is not known which is meant.
     """
 
     VISIT = "visit"
@@ -51,6 +52,8 @@ class Part(StrEnum):
     LOOKUP = "lookup"
     POSITIVE_LINE = "positive_line"
     UNREPORTED_LINE = "positive_line_unreported"
+    AMBIGUOUS_VISIT = "ambiguous_visit"
+    AMBIGUOUS_SETTLEMENT = "ambiguous_settlement"
 
 
 _CONTENT: Final = 4

@@ -5,9 +5,10 @@ out again only when its content changed. Of a row, what comes later in the topic
 recognised by its mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from functools import partial
 from typing import Final, assert_never
 
 from connector.contract import TableRole
@@ -15,18 +16,17 @@ from streams.domain.again import again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
 from streams.domain.join import letters, refunds
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
-from streams.domain.join.origin import of_change, of_row
+from streams.domain.join.gathering import Gathered, dependents, gather, touched
+from streams.domain.join.origin import names_of, of_change, of_row
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
-from streams.domain.join.visit import Arrival, StateView, Visit, arrival, dependents, gather
+from streams.domain.join.visit import Arrival, StateView, Visit, arrival
+from streams.domain.join.waiting import wait
 from streams.domain.normalise.record import CompiledMapping, TableRule, normalise, record_key
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROW_INDEX
 from streams.errors import Rejected
 
-_FOR_EVER_MS: Final = 10**12
-"""Limit for a row that waits for another one that waits itself: the other has a deadline, which ends both waits."""
-_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
 _UNSETTLED: Final = Part.UNSETTLED.value
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
@@ -173,8 +173,8 @@ class _Run:
             return
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        for dependent in dependents(visit, row, before=before):
-            self.build(visit, visit.current(dependent), committed_at=committed_at, now=self.incoming.timestamp_ms)
+        if others := touched(visit, row, before=before):
+            self._rebuild(visit, others, committed_at=committed_at)
 
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
@@ -182,8 +182,13 @@ class _Run:
             self.bury(letters.withdrawn(self._failed(visit, before, gather(visit, before, institution=institution).rows, last=row)))
         self.count("deleted")
         visit.put(row)
-        if before is not None and before.is_awaited:
-            self._release(visit, before, committed_at=row.committed_at, now=self.incoming.timestamp_ms)
+        if before is not None and not before.deleted:
+            self._charged |= row.role is _FEE and before.is_awaited
+            self._rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
+
+    def _rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
+        for row in rows:
+            self.build(visit, visit.current(row), committed_at=committed_at, now=self.incoming.timestamp_ms)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
@@ -193,10 +198,13 @@ class _Run:
             self.count("not_reported")
             return
         gathered = gather(visit, row, institution=institution)
-        if gathered.missing is not None:
-            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now)
-        else:
+        if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
+        elif row.emitted and gathered.readings and self._stands(visit, row, gathered):
+            visit.put(row.reported(row.emitted))
+            self.count("unchanged")
+        else:
+            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
         if row.is_awaited:
             self._release(visit, row, committed_at=committed_at, now=now)
 
@@ -215,6 +223,12 @@ class _Run:
                 self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
             case Part():
                 self._wait(visit, row, rows, part=result.value, now=now)
+
+    def _stands(self, visit: Visit, row: StoredRow, gathered: Gathered) -> bool:
+        """Whether what was reported of a row is true if one of the candidates for a part is meant. Then it is left as it is."""
+        service = visit.mapping.services_of(row.role)
+        made = (normalise(visit.mapping, service, rows, self._lookups, today=self._today) for rows in gathered.readings)
+        return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)
 
     def _release(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build what waited for the first record of this row, now that it came or was given up."""
@@ -244,25 +258,16 @@ class _Run:
         if print_ != row.refused:
             self.bury(letters.refused(refusal, self._failed(visit, row, rows, key=refusal.key)))
 
-    def _wait(self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int) -> None:
-        limit = _FOR_EVER_MS if part in _WITHOUT_LIMIT else self._limits.of(part)
-        asks_on = part.startswith(Part.LOOKUP.value)
-        if row.refused and row.refused == letters.given_up(part, rows):
-            if asks_on and not row.waits_for:  # It was deleted meanwhile, and is there again.
-                visit.put(row._replace(waits_for=part, since=now, deadline=now))
-            return
-        # A row that changed after it was given up waits anew: what it misses now may be something else, which comes.
-        since = row.since if row.waits_for == part and not row.refused else now
-        waiting = row.waiting(part, since=since, deadline=since + limit)
-        if now < waiting.deadline:
-            visit.put(waiting)
-            return
-        # A visit or settlement that comes late builds the rows that missed it. A lookup row does not: every tick asks for it again.
-        given_up = letters.given_up(part, rows)
-        visit.put(
-            waiting._replace(refused=given_up) if asks_on else row._replace(refused=given_up, waits_for="", since=0, deadline=0)
-        )
-        self.bury(letters.incomplete(waiting, self._failed(visit, row, rows)))
+    def _wait(  # noqa: PLR0913 - what is waited for
+        self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
+    ) -> None:
+        told = partial(letters.given_up, part, rows, candidates)
+        left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
+        visit.put(left)
+        if in_vain and candidates:
+            self.bury(letters.ambiguous(part, self._failed(visit, row, rows), names_of(candidates, visit.mapping)))
+        elif in_vain:
+            self.bury(letters.incomplete(part, self._failed(visit, row, rows)))
 
     def _failed(
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, last: StoredRow | None = None, key: str | None = None

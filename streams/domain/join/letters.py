@@ -1,6 +1,7 @@
 """The dead letters of the join: what is said about a row that cannot become a record, and what is kept to try again."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -19,6 +20,10 @@ _PARTS = {
     Part.UNSETTLED.value: "结算：费用至今未结算（R24）",
     Part.LOOKUP.value: "关联表中的行（R24）：",
     Part.POSITIVE_LINE.value: "退费所冲销的正向费用明细（R9）",
+}
+_SEVERAL = {
+    Part.AMBIGUOUS_VISIT.value: "同一就诊号有多条就诊记录，无法确定以哪一条为准",
+    Part.AMBIGUOUS_SETTLEMENT.value: "费用可归属多条结算记录，无法确定属于哪一条",
 }
 
 
@@ -86,9 +91,9 @@ def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     )
 
 
-def incomplete(waiting: StoredRow, failed: FailedRow) -> DeadLetter:
+def incomplete(waited_for: str, failed: FailedRow) -> DeadLetter:
     """A row whose missing part did not come in time. The rule names the part."""
-    part, _, lookup = waiting.waits_for.partition(" ")
+    part, _, lookup = waited_for.partition(" ")
     message = f"等待超时，缺少{_PARTS[part]}{lookup}"
     return _of_row(
         failed,
@@ -96,6 +101,28 @@ def incomplete(waiting: StoredRow, failed: FailedRow) -> DeadLetter:
         rule=f"MISSING_{part.upper()}",
         record_key="/".join(failed.row.key),
         message=message,
+    )
+
+
+def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
+    """A row of which it did not turn out in time which of several others belongs to it. candidates: what those are called."""
+    message, rule = _SEVERAL[part], part.upper()
+    several = Violation(
+        field="",
+        rule=rule,
+        level=Level.REFUSE,
+        dead_class=DeadClass.AMBIGUOUS,
+        clause="R24",
+        masked=candidates,
+        message=message,
+    )
+    return _of_row(
+        failed,
+        dead_class=DeadClass.AMBIGUOUS,
+        rule=rule,
+        record_key="/".join(failed.row.key),
+        message=f"{message}（R24）：{candidates}",
+        violations=(several,),
     )
 
 
@@ -116,9 +143,11 @@ def fingerprint(refusal: Refusal, row: StoredRow) -> str:
     return _digest(orjson.dumps([named, sorted(row.columns.items())]))
 
 
-def given_up(part: str, rows: SourceRows) -> str:
-    """Equal for the same part missing for the same rows, so that each wait in vain is told once."""
-    return f"waited {part} {_digest(orjson.dumps(_rows(rows)))}"
+def given_up(part: str, rows: SourceRows, candidates: Iterable[StoredRow]) -> str:
+    """Equal for the same part missing for the same rows, or the same candidates for it, so that each wait in vain is told once."""
+    several = sorted([row.table, *row.key] for row in candidates)
+    waited = orjson.dumps([several, _rows(rows)], option=orjson.OPT_SORT_KEYS) if several else orjson.dumps(_rows(rows))
+    return f"waited {part} {_digest(waited)}"
 
 
 def _rows(rows: SourceRows) -> dict[str, dict[str, str | None]]:

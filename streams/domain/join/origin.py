@@ -2,12 +2,13 @@
 shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streams.domain.changes import RowChange, Truncated, dotted
 from streams.domain.join.entries import StoredRow
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.records import RowOrigin
+from streams.spec.masking import show_key
 
 
 def of_row(row: StoredRow, mapping: CompiledMapping, *, visit_key: bytes, record_key: str) -> RowOrigin:
@@ -37,6 +38,17 @@ def of_change(change: RowChange | Truncated, mapping: CompiledMapping | None, ru
         position=origin.position,
         personal=frozenset(_personal(mapping, rule)),
     )
+
+
+def names_of(rows: Iterable[StoredRow], mapping: CompiledMapping) -> str:
+    """Table and key of rows, as they may be shown, in an order that says nothing. Their mapping knows their tables."""
+    ordered = sorted(rows, key=lambda row: (row.table, row.key))
+    return "、".join(_name_of(row, personal="key" in _personal(mapping, mapping.tables[row.table])) for row in ordered)
+
+
+def _name_of(row: StoredRow, *, personal: bool) -> str:
+    # Behind a blank a key would look like a quoted value, and be masked.
+    return f"{row.table}/{show_key('/'.join(row.key), personal=personal)}"
 
 
 def _personal(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:

@@ -12,7 +12,8 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.join.entries import Part, StoredRow
-from streams.domain.join.visit import Visit, gather
+from streams.domain.join.gathering import gather
+from streams.domain.join.visit import Visit
 from streams.domain.normalise.compiled import value_of
 from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of
 from streams.domain.records import Lookups, Record, Refusal, SourceRows

@@ -1,12 +1,11 @@
-"""Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
+"""The rows of one visit while one event is folded."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.join.entries import Part, Recall, StoredRow, dump, key_of, refunds_in
 from streams.domain.normalise.record import CompiledMapping
-from streams.domain.records import SourceRows
 
 
 class StateView(Protocol):
@@ -28,7 +27,6 @@ Arrival: TypeAlias = tuple[int, str, tuple[str, ...]]
 """When the last change of a row came, to sort by."""
 
 _VISIT: Final = TableRole.VISIT
-_SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 """Enum members as constants: reading one from its class takes longer than using it here, and this runs for every change."""
@@ -37,7 +35,7 @@ _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 class Visit:
     """One visit while one event is folded: its entries in the state, and over them the rows that the fold changed."""
 
-    __slots__ = ("_groups", "_head", "_keys", "_recall", "_view", "changed", "key", "mapping")
+    __slots__ = ("_groups", "_heads", "_keys", "_recall", "_view", "changed", "key", "mapping")
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
         self.key = key
@@ -47,12 +45,12 @@ class Visit:
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
-        self._head: tuple[StoredRow | None] | None = None
+        self._heads: Sequence[StoredRow] | None = None
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
         if row.role is _VISIT:
-            self._head = None
+            self._heads = None
         self.changed[self._place(row.role, row.table, row.key)] = row
 
     def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
@@ -104,21 +102,22 @@ class Visit:
         rule = self.mapping.tables.get(row.table)
         return row.source == self.mapping.source and rule is not None and rule.role is row.role
 
-    def head(self) -> StoredRow | None:
-        """The visit's own row; of several, the one that changed last."""
-        if self._head is None:
-            self._head = (self._changed_last(),)
-        return self._head[0]
+    def heads(self) -> Sequence[StoredRow]:
+        """The visit's own rows. Nearly always one: of several nobody knows which is meant."""
+        if self._heads is None:
+            self._heads = self._present_heads()
+        return self._heads
 
-    def _changed_last(self) -> StoredRow | None:
+    def _present_heads(self) -> Sequence[StoredRow]:
+        # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
         entries = self._entries(_VISIT)
-        if len(entries) == 1 and not any(row.role is _VISIT for row in self.changed.values()):
-            # Nearly always there is one, and going through `rows` for it would double the cost of a line that waits.
-            ((key, value),) = entries.items()
-            row = self._recall.load(key, value)
-            return row if not row.deleted and self.knows(row) else None
-        rows = self.rows(_VISIT)
-        return rows[-1] if rows else None
+        where = {*entries, *[key for key, row in self.changed.items() if row.role is _VISIT]}
+        if len(where) > 1:
+            return self.rows(_VISIT)
+        for key in where:
+            row = self.changed.get(key) or self._recall.load(key, entries[key])
+            return () if row.deleted or not self.knows(row) else (row,)
+        return ()
 
     def entries(self) -> Iterator[tuple[bytes, bytes]]:
         """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
@@ -137,88 +136,3 @@ def arrival(row: StoredRow) -> Arrival:
     did not note it. Repetitions do not move a row, and neither does reading it again as it is known.
     """
     return -1 if row.offset is None else row.offset, row.table, row.key
-
-
-class Gathered(NamedTuple):
-    """The rows of a record."""
-
-    rows: SourceRows
-    """As far as they are there."""
-    missing: Part | None = None
-    """The part that the record must wait for; None where it can be built."""
-
-
-def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered:
-    """The rows that the record of `row` is built from, and what it still waits for.
-
-    Rule R24: visit, settlement and fee lines are sent in this order. So a row also waits for a part that is there but has not been
-    reported itself.
-    """
-    if row.role is _VISIT:
-        return Gathered(SourceRows(visit=row.columns))
-    head = visit.head()
-    visit_columns = None if head is None else head.columns
-    # An institution that nobody registered is refused at once, whatever is missing.
-    needed = institution is not None and visit.mapping.visit_required(institution)
-    without_visit = _missing(head, Part.VISIT) if needed else None
-    if row.role is _SETTLEMENT:
-        return Gathered(rows=SourceRows(visit=visit_columns, settlement=row.columns), missing=without_visit)
-    settlement = _settlement_of(visit, row)
-    rows = SourceRows(visit=visit_columns, settlement=None if settlement is None else settlement.columns, fee=row.columns)
-    if institution is None:
-        return Gathered(rows=rows)
-    if settlement is None:
-        return Gathered(rows=rows, missing=Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED)
-    return Gathered(rows=rows, missing=without_visit or _missing(settlement, Part.SETTLEMENT))
-
-
-def _missing(row: StoredRow | None, part: Part) -> Part | None:
-    if row is None:
-        return part
-    return Part.UNREPORTED if row.is_awaited else None
-
-
-def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
-    """The fee lines that name this settlement, or belong to the visit's only one."""
-    links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
-    return [row for row in visit.rows(_FEE) if links[row.table] is None or _settlement_key(visit, row) == settlement.key[0]]
-
-
-def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
-    link = visit.mapping.tables[fee.table].settlement_link
-    return None if link is None else fee.columns.get(link) or None
-
-
-def _settlement_of(visit: Visit, fee: StoredRow) -> StoredRow | None:
-    if visit.mapping.tables[fee.table].settlement_link is None:
-        settlements = visit.rows(_SETTLEMENT)
-        return settlements[-1] if settlements else None
-    key = _settlement_key(visit, fee)
-    if key is None:
-        return None
-    for name, table in visit.mapping.tables.items():
-        if table.role is _SETTLEMENT:
-            row = visit.find(_SETTLEMENT, name, (key,))
-            if row is not None and not row.deleted:
-                return row
-    return None
-
-
-def dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
-    """The rows whose records read this row, in the order of reporting."""
-    if row.role is _VISIT:
-        readers = (reader for reader in (_SETTLEMENT, _FEE) if _differs(visit, row, before, reader))
-        return [dependent for reader in readers for dependent in visit.rows(reader)]
-    if row.role is _SETTLEMENT and _differs(visit, row, before, _FEE):
-        return _fees_of(visit, row)
-    return []
-
-
-def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
-    """Whether a column that the records of another role read from this row has another value now, or the row is new."""
-    if before is None or before.deleted:
-        return True
-    if before.columns == row.columns:
-        return False
-    reads = visit.mapping.reads(visit.mapping.services_of(reader))
-    return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)

@@ -194,6 +194,52 @@ def test_visit_keys_of_two_types_are_found(kind, shown):
     assert 'ALTER COLUMN "mdtrt_id" TYPE varchar(30)' in finding.mend
 
 
+def linked(link, *keys):
+    """The findings about a fee table whose lines name settlements with such keys; types as a person writes them."""
+    named = [column("setl", *link)], [[column("no", *key, not_null=True)] for key in keys]
+    fee = replace(FEE, columns={**FEE.columns, "setl": named[0][0]})
+    settles = [table(f"his.settle{place}", *one, column("mdtrt_id"), key=("no",)) for place, one in enumerate(named[1])]
+    tables = {**GOOD.tables, **{one.name: one for one in (fee, *settles)}}
+    wanted = [
+        CapturedTable(name=one.name, role=TableRole.SETTLEMENT, key=("no",), visit_key="mdtrt_id", columns=("no", "mdtrt_id"))
+        for one in settles
+    ]
+    of_fee = replace(SOURCE.tables[1], columns=("id", "mdtrt_id", "setl"), settlement="setl")
+    source = replace(SOURCE, tables=(SOURCE.tables[0], of_fee, *wanted))
+    return found(replace(GOOD, tables=tables), source).get("his.fee.setl")
+
+
+@pytest.mark.parametrize(
+    ("link", "key"),
+    [
+        (("int8", "bigint"), ("numeric", "numeric(12,2)")),
+        (("numeric", "numeric(12,2)"), ("numeric", "numeric(12,4)")),
+        (("int4", "integer"), ("uuid",)),
+        (("timestamp", "timestamp without time zone"), ("int8", "bigint")),
+    ],
+)
+def test_a_link_that_is_never_the_text_of_a_settlements_key_is_found(link, key):
+    """Each of its lines would be told as missing a settlement that is there."""
+    finding = linked(link, key)
+    assert "his.settle0.no is" in finding.what
+    assert Severity.BLOCKS is finding.severity
+
+
+@pytest.mark.parametrize(
+    ("link", "keys"),
+    [
+        (("int4", "integer"), [("int8", "bigint")]),
+        (("int8", "bigint"), [("numeric", "numeric(18,0)")]),
+        (("varchar",), [("numeric", "numeric(12,2)")]),
+        (("int8", "bigint"), [("numeric", "numeric")]),
+        (("int8", "bigint"), [("uuid",), ("int8", "bigint")]),
+    ],
+)
+def test_a_link_that_may_be_the_text_of_some_settlements_key_is_not(link, keys):
+    """A number in a text column is usual, and of two settlement tables one is enough."""
+    assert None is linked(link, *keys)
+
+
 def test_whole_number_visit_keys_agree_when_all_are_whole_numbers():
     """Many hospital systems number their visits."""
     tables = {

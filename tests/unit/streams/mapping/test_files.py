@@ -98,6 +98,11 @@ def test_errors_are_the_users_to_mend():
         ("table: his.charge", "table: his.settle", "tables[2].table: `his.settle` is listed 2 times"),
         ("BKKP_SN: charge_id", "BKKP_SN: rx", "BKKP_SN: must be the key of the fee table (charge_id)"),
         ("settlement: settle_no}", "settlement: settle_no, lookup: x}", "tables[2]: only a lookup table has `lookup`"),
+        (
+            "role: settlement, key: [settle_no]",
+            "role: settlement, key: [settle_no, year]",
+            "tables[1].key: is of 2 columns (settle_no, year), but lines name their settlement by one column (his.charge by",
+        ),
     ],
 )
 def test_a_mistake_in_a_mapping_is_told_with_its_line(problems, old, new, message):
@@ -153,6 +158,34 @@ def test_what_is_less_than_secure_needs_its_flag(problems, old, insecure, secure
     assert 1 == len(found)
     assert "insecure" in found[0]
     assert [] == problems(site=[(old, secure)])
+
+
+@pytest.mark.parametrize(
+    ("settlement", "second", "found"),
+    [
+        (", settlement: settle_no", "{table: his.old_charge, role: fee, key: [charge_id], visit_key: visit_id}", ["tables[1].key"]),
+        (
+            ", settlement: settle_no",
+            "{table: his.stay, role: settlement, key: [settle_no], visit_key: visit_id}",
+            ["tables[1].key"],
+        ),
+        ("", "", []),
+    ],
+    ids=["lines with and without a link", "settlements with both keys", "no line names one"],
+)
+def test_a_settlement_key_of_several_columns_is_refused_where_no_line_could_match_it(problems, settlement, second, found):
+    """Such lines would wait for ever, and be told as missing a settlement that is there."""
+    composite = ("role: settlement, key: [settle_no]", "role: settlement, key: [settle_no, year]")
+    link = (", settlement: settle_no", settlement)
+    more = ("  - {table: his.patient", f"  - {second}\n  - {{table: his.patient") if second else ("tables:", "tables:")
+    assert found == [one.split(": ")[1] for one in problems(mapping=[composite, link, more]) if "would never find" in one]
+
+
+def test_settlements_with_a_longer_key_may_have_the_lines_without_a_link(problems):
+    """Outpatients' lines name theirs, inpatients' belong to the only one of the stay."""
+    stay = "{table: his.stay, role: settlement, key: [settle_no, year], visit_key: visit_id}"
+    line = "{table: his.stay_charge, role: fee, key: [charge_id], visit_key: visit_id}"
+    assert [] == problems(mapping=[("  - {table: his.patient", f"  - {stay}\n  - {line}\n  - {{table: his.patient")])
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(problems):

@@ -65,7 +65,23 @@ CLINIC_SETTLE = {
 }
 CLINIC_CHARGE = {"charge_id": "C1", "visit_id": "V1", "occurred_at": "2024-05-01T09:00:00Z", "amount": "5.00"}
 
-TABLES = {"h.visit": VISIT, "h.settle": SETTLE, "h.charge": CHARGE, "c.settle": CLINIC_SETTLE, "c.charge": CLINIC_CHARGE}
+REGISTER = {"register_no": "R1", "visit_id": "V1", "ward": "内科", "card": "K1"}
+BILL = {"bill_no": "B1", "visit_id": "V1", "total": "20.00"}
+ITEM = {"item_id": "I1", "visit_id": "V1", "item": "青霉素"}
+
+TABLES = {
+    "h.visit": VISIT,
+    "h.settle": SETTLE,
+    "h.charge": CHARGE,
+    "c.settle": CLINIC_SETTLE,
+    "c.charge": CLINIC_CHARGE,
+    "m.register": REGISTER,
+    "m.bill": BILL,
+    "m.item": ITEM,
+    "m.other_bill": BILL,
+    "m.named_item": ITEM | {"bill_no": "B1"},
+}
+SOURCES = {"h": "his", "c": "clinic", "m": "many"}
 
 
 @cache
@@ -87,7 +103,7 @@ def envelope(table, op, row, *, at, before=None, source=None, committed_at=START
             "ts_ms": ts_ms,
             "source": {
                 "connector": "postgresql",
-                "name": source or {"h": "his", "c": "clinic"}[schema],
+                "name": source or SOURCES[schema],
                 "ts_ms": committed_at,
                 "schema": schema,
                 "table": name,
@@ -111,6 +127,8 @@ class Join:
     counts: Counter = field(default_factory=Counter)
     place: int = 100
     offset: int = 0
+    joiner: Joiner | None = None
+    """None: one of the site's mappings and these limits."""
 
     def find(self, name, key):
         assert name == "patient"
@@ -138,7 +156,8 @@ class Join:
     def send(self, value):
         """Fold one message and keep what comes of it; what came of it."""
         mapping = mappings()
-        folded = Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone).fold(self.incoming(value), self, self)
+        joiner = self.joiner or Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone)
+        folded = joiner.fold(self.incoming(value), self, self)
         for key, entry in folded.state.items():
             assert entry is not None
             self.entries[visit_key_of(key)][key] = entry

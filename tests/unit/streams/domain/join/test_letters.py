@@ -208,6 +208,8 @@ def test_every_way_to_fail_is_reached_here():
     join.change("h.charge", "u", item=None)
     join.change("h.charge", "d")
     join.change("h.settle", visit_id="V2", settle_no="S2")
+    for number in ("R1", "R2"):
+        join.change("m.register", register_no=number)
     join.tick(after_ms=10_000)
     reached = {letter.dead_class for letter in join.dead}
     # Sealing, posting and the lanes have the others; of one record's size the tests of `normalise` speak.

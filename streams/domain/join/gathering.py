@@ -1,0 +1,134 @@
+"""Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from connector.contract import TableRole
+from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.visit import Visit
+from streams.domain.records import SourceRows
+
+_VISIT: Final = TableRole.VISIT
+_SETTLEMENT: Final = TableRole.SETTLEMENT
+_FEE: Final = TableRole.FEE
+
+
+class Gathered(NamedTuple):
+    """The rows of a record."""
+
+    rows: SourceRows
+    """As far as they are there, and there is one of each."""
+    missing: Part | None = None
+    """The part that the record must wait for; None where it can be built."""
+    candidates: Sequence[StoredRow] = ()
+    """Where there are several rows for one part: all of them. Which is meant is not guessed."""
+    readings: Sequence[SourceRows] = ()
+    """Then, the rows that the record would be built from if this or that candidate were meant."""
+
+
+def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered:
+    """The rows that the record of `row` is built from, and what it still waits for.
+
+    Rule R24: visit, settlement and fee lines are sent in this order. So a row also waits for a part that is there but has not been
+    reported itself. And it waits while more than one row could be meant: the one that came last may be a half refund, a second
+    registration, or on its way to another visit.
+    """
+    heads = visit.heads()
+    if row.role is _VISIT:
+        own = SourceRows(visit=row.columns)
+        return Gathered(own) if len(heads) <= 1 or institution is None else Gathered(own, Part.AMBIGUOUS_VISIT, heads, (own,))
+    fee = row.columns if row.role is _FEE else None
+    settlements = (row,) if fee is None else _settlements_of(visit, row)
+    rows = SourceRows(heads[0].columns if len(heads) == 1 else None, settlements[0].columns if len(settlements) == 1 else None, fee)
+    # An institution that nobody registered is refused at once, whatever is missing.
+    missing = None if institution is None else _missing_of(visit, row, institution, heads=heads, settlements=settlements)
+    if missing is Part.AMBIGUOUS_VISIT or missing is Part.AMBIGUOUS_SETTLEMENT:
+        candidates = heads if missing is Part.AMBIGUOUS_VISIT else settlements
+        return Gathered(rows, missing, candidates, _readings(heads, settlements, rows))
+    return Gathered(rows, missing)
+
+
+def _missing_of(
+    visit: Visit, row: StoredRow, institution: str, *, heads: Sequence[StoredRow], settlements: Sequence[StoredRow]
+) -> Part | None:
+    if not settlements:
+        return Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED
+    if len(heads) > 1:
+        return Part.AMBIGUOUS_VISIT
+    if visit.mapping.visit_required(institution) and (without := _missing(heads[0] if heads else None, Part.VISIT)):
+        return without
+    if len(settlements) > 1:
+        return Part.AMBIGUOUS_SETTLEMENT
+    return _missing(settlements[0], Part.SETTLEMENT) if row.role is _FEE else None
+
+
+def _missing(row: StoredRow | None, part: Part) -> Part | None:
+    if row is None:
+        return part
+    return Part.UNREPORTED if row.is_awaited else None
+
+
+def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], rows: SourceRows) -> list[SourceRows]:
+    visits = [head.columns for head in heads] if heads else [None]
+    return [rows._replace(visit=visit, settlement=settlement.columns) for visit in visits for settlement in settlements]
+
+
+def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
+    link = visit.mapping.tables[fee.table].settlement_link
+    return None if link is None else fee.columns.get(link) or None
+
+
+def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
+    """The settlement that a line names, of whichever table; without a link, all of the visit."""
+    if visit.mapping.tables[fee.table].settlement_link is None:
+        return visit.rows(_SETTLEMENT)
+    key = _settlement_key(visit, fee)
+    if key is None:
+        return ()
+    found = []
+    for name, table in visit.mapping.tables.items():
+        if table.role is _SETTLEMENT:
+            row = visit.find(_SETTLEMENT, name, (key,))
+            if row is not None and not row.deleted:
+                found.append(row)
+    return found
+
+
+def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
+    """The fee lines that name this settlement, or name none because their table cannot."""
+    links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
+    return [row for row in visit.rows(_FEE) if links[row.table] is None or (_settlement_key(visit, row),) == settlement.key]
+
+
+def touched(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
+    """The rows to build again after this one came, changed or went, in the order of reporting."""
+    if row.role is _FEE:
+        return []
+    others: list[StoredRow] = []
+    if row.role is _VISIT and _came_or_went(row, before):
+        others = [head for head in visit.heads() if (head.table, head.key) != (row.table, row.key)]
+    return [*others, *dependents(visit, row, before=before)]
+
+
+def dependents(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:
+    """The rows whose records read this row, in the order of reporting."""
+    if row.role is _VISIT:
+        readers = (reader for reader in (_SETTLEMENT, _FEE) if _differs(visit, row, before, reader))
+        return [dependent for reader in readers for dependent in visit.rows(reader)]
+    if row.role is _SETTLEMENT and _differs(visit, row, before, _FEE):
+        return _fees_of(visit, row)
+    return []
+
+
+def _came_or_went(row: StoredRow, before: StoredRow | None) -> bool:
+    return before is None or before.deleted or row.deleted
+
+
+def _differs(visit: Visit, row: StoredRow, before: StoredRow | None, reader: TableRole) -> bool:
+    """Whether a column that the records of another role read from this row has another value now, or the row is new or gone."""
+    if before is None or _came_or_went(row, before):
+        return True
+    if before.columns == row.columns:
+        return False
+    reads = visit.mapping.reads(visit.mapping.services_of(reader))
+    return any(role is row.role and before.columns.get(column) != row.columns.get(column) for role, column in reads)

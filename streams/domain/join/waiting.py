@@ -1,0 +1,28 @@
+"""What becomes of a row that misses a part: it waits, is given up and told once, and asks on where only a tick can help it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from streams.domain.join.entries import Part, StoredRow
+
+_FOR_EVER_MS: Final = 10**12
+"""Limit for a row that waits for another one that waits itself: the other has a deadline, which ends both waits."""
+_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
+
+
+def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now: int) -> tuple[StoredRow, bool]:
+    """The row while it waits for a part, or after it waited in vain; and whether that is to be told now.
+
+    told: by what such a wait in vain is known, so that it is told once. limit: how long it waits (ms).
+    """
+    asks_on = part.startswith(Part.LOOKUP.value)
+    if row.refused and row.refused == told():
+        # It was deleted meanwhile, and is there again.
+        return row._replace(waits_for=part, since=now, deadline=now) if asks_on and not row.waits_for else row, False
+    # A row that changed after it was given up waits anew: what it misses now may be something else, which comes.
+    since = row.since if row.waits_for == part and not row.refused else now
+    waiting = row.waiting(part, since=since, deadline=since + (_FOR_EVER_MS if part in _WITHOUT_LIMIT else limit))
+    if now < waiting.deadline:
+        return waiting, False
+    # Another row of the visit that comes late, or goes, builds those that it concerns. A lookup row does not: every tick asks.
+    return waiting._replace(refused=told()) if asks_on else row._replace(refused=told(), waits_for="", since=0, deadline=0), True
