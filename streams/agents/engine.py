@@ -8,11 +8,8 @@ release may rename what is overridden.
 # ruff: noqa: SLF001 - the inside is what this file is about
 
 import asyncio
-import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 import faust
@@ -20,23 +17,22 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode.supervisors import CrashingSupervisor
+from mode.utils.locks import Event
 
 from streams.agents.connection import AppSettings, credentials
+from streams.agents.worker_home import make_home
 from streams.domain.changes import Incoming
-from streams.errors import Fatal, Misconfigured
+from streams.errors import Fatal
 from streams.lanes.assignment import Assignment
 from streams.lanes.exits import Exit
 from streams.lanes.kafka_broker import incoming
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import TopicPartition
-from streams.private_files import private_folder
 
 require_versions()
 
 _HANDED_OVER = 2000
 """Most records of one hand-over, of all partitions together."""
-
-_OF_A_WORKER = re.compile(r"(place|join|deliver)-\d+")
 
 
 def sure_round_robin(die: Callable[[Fatal], None]) -> type[RoundRobinPartitionAssignor]:
@@ -95,6 +91,24 @@ class ListConsumer(driver.Consumer):
     """Hands over one list of records per partition and fetch."""
 
     _thread: ConsumerThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._room = Event()
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
+        """Where no lane has room, look again as soon as one has. Faust sleeps for a second then, and a stage of one lane, which has
+        worked off its records long before, stands idle most of the time.
+        """
+        if not self.flow_active or self._get_active_partitions():
+            return await super()._wait_next_records(timeout)
+        self._room.clear()
+        await self.wait_first(self._room, timeout=timeout)
+        return {}, self._get_active_partitions()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -166,7 +180,7 @@ class LaneApp(faust.App):
     """
 
     def __init__(self, settings: AppSettings, lanes: Assignment, *, die: Callable[[Fatal], None]) -> None:
-        _make_home(settings.home)
+        make_home(settings.home)
         super().__init__(
             settings.group,
             broker=[f"kafka://{server}" for server in settings.broker.bootstrap_servers.split(",")],
@@ -245,22 +259,6 @@ class PartitionFlow:
 
     def resume(self) -> None:
         self._app.consumer.on_buffer_drop(self._at)
-
-
-def _make_home(home: Path) -> None:
-    """Make a worker's folder, closed to everybody else; Faust would make only the last part of it.
-
-    The folder of all workers is closed, too, where it is ours and holds nothing else: it may be a volume, or somebody's own.
-    """
-    try:
-        private_folder(home)
-        all_workers = home.parent
-        if all_workers.stat().st_uid == os.geteuid() and all(_OF_A_WORKER.fullmatch(one.name) for one in all_workers.iterdir()):
-            private_folder(all_workers)
-    except OSError as exc:
-        raise Misconfigured(
-            f"the worker's folder {home} cannot be made ({exc.strerror}): mend that, or choose another with --home or workers.home"
-        ) from exc
 
 
 def hand_to_lanes(lanes: Assignment, event: Any) -> None:

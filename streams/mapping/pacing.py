@@ -24,7 +24,7 @@ class PlaceSettings(Strict):
 
     linger_s: Annotated[float, Field(ge=0)] = 0.1
     """Longest wait for more rows before a transaction."""
-    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 3000
     """Most rows of one transaction."""
 
 

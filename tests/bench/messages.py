@@ -1,7 +1,7 @@
 """The sample hospital's changes as capture writes them, whole envelopes included, without a database."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,15 @@ class Message:
     headers: tuple[Header, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What the rounds are fed with."""
+
+    lookups: Sequence[Message]
+    changes: Sequence[Message]
+    partitions: int
+
+
 def hospital_messages(visits: int, *, partitions: int, seed: int = 1) -> tuple[list[Message], list[Message]]:
     """(rows of lookups, changes of visits, settlements and fee lines), each in the order of commits."""
     capture = _Capture(load_site(SAMPLE), partitions)
@@ -42,6 +51,19 @@ def hospital_messages(visits: int, *, partitions: int, seed: int = 1) -> tuple[l
         for change in transaction.changes:
             capture.take(change, at=transaction.at)
     return capture.lookups, capture.changes
+
+
+def rows_topic(prefix: str = "") -> str:
+    """Where capture writes the rows of the sample hospital's visits."""
+    site = load_site(SAMPLE)
+    (source,) = site.sources
+    return prefix + site.topics.rows(source)
+
+
+def as_rows(changes: Sequence[Message]) -> list[Message]:
+    """The same changes as capture writes them: in one partition, in the order of the hospital's log."""
+    topic = rows_topic()
+    return [replace(change, topic=topic, partition=0) for change in changes]
 
 
 class _Capture:

@@ -28,8 +28,7 @@ from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import BrokerSettings
 from streams.mapping import compile_site, load_site
 from streams.seal import Encoding, Sealer, generate_key_pair, max_plain_bytes
-from tests.bench.messages import SAMPLE
-from tests.bench.rounds import Load
+from tests.bench.messages import SAMPLE, Load
 from tests.bench.topics import read_all, reader
 
 _CHARS = 50_000
@@ -129,7 +128,7 @@ def fold_all(load: Load) -> Folded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Venue:
     """Where the parts are measured."""
 
     servers: str
@@ -140,7 +139,7 @@ class Place:
     """Of the platform."""
 
 
-async def measure(load: Load, folded: Folded, place: Place) -> Parts:
+async def measure(load: Load, folded: Folded, venue: Venue) -> Parts:
     """Each part once. Garbage is collected as the workers do, or a part pays for looking through all that the bench keeps."""
     collect_less_often()
     records = len(folded.emissions)
@@ -148,24 +147,24 @@ async def measure(load: Load, folded: Folded, place: Place) -> Parts:
     batches = list(_full(values))
     sealer = Sealer(generate_key_pair().public, Encoding())
     sealed = [sealer.seal(batch) for batch in batches]
-    topic = f"{place.prefix}visit.control"  # nothing else is in it
+    topic = f"{venue.prefix}visit.control"  # nothing else is in it
 
     async def fetch_changes() -> None:
-        async with reader(place.servers, f"{place.prefix}visit.changes", load.partitions) as consumer:
+        async with reader(venue.servers, f"{venue.prefix}visit.changes", load.partitions) as consumer:
             await read_all(consumer, len(load.changes))
 
     async def fetch_ready() -> None:
-        async with reader(place.servers, topic, 1) as consumer:
+        async with reader(venue.servers, topic, 1) as consumer:
             await read_all(consumer, records)
 
     costs = {
-        "produce": await _cost(lambda: _produce(place.servers, topic, folded.emissions)),
+        "produce": await _cost(lambda: _produce(venue.servers, topic, folded.emissions)),
         "fetch_changes": await _cost(fetch_changes),
         "fetch_ready": await _cost(fetch_ready),
         "parse": await _cost(_each(orjson.loads, [message.value for message in load.changes])),
         "build": await _cost(_each(_build, folded.builds)) * records / len(folded.builds),
         "seal": await _cost(_each(sealer.seal, batches)),
-        "post": await _cost(lambda: _post(place.url, sealed)),
+        "post": await _cost(lambda: _post(venue.url, sealed)),
     }
     return Parts(**{name: cost / records * 1e6 for name, cost in costs.items()})
 

@@ -17,9 +17,8 @@ from streams.domain.join.entries import visit_key_of
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.ports import Broker, Page, TopicPartition
-from tests.bench.messages import hospital_messages
+from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.rounds import Load
 
 _PARTITIONS: Final = 12
 _SAMPLE: Final = 300

@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
-from streams.lanes.marks import join_mark
+from streams.lanes.marks import join_mark, place_mark
 from tests.bench.messages import Message
 from tests.bench.processes import CHECKOUT
 
@@ -31,27 +31,39 @@ def apply_topics(site: Path) -> None:
 
 
 async def fill(servers: str, prefix: str, messages: Iterable[Message], **security: object) -> None:
-    """Write messages into their partitions, in whole batches. security: aiokafka's, none for plain text."""
+    """Write messages into their partitions, in whole batches. security: aiokafka's, none for plain text.
+
+    All are compressed before the first is sent, so that they come at once and no stage has to wait for this process.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=_BATCH_BYTES, compression_type="lz4", **security)
     await producer.start()
     try:
-        builders: dict[tuple[str, int], Any] = {}
         sent = []
-        for message in messages:
-            place = prefix + message.topic, message.partition
-            builder = builders.get(place)
-            entry = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
-            if builder is None or builder.append(**entry) is None:
-                if builder is not None:
-                    sent.append(await producer.send_batch(builder, place[0], partition=place[1]))
-                builder = builders[place] = producer.create_batch()
-                builder.append(**entry)
-        for (topic, partition), builder in builders.items():
+        for (topic, partition), builder in _batches(producer, prefix, messages):
             sent.append(await producer.send_batch(builder, topic, partition=partition))
         for one in sent:
             await one
     finally:
         await producer.stop()
+
+
+def _batches(producer: Any, prefix: str, messages: Iterable[Message]) -> Sequence[tuple[tuple[str, int], Any]]:
+    """Whole batches, each with its topic and partition."""
+    builders: dict[tuple[str, int], Any] = {}
+    full: list[tuple[tuple[str, int], Any]] = []
+    for message in messages:
+        place = prefix + message.topic, message.partition
+        builder = builders.get(place)
+        entry = {"timestamp": None, "key": message.key, "value": message.value, "headers": list(message.headers)}
+        if builder is None or builder.append(**entry) is None:
+            if builder is not None:
+                full.append((place, builder))
+            builder = builders[place] = producer.create_batch()
+            builder.append(**entry)
+    batches = [*full, *builders.items()]
+    for _, builder in batches:
+        builder._build()
+    return batches
 
 
 @asynccontextmanager
@@ -80,6 +92,24 @@ async def consumed(consumer: Any) -> int:
     return sum(max(0, found.offset) for found in committed.values())
 
 
+async def ended(consumer: Any) -> int:
+    """How many messages of a topic without holes there are."""
+    return sum((await consumer.end_offsets(consumer.assignment())).values())
+
+
+async def placed(consumer: Any) -> Sequence[int]:
+    """By partition of `visit.changes`, how many messages the place stage has numbered for it. consumer: of its group."""
+    (found,) = (await consumer._coordinator.fetch_committed_offsets(consumer.assignment())).values()
+    return [number - 1 for number in place_mark(found.metadata).out]
+
+
+async def joined(consumer: Any, placed: Sequence[int] | None) -> int:
+    """How many numbered messages the join has taken; of each partition no more than were placed, None: not known yet."""
+    committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())
+    done = {at.partition: sum(number - 1 for number in join_mark(found.metadata).taken.values()) for at, found in committed.items()}
+    return sum(done.values()) if placed is None else sum(min(done[number], most) for number, most in enumerate(placed))
+
+
 async def numbered(consumer: Any) -> int:
     """How many records the join has numbered so far, by the metadata of its committed offsets."""
     committed = await consumer._coordinator.fetch_committed_offsets(consumer.assignment())
@@ -96,11 +126,10 @@ async def read_all(consumer: Any, count: int) -> Sequence[Any]:
     return records
 
 
-async def ready_messages(servers: str, prefix: str, count: int, partitions: int) -> Sequence[Message]:
-    """What the join wrote for the deliver stage, in its order."""
-    async with reader(servers, f"{prefix}visit.ready", partitions) as consumer:
+async def messages_in(servers: str, prefix: str, topic: str, *, count: int, partitions: int) -> Sequence[Message]:
+    """What a stage wrote for the next one, in its order."""
+    async with reader(servers, f"{prefix}{topic}", partitions) as consumer:
         records = await read_all(consumer, count)
     return [
-        Message(topic="visit.ready", partition=one.partition, key=one.key, value=one.value, headers=tuple(one.headers))
-        for one in records
+        Message(topic=topic, partition=one.partition, key=one.key, value=one.value, headers=tuple(one.headers)) for one in records
     ]

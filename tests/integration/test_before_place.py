@@ -11,10 +11,9 @@ from streams.mapping import load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from tests.bench.bench_site import write_site
-from tests.bench.messages import hospital_messages
+from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import platform
-from tests.bench.rounds import Load
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
 

@@ -17,10 +17,9 @@ from streams.mapping import load_site
 from streams.topics.whole import read_whole
 from streams.wiring import client_options
 from tests.bench.bench_site import write_site
-from tests.bench.messages import hospital_messages
+from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import platform, worker
-from tests.bench.rounds import Load
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.patience import PATIENCE_S

@@ -10,10 +10,9 @@ import pytest
 import yaml
 
 from tests.bench.bench_site import write_site
-from tests.bench.messages import hospital_messages
+from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import CHECKOUT, platform
-from tests.bench.rounds import Load
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka

@@ -5,7 +5,6 @@ caller writes in one transaction. What cannot be placed goes to partition 0 as i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, NamedTuple, TypeAlias
 
@@ -41,8 +40,7 @@ class Placed(NamedTuple):
         return f"Placed(partition={self.partition})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folded:
+class Folded(NamedTuple):
     """What one message leads to."""
 
     placed: tuple[Placed, ...]
@@ -89,7 +87,7 @@ class Placer:
         was = _visit_key(before, column) if op == _UPDATE and before else None
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
         if was is None or was == visit:
-            return Folded(placed=(arrived,), outcome="direct" if visit is not None else "unplaced")
+            return Folded((arrived,), "direct" if visit is not None else "unplaced")
         left = orjson.dumps({**envelope, "op": _DELETE, "after": None})
         return Folded(placed=(Placed(self._partition_of(was), _bytes(was), left), arrived), outcome="moved")
 

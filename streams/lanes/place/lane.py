@@ -42,6 +42,7 @@ class PlaceLane(Lane[Incoming]):
     ) -> None:
         super().__init__(at, generation, context=context, flow=flow, transactional_id=f"{context.group}-{source}")
         self._shared = shared
+        self._changes = shared.topics.changes
         self._source = source
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
@@ -65,7 +66,8 @@ class PlaceLane(Lane[Incoming]):
                 await asyncio.sleep(0)
             folded = self._shared.fold.fold(incoming)
             counts[folded.outcome] += 1
-            sends.extend([self._numbered(one, numbers, incoming) for one in folded.placed])
+            for one in folded.placed:
+                sends.append(self._numbered(one, numbers, incoming))
         mark = replace(self._mark, out=tuple(numbers))
         await self.commit(sends, Committed(offset=records[-1].offset + 1, metadata=mark.text()))
         self._mark = mark
@@ -79,4 +81,4 @@ class PlaceLane(Lane[Incoming]):
         number = numbers[partition]
         numbers[partition] = number + 1
         headers = (self._from, (NUMBER, b"%d" % number))
-        return Send(self._shared.topics.changes, key, value, headers, partition, incoming.timestamp_ms)
+        return Send(self._changes, key, value, headers, partition, incoming.timestamp_ms)

@@ -1,6 +1,7 @@
 """The inside of Faust and aiokafka that we lean on: a release that renames it must fail here, not in a hospital."""
 # ruff: noqa: ARG005, ASYNC109 - toys have the signatures of what they stand for
 
+import asyncio
 import inspect
 from types import SimpleNamespace
 
@@ -25,6 +26,7 @@ from streams.lanes.exits import Exit
 from streams.lanes.pinned import PINNED, require_versions
 from streams.lanes.ports import TopicPartition
 from streams.testing import Deaths
+from tests.patience import PATIENCE_S
 from tests.settings import broker_settings
 
 TOPIC = "visit.changes"
@@ -85,6 +87,7 @@ def test_only_the_pinned_versions_start():
         (FaustConsumer, "_add_gap", ("self", "tp", "offset_from", "offset_to")),
         (FaustConsumer, "_drain_messages", ("self", "fetcher")),
         (FaustConsumer, "_wait_next_records", ("self", "timeout")),
+        (FaustConsumer, "_get_active_partitions", ("self",)),
         (FaustConsumer, "perform_seek", ("self",)),
         (FaustConsumer, "on_buffer_full", ("self", "tp")),
         (FaustConsumer, "on_buffer_drop", ("self", "tp")),
@@ -175,6 +178,31 @@ async def test_a_full_worker_is_not_idle(consumer):
     thread.note_full()
     assert subscription.fetcher_idle_time < 60.0
     assert "fetcher_idle_time" in inspect.getsource(GroupCoordinator)
+
+
+async def test_a_lane_that_has_room_again_is_fetched_at_once(app, consumer):
+    """Faust sleeps for a second when no partition has room. The place stage has one partition, so it would mostly stand idle."""
+    app.consumer = consumer
+    consumer.flow_active, consumer.sleep = True, never
+    consumer._set_active_tps({TP(TOPIC, 0)})
+    flow = app.flow_of(TopicPartition(TOPIC, 0))
+    flow.stop()
+    waiting = asyncio.ensure_future(consumer._wait_next_records(PATIENCE_S))
+    await asyncio.sleep(0)
+    flow.resume()
+    assert ({}, {TP(TOPIC, 0)}) == await asyncio.wait_for(waiting, 10)
+
+
+async def test_while_no_lane_has_room_the_worker_says_so_and_looks_again(consumer):
+    """Else aiokafka takes it for idle; and a partition that was assigned meanwhile is found only by looking."""
+    consumer.flow_active = True
+    consumer._set_active_tps(set())
+    assert ({}, set()) == await consumer._wait_next_records(0.01)
+
+
+async def never(*_args):
+    """Wait for ever."""
+    await asyncio.Event().wait()
 
 
 def test_the_isolation_level_is_read_when_the_consumer_starts():
