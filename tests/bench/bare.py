@@ -76,7 +76,7 @@ async def run(kind: str, stage: str, file: Path, home: Path) -> None:
 
 async def _feed(consumer: Any, open_lane: Callable[[TopicPartition, int], AnyLane]) -> None:
     partitions = [TopicPartition(*at) for at in consumer.assignment()]
-    lanes = Assignment(partitions[0].topic, open_lane)
+    lanes = Assignment([partitions[0].topic], open_lane)
     await lanes.assign(partitions, 1)
     while True:
         for at, records in (await consumer.getmany(timeout_ms=1000)).items():
