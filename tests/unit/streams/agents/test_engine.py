@@ -34,7 +34,7 @@ TOPIC = "visit.changes"
 
 def make_app(tmp_path, lanes=None, deaths=None):
     settings = AppSettings(group="g", client_id="c", broker=broker_settings("127.0.0.1:1"), home=tmp_path)
-    return engine.LaneApp(settings, lanes or Assignment(TOPIC, lambda at, generation: None), die=deaths or Deaths())
+    return engine.LaneApp(settings, lanes or Assignment([TOPIC], lambda at, generation: None), die=deaths or Deaths())
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ async def test_a_running_worker_notices_that_its_site_was_bound_anew(log):
         return {}
 
     context = replace(rig.context("deliver"), demand_site=SiteCheck(log, SITE, topic=AT.topic).demand)
-    watch = Watch(Assignment(READY.topic, lambda *_: None), no_numbers, context=context)
+    watch = Watch(Assignment([READY.topic], lambda *_: None), no_numbers, context=context)
     await watch.look()
     rebind(log)
     with pytest.raises(Fatal, match=r"--rebind platform") as ended:
@@ -76,7 +76,7 @@ async def test_brokers_that_do_not_say_whose_topics_these_are_do_not_blind_the_w
         return {}
 
     context = replace(rig.context("deliver"), demand_site=no_answer)
-    watch = Watch(Assignment(READY.topic, lambda *_: None), numbers, context=context)
+    watch = Watch(Assignment([READY.topic], lambda *_: None), numbers, context=context)
     with capture_logs() as told:
         await watch.look()
         await watch.look()

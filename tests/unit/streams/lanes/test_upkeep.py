@@ -129,7 +129,7 @@ class WatchRig:
         self.clock = Patience()
         context = self.rig.context(stage)
         self.lane = self.rig.deliver_lane() if stage == "deliver" else self.rig.join_lane()
-        self.assignment = Assignment(self.lane.at.topic, lambda at, generation: self.lane)
+        self.assignment = Assignment([self.lane.at.topic], lambda at, generation: self.lane)
         self.assignment.lanes[self.lane.at] = self.lane
         self.numbers = {self.lane.at: 1}
         self.context = dataclasses.replace(context, clock=self.clock, settings=lane_settings(hole_s=10.0, silent_s=30.0))
