@@ -35,16 +35,19 @@ class SeriesBuffer(Buffer[Incoming]):
         super().__init__(offset, lambda incoming: incoming.offset, clock=clock)
         self.wanted = dict(wanted)
         self.strangers: list[Incoming] = []
+        self._stopped_at: int | None = None
 
     def put(self, items: Iterable[Incoming]) -> None:
-        """Take the messages that come next. Behind one that is missing nothing is taken, of no series: the offset that is committed
-        with it would pass the missing one.
+        """Take the messages that come next. From the message on that shows that one is missing nothing is taken, of no series, also
+        when it comes with a later fetch: the offset that is committed with it would pass the missing one.
         """
         before = len(self._items)
         for item in items:
             if item.offset < self.want:
                 self.repeated += 1
                 continue
+            if self._stopped_at is not None and item.offset > self._stopped_at:
+                break
             series, number = number_of(item)
             if not series and self.wanted:
                 self.strangers.append(item)
@@ -52,6 +55,7 @@ class SeriesBuffer(Buffer[Incoming]):
                 self._take(item, series, number)
             else:
                 self.hole_since = self._clock() if self.hole_since is None else self.hole_since
+                self._stopped_at = item.offset
                 break
         if len(self._items) != before:
             self._wake.set()
@@ -67,7 +71,8 @@ class SeriesBuffer(Buffer[Incoming]):
         self.strangers.clear()
         self._items.append(item)
         self.want = item.offset + 1
-        self.hole_since = None
+        if self._stopped_at is not None and item.offset >= self._stopped_at:
+            self._stopped_at = self.hole_since = None
 
 
 def number_of(incoming: Incoming) -> tuple[str, int]:
@@ -75,7 +80,10 @@ def number_of(incoming: Incoming) -> tuple[str, int]:
     headers = incoming.headers
     if len(headers) < 2 or headers[0][0] != FROM or headers[1][0] != NUMBER:
         return "", incoming.offset
-    return (headers[0][1] or b"").decode(), int(headers[1][1] or b"-1")
+    number = headers[1][1]
+    if number is None or not number.isdigit():
+        return "", incoming.offset
+    return (headers[0][1] or b"").decode("utf-8", "replace"), int(number)
 
 
 def taken(wanted: Mapping[str, int], records: Sequence[Incoming]) -> dict[str, int]:

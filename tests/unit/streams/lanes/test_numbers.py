@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,23 @@ def test_behind_a_missing_number_nothing_of_another_source_is_taken():
     subject.put([message(1, "a", 2), message(2, "a", 3), message(3, "b", 1)])
     assert [0, 1, 2, 3] == [one.offset for one in subject.first(9)]
     assert subject.hole_since is None
+
+
+def test_what_a_later_fetch_brings_is_not_taken_behind_a_missing_number_either():
+    """The hole is seen in one fetch, and the other source's messages come with the next: it is the same partition all the time."""
+    subject = buffer()
+    subject.put([message(0, "a", 1), message(2, "a", 3)])
+    for later in ([message(3, "b", 1)], [message(4)], [message(5, "b", 2), message(6, "a", 4)]):
+        subject.put(later)
+    assert ([0], True) == ([one.offset for one in subject.first(9)], subject.hole_since is not None)
+    subject.put([message(1, "a", 2), message(2, "a", 3), message(3, "b", 1), message(4), message(5, "b", 2), message(6, "a", 4)])
+    assert ([0, 1, 2, 3, 4, 5, 6], None) == ([one.offset for one in subject.first(9)], subject.hole_since)
+
+
+@pytest.mark.parametrize("number", [b"", b"x", b"-1", None])
+def test_headers_that_hold_no_number_are_a_strangers(number):
+    """One such message must not end every worker that is given the partition."""
+    assert ("", 7) == number_of(message(7)._replace(headers=((FROM, b"his/a"), (NUMBER, number))))
 
 
 def test_a_number_that_came_before_at_a_new_offset_is_not_taken():
