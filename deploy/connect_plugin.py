@@ -27,6 +27,8 @@ def build(dist: Path, *, java: Path, run: Callable[[Sequence[str | Path]], None]
 
     run: runs a program to its end, and raises when that is a bad one.
     """
+    if not sources():
+        return  # a checkout that a test made
     classes = dist / "classes"
     (compiler,) = (dist / "tools").glob("ecj-*.jar")
     jars = [*(dist / JAR.parent).glob("*.jar"), *(dist / "lib").glob("*.jar")]

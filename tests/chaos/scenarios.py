@@ -181,8 +181,9 @@ def _selection(course: Course) -> None:
     course.at(course.moment(0.25, 0.3), "freeze place", partial(course.crew.freeze, "place", _SESSION_S + 3))
     course.at(course.moment(0.25, 0.3), "freeze deliver", partial(course.crew.freeze, "deliver", _SESSION_S + 3))
     course.at(course.moment(0.25, 0.3), "freeze join", partial(course.crew.freeze, "join", _SESSION_S + 3))
-    course.at(course.moment(0.7, 0.8), "kill -9 broker", partial(course.stop_service, "kafka", for_s=1))
-    course.at(course.moment(0.5, 0.6), "kill -9 deliver", partial(course.crew.signal, "deliver", signal.SIGKILL))
+    course.at(course.moment(0.42, 0.46), "kill -9 broker", partial(course.stop_service, "kafka", for_s=1))
+    course.at(course.moment(0.6, 0.65), "kill -9 deliver", partial(course.crew.signal, "deliver", signal.SIGKILL))
+    course.at(course.moment(0.7, 0.8), "kill -9 connect", partial(course.stop_service, "connect", for_s=0))
 
 
 def _everything(course: Course) -> None:

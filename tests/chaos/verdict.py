@@ -81,8 +81,9 @@ def pronounce(
     client: Mapping[str, Any],
     topics: Topics,
     differences: Sequence[str],
+    overtaken: Sequence[str] = (),
 ) -> Verdict:
-    """Read receipts and dead letters, compare all. journal: with values."""
+    """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that."""
     reading = read_letters(client, topics)
     judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True)
     receipts = read_receipts(client, topics.receipts)
@@ -94,7 +95,7 @@ def pronounce(
         dead_letters=judgement.dead_letters.total(),
         lost=[*judgement.missing, *lost],
         doubled=[*judgement.doubled, *doubled, *again],
-        out_of_order=[*judgement.out_of_order, *before_owner(endings, journal)],
+        out_of_order=[*judgement.out_of_order, *before_owner(endings, journal), *overtaken],
         unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
         amounts=_different(judgement),
         notes=[
@@ -168,6 +169,12 @@ def before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]
         for owner in owners[identity]
         if owner not in refused and first.get(owner, place + 1) > place
     ]
+
+
+def overtaken_refunds(stats: Mapping[str, Any]) -> list[str]:
+    """Refunds that came before the line that they take back (rule R9), by the platform's own books."""
+    count = stats["order_violations"].get("refund before its line", 0)
+    return [f"{count} refunds accepted before their lines"] * bool(count)
 
 
 def _owners(entry: Mapping[str, Any]) -> list[RecordId]:

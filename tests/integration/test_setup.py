@@ -45,11 +45,18 @@ def checkout(tmp_path_factory):
         shutil.copy(ROOT / name, root / name)
     (root / "requirements-dev.lock").write_text("# nothing\n")
     (root / "deploy" / "stack" / "jars.sha256").write_text(ITS_JARS)
-    plugin = root / "deploy" / "connect-plugin" / "src" / "yibao" / "connect"
-    plugin.mkdir(parents=True)
-    (plugin / "Empty.java").write_text(SOURCE)
     subprocess.run([sys.executable, "-m", "venv", root / ".venv"], check=True)
     return root
+
+
+@pytest.fixture
+def source(checkout):
+    """The one source of its Connect plugin; the other tests do without, because compiling takes a second."""
+    file = checkout / "deploy" / "connect-plugin" / "src" / "yibao" / "connect" / "Empty.java"
+    file.parent.mkdir(parents=True)
+    file.write_text(SOURCE)
+    yield file
+    shutil.rmtree(checkout / "deploy" / "connect-plugin")
 
 
 @pytest.fixture
@@ -97,6 +104,7 @@ def test_a_sound_environment_is_not_made_again(set_up, checkout):
     assert made == (checkout / ".venv" / "pyvenv.cfg").stat().st_mtime_ns
 
 
+@pytest.mark.usefixtures("source")
 def test_the_connect_plugin_is_compiled_and_put_beside_debezium_and_the_same_every_time(set_up, checkout):
     """A production image is checked by the bytes of its files; a jar that differs with each build could not be."""
     jar = checkout / ".yibao" / "java" / "plugins" / "debezium-connector-postgres" / "yibao-connect-postgres.jar"
@@ -111,15 +119,11 @@ def test_the_connect_plugin_is_compiled_and_put_beside_debezium_and_the_same_eve
     assert (True, True, PostgresqlProfile.connector_class) == (made[0] == made[1], held, service.decode().strip())
 
 
-def test_a_plugin_that_does_not_compile_stops_set_up_with_the_compilers_words(set_up, checkout):
+def test_a_plugin_that_does_not_compile_stops_set_up_with_the_compilers_words(set_up, checkout, source):
     """Capture would otherwise start without it, or not at all, in front of a stranger."""
-    source = checkout / "deploy" / "connect-plugin" / "src" / "yibao" / "connect" / "Empty.java"
     source.write_text(SOURCE.replace("{}", "{ nonsense }"))
-    try:
-        run = set_up(GOOD_MAVEN)
-        _, told = run.communicate()
-    finally:
-        source.write_text(SOURCE)
+    run = set_up(GOOD_MAVEN)
+    _, told = run.communicate()
 
     assert (1, True, False) == (run.returncode, "nonsense" in told, (checkout / ".yibao" / "java").exists())
 

@@ -11,7 +11,7 @@ from sandbox.judge import Ending
 from sandbox.platform.rows import is_refused_key
 from tests.chaos.scenarios import NAMES, USUAL, named
 from tests.chaos.seams import ShiftedClock, set_shift
-from tests.chaos.verdict import Refusing, before_owner, compare_receipts, expectations, missing, repeated_letters
+from tests.chaos.verdict import Refusing, before_owner, compare_receipts, expectations, missing, overtaken_refunds, repeated_letters
 
 HOSPITAL, PHARMACY = "H1", "P1"
 
@@ -54,6 +54,12 @@ def test_a_record_whose_owner_was_refused_does_not_wait_for_it():
     endings = [ending("mdtrt_d", "V", outcome="refused", dead_class="VALIDATION", rule="R1"), *ENDINGS[1:]]
     assert [] == before_owner(endings, IN_ORDER[1:])
     assert before_owner(ENDINGS, IN_ORDER[1:])
+
+
+def test_a_refund_before_its_line_is_out_of_order():
+    """Rule R9, as the platform's own books count it."""
+    assert [] == overtaken_refunds({"order_violations": {"total": 3, "fee_list_d before setl_d": 3}})
+    assert overtaken_refunds({"order_violations": {"total": 1, "refund before its line": 1}})
 
 
 def test_pharmacies_report_no_visits():
