@@ -203,12 +203,15 @@ def test_the_platform_got_nothing_twice(run):
     assert 0 == run.saboteur.stats["doubled_unchanged"]
 
 
-def test_a_record_comes_before_what_it_belongs_to_only_where_that_was_refused(run):
-    """Rule R24: visit, settlement, fee line. Killing a lane must not let a fee line overtake; a refusal holds back only itself."""
-    refused = {(one["service"], one["institution"], one["key"]) for one in run.endings if one["class"]}
-    early = [owner for owner in overtaken(run.saboteur.journal) if owner not in refused]
-    assert [] == early
-    assert len(overtaken(run.saboteur.journal)) == run.saboteur.stats["order_violations"]["total"]
+def test_no_record_comes_before_what_it_belongs_to_or_without_it(run):
+    """Rule R24: visit, settlement, fee line. Killing a lane must not let a fee line overtake, and what a refused visit or
+    settlement holds must not go without it: counted from what the platform has, and by the platform that refuses orphans.
+    """
+    refused = {one["service"] for one in run.endings if one["class"] and one["outcome"] == "refused"}
+    assert {"mdtrt_d", "setl_d"} <= refused
+    assert [] == overtaken(run.saboteur.journal)
+    assert {"total": 0} == run.saboteur.stats["order_violations"]
+    assert not [finding for finding in run.saboteur.stats["by_finding"] if finding.endswith("ORPHAN")]
 
 
 def test_no_refund_comes_before_what_it_takes_back(run):
