@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from connector.connect import Access, Connect
-from sandbox.hospital import create_schema
+from sandbox.hospital import Workload, create_schema
+from sandbox.hospital import run as run_hospital
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
 from streams.seal import generate_key_pair
@@ -349,3 +350,16 @@ def test_an_unknown_source_is_exit_code_2(site, yibao):
     """The names that exist are told."""
     code, _, err = yibao("connector", "restart", "hsi", config=site)
     assert (code, "it has his" in err) == (2, True)
+
+
+def test_two_sources_that_share_numbers_stand_against_reporting(stack, site, yibao):
+    """One database named twice, by a slip: every record of it would be reported by two captures that overwrite each other."""
+    with superuser(stack, DATABASE) as connection:
+        run_hospital(connection, Workload(visits=1, seed=3))
+    document = yaml.safe_load(site.read_text(encoding="utf-8"))
+    document["sources"]["again"] = document["sources"]["his"] | {"slot": "again"}
+    code, out, _ = yibao("check", "--live", "-o", "json", config=write(site.with_name("twice.yaml"), document))
+    found = {one["where"]: one["what"] for one in json.loads(out)["findings"] if one["severity"] == "blocks"}
+    wanted = {"again: his.mz_zy_jz.yb_jzid", "again: his.sf_jsjl.yb_jsid", "again: his.sf_fymx.mxid"}
+    assert (1, False, wanted) == (code, json.loads(out)["ok"], found.keys())
+    assert "also stand in his: his.sf_fymx.mxid for the same institution" in found["again: his.sf_fymx.mxid"]
