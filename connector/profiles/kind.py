@@ -5,6 +5,7 @@ from typing import Protocol
 
 from connector.contract import CaptureSource
 from connector.findings import Finding
+from connector.numbers import Numbers
 
 
 class DatabaseProfile(Protocol):
@@ -34,3 +35,8 @@ class DatabaseProfile(Protocol):
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Everything in the live database that prevents capture or needs attention, all at once. Raises Unreachable."""
+
+    def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
+        """What stands against reporting both tables: numbers that name a row in each. passwords: by source name. Raises
+        Unreachable, Misconfigured.
+        """

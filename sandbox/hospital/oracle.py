@@ -1,7 +1,8 @@
 """What must be reported of a workload, worked out from the rows themselves and independent of the pipeline.
 
 For every row of a visit, settlement or fee table it keeps what would be sent: one version for each content that the database
-showed once the visit and the settlement were there too. What was wrong on purpose ends as its label says.
+showed once the visit and the settlement were there too, and reported (rule R24). What was wrong on purpose ends as its label says,
+unless its visit or settlement is wrong, too: then it waits for that one.
 """
 
 from collections import Counter, OrderedDict
@@ -191,7 +192,7 @@ class Oracle:
 
     def _show(self, visit: _Visit, name: str, account: _Account) -> None:
         """The record of a row as it is now: a version, a refusal, or nothing while a part is missing."""
-        if _missing(visit, name, account.row):
+        if _missing(visit, name, account.row) or _is_held(visit, name, account.row):
             return
         flaw = account.flaw
         if flaw is not None and flaw.dead_class != "REJECTED" and (flaw.dead_class, flaw.rule) != _NO_LOOKUP:
@@ -265,6 +266,17 @@ def _missing(visit: _Visit, name: str, row: Cells) -> str:
     return "" if institution.pharmacy or visit.head is not None else "VISIT"
 
 
+def _is_held(visit: _Visit, name: str, row: Cells) -> bool:
+    """Whether what a row belongs to is there and was never reported, because it is wrong."""
+    institution = INSTITUTIONS.get(f"{row['jgdm']}")
+    if name == VISITS.name or institution is None:
+        return False
+    owners = [] if institution.pharmacy else _present(visit.visits)
+    if name == FEES.name and row["jsdh"] in visit.settlements:
+        owners.append(visit.settlements[row["jsdh"]])
+    return any(not owner.versions for owner in owners)
+
+
 def _endings(visit: _Visit, name: str, account: _Account, visit_key: str) -> Iterator[Expected]:
     """All that must be found of one row: how it ended, and the dead letters on the way."""
     flaw = account.flaw
@@ -280,7 +292,7 @@ def _endings(visit: _Visit, name: str, account: _Account, visit_key: str) -> Ite
     if account.versions or account.ends or account.deleted:
         return
     missing = _missing(visit, name, account.row)
-    if missing == "UNSETTLED":
+    if missing == "UNSETTLED" or (not missing and _is_held(visit, name, account.row)):
         yield _expected(name, account, visit_key, outcome="pending")
     else:
         yield _expected(name, account, visit_key, end=(("JOIN_INCOMPLETE", f"MISSING_{missing}"), flaw.name if flaw else ""))

@@ -95,17 +95,19 @@ class Ledger:
             self._order["refund before its line"] += 1
 
     def _check_order(self, entry: Entry, row: Row) -> None:
-        """Count a record that arrives for the first time before what it belongs to. Pharmacies report no visits (§3.3.3)."""
-        if (entry.service, entry.institution, entry.key) in self._versions or entry.service == ServiceCode.VISIT:
-            return
-        owners = {ServiceCode.VISIT: row.text_of("MDTRT_ID")}
-        if entry.institution.startswith(_PHARMACY):
-            owners = {}
-        if entry.service == ServiceCode.FEE:
-            owners[ServiceCode.SETTLEMENT] = row.text_of("SETL_ID")
-        for owner, key in owners.items():
-            if (str(owner), entry.institution, key) not in self._versions:
+        """Count a record that arrives for the first time before what it belongs to."""
+        if (entry.service, entry.institution, entry.key) not in self._versions:
+            for owner in self.owners_unknown(row, service=entry.service, institution=entry.institution):
                 self._order[f"{entry.service} before {owner}"] += 1
+
+    def owners_unknown(self, row: Row, *, service: str, institution: str) -> list[ServiceCode]:
+        """Which of the records that this one belongs to were never accepted. Pharmacies report no visits (§3.3.3)."""
+        owners: dict[ServiceCode, str] = {}
+        if service != ServiceCode.VISIT and not institution.startswith(_PHARMACY):
+            owners[ServiceCode.VISIT] = row.text_of("MDTRT_ID")
+        if service == ServiceCode.FEE:
+            owners[ServiceCode.SETTLEMENT] = row.text_of("SETL_ID")
+        return [owner for owner, key in owners.items() if (str(owner), institution, key) not in self._versions]
 
     def _count(self, entry: Entry) -> None:
         identity = (entry.service, entry.institution, entry.key)

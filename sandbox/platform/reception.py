@@ -4,6 +4,7 @@ import asyncio
 import time
 import traceback
 from collections import Counter
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -49,7 +50,13 @@ class Judge:
         if isinstance(rows, Answer):
             return rows
         service = self._rules.services[envelope.service]
-        refusal = judge_rows(rows, service=service, institution=envelope.institution, rules=self._rules)
+        refusal = judge_rows(
+            rows,
+            service=service,
+            institution=envelope.institution,
+            rules=self._rules,
+            owners_unknown=partial(self._ledger.owners_unknown, service=envelope.service, institution=envelope.institution),
+        )
         if refusal is not None:
             verdict, finding = refusal
             self._ledger.findings[f"{envelope.service} {finding.field} {finding.kind}"] += 1

@@ -2,10 +2,11 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import blake2b
+from typing import TypeAlias
 
 import orjson
 
@@ -60,6 +61,8 @@ class Rules:
     """How far a line total may be from quantity times price (R1)."""
     anonymous: bool = True
     """Whether refusals never say which record is meant."""
+    refuse_orphans: bool = False
+    """Whether a record is refused whose visit or settlement was never accepted (R24)."""
 
 
 def split_rows(plain: bytes) -> list[Row] | Answer:
@@ -99,7 +102,13 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return values
 
 
-def judge_rows(rows: Sequence[Row], *, service: Service, institution: str, rules: Rules) -> tuple[Answer, Finding] | None:
+OwnersUnknown: TypeAlias = Callable[[Row], Sequence[ServiceCode]]
+"""Which of the records that a record belongs to were never accepted."""
+
+
+def judge_rows(
+    rows: Sequence[Row], *, service: Service, institution: str, rules: Rules, owners_unknown: OwnersUnknown = lambda _: ()
+) -> tuple[Answer, Finding] | None:
     """The first refusal of a batch, or None. One bad record refuses them all; formats (40003) come before business (40000)."""
     seen: set[str] = set()
     for number, row in enumerate(rows, start=1):
@@ -111,9 +120,17 @@ def judge_rows(rows: Sequence[Row], *, service: Service, institution: str, rules
         seen.add(row.text_of(service.key))
     for number, row in enumerate(rows, start=1):
         finding = judge_business(row, service=service, rules=rules)
+        if finding is None and rules.refuse_orphans:
+            finding = next((_ORPHAN[owner] for owner in owners_unknown(row)), None)
         if finding is not None:
             return Answer(code=Code.REFUSED, detail=_place(number, finding.says, rules)), finding
     return None
+
+
+_ORPHAN = {
+    ServiceCode.VISIT: Finding(field="MDTRT_ID", kind="ORPHAN", says="所属就诊记录尚未上报"),
+    ServiceCode.SETTLEMENT: Finding(field="SETL_ID", kind="ORPHAN", says="所属结算记录尚未上报"),
+}
 
 
 def _place(number: int, says: str, rules: Rules) -> str:

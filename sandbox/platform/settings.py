@@ -48,6 +48,8 @@ class PlatformSettings:
     """Share of record keys that are refused (40000), from 0 to 100."""
     total_tolerance: Decimal = Decimal("0.01")
     """How far a line total may be from quantity times price before it is refused (40000)."""
+    refuse_orphans: bool = False
+    """Whether a record is refused (40000) whose visit or settlement was never accepted."""
     anonymous_refusals: bool = True
     """Whether a refusal never says which record is meant."""
     remember_refused: bool = False

@@ -48,6 +48,7 @@ class Simulator:
             seed=settings.seed,
             total_tolerance=settings.total_tolerance,
             anonymous=settings.anonymous_refusals,
+            refuse_orphans=settings.refuse_orphans,
         )
         self._journal = Journal(settings.journal)
         self._ledger = Ledger(

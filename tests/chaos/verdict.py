@@ -153,10 +153,10 @@ def compare_receipts(
 
 
 def before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Records accepted for the first time before what they belong to. An owner that was refused once, and mended later, may come
-    later: what belongs to it does not wait for a person.
+    """Records accepted for the first time before what they belong to. What the platform itself refuses is known to nobody when
+    its children are sent behind it; a platform that does not look for owners then takes them.
     """
-    refused = {ending.id for ending in endings if ending.dead_class and ending.outcome == "refused"}
+    refused = {ending.id for ending in endings if ending.dead_class == _REJECTED}
     first: dict[RecordId, int] = {}
     owners: dict[RecordId, list[RecordId]] = {}
     for entry in journal:

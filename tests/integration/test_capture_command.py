@@ -1,6 +1,7 @@
 """`yibao topics` and `yibao connector` on the sample hospital, as an integrator types them."""
 
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,8 @@ import pytest
 import yaml
 
 from connector.connect import Access, Connect
-from sandbox.hospital import create_schema
+from sandbox.hospital import Workload, create_schema
+from sandbox.hospital import run as run_hospital
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
 from streams.seal import generate_key_pair
@@ -349,3 +351,18 @@ def test_an_unknown_source_is_exit_code_2(site, yibao):
     """The names that exist are told."""
     code, _, err = yibao("connector", "restart", "hsi", config=site)
     assert (code, "it has his" in err) == (2, True)
+
+
+def test_two_sources_that_share_numbers_stand_against_reporting(stack, site, yibao):
+    """One database named twice, by a slip: every record of it would be reported by two captures that overwrite each other."""
+    with superuser(stack, DATABASE) as connection:
+        run_hospital(connection, Workload(visits=4, seed=3))
+    document = yaml.safe_load(site.read_text(encoding="utf-8"))
+    mapping = re.sub(r"\blookup: (\w+)", r"lookup: \1_again", (SAMPLE / "mapping.yaml").read_text(encoding="utf-8"))
+    site.with_name("again.yaml").write_text(mapping, encoding="utf-8")
+    document["sources"]["twice"] = document["sources"]["his"] | {"slot": "twice", "mapping": "again.yaml"}
+    code, out, _ = yibao("check", "--live", "-o", "json", config=write(site.with_name("twice.yaml"), document))
+    found = {one["where"]: one["what"] for one in json.loads(out)["findings"] if one["severity"] == "blocks"}
+    wanted = {"twice: his.mz_zy_jz.yb_jzid", "twice: his.sf_jsjl.yb_jsid", "twice: his.sf_fymx.mxid"}
+    assert (1, False, wanted) == (code, json.loads(out)["ok"], found.keys())
+    assert "also stand in his: his.sf_fymx.mxid for the same institution" in found["twice: his.sf_fymx.mxid"]

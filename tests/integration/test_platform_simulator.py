@@ -282,6 +282,19 @@ async def test_sending_twice_and_sending_out_of_order_are_counted(sender):
     }
 
 
+async def test_a_platform_that_looks_for_parents_refuses_what_comes_before_them(tmp_path):
+    """As the real one may: a line whose settlement it does not know is nobody's money. A pharmacy's sale needs no visit."""
+    async with platform(tmp_path, refuse_orphans=True) as strict:
+        of = {"FIXMEDINS_CODE": PHARMACY, "FIXMEDINS_NAME": "便民大药房"}
+        sale = {"setl_d": array(settlement(**of)), "fee_list_d": array(fee(**of))}
+        steps = ["fee_list_d", "setl_d", "fee_list_d"]
+        assert [40000, 200, 200] == [await strict.post(sale[step], service=step, institution=PHARMACY) for step in steps]
+        assert [40000, 40000] == [await strict.post(array(settlement()), service="setl_d"), await strict.post(array(fee()))]
+        stats = strict.simulator.stats()
+        orphans = {"fee_list_d SETL_ID ORPHAN": 1, "setl_d MDTRT_ID ORPHAN": 1, "fee_list_d MDTRT_ID ORPHAN": 1}
+        assert (orphans, {"total": 0}) == (stats["by_finding"], stats["order_violations"])
+
+
 async def test_a_correction_counts_as_one_and_the_last_amount_stands(sender):
     """Reconciliation compares sums of what is valid now, not of everything ever sent. A change back is no double."""
     for amount in ("10.00", "12.50", "10.00"):

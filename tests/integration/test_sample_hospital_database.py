@@ -10,8 +10,13 @@ import orjson
 import psycopg
 import pytest
 
+from connector.contract import CaptureSource, DatabaseKind
+from connector.findings import Severity
+from connector.numbers import Numbers
+from connector.profiles import profile_of
 from sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
 from sandbox.hospital.database import PUBLICATION, ROLE
+from sandbox.hospital.institutions import INSTITUTIONS
 from sandbox.hospital.tables import BY_VISIT, PATIENTS, TABLES
 from tests.patience import PATIENCE_S
 
@@ -98,6 +103,68 @@ def test_the_capture_role_may_read_and_nothing_else(hospital, postgres):
         for statement in ("UPDATE his.sf_fymx SET je = 0", "DELETE FROM his.mz_zy_jz", "CREATE TABLE his.x (i int)"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 capture.execute(statement)
+
+
+@pytest.fixture(scope="module")
+def other_tables(hospital, postgres) -> Iterator[None]:
+    """A fee table of the wards that counts from 1 as the other does, and a database beside whose numbers are texts with blanks."""
+    columns = "mxid, jgdm, jzlsh"
+    some = f"SELECT {columns} FROM his.sf_fymx WHERE je > 0 ORDER BY mxid DESC LIMIT 7"
+    hospital.execute(f"CREATE TABLE his.zy_fymx AS {some}")
+    hospital.execute("CREATE TABLE his.of_others AS SELECT mxid, '99' AS jgdm, jzlsh FROM his.zy_fymx")
+    rows = hospital.execute(some).fetchall()
+    with _connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}_beside")
+        conn.execute(f"CREATE DATABASE {DATABASE}_beside")
+    with _connect(postgres, f"{DATABASE}_beside") as conn:
+        create_schema(conn, password=PASSWORD)
+        conn.execute("CREATE TABLE his.zy_fymx (mxid char(30), jgdm text)")
+        conn.cursor().executemany("INSERT INTO his.zy_fymx VALUES (%s, %s)", [(f"{number}", code) for number, code, _ in rows])
+        conn.execute(f"GRANT SELECT ON his.zy_fymx TO {ROLE}")
+    hospital.execute(f"GRANT SELECT ON his.zy_fymx, his.of_others TO {ROLE}")
+    yield
+    hospital.execute("DROP TABLE his.zy_fymx, his.of_others")
+    with _connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE {DATABASE}_beside WITH (FORCE)")
+
+
+def numbers(postgres, table: str, *, database: str = DATABASE, column: str = "mxid") -> Numbers:
+    source = CaptureSource(
+        name=database,
+        kind=DatabaseKind.POSTGRESQL,
+        host=postgres.postgres_host,
+        port=postgres.postgres_port,
+        database=database,
+        user=ROLE,
+        password_file="",
+        password_reference="",
+        sslmode="disable",
+        publication="",
+        slot="",
+        heartbeat_table=None,
+        tables=(),
+    )
+    codes = {code: one.code for code, one in INSTITUTIONS.items()}
+    return Numbers(source=source, table=table, column=column, names="BKKP_SN", institution="jgdm", institutions=codes)
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "found"),
+    [
+        ("his.zy_fymx", {}, "has 7 numbers that also stand in his_of_tests: his.sf_fymx.mxid"),
+        ("his.of_others", {}, None),
+        ("his.zy_fymx", {"database": f"{DATABASE}_beside"}, "has 7 numbers that also stand in his_of_tests: his.sf_fymx.mxid"),
+        ("his.zy_fymx", {"column": "jzlsh"}, None),
+    ],
+    ids=["two fee tables", "another institution", "two databases", "other numbers of another type"],
+)
+def test_numbers_that_two_tables_share_are_found(other_tables, postgres, table, options, found):
+    """Both would be one record at the platform, and the one that changed last would be all that is left of it."""
+    first, second = numbers(postgres, "his.sf_fymx"), numbers(postgres, table, **options)
+    passwords = {one.source.name: PASSWORD for one in (first, second)}
+    findings = profile_of(DatabaseKind.POSTGRESQL).shared_numbers(first, second, passwords=passwords)
+    assert ([found] if found else []) == [finding.what.partition(" for the same")[0] for finding in findings]
+    assert all(finding.severity is Severity.BLOCKS for finding in findings)
 
 
 def test_the_command_makes_a_hospital_and_its_expectations(postgres, tmp_path):

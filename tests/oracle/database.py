@@ -125,15 +125,15 @@ class Database:
 
 
 def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
-    """A row with some content. Some lines are refused, some are not settled yet. visit: of a line that has moved."""
+    """A row with some content. Some rows are refused, some lines are not settled yet. visit: of a line that has moved."""
     table, key = where
     if table == PATIENT:
         return {"patient_id": key, "cert_no": "11010519491231002X", "name": rng.choice(("王小明", "李小红", "张三"))}
     if table == VISIT:
-        ward, kind = rng.choice(("内科", "外科", "儿科")), rng.choice(("11", "12"))
+        ward, kind = rng.choice(("内科", "外科", "儿科", None)), rng.choice(("11", "12"))
         return _visit(key) | {"ward": ward, "med_type": kind, "insu_id": rng.choice(("X1", "X2"))}
     if table == SETTLE:
-        total, paid_by = rng.choice(("20.00", "30.00")), rng.choice(("cash", "card"))
+        total, paid_by = rng.choice(("20.00", "30.00", "20.00", "30.0001")), rng.choice(("cash", "card"))
         times = {"settled_at": "2024-05-01T12:00:00Z"}
         return {"settle_no": key, "visit_id": VISIT_OF[key], "org": "H", "total": total, "paid_by": paid_by} | times
     if where in MANY:

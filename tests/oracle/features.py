@@ -1,7 +1,6 @@
 """What a course may do that the join does not keep yet. Whoever makes the join keep one of these turns its switch on, in `KEPT`.
 
-Not generated at all, because the small site of the tests has no such tables: two rows with one record key, children of a parent
-that is refused.
+Not generated at all, because the small site of the tests has no such tables: two rows with one record key.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import Course, Kind, Message
 from tests.oracle.database import KEY_OF, MANY, Row, Where
-from tests.oracle.expected import Holds, Open, Told, expected
+from tests.oracle.expected import Child, Holds, Open, Told, expected
 from tests.oracle.features import KEPT, Features
 from tests.unit.streams.domain.join.join_rig import LIMITS, mappings
 
@@ -149,7 +149,7 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
                 if message.repeated and outcome:
                     found.append(f"message {number}, which was sent before, led to {', '.join(outcome)}")
         found += known.guessed(partition.told[before:])
-    return [*found, *patients.wrong(), *_wrong_in_the_end(course, partition.told, features)]
+    return [*found, *patients.wrong(), *_orphans(partition.told), *_wrong_in_the_end(course, partition.told, features)]
 
 
 def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], features: Features) -> Iterator[str]:
@@ -164,12 +164,31 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
     for where in musts.keys() | held.keys():
         since, values = held.get(where, (-1, None))
         later = [what for moment, what in letters[where] if moment > since]
-        if wrong := _wrong(musts.get(where), values, later):
+        must = musts.get(where)
+        if isinstance(must, Child):
+            if any(parent not in held for parent in must.parents):
+                continue  # what was reported of it with another parent stands
+            must = must.then
+        if wrong := _wrong(must, values, later):
             yield f"{where}: {wrong}"
     if features.withdrawn_at_the_end:
         absent = {key for _, key in course.absent}
         withdrawn = {key for (_, key), all_ in letters.items() for _, what in all_ if what[0] == "WITHDRAWN"}
         yield from (f"{key}: told as withdrawn, and never gone" for key in sorted(withdrawn - absent))
+
+
+def _orphans(told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
+    """Records that were reported before what they belong to. The sites of the courses are hospitals, which report visits."""
+    seen: set[tuple[str, str]] = set()
+    for kind, service, key, values in told:
+        if kind == "record":
+            parents = {"setl_d": {"mdtrt_d": "MDTRT_ID"}, "fee_list_d": {"mdtrt_d": "MDTRT_ID", "setl_d": "SETL_ID"}}.get(
+                service, {}
+            )
+            for parent, name in parents.items():
+                if (parent, values[name]) not in seen:
+                    yield f"{service} {key} was reported before {parent} {values[name]}"
+            seen.add((service, key))
 
 
 def _wrong(must: Holds | Told | Open | None, held: Any, told: list[tuple[str, str]]) -> str:

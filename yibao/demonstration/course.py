@@ -190,7 +190,7 @@ class Demonstration:
             "--journal",
             settings.journal_file,
         ]
-        options = ["--faults", settings.faults, "--seed", f"{settings.seed}", "--output", "json"]
+        options = ["--faults", settings.faults, "--seed", f"{settings.seed}", "--output", "json", "--refuse-orphans"]
         self.platform.start(["platform", "serve", *files, *options, *frozen], bound=not settings.keep)
         return f"{orjson.loads(self.platform.first_line(within_s=_PLATFORM_S))['url']}"
 

@@ -22,6 +22,7 @@ from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
 from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_database, found_in_plugin, stands_against
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.shared_numbers import found_shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,10 @@ class Coverage:
 
 
 LiveOption: TypeAlias = Annotated[
-    bool, typer.Option("--live", help="Also log in to each database as capture will: from here, and through Connect.")
+    bool,
+    typer.Option(
+        "--live", help="Also log in to each database as capture will: from here, and through Connect; and compare tables' numbers."
+    ),
 ]
 
 
@@ -60,7 +64,7 @@ def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputO
     \b
     Examples:
       yibao check -c site.yaml
-      yibao check --live                        can capture log in, and can Connect read the passwords?
+      yibao check --live                        can capture log in, Connect read the passwords, no two tables share a number?
       yibao check -c site.yaml -o json          for an editor or CI: file, line, place, what
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     try:
@@ -92,12 +96,19 @@ def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputO
 
 
 def _found_live(site: Site) -> Iterator[Finding]:
-    """What stands against capture, source by source: the database's part, Connect's plugin, and where neither does, Connect's."""
+    """What stands against capture, source by source: the database's part, Connect's plugin, and where neither does, Connect's. Then
+    what stands against reporting what is captured.
+    """
+    captured = True
     for source in chosen_sources(site, None):
-        found = (*found_in_database(source), *found_in_plugin(site, source))
+        in_database = found_in_database(source)
+        found = (*in_database, *found_in_plugin(site, source))
         yield from found
+        captured &= not stands_against(in_database)
         if not stands_against(found):
             yield from found_by_connect(site, source)
+    if captured:
+        yield from found_shared(site)
 
 
 def coverage_of(site: Site) -> Iterator[Coverage]:

@@ -70,6 +70,9 @@ def serve(
     journal: Annotated[Path | None, typer.Option(metavar="FILE", help="Accepted records; read again at start.")] = None,
     frozen: Annotated[list[str] | None, typer.Option(metavar="CODE", help="HILIST_CODE that refuses a batch. Repeatable.")] = None,
     refuse_percent: Annotated[float, typer.Option(min=0, max=100, help="Share of keys refused, always the same.")] = 0.0,
+    refuse_orphans: Annotated[
+        bool, typer.Option("--refuse-orphans", help="Refuse what belongs to a visit or settlement that was never accepted.")
+    ] = False,
     say_which: Annotated[bool, typer.Option("--say-which", help="Refusals name the record in the batch.")] = False,
     remember_refused: Annotated[bool, typer.Option("--remember-refused", help="A refused msgid answers 40005 afterwards.")] = False,
     forget_after_s: Annotated[float | None, typer.Option(metavar="SECONDS", help="Accepted msgids may be used again then.")] = None,
@@ -98,6 +101,7 @@ def serve(
         faults=_faults(faults),
         frozen_items=frozenset(frozen or ()),
         refuse_percent=refuse_percent,
+        refuse_orphans=refuse_orphans,
         anonymous_refusals=not say_which,
         remember_refused=remember_refused,
         forget_accepted_after_s=forget_after_s,

@@ -5,9 +5,11 @@ from typing import ClassVar
 
 from connector.contract import CaptureSource
 from connector.findings import Finding
+from connector.numbers import Numbers
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reading import read_catalogue
+from connector.profiles.postgresql.shared_numbers import shared_numbers
 
 
 class PostgresqlProfile:
@@ -55,3 +57,7 @@ class PostgresqlProfile:
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Read the catalogue once, then judge it; see `checks`."""
         return check(source, read_catalogue(source, password=password))
+
+    def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
+        """Compare two columns in the database, or the highest values of two databases; see `shared_numbers`."""
+        return shared_numbers(first, second, passwords=passwords)

@@ -41,14 +41,15 @@ class Part(StrEnum):
     """What a row can wait for.
 
     UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
-    waits. POSITIVE_LINE: a refund line has no line to take back. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it
-    is not known which is meant.
+    waits. PARENT_REFUSED: the visit or the settlement was refused, or waited in vain, and never went out. POSITIVE_LINE: a refund
+    line has no line to take back. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it is not known which is meant.
     """
 
     VISIT = "visit"
     SETTLEMENT = "settlement"
     UNSETTLED = "unsettled"
     UNREPORTED = "unreported"
+    PARENT_REFUSED = "parent_refused"
     LOOKUP = "lookup"
     POSITIVE_LINE = "positive_line"
     UNREPORTED_LINE = "positive_line_unreported"

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from connector.contract import TableRole
 from streams.domain.again import again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
-from streams.domain.join import letters, refunds
+from streams.domain.join import letters, parents, refunds
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
 from streams.domain.join.gathering import Gathered, dependents, gather, touched
 from streams.domain.join.origin import names_of, of_change, of_row
@@ -179,7 +179,8 @@ class _Run:
     def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
         if before is not None and before.emitted and not before.deleted:
             institution = visit.mapping.institution(row.role, before.columns)
-            self.bury(letters.withdrawn(self._failed(visit, before, gather(visit, before, institution=institution).rows, last=row)))
+            failed = self._failed(visit, before, gather(visit, before, institution=institution).rows, last=row)
+            self.bury(letters.withdrawn(failed, parents.reported_children(visit, before)))
         self.count("deleted")
         visit.put(row)
         if before is not None and not before.deleted:
@@ -205,8 +206,8 @@ class _Run:
             self.count("unchanged")
         else:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
-        if row.is_awaited:
-            self._release(visit, row, committed_at=committed_at, now=now)
+        if row.waits_for or row.refused or visit.current(row).waits_for:
+            self._release(visit, row, visit.current(row), committed_at=committed_at, now=now)
 
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping
@@ -230,13 +231,14 @@ class _Run:
         made = (normalise(visit.mapping, service, rows, self._lookups, today=self._today) for rows in gathered.readings)
         return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)
 
-    def _release(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
-        """Build what waited for the first record of this row, now that it came or was given up."""
-        if visit.current(row).is_awaited:
-            return
-        self._charged |= row.role is _FEE
-        for dependent in dependents(visit, row, before=None):
-            self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
+    def _release(self, visit: Visit, row: StoredRow, built: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build what waits for the first record of this row, where that came now, or was refused or given up."""
+        if held := parents.outcome(row, built):
+            self.count(held)
+        if parents.is_settled(row, built):
+            self._charged |= row.role is _FEE
+            for dependent in dependents(visit, row, before=None):
+                self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         visit.put(row.reported(record.content_hash))
@@ -245,6 +247,8 @@ class _Run:
             return
         self._charged |= row.role is _FEE and not refunds.is_refund(record)
         self.count("corrected" if row.emitted else "emitted")
+        if parents.goes_alone(visit, row):
+            self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
         position = dotted(row.position)

@@ -7,7 +7,9 @@ from connector.contract import TableRole
 from streams.domain.join.entries import Part, StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.records import SourceRows
+from streams.domain.validate.judge import PARENTS
 
+_REFUSE: Final = "refuse"
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
@@ -30,8 +32,8 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
     """The rows that the record of `row` is built from, and what it still waits for.
 
     Rule R24: visit, settlement and fee lines are sent in this order. So a row also waits for a part that is there but has not been
-    reported itself. And it waits while more than one row could be meant: the one that came last may be a half refund, a second
-    registration, or on its way to another visit.
+    reported itself, whether that waits or is refused (`parents`). And it waits while more than one row could be meant: the one
+    that came last may be a half refund, a second registration, or on its way to another visit.
     """
     heads = visit.heads()
     if row.role is _VISIT:
@@ -55,17 +57,28 @@ def _missing_of(
         return Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED
     if len(heads) > 1:
         return Part.AMBIGUOUS_VISIT
-    if visit.mapping.visit_required(institution) and (without := _missing(heads[0] if heads else None, Part.VISIT)):
+    if visit.mapping.visit_required(institution) and (without := _missing(visit, heads[0] if heads else None, Part.VISIT)):
         return without
     if len(settlements) > 1:
         return Part.AMBIGUOUS_SETTLEMENT
-    return _missing(settlements[0], Part.SETTLEMENT) if row.role is _FEE else None
+    return _missing(visit, settlements[0], Part.SETTLEMENT) if row.role is _FEE else None
 
 
-def _missing(row: StoredRow | None, part: Part) -> Part | None:
-    if row is None:
+def _missing(visit: Visit, parent: StoredRow | None, part: Part) -> Part | None:
+    if parent is None:
         return part
-    return Part.UNREPORTED if row.is_awaited else None
+    if parent.emitted:
+        return None
+    if parent.refused:
+        return Part.PARENT_REFUSED if visit.mapping.dialect.levels.get(PARENTS, _REFUSE) == _REFUSE else None
+    return Part.UNREPORTED if parent.waits_for else None
+
+
+def parents_of(visit: Visit, row: StoredRow) -> Sequence[StoredRow]:
+    """The rows whose records go before that of this row (rule R24), as far as they are there."""
+    if row.role is _VISIT:
+        return ()
+    return (*visit.heads(), *(_settlements_of(visit, row) if row.role is _FEE else ()))
 
 
 def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], rows: SourceRows) -> list[SourceRows]:

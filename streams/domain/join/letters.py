@@ -126,15 +126,21 @@ def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
     )
 
 
-def withdrawn(failed: FailedRow) -> DeadLetter:
-    """A row that was deleted after its record had been emitted. A person decides what the platform is told."""
-    return _of_row(
-        failed,
-        dead_class=DeadClass.WITHDRAWN,
-        rule="DELETED_AFTER_REPORT",
-        record_key="/".join(failed.row.key),
-        message="已上报的记录在医院系统中被删除，需人工处理",
+def withdrawn(failed: FailedRow, children: str) -> DeadLetter:
+    """A row that was deleted after its record had been emitted. A person decides what the platform is told.
+
+    children: what those are called that belong to it and were reported (rule R24); `""` for none. They are no part of what makes
+    the letter's id.
+    """
+    rule, message = "DELETED_AFTER_REPORT", "已上报的记录在医院系统中被删除，需人工处理"
+    letter = _of_row(failed, dead_class=DeadClass.WITHDRAWN, rule=rule, record_key="/".join(failed.row.key), message=message)
+    if not children:
+        return letter
+    message = f"{message}；其下已上报的记录（R24）：{children}"
+    left = Violation(
+        field="", rule=rule, level=Level.REFUSE, dead_class=DeadClass.WITHDRAWN, clause="R24", masked=children, message=message
     )
+    return replace(letter, message=message, value=_document(failed, (left,)))
 
 
 def fingerprint(refusal: Refusal, row: StoredRow) -> str:
@@ -184,6 +190,10 @@ def _located(origin: RowOrigin) -> dict[str, object]:
         "position": origin.position,
         "record_key": origin.record_key,
     }
+
+
+def _document(failed: FailedRow, violations: tuple[Violation, ...]) -> bytes:
+    return orjson.dumps({**_content(failed.service, failed.rows, violations), "row": _located(failed.origin)})
 
 
 def _digest(content: bytes) -> str:
@@ -236,7 +246,7 @@ def _of_row(  # noqa: PLR0913 - what a dead letter must say
         message=message,
         identity="/".join((row.source, row.table, *row.key, rule, content_hash)),
         key=failed.visit_key,
-        value=orjson.dumps({**content, "row": _located(failed.origin)}),
+        value=_document(failed, violations),
         topic=failed.incoming.topic,
         partition=failed.incoming.partition,
         offset=failed.offset,

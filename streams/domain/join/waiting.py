@@ -6,8 +6,10 @@ from typing import Final
 from streams.domain.join.entries import Part, StoredRow
 
 _FOR_EVER_MS: Final = 10**12
-"""Limit for a row that waits for another one that waits itself: the other has a deadline, which ends both waits."""
-_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value})
+"""Limit for a row that waits for another one that waits itself, or was told: the other has a deadline or a letter, and the row
+none of its own.
+"""
+_WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value, Part.PARENT_REFUSED.value})
 
 
 def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now: int) -> tuple[StoredRow, bool]:

@@ -23,7 +23,10 @@ REFUNDS: Final = "R9"
 UNIQUE_LINES: Final = "R12"
 """BKKP_SN is unique per institution: decided when a mapping is checked."""
 
-RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, REFUNDS, UNIQUE_LINES})
+PARENTS: Final = "R24"
+"""What belongs to a refused visit or settlement does not go without it: decided in the join."""
+
+RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, REFUNDS, UNIQUE_LINES, PARENTS})
 
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 

@@ -1,7 +1,7 @@
 """The data-quality rules: a table of functions with id, level and clause, each deciding on one record and the rows behind it.
 
-Rules that need several records are not here: R9 is decided in the join (`refunds`), R12 when a mapping is checked. R2, R17, R18 and
-R25 are not built: they would warn of rare cases, and need a memory of several records too.
+Rules that need several records are not here: R9 and R24 are decided in the join (`refunds`, `parents`), R12 when a mapping is
+checked. R2, R17, R18 and R25 are not built: they would warn of rare cases, and need a memory of several records too.
 """
 
 from collections.abc import Callable, Mapping

@@ -49,11 +49,14 @@ def test_a_record_before_what_it_belongs_to_is_out_of_order(order):
     assert before_owner(ENDINGS, journal)
 
 
-def test_a_record_whose_owner_was_refused_does_not_wait_for_it():
-    """A visit that a person must mend does not keep the money of its settlement from being reported."""
-    endings = [ending("mdtrt_d", "V", outcome="refused", dead_class="VALIDATION", rule="R1"), *ENDINGS[1:]]
-    assert [] == before_owner(endings, IN_ORDER[1:])
-    assert before_owner(ENDINGS, IN_ORDER[1:])
+def test_a_record_whose_owner_was_refused_is_excused_only_where_the_platform_refused_it():
+    """A visit that a person must mend holds what belongs to it (R24); what the platform refuses is known when the rest is sent."""
+    refused, rejected = (
+        [ending("mdtrt_d", "V", outcome="refused", dead_class=dead_class, rule=""), *ENDINGS[1:]]
+        for dead_class in ("VALIDATION", "REJECTED")
+    )
+    assert before_owner(refused, IN_ORDER[1:])
+    assert [] == before_owner(rejected, IN_ORDER[1:])
 
 
 def test_a_refund_before_its_line_is_out_of_order():

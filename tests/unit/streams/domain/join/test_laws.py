@@ -2,11 +2,13 @@
 
 import copy
 
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.deadletter.record import letter_id
 from streams.domain.join.fold import Joiner
+from streams.spec.fields import ServiceCode
 from tests.unit.streams.domain.join.join_rig import CHARGE, SETTLE, VISIT, Join, envelope, mappings
 
 VISITS = st.fixed_dictionaries({"ward": st.sampled_from(["内科", "外科"]), "med_type": st.sampled_from(["11", "12"])})
@@ -14,11 +16,13 @@ SETTLES = st.fixed_dictionaries({"paid_by": st.sampled_from(["cash", "card"]), "
 CHARGES = st.fixed_dictionaries(
     {"item": st.sampled_from(["青霉素", "头孢"]), "settle_no": st.sampled_from(["S1", "S2"]), "level": st.sampled_from("AB")}
 )
+VISITS_WRONG = st.just({"ward": None})
+SETTLES_WRONG = st.just({"total": "20.0001"})
 FLAWED = CHARGES | st.fixed_dictionaries({"level": st.just("?"), "settle_no": st.sampled_from([None, "S1"])})
 ROWS = {
-    "V": ("h.visit", VISIT, VISITS, VISITS),
-    "S1": ("h.settle", SETTLE, SETTLES, SETTLES),
-    "S2": ("h.settle", SETTLE | {"settle_no": "S2"}, SETTLES, SETTLES),
+    "V": ("h.visit", VISIT, VISITS, VISITS | VISITS_WRONG),
+    "S1": ("h.settle", SETTLE, SETTLES, SETTLES | SETTLES_WRONG),
+    "S2": ("h.settle", SETTLE | {"settle_no": "S2"}, SETTLES, SETTLES | SETTLES_WRONG),
     "C1": ("h.charge", CHARGE, CHARGES, FLAWED),
     "C2": ("h.charge", CHARGE | {"charge_id": "C2"}, CHARGES, FLAWED),
     "R": ("h.charge", CHARGE | {"charge_id": "R", "quantity": "-2.0000", "amount": "-20.00"}, CHARGES, FLAWED),
@@ -116,12 +120,14 @@ def test_the_fold_is_a_function_of_its_inputs(orders):
 @settings(max_examples=40, deadline=None)
 @given(arrivals(1))
 def test_no_record_is_reported_before_what_it_belongs_to(orders):
-    """The platform refuses a fee line whose visit it does not know (R24), and a refund of what was never charged (R9)."""
+    """The platform refuses a fee line whose visit or settlement it does not know (R24), also while that is refused, and a refund of
+    what was never charged (R9).
+    """
     (changes,) = orders
     seen = set()
-    for name in folded(changes).reported():
-        service = name.split()[0]
-        assert service == "mdtrt_d" or "mdtrt_d" in seen
-        assert service != "fee_list_d" or "setl_d" in seen
+    for record in (emission.record for emission in folded(changes).ready):
+        name, values = f"{record.service.value} {record.key}", orjson.loads(record.value)
+        assert record.service is ServiceCode.VISIT or f"mdtrt_d {values['MDTRT_ID']}" in seen
+        assert record.service is not ServiceCode.FEE or f"setl_d {values['SETL_ID']}" in seen
         assert name != "fee_list_d R" or seen & {"fee_list_d C1", "fee_list_d C2"}
-        seen |= {service, name}
+        seen.add(name)

@@ -123,7 +123,7 @@ def test_the_words_for_the_clerk_survive_the_masking_of_persons():
     join.change("h.visit", tel=long, addr=long, employer=long, contact=long, card=long)
     join.patients["P1",] = PATIENT | {"name": None, "cert_no": None}
     join.change("h.visit", "u", org=None, tel="x", begin_at=None)
-    join.change("h.settle")
+    join.change("h.settle", visit_id="V2")
     join.change("h.charge", visit_id="V2", settle_no=None)
     join.tick(after_ms=LIMITS.unsettled_wait_ms)
     assert len(join.dead) >= 4

@@ -136,18 +136,6 @@ def test_a_tick_with_nothing_due_changes_nothing():
     assert dict(join.tick(after_ms=LIMITS.wait_ms).state) == {}
 
 
-def test_what_belongs_to_a_visit_that_is_given_up_goes_on_without_it():
-    """A settlement is not lost because a patient's row is: the visit's letter says what is missing."""
-    join = Join(patients={})
-    join.change("h.visit")
-    join.change("h.settle")
-    join.change("h.charge")
-    for _ in range(3):
-        join.tick(after_ms=LIMITS.wait_ms)
-    assert join.reported() == THREE[2:]
-    assert join.letters() == ["JOIN_INCOMPLETE MISSING_LOOKUP"] * 2
-
-
 def test_a_line_whose_waiting_visit_is_deleted_waits_for_a_visit_again():
     """It would wait for ever for the record of a row that is no more."""
     join = Join(patients={})

@@ -1,0 +1,59 @@
+"""Rule R24: nothing is sent before what it belongs to. A settlement belongs to its visit, a fee line to its settlement and visit.
+
+A row whose parent is refused or was given up, and never reached the platform, is held without a time limit and without a letter of
+its own: the parent's letter says what is to be mended, and mending it lets go what was held.
+"""
+
+from typing import Final
+
+from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.gathering import dependents, parents_of
+from streams.domain.join.origin import names_of
+from streams.domain.join.visit import Visit
+from streams.domain.validate.judge import PARENTS
+
+HELD: Final = "parent_refused"
+"""Outcome: a row began to be held, because its parent is refused or was given up."""
+FREED: Final = "parent_mended"
+"""Outcome: a row is held no more."""
+WARNED: Final = f"warned_{PARENTS}"
+"""Outcome: a row went without its refused parent, by the site's level of the rule."""
+
+_REFUSED: Final = Part.PARENT_REFUSED.value
+_NAMED: Final = 200
+"""Children that a letter names; the rest is counted."""
+
+
+def outcome(before: StoredRow, after: StoredRow) -> str | None:
+    """What is to be counted of a row that was built."""
+    held = after.waits_for == _REFUSED
+    if held == (before.waits_for == _REFUSED):
+        return None
+    return HELD if held else FREED
+
+
+def is_settled(before: StoredRow, after: StoredRow) -> bool:
+    """Whether a row that never reached the platform is now on its way to it, or refused, and was not before: then what belongs to
+    it is built again.
+    """
+    return not before.emitted and _standing(after) not in ("", _standing(before))
+
+
+def _standing(row: StoredRow) -> str:
+    if row.emitted:
+        return "reported"
+    return "refused" if row.refused else ""
+
+
+def goes_alone(visit: Visit, row: StoredRow) -> bool:
+    """Whether a row is reported for the first time without a parent that is refused, by a level of the rule that counts this."""
+    if row.emitted or visit.mapping.dialect.levels.get(PARENTS) != "warn":
+        return False
+    return any(parent.refused and not parent.emitted for parent in parents_of(visit, row))
+
+
+def reported_children(visit: Visit, row: StoredRow) -> str:
+    """What was reported of the rows that belong to this one: table and key, as they may be shown; `""` where nothing was."""
+    reported = [child for child in dependents(visit, row, before=None) if child.emitted]
+    named = names_of(reported[:_NAMED], visit.mapping)
+    return named if len(reported) <= _NAMED else f"{named}…（共 {len(reported)} 条）"
