@@ -1,7 +1,7 @@
-"""The join's state on disk: a RocksDB per worker process, with a key range per partition.
+"""A stage's state on disk: a RocksDB per worker process, with a key range per partition (of the place stage: per source).
 
 Changes and the position of the changelog behind them are one write batch, so that a crash leaves an exact prefix. What is on disk
-is a copy of `visit.state`: a folder that is lost or broken is made anew and read again.
+is a copy of `visit.state` or `place.state.<source>`: a folder that is lost or broken is made anew and read again.
 
 Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `m` →
 identity, position and, from form 2 on, the form of these keys and values (of entries, see `streams.domain.join.entries`). A copy of
@@ -108,6 +108,14 @@ class RocksStore:
         begin = visit_key + SEPARATOR
         return self._done(lambda: grouped((begin + rest, value) for rest, value in self._from(self._entries + begin)))
 
+    def get(self, key: bytes) -> bytes | None:
+        """One entry."""
+        return self._done(lambda: self._database.get(self._entries + key))
+
+    def scan(self, prefix: bytes) -> list[bytes]:
+        """The keys of the entries that begin with this."""
+        return self._done(lambda: [prefix + rest for rest, _ in self._from(self._entries + prefix)])
+
     def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
         """Take over changes and the position behind them."""
         batch = WriteBatch(raw_mode=True)
@@ -202,8 +210,8 @@ def _drop(folder: Path) -> None:
 
 def _unusable(folder: Path, exc: Exception) -> Fatal:
     return Fatal(
-        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
-        "folder with --home or workers.home. Nothing is lost, it is read again from visit.state",
+        f"the copy of the state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
+        "folder with --home or workers.home. Nothing is lost, it is read again from its topic",
         exit_code=Exit.STORE,
     )
 

@@ -10,7 +10,7 @@ from tests.settings import topic_settings
 
 TOPICS = Topics(prefix="sr.")
 SETTINGS = topic_settings(partitions=4)
-LOOKUP = CapturedTable(name="his.dept", role=TableRole.LOOKUP, key=("code",), visit_key=None, columns=("code",), lookup="dept")
+LOOKUP = CapturedTable(name="his.dept", role=TableRole.LOOKUP, key=("code",), visit_key=(), columns=("code",), lookup="dept")
 SOURCE = CaptureSource(
     name="his",
     kind=DatabaseKind.POSTGRESQL,
