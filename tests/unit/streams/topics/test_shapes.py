@@ -64,7 +64,7 @@ def test_the_stages_topics_have_one_width():
 def test_what_is_remembered_is_compacted_and_what_is_passed_on_is_not():
     """Compaction of `visit.changes` would leave holes, and a hole stops the join."""
     compacted = {name for name, spec in SPECS.items() if spec.configs["cleanup.policy"] == "compact"}
-    assert {TOPICS.state, TOPICS.lookup("dept")} == compacted
+    assert {TOPICS.state, TOPICS.place_state("his"), TOPICS.place_state("his2"), TOPICS.lookup("dept")} == compacted
 
 
 def test_signals_have_one_partition():
