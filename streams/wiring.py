@@ -20,7 +20,6 @@ from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner, JoinLimits
 from streams.domain.place.fold import Placer
-from streams.domain.place.resolving import Patience
 from streams.errors import Misconfigured
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
@@ -116,7 +115,6 @@ def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
                 direct_visit_keys(site),
                 partitions=site.kafka.partitions,
                 linked=linked,
-                patience=Patience(wait_ms=site.join.wait_s * 1000),
             ),
             max_chunk=site.place.max_chunk,
             has_headers=frozenset(linked),

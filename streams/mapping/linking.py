@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
-from streams.domain.place.headers import LinkedTable, LinkedTables
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.mapping.columns import carried_by_table, columns_by_table
 from streams.mapping.compiling import visit_key_of
 from streams.mapping.mapping_file import MappingFile
@@ -25,7 +25,8 @@ def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
 def linked_tables(site: Site) -> Mapping[str, LinkedTables]:
     """By source, the tables whose rows hang under a header or are headers. Sources without such tables are left out."""
     found = {source: tuple(_linked_tables(site.mappings[source])) for source in site.sources}
-    return {source: LinkedTables(tables) for source, tables in found.items() if tables}
+    patience = Patience(wait_ms=site.join.wait_s * 1000)
+    return {source: LinkedTables(tables, patience) for source, tables in found.items() if tables}
 
 
 def _linked(mapping: MappingFile) -> Mapping[str, Table]:

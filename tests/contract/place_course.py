@@ -5,8 +5,7 @@ import orjson
 from streams.domain.changes import Incoming
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
-from streams.domain.place.headers import LinkedTable, LinkedTables
-from streams.domain.place.resolving import Patience
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 
@@ -30,7 +29,8 @@ TABLES = LinkedTables(
             header=("bill",),
             carried=("dept",),
         ),
-    ]
+    ],
+    Patience(wait_ms=900_000),
 )
 BILL = {"id": 1, "no": "B1", "org": 3, "visit": 17, "dept": "内科"}
 COURSE = (
@@ -44,7 +44,7 @@ COURSE = (
 
 def entries():
     """The entries after the course, by key."""
-    placer = Placer({}, partitions=3, linked={"his": TABLES}, patience=Patience(wait_ms=900_000))
+    placer = Placer({}, partitions=3, linked={"his": TABLES})
     state, found = PlaceState(TopicPartition("place.state.his", 0)), {}
     for number, (op, table, row) in enumerate(COURSE):
         images = {"before": row, "after": None} if op == "d" else {"before": None, "after": row}

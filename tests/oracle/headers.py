@@ -18,8 +18,7 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, decode, tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Folded, Placer
-from streams.domain.place.headers import LinkedTable, LinkedTables
-from streams.domain.place.resolving import Patience
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 
@@ -56,7 +55,7 @@ def linked() -> LinkedTables:
     """The tables as the place stage knows them."""
     own = {"h.adm": VisitKey(("org", "no"), "I")} | {name: VisitKey(("reg",)) for name in ("h.bill", "h.old_bill", "h.item")}
     named = {"h.adm": ("id",), "h.bill": ("id",), "h.old_bill": ("id",), "h.slip": ("slip",)}
-    return LinkedTables(
+    tables = (
         LinkedTable(
             name=name,
             key=("id",),
@@ -71,6 +70,7 @@ def linked() -> LinkedTables:
         for name, columns in COLUMNS.items()
         if name != "h.pay"
     )
+    return LinkedTables(tables, Patience(wait_ms=WAIT_MS))
 
 
 @dataclass(slots=True)
@@ -276,9 +276,7 @@ def faults(seed: int) -> list[str]:
     """What went wrong in one course."""
     rng = Random(seed)
     hospital = Hospital(rng)
-    placer = Placer(
-        {(SOURCE, "h.pay"): VisitKey(("reg",))}, partitions=5, linked={SOURCE: linked()}, patience=Patience(wait_ms=WAIT_MS)
-    )
+    placer = Placer({(SOURCE, "h.pay"): VisitKey(("reg",))}, partitions=5, linked={SOURCE: linked()})
     state, stored, visits = PlaceState(TopicPartition("place.state", 0)), dict[bytes, bytes | None](), Visits()
     for offset, (value, at) in enumerate(course(rng, hospital, rng.randrange(10, 90))):
         if rng.random() < 0.02:  # another worker takes over

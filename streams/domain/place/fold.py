@@ -16,7 +16,7 @@ from streams.domain.changes import Incoming, RowChange, Truncated, event_of, tex
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.resolving import Patience, Settling, View
+from streams.domain.place.resolving import Settling, View
 from streams.errors import Rejected
 
 UNPLACED: Final = 0
@@ -92,11 +92,9 @@ class Placer:
         *,
         partitions: int,
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
-        patience: Patience = Patience(wait_ms=900_000),  # noqa: B008 - frozen
     ) -> None:
         self._visit_keys = {where: _reader(key) for where, key in visit_keys.items()}
         self._linked = linked
-        self._patience = patience
         self._partitions = partitions
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
 
@@ -121,7 +119,7 @@ class Placer:
         at, tables = envelope.get("at"), self._linked.get(source)
         if tables is None or type(at) is not int:
             return Folded(ticks, "tick")
-        settling = Settling(tables=tables, source=source, view=view, patience=self._patience, now=at)
+        settling = Settling(tables=tables, source=source, view=view, now=at)
         told = list(settling.tick(at))
         return Folded((*self._settled(settling, incoming), *ticks), "tick", settling.state, len(told))
 
@@ -153,7 +151,13 @@ class Placer:
             return _unplaced(incoming)
         if not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming)
-        settling = Settling(tables=tables, source=change.source, view=view, patience=self._patience, now=incoming.timestamp_ms)
+        settling = Settling(
+            tables=tables,
+            source=change.source,
+            view=view,
+            now=incoming.timestamp_ms,
+            transaction=source.get("txId"),
+        )
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, source)
             return Folded(tuple(self._settled(settling, incoming)), outcome, settling.state)

@@ -15,6 +15,16 @@ _BETWEEN: Final = "\x1e"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long (ms) a row waits for its header, and how long a deleted row is remembered, so that what capture sends again does
+    not bring it back.
+    """
+
+    wait_ms: int
+    keep_ms: int = 7 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedTable:
     """A table whose rows hang under a header, or are headers themselves."""
 
@@ -57,7 +67,8 @@ class LinkedTable:
 class LinkedTables:
     """The linked tables of one source."""
 
-    def __init__(self, tables: Iterable[LinkedTable]) -> None:
+    def __init__(self, tables: Iterable[LinkedTable], patience: Patience) -> None:
+        self.patience = patience
         self.by_name: Mapping[str, LinkedTable] = {table.name: table for table in tables}
         self.groups: Mapping[str, tuple[str, ...]] = {
             name: tuple(dict.fromkeys(one.group for one in self.by_name.values() if name in one.under)) for name in self.by_name

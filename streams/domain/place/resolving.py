@@ -19,7 +19,8 @@ from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, tab
 from streams.domain.records import Row
 from streams.domain.unsent import whole
 
-_NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot"})
+_TRANSACTION: Final = "txId"
+_NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot", _TRANSACTION})
 """What of a source block is not worth keeping: it is known already, or says how a row was read."""
 
 
@@ -49,16 +50,6 @@ class Out(NamedTuple):
         return "Out()"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long (ms) a row waits for its header, and how long a deleted row is remembered, so that what capture sends again does
-    not bring it back.
-    """
-
-    wait_ms: int
-    keep_ms: int = 7 * 86_400_000
-
-
 class _Place(NamedTuple):
     """Where a row belongs now."""
 
@@ -69,16 +60,22 @@ class _Place(NamedTuple):
     header: str = ""
     """And the header that is to blame."""
 
+    def __repr__(self) -> str:
+        """Without what the row holds."""
+        return f"_Place(why={self.why!r})"
 
-@dataclass(slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True, repr=False)
 class Settling:
-    """What one message leads to, while it is collected. now: the time of the message (ms)."""
+    """What one message leads to, while it is collected. now: the time of the message (ms). transaction: what capture calls the one
+    that it belongs to; it moves whatever hangs under its rows, too.
+    """
 
     tables: LinkedTables
     source: str
     view: View
-    patience: Patience
     now: int
+    transaction: object = None
     out: list[Out] = field(default_factory=list)
     _changed: dict[bytes, bytes | None] = field(default_factory=dict)
     _marks: dict[bytes, bytes | None] = field(default_factory=dict)
@@ -132,7 +129,9 @@ class Settling:
             before = self._row(where)
             if before is None or before.deleted:
                 continue
-            entry = Entry(Link(), "", NOTHING, before.source, before.mark, deleted=True, deadline=self.now + self.patience.keep_ms)
+            entry = Entry(
+                Link(), "", NOTHING, before.source, before.mark, deleted=True, deadline=self.now + self.tables.patience.keep_ms
+            )
             self._hang(table, entries.row_of(where)[1], before=before, entry=entry)
             self._put(where, entry)
             self._settle_below(table, before, entry)
@@ -242,13 +241,13 @@ class Settling:
                 self.out.append(Out(None, None))  # it names neither header nor visit
             self._put(where, self._resting(entry))
         elif op is not None or was is not None or (entry.told and entry.told != place.why):
-            waits = 0 if entry.told == place.why else entry.deadline or self.now + self.patience.wait_ms
+            waits = 0 if entry.told == place.why else entry.deadline or self.now + self.tables.patience.wait_ms
             self._put(where, entry._replace(sent=None, carried=NOTHING, deadline=waits))
 
     def _resting(self, entry: Entry) -> Entry:
         """A row that is in no visit and waits for nothing; a deleted one is forgotten some day."""
         if entry.deleted:
-            return entry._replace(columns=NOTHING, sent=None, carried=NOTHING, deadline=self.now + self.patience.keep_ms)
+            return entry._replace(columns=NOTHING, sent=None, carried=NOTHING, deadline=self.now + self.tables.patience.keep_ms)
         return entry._replace(sent=None, carried=NOTHING, deadline=0)
 
     def _read_again(self, entry: Entry, table: LinkedTable) -> str:
@@ -265,6 +264,8 @@ class Settling:
     def _value(self, told: Told, table: LinkedTable, entry: Entry, *, op: Op, carried: Row) -> bytes:
         schema, _, name = table.name.partition(".")
         source = {**entry.source, "name": self.source, "schema": schema, "table": name}
+        if self.transaction is not None:
+            source[_TRANSACTION] = self.transaction
         return told_value(told, op=op, row={**entry.columns, **carried}, source=source)
 
     # State -----------------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import pytest
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.fold import Joiner
 from streams.domain.place.fold import Placer
-from streams.domain.place.resolving import Patience
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site
@@ -18,6 +17,7 @@ LINKED = """{table: h.charge, role: fee, key: [charge_id], under: [h.rx, h.old_r
   - {table: h.rx, role: header, key: [org, rx_no], visit_key: visit_id}
   - {table: h.old_rx, role: header, key: [org, rx_no], visit_key: visit_id}"""
 RX = {"org": "H", "rx_no": 7, "visit_id": "V1", "ordered_at": "2024-05-01T09:00:00Z"}
+WAIT_MS = 900_000
 LINE = {name: value for name, value in CHARGE.items() if name not in ("visit_id", "occurred_at")} | {"rx_no": 7}
 
 
@@ -41,8 +41,7 @@ class Both(Join):
     """One partition behind the place stage of one source."""
 
     def over(self, site):
-        patience = Patience(wait_ms=1_000)
-        self.placer = Placer(direct_visit_keys(site), partitions=1, linked=linked_tables(site), patience=patience)
+        self.placer = Placer(direct_visit_keys(site), partitions=1, linked=linked_tables(site))
         self.state = PlaceState(TopicPartition("place.state.his", 0))
         mappings = compile_site(site)
         self.joiner = Joiner(mappings, LIMITS, zone=mappings["his"].dialect.zone)
@@ -105,13 +104,13 @@ def test_a_line_that_capture_sends_again_changes_nothing(both):
 def test_a_line_whose_prescription_never_comes_is_told_with_its_name(both):
     """A clerk looks for the prescription, so the letter says which."""
     both.happens("c", "h.charge", LINE)
-    both.now += 1_001
+    both.now += WAIT_MS + 1
     both.captured(tick_value(both.now, []))
     assert ["JOIN_INCOMPLETE MISSING_HEADER"] == both.letters()
     (letter,) = both.dead
     assert "h.rx|h.old_rx/H/7" in letter.message
     assert ("h.charge", ("C1",)) == (letter.row.table, letter.row.key)
-    both.captured(tick_value(both.now + 5_000, []))
+    both.captured(tick_value(both.now + WAIT_MS, []))
     assert 1 == len(both.dead)
     both.happens("c", "h.rx", RX)
     assert "fee_list_d C1" in both.reported()
@@ -122,7 +121,7 @@ def test_prescriptions_that_do_not_agree_are_not_chosen_from(both):
     both.happens("c", "h.rx", RX)
     both.happens("c", "h.old_rx", RX | {"visit_id": "V2"})
     both.happens("c", "h.charge", LINE)
-    both.now += 1_001
+    both.now += WAIT_MS + 1
     both.captured(tick_value(both.now, []))
     assert ["AMBIGUOUS AMBIGUOUS_HEADER"] == both.letters()
     both.happens("d", "h.old_rx", RX | {"visit_id": "V2"})
@@ -156,7 +155,7 @@ def test_a_prescription_without_a_visit_is_what_its_line_is_told_for(both):
     """The line names it, and it is there: what it lacks is another thing to mend."""
     both.happens("c", "h.rx", RX | {"visit_id": None})
     both.happens("c", "h.charge", LINE)
-    both.now += 1_001
+    both.now += WAIT_MS + 1
     both.captured(tick_value(both.now, []))
     assert ["JOIN_INCOMPLETE HEADER_WITHOUT_VISIT"] == both.letters()
 

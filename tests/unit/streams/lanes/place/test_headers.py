@@ -9,9 +9,8 @@ import pytest
 from connector.contract import Topics
 from streams.domain.changes import RowChange, decode
 from streams.domain.place.fold import Placer
-from streams.domain.place.headers import LinkedTables
+from streams.domain.place.headers import LinkedTables, Patience
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.resolving import Patience
 from streams.lanes.assignment import Assignment
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.lane import LaneContext
@@ -48,10 +47,9 @@ class Source:
             die=self.deaths,
         )
 
-    def lane(self, generation=1, state=None, tables=TABLES):
-        fold = Placer(
-            {}, partitions=PARTITIONS, linked={"his": LinkedTables(tables.by_name.values())}, patience=Patience(wait_ms=WAIT_MS)
-        )
+    def lane(self, generation=1, state=None):
+        linked = LinkedTables(TABLES.by_name.values(), Patience(wait_ms=WAIT_MS))
+        fold = Placer({}, partitions=PARTITIONS, linked={"his": linked})
         shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=2, has_headers=frozenset({"his"}))
         flow = RecordingFlow()
         return PlaceLane(ROWS, generation, context=self.context, flow=flow, shared=shared, source="his", state=state)
