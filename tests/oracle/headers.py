@@ -87,6 +87,9 @@ class Hospital:
         if self.rng.random() < 0.08:
             self._archive(f"{self.rng.randrange(4)}")
             return
+        if self.rng.random() < 0.02:
+            self._empty(self.rng.choice(sorted(HEADERS)))
+            return
         table = self.rng.choices(list(COUNT), weights=[2, 3, 4, 1, 4, 8, 5, 2])[0]
         key = f"{self.rng.randrange(COUNT[table])}"
         row = self.rows.get((table, key))
@@ -121,6 +124,11 @@ class Hospital:
             if not first_out:
                 self._drop(one, key)
             return
+
+    def _empty(self, table: str) -> None:
+        for where in [one for one in self.rows if one[0] == table]:
+            del self.rows[where]
+        self._say("t", table, None, None)
 
     def _value(self, column: str) -> object:
         rng = self.rng

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import Incoming, RowChange, Truncated, event_of, text_of
+from streams.domain.changes import Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
@@ -108,7 +108,7 @@ class Placer:
             return _unplaced(incoming)
         if envelope.get("yibao") == "tick":
             return self._tick(incoming, envelope, view, source=source)
-        return self._row(incoming, envelope, view)
+        return self._row(incoming, envelope, view, source=source)
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
@@ -116,20 +116,20 @@ class Placer:
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
         value = orjson.dumps({"yibao": "tick", "at": envelope.get("at")})
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
-        at, tables = envelope.get("at"), self._linked.get(source)
-        if tables is None or type(at) is not int:
+        tables, tick = self._linked.get(source), _event(envelope)
+        if tables is None or not isinstance(tick, Tick):
             return Folded(ticks, "tick")
-        settling = Settling(tables=tables, source=source, view=view, now=at)
-        told = list(settling.tick(at))
+        settling = Settling(tables=tables, source=source, view=view, now=tick.at)
+        told = list(settling.tick(tick.at))
         return Folded((*self._settled(settling, incoming), *ticks), "tick", settling.state, len(told))
 
-    def _row(self, incoming: Incoming, envelope: _Image, view: View) -> Folded:
-        source = envelope.get("source")
-        if not isinstance(source, dict):
+    def _row(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
+        said = envelope.get("source")
+        if not isinstance(said, dict):
             return _unplaced(incoming)
-        visit_key = self._visit_keys.get((f"{source.get('name')}", f"{source.get('schema')}.{source.get('table')}"))
+        visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
         if visit_key is None:
-            return self._linked_row(incoming, envelope, source, view)
+            return self._linked_row(incoming, envelope, said, view) if said.get("name") == source else _unplaced(incoming)
         op, before = envelope.get("op"), envelope.get("before")
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
@@ -139,31 +139,26 @@ class Placer:
         left = orjson.dumps({**envelope, "op": _DELETE, "after": None})
         return Folded(placed=(Placed(self._partition_of(was), _bytes(was), left), arrived), outcome="moved")
 
-    def _linked_row(self, incoming: Incoming, envelope: _Image, source: _Image, view: View) -> Folded:
+    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
-        tables = self._linked.get(f"{source.get('name')}")
-        table = None if tables is None else tables.by_name.get(f"{source.get('schema')}.{source.get('table')}")
-        if tables is None or table is None:
-            return _unplaced(incoming)
-        try:
-            change = event_of(envelope)
-        except Rejected:
-            return _unplaced(incoming)
-        if not isinstance(change, RowChange | Truncated):
+        tables = self._linked.get(f"{said.get('name')}")
+        table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
+        change = None if table is None else _event(envelope)
+        if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming)
         settling = Settling(
             tables=tables,
             source=change.source,
             view=view,
             now=incoming.timestamp_ms,
-            transaction=source.get("txId"),
+            transaction=said.get("txId"),
         )
         if isinstance(change, RowChange):
-            outcome = settling.row(change, table, source)
+            outcome = settling.row(change, table, said)
             return Folded(tuple(self._settled(settling, incoming)), outcome, settling.state)
-        settling.truncated(table)
-        said = _unplaced(incoming)
-        return Folded((*said.placed, *self._settled(settling, incoming)), said.outcome, settling.state)
+        settling.truncated(change, table)
+        placed = (*_unplaced(incoming).placed, *self._settled(settling, incoming))
+        return Folded(placed, "unplaced", settling.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
         for visit, value in settling.out:
@@ -189,6 +184,14 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
         return value if names_something(value) else None
 
     return visit_key
+
+
+def _event(envelope: _Image) -> Event | None:
+    """What an envelope tells; None where it cannot be read."""
+    try:
+        return event_of(envelope)
+    except Rejected:
+        return None
 
 
 def _text(value: object) -> str | None:

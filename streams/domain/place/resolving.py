@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from connector.contract import Op
 from streams.domain.again import after, again
-from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange, Told, told_value
+from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange, Told, Truncated, told_value
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
 from streams.domain.place.entries import NOTHING, Entry, Link
@@ -123,11 +123,13 @@ class Settling:
         self._settle_below(table, before, entry)
         return "hopped"
 
-    def truncated(self, table: LinkedTable) -> None:
-        """Forget the rows of a table that was emptied. Those under them are settled; of the rows themselves the join is told."""
+    def truncated(self, change: Truncated, table: LinkedTable) -> None:
+        """Forget the rows of a table that was emptied, but for those that came after that, where it is told again. Those under them
+        are settled; of the rows themselves the join is told.
+        """
         for where in list(self.view.scan(entries.row_key(table.name, ""))):
             before = self._row(where)
-            if before is None or before.deleted:
+            if before is None or before.deleted or again(change.mark, before.mark):
                 continue
             entry = Entry(
                 Link(), "", NOTHING, before.source, before.mark, deleted=True, deadline=self.now + self.tables.patience.keep_ms

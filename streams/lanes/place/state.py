@@ -6,7 +6,7 @@ memory, so that a tick looks at no others.
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -61,12 +61,7 @@ class MemoryStore:
 
     def scan(self, prefix: bytes) -> Iterable[bytes]:
         """The keys that begin with this."""
-        found = []
-        for key in self._keys[bisect_left(self._keys, prefix) :]:
-            if not key.startswith(prefix):
-                break
-            found.append(key)
-        return found
+        return list(_beginning(self._keys, prefix))
 
     def write(self, changed: Changes, deadlines: Mapping[bytes, int | None], *, position: int) -> None:
         """Take over changes."""
@@ -84,6 +79,14 @@ class MemoryStore:
         """Forget everything."""
         self._entries.clear()
         self._keys.clear()
+
+
+def _beginning(keys: Sequence[bytes], prefix: bytes) -> Iterator[bytes]:
+    """Those of the sorted keys that begin with this."""
+    for place in range(bisect_left(keys, prefix), len(keys)):
+        if not keys[place].startswith(prefix):
+            return
+        yield keys[place]
 
 
 class PlaceState:
@@ -179,11 +182,7 @@ class Overlay:
     def scan(self, prefix: bytes) -> Iterable[bytes]:
         """The keys that begin with this."""
         found = [key for key in self._state.scan(prefix) if self.changed.get(key, b"") is not None]
-        for key in self._new[bisect_left(self._new, prefix) :]:
-            if not key.startswith(prefix):
-                break
-            if self.changed[key] is not None:
-                found.append(key)
+        found += [key for key in _beginning(self._new, prefix) if self.changed[key] is not None]
         return dict.fromkeys(found)
 
     def due(self, at: int) -> list[bytes]:
