@@ -1,8 +1,8 @@
 """What capture promises to whoever reads its topics. The only module of `connector` that `streams` may import.
 
-Every row of a visit, settlement or fee table of a source arrives in one topic with one partition (`Topics.rows`), in the order of
-the database's log; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON envelope without a
-schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
+Every row of a visit, settlement, fee or header table of a source arrives in one topic with one partition (`Topics.rows`), in the
+order of the database's log; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON envelope
+without a schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
 """
 
 from collections.abc import Mapping

@@ -105,6 +105,8 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
         if any(one.kind == "hospital" for one in site.institutions):
             document.report(("kind",), "is missing; only pharmacies can do without it")
         return
+    if any(one.of == "header" for one in (written.kind, *written.kind.first_of)):
+        document.report(("kind", "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
     _source(document, written, written.kind, ("kind",), own=TableRole.FEE)
     translation = written.dictionaries.get(written.kind.dictionary or "")
     for at, kind in _targets(translation):

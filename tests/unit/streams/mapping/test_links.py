@@ -95,6 +95,11 @@ def test_a_link_that_leads_nowhere_is_told(load, tables, message):
     assert any(message in problem for problem in load(tables))
 
 
+def test_the_kind_is_not_told_by_a_header(load):
+    """It is one for the visit and all its rows, and the visit hangs under nothing."""
+    assert any("kind.of: cannot be `header`" in one for one in load(LINE + RX, ("kind: {column: ", "kind: {of: header, column: ")))
+
+
 def test_a_column_of_a_header_needs_one(load):
     """It would be empty in each record."""
     told = load(FEE, ("RX_DRORD_NO: order_no", "RX_DRORD_NO: {column: order_no, of: header}"))
