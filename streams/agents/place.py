@@ -39,7 +39,7 @@ class PlaceStage:
 def place_app(stage: PlaceStage) -> LaneApp:
     """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
     sources, states = stage.sources, dict[TopicPartition, PlaceState]()
-    stores = RocksStores(stage.app.home / "state") if stage.shared.has_headers else None
+    stores = RocksStores(stage.app.home / "state", topic="place.state") if stage.shared.has_headers else None
     numbers = {topic: number for number, topic in enumerate(sorted(sources))}
 
     def open_lane(at: TopicPartition, generation: int) -> PlaceLane:

@@ -16,7 +16,8 @@ import orjson
 from connector.contract import Mark, Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, decode, tick_value
-from streams.domain.keys import VisitKey
+from streams.domain.keys import SEPARATOR, VisitKey
+from streams.domain.place import entries
 from streams.domain.place.fold import Folded, Placer
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
@@ -297,7 +298,7 @@ def faults(seed: int) -> list[str]:
         stored |= overlay.changed
         visits.take(folded)
     placed, unplaced = expected(hospital.rows)
-    found = list(visits.faults)
+    found = [*visits.faults, *stale(stored)]
     found += [f"{place} is missing" for place in placed.keys() - visits.rows.keys()]
     found += [f"{place} is still there" for place in visits.rows.keys() - placed.keys()]
     found += [
@@ -307,6 +308,16 @@ def faults(seed: int) -> list[str]:
         if visits.letters.get(where) != ("HEADER_WITHOUT_VISIT" if why == "without" else why):
             found.append(f"{where} was told as {visits.letters.get(where)} and is {why}")
     return found
+
+
+def stale(stored: Mapping[bytes, bytes | None]) -> Iterator[str]:
+    """What is still remembered of links that are gone: it would grow for ever."""
+    rows = {entries.row_of(key): entries.load(key, value) for key, value in stored.items() if value and entries.is_row(key)}
+    for key in [key for key, value in stored.items() if value == entries.THERE]:
+        kind, *parts = key.decode().split(SEPARATOR)
+        row = rows.get((parts[2], parts[3]) if kind == "C" else (parts[0], parts[2]))
+        if row is None or (row.link[1:] != (*parts[:2],) if kind == "C" else row.name != parts[1]):
+            yield f"{kind} {parts} is remembered"
 
 
 def main() -> int:

@@ -65,21 +65,28 @@ class _Place(NamedTuple):
         return f"_Place(why={self.why!r})"
 
 
-@dataclass(slots=True, kw_only=True, repr=False)
+@dataclass(slots=True, kw_only=True)
 class Settling:
-    """What one message leads to, while it is collected. now: the time of the message (ms). transaction: what capture calls the one
-    that it belongs to; it moves whatever hangs under its rows, too.
-    """
+    """What one message leads to, while it is collected."""
 
     tables: LinkedTables
+    """Those of the source."""
     source: str
+    """Its name."""
     view: View
+    """What is known of it."""
     now: int
+    """The time of the message (ms)."""
     transaction: object = None
-    out: list[Out] = field(default_factory=list)
-    _changed: dict[bytes, bytes | None] = field(default_factory=dict)
-    _marks: dict[bytes, bytes | None] = field(default_factory=dict)
-    _rows: dict[bytes, Entry | None] = field(default_factory=dict)
+    """What capture calls the transaction that it belongs to; it moves what hangs under its rows, too. None: nobody says."""
+    out: list[Out] = field(default_factory=list, repr=False)
+    """The messages, in order."""
+    _changed: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
+    """Changed entries of rows."""
+    _marks: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
+    """Changed entries that say which row is a header, or hangs under one."""
+    _rows: dict[bytes, Entry | None] = field(default_factory=dict, repr=False)
+    """Rows as this message leaves them, as far as they were looked at."""
 
     @property
     def state(self) -> dict[bytes, bytes | None]:

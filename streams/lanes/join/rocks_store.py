@@ -47,18 +47,20 @@ _T = TypeVar("_T")
 
 
 class RocksStores:
-    """The stores of all partitions of one process, in `folder`, which belongs to this process alone.
+    """The stores of all partitions of one process, in `folder`, which belongs to this process alone. topic: what they are a copy
+    of.
 
     Raises Misconfigured where another process uses the folder, Fatal where nothing can be written there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, topic: str = "visit.state") -> None:
         self.folder = folder
-        self._database = _open(folder)
+        self._topic = topic
+        self._database = _open(folder, topic)
 
     def of(self, partition: int) -> "RocksStore":
         """The store of one partition."""
-        return RocksStore(self._database, partition, folder=self.folder)
+        return RocksStore(self._database, partition, folder=self.folder, topic=self._topic)
 
     async def close(self) -> None:
         """Close the database. A write that fails here loses nothing: the changelog has it."""
@@ -71,8 +73,9 @@ class RocksStores:
 class RocksStore:
     """The entries of one partition."""
 
-    def __init__(self, database: Rdict, partition: int, *, folder: Path) -> None:
+    def __init__(self, database: Rdict, partition: int, *, folder: Path, topic: str) -> None:
         self._database = database
+        self._topic = topic
         self._folder = folder
         self._prefix = partition.to_bytes(2, "big")
         self._entries = self._prefix + _ENTRY
@@ -157,10 +160,10 @@ class RocksStore:
             if _DAMAGED in str(exc).lower():
                 # Opened again, it would look whole until the damaged place is read.
                 _drop(self._folder)
-            raise _unusable(self._folder, exc) from exc
+            raise _unusable(self._folder, exc, self._topic) from exc
 
 
-def _open(folder: Path) -> Rdict:
+def _open(folder: Path, topic: str) -> Rdict:
     try:
         _demand_copy(folder)
         private_folder(folder)
@@ -168,7 +171,7 @@ def _open(folder: Path) -> Rdict:
     except Misconfigured:
         raise
     except OSError as exc:
-        raise _unusable(folder, exc) from exc
+        raise _unusable(folder, exc, topic) from exc
     except Exception as exc:
         if any(reason in str(exc).lower() for reason in _OF_ANOTHER_WORKER):
             raise Misconfigured(
@@ -176,8 +179,8 @@ def _open(folder: Path) -> Rdict:
                 "or a folder with --home"
             ) from exc
         if any(reason in str(exc).lower() for reason in _OF_THE_DISK):
-            raise _unusable(folder, exc) from exc
-        return _open_anew(folder)
+            raise _unusable(folder, exc, topic) from exc
+        return _open_anew(folder, topic)
 
 
 def _demand_copy(folder: Path) -> None:
@@ -190,13 +193,13 @@ def _demand_copy(folder: Path) -> None:
         )
 
 
-def _open_anew(folder: Path) -> Rdict:
+def _open_anew(folder: Path, topic: str) -> Rdict:
     """Drop a copy that cannot be opened and begin an empty one: the changelog has everything."""
     try:
         _drop(folder)
         return Rdict(str(folder), _options())
     except Exception as exc:
-        raise _unusable(folder, exc) from exc
+        raise _unusable(folder, exc, topic) from exc
 
 
 def _drop(folder: Path) -> None:
@@ -208,10 +211,10 @@ def _drop(folder: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def _unusable(folder: Path, exc: Exception) -> Fatal:
+def _unusable(folder: Path, exc: Exception, topic: str) -> Fatal:
     return Fatal(
         f"the copy of the state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
-        "folder with --home or workers.home. Nothing is lost, it is read again from its topic",
+        f"folder with --home or workers.home. Nothing is lost, it is read again from {topic}",
         exit_code=Exit.STORE,
     )
 
