@@ -9,9 +9,9 @@ The array begins with its form (`FORM`). Whatever is changed about entries takes
 refused, because a row that is written back without what was added to it would have lost it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 
@@ -75,6 +75,19 @@ class Entry(NamedTuple):
     def __repr__(self) -> str:
         """Without what the row holds."""
         return f"Entry(deleted={self.deleted}, told={self.told!r}, deadline={self.deadline})"
+
+
+class View(Protocol):
+    """The state of one source as the chunk in hand sees it."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """One entry."""
+
+    def scan(self, prefix: bytes) -> Iterable[bytes]:
+        """The keys of the entries of one header: those that begin with this."""
+
+    def due(self, at: int) -> Iterable[bytes]:
+        """The keys of the rows for which a tick at `at` (ms) has something to do."""
 
 
 def row_key(table: str, key: str) -> bytes:

@@ -14,9 +14,10 @@ import orjson
 from connector.contract import Op
 from streams.domain.changes import Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
 from streams.domain.keys import VisitKey, names_something
+from streams.domain.place.entries import View
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.resolving import Settling, View
+from streams.domain.place.resolving import Settling
 from streams.errors import Rejected
 
 UNPLACED: Final = 0

@@ -5,16 +5,16 @@ state entries. A header that came, moved, changed what rows under it read, or wa
 differs from what was sent before is sent. A row without its header waits; when its time is over it goes on as a letter.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange, Told, Truncated, told_value
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
-from streams.domain.place.entries import NOTHING, Entry, Link
+from streams.domain.place.entries import NOTHING, Entry, Link, View
 from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, tables_of
 from streams.domain.records import Row
 from streams.domain.unsent import whole
@@ -22,19 +22,6 @@ from streams.domain.unsent import whole
 _TRANSACTION: Final = "txId"
 _NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot", _TRANSACTION})
 """What of a source block is not worth keeping: it is known already, or says how a row was read."""
-
-
-class View(Protocol):
-    """The state of one source as the chunk in hand sees it."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """One entry."""
-
-    def scan(self, prefix: bytes) -> Iterable[bytes]:
-        """The keys of the entries of one header: those that begin with this."""
-
-    def due(self, at: int) -> Iterable[bytes]:
-        """The keys of the rows for which a tick at `at` (ms) has something to do."""
 
 
 class Out(NamedTuple):
