@@ -1,8 +1,8 @@
 """What capture promises to whoever reads its topics. The only module of `connector` that `streams` may import.
 
-Every row of a visit, settlement or fee table of a source arrives in one topic with one partition (`Topics.rows`), in the order of
-the database's log; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON envelope without a
-schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
+Every row of a visit, settlement, fee or header table of a source arrives in one topic with one partition (`Topics.rows`), in the
+order of the database's log; rows of lookup tables arrive in compacted topics of their own. Values are Debezium's JSON envelope
+without a schema (`before`, `after`, `source`, `op`), with decimals as text and times in ISO form.
 """
 
 from collections.abc import Mapping
@@ -40,6 +40,7 @@ class TableRole(StrEnum):
     VISIT = "visit"
     SETTLEMENT = "settlement"
     FEE = "fee"
+    HEADER = "header"
     LOOKUP = "lookup"
 
 
@@ -62,6 +63,10 @@ class Topics:
     def state(self) -> str:
         """The join's state changes, compacted."""
         return f"{self.prefix}visit.state"
+
+    def place_state(self, source: str) -> str:
+        """The place stage's state changes of one source: headers and what hangs under them; compacted. One partition."""
+        return f"{self.prefix}place.state.{source}"
 
     @property
     def ready(self) -> str:
@@ -177,8 +182,9 @@ class CapturedTable:
     """What its rows describe."""
     key: tuple[str, ...]
     """Columns that identify a row."""
-    visit_key: str | None
-    """Column with the visit key; None for a lookup."""
+    visit_key: tuple[str, ...]
+    """Columns with the visit key; of a table whose rows hang under a header, those that count where no header is named; () for a
+    lookup."""
     columns: tuple[str, ...]
     """All columns that may leave the database, key columns included."""
     lookup: str | None = None
@@ -189,6 +195,12 @@ class CapturedTable:
     """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
     settlement: str | None = None
     """Of a fee table, the column that names the line's settlement, to be checked against the catalogue."""
+    under: tuple[str, ...] = ()
+    """Tables that hold the headers of its rows, to be checked against the catalogue."""
+    header: tuple[str, ...] = ()
+    """Columns that name a row's header."""
+    named_by: tuple[str, ...] = ()
+    """Columns by which rows under it name its own rows; () where none hang under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

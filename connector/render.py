@@ -13,7 +13,7 @@ from connector.contract import UNAVAILABLE, CapturedTable, CaptureSource, TableR
 from connector.errors import Misconfigured
 from connector.profiles import DatabaseProfile, profile_of
 
-_ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE)
+_ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.HEADER, TableRole.SETTLEMENT, TableRole.FEE)
 """Snapshots read tables in this order, so that a row rarely waits for what it refers to."""
 
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
@@ -120,11 +120,11 @@ def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
                 f"source {source.name}, table {table.name}: the name {name!r} has a space, comma, semicolon, colon or backslash, "
                 "which Debezium's lists cannot carry; rename it, or capture a generated column instead",
             )
-    if table.role is not TableRole.LOOKUP and table.visit_key is None:
-        raise Misconfigured(f"source {source.name}, table {table.name}: a {table.role.value} table needs a visit key")
+    if table.role is not TableRole.LOOKUP and not table.visit_key and not table.header:
+        raise Misconfigured(f"source {source.name}, table {table.name}: a {table.role.value} table needs a visit key or a header")
     if table.role is TableRole.LOOKUP and table.lookup is None:
         raise Misconfigured(f"source {source.name}, table {table.name}: a lookup table needs a lookup name")
-    keys = (*table.key, *([table.visit_key] if table.visit_key is not None else []))
+    keys = (*table.key, *table.visit_key, *table.header, *table.named_by)
     if missing := [column for column in keys if column not in table.columns]:
         raise Misconfigured(f"source {source.name}, table {table.name}: key columns {missing} are not among the captured columns")
 

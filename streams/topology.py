@@ -1,12 +1,13 @@
 """The pipeline, in the order of the data. Read this first.
 
     hospital database ─capture─▶ rows.<source> ─place─▶ visit.changes ─join─▶ visit.ready ─deliver─▶ platform
-    lookup tables     ─capture─▶ lookup.<name> ───────────────────┘ │                 │  └───▶ visit.receipts
-                                                    visit.state ◀───┤                 │
+    lookup tables     ─capture─▶ lookup.<name> ────│──────────────┘ │                 │  └───▶ visit.receipts
+                                     place.state ◀─┘  visit.state ◀─┤                 │
                                                      visit.dead ◀───┴─────────────────┘
 
 capture   Debezium's connectors, run by Kafka Connect           connector/
-place     rows in the log's order go to their visits            agents/place.py → lanes/place/lane.py → domain/place/fold.py
+place     rows in the log's order go to their visits, by        agents/place.py → lanes/place/lane.py → domain/place/fold.py
+          their own columns or through a header                 domain/place/resolving.py
 join      rows of a visit become interface records              agents/join.py → lanes/join/lane.py → domain/join/fold.py
           (inside it: normalise, validate)                      domain/normalise/, domain/validate/
 deliver   records become batches, sealed and posted             agents/deliver.py → lanes/deliver/lane.py → deliver/gateway.py
@@ -34,6 +35,7 @@ from streams.wiring import (
     join_stage,
     lookup_tables,
     place_stage,
+    place_states,
     rows_topics,
     stage_topics,
 )
@@ -54,8 +56,8 @@ class Process:
 
 
 async def place_worker(process: Process) -> LaneApp:
-    """rows.<source> → visit.changes; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    await _check_topics(process, also=tuple(rows_topics(process.site)))
+    """rows.<source> → visit.changes, place.state.<source>; ready to run. Raises Misconfigured, Unreachable, Fatal."""
+    await _check_topics(process, also=(*rows_topics(process.site), *place_states(process.site)))
     return place_app(place_stage(process.site, home=process.home, index=process.index))
 
 

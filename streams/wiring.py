@@ -32,6 +32,7 @@ from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.compiling import encoding_of
 from streams.mapping.identity import identity_of
+from streams.mapping.linking import direct_visit_keys, linked_tables
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
@@ -96,24 +97,31 @@ def rows_topics(site: Site) -> Mapping[str, str]:
     return {site.topics.rows(source): source for source in site.sources}
 
 
+def place_states(site: Site) -> tuple[str, ...]:
+    """The topics in which the place stage remembers headers, of the sources that have some."""
+    return tuple(site.topics.place_state(source) for source in linked_tables(site))
+
+
 def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
     """The place stage of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("place")
-    visit_keys = {
-        (source.name, table.name): table.visit_key
-        for source in capture_sources(site)
-        for table in source.tables
-        if table.visit_key is not None
-    }
+    linked = linked_tables(site)
     return PlaceStage(
         app=_app(site, "place", broker=broker, home=home, index=index),
         context=_context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s),
         shared=PlaceShared(
             topics=site.topics,
-            fold=Placer(visit_keys, partitions=site.kafka.partitions),
+            fold=Placer(
+                direct_visit_keys(site),
+                partitions=site.kafka.partitions,
+                linked=linked,
+            ),
             max_chunk=site.place.max_chunk,
+            has_headers=frozenset(linked),
         ),
         sources=rows_topics(site),
+        tick_s=site.join.tick_s,
+        wall_ms=_wall_ms,
     )
 
 

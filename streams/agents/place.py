@@ -1,6 +1,6 @@
 """The place stage's app: it hands each source's rows to their lane. All decisions are made in `streams.domain.place.fold`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,11 @@ from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
+from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.lane import LaneContext
 from streams.lanes.place.lane import PlaceLane, PlaceShared
+from streams.lanes.place.state import PlaceState
+from streams.lanes.place.ticks import PlaceTicker
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_rows
 from streams.telemetry.progress import Progress
@@ -27,26 +30,47 @@ class PlaceStage:
     """What its lanes share beyond that."""
     sources: Mapping[str, str]
     """Sources by the topic of their rows."""
+    tick_s: float
+    """How often it is looked for rows that waited for their header in vain."""
+    wall_ms: Callable[[], int]
+    """Milliseconds since the epoch."""
 
 
 def place_app(stage: PlaceStage) -> LaneApp:
-    """rows.<source> → one lane per source → visit.changes."""
+    """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
+    sources, states = stage.sources, dict[TopicPartition, PlaceState]()
+    stores = RocksStores(stage.app.home / "state", topic="place.state") if stage.shared.has_headers else None
+    numbers = {topic: number for number, topic in enumerate(sorted(sources))}
 
     def open_lane(at: TopicPartition, generation: int) -> PlaceLane:
+        source = sources[at.topic]
+        state = states.get(at)
+        if state is None and stores is not None and source in stage.shared.has_headers:
+            state = states[at] = PlaceState(
+                TopicPartition(stage.shared.topics.place_state(source), 0), stores.of(numbers[at.topic])
+            )
         return PlaceLane(
-            at, generation, context=stage.context, flow=app.flow_of(at), shared=stage.shared, source=stage.sources[at.topic]
+            at, generation, context=stage.context, flow=app.flow_of(at), shared=stage.shared, source=source, state=state
         )
 
-    lanes = Assignment(stage.sources, open_lane)
+    def forget(kept: set[TopicPartition]) -> None:
+        """A source that is kept through a rebalance goes on; one that comes back reads what was written since it went."""
+        for at in states.keys() - kept:
+            del states[at]
+
+    lanes = Assignment(sources, open_lane, forget=forget)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
 
-    @app.agent(app.lists_of(*stage.sources), name="place")
+    @app.agent(app.lists_of(*sources), name="place")
     async def place(rows: Any) -> None:
         async for event in rows.noack().events():
             hand_to_lanes(lanes, event)
 
     app.closing.append(stage.context.broker.stop)
+    if stores is not None:
+        app.closing.append(stores.close)
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, clock=stage.context.clock)
-    keep_running(app, watch.run, Progress(stage.context.outcomes).run)
+    ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
+    keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
     return app

@@ -38,6 +38,29 @@ class Incoming(NamedTuple):
         return f"Incoming(topic={self.topic!r}, partition={self.partition}, offset={self.offset}, timestamp_ms={self.timestamp_ms})"
 
 
+MISSING_HEADER: Final = "MISSING_HEADER"
+HEADER_WITHOUT_VISIT: Final = "HEADER_WITHOUT_VISIT"
+AMBIGUOUS_HEADER: Final = "AMBIGUOUS_HEADER"
+"""Why a row has no visit: no row backs its header; the header itself names none; the rows that back it do not agree."""
+
+
+class Told(NamedTuple):
+    """What the place stage says of a row that hangs under a header. Such a row is written anew: it carries what of its header its
+    records read, and the place stage itself has recognised what capture sends again.
+    """
+
+    visit: str | None
+    """The visit that it belongs to, or left; None where it belongs to none."""
+    why: str = ""
+    """Where it belongs to none: the rule of its letter."""
+    header: str = ""
+    """And the header that it was waited for."""
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"Told(why={self.why!r})"
+
+
 class RowChange(NamedTuple):
     """One change of one row."""
 
@@ -57,6 +80,8 @@ class RowChange(NamedTuple):
     """Milliseconds of the commit in the database."""
     mark: Mark | None
     """By what the change is recognised when it is sent again; None of a row that was read."""
+    told: Told | None = None
+    """What the place stage says of it; None where the row itself names its visit."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -107,12 +132,24 @@ def decode(value: bytes | None) -> Event:
         raise Rejected("the value is not JSON") from None
     if not isinstance(envelope, dict):
         raise Rejected("the value is not a JSON object")
+    return event_of(envelope)
+
+
+def event_of(envelope: Mapping[str, object]) -> Event:
+    """The event in one message's parsed value. Raises as `decode`."""
     if "op" not in envelope:
         return _tick(envelope)
     source = envelope.get("source")
     if not isinstance(source, dict):
         raise Rejected("the envelope has no source block")
     return _row_change(envelope, source)
+
+
+def told_value(told: Told, *, op: Op, row: Row, source: Mapping[str, object]) -> bytes:
+    """The value of a message about a row that hangs under a header, as `decode` reads it. source: the block of that name."""
+    images = {"before": row, "after": None} if op is Op.DELETE else {"before": None, "after": row}
+    said = {name: value for name, value in told._asdict().items() if value}
+    return orjson.dumps({"op": op.value, **images, "source": source, "place": said})
 
 
 def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
@@ -173,6 +210,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = _row(envelope.get("before")) if UNAVAILABLE in row.values() else None
+    told = _told(envelope["place"]) if "place" in envelope else None
     return RowChange(
         source=name,
         table=table,
@@ -181,8 +219,15 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         before=before,
         position=place,
         committed_at=committed_at,
-        mark=known_by,
+        mark=known_by if told is None else None,
+        told=told,
     )
+
+
+def _told(said: object) -> Told:
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise Rejected("what the place stage says of the row cannot be read")
+    return Told(visit=said.get("visit"), why=said.get("why", ""), header=said.get("header", ""))
 
 
 def _row(image: object) -> Row | None:

@@ -1,7 +1,7 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
 place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
-           first offset}
+           first offset, "state": latest form of the entries in its topic place.state; absent where it has none}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one}
@@ -23,11 +23,12 @@ import orjson
 
 from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.join.entries import FORM as ENTRY_FORM
+from streams.domain.place.entries import FORM as PLACED_FORM
 from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_PLACE: Final = frozenset({"out", "born"})
+_PLACE: Final = frozenset({"out", "born", "state"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
@@ -41,10 +42,13 @@ class PlaceMark:
     """By partition of `visit.changes`: number of the next message."""
     born: str = ""
     """Tells its numbers from those of topics that were made anew."""
+    state: int = 0
+    """Latest form of the entries that its transactions wrote into `place.state`; 0 where they wrote none."""
 
     def text(self) -> str:
         """As it is committed."""
-        return orjson.dumps({"out": self.out, "born": self.born}).decode()
+        state = {"state": self.state} if self.state else {}
+        return orjson.dumps({"out": self.out, "born": self.born, **state}).decode()
 
     def series(self, source: str) -> str:
         """The name of its numbers."""
@@ -170,7 +174,10 @@ def place_mark(text: str) -> PlaceMark:
     if not isinstance(out, list) or not all(type(number) is int for number in out):
         raise _foreign()
     _refuse_others(mark, _PLACE)
-    return PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}")
+    found = PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}", state=_number(mark, "state") if "state" in mark else 0)
+    if found.state > PLACED_FORM:
+        raise Newer(f"this source's part of place.state (form {found.state}; this version knows {PLACED_FORM})")
+    return found
 
 
 def join_mark(text: str) -> JoinMark:

@@ -31,18 +31,22 @@ def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
 
 
 def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
+    headers = {name for table in mapping.tables for name in table.headers}
     columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
     return tuple(
         CapturedTable(
             name=table.table,
             role=table.role,
             key=table.key,
-            visit_key=table.visit_key,
+            visit_key=table.visit_columns or table.else_columns,
             columns=columns[table.table],
             lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
             wall_clock=wall[table.table],
             instants=instants[table.table],
             settlement=table.settlement,
+            under=table.headers,
+            header=table.header_columns,
+            named_by=(table.named_columns or table.key) if table.table in headers else (),
         )
         for table in mapping.tables
     )

@@ -13,10 +13,12 @@ from streams.domain.roles import ROLE_OF, WITHIN_REACH
 from streams.domain.validate.judge import UNIQUE_LINES
 from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
-from streams.mapping.mapping_file import MappingFile, Source, Table, Translation
+from streams.mapping.link_checks import check_links
+from streams.mapping.mapping_file import MappingFile, Source, Translation
 from streams.mapping.reading import Document, Place
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
+from streams.mapping.tables import Table
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
@@ -47,6 +49,7 @@ def _tables(document: Document, written: MappingFile) -> None:
         if table.role is TableRole.LOOKUP and lookups[table.lookup_name] > 1:
             document.report(("tables", index), f"lookup name `{table.lookup_name}` is used twice; give one of them `lookup`")
     _settlement_links(document, written)
+    check_links(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:
@@ -77,6 +80,11 @@ def _roles(written: MappingFile) -> set[TableRole]:
     return {table.role for table in written.tables}
 
 
+def _hangs(written: MappingFile, role: TableRole) -> bool:
+    """Whether rows of this role hang under headers."""
+    return any(table.headers for table in written.tables if table.role is role)
+
+
 def _institutions(document: Document, written: MappingFile, site: SiteFile) -> None:
     codes = [one.code for one in site.institutions]
     for role in ROLE_OF.values():
@@ -84,6 +92,8 @@ def _institutions(document: Document, written: MappingFile, site: SiteFile) -> N
         place = ("institution", role.value)
         if belonging is None and role in _roles(written):
             document.report(place, f"is missing, although there is a {role.value} table")
+        elif belonging is not None and belonging.of is not None and not _hangs(written, role):
+            document.report((*place, "of"), f"no table with `role: {role.value}` hangs under a header (`under`)")
         elif belonging is not None and belonging.constant is not None and belonging.constant not in codes:
             document.report(
                 (*place, "constant"), f"`{belonging.constant}` is no institution of the site{nearest(belonging.constant, codes)}"
@@ -95,6 +105,8 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
         if any(one.kind == "hospital" for one in site.institutions):
             document.report(("kind",), "is missing; only pharmacies can do without it")
         return
+    if any(one.of == "header" for one in (written.kind, *written.kind.first_of)):
+        document.report(("kind", "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
     _source(document, written, written.kind, ("kind",), own=TableRole.FEE)
     translation = written.dictionaries.get(written.kind.dictionary or "")
     for at, kind in _targets(translation):
@@ -155,7 +167,10 @@ def _unique_lines(document: Document, written: MappingFile) -> None:
 
 def _source(document: Document, written: MappingFile, source: Source, place: Place, *, own: TableRole) -> None:
     """Names in a source and in the sources inside it."""
-    if source.of is not None and source.of not in WITHIN_REACH[own]:
+    if source.of == "header":
+        if not _hangs(written, own):
+            document.report((*place, "of"), f"no table with `role: {own.value}` hangs under a header (`under`)")
+    elif source.of is not None and source.of not in WITHIN_REACH[own]:
         document.report(
             (*place, "of"), f"a {own.value} record cannot read the {source.of} row; it can read: {', '.join(WITHIN_REACH[own])}"
         )

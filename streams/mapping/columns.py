@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from connector.contract import TableRole
 from streams.domain.roles import ROLE_OF
-from streams.mapping.mapping_file import MappingFile, Source, Table
+from streams.mapping.mapping_file import MappingFile, Source
+from streams.mapping.tables import Table
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
 
@@ -20,6 +21,8 @@ class ColumnUse:
     """The column."""
     time: str | None = None
     """`wall` or `instant` where it is read as a time."""
+    of_header: bool = False
+    """Whether the column is one of the headers of that role's rows."""
 
 
 def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
@@ -27,8 +30,9 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     used = list(uses(written))
     found: dict[str, tuple[str, ...]] = {}
     for table in written.tables:
-        first = dict.fromkeys(name for name in (*table.key, table.visit_key, table.settlement) if name is not None)
-        others = sorted({use.column for use in used if belongs(use, table)} - first.keys())
+        links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement)
+        first = dict.fromkeys(name for name in (*table.key, *links) if name is not None)
+        others = sorted({use.column for use in used if belongs(use, table, written)} - first.keys())
         found[table.table] = (*first, *others)
     return found
 
@@ -36,11 +40,23 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
 def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]:
     """Columns that are read as times of one sort (`wall`, `instant`), by table."""
     used = [use for use in uses(written) if use.time == time]
-    return {table.table: frozenset(use.column for use in used if belongs(use, table)) for table in written.tables}
+    return {table.table: frozenset(use.column for use in used if belongs(use, table, written)) for table in written.tables}
 
 
-def belongs(use: ColumnUse, table: Table) -> bool:
+def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
+    """Of each table whose rows hang under a header, the columns of the header that its records read."""
+    used = [use for use in uses(written) if use.of_header]
+    return {
+        table.table: tuple(sorted({use.column for use in used if use.where == table.role}))
+        for table in written.tables
+        if table.headers
+    }
+
+
+def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
     """Whether a use means a column of this table."""
+    if use.of_header:
+        return any(table.table in one.headers for one in written.tables if one.role == use.where)
     return use.where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role)
 
 
@@ -49,7 +65,7 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
     for role in ROLE_OF.values():
         belonging = written.institution.of(role)
         if belonging is not None and belonging.column is not None:
-            yield ColumnUse(where=role, column=belonging.column)
+            yield ColumnUse(where=role, column=belonging.column, of_header=belonging.of is not None)
     if written.kind is not None:
         yield from _of_source(written.kind, TableRole.VISIT, None)
     for service in ServiceCode:
@@ -66,6 +82,8 @@ def _of_source(source: Source, own: TableRole, time: str | None) -> Iterator[Col
         yield ColumnUse(where=source.lookup, column=source.column, time=time)
         for one in source.by:
             yield from _of_source(one, own, None)
+    elif source.column is not None and source.of == "header":
+        yield ColumnUse(where=own, column=source.column, time=time, of_header=True)
     elif source.column is not None:
         yield ColumnUse(where=own if source.of is None else TableRole(source.of), column=source.column, time=time)
     for one in source.first_of:

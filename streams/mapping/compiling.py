@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from connector.contract import TableRole
+from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, compile_record
 from streams.domain.normalise.conversions import Conversion, Translation
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
@@ -16,10 +17,11 @@ from streams.domain.normalise.sources import Source as DomainSource
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
-from streams.mapping.columns import columns_by_table
-from streams.mapping.mapping_file import MappingFile, Source
+from streams.mapping.columns import carried_by_table, columns_by_table
+from streams.mapping.mapping_file import Belongs, MappingFile, Source
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
+from streams.mapping.tables import Table
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode
@@ -108,18 +110,25 @@ def _infno(platform: Platform, service: ServiceCode) -> Mapping[str, str]:
 
 
 def _tables(written: MappingFile) -> dict[str, TableRule]:
-    columns = columns_by_table(written)
+    columns, carried = columns_by_table(written), carried_by_table(written)
     return {
         table.table: TableRule(
             name=table.table,
             role=table.role,
             key=table.key,
-            visit_key=table.visit_key,
+            visit_key=visit_key_of(table),
             settlement_link=table.settlement,
-            columns=frozenset(columns[table.table]),
+            columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
+            header=table.header_columns,
         )
         for table in written.tables
     }
+
+
+def visit_key_of(table: Table) -> VisitKey | None:
+    """Where the visit key stands in a table's own rows; None where it stands in none of their columns."""
+    columns = table.visit_columns or table.else_columns
+    return VisitKey(columns, table.prefix or "") if columns else None
 
 
 def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSource]:
@@ -127,7 +136,7 @@ def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSour
     own = ROLE_OF[service]
     belongs = written.institution.of(own)
     if belongs is not None and belongs.column is not None:
-        yield Column(role=own, name=belongs.column)
+        yield Column(role=own, name=_column_of(belongs))
     if written.kind is not None:
         yield domain_source(written.kind, TableRole.VISIT)
 
@@ -135,10 +144,15 @@ def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSour
 def _belonging(written: MappingFile, institutions: tuple[reporting.Institution, ...]) -> Belonging:
     by_role = {role: written.institution.of(role) for role in ROLE_OF.values()}
     return Belonging(
-        columns={role: one.column for role, one in by_role.items() if one is not None and one.column is not None},
+        columns={role: _column_of(one) for role, one in by_role.items() if one is not None and one.column is not None},
         constants={role: one.constant for role, one in by_role.items() if one is not None and one.constant is not None},
         names={name: one.code for one in institutions for name in (one.code, *one.his_codes)},
     )
+
+
+def _column_of(written: Belongs) -> str:
+    assert written.column is not None
+    return written.column if written.of is None else of_header(written.column)
 
 
 def _institution(written: reporting.Institution) -> Institution:
@@ -191,6 +205,8 @@ def domain_source(written: Source, own: TableRole) -> DomainSource:
     if written.lookup is not None:
         by = tuple(domain_source(one, own) for one in written.by)
         return LookupColumn(lookup=written.lookup, by=by, column=written.column)
+    if written.of == "header":
+        return Column(role=own, name=of_header(written.column))
     return Column(role=own if written.of is None else TableRole(written.of), name=written.column)
 
 

@@ -7,9 +7,9 @@ mapping: sample-his                  # name; stamped on every record together wi
 
 tables:
   - table: his.visit                 # schema.table, in the catalogue's case
-    role: visit                      # visit | settlement | fee | lookup
+    role: visit                      # visit | settlement | fee | header | lookup
     key: [visit_id]                  # columns that identify a row
-    visit_key: visit_id              # column that holds the visit key
+    visit_key: visit_id              # column that holds the visit key; [org, visit_no] where it takes several
   - table: his.settle
     role: settlement
     key: [settle_no]
@@ -19,6 +19,17 @@ tables:
     key: [charge_id]
     visit_key: visit_id
     settlement: settle_no            # column that names the line's settlement; left out: the visit's only settlement
+  - table: his.prescription
+    role: header                     # not reported; rows that know only their prescription find their visit through it
+    key: [org, rx_no]
+    visit_key: visit_id
+  - table: his.drug
+    role: fee
+    key: [drug_id]
+    under: his.prescription          # the table of its header, or a list: [his.bill, his.bill_of_last_year]
+    header: [org, rx_no]             # columns that name it: the header's key, in its order
+    else: visit_id                   # visit key of rows that name no header; left out: such a row is a dead letter
+    settlement: settle_no
   - table: his.patient
     role: lookup
     key: [patient_id]
@@ -64,6 +75,7 @@ records:
   fee_list_d:
     fields:
       BKKP_SN: charge_id
+      RX_DRORD_NO: {column: order_no, of: header}                         # of the row's own header
 ```
 
 Conversions follow from the interface: a DECIMAL field reads a decimal, a DATE field a date, a DATETIME field a date and time. Texts
@@ -73,20 +85,16 @@ are trimmed, and blank texts count as NULL.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
 from streams.mapping.strict import Code, Strict
+from streams.mapping.tables import Column, Name, Table
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
 
-Column = Annotated[str, StringConstraints(min_length=1)]
-Name = Annotated[
-    str, Form(r"^[A-Za-z][A-Za-z0-9_-]*$", "a letter, then at most 59 letters of the Latin alphabet, digits, `_` and `-`", 60)
-]
-TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
 InstitutionValue = Annotated[
     str, Form(r"^(code|name|area|level|value\.[A-Za-z][A-Za-z0-9_]*)$", "`code`, `name`, `area`, `level` or `value.NAME`")
 ]
@@ -114,8 +122,9 @@ class Source(Shorthand):
 
     column: Column | None = None
     """Column of the row that `of` or `lookup` names."""
-    of: Literal["visit", "settlement", "fee"] | None = None
-    """Row that the column belongs to. Left out: the record's own row (in `kind`: the visit's)."""
+    of: Literal["visit", "settlement", "fee", "header"] | None = None
+    """Row that the column belongs to. Left out: the record's own row (in `kind`: the visit's). `header`: the header that the own
+    row hangs under; NULL where it hangs under none."""
     lookup: Name | None = None
     """Lookup table to read `column` from; its row is found by `by`."""
     by: "tuple[Source, ...]" = ()
@@ -161,47 +170,13 @@ class Source(Shorthand):
         return self
 
 
-class Table(Strict):
-    """One table to capture."""
-
-    table: TableName
-    """`schema.table`, in the catalogue's case."""
-    role: TableRole
-    """What its rows are: visit, settlement, fee or lookup."""
-    key: Annotated[tuple[Column, ...], Field(min_length=1)]
-    """Columns that identify a row."""
-    visit_key: Column | None = None
-    """Column that holds the visit key. Required for every role but lookup."""
-    settlement: Column | None = None
-    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
-    wait, and are told as AMBIGUOUS."""
-    lookup: Name | None = None
-    """Lookup tables: the name that sources use. Default: the table's name without its schema."""
-
-    @model_validator(mode="after")
-    def _fits_role(self) -> Self:
-        if self.role is TableRole.LOOKUP:
-            if self.visit_key is not None or self.settlement is not None:
-                raise ValueError("a lookup table has neither `visit_key` nor `settlement`")
-        elif self.visit_key is None:
-            raise ValueError(f"a {self.role.value} table needs `visit_key`")
-        if self.settlement is not None and self.role is not TableRole.FEE:
-            raise ValueError("only a fee table has `settlement`")
-        if self.lookup is not None and self.role is not TableRole.LOOKUP:
-            raise ValueError("only a lookup table has `lookup`")
-        return self
-
-    @property
-    def lookup_name(self) -> str:
-        """The name that sources use for a lookup table."""
-        return self.lookup or self.table.partition(".")[2]
-
-
 class Belongs(Shorthand):
     """How to tell the institution of a row. A text alone means `{column: text}`."""
 
     column: Column | None = None
     """Column of the row whose value is a FIXMEDINS_CODE or one of the `his_codes` of `site.yaml`."""
+    of: Literal["header"] | None = None
+    """`header`: the column is one of the row's header."""
     constant: Code | None = None
     """All rows belong to this FIXMEDINS_CODE."""
 
@@ -209,6 +184,8 @@ class Belongs(Shorthand):
     def _one_place(self) -> Self:
         if (self.column is None) == (self.constant is None):
             raise ValueError("needs exactly one of column, constant")
+        if self.of is not None and self.column is None:
+            raise ValueError("`of` makes sense only with `column`")
         return self
 
 
@@ -231,7 +208,7 @@ class InstitutionOf(Strict):
                 return self.settlement
             case TableRole.FEE:
                 return self.fee
-            case TableRole.LOOKUP:
+            case TableRole.HEADER | TableRole.LOOKUP:
                 return None
 
 

@@ -32,7 +32,8 @@ class JoinSettings(Strict):
     """How the join waits for the parts of a visit."""
 
     wait_s: Annotated[int, Field(ge=1)] = 900
-    """So long a settlement waits for its visit, a line for a settlement that it names, and each until one of several is left."""
+    """So long a settlement waits for its visit, a line for a settlement that it names, a row for its header, and each until one of
+    several is left."""
     unsettled_wait_s: Annotated[int, Field(ge=1)] = 60 * 86_400
     """A fee line of a visit without settlement waits so long (60 days)."""
     tick_s: Annotated[float, Field(gt=0)] = 5.0

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from streams.mapping.mapping_file import Name
 from streams.mapping.strict import Code, Strict
+from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Form, PlatformProxy, PlatformUrl, is_loopback, number
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind

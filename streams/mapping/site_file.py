@@ -68,10 +68,11 @@ from pydantic import Field
 from connector.contract import Topics
 from streams.domain.validate.rules import RuleLevel
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
-from streams.mapping.mapping_file import MappingFile, Name
+from streams.mapping.mapping_file import MappingFile
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
+from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
 from streams.spec.dictionaries import Dictionary
 

@@ -147,7 +147,10 @@ class Broker:
         if any(one.offset >= 0 for offsets in stored.values() for one in offsets.values()):
             return True
         return any(
-            reach.end > 0 for reach in self._reach([name for stage in table for name in (stage.reads, *stage.partitioned)]).values()
+            reach.end > 0
+            for reach in self._reach(
+                [name for stage in table for name in (stage.reads, *stage.writes, *stage.partitioned)]
+            ).values()
         )
 
     def members(self, groups: Sequence[str]) -> list[str]:

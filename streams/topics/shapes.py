@@ -98,6 +98,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.signals, 1, days(7)),
         (topics.notifications, 1, days(30)),
         *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),
+        *((topics.place_state(source.name), 1, _COMPACT) for source in sources),
         *((topics.heartbeat(source.name), 1, days(1)) for source in sources),
         *((topics.lookup(name), 1, _COMPACT) for name in _lookups(sources)),
     ]

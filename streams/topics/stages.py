@@ -26,7 +26,7 @@ class Stage:
     @property
     def partitioned(self) -> tuple[str, ...]:
         """The topics whose partitions correspond: a visit has the same one in all of them."""
-        return (*((self.reads,) if self.width is None else ()), *self.writes, *self.also_writes)
+        return (*((self.reads, *self.writes) if self.width is None else ()), *self.also_writes)
 
     def numbers(self, partitions: int) -> range:
         """The partitions of its input. partitions: of the site."""
@@ -42,7 +42,7 @@ def stages(topics: Topics, sources: Iterable[str]) -> tuple[Stage, ...]:
                 group=topics.group("place"),
                 reads=topics.rows(source),
                 width=1,
-                writes=(),
+                writes=(topics.place_state(source),),
                 also_writes=(topics.changes,),
             )
             for source in sources

@@ -88,12 +88,12 @@ class _Capture:
         deleted = change.verb is Verb.DELETE
         self._images[place] = after
         value = self._envelope(change, before=after if deleted else before, after=None if deleted else after, at=at)
-        key = orjson.dumps({name: after[name] for name in (*filter(None, (table.visit_key,)), *table.key)})
+        key = orjson.dumps({name: after[name] for name in (*table.visit_key, *table.key)})
         if table.role is TableRole.LOOKUP:
             assert table.lookup is not None
             self.lookups.append(Message(topic=self._topics.lookup(table.lookup), partition=0, key=key, value=value))
         else:
-            partition = partition_of(f"{after[table.visit_key or '']}", self._partitions)
+            partition = partition_of(f"{after[table.visit_key[0]]}", self._partitions)
             self.changes.append(Message(topic=self._topics.changes, partition=partition, key=key, value=value))
 
     def _envelope(self, change: Change, *, before: Any, after: Any, at: datetime) -> bytes:

@@ -5,12 +5,37 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import psycopg
+
 from sandbox.hospital import Transaction, Verb, Workload
 from sandbox.hospital.changes import Change
+from sandbox.hospital.database import PUBLICATION
 from sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS, Table
 
 GOOD = "MZ25060200000002"
 """An outpatient visit with one settlement and no flaw, of the hospital of seed 1."""
+
+PRESCRIPTIONS = Table(
+    name="his.cf_zb",
+    title="处方主表",
+    key="cfxh",
+    columns={"yqdm": "numeric(4,0)", "cfxh": "bigint", "jzlsh": "varchar(20)", "cfh": "varchar(30)"},
+)
+"""Named by two numbers."""
+
+PRESCRIBED = Table(
+    name="his.cf_mx",
+    title="处方明细",
+    key="mxid",
+    columns={name: kind for name, kind in FEES.columns.items() if name != "jzlsh"} | {"yqdm": "integer", "cfxh": "numeric(18,0)"},
+)
+"""Fee lines that know only their prescription, by numbers of other types."""
+
+LINKED = """
+  - {table: his.cf_zb, role: header, key: [yqdm, cfxh], visit_key: jzlsh}
+  - {table: his.cf_mx, role: fee, key: [mxid], under: his.cf_zb, header: [yqdm, cfxh], settlement: jsdh}
+"""
+"""Their tables in the mapping."""
 
 FIRST = 1_900_000_000_000_000_000
 """Keys of 19 digits: a JSON number of many programs does not hold them."""
@@ -38,6 +63,16 @@ class Visit:
 def transaction(*rows: tuple[Table, Mapping[str, Any]]) -> Transaction:
     """Rows that are inserted together."""
     return Transaction(at=None, changes=tuple(Change(table=table, verb=Verb.INSERT, row=row) for table, row in rows))
+
+
+def add_prescriptions(connection: psycopg.Connection, *, role: str) -> None:
+    """Make the tables of the prescriptions, and have them captured."""
+    for table, key in ((PRESCRIPTIONS, "yqdm, cfxh"), (PRESCRIBED, "mxid")):
+        columns = ", ".join(f"{name} {kind}" for name, kind in table.columns.items())
+        connection.execute(f"CREATE TABLE {table.name} ({columns}, PRIMARY KEY ({key}))")
+        connection.execute(f"ALTER TABLE {table.name} REPLICA IDENTITY FULL")
+        connection.execute(f"GRANT SELECT ON {table.name} TO {role}")
+        connection.execute(f"ALTER PUBLICATION {PUBLICATION} ADD TABLE {table.name}")
 
 
 class Copies:

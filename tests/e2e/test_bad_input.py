@@ -4,7 +4,6 @@ Each mistake must end as the dead letter that names it, or be mended by what the
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ from sandbox.hospital.catalogue import reference_rows
 from sandbox.hospital.tables import DEPARTMENTS, PATIENTS
 from streams.deadletter.reading import read_dead_letters
 from streams.deliver.ledger import read_receipts
-from tests.e2e.bad_rows import Copies, transaction
+from tests.e2e.bad_rows import LINKED, PRESCRIBED, PRESCRIPTIONS, Copies, add_prescriptions, transaction
 from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
@@ -130,7 +129,9 @@ def superuser(stack, database):
 
 def write_site(folder, stack, *, platform_url, keys):
     """The sample site on the run's stack, with short waits and a small envelope."""
-    shutil.copyfile(SAMPLE / "mapping.yaml", folder / "mapping.yaml")
+    mapping = (SAMPLE / "mapping.yaml").read_text(encoding="utf-8").replace("\ninstitution:\n", f"{LINKED}\ninstitution:\n", 1)
+    mapping = mapping.replace("RX_DRORD_NO: cfh", "RX_DRORD_NO: {first_of: [cfh, {column: cfh, of: header}]}", 1)
+    (folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
     text = (SAMPLE / "site.yaml").read_text(encoding="utf-8")
     document = yaml.safe_load(text)
     document["institutions"] = yaml.load(text, Loader=yaml.BaseLoader)["institutions"]
@@ -162,6 +163,7 @@ def hospital(stack, tmp_path_factory):
     serve = ("platform", "serve", "--institutions", SAMPLE / "site.yaml", "--keys", folder / "keys", "-o", "json")
     with superuser(stack, NAME) as connection, running(*serve, log=folder / "platform.log") as platform:
         create_schema(connection, password="the-capture-password", role=NAME)
+        add_prescriptions(connection, role=NAME)
         url = json.loads(platform.stdout.readline())["url"]
         site = write_site(folder, stack, platform_url=url, keys=folder / "keys")
         yibao("topics", "apply", "-c", site)
@@ -180,6 +182,12 @@ def hospital(stack, tmp_path_factory):
         connection.execute(f"DROP ROLE {NAME}")
 
 
+def prescribed(visit, *, prescription):
+    """A visit's fee line as one that knows only its prescription."""
+    row = {name: value for name, value in visit.fee.items() if name != "jzlsh"}
+    return row | {"cfh": None, "yqdm": 36, "cfxh": prescription}
+
+
 def wrong_rows(hospital):
     """Mistakes in the hospital's rows: the transactions, and the dead letter that each ends as."""
     visit = hospital.copies.visit
@@ -195,6 +203,8 @@ def wrong_rows(hospital):
     yield visit(settlement={"tczf": "十二元"}).transaction("visit", "settlement"), ("VALIDATION", "DECIMAL")
     yield visit().transaction("settlement"), ("JOIN_INCOMPLETE", "MISSING_VISIT")
     yield visit().transaction("fee"), ("JOIN_INCOMPLETE", "MISSING_SETTLEMENT")
+    yield transaction((PRESCRIBED, prescribed(visit(), prescription=8))), ("JOIN_INCOMPLETE", "MISSING_HEADER")
+    yield transaction((PRESCRIBED, prescribed(visit(), prescription=None))), ("MAPPING", "NO_VISIT_KEY")
 
 
 STRANGE = (b"no json", b"[]", b"{}", b'{"op":"c"}', b'{"op":"x","source":{}}', b"\xff\xfe", b"")
@@ -235,6 +245,22 @@ def test_an_empty_text_is_no_value_and_money_may_stand_in_text(hospital):
     sent = {entry["key"]: json.loads(entry["value"]) for entry in hospital.journal()}
     assert {"MEMO", "DISE_NO"} & set(sent[strange.visit["yb_jzid"]]) == set()
     assert "0.00" == sent[strange.settlement["yb_jsid"]]["HIFP_PAY"]
+
+
+def test_a_line_that_knows_only_its_prescription_is_reported_in_its_visit_and_follows_it(hospital):
+    """Its two numbers are of other types here and there, and nobody may alter the vendor's tables for that."""
+    visit, other = hospital.copies.visit(), hospital.copies.visit()
+    line, key = prescribed(visit, prescription=7), str(visit.fee["mxid"])
+    before = hospital.letters()
+    hospital.commit(visit.transaction("visit", "settlement"), other.transaction(), transaction((PRESCRIBED, line)))
+    hospital.commit(transaction((PRESCRIPTIONS, {"yqdm": 36, "cfxh": 7, "jzlsh": visit.visit["jzlsh"], "cfh": "RX7"})))
+    hospital.wait_until_accepted(visit, other)
+    hospital.execute("UPDATE his.cf_zb SET cfh = 'RX8' WHERE cfxh = 7")
+    wait_for(lambda: len(hospital.sent(key)) > 1, what="the correction of the line")
+    first, second = hospital.sent(key)
+    assert ("RX7", "RX8") == (first["RX_DRORD_NO"], second["RX_DRORD_NO"])
+    assert visit.visit["yb_jzid"] == first["MDTRT_ID"]
+    assert before == hospital.letters()
 
 
 def test_a_truncated_lookup_is_empty_until_it_is_filled_again(hospital):

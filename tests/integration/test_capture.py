@@ -82,26 +82,26 @@ class CountingConnect(Connect):
 
 def tables():
     return (
-        CapturedTable(name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key="mdtrt_id", columns=VISIT_COLUMNS),
+        CapturedTable(name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key=("mdtrt_id",), columns=VISIT_COLUMNS),
         CapturedTable(
             name="his.settlement",
             role=TableRole.SETTLEMENT,
             key=("SETL_ID",),
-            visit_key="VISIT_NO",
+            visit_key=("VISIT_NO",),
             columns=("SETL_ID", "VISIT_NO", "SETL_TIME", "MEDFEE_SUMAMT", "order"),
         ),
         CapturedTable(
             name="his.费用明细",
             role=TableRole.FEE,
             key=("fee_id", "line_no"),
-            visit_key="mdtrt_id",
+            visit_key=("mdtrt_id",),
             columns=("fee_id", "line_no", "mdtrt_id", "setl_id", "数量", "VISIT_NO"),
         ),
         CapturedTable(
             name="his.dept",
             role=TableRole.LOOKUP,
             key=("hosp", "code"),
-            visit_key=None,
+            visit_key=(),
             columns=("hosp", "code", "name"),
             lookup="dept",
         ),
@@ -388,7 +388,7 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
     execute(stack, [f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint, {half})'])
     visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
     extra = CapturedTable(
-        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id", "ID2", "half")
+        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id", "ID2", "half")
     )
     found = {finding.where: finding for finding in findings_of(replace(source, publication="none", tables=(visit, extra)))}
     assert found.keys() == {
@@ -406,7 +406,7 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
 def test_the_mends_mend(stack, source):
     """Each is pasted by an administrator who trusts it."""
     execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint NOT NULL)'])
-    extra = CapturedTable(name="his.Extra", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id"))
+    extra = CapturedTable(name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id"))
     changed = replace(source, tables=(source.tables[0], extra))
     findings = findings_of(changed)
     assert findings

@@ -106,7 +106,9 @@ def hospital(own) -> Iterator[Hospital]:
 def source(own, hospital) -> CaptureSource:
     password = own.secrets / DATABASE
     password.write_text(PASSWORD)
-    table = CapturedTable(name="public.fee", role=TableRole.FEE, key=("id",), visit_key="visit", columns=("id", "visit", "amount"))
+    table = CapturedTable(
+        name="public.fee", role=TableRole.FEE, key=("id",), visit_key=("visit",), columns=("id", "visit", "amount")
+    )
     return CaptureSource(
         name="his",
         kind=DatabaseKind.POSTGRESQL,

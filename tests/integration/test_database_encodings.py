@@ -50,7 +50,7 @@ def source(postgres, role, request):
             slot="encoded",
             heartbeat_table=None,
             tables=(
-                CapturedTable(name=f"public.{table}", role=TableRole.VISIT, key=(column,), visit_key=column, columns=(column,)),
+                CapturedTable(name=f"public.{table}", role=TableRole.VISIT, key=(column,), visit_key=(column,), columns=(column,)),
             ),
         )
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))

@@ -8,7 +8,7 @@ from connector.findings import Finding, Severity
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql.column_types import check_times, check_visit_keys
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
-from connector.profiles.postgresql.links import check_settlement_links
+from connector.profiles.postgresql.links import check_headers, check_settlement_links
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.publication import check_publication
 
@@ -27,6 +27,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *(finding for table in source.tables for finding in _table(source, table, catalogue)),
         *check_visit_keys(source, catalogue),
         *check_settlement_links(source, catalogue),
+        *check_headers(source, catalogue),
         *check_publication(source, catalogue),
         *_heartbeat(source, catalogue),
     )

@@ -1,6 +1,6 @@
-"""What the types of PostgreSQL's columns decide: a visit's partition, and whether a time is a wall clock or an instant. Pure."""
+"""What the types of PostgreSQL's columns decide: which keys can be the same, and whether a time is a wall clock or an instant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
@@ -8,39 +8,76 @@ from connector.profiles.postgresql.catalogue import Catalogue, Column, Table
 from connector.profiles.postgresql.names import quoted, quoted_table
 
 _TEXT = ("text", "varchar")
-_WHOLE = ("int4", "int8")
+_WHOLE = ("int2", "int4", "int8")
+_TIMES = ("date", "timestamp", "timestamptz", "time", "timetz")
+_ANY = "text"
+_NUMBER = "number"
 _WALL_CLOCK = ("date", "timestamp", "time")
 _INSTANT = ("timestamptz",)
 
 
 def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
-    """Check that visit keys have types that hash alike in all tables. Debezium hashes a value in its own type: the number 7 and the
-    text `7` would go to different partitions.
+    """Check that visit keys have types whose texts can be the same in all tables: they are compared as the text that is captured.
+    The number 7 and the text `7` are one key; `7` and `7.00` are two, and so are a `char(10)` with its blanks and a text.
     """
-    keys = [
-        (f"{table.name}.{table.visit_key}", table, found.columns[table.visit_key])
-        for table in source.tables
-        if table.visit_key is not None
-        and (found := catalogue.tables.get(table.name)) is not None
-        and table.visit_key in found.columns
+    known = [
+        [
+            (f"{table.name}.{name}", table, column)
+            for table in source.tables
+            if len(table.visit_key) > place
+            and (found := catalogue.tables.get(table.name)) is not None
+            and (name := table.visit_key[place]) in found.columns
+            and (column := found.columns[name]) is not None
+        ]
+        for place in range(max((len(table.visit_key) for table in source.tables), default=0))
     ]
+    for keys in known:
+        yield from _undependable(keys)
+        first = next(((where, column) for where, _, column in keys if form_of(column) is not None), None)
+        for where, table, column in keys:
+            form = form_of(column)
+            if first is not None and form is not None and not alike(form, f"{form_of(first[1])}"):
+                yield Finding(
+                    where=where,
+                    what=f"is a visit key of type {column.shown}, and {first[0]} is {first[1].shown}: captured as text, the two are"
+                    " never the same, and one visit's rows would part ways",
+                    mend=_retype(table.name, column, first[1].shown),
+                )
+
+
+def _undependable(keys: Sequence[tuple[str, CapturedTable, Column]]) -> Iterator[Finding]:
     for where, table, column in keys:
-        if _hash_class(column) is None:
+        if form_of(column) is None:
             yield Finding(
                 where=where,
                 what=f"is a visit key of type {column.shown}, which carries no dependable text",
                 mend=_retype(table.name, column, "varchar(30)"),
             )
-    classes = sorted({kind for _, _, column in keys if (kind := _hash_class(column)) is not None})
-    if len(classes) > 1:
-        wanted = "text" if "text" in classes else classes[0]
-        for where, table, column in keys:
-            if _hash_class(column) not in (None, wanted):
-                yield Finding(
-                    where=where,
-                    what=f"is a visit key of type {column.shown}, in other tables it is {wanted}: one visit's rows would part ways",
-                    mend=_retype(table.name, column, "varchar(30)" if wanted == "text" else wanted),
-                )
+
+
+def form_of(column: Column) -> str | None:
+    """A name that types share when equal values have the same text; None for types whose text depends on more than the value."""
+    if column.type in _TEXT:
+        return _ANY
+    if column.type in _WHOLE:
+        return "0 decimals"
+    if column.type == "numeric":
+        if "(" not in column.shown:
+            return _NUMBER
+        _, _, scale = column.shown.rstrip(")").partition(",")
+        return f"{scale.strip() or 0} decimals"
+    if column.type in (*_TIMES, "uuid", "bool"):
+        return column.type
+    return column.shown if column.type == "bpchar" else None
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether values of two forms can have the same text. Anything may stand in a text, but for the blanks of a `char(n)`."""
+    if one == other:
+        return True
+    if any(form.startswith("character(") for form in (one, other)):
+        return False
+    return _ANY in (one, other) or (_NUMBER in (one, other) and all(form.endswith(("decimals", _NUMBER)) for form in (one, other)))
 
 
 def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
@@ -69,19 +106,6 @@ def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 mend="map a timestamp column instead",
                 severity=Severity.WARNS,
             )
-
-
-def _hash_class(column: Column) -> str | None:
-    """A name that types share when they hash equal values alike; None for types that cannot be a visit key. `char(n)` is padded
-    with blanks, so it hashes alike only at the same length.
-    """
-    if column.type in _TEXT:
-        return "text"
-    if column.type in _WHOLE:
-        return "bigint"
-    if column.type in ("bpchar", "uuid"):
-        return column.shown
-    return None
 
 
 def _retype(table: str, column: Column, wanted: str) -> str:

@@ -1,14 +1,11 @@
-"""What the types of columns decide about lines that name their settlement: whether the two texts can be the same. Pure."""
+"""What the types of columns decide about lines that name their settlement or header: whether two texts can be the same. Pure."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.findings import Finding
 from connector.profiles.postgresql.catalogue import Catalogue, Column
-
-_WHOLE: Final = ("int2", "int4", "int8")
-_TIMES: Final = ("date", "timestamp", "timestamptz", "time", "timetz")
+from connector.profiles.postgresql.column_types import alike, form_of
 
 
 def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -16,7 +13,7 @@ def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Itera
     `5.00`. Where either is a text itself, or numbers have as many decimals as they like, anything may stand in it.
     """
     keys = [
-        (f"{table.name}.{table.key[0]} is {column.shown}", _form(column))
+        (f"{table.name}.{table.key[0]} is {column.shown}", form_of(column))
         for table in source.tables
         if table.role is TableRole.SETTLEMENT
         and len(table.key) == 1
@@ -24,9 +21,9 @@ def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Itera
     ]
     for table in source.tables:
         link = None if table.settlement is None else _column(catalogue, table, table.settlement)
-        if link is None or not keys or (form := _form(link)) is None:
+        if link is None or not keys or (form := form_of(link)) is None:
             continue
-        if all(other not in (None, form) for _, other in keys):
+        if not any(other is None or _may_be(form, other) for _, other in keys):
             yield Finding(
                 where=f"{table.name}.{link.name}",
                 what=f"is {link.shown} and names the line's settlement, but {' and '.join(said for said, _ in keys)}: captured as"
@@ -40,11 +37,25 @@ def _column(catalogue: Catalogue, table: CapturedTable, name: str) -> Column | N
     return None if found is None else found.columns.get(name)
 
 
-def _form(column: Column) -> str | None:
-    """A name that types share when equal values have the same text; None where the type does not tell."""
-    if column.type in _WHOLE:
-        return "0 decimals"
-    if column.type == "numeric" and "(" in column.shown:
-        _, _, scale = column.shown.rstrip(")").partition(",")
-        return f"{scale.strip() or 0} decimals"
-    return column.type if column.type in (*_TIMES, "uuid", "bool") else None
+def check_headers(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
+    """Check that what a row names its header by can be what that is named by, column by column."""
+    tables = {table.name: table for table in source.tables}
+    for table in source.tables:
+        for upper in (tables[name] for name in table.under if name in tables):
+            for name, other in zip(table.header, upper.named_by, strict=False):
+                mine, theirs = _column(catalogue, table, name), _column(catalogue, upper, other)
+                if mine is None or theirs is None:
+                    continue
+                one, two = form_of(mine), form_of(theirs)
+                if one is not None and two is not None and not _may_be(one, two):
+                    yield Finding(
+                        where=f"{table.name}.{name}",
+                        what=f"is {mine.shown} and names a row's header, but {upper.name}.{other} is {theirs.shown}: captured as"
+                        " text, the two are never the same, and its rows would wait in vain",
+                        mend="name the columns that hold the same as `header` (or, of the header, as `named_by`) in the mapping",
+                    )
+
+
+def _may_be(one: str, other: str) -> bool:
+    """As `alike`, of what is compared without the blanks at its ends."""
+    return alike(*("text" if form.startswith("character(") else form for form in (one, other)))

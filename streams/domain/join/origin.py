@@ -8,6 +8,7 @@ from streams.domain.changes import RowChange, Truncated, dotted
 from streams.domain.join.entries import StoredRow
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.records import RowOrigin
+from streams.domain.roles import SERVICE_OF
 from streams.spec.masking import show_key
 
 
@@ -34,10 +35,14 @@ def of_change(change: RowChange | Truncated, mapping: CompiledMapping | None, ru
         source=origin.source,
         table=origin.table,
         key=key if len(key) == len(rule.key) else (),
-        visit_key=change.row.get(rule.visit_key or "") or "",
+        visit_key=_visit_key(change, rule),
         position=origin.position,
         personal=frozenset(_personal(mapping, rule)),
     )
+
+
+def _visit_key(change: RowChange, rule: TableRule) -> str:
+    return (rule.visit_key is not None and rule.visit_key.of(change.row)) or ""
 
 
 def names_of(rows: Iterable[StoredRow], mapping: CompiledMapping) -> str:
@@ -56,8 +61,8 @@ def _personal(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:
     if mapping.is_personal((rule.role, name) for name in rule.key):
         yield "key"
     # The same number stands in all tables of a visit, and only one of them may be where the report takes it from.
-    if mapping.is_personal((table.role, table.visit_key) for table in mapping.tables.values() if table.visit_key):
+    if mapping.is_personal((one.role, name) for one in mapping.tables.values() if one.visit_key for name in one.visit_key.columns):
         yield "visit_key"
-    compiled = mapping.records.get(mapping.services_of(rule.role)) if rule.visit_key else None
+    compiled = mapping.records.get(mapping.services_of(rule.role)) if rule.role in SERVICE_OF else None
     if compiled is not None and mapping.is_personal(compiled.key_from):
         yield "record_key"

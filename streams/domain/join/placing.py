@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Final
 
-from connector.contract import UNAVAILABLE, Op
+from connector.contract import UNAVAILABLE, Op, TableRole
 from streams.domain.again import after
-from streams.domain.changes import RowChange
+from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange
 from streams.domain.join.entries import StoredRow
-from streams.domain.keys import names_something
+from streams.domain.keys import is_of_header, names_something
 from streams.domain.normalise.record import TableRule
 from streams.domain.records import Row
+from streams.domain.unsent import whole
 from streams.domain.violations import DeadClass
 
 _DELETE: Final = Op.DELETE
 _READ: Final = Op.READ
+_HEADER: Final = TableRole.HEADER
 _seen_whole: Final[dict[frozenset[str], tuple[str, ...]]] = {}
 """By expected columns: the column names of the last row that had all of them."""
 
@@ -42,22 +44,66 @@ def truncated(table: str) -> Unplaceable:
 
 def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, ...]] | Unplaceable:
     """Visit key and row key of a change, or why it has none."""
-    if rule is None or rule.visit_key is None:
+    if rule is None or (rule.visit_key is None and not rule.header):
         message = f"表 {change.table} 未在映射中登记"
         return Unplaceable(dead_class=DeadClass.MAPPING, rule="UNKNOWN_TABLE", message=message)
+    if change.told is not None or rule.header or rule.role is _HEADER:
+        return _told(change, rule)
+    assert rule.visit_key is not None
     # A delete carries only what the replica identity holds: the columns that matter are remembered.
-    expected = frozenset({*rule.key, rule.visit_key}) if change.op is _DELETE else rule.columns
+    expected = frozenset({*rule.key, *rule.visit_key.columns}) if change.op is _DELETE else rule.columns
     if not _has(change.row, expected):
-        message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
-        return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
-    visit_key, key = change.row[rule.visit_key], [change.row[name] for name in rule.key]
-    if not names_something(visit_key):
-        message = f"表 {change.table} 的就诊关联列 {rule.visit_key} 为空或含控制字符"
-        return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)
+        return _missing(change, expected)
+    visit_key, key = rule.visit_key.of(change.row), [change.row[name] for name in rule.key]
+    if visit_key is None:
+        return _nowhere(change, rule)
     if not all(map(names_something, key)):
-        message = f"表 {change.table} 的主键列为空或含控制字符"
-        return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
-    return f"{visit_key}".encode(), tuple([f"{part}" for part in key])
+        return _unnamed(change)
+    return visit_key.encode(), tuple([f"{part}" for part in key])
+
+
+def _told(change: RowChange, rule: TableRule) -> tuple[bytes, tuple[str, ...]] | Unplaceable:
+    """Of a row under a header, or of a header, the place stage says where it belongs, or why nowhere."""
+    told = change.told
+    expected = frozenset(rule.key) if change.op is _DELETE else rule.columns
+    if told is None or told.visit is None:
+        expected = frozenset(name for name in expected if not is_of_header(name))
+    if not _has(change.row, expected):
+        return _missing(change, expected)
+    key = [change.row[name] for name in rule.key]
+    if not all(map(names_something, key)):
+        return _unnamed(change)
+    if told is not None and told.visit is not None:
+        return told.visit.encode(), tuple([f"{part}" for part in key])
+    if told is not None and told.why in _HEADERS:
+        dead_class, message = _HEADERS[told.why]
+        # Behind a blank a key would look like a quoted value, and be masked.
+        return Unplaceable(dead_class=dead_class, rule=told.why, message=f"{message}：{told.header}")
+    return UNAVAILABLE_VALUE if UNAVAILABLE in change.row.values() else _nowhere(change, rule)
+
+
+_HEADERS: Final = {
+    MISSING_HEADER: (DeadClass.JOIN_INCOMPLETE, "等待超时，缺少所属单据（R24）"),
+    HEADER_WITHOUT_VISIT: (DeadClass.JOIN_INCOMPLETE, "等待超时，所属单据没有就诊号（R24）"),
+    AMBIGUOUS_HEADER: (DeadClass.AMBIGUOUS, "所属单据有多条且不一致，无法确定属于哪次就诊（R24）"),
+}
+"""By what the place stage says: the class of the letter, and what a clerk is told."""
+
+
+def _missing(change: RowChange, expected: frozenset[str]) -> Unplaceable:
+    message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
+    return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
+
+
+def _nowhere(change: RowChange, rule: TableRule) -> Unplaceable:
+    columns = (*rule.header, *(rule.visit_key.columns if rule.visit_key else ()))
+    message = f"表 {change.table} 的就诊关联列 {'、'.join(columns)} 为空或含控制字符"
+    return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_VISIT_KEY", message=message)
+
+
+def _unnamed(change: RowChange) -> Unplaceable:
+    message = f"表 {change.table} 的主键列为空或含控制字符"
+    return Unplaceable(dead_class=DeadClass.MAPPING, rule="NO_KEY", message=message)
 
 
 def _has(row: Row, expected: frozenset[str]) -> bool:
@@ -78,7 +124,7 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     is known. None where a value was not sent (TOAST) and is not known from before either. offset: of the change's message.
     """
     deleted = change.op is _DELETE
-    columns = {} if deleted else _filled(change, rule, before)
+    columns = {} if deleted else whole(change, rule.columns, {} if before is None else before.columns)
     if columns is None:
         return None
     if before is None:
@@ -90,19 +136,3 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     mark = after(change.mark, before.mark)
     changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset, mark=mark)
     return changed._replace(deleted=True, waits_for="", since=0, deadline=0) if deleted else changed
-
-
-def _filled(change: RowChange, rule: TableRule, before: StoredRow | None) -> Row | None:
-    row = change.row
-    found = row if len(row) == len(rule.columns) else {name: row[name] for name in rule.columns}
-    if UNAVAILABLE not in found.values():
-        return found
-    columns = dict(found)
-    for name, value in found.items():
-        if value == UNAVAILABLE:
-            sources = (change.before or {}, {} if before is None else before.columns)
-            known = next((row[name] for row in sources if row.get(name, UNAVAILABLE) != UNAVAILABLE), UNAVAILABLE)
-            if known == UNAVAILABLE:
-                return None
-            columns[name] = known
-    return columns

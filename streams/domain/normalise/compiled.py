@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from connector.contract import TableRole
+from streams.domain.keys import VisitKey
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
@@ -26,12 +27,15 @@ class TableRule:
     """What its rows describe."""
     key: tuple[str, ...]
     """Columns that identify a row."""
-    visit_key: str | None
-    """Column with the visit key; None for a lookup."""
+    visit_key: VisitKey | None
+    """Where the visit key stands; None for a lookup, and for rows that reach their visit only through a header."""
     settlement_link: str | None
     """Of a fee table, the column that names the line's settlement; None: the visit's only settlement."""
     columns: frozenset[str]
     """Every column that the join has to know of it."""
+    header: tuple[str, ...] = ()
+    """Of a table whose rows hang under a header, the columns that name it: the place stage says to which visit such a row
+    belongs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

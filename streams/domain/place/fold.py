@@ -4,16 +4,20 @@ A pure function of one message. A row that changes its visit leaves the old one 
 caller writes in one transaction. What cannot be placed goes to partition 0 as it is: the join knows the letter for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import Incoming, text_of
-from streams.domain.keys import names_something
+from streams.domain.changes import Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
+from streams.domain.keys import VisitKey, names_something
+from streams.domain.place.entries import View
+from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
+from streams.domain.place.resolving import Settling
 from streams.errors import Rejected
 
 UNPLACED: Final = 0
@@ -24,6 +28,7 @@ _UPDATE: Final = Op.UPDATE.value
 _REMEMBERED: Final = 65_536
 
 _Image: TypeAlias = Mapping[str, object]
+_NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 
 class Placed(NamedTuple):
@@ -46,18 +51,56 @@ class Folded(NamedTuple):
     placed: tuple[Placed, ...]
     outcome: str
     """To be counted by the caller."""
+    state: Mapping[bytes, bytes | None] = _NOTHING
+    """Changed state entries by key; None where the entry goes."""
+    gave_up: int = 0
+    """How many rows waited for their header in vain."""
+
+    def __repr__(self) -> str:
+        """Without what the messages hold."""
+        return f"Folded(outcome={self.outcome!r})"
+
+
+class _Empty:
+    """The state of a source without headers."""
+
+    def get(self, key: bytes) -> None:
+        """Nothing is known."""
+        del key
+
+    def scan(self, prefix: bytes) -> Iterable[bytes]:
+        """Nothing is known."""
+        del prefix
+        return ()
+
+    def due(self, at: int) -> Iterable[bytes]:
+        """Nothing waits."""
+        del at
+        return ()
+
+
+_EMPTY: Final = _Empty()
 
 
 class Placer:
-    """The fold. visit_keys: by source and table (`schema.table`), the column with the visit key. partitions: of `visit.changes`."""
+    """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
+    headers and hang under none. linked: by source, all others. partitions: of `visit.changes`.
+    """
 
-    def __init__(self, visit_keys: Mapping[tuple[str, str], str], *, partitions: int) -> None:
-        self._visit_keys = visit_keys
+    def __init__(
+        self,
+        visit_keys: Mapping[tuple[str, str], VisitKey],
+        *,
+        partitions: int,
+        linked: Mapping[str, LinkedTables] = MappingProxyType({}),
+    ) -> None:
+        self._visit_keys = {where: _reader(key) for where, key in visit_keys.items()}
+        self._linked = linked
         self._partitions = partitions
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
 
-    def fold(self, incoming: Incoming) -> Folded:
-        """Place one message. Never raises for what a message holds."""
+    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "") -> Folded:
+        """Place one message. Never raises for what a message holds. view, source: of the lane whose message it is."""
         try:
             envelope = orjson.loads(incoming.value or b"null")
         except orjson.JSONDecodeError:
@@ -65,44 +108,98 @@ class Placer:
         if not isinstance(envelope, dict):
             return _unplaced(incoming)
         if envelope.get("yibao") == "tick":
-            return self._tick(envelope)
-        return self._row(incoming, envelope)
+            return self._tick(incoming, envelope, view, source=source)
+        return self._row(incoming, envelope, view, source=source)
 
-    def _tick(self, envelope: _Image) -> Folded:
-        """To the partitions that asked to be told the time; to all where it names none."""
+    def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
+        """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
         named = envelope.get("partitions")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
         value = orjson.dumps({"yibao": "tick", "at": envelope.get("at")})
-        return Folded(placed=tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions), outcome="tick")
+        ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
+        tables, tick = self._linked.get(source), _event(envelope)
+        if tables is None or not isinstance(tick, Tick):
+            return Folded(ticks, "tick")
+        settling = Settling(tables=tables, source=source, view=view, now=tick.at)
+        told = list(settling.tick(tick.at))
+        return Folded((*self._settled(settling, incoming), *ticks), "tick", settling.state, len(told))
 
-    def _row(self, incoming: Incoming, envelope: _Image) -> Folded:
-        source = envelope.get("source")
-        if not isinstance(source, dict):
+    def _row(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
+        said = envelope.get("source")
+        if not isinstance(said, dict):
             return _unplaced(incoming)
-        column = self._visit_keys.get((f"{source.get('name')}", f"{source.get('schema')}.{source.get('table')}"))
-        if column is None:
-            return _unplaced(incoming)
+        visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
+        if visit_key is None:
+            return self._linked_row(incoming, envelope, said, view) if said.get("name") == source else _unplaced(incoming)
         op, before = envelope.get("op"), envelope.get("before")
-        visit = _visit_key(before if op == _DELETE else envelope.get("after"), column)
-        was = _visit_key(before, column) if op == _UPDATE and before else None
+        visit = visit_key(before if op == _DELETE else envelope.get("after"))
+        was = visit_key(before) if op == _UPDATE and before else None
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
         if was is None or was == visit:
             return Folded((arrived,), "direct" if visit is not None else "unplaced")
         left = orjson.dumps({**envelope, "op": _DELETE, "after": None})
         return Folded(placed=(Placed(self._partition_of(was), _bytes(was), left), arrived), outcome="moved")
 
+    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View) -> Folded:
+        """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
+        tables = self._linked.get(f"{said.get('name')}")
+        table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
+        change = None if table is None else _event(envelope)
+        if tables is None or table is None or not isinstance(change, RowChange | Truncated):
+            return _unplaced(incoming)
+        settling = Settling(
+            tables=tables,
+            source=change.source,
+            view=view,
+            now=incoming.timestamp_ms,
+            transaction=said.get("txId"),
+        )
+        if isinstance(change, RowChange):
+            outcome = settling.row(change, table, said)
+            return Folded(tuple(self._settled(settling, incoming)), outcome, settling.state)
+        settling.truncated(change, table)
+        placed = (*_unplaced(incoming).placed, *self._settled(settling, incoming))
+        return Folded(placed, "unplaced", settling.state)
 
-def _visit_key(image: object, column: str) -> str | None:
-    """The visit key in a row image, as the join reads it; None where it names no visit."""
-    if not isinstance(image, dict):
-        return None
-    value = image.get(column)
-    if type(value) is not str:
-        try:
-            value = text_of(value)
-        except Rejected:
+    def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
+        for visit, value in settling.out:
+            if value is None:
+                yield Placed(UNPLACED, incoming.key, incoming.value)
+            else:
+                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value)
+
+
+def _reader(key: VisitKey) -> Callable[[object], str | None]:
+    """A function that finds the visit key in a row image, as the join reads it; None where it names no visit."""
+    if key.prefix or len(key.columns) > 1:
+        return lambda image: key.of({name: _text(image.get(name)) for name in key.columns}) if isinstance(image, dict) else None
+    (column,) = key.columns
+
+    def visit_key(image: object) -> str | None:
+        # Of one column, as nearly all are: this runs for every row.
+        if not isinstance(image, dict):
             return None
-    return value if names_something(value) else None
+        value = image.get(column)
+        if type(value) is not str:
+            value = _text(value)
+        return value if names_something(value) else None
+
+    return visit_key
+
+
+def _event(envelope: _Image) -> Event | None:
+    """What an envelope tells; None where it cannot be read."""
+    try:
+        return event_of(envelope)
+    except Rejected:
+        return None
+
+
+def _text(value: object) -> str | None:
+    try:
+        return text_of(value)
+    except Rejected:
+        return None
 
 
 def _bytes(visit: str | None) -> bytes | None:

@@ -1,7 +1,7 @@
-"""The join's state on disk: a RocksDB per worker process, with a key range per partition.
+"""A stage's state on disk: a RocksDB per worker process, with a key range per partition (of the place stage: per source).
 
 Changes and the position of the changelog behind them are one write batch, so that a crash leaves an exact prefix. What is on disk
-is a copy of `visit.state`: a folder that is lost or broken is made anew and read again.
+is a copy of `visit.state` or `place.state.<source>`: a folder that is lost or broken is made anew and read again.
 
 Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `m` →
 identity, position and, from form 2 on, the form of these keys and values (of entries, see `streams.domain.join.entries`). A copy of
@@ -47,18 +47,20 @@ _T = TypeVar("_T")
 
 
 class RocksStores:
-    """The stores of all partitions of one process, in `folder`, which belongs to this process alone.
+    """The stores of all partitions of one process, in `folder`, which belongs to this process alone. topic: what they are a copy
+    of.
 
     Raises Misconfigured where another process uses the folder, Fatal where nothing can be written there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, topic: str = "visit.state") -> None:
         self.folder = folder
-        self._database = _open(folder)
+        self._topic = topic
+        self._database = _open(folder, topic)
 
     def of(self, partition: int) -> "RocksStore":
         """The store of one partition."""
-        return RocksStore(self._database, partition, folder=self.folder)
+        return RocksStore(self._database, partition, folder=self.folder, topic=self._topic)
 
     async def close(self) -> None:
         """Close the database. A write that fails here loses nothing: the changelog has it."""
@@ -71,8 +73,9 @@ class RocksStores:
 class RocksStore:
     """The entries of one partition."""
 
-    def __init__(self, database: Rdict, partition: int, *, folder: Path) -> None:
+    def __init__(self, database: Rdict, partition: int, *, folder: Path, topic: str) -> None:
         self._database = database
+        self._topic = topic
         self._folder = folder
         self._prefix = partition.to_bytes(2, "big")
         self._entries = self._prefix + _ENTRY
@@ -107,6 +110,14 @@ class RocksStore:
         """All entries of one visit."""
         begin = visit_key + SEPARATOR
         return self._done(lambda: grouped((begin + rest, value) for rest, value in self._from(self._entries + begin)))
+
+    def get(self, key: bytes) -> bytes | None:
+        """One entry."""
+        return self._done(lambda: self._database.get(self._entries + key))
+
+    def scan(self, prefix: bytes) -> list[bytes]:
+        """The keys of the entries that begin with this."""
+        return self._done(lambda: [prefix + rest for rest, _ in self._from(self._entries + prefix)])
 
     def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
         """Take over changes and the position behind them."""
@@ -149,10 +160,10 @@ class RocksStore:
             if _DAMAGED in str(exc).lower():
                 # Opened again, it would look whole until the damaged place is read.
                 _drop(self._folder)
-            raise _unusable(self._folder, exc) from exc
+            raise _unusable(self._folder, exc, self._topic) from exc
 
 
-def _open(folder: Path) -> Rdict:
+def _open(folder: Path, topic: str) -> Rdict:
     try:
         _demand_copy(folder)
         private_folder(folder)
@@ -160,7 +171,7 @@ def _open(folder: Path) -> Rdict:
     except Misconfigured:
         raise
     except OSError as exc:
-        raise _unusable(folder, exc) from exc
+        raise _unusable(folder, exc, topic) from exc
     except Exception as exc:
         if any(reason in str(exc).lower() for reason in _OF_ANOTHER_WORKER):
             raise Misconfigured(
@@ -168,8 +179,8 @@ def _open(folder: Path) -> Rdict:
                 "or a folder with --home"
             ) from exc
         if any(reason in str(exc).lower() for reason in _OF_THE_DISK):
-            raise _unusable(folder, exc) from exc
-        return _open_anew(folder)
+            raise _unusable(folder, exc, topic) from exc
+        return _open_anew(folder, topic)
 
 
 def _demand_copy(folder: Path) -> None:
@@ -182,13 +193,13 @@ def _demand_copy(folder: Path) -> None:
         )
 
 
-def _open_anew(folder: Path) -> Rdict:
+def _open_anew(folder: Path, topic: str) -> Rdict:
     """Drop a copy that cannot be opened and begin an empty one: the changelog has everything."""
     try:
         _drop(folder)
         return Rdict(str(folder), _options())
     except Exception as exc:
-        raise _unusable(folder, exc) from exc
+        raise _unusable(folder, exc, topic) from exc
 
 
 def _drop(folder: Path) -> None:
@@ -200,10 +211,10 @@ def _drop(folder: Path) -> None:
                 file.unlink(missing_ok=True)
 
 
-def _unusable(folder: Path, exc: Exception) -> Fatal:
+def _unusable(folder: Path, exc: Exception, topic: str) -> Fatal:
     return Fatal(
-        f"the copy of the join's state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
-        "folder with --home or workers.home. Nothing is lost, it is read again from visit.state",
+        f"the copy of the state in {folder} cannot be used ({_reason(exc)}): free or mend the disk, or choose another "
+        f"folder with --home or workers.home. Nothing is lost, it is read again from {topic}",
         exit_code=Exit.STORE,
     )
 

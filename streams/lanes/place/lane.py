@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from connector.contract import Topics
 from streams.domain.changes import Incoming
+from streams.domain.place.entries import FORM
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.records import Header
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.numbers import FROM, NUMBER
+from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import Committed, Send, TopicPartition
 
 _YIELD_EVERY = 256
@@ -28,28 +30,47 @@ class PlaceShared:
     """The pure function that decides."""
     max_chunk: int
     """Input messages of one transaction."""
+    has_headers: frozenset[str] = frozenset()
+    """The sources with headers: only their lanes have a state."""
 
 
 class PlaceLane(Lane[Incoming]):
     """A lane whose records are numbered by their offsets: only Connect and the ticks write to `rows.<source>`, without
     transactions, so it has no gaps.
 
-    source: the name of the source whose rows it places.
+    source: the name of the source whose rows it places. state: its memory of headers.
     """
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
-        self, at: TopicPartition, generation: int, *, context: LaneContext, flow: Flow, shared: PlaceShared, source: str
+        self,
+        at: TopicPartition,
+        generation: int,
+        *,
+        context: LaneContext,
+        flow: Flow,
+        shared: PlaceShared,
+        source: str,
+        state: PlaceState | None = None,
     ) -> None:
         super().__init__(at, generation, context=context, flow=flow, transactional_id=f"{context.group}-{source}")
         self._shared = shared
         self._changes = shared.topics.changes
         self._source = source
+        self._state = PlaceState(TopicPartition(shared.topics.place_state(source), 0)) if state is None else state
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
+
+    @property
+    def next_deadline(self) -> int | None:
+        """When a tick has something to do here for the first time (ms); None: never."""
+        return None if self.buffer is None or self.closed else self._state.next_deadline
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         self._mark = place_mark(committed.metadata)
         self._from = (FROM, self._mark.series(self._source).encode())
+        if self._source in self._shared.has_headers:
+            entries = await self._state.catch_up(self.context.broker, identity=self._mark.series(self._source))
+            self.log.info("state_restored", entries_read=entries)
         return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
@@ -60,16 +81,24 @@ class PlaceLane(Lane[Incoming]):
         await self.buffer.have(1)
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
         records = self.buffer.first(self._shared.max_chunk)
-        sends, counts, numbers = list[Send](), Counter[str](), list(self._mark.out)
+        overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            folded = self._shared.fold.fold(incoming)
+            folded = self._shared.fold.fold(incoming, overlay, source=self._source)
             counts[folded.outcome] += 1
+            if folded.state:
+                overlay.apply(folded.state)
+            if folded.gave_up:
+                counts["gave_up"] += folded.gave_up
             for one in folded.placed:
                 sends.append(self._numbered(one, numbers, incoming))
-        mark = replace(self._mark, out=tuple(numbers))
-        await self.commit(sends, Committed(offset=records[-1].offset + 1, metadata=mark.text()))
+        changed = overlay.changed
+        entries = [Send(self._state.at.topic, key, value, (), 0) for key, value in changed.items()]
+        mark = replace(self._mark, out=tuple(numbers), state=FORM if changed else self._mark.state)
+        offsets = await self.commit([*entries, *sends], Committed(offset=records[-1].offset + 1, metadata=mark.text()))
+        if changed:
+            self._state.apply(changed, position=offsets[len(entries) - 1] + 1)
         self._mark = mark
         for outcome, amount in counts.items():
             self.context.outcomes.count("placed", amount, label=outcome)

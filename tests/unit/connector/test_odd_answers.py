@@ -156,7 +156,7 @@ SOURCE = CaptureSource(
     publication="p",
     slot="s",
     heartbeat_table=None,
-    tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key="v", columns=("id", "v")),),
+    tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key=("v",), columns=("id", "v")),),
 )
 RIGHT = {
     "GET /config": own(404, "Connector capture-his not found"),

@@ -24,7 +24,7 @@ SOURCE = CaptureSource(
     publication="p",
     slot="s",
     heartbeat_table=None,
-    tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key="v", columns=("id", "v")),),
+    tables=(CapturedTable(name="his.visit", role=TableRole.VISIT, key=("id",), visit_key=("v",), columns=("id", "v")),),
 )
 CONNECTOR = "capture-his"
 PLUGIN = Plugin(class_name="yibao.connect.WholeTransactionPostgresConnector", version="3.7.0.Final")

@@ -17,24 +17,24 @@ NO_PREFIX = Topics()
 CONNECT = connect_settings("kafka:9092")
 
 VISIT = CapturedTable(
-    name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key="mdtrt_id", columns=("visit_sn", "mdtrt_id", "adm_time")
+    name="his.visit", role=TableRole.VISIT, key=("visit_sn",), visit_key=("mdtrt_id",), columns=("visit_sn", "mdtrt_id", "adm_time")
 )
 SETTLEMENT = CapturedTable(
     name="his.settlement",
     role=TableRole.SETTLEMENT,
     key=("SETL_ID",),
-    visit_key="MDTRT_ID",
+    visit_key=("MDTRT_ID",),
     columns=("SETL_ID", "MDTRT_ID", "order"),
 )
 FEE = CapturedTable(
     name="his.费用明细",
     role=TableRole.FEE,
     key=("fee_id", "line_no"),
-    visit_key="mdtrt_id",
+    visit_key=("mdtrt_id",),
     columns=("fee_id", "line_no", "mdtrt_id"),
 )
 DEPARTMENT = CapturedTable(
-    name="his.dept", role=TableRole.LOOKUP, key=("hosp", "code"), visit_key=None, columns=("hosp", "code", "name"), lookup="dept"
+    name="his.dept", role=TableRole.LOOKUP, key=("hosp", "code"), visit_key=(), columns=("hosp", "code", "name"), lookup="dept"
 )
 SOURCE = CaptureSource(
     name="his",

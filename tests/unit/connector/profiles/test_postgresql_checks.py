@@ -76,12 +76,12 @@ SOURCE = CaptureSource(
             name="his.visit",
             role=TableRole.VISIT,
             key=("visit_sn",),
-            visit_key="mdtrt_id",
+            visit_key=("mdtrt_id",),
             columns=("visit_sn", "mdtrt_id", "adm_time", "created_at"),
             wall_clock=frozenset({"adm_time"}),
             instants=frozenset({"created_at"}),
         ),
-        CapturedTable(name="his.fee", role=TableRole.FEE, key=("id",), visit_key="mdtrt_id", columns=("id", "mdtrt_id")),
+        CapturedTable(name="his.fee", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id")),
     ),
 )
 
@@ -185,13 +185,57 @@ def test_a_missing_table_or_column_names_the_nearest():
     assert "the nearest is his.fee" in findings["his.FEE"].what
 
 
-@pytest.mark.parametrize(("kind", "shown"), [("int8", "bigint"), ("bpchar", "character(30)"), ("numeric", "numeric(20,0)")])
-def test_visit_keys_of_two_types_are_found(kind, shown):
-    """Their hashes differ, so a visit and its lines would never meet, and every line would time out."""
-    odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": column("mdtrt_id", kind, shown)})
-    finding = found(with_table(odd))["his.fee.mdtrt_id"]
-    assert shown in finding.what
-    assert 'ALTER COLUMN "mdtrt_id" TYPE varchar(30)' in finding.mend
+@pytest.mark.parametrize(
+    ("visit", "fee"),
+    [
+        (("varchar", "character varying(30)"), ("bpchar", "character(30)")),
+        (("int8", "bigint"), ("numeric", "numeric(20,2)")),
+        (("uuid", "uuid"), ("int8", "bigint")),
+    ],
+)
+def test_visit_keys_whose_texts_are_never_the_same_are_found(visit, fee):
+    """A visit and its lines would never meet, and every line would time out."""
+    finding = found(replace(GOOD, tables={**GOOD.tables, **with_keys(visit, fee)}))["his.fee.mdtrt_id"]
+    assert fee[1] in finding.what
+    assert f'ALTER COLUMN "mdtrt_id" TYPE {visit[1]}' in finding.mend
+
+
+@pytest.mark.parametrize(
+    ("visit", "fee"),
+    [
+        (("varchar", "character varying(30)"), ("int8", "bigint")),
+        (("int4", "integer"), ("numeric", "numeric(20,0)")),
+        (("numeric", "numeric"), ("int8", "bigint")),
+    ],
+)
+def test_visit_keys_of_two_types_that_are_written_alike_need_no_change_of_the_hospitals_tables(visit, fee):
+    """A vendor's table cannot be altered; a number and its text are one key."""
+    assert {} == found(replace(GOOD, tables={**GOOD.tables, **with_keys(visit, fee)}))
+
+
+def with_keys(visit, fee):
+    return {
+        one.name: replace(one, columns={**one.columns, "mdtrt_id": column("mdtrt_id", *kind)})
+        for one, kind in ((VISIT, visit), (FEE, fee))
+    }
+
+
+def test_a_header_that_its_rows_never_name_is_found():
+    """`7` is never `7.00`: each row under it would wait in vain."""
+    bill = table("his.bill", column("no", "numeric", "numeric(12,2)", not_null=True), column("mdtrt_id"), key=("no",))
+    fee = replace(FEE, columns={**FEE.columns, "bill": column("bill", "int8", "bigint")})
+    wanted = CapturedTable(
+        name="his.bill",
+        role=TableRole.HEADER,
+        key=("no",),
+        visit_key=("mdtrt_id",),
+        columns=("no", "mdtrt_id"),
+        named_by=("no",),
+    )
+    of_fee = replace(SOURCE.tables[1], columns=("id", "bill"), visit_key=(), under=("his.bill",), header=("bill",))
+    source = replace(SOURCE, tables=(SOURCE.tables[0], of_fee, wanted))
+    findings = found(replace(GOOD, tables={**GOOD.tables, "his.bill": bill, "his.fee": fee}), source)
+    assert "his.bill.no is numeric(12,2)" in findings["his.fee.bill"].what
 
 
 def linked(link, *keys):
@@ -201,7 +245,7 @@ def linked(link, *keys):
     settles = [table(f"his.settle{place}", *one, column("mdtrt_id"), key=("no",)) for place, one in enumerate(named[1])]
     tables = {**GOOD.tables, **{one.name: one for one in (fee, *settles)}}
     wanted = [
-        CapturedTable(name=one.name, role=TableRole.SETTLEMENT, key=("no",), visit_key="mdtrt_id", columns=("no", "mdtrt_id"))
+        CapturedTable(name=one.name, role=TableRole.SETTLEMENT, key=("no",), visit_key=("mdtrt_id",), columns=("no", "mdtrt_id"))
         for one in settles
     ]
     of_fee = replace(SOURCE.tables[1], columns=("id", "mdtrt_id", "setl"), settlement="setl")
@@ -274,7 +318,7 @@ def test_partitioned_tables_need_their_roots_published():
     assert "publish_via_partition_root" in found(with_table(replace(FEE, kind="p")))["publication pub"].mend
 
 
-LOOKUP = CapturedTable(name="his.fee", role=TableRole.LOOKUP, key=("id",), visit_key=None, columns=("id",), lookup="fee")
+LOOKUP = CapturedTable(name="his.fee", role=TableRole.LOOKUP, key=("id",), visit_key=(), columns=("id",), lookup="fee")
 WITH_LOOKUP = replace(SOURCE, tables=(SOURCE.tables[0], LOOKUP))
 
 

@@ -32,7 +32,7 @@ def test_keys_come_first_and_only_what_is_read_follows(tables):
 def test_lookups_are_captured_with_what_others_read_of_them(tables):
     """A lookup's columns are named by the sources that use it, its key is its own."""
     patient = tables["his.patient"]
-    assert (TableRole.LOOKUP, "patient", None) == (patient.role, patient.lookup, patient.visit_key)
+    assert (TableRole.LOOKUP, "patient", ()) == (patient.role, patient.lookup, patient.visit_key)
     assert ("patient_id", "born_at", "cert_no", "cert_type", "name", "sex") == patient.columns
 
 

@@ -48,7 +48,11 @@ def test_errors_are_the_users_to_mend():
     ("old", "new", "message"),
     [
         ("key: [charge_id]", "kay: [charge_id]", "tables[2].kay: is not known here (did you mean `key`?)"),
-        ("role: fee,", "role: fees,", "tables[2].role: must be one of visit, settlement, fee, lookup (did you mean `fee`?)"),
+        (
+            "role: fee,",
+            "role: fees,",
+            "tables[2].role: must be one of visit, settlement, fee, header, lookup (did you mean `fee`?)",
+        ),
         ("PAY_LOC: {constant", "PAY_LOCK: {constant", "fields.PAY_LOCK: is no field of mdtrt_d (did you mean `PAY_LOC`?)"),
         ("dictionary: sex}", "dictionary: sxe}", "GEND.dictionary: `sxe` is no dictionary of this file (did you mean `sex`?)"),
         ("{lookup: patient,", "{lookup: patients,", "lookup: `patients` is no lookup table of this file (did you mean `patient`?)"),

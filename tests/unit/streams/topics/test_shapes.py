@@ -10,7 +10,7 @@ from tests.settings import topic_settings
 
 TOPICS = Topics(prefix="sr.")
 SETTINGS = topic_settings(partitions=4)
-LOOKUP = CapturedTable(name="his.dept", role=TableRole.LOOKUP, key=("code",), visit_key=None, columns=("code",), lookup="dept")
+LOOKUP = CapturedTable(name="his.dept", role=TableRole.LOOKUP, key=("code",), visit_key=(), columns=("code",), lookup="dept")
 SOURCE = CaptureSource(
     name="his",
     kind=DatabaseKind.POSTGRESQL,
@@ -64,7 +64,7 @@ def test_the_stages_topics_have_one_width():
 def test_what_is_remembered_is_compacted_and_what_is_passed_on_is_not():
     """Compaction of `visit.changes` would leave holes, and a hole stops the join."""
     compacted = {name for name, spec in SPECS.items() if spec.configs["cleanup.policy"] == "compact"}
-    assert {TOPICS.state, TOPICS.lookup("dept")} == compacted
+    assert {TOPICS.state, TOPICS.place_state("his"), TOPICS.place_state("his2"), TOPICS.lookup("dept")} == compacted
 
 
 def test_signals_have_one_partition():

@@ -8,6 +8,7 @@ import pytest
 from streams.deadletter.record import encode_dead_letter, letter_id, record_key_hash
 from streams.domain.join.entries import dump, key_of, load
 from streams.domain.join.fold import Joiner
+from streams.domain.keys import VisitKey
 from streams.domain.violations import DeadClass
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, VISIT, Join, envelope, mappings, whole
 
@@ -180,7 +181,7 @@ def test_a_key_that_looks_like_a_persons_number_is_in_no_header():
 def test_a_key_that_the_mapping_reports_as_a_persons_is_in_no_header():
     """A passport or a card has no shape by which it could be known; the mapping says what the column holds."""
     mapping = mappings()["his"]
-    tables = {**mapping.tables, "h.visit": replace(mapping.tables["h.visit"], key=("card",), visit_key="card")}
+    tables = {**mapping.tables, "h.visit": replace(mapping.tables["h.visit"], key=("card",), visit_key=VisitKey(("card",)))}
     join = joined(replace(mapping, tables=tables))
     join.send(envelope("h.visit", "c", VISIT | {"card": "E1234", "org": "?"}, at=7))
     join.send(envelope("h.visit", "c", {"card": "E1234"}, at=8))

@@ -24,6 +24,7 @@ from connector.contract import TableRole
 from streams.domain.again import again
 from streams.domain.changes import Truncated, decode
 from streams.domain.join.placing import place, stored
+from streams.domain.keys import VisitKey
 from streams.domain.normalise.record import TableRule
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -34,7 +35,7 @@ RULES = {
         name=f"his.{name}",
         role=ROLES[name],
         key=(columns.split()[0],),
-        visit_key="jzlsh",
+        visit_key=VisitKey(("jzlsh",)),
         settlement_link=None,
         columns=frozenset(columns.split()),
     )

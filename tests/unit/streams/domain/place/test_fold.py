@@ -6,11 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.changes import Incoming, RowChange, decode, tick_value
+from streams.domain.keys import VisitKey
 from streams.domain.place.fold import UNPLACED, Placer
 from streams.domain.place.partitions import partition_of
 
 PARTITIONS = 5
-PLACER = Placer({("his", "his.fee"): "visit", ("his", "his.numbered"): "no"}, partitions=PARTITIONS)
+KEYS = {
+    ("his", "his.fee"): VisitKey(("visit",)),
+    ("his", "his.numbered"): VisitKey(("no",)),
+    ("his", "his.several"): VisitKey(("org", "no"), prefix="I"),
+}
+PLACER = Placer(KEYS, partitions=PARTITIONS)
 
 
 def envelope(op, before, after, *, table="fee", source="his"):
@@ -68,11 +74,23 @@ def test_a_key_that_is_a_number_is_the_text_that_the_join_reads():
     assert b"1234567890123456789" == one.key
 
 
+def test_a_key_of_several_columns_is_one_text_behind_its_prefix():
+    """Numbers or texts, in- and outpatients: the same visit has one spelling, and two visits never share one."""
+    (one,) = placed(envelope("c", None, {"id": 1, "org": 12, "no": 345}, table="several")).placed
+    assert b"I12/345" == one.key
+    (other,) = placed(envelope("c", None, {"id": 1, "org": "1", "no": "2/3"}, table="several")).placed
+    (third,) = placed(envelope("c", None, {"id": 1, "org": "1/2", "no": "3"}, table="several")).placed
+    assert b"I1/2\\/3" == other.key
+    assert other.key != third.key
+
+
 @pytest.mark.parametrize(
     "value",
     [
         None,
         b"no json",
+        envelope("c", None, {"id": "1", "org": "1", "no": None}, table="several"),
+        envelope("c", None, {"id": "1", "org": " ", "no": "3"}, table="several"),
         b"[]",
         b"{}",
         b'{"op":"c","source":7}',

@@ -7,6 +7,7 @@ import pytest
 
 from connector.contract import Topics
 from streams.domain.changes import tick_value
+from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.partitions import partition_of
 from streams.lanes.exits import Exit
@@ -43,7 +44,7 @@ class Place:
             clock=time.monotonic,
             die=self.deaths,
         )
-        fold = Placer({("his", "his.fee"): "visit"}, partitions=PARTITIONS)
+        fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS)
         shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4)
         return PlaceLane(ROWS, generation, context=context, flow=RecordingFlow(), shared=shared, source="his")
 

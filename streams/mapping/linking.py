@@ -1,0 +1,53 @@
+"""From a mapping to what the place stage knows of its tables: where the visit key stands, or by what a row reaches its header."""
+
+from collections.abc import Iterator, Mapping
+
+from connector.contract import TableRole
+from streams.domain.keys import VisitKey
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.mapping.columns import carried_by_table, columns_by_table
+from streams.mapping.compiling import visit_key_of
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.site_file import Site
+from streams.mapping.tables import Table
+
+
+def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
+    """By source and table, the visit key of the tables whose rows are no headers and hang under none."""
+    return {
+        (source, table.table): key
+        for source in site.sources
+        for table in site.mappings[source].tables
+        if table.table not in _linked(site.mappings[source]) and (key := visit_key_of(table)) is not None
+    }
+
+
+def linked_tables(site: Site) -> Mapping[str, LinkedTables]:
+    """By source, the tables whose rows hang under a header or are headers. Sources without such tables are left out."""
+    found = {source: tuple(_linked_tables(site.mappings[source])) for source in site.sources}
+    patience = Patience(wait_ms=site.join.wait_s * 1000)
+    return {source: LinkedTables(tables, patience) for source, tables in found.items() if tables}
+
+
+def _linked(mapping: MappingFile) -> Mapping[str, Table]:
+    headers = {name for table in mapping.tables for name in table.headers}
+    return {
+        table.table: table for table in mapping.tables if table.table in headers or table.headers or table.role is TableRole.HEADER
+    }
+
+
+def _linked_tables(mapping: MappingFile) -> Iterator[LinkedTable]:
+    columns, carried = columns_by_table(mapping), carried_by_table(mapping)
+    headers = {name for table in mapping.tables for name in table.headers}
+    for table in _linked(mapping).values():
+        yield LinkedTable(
+            name=table.table,
+            key=table.key,
+            columns=frozenset(columns[table.table]),
+            visit_key=visit_key_of(table),
+            under=table.headers,
+            header=table.header_columns,
+            named_by=(table.named_columns or table.key) if table.table in headers else (),
+            carried=carried.get(table.table, ()),
+            forwarded=table.role is not TableRole.HEADER,
+        )

@@ -1,0 +1,115 @@
+"""A table of a mapping: what its rows are, and by what they reach their visit."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from connector.contract import TableRole
+from streams.mapping.strict import Strict
+from streams.mapping.values import Form
+
+Column = Annotated[str, StringConstraints(min_length=1)]
+Columns = Column | Annotated[tuple[Column, ...], Field(min_length=1)]
+Name = Annotated[
+    str, Form(r"^[A-Za-z][A-Za-z0-9_-]*$", "a letter, then at most 59 letters of the Latin alphabet, digits, `_` and `-`", 60)
+]
+TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
+TableNames = TableName | Annotated[tuple[TableName, ...], Field(min_length=1)]
+Prefix = Annotated[str, Form(r"^[A-Za-z0-9_.:-]+$", "at most 20 letters of the Latin alphabet, digits, `_`, `.`, `:` and `-`", 20)]
+
+
+def columns_in(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """What may be written as one name or as a list of them."""
+    if written is None:
+        return ()
+    return (written,) if isinstance(written, str) else written
+
+
+class Table(Strict):
+    """One table to capture."""
+
+    table: TableName
+    """`schema.table`, in the catalogue's case."""
+    role: TableRole
+    """What its rows are: visit, settlement, fee, header (bills, prescriptions: not reported, other rows reach their visit through
+    them) or lookup."""
+    key: Annotated[tuple[Column, ...], Field(min_length=1)]
+    """Columns that identify a row."""
+    visit_key: Columns | None = None
+    """Column that holds the visit key, or a list of them, in an order that is the same in all tables. Required for every role but
+    lookup, where there is no `under`."""
+    prefix: Prefix | None = None
+    """Stands before the visit key that this table's own columns give, in the product alone: so that numbers of two tables that
+    count alike (outpatient, inpatient) cannot meet."""
+    under: TableNames | None = None
+    """Table, or tables, that hold the headers of its rows: a row belongs to the visit of its header. A header may hang under
+    another one, up to four deep."""
+    header: Columns | None = None
+    """With `under`: columns that name a row's header."""
+    otherwise: Columns | None = Field(default=None, alias="else")
+    """With `under`: columns that hold the visit key of rows that name no header. Left out: such a row is told as NO_VISIT_KEY."""
+    named_by: Columns | None = None
+    """Of a table that others hang under: columns by which their rows name it. Left out: its key. Where several rows share them,
+    all must agree."""
+    settlement: Column | None = None
+    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
+    wait, and are told as AMBIGUOUS."""
+    lookup: Name | None = None
+    """Lookup tables: the name that sources use. Default: the table's name without its schema."""
+
+    @model_validator(mode="after")
+    def _fits_role(self) -> Self:
+        if self.role is TableRole.LOOKUP:
+            if self.visit_key is not None or self.settlement is not None:
+                raise ValueError("a lookup table has neither `visit_key` nor `settlement`")
+        elif self.under is None and self.visit_key is None:
+            raise ValueError(f"a {self.role.value} table needs `visit_key`, or `under` and `header`")
+        if self.settlement is not None and self.role is not TableRole.FEE:
+            raise ValueError("only a fee table has `settlement`")
+        if self.lookup is not None and self.role is not TableRole.LOOKUP:
+            raise ValueError("only a lookup table has `lookup`")
+        return self
+
+    @model_validator(mode="after")
+    def _linked(self) -> Self:
+        if self.role is TableRole.LOOKUP and (self.under is not None or self.named_by is not None):
+            raise ValueError("a lookup table has neither `under` nor `named_by`")
+        if self.under is not None and self.header is None:
+            raise ValueError("`under` needs `header`: the columns that name a row's header")
+        if self.under is None and (self.header is not None or self.otherwise is not None):
+            raise ValueError("`header` and `else` make sense only with `under`")
+        if self.under is not None and self.visit_key is not None:
+            raise ValueError("a table with `under` has no `visit_key`; where rows name no header, `else` counts")
+        if self.prefix is not None and self.visit_key is None and self.otherwise is None:
+            raise ValueError("`prefix` makes sense only with `visit_key` or `else`")
+        return self
+
+    @property
+    def visit_columns(self) -> tuple[str, ...]:
+        """Its own columns with the visit key."""
+        return columns_in(self.visit_key)
+
+    @property
+    def header_columns(self) -> tuple[str, ...]:
+        """The columns that name a row's header."""
+        return columns_in(self.header)
+
+    @property
+    def else_columns(self) -> tuple[str, ...]:
+        """The columns with the visit key of rows that name no header."""
+        return columns_in(self.otherwise)
+
+    @property
+    def named_columns(self) -> tuple[str, ...]:
+        """The columns by which rows under it name it, where its key is not meant."""
+        return columns_in(self.named_by)
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The tables that hold the headers of its rows."""
+        return columns_in(self.under)
+
+    @property
+    def lookup_name(self) -> str:
+        """The name that sources use for a lookup table."""
+        return self.lookup or self.table.partition(".")[2]

@@ -1,0 +1,58 @@
+"""A course of one source in which every kind of entry of the place stage comes up, for `golden/`."""
+
+import orjson
+
+from streams.domain.changes import Incoming
+from streams.domain.keys import VisitKey
+from streams.domain.place.fold import Placer
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.lanes.place.state import Overlay, PlaceState
+from streams.lanes.ports import TopicPartition
+
+BEGIN_MS = 1_714_700_000_000
+TABLES = LinkedTables(
+    [
+        LinkedTable(
+            name="h.bill",
+            key=("id",),
+            columns=frozenset({"id", "no", "org", "visit", "dept"}),
+            visit_key=VisitKey(("org", "visit"), "I"),
+            named_by=("no",),
+            forwarded=False,
+        ),
+        LinkedTable(
+            name="h.line",
+            key=("id",),
+            columns=frozenset({"id", "bill"}),
+            visit_key=None,
+            under=("h.bill",),
+            header=("bill",),
+            carried=("dept",),
+        ),
+    ],
+    Patience(wait_ms=900_000),
+)
+BILL = {"id": 1, "no": "B1", "org": 3, "visit": 17, "dept": "内科"}
+COURSE = (
+    ("c", "bill", BILL),
+    ("c", "line", {"id": 1, "bill": "B1"}),
+    ("r", "line", {"id": 2, "bill": "B2"}),
+    ("c", "line", {"id": 3, "bill": "B1"}),
+    ("d", "line", {"id": 3, "bill": "B1"}),
+)
+
+
+def entries():
+    """The entries after the course, by key."""
+    placer = Placer({}, partitions=3, linked={"his": TABLES})
+    state, found = PlaceState(TopicPartition("place.state.his", 0)), {}
+    for number, (op, table, row) in enumerate(COURSE):
+        images = {"before": row, "after": None} if op == "d" else {"before": None, "after": row}
+        at = {"ts_ms": BEGIN_MS + number, "ts_us": (BEGIN_MS + number) * 1000, "lsn": 101 + number}
+        source = {"connector": "postgresql", "name": "his", "schema": "h", "table": table, **at}
+        value = orjson.dumps({"op": op, **images, "source": source})
+        overlay = Overlay(state)
+        folded = placer.fold(Incoming("rows.his", 0, number, None, value, (), BEGIN_MS + 50 + number), overlay, source="his")
+        state.apply(folded.state, position=number)
+        found |= folded.state
+    return {key: value for key, value in found.items() if value is not None}

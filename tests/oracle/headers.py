@@ -1,0 +1,339 @@
+"""Random courses of a hospital whose lines know only their bill, held against what the rows alone say that stand there in the end.
+
+`python -m tests.oracle.headers` runs many (part of `make oracle-proof`). A seed is a course. The expectation shares no code with
+the place stage: it looks for each row's header among the rows, again and again.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import orjson
+
+from connector.contract import Mark, Op
+from streams.domain.again import after, again
+from streams.domain.changes import Incoming, RowChange, decode, tick_value
+from streams.domain.keys import SEPARATOR, VisitKey
+from streams.domain.place import entries
+from streams.domain.place.fold import Folded, Placer
+from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.lanes.place.state import Overlay, PlaceState
+from streams.lanes.ports import TopicPartition
+
+Row = dict[str, Any]
+Where = tuple[str, str]
+
+BEGIN_MS: Final = 1_700_000_000_000
+WAIT_MS: Final = 50_000
+SOURCE: Final = "his"
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "h.pay": ("reg",),  # knows its visit, and nothing hangs under it
+    "h.adm": ("org", "no"),  # a visit named by two numbers, and a header
+    "h.bill": ("adm", "reg", "dept"),
+    "h.old_bill": ("adm", "reg", "dept"),  # the same bills, of last year
+    "h.slip": ("slip", "adm", "dept"),  # a header of several rows
+    "h.line": ("bill",),
+    "h.item": ("slip", "reg"),
+    "h.own": ("adm",),
+}
+COUNT: Final = {"h.pay": 3, "h.adm": 3, "h.bill": 4, "h.old_bill": 4, "h.slip": 4, "h.line": 8, "h.item": 5, "h.own": 3}
+HEADERS: Final = frozenset({"h.bill", "h.old_bill", "h.slip"})
+UNDER: Final[Mapping[str, tuple[tuple[str, ...], str, str]]] = {
+    "h.bill": (("h.adm",), "adm", "id"),
+    "h.old_bill": (("h.adm",), "adm", "id"),
+    "h.slip": (("h.adm",), "adm", "id"),
+    "h.line": (("h.bill", "h.old_bill"), "bill", "id"),
+    "h.item": (("h.slip",), "slip", "slip"),
+    "h.own": (("h.adm",), "adm", "id"),
+}
+CARRIED: Final = {"h.line": ("dept",), "h.item": ("dept",)}
+
+
+def linked() -> LinkedTables:
+    """The tables as the place stage knows them."""
+    own = {"h.adm": VisitKey(("org", "no"), "I")} | {name: VisitKey(("reg",)) for name in ("h.bill", "h.old_bill", "h.item")}
+    named = {"h.adm": ("id",), "h.bill": ("id",), "h.old_bill": ("id",), "h.slip": ("slip",)}
+    tables = (
+        LinkedTable(
+            name=name,
+            key=("id",),
+            columns=frozenset({"id", "v", *columns}),
+            visit_key=own.get(name),
+            under=UNDER[name][0] if name in UNDER else (),
+            header=(UNDER[name][1],) if name in UNDER else (),
+            named_by=named.get(name, ()),
+            carried=CARRIED.get(name, ()),
+            forwarded=name not in HEADERS,
+        )
+        for name, columns in COLUMNS.items()
+        if name != "h.pay"
+    )
+    return LinkedTables(tables, Patience(wait_ms=WAIT_MS))
+
+
+@dataclass(slots=True)
+class Hospital:
+    """Its rows, and the log of what was done to them."""
+
+    rng: Random
+    rows: dict[Where, Row] = field(default_factory=dict)
+    log: list[bytes] = field(default_factory=list)
+    lsn: int = 100
+
+    def act(self) -> None:
+        """Do something to some row."""
+        if self.rng.random() < 0.08:
+            self._archive(f"{self.rng.randrange(4)}")
+            return
+        if self.rng.random() < 0.02:
+            self._empty(self.rng.choice(sorted(HEADERS)))
+            return
+        table = self.rng.choices(list(COUNT), weights=[2, 3, 4, 1, 4, 8, 5, 2])[0]
+        key = f"{self.rng.randrange(COUNT[table])}"
+        row = self.rows.get((table, key))
+        if row is not None and self.rng.random() < 0.2:
+            self._drop(table, key)
+            if self.rng.random() < 0.3:  # edited by a delete and an insert
+                self._put(table, key, {name: row[name] for name in COLUMNS[table]})
+        elif row is not None and self.rng.random() < 0.4:
+            self._put(table, key, {name: row[name] for name in COLUMNS[table]})
+        else:
+            self._put(table, key, {name: self._value(name) for name in COLUMNS[table]})
+
+    def read(self, clock: int) -> bytes | None:
+        """Some row, as a snapshot reads it."""
+        if not self.rows:
+            return None
+        (table, _), row = self.rng.choice(list(self.rows.items()))
+        return orjson.dumps(
+            {"op": "r", "before": None, "after": row, "source": self._source(table) | {"lsn": None, "ts_ms": clock}}
+        )
+
+    def _archive(self, key: str) -> None:
+        """Move a bill between the table of this year and that of the last, in one transaction, either order."""
+        for one, other in (("h.bill", "h.old_bill"), ("h.old_bill", "h.bill")):
+            if (row := self.rows.get((one, key))) is None or (other, key) in self.rows:
+                continue
+            columns = {name: row[name] for name in COLUMNS[one]}
+            first_out = self.rng.random() < 0.5
+            if first_out:
+                self._drop(one, key)
+            self._put(other, key, columns)
+            if not first_out:
+                self._drop(one, key)
+            return
+
+    def _empty(self, table: str) -> None:
+        for where in [one for one in self.rows if one[0] == table]:
+            del self.rows[where]
+        self._say("t", table, None, None)
+
+    def _value(self, column: str) -> object:
+        rng = self.rng
+        match column:
+            case "org" | "no":
+                return rng.randrange(2)
+            case "adm":
+                return None if rng.random() < 0.35 else rng.randrange(3)  # a number here, a text there
+            case "reg":
+                return None if rng.random() < 0.2 else f"R{rng.randrange(3)}"
+            case "slip":
+                return None if rng.random() < 0.1 else f"{rng.randrange(3)}" + " " * rng.randrange(2)
+            case "dept":
+                return f"D{rng.randrange(2)}"
+            case _:
+                return None if rng.random() < 0.05 else rng.randrange(4)
+
+    def _put(self, table: str, key: str, columns: Row) -> None:
+        before = self.rows.get((table, key))
+        row = self.rows[table, key] = {"id": key, "v": f"{self.lsn}", **columns}
+        self._say("c" if before is None else "u", table, before, row)
+
+    def _drop(self, table: str, key: str) -> None:
+        self._say("d", table, self.rows.pop((table, key)), None)
+
+    def _say(self, op: str, table: str, before: Row | None, row: Row | None) -> None:
+        self.lsn += self.rng.randrange(1, 4)
+        self.log.append(orjson.dumps({"op": op, "before": before, "after": row, "source": self._source(table)}))
+
+    def _source(self, table: str) -> dict[str, object]:
+        at = BEGIN_MS + len(self.log)
+        place = {"schema": "h", "table": table[2:], "lsn": self.lsn, "ts_ms": at, "ts_us": at * 1000}
+        return {"connector": "postgresql", "name": SOURCE, **place}
+
+
+def course(rng: Random, hospital: Hospital, length: int) -> Iterator[tuple[bytes, int]]:
+    """What capture tells, with its time: changes in the order of the log, suffixes again, reads, and the time."""
+    sent, clock = 0, BEGIN_MS
+    while length > 0 or sent < len(hospital.log):
+        clock += rng.choice((10, 100, 1_000, 8_000))
+        if length > 0:
+            hospital.act()
+            length -= 1
+        if sent < len(hospital.log) and rng.random() < 0.9:
+            yield hospital.log[sent], clock
+            sent += 1
+        chance = rng.random()
+        if chance < 0.04 and sent:
+            for value in hospital.log[rng.randrange(max(0, sent - 25), sent) : sent]:
+                yield value, clock
+        elif chance < 0.08:
+            yield tick_value(clock, []), clock
+        elif chance < 0.1 and sent == len(hospital.log) and (value := hospital.read(clock)) is not None:
+            yield value, clock
+    yield tick_value(clock + 10 * WAIT_MS, []), clock + 10 * WAIT_MS
+
+
+@dataclass(slots=True)
+class Visits:
+    """What the join makes of the messages, and no more."""
+
+    rows: dict[tuple[str, str, str], dict[str, str | None]] = field(default_factory=dict)
+    letters: dict[Where, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    _marks: dict[tuple[str, str, str], Mark | None] = field(default_factory=dict)
+    _last: dict[Where, int] = field(default_factory=dict)
+
+    def take(self, folded: Folded) -> None:
+        """Take the messages of one fold."""
+        for one in folded.placed:
+            change = decode(one.value)
+            if isinstance(change, RowChange):
+                self._row(change, one.key)
+
+    def _row(self, change: RowChange, visit: bytes | None) -> None:
+        where = change.table, f"{change.row['id']}"
+        if change.told is not None and change.told.visit is None:
+            self.letters[where] = change.told.why
+            return
+        if visit is None or (change.told is not None and change.told.visit != visit.decode()):
+            if visit is not None:
+                self.faults.append(f"{where} is said to belong elsewhere than where it was sent")
+            return
+        place = visit.decode(), *where
+        if again(change.mark, self._marks.get(place)):
+            return
+        self._marks[place] = after(change.mark, self._marks.get(place))
+        if change.op is Op.DELETE:
+            self.rows.pop(place, None)
+            return
+        version = int(f"{change.row['v']}")
+        if version < self._last.get(where, 0):
+            self.faults.append(f"an older content of {where} after a newer one")
+        self._last[where] = version
+        self.rows[place] = dict(change.row)
+        if others := [each for each in self.rows if each[1:] == where and each != place]:
+            self.faults.append(f"{where} stands in {others[0][0]} and in {visit.decode()}")
+
+
+def text(value: object) -> str | None:
+    """A value as text."""
+    return None if value is None else f"{value}"
+
+
+def expected(rows: Mapping[Where, Row]) -> tuple[dict[tuple[str, str, str], dict[str, str | None]], dict[Where, str]]:
+    """The rows by their visit, and those without one, each with the reason."""
+    placed, unplaced = {}, {}
+    for (table, key), row in rows.items():
+        if table in HEADERS:
+            continue
+        visit, carried, why = visit_of(table, row, rows)
+        if visit is not None:
+            own = {name: text(value) for name, value in row.items()}
+            placed[visit, table, key] = own | {f"header.{name}": text(value) for name, value in carried.items()}
+        elif why:
+            unplaced[table, key] = why
+    return placed, unplaced
+
+
+def visit_of(table: str, row: Row, rows: Mapping[Where, Row]) -> tuple[str | None, Row, str]:
+    """Visit, columns of the header, and why there is none."""
+    if table in UNDER:
+        tables, column, named_by = UNDER[table]
+        if (name := text(row[column])) is not None:
+            backing = [(one, each) for (one, _), each in rows.items() if one in tables and stripped(each[named_by]) == name.strip()]
+            return agreed(table, backing, rows)
+    if table == "h.adm":
+        return f"I{row['org']}/{row['no']}", {}, ""
+    return row.get("reg"), {}, ""
+
+
+def agreed(table: str, backing: list[tuple[str, Row]], rows: Mapping[Where, Row]) -> tuple[str | None, Row, str]:
+    """Where the rows that are a header say that a row under it belongs."""
+    found: list[tuple[str | None, Row]] = []
+    for upper, each in sorted(backing, key=lambda one: (one[0], one[1]["id"])):
+        visit, _, why = visit_of(upper, each, rows)
+        if visit is None:
+            return None, {}, why or "without"
+        found.append((visit, {name: each[name] for name in CARRIED.get(table, ())}))
+    if not found:
+        return None, {}, "MISSING_HEADER"
+    if any(one != found[0] for one in found):
+        return None, {}, "AMBIGUOUS_HEADER"
+    return *found[0], ""
+
+
+def stripped(value: object) -> str | None:
+    """A name without the blanks at its ends."""
+    return None if value is None else f"{value}".strip()
+
+
+def faults(seed: int) -> list[str]:
+    """What went wrong in one course."""
+    rng = Random(seed)
+    hospital = Hospital(rng)
+    placer = Placer({(SOURCE, "h.pay"): VisitKey(("reg",))}, partitions=5, linked={SOURCE: linked()})
+    state, stored, visits = PlaceState(TopicPartition("place.state", 0)), dict[bytes, bytes | None](), Visits()
+    for offset, (value, at) in enumerate(course(rng, hospital, rng.randrange(10, 90))):
+        if rng.random() < 0.02:  # another worker takes over
+            state = PlaceState(TopicPartition("place.state", 0))
+            state.apply(stored, position=offset)
+        overlay = Overlay(state)
+        folded = placer.fold(Incoming("rows.his", 0, offset, None, value, (), at), overlay, source=SOURCE)
+        overlay.apply(folded.state)
+        state.apply(overlay.changed, position=offset + 1)
+        stored |= overlay.changed
+        visits.take(folded)
+    placed, unplaced = expected(hospital.rows)
+    found = [*visits.faults, *stale(stored)]
+    found += [f"{place} is missing" for place in placed.keys() - visits.rows.keys()]
+    found += [f"{place} is still there" for place in visits.rows.keys() - placed.keys()]
+    found += [
+        f"{place} holds something else" for place in placed.keys() & visits.rows.keys() if placed[place] != visits.rows[place]
+    ]
+    for where, why in unplaced.items():
+        if visits.letters.get(where) != ("HEADER_WITHOUT_VISIT" if why == "without" else why):
+            found.append(f"{where} was told as {visits.letters.get(where)} and is {why}")
+    return found
+
+
+def stale(stored: Mapping[bytes, bytes | None]) -> Iterator[str]:
+    """What is still remembered of links that are gone: it would grow for ever."""
+    rows = {entries.row_of(key): entries.load(key, value) for key, value in stored.items() if value and entries.is_row(key)}
+    for key in [key for key, value in stored.items() if value == entries.THERE]:
+        kind, *parts = key.decode().split(SEPARATOR)
+        row = rows.get((parts[2], parts[3]) if kind == "C" else (parts[0], parts[2]))
+        if row is None or (row.link[1:] != (*parts[:2],) if kind == "C" else row.name != parts[1]):
+            yield f"{kind} {parts} is remembered"
+
+
+def main() -> int:
+    """0 when no course went wrong, 1 when one did."""
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle.headers")
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--count", type=int, default=20_000, help="how many seeds")
+    asked = parser.parse_args()
+    wrong = 0
+    for seed in range(asked.first, asked.first + asked.count):
+        if found := faults(seed):
+            wrong += 1
+            print(f"headers, seed {seed}: {found[0]}", flush=True)
+    print(f"headers, seeds {asked.first} to {asked.first + asked.count - 1}: {wrong} went wrong", flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

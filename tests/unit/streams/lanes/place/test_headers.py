@@ -1,0 +1,180 @@
+"""The place lane of a source with headers: what it knows of them is committed with what it sends, and read by the next one."""
+
+import asyncio
+import time
+
+import orjson
+import pytest
+
+from connector.contract import Topics
+from streams.domain.changes import RowChange, decode
+from streams.domain.place.fold import Placer
+from streams.domain.place.headers import LinkedTables, Patience
+from streams.domain.place.partitions import partition_of
+from streams.lanes.assignment import Assignment
+from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.lane import LaneContext
+from streams.lanes.marks import PlaceMark, place_mark
+from streams.lanes.place.lane import PlaceLane, PlaceShared
+from streams.lanes.place.state import PlaceState
+from streams.lanes.place.ticks import PlaceTicker
+from streams.lanes.ports import Committed, TopicPartition
+from streams.telemetry.outcomes import Outcomes
+from streams.testing import Crash, Deaths, FakeLog, RecordingFlow, wait_for
+from tests.contract.place_course import TABLES
+from tests.settings import lane_settings
+
+TOPICS = Topics()
+ROWS, STATE = TopicPartition(TOPICS.rows("his"), 0), TopicPartition(TOPICS.place_state("his"), 0)
+GROUP, PARTITIONS = TOPICS.group("place"), 3
+QUICK = lane_settings(linger_s=0.0, idle_linger_s=0.0, offset_within_s=0.0, close_within_s=2.0)
+WAIT_MS = 1_000
+
+
+class Source:
+    """One source on a log in memory."""
+
+    def __init__(self):
+        self.log, self.deaths, self.outcomes = FakeLog(), Deaths(), Outcomes("place")
+        self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata=PlaceMark(out=(1,) * PARTITIONS, born="b").text())
+        self.context = LaneContext(
+            broker=self.log,
+            servers="broker:9092",
+            group=GROUP,
+            settings=QUICK,
+            outcomes=self.outcomes,
+            clock=time.monotonic,
+            die=self.deaths,
+        )
+
+    def lane(self, generation=1, state=None):
+        linked = LinkedTables(TABLES.by_name.values(), Patience(wait_ms=WAIT_MS))
+        fold = Placer({}, partitions=PARTITIONS, linked={"his": linked})
+        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=2, has_headers=frozenset({"his"}))
+        flow = RecordingFlow()
+        return PlaceLane(ROWS, generation, context=self.context, flow=flow, shared=shared, source="his", state=state)
+
+    def captured(self, table, row, op="c"):
+        images = {"before": row, "after": None} if op == "d" else {"before": None, "after": row}
+        lsn = len(self.log.messages(ROWS)) + 1
+        source = {"connector": "postgresql", "name": "his", "schema": "h", "table": table, "ts_ms": lsn, "lsn": lsn}
+        self.log.append(ROWS, key=b"{}", value=orjson.dumps({"op": op, **images, "source": source}))
+
+    def bill(self, visit, op="u"):
+        self.captured("bill", {"id": 1, "no": "B1", "org": 3, "visit": visit, "dept": "D"}, op)
+
+    def line(self, number):
+        self.captured("line", {"id": number, "bill": "B1"})
+
+    @property
+    def committed(self):
+        return self.log.committed_offsets[GROUP, ROWS]
+
+    async def work(self, lane):
+        end = len(self.log.messages(ROWS))
+        lane.put(self.log.messages(ROWS, self.committed.offset))
+        lane.start()
+        await wait_for(lambda: self.committed.offset >= end or bool(self.deaths.reasons))
+        assert [] == self.deaths.reasons
+
+    def lines(self):
+        """Where each line stands: what the partitions say of it, taken one after the other."""
+        found = {}
+        for partition in range(PARTITIONS):
+            for one in self.log.messages(TopicPartition(TOPICS.changes, partition)):
+                change = decode(one.value)
+                if not isinstance(change, RowChange):
+                    continue
+                place = one.key.decode() if one.key else change.told.why
+                assert partition == (partition_of(place, PARTITIONS) if one.key else 0)
+                found.setdefault(change.row["id"], {})[place] = change.op.value != "d"
+        return {line: [place for place, there in places.items() if there] for line, places in found.items()}
+
+
+async def test_what_is_known_of_headers_is_read_by_the_next_owner():
+    """It places a line under a bill that came yesterday, and moves lines that it never saw."""
+    source = Source()
+    source.bill(17, "c")
+    source.line(1)
+    first = source.lane()
+    await source.work(first)
+    await first.close()
+    source.line(2)
+    source.bill(18)
+    await source.work(source.lane(2))
+    assert {"1": ["I3/18"], "2": ["I3/18"]} == source.lines()
+    assert 1 == place_mark(source.committed.metadata).state
+
+
+@pytest.mark.parametrize("step", ["fence", "fenced", "begin", "send", "send_offset", "commit", "commit_done"])
+async def test_a_worker_that_dies_anywhere_leaves_every_line_in_one_visit(step):
+    """State, rows and offset are one transaction: a line that left, and did not arrive, would be in no report."""
+    source = Source()
+    source.line(1)
+    source.bill(17, "c")
+    for visit in (18, 19, 17, 20):
+        source.line(visit)
+        source.bill(visit)
+
+    async def dies(name):
+        if name == step and len(crashes) < 4:
+            crashes.append(name)
+            raise Crash
+
+    crashes = []
+    source.log.on_step = dies
+    for generation in range(1, 5):
+        lane = source.lane(generation)
+        lane.put(source.log.messages(ROWS, source.committed.offset))
+        with pytest.raises(Crash):
+            await lane.run()
+    await source.work(source.lane(9))
+    assert {str(line): ["I3/20"] for line in (1, 18, 19, 17, 20)} == source.lines()
+
+
+async def test_a_line_that_waited_in_vain_goes_on_when_somebody_tells_the_time():
+    """Nothing else happens in a quiet night; and one tick is enough, however long it takes to be read."""
+    source = Source()
+    source.line(1)
+    lane = source.lane()
+    assignment = Assignment([ROWS.topic], lambda at, generation: lane)  # noqa: ARG005 - the one that there is
+    assignment.lanes[ROWS] = lane
+    await source.work(lane)
+    deadline = source.log.messages(ROWS)[0].timestamp_ms + WAIT_MS
+    ticker = PlaceTicker(assignment, context=source.context, every_s=1, wall_ms=lambda: now)
+    for now, rows in ((deadline - 1, 1), (deadline, 2), (deadline + 1, 2)):  # noqa: B007 - the ticker asks for it
+        await ticker.tick()
+        assert rows == len(source.log.messages(ROWS))
+    assert deadline == lane.next_deadline
+    lane.put(source.log.messages(ROWS, 1))
+    await wait_for(lambda: source.committed.offset == 2)
+    assert {"1": ["MISSING_HEADER"]} == source.lines()
+    assert None is lane.next_deadline
+    await lane.close()
+
+
+async def test_on_disk_as_in_memory(tmp_path):
+    """A restart reads only what is new, and moves every line that it finds on disk."""
+    source = Source()
+    stores = RocksStores(tmp_path / "state")
+    source.bill(17, "c")
+    for line in range(1, 6):
+        source.line(line)
+    lane = source.lane(state=PlaceState(STATE, stores.of(0)))
+    await source.work(lane)
+    await lane.close()
+    reads = []
+
+    async def read(name):
+        await asyncio.sleep(0)
+        if name == "read":
+            reads.append(stores.of(0).open("his/b"))
+
+    source.log.on_step = read
+    source.bill(18)
+    lane = source.lane(2, state=PlaceState(STATE, stores.of(0)))
+    await source.work(lane)
+    await lane.close()
+    assert all(reads)
+    assert {f"{line}": ["I3/18"] for line in range(1, 6)} == source.lines()
+    await stores.close()
