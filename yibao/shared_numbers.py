@@ -10,6 +10,7 @@ from connector.profiles import profile_of
 from streams.domain.roles import REPORTED
 from streams.mapping import Site, capture_sources
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.tables import Table
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
 from yibao.capture import database_password
@@ -45,8 +46,9 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
         key = _key_column(mapping, role.role, role.service)
         for table in (one for one in mapping.tables if one.role is role.role):
             names = {REPORTING.services[role.service].key: key}
-            if role.role is TableRole.VISIT and table.visit_key != key:
-                names[VISIT_KEY] = table.visit_key
+            visit_key = _visit_column(table)
+            if role.role is TableRole.VISIT and visit_key != key:
+                names[VISIT_KEY] = visit_key
             for name, column in names.items():
                 if column is not None:
                     yield Numbers(
@@ -57,6 +59,11 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
                         institution=belongs.column,
                         institutions=institutions,
                     )
+
+
+def _visit_column(table: Table) -> str | None:
+    """The column whose values alone are the table's visit keys; None where a key is put together, or belongs to a header."""
+    return table.visit_columns[0] if len(table.visit_columns) == 1 and not table.prefix else None
 
 
 def _institutions(site: Site) -> Mapping[str, str]:
