@@ -206,8 +206,9 @@ class _Run:
             self.count("unchanged")
         else:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
-        if row.waits_for or row.refused or visit.current(row).waits_for:
-            self._release(visit, row, visit.current(row), committed_at=committed_at, now=now)
+        built = visit.current(row)
+        if built.waits_for != row.waits_for or built.refused != row.refused:
+            self._release(visit, row, built, committed_at=committed_at, now=now)
 
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping

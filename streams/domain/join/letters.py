@@ -126,7 +126,7 @@ def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
     )
 
 
-def withdrawn(failed: FailedRow, children: str) -> DeadLetter:
+def withdrawn(failed: FailedRow, children: str = "") -> DeadLetter:
     """A row that was deleted after its record had been emitted. A person decides what the platform is told.
 
     children: what those are called that belong to it and were reported (rule R24); `""` for none. They are no part of what makes

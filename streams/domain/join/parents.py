@@ -33,10 +33,11 @@ def outcome(before: StoredRow, after: StoredRow) -> str | None:
 
 
 def is_settled(before: StoredRow, after: StoredRow) -> bool:
-    """Whether a row that never reached the platform is now on its way to it, or refused, and was not before: then what belongs to
-    it is built again.
+    """Whether a row that waited or was refused, and never reached the platform, is now on its way to it, or refused, and was not
+    before: then what belongs to it is built again. (What belongs to a new row is built in any case.)
     """
-    return not before.emitted and _standing(after) not in ("", _standing(before))
+    stood = bool(before.waits_for or before.refused) and not before.emitted
+    return stood and _standing(after) not in ("", _standing(before))
 
 
 def _standing(row: StoredRow) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.deadletter.record import letter_id
 from streams.domain.join import parents
 from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, Join, whole
@@ -150,6 +151,16 @@ def test_the_letter_of_a_deleted_row_names_what_was_reported_of_it():
     assert "C3" not in join.dead[-1].message
     join.change("h.visit", "d")
     assert "h.charge/C1、h.charge/C2" in join.dead[-1].message
+
+
+def test_a_letter_has_the_id_that_it_would_have_without_children():
+    """An earlier version named none; what it told and what this one tells of the same delete is one letter."""
+    alone, with_children = Join(), whole(Join())
+    alone.change("h.visit")
+    alone.change("h.settle")
+    for join in (alone, with_children):
+        join.change("h.settle", "d")
+    assert letter_id(alone.dead[-1]) == letter_id(with_children.dead[-1])
 
 
 def test_a_child_whose_key_is_a_persons_is_hidden_in_the_letter_of_its_parent():
