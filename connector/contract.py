@@ -195,6 +195,8 @@ class CapturedTable:
     """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
     settlement: str | None = None
     """Of a fee table, the column that names the line's settlement, to be checked against the catalogue."""
+    trimmed: bool = False
+    """Whether its visit key is taken without blanks at the ends of its parts."""
     under: tuple[str, ...] = ()
     """Tables that hold the headers of its rows, to be checked against the catalogue."""
     header: tuple[str, ...] = ()

@@ -20,14 +20,26 @@ class VisitKey(NamedTuple):
     """Stands before the key, so that numbers of two tables that count alike cannot meet."""
 
     def of(self, row: Mapping[str, str | None]) -> str | None:
-        """The visit key of a row; None where it names no visit."""
-        if len(self.columns) == 1:
+        """The visit key of a row; None where it names no visit.
+
+        Blanks at the ends of a part say nothing, because the same number may stand in a `char(10)` here and in a text there. One
+        column alone is taken as it stands: so sites have it in their state.
+        """
+        if not self.is_composed:
             key = row.get(self.columns[0])
-            if not names_something(key):
-                return None
-            return f"{self.prefix}{key}" if self.prefix else key
-        key = joined(map(row.get, self.columns))
+            return key if names_something(key) else None
+        key = named(row, self.columns)
         return None if key is None else self.prefix + key
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether it is more than the value of one column."""
+        return len(self.columns) > 1 or bool(self.prefix)
+
+
+def named(row: Mapping[str, str | None], columns: Iterable[str]) -> str | None:
+    """The values of several columns of a row as one text, without blanks at the ends of each; None where one names nothing."""
+    return joined(None if value is None else value.strip() for value in map(row.get, columns))
 
 
 def names_something(value: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from streams.mapping.columns import columns_by_table, times_by_table
+from streams.mapping.compiling import visit_key_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 
@@ -44,6 +45,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             wall_clock=wall[table.table],
             instants=instants[table.table],
             settlement=table.settlement,
+            trimmed=(key := visit_key_of(table)) is not None and key.is_composed,
             under=table.headers,
             header=table.header_columns,
             named_by=(table.named_columns or table.key) if table.table in headers else (),

@@ -12,6 +12,9 @@ _WHOLE = ("int2", "int4", "int8")
 _TIMES = ("date", "timestamp", "timestamptz", "time", "timetz")
 _ANY = "text"
 _NUMBER = "number"
+_WITHOUT_BLANKS = (
+    "; or leave the tables as they are and give all of them the same `prefix` in the mapping: blanks do not count then"
+)
 _WALL_CLOCK = ("date", "timestamp", "time")
 _INSTANT = ("timestamptz",)
 
@@ -36,13 +39,17 @@ def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Fi
         first = next(((where, column) for where, _, column in keys if form_of(column) is not None), None)
         for where, table, column in keys:
             form = form_of(column)
-            if first is not None and form is not None and not alike(form, f"{form_of(first[1])}"):
+            if first is not None and form is not None and not _meet(form, f"{form_of(first[1])}", trimmed=table.trimmed):
                 yield Finding(
                     where=where,
                     what=f"is a visit key of type {column.shown}, and {first[0]} is {first[1].shown}: captured as text, the two are"
                     " never the same, and one visit's rows would part ways",
-                    mend=_retype(table.name, column, first[1].shown),
+                    mend=_retype(table.name, column, first[1].shown) + _WITHOUT_BLANKS * ("bpchar" in (column.type, first[1].type)),
                 )
+
+
+def _meet(form: str, other: str, *, trimmed: bool) -> bool:
+    return alike_without_blanks(form, other) if trimmed else alike(form, other)
 
 
 def _undependable(keys: Sequence[tuple[str, CapturedTable, Column]]) -> Iterator[Finding]:
@@ -78,6 +85,11 @@ def alike(one: str, other: str) -> bool:
     if any(form.startswith("character(") for form in (one, other)):
         return False
     return _ANY in (one, other) or (_NUMBER in (one, other) and all(form.endswith(("decimals", _NUMBER)) for form in (one, other)))
+
+
+def alike_without_blanks(one: str, other: str) -> bool:
+    """As `alike`, of what is compared without the blanks at its ends."""
+    return alike(*(_ANY if form.startswith("character(") else form for form in (one, other)))
 
 
 def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

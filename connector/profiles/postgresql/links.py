@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.findings import Finding
 from connector.profiles.postgresql.catalogue import Catalogue, Column
-from connector.profiles.postgresql.column_types import alike, form_of
+from connector.profiles.postgresql.column_types import alike_without_blanks, form_of
 
 
 def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -23,7 +23,7 @@ def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Itera
         link = None if table.settlement is None else _column(catalogue, table, table.settlement)
         if link is None or not keys or (form := form_of(link)) is None:
             continue
-        if not any(other is None or _may_be(form, other) for _, other in keys):
+        if not any(other is None or alike_without_blanks(form, other) for _, other in keys):
             yield Finding(
                 where=f"{table.name}.{link.name}",
                 what=f"is {link.shown} and names the line's settlement, but {' and '.join(said for said, _ in keys)}: captured as"
@@ -47,15 +47,10 @@ def check_headers(source: CaptureSource, catalogue: Catalogue) -> Iterator[Findi
                 if mine is None or theirs is None:
                     continue
                 one, two = form_of(mine), form_of(theirs)
-                if one is not None and two is not None and not _may_be(one, two):
+                if one is not None and two is not None and not alike_without_blanks(one, two):
                     yield Finding(
                         where=f"{table.name}.{name}",
                         what=f"is {mine.shown} and names a row's header, but {upper.name}.{other} is {theirs.shown}: captured as"
                         " text, the two are never the same, and its rows would wait in vain",
                         mend="name the columns that hold the same as `header` (or, of the header, as `named_by`) in the mapping",
                     )
-
-
-def _may_be(one: str, other: str) -> bool:
-    """As `alike`, of what is compared without the blanks at its ends."""
-    return alike(*("text" if form.startswith("character(") else form for form in (one, other)))

@@ -171,7 +171,7 @@ class Placer:
 
 def _reader(key: VisitKey) -> Callable[[object], str | None]:
     """A function that finds the visit key in a row image, as the join reads it; None where it names no visit."""
-    if key.prefix or len(key.columns) > 1:
+    if key.is_composed:
         return lambda image: key.of({name: _text(image.get(name)) for name in key.columns}) if isinstance(image, dict) else None
     (column,) = key.columns
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from streams.domain.keys import VisitKey, joined
+from streams.domain.keys import VisitKey, named
 from streams.domain.place.entries import Link
 from streams.domain.records import Row
 
@@ -54,14 +54,14 @@ class LinkedTable:
 
     def link(self, row: Row) -> Link:
         """Where a row of it belongs."""
-        if self.header and (name := _name(row, self.header)) is not None:
+        if self.header and (name := named(row, self.header)) is not None:
             return Link(headers=self.group, name=name)
         visit = None if self.visit_key is None else self.visit_key.of(row)
         return Link(visit=visit or "")
 
     def name_of(self, row: Row) -> str:
         """By what rows under it name this row; `""` where nothing can."""
-        return (_name(row, self.named_by) or "") if self.named_by else ""
+        return (named(row, self.named_by) or "") if self.named_by else ""
 
 
 class LinkedTables:
@@ -89,8 +89,3 @@ def group_of(tables: Iterable[str]) -> str:
 def tables_of(group: str) -> list[str]:
     """The tables in such a text."""
     return group.split(_BETWEEN)
-
-
-def _name(row: Row, columns: tuple[str, ...]) -> str | None:
-    """By what a header is named. Blanks at its ends say nothing: the same number may stand in a `char(20)` and in a text."""
-    return joined(None if value is None else value.strip() for value in map(row.get, columns))

@@ -213,6 +213,13 @@ def test_visit_keys_of_two_types_that_are_written_alike_need_no_change_of_the_ho
     assert {} == found(replace(GOOD, tables={**GOOD.tables, **with_keys(visit, fee)}))
 
 
+def test_a_key_that_is_taken_without_its_blanks_may_be_padded_in_one_table():
+    """A `char(30)` is how some vendors write every number, and nobody may alter it."""
+    tables = with_keys(("varchar", "character varying(30)"), ("bpchar", "character(30)"))
+    trimmed = replace(SOURCE, tables=tuple(replace(one, trimmed=True) for one in SOURCE.tables))
+    assert {} == found(replace(GOOD, tables={**GOOD.tables, **tables}), trimmed)
+
+
 def with_keys(visit, fee):
     return {
         one.name: replace(one, columns={**one.columns, "mdtrt_id": column("mdtrt_id", *kind)})

@@ -78,6 +78,8 @@ def test_a_key_of_several_columns_is_one_text_behind_its_prefix():
     """Numbers or texts, in- and outpatients: the same visit has one spelling, and two visits never share one."""
     (one,) = placed(envelope("c", None, {"id": 1, "org": 12, "no": 345}, table="several")).placed
     assert b"I12/345" == one.key
+    (padded,) = placed(envelope("c", None, {"id": 1, "org": "12", "no": "345       "}, table="several")).placed
+    assert one.key == padded.key
     (other,) = placed(envelope("c", None, {"id": 1, "org": "1", "no": "2/3"}, table="several")).placed
     (third,) = placed(envelope("c", None, {"id": 1, "org": "1/2", "no": "3"}, table="several")).placed
     assert b"I1/2\\/3" == other.key
