@@ -384,8 +384,8 @@ def test_a_good_database_has_no_finding(stack, source):
 
 def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
     """All at once: no publication, another role's table, a missing and a computed column, a wall clock read as an instant."""
-    half = "half bigint GENERATED ALWAYS AS (mdtrt_id / 2) STORED"
-    execute(stack, [f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint, {half})'])
+    half = "half integer GENERATED ALWAYS AS (length(mdtrt_id) / 2) STORED"
+    execute(stack, [f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30), {half})'])
     visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
     extra = CapturedTable(
         name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id", "ID2", "half")
@@ -405,7 +405,7 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
 
 def test_the_mends_mend(stack, source):
     """Each is pasted by an administrator who trusts it."""
-    execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id bigint NOT NULL)'])
+    execute(stack, ['CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30) NOT NULL)'])
     extra = CapturedTable(name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id"))
     changed = replace(source, tables=(source.tables[0], extra))
     findings = findings_of(changed)
