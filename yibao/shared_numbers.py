@@ -40,7 +40,7 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
     mapping = site.mappings[source.name]
     for role in REPORTED:
         belongs = mapping.institution.of(role.role)
-        if belongs is None:
+        if belongs is None or belongs.of is not None:  # whose rows they are stands in their headers' tables
             continue
         institutions = _institutions(site) if belongs.constant is None else {belongs.constant: belongs.constant}
         key = _key_column(mapping, role.role, role.service)

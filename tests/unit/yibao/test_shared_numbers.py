@@ -31,3 +31,14 @@ def test_two_visit_tables_of_a_system_are_compared_by_their_visit_keys_too():
     site.mappings["many"] = twice
     pairs = {(one.names, one.column) for one, other in pairs_of(site) if other.table == "m.ward" and one.table == "m.register"}
     assert {("MDTRT_ID", "register_no"), ("visit key", "visit_id")} == pairs
+
+
+def test_a_table_whose_rows_have_their_institution_from_their_header_is_compared_with_none():
+    """The column is one of another table: asked for here, the check would end in an error of the database."""
+    site = load_site(SITE)
+    many = site.mappings["many"]
+    assert many.institution.fee is not None
+    belongs = many.institution.fee.model_copy(update={"column": "org", "constant": None, "of": "header"})
+    of_header = many.institution.model_copy(update={"fee": belongs})
+    site.mappings["many"] = many.model_copy(update={"institution": of_header})
+    assert [] == [one for pair in pairs_of(site) for one in pair if one.table in ("m.item", "m.named_item")]
