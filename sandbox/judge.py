@@ -39,7 +39,7 @@ class Ending:
     dead_class: str
     """Class of its dead letter; `""` for none."""
     rule: str
-    """Rule of its dead letter."""
+    """Rule of its dead letter; of a pending record, what it waits for."""
     versions: tuple[str, ...]
     """Content hashes in the order of reporting."""
     amount: Decimal
@@ -67,6 +67,8 @@ class Judgement:
     """By service: records that it has."""
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By class."""
+    waiting: Counter[str] = field(default_factory=Counter)
+    """By what they wait for: records that must be neither accepted nor told."""
     amounts: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """By institution: the settlements' money that the platform should have, and that it has."""
     missing: list[str] = field(default_factory=list)
@@ -117,6 +119,8 @@ def judge(
     endings = [ending for ending in endings if ending.id not in unseen]
     versions = _versions(endings)
     for ending in endings:
+        if ending.outcome == "pending":
+            judgement.waiting[ending.rule] += 1
         if ending.outcome in {"accepted", "withdrawn"}:
             judgement.expected[ending.id[0]] += 1
             if accepted.get(ending.id, [""])[-1] != ending.versions[-1]:

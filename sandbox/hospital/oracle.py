@@ -49,7 +49,9 @@ class Expected:
     dead_class: str = ""
     """Class of its dead letter; `""` for none."""
     rule: str = ""
-    """Rule of its dead letter; `""` for REJECTED, whose rule is the platform's."""
+    """Rule of its dead letter; `""` for REJECTED, whose rule is the platform's. Of a pending record, what it waits for:
+    UNSETTLED or PARENT_REFUSED.
+    """
     versions: tuple[str, ...] = ()
     """Content hashes in the order of reporting; of a record that the platform refuses, those that it was shown."""
     fields: Fields = field(default_factory=dict)
@@ -292,8 +294,9 @@ def _endings(visit: _Visit, name: str, account: _Account, visit_key: str) -> Ite
     if account.versions or account.ends or account.deleted:
         return
     missing = _missing(visit, name, account.row)
-    if missing == "UNSETTLED" or (not missing and _is_held(visit, name, account.row)):
-        yield _expected(name, account, visit_key, outcome="pending")
+    held = not missing and _is_held(visit, name, account.row)
+    if held or missing == "UNSETTLED":
+        yield _expected(name, account, visit_key, end=(("", "PARENT_REFUSED" if held else missing), ""), outcome="pending")
     else:
         yield _expected(name, account, visit_key, end=(("JOIN_INCOMPLETE", f"MISSING_{missing}"), flaw.name if flaw else ""))
 

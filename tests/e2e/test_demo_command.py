@@ -36,6 +36,7 @@ KEYS_OF_THE_OBJECT = {
     "expected",
     "accepted",
     "dead_letters",
+    "waiting",
     "deleted_unreported",
     "missing",
     "unexpected",

@@ -17,8 +17,9 @@ _SERVICES = tuple(ENGLISH.services)
 
 
 def report(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as one JSON object. accepted: distinct records. deleted_unreported: deleted in the database before they could be
-    reported. doubled: one content accepted under two msgids. holds: what held the delivery at the end.
+    """The outcome as one JSON object. accepted: distinct records. waiting: records by what they wait for, as the expectations
+    have it. deleted_unreported: deleted in the database before they could be reported. doubled: one content accepted under two
+    msgids. holds: what held the delivery at the end.
     """
     judgement = outcome.findings.judgement
     return {
@@ -27,6 +28,7 @@ def report(outcome: Outcome) -> dict[str, Any]:
         "expected": {service: judgement.expected[service] for service in _SERVICES},
         "accepted": {service: judgement.accepted[service] for service in _SERVICES},
         "dead_letters": dict(sorted(judgement.dead_letters.items())),
+        "waiting": dict(sorted(judgement.waiting.items())),
         "deleted_unreported": len(judgement.unseen),
         "missing": len(judgement.missing),
         "unexpected": len(judgement.unexpected) + len(judgement.out_of_order),
@@ -54,6 +56,8 @@ def show(found: dict[str, Any], outcome: Outcome, words: Words) -> None:
     letters = ", ".join(f"{count} {name}" for name, count in found["dead_letters"].items()) or words.none
     console.print(words.rows.format(rows=", ".join(f"{count} {name}" for name, count in found["rows"].items())))
     console.print(words.letters_are.format(letters=letters))
+    waiting = ", ".join(f"{count} {words.waits_for[name]}" for name, count in found["waiting"].items()) or words.none
+    console.print(words.waiting.format(waiting=waiting))
     if found["deleted_unreported"]:
         console.print(words.unreported.format(count=found["deleted_unreported"]))
     console.print(_freshness(found, words))

@@ -82,6 +82,10 @@ class Words:
     """Line of the result: dead letters by class."""
     none: str
     """In place of an empty list."""
+    waiting: str
+    """Line of the result: records that wait, without a letter."""
+    waits_for: Mapping[str, str]
+    """What they wait for."""
     unreported: str
     """Line of the result: rows that were deleted before they could be reported."""
     freshness: str
@@ -152,6 +156,8 @@ ENGLISH: Final = Words(
     rows="rows in the database: {rows}",
     letters_are="dead letters: {letters}",
     none="none",
+    waiting="waiting, without a letter: {waiting}",
+    waits_for={"UNSETTLED": "not settled yet", "PARENT_REFUSED": "of a refused visit or settlement"},
     unreported="deleted in the database before they could be reported: {count}",
     freshness="commit to accepted, seconds",
     ways={
@@ -214,6 +220,8 @@ CHINESE: Final = Words(
     rows="数据库行数：{rows}",
     letters_are="死信：{letters}",
     none="无",
+    waiting="等待中（无死信）：{waiting}",
+    waits_for={"UNSETTLED": "条尚未结算", "PARENT_REFUSED": "条所属的就诊或结算记录未通过"},
     unreported="上报之前已在数据库中删除：{count}",
     freshness="从提交到被接收（秒）",
     ways={
