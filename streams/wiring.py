@@ -19,6 +19,7 @@ from streams.deliver.request import Institution, Seal, Unsealed
 from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
 from streams.errors import Misconfigured
 from streams.lanes.deliver.delivery import DeliverShared
@@ -44,6 +45,8 @@ from streams.topics.access import client_options as options_of
 from streams.topics.stages import stages
 
 _IDLE_LINGER_S = 0.03
+_QUIET = 3
+"""After so many graces without a row of it, a transaction counts as ended."""
 
 
 def broker_access(site: Site) -> BrokerAccess:
@@ -115,6 +118,7 @@ def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
                 direct_visit_keys(site),
                 partitions=site.kafka.partitions,
                 linked=linked,
+                quiet_ms=_QUIET * _grace_ms(site),
             ),
             max_chunk=site.place.max_chunk,
             has_headers=frozenset(linked),
@@ -137,12 +141,24 @@ def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
         fold=Joiner(
             compile_site(site),
-            JoinLimits(wait_ms=site.join.wait_s * 1000, unsettled_wait_ms=site.join.unsettled_wait_s * 1000),
+            JoinLimits(
+                wait_ms=site.join.wait_s * 1000,
+                unsettled_wait_ms=site.join.unsettled_wait_s * 1000,
+                withdrawals=WithdrawalLimits(
+                    grace_ms=_grace_ms(site),
+                    per_hour=site.join.withdrawal_guard.per_hour,
+                    share=site.join.withdrawal_guard.share,
+                ),
+            ),
             zone=ZoneInfo(site.timezone),
         ),
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
         wall_ms=_wall_ms,
     )
+
+
+def _grace_ms(site: Site) -> int:
+    return round(site.join.withdrawal_grace_s * 1000)
 
 
 def lookup_tables(site: Site) -> Mapping[str, LookupTable]:

@@ -29,6 +29,7 @@ FIRST_FAILED_AT = "x-dlq-first-failed-at"
 LAST_FAILED_AT = "x-dlq-last-failed-at"
 REPLAY_COUNT = "x-dlq-replay-count"
 REPLAY_ID = "x-dlq-replay-id"
+CLOSED_AT = "x-dlq-closed-at"
 
 CONNECT_TOPIC = "__connect.errors.topic"
 CONNECT_PARTITION = "__connect.errors.partition"

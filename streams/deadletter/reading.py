@@ -15,7 +15,7 @@ class Reading:
     """What was read."""
 
     letters: tuple[DeadLetterView, ...]
-    """One per id, as its latest message has it, the oldest failure first."""
+    """One per id, as its latest message has it, the oldest failure first; without those that the latest message closed."""
     messages: int
     """Messages that were read."""
     foreign: int
@@ -59,7 +59,9 @@ class _Letters:
         self._foreign = 0
 
     def reading(self, *, complete: bool) -> Reading:
-        letters = sorted(self._latest.values(), key=lambda letter: (letter.first_failed_at, letter.id))
+        letters = sorted(
+            (one for one in self._latest.values() if not one.closed_at), key=lambda letter: (letter.first_failed_at, letter.id)
+        )
         return Reading(letters=tuple(letters), messages=self._messages, foreign=self._foreign, complete=complete)
 
     def take(self, messages: Iterable[Message]) -> None:

@@ -95,6 +95,8 @@ class DeadLetterView:
     """How often it was replayed."""
     replay_id: str
     """Of the last replay."""
+    closed_at: int = 0
+    """Milliseconds since the epoch, where this message closes the letter: what it told has mended itself; else 0."""
     source: str
     """`topic/partition/offset` of the message that failed, without the offset where it is not known."""
     partition: int
@@ -164,6 +166,8 @@ def _ours(letter: DeadLetter) -> list[Header]:
         h.REPLAY_COUNT: before.get(h.REPLAY_COUNT) or "0",
         h.REPLAY_ID: before.get(h.REPLAY_ID, ""),
     }
+    if letter.closed:
+        values[h.CLOSED_AT] = str(letter.failed_at)
     return [(name, value.encode()) for name, value in values.items()]
 
 
@@ -216,6 +220,7 @@ def read_dead_letter(message: Message) -> DeadLetterView:
         last_failed_at=_number(said.get(h.LAST_FAILED_AT)),
         replay_count=_number(said.get(h.REPLAY_COUNT)),
         replay_id=said.get(h.REPLAY_ID, ""),
+        closed_at=_number(said.get(h.CLOSED_AT)),
         source="/".join(said.get(name, "") for name in (h.CONNECT_TOPIC, h.CONNECT_PARTITION, h.CONNECT_OFFSET)),
         partition=message.partition,
         offset=message.offset,

@@ -11,6 +11,9 @@ from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, ma
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
 
+ARRIVED: Final = "arrived"
+"""Header of a row that came from another visit: what was reported of it there may stand at the platform."""
+
 
 class Incoming(NamedTuple):
     """One message as it was read, undecoded.
@@ -32,6 +35,11 @@ class Incoming(NamedTuple):
     """In their order."""
     timestamp_ms: int
     """The message's own time, milliseconds since the epoch."""
+
+    @property
+    def arrived(self) -> bool:
+        """Whether its row came from another visit."""
+        return len(self.headers) > 0 and self.headers[-1][0] == ARRIVED
 
     def __repr__(self) -> str:
         """Without what the message holds: it ends up in errors and logs."""
@@ -55,6 +63,8 @@ class Told(NamedTuple):
     """Where it belongs to none: the rule of its letter."""
     header: str = ""
     """And the header that it was waited for."""
+    moved: str = ""
+    """`left` or `arrived`, of a row that goes from one visit to another one."""
 
     def __repr__(self) -> str:
         """Without the keys."""
@@ -82,6 +92,10 @@ class RowChange(NamedTuple):
     """By what the change is recognised when it is sent again; None of a row that was read."""
     told: Told | None = None
     """What the place stage says of it; None where the row itself names its visit."""
+    transaction: str = ""
+    """Its transaction, as the database names it; `""` where capture does not say."""
+    left: bool = False
+    """Whether the row left its visit for another one: it is no delete."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -93,10 +107,17 @@ class Truncated:
     """A whole table was emptied by TRUNCATE."""
 
     source: str
+    """Debezium's `topic.prefix`."""
     table: str
+    """`schema.table`."""
     committed_at: int
+    """Milliseconds of the commit in the database."""
     position: Position | None = None
+    """Where it stands in the database's log."""
     mark: Mark | None = None
+    """By what it is recognised when it is sent again."""
+    transaction: str = ""
+    """As of a RowChange."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +128,14 @@ class Tick:
 
     at: int
     """Milliseconds since the epoch."""
+    source: str = ""
+    """The source in the order of whose log it stands; `""` where nobody said."""
+    open: str = ""
+    """That source's transaction which may go on; `""`: none."""
+
+    def ended(self, source: str, transaction: str) -> bool:
+        """Whether a transaction of a source is known to have ended."""
+        return self.source in ("", source) and (not transaction or transaction != self.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +218,7 @@ def _tick(envelope: Mapping[str, object]) -> Tick:
     at = envelope.get("at")
     if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < _END_OF_TIME:
         raise Rejected("the value is neither a change envelope nor a tick")
-    return Tick(at=at)
+    return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")
 
 
 def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) -> RowChange | Truncated:
@@ -205,12 +234,16 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
     place = position(kind, source)
     known_by = mark(op, source, place)
     if op is Op.TRUNCATE:
-        return Truncated(source=name, table=table, committed_at=committed_at, position=place, mark=known_by)
+        transaction = f"{source.get('txId') or ''}"
+        return Truncated(
+            source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction
+        )
     row = _row(envelope.get("before" if op is Op.DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = _row(envelope.get("before")) if UNAVAILABLE in row.values() else None
     told = _told(envelope["place"]) if "place" in envelope else None
+    left = envelope.get("yibao") == "left"
     return RowChange(
         source=name,
         table=table,
@@ -219,15 +252,17 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         before=before,
         position=place,
         committed_at=committed_at,
-        mark=known_by if told is None else None,
+        mark=known_by if told is None or left else None,
         told=told,
+        transaction=f"{source.get('txId') or ''}",
+        left=left or (told is not None and told.moved == "left"),
     )
 
 
 def _told(said: object) -> Told:
     if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
         raise Rejected("what the place stage says of the row cannot be read")
-    return Told(visit=said.get("visit"), why=said.get("why", ""), header=said.get("header", ""))
+    return Told(visit=said.get("visit"), why=said.get("why", ""), header=said.get("header", ""), moved=said.get("moved", ""))
 
 
 def _row(image: object) -> Row | None:

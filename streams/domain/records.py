@@ -149,6 +149,8 @@ class DeadLetter:
     """How often it was tried."""
     original_headers: tuple[Header, ...] = field(default=(), repr=False)
     """Headers of the message that failed; they are kept."""
+    closed: bool = False
+    """Whether this closes the letter instead of telling it: what it told has mended itself."""
 
 
 class ReadyRecord(NamedTuple):

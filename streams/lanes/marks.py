@@ -1,7 +1,8 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
 place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
-           first offset, "state": latest form of the entries in its topic place.state; absent where it has none}
+           first offset, "state": latest form of the entries in its topic place.state; absent where it has none,
+           "tx": transaction of the last row and when it was captured; absent where capture does not say}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one}
@@ -24,11 +25,12 @@ import orjson
 from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
+from streams.domain.place.fold import NOTHING, Going
 from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_PLACE: Final = frozenset({"out", "born", "state"})
+_PLACE: Final = frozenset({"out", "born", "state", "tx"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
@@ -44,11 +46,14 @@ class PlaceMark:
     """Tells its numbers from those of topics that were made anew."""
     state: int = 0
     """Latest form of the entries that its transactions wrote into `place.state`; 0 where they wrote none."""
+    going: Going = NOTHING
+    """The transaction of the last row: the next worker must know it, too, or it would call what goes on ended."""
 
     def text(self) -> str:
         """As it is committed."""
         state = {"state": self.state} if self.state else {}
-        return orjson.dumps({"out": self.out, "born": self.born, **state}).decode()
+        going = {"tx": self.going[:2]} if self.going.transaction else {}
+        return orjson.dumps({"out": self.out, "born": self.born, **state, **going}).decode()
 
     def series(self, source: str) -> str:
         """The name of its numbers."""
@@ -174,7 +179,12 @@ def place_mark(text: str) -> PlaceMark:
     if not isinstance(out, list) or not all(type(number) is int for number in out):
         raise _foreign()
     _refuse_others(mark, _PLACE)
-    found = PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}", state=_number(mark, "state") if "state" in mark else 0)
+    found = PlaceMark(
+        out=tuple(out),
+        born=f"{mark.get('born', '')}",
+        state=_number(mark, "state") if "state" in mark else 0,
+        going=_going(mark.get("tx")),
+    )
     if found.state > PLACED_FORM:
         raise Newer(f"this source's part of place.state (form {found.state}; this version knows {PLACED_FORM})")
     return found
@@ -256,6 +266,16 @@ def _number(mark: dict[str, object], name: str) -> int:
     if type(value) is not int:
         raise _foreign()
     return value
+
+
+def _going(value: object) -> Going:
+    match value:
+        case None:
+            return NOTHING
+        case [str(transaction), int(at)]:
+            return Going(transaction, at)
+        case _:
+            raise _foreign()
 
 
 def _numbers(value: object) -> Mapping[str, int]:

@@ -65,6 +65,7 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         ),
         dialect=dialect,
         max_plain_bytes=plain_limit(whole.platform),
+        ignore_deletions_after_days=written.deletions.ignored_after_days,
     )
 
 
@@ -120,6 +121,7 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             settlement_link=table.settlement,
             columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
             header=table.header_columns,
+            beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
         )
         for table in written.tables
     }

@@ -249,6 +249,19 @@ class Records(Strict):
                 return self.fee_list_d
 
 
+class Deletions(Strict):
+    """What the deletion of a reported row means."""
+
+    ignore_older_than: Annotated[str, Form(r"^[1-9][0-9]{0,4}d$", "a number of days, such as `90d`")] | None = None
+    """Where old rows are moved to an archive: the deletion of a row whose record's business day is longer ago than this is no
+    withdrawal. Left out: every deletion is one."""
+
+    @property
+    def ignored_after_days(self) -> int | None:
+        """The same in days."""
+        return None if self.ignore_older_than is None else int(self.ignore_older_than.removesuffix("d"))
+
+
 class MappingFile(Strict):
     """One hospital system: its tables and where each interface field comes from."""
 
@@ -264,5 +277,7 @@ class MappingFile(Strict):
     """Kinds of institution that must report visits: their settlements and fee lines wait for the visit's row."""
     dictionaries: Mapping[Name, Translation] = Field(default_factory=dict)
     """Dictionaries that sources name with `dictionary`."""
+    deletions: Deletions = Deletions()
+    """What the deletion of a reported row means."""
     records: Records
     """The fields of each service."""

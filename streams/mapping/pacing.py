@@ -28,6 +28,15 @@ class PlaceSettings(Strict):
     """Most rows of one transaction."""
 
 
+class WithdrawalGuard(Strict):
+    """When deletions are so many that a program must have made them: no letters are written of them until somebody looked."""
+
+    per_hour: Annotated[int, Field(ge=0)] = 1000
+    """Withdrawals of one source and partition of the topics in one hour. More are held. `0` never holds."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Only when they are also more than this share of all changes of the partition since the first of them."""
+
+
 class JoinSettings(Strict):
     """How the join waits for the parts of a visit."""
 
@@ -36,6 +45,13 @@ class JoinSettings(Strict):
     several is left."""
     unsettled_wait_s: Annotated[int, Field(ge=1)] = 60 * 86_400
     """A fee line of a visit without settlement waits so long (60 days)."""
+    withdrawal_grace_s: Annotated[float, Field(ge=0)] = 10.0
+    """So long after a reported row was deleted, and its transaction ended, another row of its visit may bring the same record back:
+    an edit that deletes and inserts, a move to another table. Then the record is told as WITHDRAWN. A transaction of which nothing
+    came for three times as long counts as ended."""
+    withdrawal_guard: WithdrawalGuard = WithdrawalGuard()
+    """An archive job that deletes a million rows must not become a million letters. What is held is told in one letter, and looked
+    at again when one of these values, or the mapping (`deletions`), changes."""
     tick_s: Annotated[float, Field(gt=0)] = 5.0
     """How often waiting parts are looked at."""
     linger_s: Annotated[float, Field(ge=0)] = 0.1

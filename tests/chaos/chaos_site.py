@@ -122,7 +122,7 @@ class ChaosSite:
         site["kafka"]["topic_prefix"] = f"{self.name}."
         site["sources"]["his"] |= {"database": self.database, "slot": self.slot}
         site["platform"]["timeout_s"] = 10
-        site["join"] = {"wait_s": WAIT_S, "tick_s": 1.0}
+        site["join"] = {"wait_s": WAIT_S, "tick_s": 1.0, "withdrawal_grace_s": 1.0}
         # A hospital has the night to come back after an outage, the suite has not.
         site["deliver"] = {"retry": {"max_s": 3.0}, "breaker": {"probe_s": 1.0}, "held_probe_s": 3.0}
         self.site_file.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), "utf-8")

@@ -27,12 +27,14 @@ from sandbox.platform.rows import Rules, judge_rows, split_rows
 from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.join.entries import due_from, group, group_of, visit_key_of, waits
 from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Row
 from streams.mapping import compile_site, load_site
 from streams.spec.dictionaries import load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
+from tests.unit.streams.domain.join.join_rig import is_row
 
 SITE = Path(__file__).parents[2] / "deploy" / "sites" / "sample" / "site.yaml"
 SOURCE = "his"
@@ -59,15 +61,26 @@ class Pipeline:
         return self.rows.get((name, key))
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        return self.by_visit.get(visit_key, {})
+        return {key: value for key, value in self.by_visit.get(visit_key, {}).items() if is_row(key)}
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
         begin = group(visit_key, role)
         return {key: value for key, value in self.visit(visit_key).items() if group_of(key) == begin}
 
-    def due(self, at: int) -> Iterable[bytes]:
+    def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
+        begin = group_of(key)
+        return {other: value for other, value in self.by_visit.get(visit_key_of(key), {}).items() if group_of(other) == begin}
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        return sorted(visit for visit in self.by_visit if visit > after)[:most]
+
+    def gone(self, at: int) -> Iterable[bytes]:
         entries = self.by_visit.items()
-        return [key for key, values in entries if any(waits(value) and due_from(value) <= at for value in values.values())]
+        return [visit for visit, each in entries if any(is_gone(key) and 0 < deadline_of(each[key]) <= at for key in each)]
+
+    def due(self, at: int) -> Iterable[bytes]:
+        visits = {key: self.visit(key) for key in self.by_visit}
+        return [key for key, values in visits.items() if any(waits(value) and due_from(value) <= at for value in values.values())]
 
     def take(self, change: Change, *, at: datetime) -> None:
         """One change, as capture would write it."""

@@ -53,6 +53,16 @@ class Hospital:
     def execute(self, statement, *values):
         self._connection.execute(statement, values)
 
+    def insert_again(self, table, column, key):
+        """Save a row as many systems do: delete it and insert it, in one transaction."""
+        with self._connection.transaction():
+            self.execute(f"CREATE TEMP TABLE saved ON COMMIT DROP AS SELECT * FROM {table} WHERE {column} = %s", key)
+            self.execute(f"DELETE FROM {table} WHERE {column} = %s", key)
+            self.execute(f"INSERT INTO {table} SELECT * FROM saved")
+
+    def keys_of(self, table, column):
+        return {str(key) for (key,) in self._connection.execute(f"SELECT {column} FROM {table}")}
+
     def publish(self, topic, value, *, key=b"stranger", headers=()):
         """A message that somebody else writes."""
         self._producer.send(topic, value=value, key=key, headers=list(headers), partition=0).get(timeout=PATIENCE_S)
@@ -78,7 +88,13 @@ class Hospital:
     def letters(self):
         """The dead letters by stage, class and rule."""
         letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead).letters
-        return Counter((letter.stage, letter.dead_class, letter.rule) for letter in letters)
+        told = Counter((letter.stage, letter.dead_class, letter.rule) for letter in letters)
+        return Counter({what: number for what, number in told.items() if what[2] != "TRUNCATE_COUNTED"})
+
+    def counted(self):
+        """How many records the letters about emptied tables count."""
+        letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead, values=True).letters
+        return sum(json.loads(letter.value)["records"] for letter in letters if letter.rule == "TRUNCATE_COUNTED")
 
     def wait_until_dead(self, expected):
         until = time.monotonic() + PATIENCE_S
@@ -147,7 +163,7 @@ def write_site(folder, stack, *, platform_url, keys):
         "slot": NAME,
     }
     document["platform"] = {"url": platform_url, "max_chars": 6000}
-    document["join"] = {"wait_s": WAIT_S, "tick_s": 1}
+    document["join"] = {"wait_s": WAIT_S, "tick_s": 1, "withdrawal_grace_s": 1}
     document["workers"] = {"home": str(folder / "workers")}
     (folder / "site.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
     return folder / "site.yaml"
@@ -279,11 +295,27 @@ def test_a_truncated_lookup_is_empty_until_it_is_filled_again(hospital):
 def test_a_truncated_fee_table_is_one_dead_letter(hospital):
     """Rows that were reported are gone without a delete of each: a person must be told, once."""
     before = hospital.letters()
+    reported = hospital.keys_of("his.sf_fymx", "mxid") & {entry["key"] for entry in hospital.journal()}
     hospital.execute("TRUNCATE his.sf_fymx")
     after = hospital.copies.visit()
     hospital.commit(after.transaction())
     hospital.wait_until_accepted(after)
     hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "TRUNCATE"): 1}))
+    wait_for(lambda: hospital.counted() == len(reported), what=f"the letters with the count of {len(reported)} records")
+
+
+def test_a_record_is_withdrawn_when_no_row_backs_it_and_not_when_its_row_is_saved_again(hospital):
+    """Rows are deleted and inserted in one transaction, and keys are mended: a person hears of what the platform has too much."""
+    before = hospital.letters()
+    visit = hospital.copies.visit()
+    hospital.commit(visit.transaction())
+    hospital.wait_until_accepted(visit)
+    line, settled = visit.fee["mxid"], visit.settlement["yb_jsid"]
+    hospital.insert_again("his.sf_fymx", "mxid", line)
+    hospital.execute("UPDATE his.sf_jsjl SET yb_jsid = %s WHERE jsdh = %s", f"{settled}N", visit.settlement["jsdh"])
+    wait_for(lambda: hospital.sent(f"{settled}N") and len(hospital.sent(line)) == 2, what="settlement and line with the new key")
+    hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "KEY_CHANGED_AFTER_REPORT"): 1}))
+    assert [settled, f"{settled}N"] == [one["SETL_ID"] for one in hospital.sent(line)]
 
 
 def test_a_reported_line_that_loses_its_visit_key_is_told_and_comes_again_with_it(hospital):
@@ -299,7 +331,8 @@ def test_a_reported_line_that_loses_its_visit_key_is_told_and_comes_again_with_i
     hospital.execute("UPDATE his.sf_fymx SET jzlsh = %s, kdks = 'again', sl = sl * 2, je = je * 2 WHERE mxid = %s", key, line)
     wait_for(lambda: len(hospital.sent(line)) == 2, what="the line with its visit key again")
     assert hospital.sent(line)[0]["CNT"] != hospital.sent(line)[1]["CNT"]
-    hospital.wait_until_dead(before + lost)
+    # What is reported again closes its letter.
+    hospital.wait_until_dead(before + Counter({("join", "MAPPING", "NO_VISIT_KEY"): 1}))
 
 
 def test_a_platform_that_shows_a_web_page_is_asked_again_until_it_answers(hospital):

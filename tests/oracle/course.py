@@ -64,7 +64,7 @@ class Course:
     messages: list[Message] = field(default_factory=list)
     rows: dict[Where, Row] = field(default_factory=dict)
     absent: set[Where] = field(default_factory=set)
-    """Rows that some committed state did not hold after they had been there."""
+    """Rows that a transaction deleted, and did not insert again."""
 
 
 def course(seed: int, features: Features = KEPT, *, acts: int = 34) -> Course:
@@ -116,9 +116,9 @@ class _Writer:
 
     def _commit(self) -> None:
         if self._database.open:
-            before = set(self._database.rows)
-            self._database.commit(self._rng.choice(self._database.open))
-            self._told.absent |= before - self._database.rows.keys()
+            transaction = self._rng.choice(self._database.open)
+            self._database.commit(transaction)
+            self._told.absent |= {where for where, row in transaction.rows.items() if row is None}
 
     def _roll_back(self) -> None:
         if self._database.open:
@@ -183,7 +183,7 @@ class _Writer:
         """What commits meanwhile is never read; then capture begins with a new slot and a full snapshot."""
         self._stream()
         if not self._features.deletes_while_blind:
-            for transaction in [one for one in self._database.open if any(change[0] == "d" for change in one.changes)]:
+            for transaction in [one for one in self._database.open if one.removes]:
                 self._database.roll_back(transaction)
         self._work(self._rng.randint(1, 4), blind=True)
         self._start_log()
@@ -220,7 +220,16 @@ class _Writer:
 
     def _send(self, change: Change, *, repeated: bool = False) -> None:
         kind = Kind.LOOKUP if change.table == PATIENT else Kind.ROW
-        value = _envelope(change.op, change.table, change.row, lsn=change.lsn, ts_us=change.ts_us, snapshot="false")
+        value = _envelope(
+            change.op,
+            change.table,
+            change.row,
+            lsn=change.lsn,
+            ts_us=change.ts_us,
+            snapshot="false",
+            before=change.before,
+            transaction=change.transaction,
+        )
         self._say(kind, value, repeated=repeated)
 
     def _read(self, where: Where, row: Row, *, lsn: int | None) -> None:
@@ -233,10 +242,20 @@ class _Writer:
         self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated))
 
 
-def _envelope(op: str, table: str, row: Row, *, lsn: int | None, ts_us: int, snapshot: str) -> bytes:
+def _envelope(
+    op: str,
+    table: str,
+    row: Row,
+    *,
+    lsn: int | None,
+    ts_us: int,
+    snapshot: str,
+    before: Row | None = None,
+    transaction: int | None = None,
+) -> bytes:
     schema, _, name = table.partition(".")
     named = {"connector": "postgresql", "name": SOURCE_OF[schema], "schema": schema, "table": name}
-    source = named | {"snapshot": snapshot, "lsn": lsn}
+    source = named | {"snapshot": snapshot, "lsn": lsn, "txId": transaction}
     times = {"ts_ms": ts_us // 1000, "ts_us": ts_us}
-    images = {"before": row if op == "d" else None, "after": None if op == "d" else row}
+    images = {"before": row if op == "d" else before, "after": None if op == "d" else row}
     return orjson.dumps({**images, "source": source | times, "op": op})

@@ -47,6 +47,9 @@ class Change:
     row: Row
     lsn: int
     ts_us: int
+    transaction: int
+    before: Row | None = None
+    """Of an update that changes the row's visit."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +57,13 @@ class Transaction:
     """What it wrote, seen by itself alone until it commits."""
 
     rows: dict[Where, Row | None] = field(default_factory=dict)
-    changes: list[tuple[str, str, Row, int]] = field(default_factory=list)
+    changes: list[tuple[str, str, Row, int, Row | None]] = field(default_factory=list)
+    number: int = 0
+
+    @property
+    def removes(self) -> bool:
+        """Whether a visit has a row less by it."""
+        return any(op == "d" or before is not None for op, _, _, _, before in self.changes)
 
 
 @dataclass(slots=True)
@@ -68,11 +77,13 @@ class Database:
     lsn: int = 5_000
     clock_us: int = _BEGIN_US
     latest_us: int = _BEGIN_US
+    transactions: int = 500
     earliest_us: int = 0
     """What no clock may show again: the last moment of the server before."""
 
     def begin(self) -> Transaction:
-        self.open.append(transaction := Transaction())
+        self.transactions += 1
+        self.open.append(transaction := Transaction(number=self.transactions))
         return transaction
 
     def seen(self, transaction: Transaction, where: Where) -> Row | None:
@@ -81,11 +92,15 @@ class Database:
     def is_locked(self, transaction: Transaction, where: Where) -> bool:
         return any(where in other.rows for other in self.open if other is not transaction)
 
-    def write(self, transaction: Transaction, op: str, where: Where, row: Row, *, beside: bool = False) -> None:
-        """beside: at the place of the write before, as the rows of a COPY, or the halves of a changed key."""
+    def write(
+        self, transaction: Transaction, op: str, where: Where, row: Row, *, beside: bool = False, before: Row | None = None
+    ) -> None:
+        """beside: at the place of the write before, as the rows of a COPY, or the halves of a changed key. before: of an update
+        that changes the visit.
+        """
         self.lsn += 0 if beside else self.rng.randint(1, 40)
         transaction.rows[where] = None if op == "d" else row
-        transaction.changes.append((op, where[0], row, self.lsn))
+        transaction.changes.append((op, where[0], row, self.lsn, before))
 
     def commit(self, transaction: Transaction) -> None:
         self.lsn += self.rng.randint(1, 8)
@@ -94,7 +109,8 @@ class Database:
         self.clock_us = max(self.clock_us + later_us, self.earliest_us + 1)
         self.latest_us = max(self.latest_us, self.clock_us)
         self.log += [
-            Change(op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us) for op, table, row, lsn in transaction.changes
+            Change(op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us, transaction=transaction.number, before=before)
+            for op, table, row, lsn, before in transaction.changes
         ]
         for where, row in transaction.rows.items():
             self.rows.pop(where, None)

@@ -13,7 +13,7 @@ class Features:
     keys_change: bool = False
     """A line's key is changed: a delete and a create at one place, and another record. The old one is told as withdrawn."""
     rows_move: bool = False
-    """A line is moved to the other visit, and perhaps back."""
+    """A line is moved to the other visit by an update, and perhaps back."""
     deletes_while_blind: bool = False
     """Rows are deleted while nobody reads the log; the full read afterwards does not have them."""
     lookups_change: bool = False
@@ -26,5 +26,5 @@ class Features:
     """A row that is deleted and inserted again in one transaction is not told as withdrawn."""
 
 
-KEPT = Features(keys_change=True, several_candidates=True)
+KEPT = Features(keys_change=True, rows_move=True, several_candidates=True, withdrawn_at_the_end=True)
 """What the join keeps today."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -11,54 +12,105 @@ from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.entries import due_from, group_of, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
+from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.keys import VisitKey
+from streams.domain.place.fold import NOTHING, Going, Placed, Placer
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
-from tests.oracle.course import Course, Kind, Message
-from tests.oracle.database import KEY_OF, MANY, Row, Where
+from tests.oracle.course import SOON_MS, Course, Kind, Message
+from tests.oracle.database import KEY_OF, MANY, SOURCE_OF, Row, Where
 from tests.oracle.expected import Child, Holds, Open, Told, expected
 from tests.oracle.features import KEPT, Features
-from tests.unit.streams.domain.join.join_rig import LIMITS, mappings
+from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
 
 TOPIC = "lookup.patient"
+PARTITIONS = 2
+GRACE_MS = 300
+PLACER = Placer(
+    {(SOURCE_OF[table[0]], table): VisitKey(("visit_id",)) for table in KEY_OF}, partitions=PARTITIONS, quiet_ms=20 * SOON_MS
+)
+
+
+def new_joiner() -> Joiner:
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+    return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 
 @cache
 def joiner() -> Joiner:
-    return Joiner(mappings(), LIMITS, zone=mappings()["his"].dialect.zone)
+    return new_joiner()
+
+
+def _key(value: bytes) -> bytes:
+    """As capture makes it: the row's key columns."""
+    message = orjson.loads(value)
+    if "op" not in message:
+        return b"{}"
+    row, table = message["after"] or message["before"], f"{message['source']['schema']}.{message['source']['table']}"
+    return orjson.dumps({KEY_OF[table]: row[KEY_OF[table]]})
+
+
+class Placing:
+    """The place stage: a lane for each source."""
+
+    def __init__(self) -> None:
+        self.going: defaultdict[str, Going] = defaultdict(lambda: NOTHING)
+
+    def placed(self, source: str, value: bytes, at: int) -> tuple[Placed, ...]:
+        """What the message leads to."""
+        folded = PLACER.fold(Incoming("rows", 0, 0, _key(value), value, (), at), source=source, going=self.going[source])
+        self.going[source] = folded.going
+        return folded.placed
 
 
 class Partition:
-    """A state in memory, and what came out of the join, in its order."""
+    """A state in memory. told: what comes out of the join, in its order."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: list[tuple[str, str, str, Any]]) -> None:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
-        self.told: list[tuple[str, str, str, Any]] = []
+        self.told = told
         """Kind, service, record key; and the record's values, or a letter's class and rule."""
         self.offset = 0
 
     def visit(self, visit_key: bytes) -> dict[bytes, bytes]:
-        return {key: value for entries in self.groups[visit_key].values() for key, value in entries.items()}
+        return {key: value for entries in self.groups[visit_key].values() for key, value in entries.items() if is_row(key)}
 
     def of_role(self, visit_key: bytes, role: Any) -> dict[bytes, bytes]:
         return self.groups[visit_key][group_name(visit_key, role)]
 
+    def entries_beside(self, key: bytes) -> dict[bytes, bytes]:
+        return self.groups[visit_key_of(key)][group_of(key)]
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        return sorted(visit for visit in self.groups if visit > after)[:most]
+
+    def gone(self, at: int) -> list[bytes]:
+        return [
+            visit
+            for visit, groups in self.groups.items()
+            for name, entries in groups.items()
+            if is_gone(name + b"\x1f") and any(0 < deadline_of(one) <= at for one in entries.values())
+        ]
+
     def due(self, at: int) -> list[bytes]:
         return [key for key in self.groups if any(waits(one) and due_from(one) <= at for one in self.visit(key).values())]
 
-    def take(self, message: Message, value: bytes, lookups: Any) -> list[str]:
+    def take(self, message: Message, placed: Placed, lookups: Any) -> list[str]:
         """Fold one message; what it led to, in words."""
         self.offset += 1
-        incoming = Incoming("visit.changes", 0, self.offset, b"{}", value, (), message.at)
+        incoming = Incoming("visit.changes", 0, self.offset, placed.key, placed.value, placed.headers, message.at)
         folded = self.joiner.fold(incoming, self, lookups)
         for key, entry in folded.state.items():
-            assert entry is not None
-            visit_key = visit_key_of(key)
-            self.groups[visit_key][group_of(key)][key] = entry
+            entries = self.groups[visit_key_of(key)][group_of(key)]
+            entries.pop(key, None)
+            if entry is not None:
+                entries[key] = entry
         for emission in folded.ready:
             record = emission.record
             self.told.append(("record", record.service.value, record.key, orjson.loads(record.value)))
-        for letter in folded.dead:
+        for letter in [letter for letter in folded.dead if not letter.closed]:
             self.told.append(("letter", letter.service, letter.record_key, (letter.dead_class.value, letter.rule)))
         records = [f"{one.record.service} {one.record.key}" for one in folded.ready]
         return [*records, *(f"{letter.rule} {letter.record_key}" for letter in folded.dead)]
@@ -128,28 +180,51 @@ class Known:
                     yield f"{service} {key} was reported by a guess"
 
 
+class Flow:
+    """All stages up to the join's outcomes."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str, Any]] = []
+        self.partitions = [Partition(self.told) for _ in range(PARTITIONS)]
+        self.placing, self.patients = Placing(), Patients()
+
+    def take(self, source: str, value: bytes, message: Message) -> list[str]:
+        """A message of a source; what it led to, in words."""
+        placed = self.placing.placed(source, value, message.at)
+        return [said for one in placed for said in self.partitions[one.partition].take(message, one, self.patients)]
+
+    def tick(self, message: Message) -> None:
+        for source in SOURCE_OF.values():
+            self.take(source, tick_value(message.at), message)
+
+    def change_workers(self) -> None:
+        for partition in self.partitions:
+            partition.joiner = new_joiner()
+        self.patients.begin_anew()
+
+
 def faults(course: Course, features: Features = KEPT) -> list[str]:
-    """What the join did wrong in this course, in words; empty where nothing."""
-    partition, patients, known, found = Partition(), Patients(), Known(), list[str]()
+    """What the stages did wrong in this course, in words; empty where nothing."""
+    flow, known, found = Flow(), Known(), list[str]()
     for number, message in enumerate(course.messages):
         known.take(message)
-        before = len(partition.told)
+        before = len(flow.told)
         match message.kind:
             case Kind.LOOKUP:
-                patients.take(message)
-                if patients.fresh:
-                    found += patients.wrong()
+                flow.patients.take(message)
+                if flow.patients.fresh:
+                    found += flow.patients.wrong()
             case Kind.WORKER:
-                partition.joiner = Joiner(mappings(), LIMITS, zone=mappings()["his"].dialect.zone)
-                patients.begin_anew()
+                flow.change_workers()
             case Kind.TICK:
-                partition.take(message, tick_value(message.at), patients)
+                flow.tick(message)
             case Kind.ROW:
-                outcome = partition.take(message, message.value or b"", patients)
+                value = message.value or b""
+                outcome = flow.take(orjson.loads(value)["source"]["name"], value, message)
                 if message.repeated and outcome:
                     found.append(f"message {number}, which was sent before, led to {', '.join(outcome)}")
-        found += known.guessed(partition.told[before:])
-    return [*found, *patients.wrong(), *_orphans(partition.told), *_wrong_in_the_end(course, partition.told, features)]
+        found += known.guessed(flow.told[before:])
+    return [*found, *flow.patients.wrong(), *_orphans(flow.told), *_wrong_in_the_end(course, flow.told, features)]
 
 
 def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], features: Features) -> Iterator[str]:

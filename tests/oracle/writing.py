@@ -44,7 +44,7 @@ def _may_go(database: Database, where: Where) -> bool:
 
 
 def _change_key(database: Database, transaction: Transaction, where: Where, row: Row, *, features: Features) -> None:
-    """A delete and a create at one place."""
+    """Of a key, a delete and a create at one place; of a visit, an update."""
     key = where[1]
     if features.keys_change and key in SPARE:
         other = (CHARGE, SPARE[key])
@@ -55,5 +55,4 @@ def _change_key(database: Database, transaction: Transaction, where: Where, row:
         visit = "V2" if row["visit_id"] == "V1" else "V1"
         moved = content(database.rng, where, visit=visit)
         if not any(database.is_going(parent) for parent in _parents(where, moved)):
-            database.write(transaction, "d", where, row)
-            database.write(transaction, "c", where, moved, beside=True)
+            database.write(transaction, "u", where, moved, before=row)

@@ -47,7 +47,7 @@ def write_site(settings: DemoSettings, endpoints: Endpoints, *, platform_url: st
     }
     site["platform"]["url"] = platform_url
     # An orphan must become a dead letter while somebody watches.
-    site["join"] |= {"wait_s": WAIT_S, "tick_s": _TICK_S}
+    site["join"] |= {"wait_s": WAIT_S, "tick_s": _TICK_S, "withdrawal_grace_s": _TICK_S}
     for institution in site["institutions"]:
         key = settings.public_key or keys / f"{institution['code']}.pub"
         institution["public_key_file"] = f"{key.resolve()}"

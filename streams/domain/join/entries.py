@@ -3,7 +3,8 @@
 Entry key: visit key, role letter, source, table and the row's key columns, joined by the unit separator (0x1f). Entry value: `r`
 and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array. Where a
 refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. By these
-marks the join finds the rows to try again without parsing any.
+marks the join finds the rows to try again without parsing any. Records that no row backs any more stand beside a visit's rows
+(`streams.domain.join.gone`).
 
 The array begins with its form (`FORM`). Whatever is changed about entries (a member, a letter, a kind of key) takes the next
 number: an entry of a later form is refused, because a row that is written back without what was added to it would have lost it.
@@ -22,8 +23,10 @@ from streams.domain.records import Row
 from streams.domain.roles import REPORTED
 from streams.errors import Newer
 
-FORM: Final = 3
-"""Of the entries that this version writes. 2: the offset of the row's last message. 3: the mark of its last change."""
+FORM: Final = 4
+"""Of the entries that this version writes. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record
+as which the row was reported, and entries of records that no row backs any more.
+"""
 
 SEPARATOR: Final = keys.SEPARATOR.encode()
 _SEPARATOR_TEXT: Final = keys.SEPARATOR
@@ -34,6 +37,7 @@ _REMEMBERED: Final = 8_000
 _WITH_OFFSET: Final = 2
 _BEFORE_OFFSET: Final = 2
 """The form that added the offset, and how many members stand before it."""
+_WITH_MARK: Final = 3
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 
 
@@ -59,7 +63,8 @@ class Part(StrEnum):
 
 _CONTENT: Final = 4
 _HISTORY: Final = 10
-"""Where in a row its content begins, and where what became of it begins."""
+_EMITTED_LAST: Final = 11
+"""Where in a row its content begins, where what became of it begins, and where that of its last refusal begins."""
 
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 _REFUND_MARK: Final = ord("+")
@@ -102,20 +107,22 @@ class StoredRow(NamedTuple):
     """When it began to wait (ms)."""
     deadline: int = 0
     """When the wait ends (ms); 0 when it does not wait."""
+    reported_as: str = ""
+    """`institution/key` of the record that was emitted for it last; `""` if none was, or a version emitted it that did not say."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
         return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
 
-    def reported(self, content_hash: str) -> "StoredRow":
+    def reported(self, content_hash: str, record: str) -> "StoredRow":
         """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
         time of `_replace`.
         """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0))
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
-        return StoredRow._make((*self[: _HISTORY + 1], "", part, since, deadline))
+        return StoredRow._make((*self[:_EMITTED_LAST], "", part, since, deadline, self.reported_as))
 
     def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int, mark: Mark | None) -> "StoredRow":
         """The row after a change, with its history kept."""
@@ -168,6 +175,7 @@ def dump(row: StoredRow) -> bytes:
             row.since,
             row.deadline,
             row.columns,
+            row.reported_as,
         ]
     )
     if row.waits_for:
@@ -179,8 +187,10 @@ def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form = members[0]
+    form, reported_as = members[0], ""
     if form == FORM:
+        *members, reported_as = members
+    if form in (_WITH_MARK, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -205,6 +215,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         waits_for,
         since,
         deadline,
+        reported_as,
     )
 
 

@@ -5,7 +5,7 @@ out again only when its content changed. Of a row, what comes later in the topic
 recognised by its mark.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
 from functools import partial
@@ -15,13 +15,17 @@ from connector.contract import TableRole
 from streams.domain.again import again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
 from streams.domain.join import letters, parents, refunds
+from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
 from streams.domain.join.gathering import Gathered, dependents, gather, touched
+from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of, of_change, of_row
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
 from streams.domain.join.visit import Arrival, StateView, Visit, arrival
 from streams.domain.join.waiting import wait
+from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule, normalise, record_key
+from streams.domain.place.fold import UNPLACED
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROW_INDEX
@@ -38,6 +42,7 @@ class JoinLimits:
 
     wait_ms: int
     unsettled_wait_ms: int
+    withdrawals: WithdrawalLimits = field(default_factory=WithdrawalLimits)
 
     def of(self, part: str) -> int:
         """How long a row waits for this part."""
@@ -64,11 +69,13 @@ class Joiner:
         self._limits = limits
         self._zone = zone
         self._recall = Recall()
+        self._withdrawing = Withdrawing(mappings, limits.withdrawals, self._recall)
+        self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
         self._day = (-1, date.min)
 
     def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
         """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
-        run = _Run(incoming, lookups, self._limits, today=self._today(incoming))
+        run = _Run(incoming, lookups, self._limits, today=self._today(incoming), withdrawing=self._withdrawing)
         try:
             event = decode(incoming.value)
         except Rejected as exc:
@@ -80,7 +87,9 @@ class Joiner:
             case Tick():
                 self._tick(run, event, view)
             case Truncated():
-                run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
+                # Told once, though all partitions hear of it.
+                if self._emptying.truncated(run, event, view) and incoming.partition == UNPLACED:
+                    run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
             case Tombstone():
                 run.count("tombstone")
             case never:
@@ -107,12 +116,16 @@ class Joiner:
         before = visit.find(rule.role, rule.name, key)
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
+            if change.left:  # at the place of the delete that it turns into a move
+                self._withdrawing.left(visit, before, transaction=change.transaction)
+                run.take(visit.entries())
             return
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
             run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
             return
-        run.apply(visit, row, before=before, committed_at=change.committed_at)
+        run.apply(visit, row, before=before, change=change)
+        self._withdrawing.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
 
     def _tick(self, run: "_Run", tick: Tick, view: StateView) -> None:
@@ -130,19 +143,22 @@ class Joiner:
                         run.build(visit, current, committed_at=committed_at, now=tick.at)
                 committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
                 run.keep(visit, committed_at=committed_at, now=tick.at)
+        self._withdrawing.tick(run, tick, view)
+        self._emptying.tick(run, tick, view)
 
 
 class _Run:
     """The results of one fold while they are collected."""
 
-    def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date) -> None:
+    def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date, withdrawing: Withdrawing) -> None:
         self.incoming = incoming
+        self.lookups = lookups
+        self.today = today
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
         """When the change that makes records ready was captured (ms)."""
-        self._lookups = lookups
         self._limits = limits
-        self._today = today
+        self._withdrawing = withdrawing
         self._state: dict[bytes, bytes | None] = {}
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
@@ -164,30 +180,53 @@ class _Run:
             self._charged = False
             for refund in visit.waiting_refunds():
                 self.build(visit, refund, committed_at=committed_at, now=now)
-        self._state.update(visit.entries())
+        self.take(visit.entries())
 
-    def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, committed_at: int) -> None:
+    def take(self, entries: Iterable[tuple[bytes, bytes | None]]) -> None:
+        self._state.update(entries)
+
+    def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange) -> None:
         """Put a changed row in its place and build every record that may have another content now."""
+        committed_at = change.committed_at
         if row.deleted:
-            self._delete(visit, row, before=before)
+            self._delete(visit, row, before=before, change=change)
             return
+        if before is not None and before.emitted:
+            row = self._as_reported(visit, row, before, change)
+        elif before is not None and before.deleted:
+            row = self._withdrawing.comes_back(self, visit, row)
+        if self.incoming.arrived or (change.told is not None and change.told.moved == "arrived"):
+            row = self._withdrawing.arrived(self, visit, row)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         if others := touched(visit, row, before=before):
-            self._rebuild(visit, others, committed_at=committed_at)
+            self.rebuild(visit, others, committed_at=committed_at)
 
-    def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None) -> None:
+    def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
+        """The row with what the platform holds of it after this change of its own."""
+        if not before.deleted:
+            return self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
+        # An early version told a person at once when it was deleted, and did not forget it.
+        return row if before.reported_as else row._replace(emitted="")
+
+    def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange) -> None:
         if before is not None and before.emitted and not before.deleted:
-            institution = visit.mapping.institution(row.role, before.columns)
-            failed = self._failed(visit, before, gather(visit, before, institution=institution).rows, last=row)
-            self.bury(letters.withdrawn(failed, parents.reported_children(visit, before)))
-        self.count("deleted")
+            if not change.left:
+                self._withdrawing.goes(self, visit, before, last=row, transaction=change.transaction)
+            row = row._replace(emitted="", reported_as="")
+        elif before is not None and not before.deleted and not change.left:
+            self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
+        if change.left:
+            was_there = before is not None and not before.deleted
+            self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
+            row = row._replace(refused="")  # what is told of it in its other visit is another letter
+        self.count("deleted" if not change.left else "left")
         visit.put(row)
         if before is not None and not before.deleted:
             self._charged |= row.role is _FEE and before.is_awaited
-            self._rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
+            self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
-    def _rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
+    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         for row in rows:
             self.build(visit, visit.current(row), committed_at=committed_at, now=self.incoming.timestamp_ms)
 
@@ -202,7 +241,7 @@ class _Run:
         if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
         elif row.emitted and gathered.readings and self._stands(visit, row, gathered):
-            visit.put(row.reported(row.emitted))
+            visit.put(row.reported(row.emitted, row.reported_as))
             self.count("unchanged")
         else:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
@@ -213,9 +252,11 @@ class _Run:
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping
         result: Record | Refusal | MissingLookup | Part
-        result = normalise(mapping, mapping.services_of(row.role), rows, self._lookups, today=self._today)
+        result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
+        if isinstance(result, Record) and not row.emitted:
+            row = self._withdrawing.taken_over(self, visit, row, result)
         if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
-            result = refunds.judge(visit, row, result, self._lookups)
+            result = refunds.judge(visit, row, result, self.lookups)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)
@@ -229,7 +270,7 @@ class _Run:
     def _stands(self, visit: Visit, row: StoredRow, gathered: Gathered) -> bool:
         """Whether what was reported of a row is true if one of the candidates for a part is meant. Then it is left as it is."""
         service = visit.mapping.services_of(row.role)
-        made = (normalise(visit.mapping, service, rows, self._lookups, today=self._today) for rows in gathered.readings)
+        made = (normalise(visit.mapping, service, rows, self.lookups, today=self.today) for rows in gathered.readings)
         return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)
 
     def _release(self, visit: Visit, row: StoredRow, built: StoredRow, *, committed_at: int, now: int) -> None:
@@ -242,7 +283,7 @@ class _Run:
                 self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        visit.put(row.reported(record.content_hash))
+        visit.put(row.reported(record.content_hash, record_of(record.institution, record.key)))
         if record.content_hash == row.emitted:
             self.count("unchanged")
             return
@@ -281,7 +322,7 @@ class _Run:
         mapping, last = visit.mapping, last or row
         service = mapping.services_of(row.role)
         if key is None:
-            key = record_key(mapping, service, rows, self._lookups)
+            key = record_key(mapping, service, rows, self.lookups)
         return letters.FailedRow(
             row=row,
             rows=rows,

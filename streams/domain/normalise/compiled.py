@@ -36,6 +36,8 @@ class TableRule:
     header: tuple[str, ...] = ()
     """Of a table whose rows hang under a header, the columns that name it: the place stage says to which visit such a row
     belongs."""
+    beside: tuple[str, ...] = ()
+    """The mapping's other tables of the same role: rows move between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,8 @@ class CompiledMapping:
     """What all records of the site have in common."""
     max_plain_bytes: int
     """Most bytes of the JSON array that one sealed batch can hold."""
+    ignore_deletions_after_days: int | None = None
+    """Rows of records whose business day is longer ago may be deleted without a word; None: none may."""
 
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""

@@ -71,13 +71,13 @@ def normalise(
     )
 
 
-def record_key(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups) -> str:
-    """Value of the service's key field that these rows give; empty where they give none that fits."""
+def record_key(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups, *, field: str = "") -> str:
+    """Value of the service's key field (or of `field`) that these rows give; empty where they give none that fits."""
     compiled, role, reading = mapping.records[service], ROLE_OF[service], Reading(rows, lookups)
     code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
     reading.institution = None if code is None else mapping.institutions.get(code)
     try:
-        return next((value_of(step, reading) for step in compiled.steps if step.name == compiled.key), "")
+        return next((value_of(step, reading) for step in compiled.steps if step.name == (field or compiled.key)), "")
     except (Unfit, LookupUnknown):
         return ""
 

@@ -1,7 +1,9 @@
 """Where the rows of one source belong: each goes to the partition of its visit, in the order of the database's log.
 
 A pure function of one message. A row that changes its visit leaves the old one and comes to the new one: two messages, which the
-caller writes in one transaction. What cannot be placed goes to partition 0 as it is: the join knows the letter for it.
+caller writes in one transaction. What cannot be placed goes to partition 0 as it is: the join knows the letter for it. A table
+that is emptied is told to every partition. A tick says which transaction of the source may go on, so that the join waits for its
+end before it calls something withdrawn; that costs no message of its own.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,20 +14,25 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
+from streams.domain.changes import ARRIVED, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.entries import View
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
 from streams.domain.place.resolving import Settling
+from streams.domain.records import Header
 from streams.errors import Rejected
 
 UNPLACED: Final = 0
 """The partition of what belongs to no visit."""
 
+_CREATE: Final = Op.CREATE.value
 _DELETE: Final = Op.DELETE.value
+_READ: Final = Op.READ.value
 _UPDATE: Final = Op.UPDATE.value
+_TRUNCATE: Final = Op.TRUNCATE.value
 _REMEMBERED: Final = 65_536
+_MOST_DELETED: Final = 20_000
 
 _Image: TypeAlias = Mapping[str, object]
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
@@ -39,10 +46,31 @@ class Placed(NamedTuple):
     """The visit key; None where there is none."""
     value: bytes | None
     """A Debezium envelope, or a tick."""
+    headers: tuple[Header, ...] = ()
+    """What else is said of it. (Written anew, an envelope could lose a number's last digits.)"""
 
     def __repr__(self) -> str:
         """Without what the message holds."""
         return f"Placed(partition={self.partition})"
+
+
+class Going(NamedTuple):
+    """The transaction of the last row in the order of a source's log: more rows of it may come."""
+
+    transaction: str = ""
+    """As the database names it; `""` where capture did not say, or nothing came yet."""
+    at: int = 0
+    """When its last row was captured (ms)."""
+    deleted: dict[tuple[str, bytes | None], str] = {}  # noqa: RUF012 - the first one, which stays empty
+    """Of the rows that it deleted so far, by table and key of the message: the visit. Some of a very large transaction; none that
+    an earlier worker placed."""
+
+    def __repr__(self) -> str:
+        """Without the rows' keys."""
+        return f"Going(transaction={self.transaction!r}, at={self.at})"
+
+
+NOTHING: Final = Going()
 
 
 class Folded(NamedTuple):
@@ -51,6 +79,8 @@ class Folded(NamedTuple):
     placed: tuple[Placed, ...]
     outcome: str
     """To be counted by the caller."""
+    going: Going
+    """After this message."""
     state: Mapping[bytes, bytes | None] = _NOTHING
     """Changed state entries by key; None where the entry goes."""
     gave_up: int = 0
@@ -84,7 +114,8 @@ _EMPTY: Final = _Empty()
 
 class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
-    headers and hang under none. linked: by source, all others. partitions: of `visit.changes`.
+    headers and hang under none. linked: by source, all others. partitions: of `visit.changes`. quiet_ms: after so long without a
+    row a transaction counts as over.
     """
 
     def __init__(
@@ -93,60 +124,84 @@ class Placer:
         *,
         partitions: int,
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
+        quiet_ms: int = 0,
     ) -> None:
         self._visit_keys = {where: _reader(key) for where, key in visit_keys.items()}
         self._linked = linked
         self._partitions = partitions
+        self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
 
-    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "") -> Folded:
-        """Place one message. Never raises for what a message holds. view, source: of the lane whose message it is."""
+    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", going: Going = NOTHING) -> Folded:
+        """Place one message. Never raises for what a message holds. view, source, going: of the lane whose message it is."""
         try:
             envelope = orjson.loads(incoming.value or b"null")
         except orjson.JSONDecodeError:
             envelope = None
         if not isinstance(envelope, dict):
-            return _unplaced(incoming)
+            return _unplaced(incoming, going)
         if envelope.get("yibao") == "tick":
-            return self._tick(incoming, envelope, view, source=source)
-        return self._row(incoming, envelope, view, source=source)
+            return self._tick(incoming, envelope, view, source=source, going=going)
+        said = envelope.get("source")
+        if not isinstance(said, dict):
+            return _unplaced(incoming, going)
+        if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
+            going = _after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+        return self._row(incoming, envelope, said, view, source=source, going=going)
 
-    def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
+    def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
-        named = envelope.get("partitions")
+        named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
-        value = orjson.dumps({"yibao": "tick", "at": envelope.get("at")})
+        may_go_on = going.transaction and isinstance(at, int) and at - going.at < self._quiet_ms
+        value = orjson.dumps({"yibao": "tick", "at": at, "source": source} | ({"open": going.transaction} if may_go_on else {}))
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), _event(envelope)
         if tables is None or not isinstance(tick, Tick):
-            return Folded(ticks, "tick")
+            return Folded(ticks, "tick", going)
         settling = Settling(tables=tables, source=source, view=view, now=tick.at)
         told = list(settling.tick(tick.at))
-        return Folded((*self._settled(settling, incoming), *ticks), "tick", settling.state, len(told))
+        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.state, len(told))
 
-    def _row(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
-        said = envelope.get("source")
-        if not isinstance(said, dict):
-            return _unplaced(incoming)
+    def _row(  # noqa: PLR0913 - the message, and what its lane knows
+        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, going: Going
+    ) -> Folded:
         visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
         if visit_key is None:
-            return self._linked_row(incoming, envelope, said, view) if said.get("name") == source else _unplaced(incoming)
+            mine = said.get("name") == source
+            return self._linked_row(incoming, envelope, said, view, going) if mine else _unplaced(incoming, going)
         op, before = envelope.get("op"), envelope.get("before")
+        if op == _TRUNCATE:
+            return Folded(self._everywhere(incoming), "truncated", going)
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
+        if op == _DELETE and visit is not None and going.transaction and len(going.deleted) < _MOST_DELETED:
+            going.deleted[f"{said.get('table')}", incoming.key] = visit
+        elif op == _CREATE and visit is not None and going.deleted:
+            was = going.deleted.pop((f"{said.get('table')}", incoming.key), None)
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
         if was is None or was == visit:
-            return Folded((arrived,), "direct" if visit is not None else "unplaced")
-        left = orjson.dumps({**envelope, "op": _DELETE, "after": None})
-        return Folded(placed=(Placed(self._partition_of(was), _bytes(was), left), arrived), outcome="moved")
+            return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
+        # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
+        half: dict[str, object] = {} if visit is None else {"yibao": "left"}
+        if op == _CREATE:
+            before, half = _columns(incoming.key), half | {"place": {"visit": was}}
+        left = orjson.dumps({**envelope, **half, "op": _DELETE, "before": before, "after": None})
+        if visit is not None:
+            arrived = arrived._replace(headers=((ARRIVED, b""),))
+        return Folded((Placed(self._partition_of(was), _bytes(was), left), arrived), "moved", going)
 
-    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View) -> Folded:
+    def _everywhere(self, incoming: Incoming) -> tuple[Placed, ...]:
+        """Rows of a table that is emptied stand in all partitions."""
+        return tuple([Placed(one, None, incoming.value) for one in range(self._partitions)])
+
+    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, going: Going) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
         change = None if table is None else _event(envelope)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
-            return _unplaced(incoming)
+            return _unplaced(incoming, going)
         settling = Settling(
             tables=tables,
             source=change.source,
@@ -156,10 +211,9 @@ class Placer:
         )
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
-            return Folded(tuple(self._settled(settling, incoming)), outcome, settling.state)
+            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.state)
         settling.truncated(change, table)
-        placed = (*_unplaced(incoming).placed, *self._settled(settling, incoming))
-        return Folded(placed, "unplaced", settling.state)
+        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
         for visit, value in settling.out:
@@ -187,6 +241,20 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
     return visit_key
 
 
+def _after(going: Going, transaction: str, at: int) -> Going:
+    """The transaction of a row that comes now."""
+    return Going(transaction, at, going.deleted if transaction and transaction == going.transaction else {})
+
+
+def _columns(key: bytes | None) -> _Image:
+    """The row's key columns, as capture puts them into the message's key."""
+    try:
+        columns = orjson.loads(key or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return columns if isinstance(columns, dict) else {}
+
+
 def _event(envelope: _Image) -> Event | None:
     """What an envelope tells; None where it cannot be read."""
     try:
@@ -206,5 +274,5 @@ def _bytes(visit: str | None) -> bytes | None:
     return None if visit is None else visit.encode()
 
 
-def _unplaced(incoming: Incoming) -> Folded:
-    return Folded(placed=(Placed(UNPLACED, incoming.key, incoming.value),), outcome="unplaced")
+def _unplaced(incoming: Incoming, going: Going) -> Folded:
+    return Folded((Placed(UNPLACED, incoming.key, incoming.value),), "unplaced", going)

@@ -225,11 +225,14 @@ class Settling:
             return
         place = _Place(None, NOTHING) if entry.deleted else self._resolve(table, entry.link, DEEPEST)
         was, visit = entry.sent, place.visit
+        moves = was is not None and visit is not None and was != visit
         if was is not None and was != visit:
-            self.out.append(Out(was, self._value(Told(visit=was), table, entry, op=Op.DELETE, carried=entry.carried)))
+            told = Told(visit=was, moved="left" if moves else "")
+            self.out.append(Out(was, self._value(told, table, entry, op=Op.DELETE, carried=entry.carried)))
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
-                value = self._value(Told(visit=visit), table, entry, op=op or Op.UPDATE, carried=place.carried)
+                told = Told(visit=visit, moved="arrived" if moves else "")
+                value = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
                 self.out.append(Out(visit, value))
                 self._put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
         elif entry.deleted or not entry.link.headers:

@@ -11,6 +11,7 @@ a form that this version does not know is made anew, too.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ import orjson
 import structlog
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
-from streams.domain.join.entries import SEPARATOR
+from streams.domain.join.entries import SEPARATOR, visit_key_of
 from streams.errors import Fatal, Misconfigured
 from streams.lanes.exits import Exit
 from streams.lanes.join.store import Changes, Deadlines, Groups, grouped
@@ -41,6 +42,7 @@ _MADE_BY_ROCKSDB: Final = re.compile(
     r"CURRENT|IDENTITY|LOCK|LOG(\.old\.\d+)?|MANIFEST-\d+|OPTIONS-\d+(\.dbtmp)?|\d+\.(sst|log|blob|dbtmp)|rocksdict-config\.json"
 )
 _ENTRY, _DEADLINE, _META = b"e", b"d", b"m"
+_BEHIND_A_VISIT: Final = SEPARATOR + b"\xff"
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -118,6 +120,19 @@ class RocksStore:
     def scan(self, prefix: bytes) -> list[bytes]:
         """The keys of the entries that begin with this."""
         return self._done(lambda: [prefix + rest for rest, _ in self._from(self._entries + prefix)])
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        """The keys of the first visits behind this one, in the order of their bytes."""
+        return self._done(lambda: list(islice(self._visits_after(after), most)))
+
+    def _visits_after(self, after: bytes) -> Iterator[bytes]:
+        cursor: Any = self._database.iter()
+        cursor.seek(self._entries + after + _BEHIND_A_VISIT)
+        while cursor.valid() and cursor.key().startswith(self._entries):
+            visit_key = visit_key_of(cursor.key()[len(self._entries) :])
+            yield visit_key
+            cursor.seek(self._entries + visit_key + _BEHIND_A_VISIT)
+        cursor.status()
 
     def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
         """Take over changes and the position behind them."""

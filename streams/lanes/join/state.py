@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.contract import TableRole
-from streams.domain.join.entries import due_from, group, group_of, groups, visit_key_of, waits
+from streams.domain.join.entries import SEPARATOR, due_from, group, group_of, groups, visit_key_of, waits
+from streams.domain.join.gone import deadline_of, gone_group, is_gone
 from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
 
@@ -30,11 +31,12 @@ class State:
         self._most = at_hand
         self._at_hand: OrderedDict[bytes, Groups] = OrderedDict()
         self._waiting: dict[bytes, dict[bytes, int]] = {}
+        self._gone: dict[bytes, dict[bytes, int]] = {}
 
     @property
     def waits(self) -> bool:
-        """Whether some row waits for something."""
-        return bool(self._waiting)
+        """Whether some row waits for something, or a record for a row."""
+        return bool(self._waiting or self._gone)
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key. The visit is not kept in memory: a tick looks at many visits and changes
@@ -58,11 +60,17 @@ class State:
             self._let_go()
         return found.get(name, _NONE)
 
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        """The keys of the first visits behind this one, in the order of their bytes."""
+        return self._store.visits_after(after, most)
+
     def due(self, at: int) -> Iterator[bytes]:
         """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
-        for visit_key, deadlines in self._waiting.items():
-            if min(deadlines.values()) <= at:
-                yield visit_key
+        yield from _due(self._waiting, at)
+
+    def gone(self, at: int) -> Iterator[bytes]:
+        """The visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""
+        yield from _due(self._gone, at)
 
     async def catch_up(self, broker: Broker, *, identity: str = "") -> int:
         """Read the changelog from `position` to its end; returns how many entries were read. Call it after the fence, so that no
@@ -96,24 +104,27 @@ class State:
         self.position = position
         self._at_hand.clear()
         self._waiting.clear()
+        self._gone.clear()
         for key, deadline in self._store.deadlines():
-            self._waiting.setdefault(visit_key_of(key), {})[key] = deadline
+            waiting = self._gone if is_gone(key) else self._waiting
+            waiting.setdefault(visit_key_of(key), {})[key] = deadline
 
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
         """The deadlines that these changes set or remove (None), taken over in memory at the same time."""
         for key, value in changed.items():
-            visit_key = visit_key_of(key)
-            known = self._waiting.get(visit_key)
+            visit_key, gone = visit_key_of(key), is_gone(key)
+            waiting = self._gone if gone else self._waiting
+            known = waiting.get(visit_key)
             if value is not None and waits(value):
-                deadline = due_from(value)
+                deadline = deadline_of(value) if gone else due_from(value)
                 if known is None:
-                    known = self._waiting[visit_key] = {}
+                    known = waiting[visit_key] = {}
                 if known.get(key) != deadline:
                     known[key] = deadline
                     yield key, deadline
             elif known is not None and known.pop(key, None) is not None:
                 if not known:
-                    del self._waiting[visit_key]
+                    del waiting[visit_key]
                 yield key, None
 
     def _let_go(self) -> None:
@@ -122,6 +133,12 @@ class State:
         """
         while len(self._at_hand) > max(1, self._most):
             self._at_hand.popitem(last=False)
+
+
+def _due(waiting: Mapping[bytes, Mapping[bytes, int]], at: int) -> Iterator[bytes]:
+    for visit_key, deadlines in waiting.items():
+        if min(deadlines.values()) <= at:
+            yield visit_key
 
 
 def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
@@ -157,6 +174,19 @@ class Overlay:
         yield from (visit_key for visit_key in self._state.due(at) if visit_key not in touched)
         for visit_key in touched:
             if any(waits(value) and due_from(value) <= at for value in self.visit(visit_key).values()):
+                yield visit_key
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        """The keys of the first visits behind this one, in the order of their bytes."""
+        changed = {visit_key for name in self._groups if (visit_key := visit_key_of(name)) > after}
+        return sorted(changed.union(self._state.visits_after(after, most)))[:most]
+
+    def gone(self, at: int) -> Iterable[bytes]:
+        """The visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""
+        touched = {visit_key_of(name) for name in self._groups if is_gone(name + SEPARATOR)}
+        yield from (visit_key for visit_key in self._state.gone(at) if visit_key not in touched)
+        for visit_key in touched:
+            if any(0 < deadline_of(value) <= at for value in self.entries_beside(gone_group(visit_key)).values()):
                 yield visit_key
 
     def apply(self, changed: Changes) -> None:

@@ -39,6 +39,9 @@ class Store(Protocol):
     def visit(self, visit_key: bytes) -> Groups:
         """All entries of one visit, for the caller to keep and to change."""
 
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        """The keys of the first visits behind this one, in the order of their bytes."""
+
     def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
         """Take over changes and the position behind them as one. Raises Fatal where they cannot be kept."""
 
@@ -77,6 +80,10 @@ class MemoryStore:
     def visit(self, visit_key: bytes) -> Groups:
         """All entries of one visit."""
         return grouped(iter(self._visits.get(visit_key, {}).items()))
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        """The keys of the first visits behind this one."""
+        return sorted(visit for visit, entries in self._visits.items() if entries and visit > after)[:most]
 
     def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
         """Take over changes and the position behind them."""

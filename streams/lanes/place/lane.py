@@ -82,10 +82,12 @@ class PlaceLane(Lane[Incoming]):
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
         records = self.buffer.first(self._shared.max_chunk)
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
+        going = self._mark.going
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            folded = self._shared.fold.fold(incoming, overlay, source=self._source)
+            folded = self._shared.fold.fold(incoming, overlay, source=self._source, going=going)
+            going = folded.going
             counts[folded.outcome] += 1
             if folded.state:
                 overlay.apply(folded.state)
@@ -95,7 +97,7 @@ class PlaceLane(Lane[Incoming]):
                 sends.append(self._numbered(one, numbers, incoming))
         changed = overlay.changed
         entries = [Send(self._state.at.topic, key, value, (), 0) for key, value in changed.items()]
-        mark = replace(self._mark, out=tuple(numbers), state=FORM if changed else self._mark.state)
+        mark = replace(self._mark, out=tuple(numbers), state=FORM if changed else self._mark.state, going=going)
         offsets = await self.commit([*entries, *sends], Committed(offset=records[-1].offset + 1, metadata=mark.text()))
         if changed:
             self._state.apply(changed, position=offsets[len(entries) - 1] + 1)
@@ -106,8 +108,8 @@ class PlaceLane(Lane[Incoming]):
 
     def _numbered(self, placed: Placed, numbers: list[int], incoming: Incoming) -> Send:
         """The message with its number. It keeps the time at which it was captured."""
-        partition, key, value = placed
+        partition, key, value, more = placed
         number = numbers[partition]
         numbers[partition] = number + 1
-        headers = (self._from, (NUMBER, b"%d" % number))
+        headers = (self._from, (NUMBER, b"%d" % number), *more)
         return Send(self._changes, key, value, headers, partition, incoming.timestamp_ms)

@@ -10,6 +10,7 @@ import orjson
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.entries import StoredRow, due_from, group, group_of, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.records import DeadLetter
 from streams.mapping import compile_site, load_site
 
@@ -114,6 +115,11 @@ def envelope(table, op, row, *, at, before=None, source=None, committed_at=START
     )
 
 
+def is_row(key):
+    """Whether a state key is of a visit's row, and of nothing that stands beside them."""
+    return key.split(b"\x1f")[1] in (b"v", b"s", b"f")
+
+
 @dataclass
 class Join:
     """One partition: folds what it is given and remembers everything that comes out, in order."""
@@ -135,17 +141,28 @@ class Join:
         return self.patients.get(key)
 
     def visit(self, visit_key):
-        return self.entries.get(visit_key, {})
+        return {key: value for key, value in self.entries.get(visit_key, {}).items() if is_row(key)}
 
     def of_role(self, visit_key, role):
         begin = group(visit_key, role)
         return {key: value for key, value in self.visit(visit_key).items() if group_of(key) == begin}
 
+    def entries_beside(self, key):
+        begin = group_of(key)
+        return {other: value for other, value in self.entries.get(visit_key_of(key), {}).items() if group_of(other) == begin}
+
     def waiting(self):
-        return [key for key, entries in self.entries.items() if any(map(waits, entries.values()))]
+        return [visit for visit in self.entries if any(map(waits, self.visit(visit).values()))]
 
     def due(self, at):
-        return [key for key, entries in self.entries.items() if any(waits(one) and due_from(one) <= at for one in entries.values())]
+        return [visit for visit in self.entries if any(waits(one) and due_from(one) <= at for one in self.visit(visit).values())]
+
+    def visits_after(self, after, most):
+        return sorted(visit for visit in self.entries if visit > after)[:most]
+
+    def gone(self, at):
+        entries = self.entries.items()
+        return [visit for visit, each in entries if any(is_gone(key) and 0 < deadline_of(each[key]) <= at for key in each)]
 
     def incoming(self, value, *, key=b"{}"):
         self.offset += 1
@@ -158,30 +175,39 @@ class Join:
         mapping = mappings()
         joiner = self.joiner or Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone)
         folded = joiner.fold(self.incoming(value), self, self)
-        for key, entry in folded.state.items():
-            assert entry is not None
-            self.entries[visit_key_of(key)][key] = entry
+        self.keep(folded)
         self.ready += folded.ready
         self.dead += folded.dead
         self.counts += Counter(folded.counts)
         return folded
 
-    def change(self, table, op="c", *, at=None, before=None, **columns):
-        """Fold one change of the table's sample row. at: later than all before it unless said otherwise."""
+    def keep(self, folded):
+        """Take over the changed entries."""
+        for key, entry in folded.state.items():
+            self.entries[visit_key_of(key)].pop(key, None)
+            if entry is not None:
+                self.entries[visit_key_of(key)][key] = entry
+
+    def change(self, table, op="c", *, at=None, before=None, tx=None, left=False, **columns):
+        """Fold one change of the table's sample row. at: later than all before it unless said otherwise. tx: its transaction.
+        left: whether it is the half of a move that leaves.
+        """
         self.place = max(self.place + 1, at or 0)
-        return self.send(envelope(table, op, TABLES[table] | columns, at=at or self.place, before=before))
+        value = envelope(table, op, TABLES[table] | columns, at=at or self.place, before=before, txId=tx)
+        return self.send(orjson.dumps(orjson.loads(value) | {"yibao": "left"}) if left else value)
 
     def read(self, table, *, at=None, **columns):
         """Fold one row as a snapshot reads it, by default one on demand."""
         return self.send(envelope(table, "r", TABLES[table] | columns, at=at, snapshot="true" if at else "incremental"))
 
-    def tick(self, *, after_ms=0):
-        """Let time pass."""
+    def tick(self, *, after_ms=0, source="", running=""):
+        """Let time pass. source, running: in whose order the tick stands, and which of its transactions may go on."""
         self.now += after_ms
-        return self.send(tick_value(self.now))
+        more = {"source": source, "open": running} if source else {}
+        return self.send(orjson.dumps(orjson.loads(tick_value(self.now)) | more))
 
     def rows(self) -> list[StoredRow]:
-        return [load(key, value) for entries in self.entries.values() for key, value in entries.items()]
+        return [load(key, value) for visit in self.entries for key, value in self.visit(visit).items()]
 
     def reported(self):
         """`service key` of what was emitted, in order."""
@@ -193,7 +219,11 @@ class Join:
 
     def letters(self):
         """`class rule` of the dead letters, in order."""
-        return [f"{letter.dead_class.value} {letter.rule}" for letter in self.dead]
+        return [f"{letter.dead_class.value} {letter.rule}" for letter in self.dead if not letter.closed]
+
+    def closed(self):
+        """`rule record key` of the letters that closed themselves."""
+        return [f"{letter.rule} {letter.record_key}" for letter in self.dead if letter.closed]
 
 
 def whole(join):

@@ -228,16 +228,6 @@ def test_a_delete_needs_no_more_than_the_key():
     assert join.letters() == ["WITHDRAWN DELETED_AFTER_REPORT"]
 
 
-def test_a_row_that_is_inserted_again_is_reported_when_its_content_is_another():
-    """The platform still has the old one; the same again would be a repetition."""
-    join = whole(Join())
-    join.change("h.charge", "d")
-    join.change("h.charge")
-    assert join.reported() == THREE
-    join.change("h.charge", "u", item="头孢")
-    assert join.reported() == [*THREE, "fee_list_d C1"]
-
-
 def test_a_line_waits_again_while_its_settlement_is_gone():
     """Cancelled and settled anew is one of the ways in which hospitals correct."""
     join = whole(Join())

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.changes import Incoming, RowChange, decode, tick_value
+from streams.domain.changes import Incoming, RowChange, Tick, decode, tick_value
 from streams.domain.keys import VisitKey
-from streams.domain.place.fold import UNPLACED, Placer
+from streams.domain.place.fold import NOTHING, UNPLACED, Placed, Placer
 from streams.domain.place.partitions import partition_of
 
 PARTITIONS = 5
@@ -19,8 +19,8 @@ KEYS = {
 PLACER = Placer(KEYS, partitions=PARTITIONS)
 
 
-def envelope(op, before, after, *, table="fee", source="his"):
-    place = {"connector": "postgresql", "name": source, "schema": "his", "table": table, "ts_ms": 1, "lsn": 7}
+def envelope(op, before, after, *, table="fee", source="his", **of_source):
+    place = {"connector": "postgresql", "name": source, "schema": "his", "table": table, "ts_ms": 1, "lsn": 7, **of_source}
     return orjson.dumps({"op": op, "before": before, "after": after, "source": place, "ts_ms": 2})
 
 
@@ -47,7 +47,7 @@ def test_a_row_goes_to_its_visits_partition_as_it_was_captured(op, before, after
     value = envelope(op, before, after)
     folded = placed(value)
     assert "direct" == folded.outcome
-    assert [(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
+    assert [Placed(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
 
 
 def test_a_row_that_changes_its_visit_leaves_the_one_and_comes_to_the_other():
@@ -57,7 +57,9 @@ def test_a_row_that_changes_its_visit_leaves_the_one_and_comes_to_the_other():
     gone = decode(left.value)
     assert isinstance(gone, RowChange)
     assert (partition_of("V1", PARTITIONS), b"V1", "d", "1.50") == (left.partition, left.key, gone.op.value, gone.row["amount"])
+    assert gone.left
     assert (partition_of("V2", PARTITIONS), b"V2", value) == (arrived.partition, arrived.key, arrived.value)
+    assert Incoming("visit.changes", 0, 0, b"V2", value, arrived.headers, 1).arrived
 
 
 def test_a_row_that_gets_or_loses_its_visit_is_told_where_it_was_and_where_it_is():
@@ -66,6 +68,8 @@ def test_a_row_that_gets_or_loses_its_visit_is_told_where_it_was_and_where_it_is
     assert (b"V2", partition_of("V2", PARTITIONS)) == (arrived.key, arrived.partition)
     left, lost = placed(envelope("u", row("V1"), row(" "))).placed
     assert (b"V1", None, UNPLACED) == (left.key, lost.key, lost.partition)
+    # Nobody else reports it: for its visit it is a delete.
+    assert not decode(left.value).left
 
 
 def test_a_key_that_is_a_number_is_the_text_that_the_join_reads():
@@ -98,7 +102,7 @@ def test_a_key_of_several_columns_is_one_text_behind_its_prefix():
         b'{"op":"c","source":7}',
         envelope("c", None, row("V1"), table="unknown"),
         envelope("c", None, row("V1"), source="other"),
-        envelope("t", None, None),
+        envelope("t", None, None, table="unknown"),
         envelope("c", None, row("")),
         envelope("c", None, row("V\x1f1")),
         envelope("c", None, None),
@@ -115,7 +119,29 @@ def test_what_belongs_to_no_visit_goes_on_as_it_is(value):
 def test_a_tick_goes_to_the_partitions_that_asked():
     """The others have nothing that waits, and would commit for nothing all night."""
     folded = placed(tick_value(77, [4, 2]))
-    assert [(4, tick_value(77)), (2, tick_value(77))] == [(one.partition, one.value) for one in folded.placed]
+    assert [(4, Tick(at=77)), (2, Tick(at=77))] == [(one.partition, decode(one.value)) for one in folded.placed]
+
+
+def test_a_tick_says_which_transaction_may_go_on():
+    """What was deleted in it may be inserted again in its next row: nothing of it may be called withdrawn before it ended."""
+    placer = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=1, quiet_ms=1_000)
+
+    def ticked(at, going):
+        folded = placer.fold(Incoming("rows.his", 0, 0, None, tick_value(at), (), 1), source="his", going=going)
+        assert going == folded.going
+        return decode(folded.placed[0].value)
+
+    captured = Incoming("rows.his", 0, 0, b"{}", envelope("d", row("V1"), None, txId=512), (), 5_000)
+    going = placer.fold(captured, source="his").going
+    assert Tick(at=5_999, source="his", open="512") == ticked(5_999, going)
+    assert Tick(at=6_000, source="his") == ticked(6_000, going)
+    assert Tick(at=5_999, source="his") == ticked(5_999, NOTHING)
+
+
+def test_a_table_that_is_emptied_is_told_to_every_partition():
+    """Its rows stand in all of them."""
+    value = envelope("t", None, None)
+    assert [(one, value) for one in range(PARTITIONS)] == [(one.partition, one.value) for one in placed(value).placed]
 
 
 def test_a_tick_for_a_partition_that_is_not_there_reaches_nobody():

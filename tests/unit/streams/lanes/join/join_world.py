@@ -31,8 +31,7 @@ class Oracle(Join):
 
     def take(self, incoming):
         folded = joiner().fold(incoming, self, self)
-        for key, entry in folded.state.items():
-            self.entries[key.partition(b"\x1f")[0]][key] = entry
+        self.keep(folded)
         self.ready += folded.ready
         self.dead += folded.dead
 

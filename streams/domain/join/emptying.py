@@ -1,0 +1,132 @@
+"""A table that was emptied by TRUNCATE: its rows are gone in every visit at once, and nobody lists them.
+
+The moment is remembered beside the partition's visits; a row whose last change came before it counts as gone from then on, so
+that nothing of it that waits goes out any more. What stands in the state is put right a part at a time, by ticks, when the
+transaction has ended and the grace passed: a table that is emptied and filled again in one transaction, as by night, withdraws
+only what did not come again. Then a person is told how many records were reported that have no row any more.
+
+Entry key: nothing, `e`, source and table, joined by 0x1f. Entry value: as that of a row that waits; with `r` in place of the
+deadline when all is put right.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import orjson
+
+from connector.contract import Mark
+from streams.domain.again import again
+from streams.domain.changes import Tick, Truncated, dotted
+from streams.domain.join import letters
+from streams.domain.join.entries import FORM, SEPARATOR, Recall
+from streams.domain.join.visit import EMPTIED, StateView, Visit
+from streams.domain.join.withdrawing import Results
+from streams.domain.normalise.record import CompiledMapping
+from streams.errors import Newer
+
+_VISITS_A_TICK: Final = 1_000
+_DIGITS: Final = 13
+
+
+class Emptied(NamedTuple):
+    """When a table was emptied, and how far the state is put right."""
+
+    source: str
+    """Debezium's `topic.prefix`."""
+    table: str
+    """`schema.table`."""
+    offset: int
+    """Of its message: rows whose last change stands before it are gone."""
+    position: str
+    """In the database's log, for people."""
+    transaction: str
+    """As the database names it; `""` where capture did not say."""
+    mark: tuple[tuple[int, ...], int, str] | None
+    """By which a truncate is recognised that capture sends again."""
+    deadline: int
+    """From when on (ms) the state is put right; 0 when it is."""
+    after: str = ""
+    """The visit up to which it is."""
+    gone: int = 0
+    """How many records were reported whose rows went."""
+
+
+def key_of(source: str, table: str) -> bytes:
+    """The state key."""
+    return SEPARATOR.join((EMPTIED, source.encode(), table.encode()))
+
+
+def dump(emptied: Emptied) -> bytes:
+    """The state value."""
+    document = orjson.dumps([FORM, *emptied])
+    return b"w%013d-%b" % (emptied.deadline, document) if emptied.deadline else b"r" + document
+
+
+@lru_cache(256)
+def load(value: bytes) -> Emptied:
+    """What is in a state value. Raises Newer where a later version wrote it."""
+    form, *members = orjson.loads(value[1:] if value[:1] == b"r" else value[_DIGITS + 2 :])
+    if form > FORM:
+        raise Newer(f"an emptied table in visit.state (form {form}; this version knows {FORM})")
+    return Emptied(*members)
+
+
+class Emptying:
+    """mappings: by source name. grace_ms: so long after a table was emptied its rows may come again."""
+
+    def __init__(self, mappings: Mapping[str, CompiledMapping], recall: Recall, *, grace_ms: int) -> None:
+        self._mappings = mappings
+        self._recall = recall
+        self._grace_ms = grace_ms
+
+    def truncated(self, run: Results, event: Truncated, view: StateView) -> bool:
+        """A table was emptied. False where it is no news, or no table of a visit's rows."""
+        mapping = self._mappings.get(event.source)
+        rule = None if mapping is None else mapping.tables.get(event.table)
+        if rule is None or (rule.visit_key is None and not rule.header):
+            return True
+        key = key_of(event.source, event.table)
+        value = view.entries_beside(key).get(key)
+        known = None if value is None else load(value)
+        mark = event.mark
+        if known is not None and known.mark is not None and again(mark, Mark(tuple(known.mark[0]), *known.mark[1:])):
+            run.count("repeated_change")
+            return False
+        emptied = Emptied(
+            source=event.source,
+            table=event.table,
+            offset=run.incoming.offset,
+            position=dotted(event.position),
+            transaction=event.transaction,
+            mark=None if mark is None else (mark.place, mark.ts_us, mark.server),
+            deadline=run.incoming.timestamp_ms + max(1, self._grace_ms),
+            gone=known.gone if known is not None and known.deadline else 0,
+        )
+        run.take([(key, dump(emptied))])
+        run.count("truncated")
+        return True
+
+    def tick(self, run: Results, tick: Tick, view: StateView) -> None:
+        """Put a part of the state right, and tell how many records went when all of it is."""
+        for key, value in [*view.entries_beside(EMPTIED + SEPARATOR).items()]:
+            if value[:1] != b"w":
+                continue
+            emptied = load(value)
+            if emptied.deadline <= tick.at and tick.ended(emptied.source, emptied.transaction):
+                run.take([(key, dump(self._put_right(run, emptied, view)))])
+
+    def _put_right(self, run: Results, emptied: Emptied, view: StateView) -> Emptied:
+        mapping = self._mappings.get(emptied.source)
+        if mapping is None or emptied.table not in mapping.tables:
+            return emptied._replace(deadline=0)
+        visits, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
+        for visit_key in visits:
+            visit = Visit(visit_key, mapping, view, self._recall)
+            gone += visit.empty(emptied.table)
+            run.take(visit.entries())
+        if len(visits) == _VISITS_A_TICK:
+            return emptied._replace(after=visits[-1].decode(), gone=gone)
+        if gone:
+            run.bury(letters.emptied(run.incoming, emptied.source, emptied.table, position=emptied.position, gone=gone))
+        return emptied._replace(deadline=0, after="", gone=0)
