@@ -286,6 +286,12 @@ def test_truncates_arrive_and_stop_nothing(captured):
     assert captured.reconciler.status([captured.source])["his"].running
 
 
+def test_what_other_tools_write_into_the_log_is_not_captured(captured):
+    """Debezium would send it to a topic that nobody made, wait for that two minutes long, and end. A row behind it came."""
+    assert "LAST" in {visit_of(record) for record in captured.changes}
+    assert captured.connect.config(TOPICS.connector("his"))["message.prefix.exclude.list"] == ".*"
+
+
 def test_only_mapped_columns_leave_the_database(captured):
     """What the interface does not ask for may not even reach the broker."""
     wanted = {table.name.partition(".")[2]: set(table.columns) for table in captured.source.tables}

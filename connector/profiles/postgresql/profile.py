@@ -43,6 +43,8 @@ class PostgresqlProfile:
             # The default skips in silence what lies between the stored position and the slot's.
             "offset.mismatch.strategy": "trust_offset",
             "lsn.flush.mode": "connector",
+            # What other tools write into the log (pg_logical_emit_message) goes to a topic that nobody made: capture would end by it.
+            "message.prefix.exclude.list": ".*",
             "snapshot.mode": "initial",
             "snapshot.isolation.mode": "repeatable_read",
             "snapshot.fetch.size": "10000",
