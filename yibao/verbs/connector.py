@@ -29,12 +29,12 @@ from yibao.capture import (
     connect_client,
     connect_settings,
     found_by_connect,
-    found_in_database,
     found_in_plugin,
     reconciler,
     stands_against,
     topic_settings,
 )
+from yibao.facts import Stand, found_in_source, note_applied, stands_of
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -124,12 +124,15 @@ def apply(
     _demand_topics(site, sources)
     with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
+        for each in sources if check else ():
+            note_applied(site, each)
     _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
 @app.command("status")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show each connector's state and the age of its last heartbeat. Exit code 1 when one does not run or is silent.
+    """Show each connector's state and the age of its last heartbeat, and whether the rows of its source are placed. Exit code 1
+    when one does not run, is silent or stopped, or when its database is no longer what its capture was applied against.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -146,9 +149,12 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     warn_of_other_site(site)
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
-    _show_states(states, ages, output=output)
+    stands = stands_of(site, sources)
+    _show_states(states, ages, stands, output=output)
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(state is not None and state.running and _alive(ages[name], silent_s) for name, state in states.items()):
+        raise typer.Exit(1)
+    if not all(stand.is_well for stand in stands.values()):
         raise typer.Exit(1)
 
 
@@ -251,7 +257,7 @@ def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
     where nothing would change: a capture that runs well on an old one loses rows at its next restart.
     """
     plan = reconciler(site).plan(source)
-    findings = found_in_database(source) if check else ()
+    findings = found_in_source(site, source) if check else ()
     findings += found_in_plugin(site, source)
     if plan.action is not Action.UNCHANGED and not stands_against(findings):
         findings += found_by_connect(site, source)
@@ -262,7 +268,7 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
     specs = plan_topics(site.topics, sources, topic_settings(site))
     with Broker(broker_access(site)) as broker:
         plans = compare(specs, broker.topics([spec.name for spec in specs]))
-    bad = [topic.spec.name for topic in plans if topic.action in (TopicAction.CREATE, TopicAction.CONFLICT)]
+    bad = [topic.spec.name for topic in plans if topic.action not in (TopicAction.UNCHANGED, TopicAction.DRIFTED)]
     if bad:
         raise Refused(
             f"capture was not started, because topics are missing or cannot be used: {', '.join(bad)}; run `yibao topics apply` "
@@ -294,10 +300,17 @@ def _shown(value: str | None) -> str:
     return "(absent)" if value is None else value
 
 
-def _show_states(states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], *, output: Output) -> None:
+def _show_states(
+    states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], stands: Mapping[str, Stand], *, output: Output
+) -> None:
     if output is Output.JSON:
         document = [
-            {"source": name, "heartbeat_age_s": ages[name], "status": None if state is None else asdict(state)}
+            {
+                "source": name,
+                "heartbeat_age_s": ages[name],
+                "status": None if state is None else asdict(state),
+                "rows": stands[name].document,
+            }
             for name, state in states.items()
         ]
         typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
@@ -312,3 +325,6 @@ def _show_states(states: Mapping[str, ConnectorStatus | None], ages: Mapping[str
             told = (state.connector, state.state, tasks, age, state.failure or "")
             table.add_row(name, *map(escape, told))  # a path in brackets would be read as markup, and end in a traceback
     Console(soft_wrap=True).print(table)
+    for stand in stands.values():
+        for line in stand.lines:
+            typer.echo(line)

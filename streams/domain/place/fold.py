@@ -99,8 +99,10 @@ class Placer:
         self._partitions = partitions
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
 
-    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "") -> Folded:
-        """Place one message. Never raises for what a message holds. view, source: of the lane whose message it is."""
+    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "") -> Folded:
+        """Place one message. Never raises for what a message holds. view, source: of the lane whose message it is. server: which of
+        the source's servers it comes from, `""` for the first one.
+        """
         try:
             envelope = orjson.loads(incoming.value or b"null")
         except orjson.JSONDecodeError:
@@ -109,7 +111,7 @@ class Placer:
             return _unplaced(incoming)
         if envelope.get("yibao") == "tick":
             return self._tick(incoming, envelope, view, source=source)
-        return self._row(incoming, envelope, view, source=source)
+        return self._row(incoming, envelope, view, source=source, server=server)
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
@@ -124,13 +126,14 @@ class Placer:
         told = list(settling.tick(tick.at))
         return Folded((*self._settled(settling, incoming), *ticks), "tick", settling.state, len(told))
 
-    def _row(self, incoming: Incoming, envelope: _Image, view: View, *, source: str) -> Folded:
+    def _row(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, server: str) -> Folded:
         said = envelope.get("source")
         if not isinstance(said, dict):
             return _unplaced(incoming)
         visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
         if visit_key is None:
-            return self._linked_row(incoming, envelope, said, view) if said.get("name") == source else _unplaced(incoming)
+            ours = said.get("name") == source
+            return self._linked_row(incoming, envelope, said, view, server=server) if ours else _unplaced(incoming)
         op, before = envelope.get("op"), envelope.get("before")
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
@@ -140,11 +143,11 @@ class Placer:
         left = orjson.dumps({**envelope, "op": _DELETE, "after": None})
         return Folded(placed=(Placed(self._partition_of(was), _bytes(was), left), arrived), outcome="moved")
 
-    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View) -> Folded:
+    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, server: str) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
-        change = None if table is None else _event(envelope)
+        change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming)
         settling = Settling(
@@ -187,10 +190,10 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
     return visit_key
 
 
-def _event(envelope: _Image) -> Event | None:
+def _event(envelope: _Image, *, server: str = "") -> Event | None:
     """What an envelope tells; None where it cannot be read."""
     try:
-        return event_of(envelope)
+        return event_of(envelope, server=server)
     except Rejected:
         return None
 

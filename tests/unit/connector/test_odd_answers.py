@@ -207,5 +207,5 @@ def test_a_cause_with_a_path_in_brackets_is_shown_as_it_stands(capsys):
     trace = "java.io.IOException: cannot read [/secrets/his.password]"
     task = TaskStatus(number=0, state="FAILED", worker="w", trace=trace)
     state = ConnectorStatus(connector=CONNECTOR, state="RUNNING", worker="w", trace=None, tasks=(task,))
-    connector._show_states({"his": state}, {"his": None}, output=Output.TABLE)
+    connector._show_states({"his": state}, {"his": None}, {}, output=Output.TABLE)
     assert "[/secrets/his.password]" in capsys.readouterr().out
