@@ -13,7 +13,8 @@ from connector.plan import redact_text
 
 T = TypeVar("T")
 
-_LONGEST_TRACE = 500
+_LONGEST_TRACE = 4_000
+"""Debezium says what is lost, and what to do, behind some 600 characters about the place in the log."""
 _DONE: Final = (202, 204)
 _KINDS: Final[dict[type, str]] = {
     dict: "an object",

@@ -194,6 +194,11 @@ def findings_of(source):
 def stop_and_delete(connect, connector, stack):
     """Until the slot is free, so that it can be dropped."""
     connect.delete(connector)
+    let_go(stack)
+
+
+def let_go(stack):
+    """Wait until no connector holds a slot of the database."""
     deadline = time.monotonic() + PATIENCE_S
     with psycopg.connect(
         host=stack.postgres_host, port=stack.postgres_port, user="postgres", dbname=DATABASE, autocommit=True
@@ -489,3 +494,17 @@ def test_the_rendered_configuration_has_no_option_that_connect_does_not_keep(cap
     live = captured.connect.config(TOPICS.connector("his"))
     settings = connect_settings(captured.bootstrap_servers, heartbeat_interval_ms=500)
     assert {key: value for key, value in live.items() if key != "name"} == render(captured.source, TOPICS, connect=settings)
+
+
+def test_a_lost_slot_is_told_in_debeziums_own_words_whole(stack, captured):
+    """What to do stands at the end of a long sentence, behind the whole of the place. The last test here: capture ends by it."""
+    connector = TOPICS.connector("his")
+    captured.connect.stop(connector)
+    let_go(stack)
+    execute(stack, [f"SELECT pg_drop_replication_slot('{DATABASE}')"])
+    captured.connect.resume(connector)
+    deadline = time.monotonic() + PATIENCE_S
+    while (failure := captured.connect.status(connector).failure) is None:
+        assert time.monotonic() < deadline, "it goes on without its slot"
+        time.sleep(0.2)
+    assert "but this is no longer available on the server. Reconfigure the connector" in failure

@@ -196,6 +196,8 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     assert (code, "capture-his: create" in out) == (0, True)
     code, out, _ = yibao("connector", "apply", "-o", "json", config=site)
     assert (code, json.loads(out)["connectors"][0]["action"]) == (0, "unchanged")
+    code, out, _ = yibao("check", "--live", config=changed(platform={"url": "http://127.0.0.1:9/another"}))
+    assert (code, "this file is not the site that the topics belong to" in out) == (1, True)
 
     state = until_it_beats(lambda: yibao("connector", "status", "-o", "json", config=site))
     assert (state["status"]["state"], state["heartbeat_age_s"] < 60) == ("RUNNING", True)

@@ -27,6 +27,9 @@ LookAt: TypeAlias = Callable[[str, FactsDocument | None], Look]
 _AWAY: Final = (KafkaError, OSError, AssertionError, LookupError)
 """What a client of Kafka raises while no broker answers."""
 
+_TIMES: Final = 3
+"""How often is looked again because somebody wrote meanwhile."""
+
 _KEEP_EVERY_S: Final = 3600.0
 """How often it is written down how far a log is, where nothing else is new."""
 
@@ -86,8 +89,18 @@ class Lookout:
 
     async def look(self, source: str) -> None:
         """Look at one database now, and write down what is new. One that does not let itself be looked at stops nothing."""
-        control = self.gate.of(source)
-        applied = facts_of(control)
+        for _ in range(_TIMES):
+            control = self.gate.of(source)
+            found = await self._look(source, facts_of(control))
+            if found is None:
+                return
+            await self._refresh()
+            if self.gate.of(source) == control:  # or somebody wrote meanwhile, whose word must not be taken back
+                with suppress(*_AWAY):  # what was to be written is in force here, and is written when the broker is back
+                    await self._judge(source, control, found)
+                return
+
+    async def _look(self, source: str, applied: FactsDocument | None) -> Look | None:
         try:
             looking = asyncio.to_thread(self._look_at, source, self._newest(source, applied))
             found = await asyncio.wait_for(looking, self.settings.look_within_s)
@@ -97,12 +110,11 @@ class Lookout:
             if source not in self._blind:
                 log.warning("capture_unwatched", source=source, error=type(exc).__name__, reason=f"{exc}"[:500])
             self._blind.add(source)
-            return
+            return None
         if source in self._blind:
             self._blind.discard(source)
             log.info("capture_watched", source=source)
-        with suppress(*_AWAY):  # what was to be written is in force here, and is written when the broker is back
-            await self._judge(source, control, found)
+        return found
 
     def _newest(self, source: str, applied: FactsDocument | None) -> FactsDocument | None:
         """What was applied, with the end of the log as it was seen last; nothing else of it differs."""

@@ -147,6 +147,21 @@ async def test_a_source_stands_at_once_although_no_broker_takes_the_word_and_it_
     assert [False, True] == [one.stopped for one in written(log)]
 
 
+async def test_what_a_person_writes_while_the_database_is_looked_at_is_not_taken_back():
+    """Otherwise a source that was just let go on would stand again, for what is no longer so."""
+    log = FakeLog()
+    await Gate(log, topic=TOPICS.control).write(resumed(reasons=("x",), facts={"log": 1, "old": 1}))
+
+    def looks(source, applied):
+        if "old" in applied:
+            log.append(AT, key=b"his", value=resumed().dump())
+            return found(GONE)
+        return AS_APPLIED
+
+    await lookout(log, looks).open("his")
+    assert [True, False] == [one.stopped for one in written(log)]
+
+
 async def test_that_a_source_goes_on_is_told_with_who_let_it():
     """Whoever was called by the alarm reads how it ended."""
     log = FakeLog()
