@@ -27,6 +27,7 @@ from streams.seal import generate_key_pair
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.wiring import place_stage
+from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 from yibao import resnapshot
 from yibao.facts import controls_of, looking_at, write_down
@@ -174,6 +175,33 @@ def orders(stack):
         return broker.ends("command.capture.signals")
 
 
+def a_worker_stands(site, stack, yibao):
+    """A table was out of the publication for a moment: a worker places nothing of what was captured, until a person has looked."""
+    with superuser(stack, DATABASE) as database:
+        database.execute("ALTER PUBLICATION yibao_his DROP TABLE his.sf_jsjl")
+        database.execute("ALTER PUBLICATION yibao_his ADD TABLE his.sf_jsjl")
+    log, rows = site.parent / "place-0.log", "command.rows.his"
+    with (
+        worker("place", site=site, home=site.parent) as place,
+        Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as on,
+    ):
+        wait_for(place, lambda: b'"source_stopped"' in log.read_bytes())
+        assert 0 == on.committed("command.yibao-place", rows, [0])[0].offset
+        assert yibao("resume", "his", "--why", "nobody paid in that moment", config=site)[0] == 0
+        wait_for(place, lambda: on.committed("command.yibao-place", rows, [0])[0].offset > 2500)
+    told = [json.loads(line) for line in log.read_bytes().splitlines()]
+    assert [["his.sf_jsjl"]] == [one["read_again"] for one in told if one["event"] == "source_stopped"]
+    assert ["nobody paid in that moment"] == [one["why"] for one in told if one["event"] == "source_resumed"]
+
+
+def wait_for(process, condition):
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        process.check()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypatch):
     """The way of an integrator, in the order of the manual, with the usual slips."""
     code, out, _ = yibao("connector", "plan", config=site)
@@ -210,6 +238,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     reading_again(site, stack, yibao, monkeypatch)
     code, out, _ = yibao("connector", "status", config=site)
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
+    a_worker_stands(site, stack, yibao)
 
     code, out, _ = yibao("connector", "plan", config=changed(his={"slot": "another_slot"}))
     assert (code, "loss: slot.name" in out) == (0, True)
