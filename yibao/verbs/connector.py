@@ -129,7 +129,7 @@ def apply(
     _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
-@app.command("status")
+@app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, and whether the rows of its source are placed. Exit code 1
     when one does not run, is silent or stopped, or when its database is no longer what its capture was applied against.
