@@ -91,6 +91,11 @@ def nothing(answer: Answer) -> None:
         raise NotConnect(f"{_content(answer)} where 202 or 204 and nothing belong")
 
 
+def said(answer: Answer) -> str:
+    """What Connect says of an order that it carried out."""
+    return _member(_document(answer), "message", str)
+
+
 def own_error(answer: Answer) -> str:
     """Connect's own words in an answer of 400 and above; a proxy's page has another form."""
     found = _document(answer)

@@ -496,8 +496,8 @@ def test_the_rendered_configuration_has_no_option_that_connect_does_not_keep(cap
     assert {key: value for key, value in live.items() if key != "name"} == render(captured.source, TOPICS, connect=settings)
 
 
-def test_a_lost_slot_is_told_in_debeziums_own_words_whole(stack, captured):
-    """What to do stands at the end of a long sentence, behind the whole of the place. The last test here: capture ends by it."""
+def test_a_lost_slot_is_told_in_debeziums_own_words_whole_until_the_place_is_forgotten(stack, captured):
+    """What to do stands at the end of a long sentence. Nothing but a new beginning helps, which reads every row."""
     connector = TOPICS.connector("his")
     captured.connect.stop(connector)
     let_go(stack)
@@ -508,3 +508,15 @@ def test_a_lost_slot_is_told_in_debeziums_own_words_whole(stack, captured):
         assert time.monotonic() < deadline, "it goes on without its slot"
         time.sleep(0.2)
     assert "but this is no longer available on the server. Reconfigure the connector" in failure
+    before = len(reads(stack))
+    captured.reconciler.forget(captured.source)
+    deadline = time.monotonic() + PATIENCE_S
+    while len(reads(stack)) == before:
+        assert time.monotonic() < deadline, "no row is read again"
+    assert captured.reconciler.status([captured.source])["his"].running
+
+
+def reads(stack):
+    """What snapshots read of the source so far."""
+    records = read_until(stack.bootstrap_servers, TOPICS.rows("his"), lambda record: visit_of(record) == "LAST")
+    return [record for record in records if envelope(record)["op"] == "r"]

@@ -30,7 +30,8 @@ from streams.wiring import place_stage
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 from yibao import resnapshot
-from yibao.facts import controls_of, looking_at, write_down
+from yibao.capture import chosen_sources
+from yibao.facts import controls_of, look_at, looking_at, write_down
 from yibao.main import run
 from yibao.resnapshot import Waits
 
@@ -426,7 +427,9 @@ def as_installed(monkeypatch, site):
         server.erase()
 
 
-def test_a_log_that_carries_no_rows_stands_against_capture_until_the_server_was_restarted(stack, as_installed, changed, yibao):
+def test_a_log_that_carries_no_rows_stands_against_capture_until_the_server_was_restarted(
+    stack, as_installed, site, changed, yibao
+):
     """The first thing that is wrong at every hospital. The setting alone does nothing, and that must not look like success."""
     config = changed(his={"port": as_installed.endpoints.postgres_port}, kafka={"topic_prefix": "as-installed."})
     for verb in ("plan", "apply"):
@@ -436,6 +439,9 @@ def test_a_log_that_carries_no_rows_stands_against_capture_until_the_server_was_
     ((where, finding),) = blocking_findings(out).items()
     assert (code, where) == (1, "wal_level")
     assert "restart the server" in finding["mend"]
+    before, now = (chosen_sources(load_site(file), "his")[0] for file in (site, config))
+    (drift,) = look_at(now, look_at(before, None).facts).drifts
+    assert ("server", True, len(now.tables)) == (drift.where, drift.another_server, len(drift.tables))
     with superuser(as_installed.endpoints, DATABASE) as database:
         assert capture_of(stack, database) == (None, [])
         database.execute(finding["mend"].partition("  --")[0])

@@ -237,6 +237,28 @@ def delete(
     typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
 
 
+@app.command("forget", short_help="Forget how far a capture was: it begins anew and reads every row.")
+def forget(
+    source: SourceArgument,
+    config: ConfigOption = SITE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget how far a capture was: it begins anew, with the slot that is there or a new one, and reads every row. For a slot that
+    was lost, and for another server under the same name, whose log has other places. What is known is not reported again.
+
+    \b
+    Examples:
+      yibao connector forget his
+      yibao connector forget his --yes         in a script
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    (captured,) = chosen_sources(site, source)
+    if not yes:
+        typer.confirm(f"Forget how far {site.topics.connector(source)} was, and read every row of {source} again?", abort=True)
+    with _ordering(site, config):
+        reconciler(site).forget(captured)
+
+
 def _ordering(site: Site, config: Path) -> AbstractContextManager[None]:
     """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
     refuse_other_site(site)
