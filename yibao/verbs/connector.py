@@ -1,24 +1,18 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
-import json
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
 from connector.errors import Refused
-from connector.findings import Finding
-from connector.plan import Action, ConnectorPlan
+from connector.plan import Action
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
@@ -34,7 +28,8 @@ from yibao.capture import (
     stands_against,
     topic_settings,
 )
-from yibao.facts import Stand, found_in_source, note_applied, stands_of
+from yibao.captures_shown import Planned, show_plans, show_states
+from yibao.facts import found_in_source, note_applied, stands_of
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -65,21 +60,6 @@ _LATE_BEATS = 6
 """Heartbeats that may fail to come before a source counts as silent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One source before it is applied."""
-
-    plan: ConnectorPlan
-    """What would change."""
-    findings: tuple[Finding, ...]
-    """What stands in the way, and what needs attention."""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a finding stands against capture."""
-        return stands_against(self.findings)
-
-
 @app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
 def plan(
     config: ConfigOption = SITE, source: SourceOption = None, check: PreflightOption = True, output: OutputOption = Output.TABLE
@@ -93,7 +73,7 @@ def plan(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     planned = [_planned(site, each, check=check) for each in chosen_sources(site, source)]
-    _show_plans(planned, output=output)
+    show_plans(planned, output=output)
     if any(each.blocked for each in planned):
         raise typer.Exit(1)
 
@@ -119,14 +99,14 @@ def apply(
     sources = chosen_sources(site, source)
     planned = [_planned(site, each, check=check) for each in sources]
     if any(each.blocked for each in planned):
-        _show_plans(planned, output=output)
+        show_plans(planned, output=output)
         raise typer.Exit(1)
     _demand_topics(site, sources)
     with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
         for each in sources if check else ():
             note_applied(site, each)
-    _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
+    show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
@@ -150,7 +130,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
     stands = stands_of(site, sources)
-    _show_states(states, ages, stands, output=output)
+    show_states(states, ages, stands, output=output)
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(state is not None and state.running and _alive(ages[name], silent_s) for name, state in states.items()):
         raise typer.Exit(1)
@@ -301,52 +281,3 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
 
 def _alive(age_s: float | None, silent_s: float) -> bool:
     return age_s is not None and age_s <= silent_s
-
-
-def _show_plans(planned: Sequence[Planned], *, output: Output) -> None:
-    if output is Output.JSON:
-        document = [{**asdict(each.plan), "findings": [asdict(finding) for finding in each.findings]} for each in planned]
-        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
-        return
-    for each in planned:
-        typer.echo(f"{each.plan.connector}: {each.plan.action.value}")
-        for change in each.plan.changes:
-            typer.echo(f"  {change.key}: {_shown(change.live)} -> {_shown(change.desired)}")
-        for consequence in each.plan.consequences:
-            typer.echo(f"  {consequence.cost.value}: {consequence.what}")
-        for finding in each.findings:
-            typer.echo(f"  {finding.severity.value}: {finding.where} {finding.what}\n      {finding.mend}")
-
-
-def _shown(value: str | None) -> str:
-    return "(absent)" if value is None else value
-
-
-def _show_states(
-    states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], stands: Mapping[str, Stand], *, output: Output
-) -> None:
-    if output is Output.JSON:
-        document = [
-            {
-                "source": name,
-                "heartbeat_age_s": ages[name],
-                "status": None if state is None else asdict(state),
-                "rows": stands[name].document,
-            }
-            for name, state in states.items()
-        ]
-        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
-        return
-    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", "WHY", box=None, pad_edge=False)
-    for name, state in states.items():
-        age = "none" if (seconds := ages[name]) is None else f"{seconds:.0f} s ago"
-        if state is None:
-            table.add_row(name, "-", "absent", "-", age, "run `yibao connector apply`")
-        else:
-            tasks = ", ".join(f"{task.number}: {task.state}" for task in state.tasks) or "none"
-            told = (state.connector, state.state, tasks, age, state.failure or "")
-            table.add_row(name, *map(escape, told))  # a path in brackets would be read as markup, and end in a traceback
-    Console(soft_wrap=True).print(table)
-    for stand in stands.values():
-        for line in stand.lines:
-            typer.echo(line)

@@ -65,6 +65,7 @@ class Lookout:
         self._who = who
         self._blind: set[str] = set()
         self._told: set[str] = set()
+        self._unconfirmed = False
         self._kept: dict[str, float] = {}
         self._facts: dict[str, FactsDocument] = {}
 
@@ -96,8 +97,7 @@ class Lookout:
                 return
             await self._refresh()
             if self.gate.of(source) == control:  # or somebody wrote meanwhile, whose word must not be taken back
-                with suppress(*_AWAY):  # what was to be written is in force here, and is written when the broker is back
-                    await self._judge(source, control, found)
+                await self._judge_and_tell(source, control, found)
                 return
 
     async def _look(self, source: str, applied: FactsDocument | None) -> Look | None:
@@ -115,6 +115,17 @@ class Lookout:
             self._blind.discard(source)
             log.info("capture_watched", source=source)
         return found
+
+    async def _judge_and_tell(self, source: str, control: Control | None, found: Look) -> None:
+        """What no broker takes now is in force here, and is written when one does."""
+        try:
+            await self._judge(source, control, found)
+        except _AWAY as exc:
+            if not self._unconfirmed:
+                log.warning("control_unconfirmed", source=source, error=type(exc).__name__)
+            self._unconfirmed = True
+        else:
+            self._unconfirmed = False
 
     def _newest(self, source: str, applied: FactsDocument | None) -> FactsDocument | None:
         """What was applied, with the end of the log as it was seen last; nothing else of it differs."""
@@ -145,9 +156,11 @@ class Lookout:
         stopped = replace(
             control, reasons=reasons, read_again=tuple(tables), since=control.since or now, at=now, by=self._who, why=""
         )
-        await self.gate.write(stopped)
         self._told.discard(source)
-        self._tell(source)
+        try:
+            await self.gate.write(stopped)
+        finally:
+            self._tell(source)
 
     def _tell(self, source: str) -> None:
         """Tell that a source stands, once for each time that it is stopped, and that it goes on."""
