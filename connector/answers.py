@@ -13,7 +13,8 @@ from connector.plan import redact_text
 
 T = TypeVar("T")
 
-_LONGEST_TRACE = 500
+_LONGEST_TRACE = 4_000
+"""Debezium says what is lost, and what to do, behind some 600 characters about the place in the log."""
 _DONE: Final = (202, 204)
 _KINDS: Final[dict[type, str]] = {
     dict: "an object",
@@ -88,6 +89,11 @@ def nothing(answer: Answer) -> None:
     """The answer to an order that was taken: 202 or 204, and no body. A login page has a body and 200."""
     if answer.status not in _DONE or answer.body.strip():
         raise NotConnect(f"{_content(answer)} where 202 or 204 and nothing belong")
+
+
+def said(answer: Answer) -> str:
+    """What Connect says of an order that it carried out."""
+    return _member(_document(answer), "message", str)
 
 
 def own_error(answer: Answer) -> str:

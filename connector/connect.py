@@ -19,6 +19,7 @@ from connector.answers import (
     nothing,
     own_error,
     plugins_of,
+    said,
     status_of,
 )
 from connector.errors import CaptureError, Misconfigured, Refused, Unreachable
@@ -102,6 +103,10 @@ class Connect:
     def delete(self, connector: str) -> None:
         """Remove the connector. Its stored position stays, and so does the replication slot in the database."""
         self._ask("DELETE", _path(connector), nothing)
+
+    def forget_offsets(self, connector: str) -> None:
+        """Remove the stored position of a connector that is stopped. Refused while a task of it still ends."""
+        self._ask("DELETE", f"{_path(connector)}/offsets", said)
 
     def _ask(
         self, method: str, path: str, read: Callable[[Answer], T], *, body: Mapping[str, str] | None = None, times: int = 1

@@ -8,7 +8,7 @@ without a schema (`before`, `after`, `source`, `op`), with decimals as text and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
@@ -85,7 +85,7 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """Orders of operators to the workers: pause, resume, limits."""
+        """By source, what its capture was applied against, and whether its rows may be placed."""
         return f"{self.prefix}visit.control"
 
     @property
@@ -120,9 +120,47 @@ class Topics:
         """The name of a source's connector in Kafka Connect."""
         return f"{self.prefix}capture-{source}"
 
+    def signal_group(self, source: str) -> str:
+        """The consumer group by which a source's connector notes how far it has read orders."""
+        return f"{self.connector(source)}-signals"
+
     def group(self, stage: str) -> str:
         """The consumer group of a stage (`place`, `join`, `deliver`)."""
         return f"{self.prefix}yibao-{stage}"
+
+
+FactsDocument: TypeAlias = Mapping[str, Any]
+"""What a source's capture was applied against, as it is kept: only `connector.facts` reads what is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One thing in which a database is no longer what capture was applied against."""
+
+    where: str
+    """What is concerned: the server, the publication, a table or a column."""
+    what: str
+    """How it differs; continues a sentence that begins with `where`."""
+    tables: tuple[str, ...]
+    """The tables whose rows must be read again."""
+    another_server: bool = False
+    """Whether places in the log of before say nothing about those of now."""
+
+    def __str__(self) -> str:
+        """The whole sentence."""
+        return f"{self.where} {self.what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at a database found."""
+
+    drifts: tuple[Drift, ...]
+    """In what it differs from what capture was applied against."""
+    facts: FactsDocument
+    """What to compare with next time: what was applied, and what is known more by now."""
+    adds: bool
+    """Whether there is more in it than before, except that the log went on."""
 
 
 Position: TypeAlias = tuple[int, ...]

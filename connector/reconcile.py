@@ -100,6 +100,24 @@ class Reconciler:
                 raise Refused(f"connector {connector} is still there {self._patience.running_s:.0f} s after it was deleted")
             time.sleep(self._patience.poll_s)
 
+    def forget(self, source: CaptureSource) -> None:
+        """Let a connector forget how far it was and begin anew: it reads every row. Raises Refused when it does not within
+        `running_s`.
+        """
+        connector = self._topics.connector(source.name)
+        self._connect.stop(connector)
+        until = time.monotonic() + self._patience.running_s
+        while True:
+            try:
+                self._connect.forget_offsets(connector)
+                break
+            except Refused:  # its tasks are still ending
+                if time.monotonic() > until:
+                    raise
+                time.sleep(self._patience.poll_s)
+        self._connect.resume(connector)
+        self._wait(self.plan(source))
+
     def _desired(self, source: CaptureSource) -> dict[str, str]:
         return render(source, self._topics, connect=self._settings)
 

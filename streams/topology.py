@@ -23,6 +23,7 @@ from streams.agents.deliver import deliver_app
 from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
+from streams.lanes.place.lookout import LookAt
 from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import topics_there
 from streams.mapping import Site
@@ -53,12 +54,15 @@ class Process:
     """Tells workers of one stage on one machine apart."""
     patient: bool = False
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
+    look_at: LookAt | None = None
+    """Looks at the sources' databases, for the place stage; None: nobody does."""
 
 
 async def place_worker(process: Process) -> LaneApp:
     """rows.<source> → visit.changes, place.state.<source>; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    await _check_topics(process, also=(*rows_topics(process.site), *place_states(process.site)))
-    return place_app(place_stage(process.site, home=process.home, index=process.index))
+    site = process.site
+    await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
+    return place_app(place_stage(site, home=process.home, index=process.index, look_at=process.look_at))
 
 
 async def join_worker(process: Process) -> LaneApp:

@@ -1,7 +1,9 @@
 """From a site's files to the stages: the only place that knows both the models people write and the settings of the lanes."""
 
+import socket
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +29,9 @@ from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.lane import LaneContext
+from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
+from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
@@ -105,13 +109,16 @@ def place_states(site: Site) -> tuple[str, ...]:
     return tuple(site.topics.place_state(source) for source in linked_tables(site))
 
 
-def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
-    """The place stage of a site. home: in place of the site's `workers.home`."""
+def place_stage(site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None) -> PlaceStage:
+    """The place stage of a site. home: in place of the site's `workers.home`. look_at: looks at the sources' databases; None:
+    nobody does.
+    """
     broker, outcomes = broker_settings(site), Outcomes("place")
     linked = linked_tables(site)
+    context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s)
     return PlaceStage(
         app=_app(site, "place", broker=broker, home=home, index=index),
-        context=_context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s),
+        context=context,
         shared=PlaceShared(
             topics=site.topics,
             fold=Placer(
@@ -122,10 +129,22 @@ def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
             ),
             max_chunk=site.place.max_chunk,
             has_headers=frozenset(linked),
+            lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
+    )
+
+
+def _lookout(site: Site, context: LaneContext, look_at: LookAt, *, who: str) -> Lookout:
+    return Lookout(
+        Gate(context.broker, topic=site.topics.control),
+        look_at,
+        settings=LookoutSettings(),
+        clock=context.clock,
+        now=lambda: datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds"),
+        who=f"{who}@{socket.gethostname()}",
     )
 
 

@@ -4,7 +4,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from connector.findings import Finding, Severity
 from streams.errors import Misconfigured, Refused, Unreachable, YibaoError
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
@@ -44,7 +45,7 @@ def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[Topi
         raise Refused(
             f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"
         )
-    entry = Entry(id=secrets.token_hex(8), at=_now(site), by=_actor(), why=why.strip())
+    entry = Entry(id=secrets.token_hex(8), at=now_of(site), by=actor(), why=why.strip())
     binding = plan.binding(entry, fresh_mark=mark_of(secrets.randbelow(MARKS)))
     if binding is None:
         return
@@ -74,6 +75,18 @@ def warn_of_other_site(site: Site) -> None:
     with suppress(YibaoError):
         if (found := _objection(site)) is not None and found.binding is not None:
             typer.echo(f"warning: {found}", err=True)
+
+
+def found_in_binding(site: Site) -> Iterator[Finding]:
+    """Whether the topics are this site's. That they are nobody's yet, or that no broker says so, keeps nobody from capturing."""
+    try:
+        found = _objection(site)
+    except Unreachable as away:
+        yield Finding(where=site.topics.binding, what=f"was not read: {away}", mend="look again", severity=Severity.WARNS)
+        return
+    if found is not None:
+        severity = Severity.WARNS if found.binding is None else Severity.BLOCKS
+        yield Finding(where=f"{site.file}:", what=f"{found}", mend="docs/operations.md, Whose topics these are", severity=severity)
 
 
 def _objection(site: Site) -> OtherSite | None:
@@ -110,11 +123,12 @@ def _parts(parts: dict[str, str]) -> dict[str, Any]:
     return {**plain, "sources": {what.removeprefix("sources."): value for what, value in parts.items() if what not in plain}}
 
 
-def _now(site: Site) -> str:
+def now_of(site: Site) -> str:
+    """The time at the site, in ISO form with its zone."""
     return datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds")
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who runs this: an account without a name is told by its number."""
     try:
         user = getpass.getuser()

@@ -39,6 +39,8 @@ VERBS = (
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("resnapshot", "Read rows of a table again, and prove that all came."),
+    Verb("resume", "Let the rows of a stopped source be placed again."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("keys", "Make, check and show SM2 keys."),

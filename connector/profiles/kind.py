@@ -1,9 +1,10 @@
 """What capture needs to know of a kind of database: all that differs from kind to kind is behind this one interface."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from connector.contract import CaptureSource
+from connector.contract import CapturedTable, CaptureSource
+from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
 
@@ -40,3 +41,14 @@ class DatabaseProfile(Protocol):
         """What stands against reporting both tables: numbers that name a row in each. passwords: by source name. Raises
         Unreachable, Misconfigured.
         """
+
+    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str]) -> str:
+        """The rows with these keys, as a condition in SQL. Raises Misconfigured for what is no key of the table."""
+
+    def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
+        """How many rows the table has, of those that the condition leaves. Raises Misconfigured for a condition that the database
+        does not understand, Unreachable, Refused.
+        """
+
+    def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
+        """What stands in the live database now of everything that capture relies on. Raises Unreachable, Misconfigured, Refused."""

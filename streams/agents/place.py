@@ -69,8 +69,11 @@ def place_app(stage: PlaceStage) -> LaneApp:
     app.closing.append(stage.context.broker.stop)
     if stores is not None:
         app.closing.append(stores.close)
+    lookout = stage.shared.lookout
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, clock=stage.context.clock)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
+    if lookout is not None:
+        keep_running(app, lambda: lookout.run(lambda: [sources[at.topic] for at in lanes.lanes]))
     return app

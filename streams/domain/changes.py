@@ -13,6 +13,8 @@ from streams.errors import Rejected
 
 ARRIVED: Final = "arrived"
 """Header of a row that came from another visit: what was reported of it there may stand at the platform."""
+SERVER: Final = "server"
+"""Third header of a message that the place stage wrote: the server that it comes from; absent of a source's first one."""
 
 
 class Incoming(NamedTuple):
@@ -151,8 +153,19 @@ _END_OF_TIME: Final = 10**13
 """The first moment (ms, in the year 2286) that a state entry has no digits for."""
 
 
-def decode(value: bytes | None) -> Event:
-    """The event in one message's value. Raises Rejected, whose text says what is wrong without quoting the content."""
+def server_of(incoming: Incoming) -> str:
+    """Which of a source's servers a message comes from, `""` for the first one."""
+    headers = incoming.headers
+    if len(headers) < 3 or headers[2][0] != SERVER:
+        return ""
+    return (headers[2][1] or b"").decode("utf-8", "replace")
+
+
+def decode(value: bytes | None, *, server: str = "") -> Event:
+    """The event in one message's value. Raises Rejected, whose text says what is wrong without quoting the content.
+
+    server: as `server_of` says it.
+    """
     if value is None:
         return Tombstone()
     try:
@@ -161,17 +174,17 @@ def decode(value: bytes | None) -> Event:
         raise Rejected("the value is not JSON") from None
     if not isinstance(envelope, dict):
         raise Rejected("the value is not a JSON object")
-    return event_of(envelope)
+    return event_of(envelope, server=server)
 
 
-def event_of(envelope: Mapping[str, object]) -> Event:
-    """The event in one message's parsed value. Raises as `decode`."""
+def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
+    """The event in one message's parsed value. Raises as `decode`. server: see there."""
     if "op" not in envelope:
         return _tick(envelope)
     source = envelope.get("source")
     if not isinstance(source, dict):
         raise Rejected("the envelope has no source block")
-    return _row_change(envelope, source)
+    return _row_change(envelope, source, server)
 
 
 def told_value(told: Told, *, op: Op, row: Row, source: Mapping[str, object]) -> bytes:
@@ -221,7 +234,7 @@ def _tick(envelope: Mapping[str, object]) -> Tick:
     return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")
 
 
-def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) -> RowChange | Truncated:
+def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], server: str) -> RowChange | Truncated:
     try:
         op = _OPS[cast("str", envelope["op"])]
         kind = _KINDS[cast("str", source["connector"])]
@@ -233,6 +246,8 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object]) ->
         raise Rejected("the envelope's time of commit is impossible")
     place = position(kind, source)
     known_by = mark(op, source, place)
+    if server and known_by is not None:
+        known_by = known_by._replace(server=server)
     if op is Op.TRUNCATE:
         transaction = f"{source.get('txId') or ''}"
         return Truncated(

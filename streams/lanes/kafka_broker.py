@@ -153,11 +153,11 @@ class KafkaBroker:
         finally:
             await consumer.stop()
 
-    async def send(self, at: TopicPartition, value: bytes) -> int:
+    async def send(self, at: TopicPartition, value: bytes, *, key: bytes | None = None) -> int:
         if self._plain is None or _failed(self._plain):
             self._plain = asyncio.ensure_future(self._start_plain())
         producer = await asyncio.shield(self._plain)
-        offset: int = (await producer.send_and_wait(at.topic, value, partition=at.partition)).offset
+        offset: int = (await producer.send_and_wait(at.topic, value, key=key, partition=at.partition)).offset
         return offset
 
     async def stop(self) -> None:

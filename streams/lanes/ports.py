@@ -105,7 +105,7 @@ class Broker(Protocol):
     def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         """What was committed from `start` to the end as it is now."""
 
-    async def send(self, at: TopicPartition, value: bytes) -> int:
+    async def send(self, at: TopicPartition, value: bytes, *, key: bytes | None = None) -> int:
         """Write one message outside of any transaction, without duplicates, and return its offset."""
 
     async def stop(self) -> None:

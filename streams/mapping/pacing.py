@@ -138,7 +138,7 @@ class Retention(Strict):
     dead_days: Annotated[int, Field(ge=1)] = 400
     """Dead letters."""
     control_days: Annotated[int, Field(ge=1)] = 400
-    """Orders of operators."""
+    """Which sources were stopped, why, and who let them go on. What is in force is kept for ever."""
 
 
 class Workers(Strict):

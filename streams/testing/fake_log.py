@@ -130,9 +130,9 @@ class FakeLog:
             yield Page(entries=[(message.key, message.value)], position=message.offset + 1)
         yield Page(entries=[], position=self._stable(at))
 
-    async def send(self, at: TopicPartition, value: bytes) -> int:
+    async def send(self, at: TopicPartition, value: bytes, *, key: bytes | None = None) -> int:
         """Write one message outside of any transaction."""
-        return self.append(at, key=None, value=value)
+        return self.append(at, key=key, value=value)
 
     async def stop(self) -> None:
         """Nothing to close."""

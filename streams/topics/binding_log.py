@@ -3,15 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-
-from streams.errors import Misconfigured, Refused, Unreachable
-from streams.topics.access import let_in
+from streams.errors import Misconfigured, Refused
 from streams.topics.binding import Binding, differences, in_force
 from streams.topics.whole import read_whole
-
-_WRITTEN_WITHIN_S = 30.0
+from streams.topics.writing import write
 
 
 def read_binding(client: Mapping[str, Any], topic: str) -> Binding | None:
@@ -29,17 +24,13 @@ def write_binding(client: Mapping[str, Any], topic: str, binding: Binding) -> Bi
     """Write an entry into the topic, which exists; what is in force then. Raises Refused where another one, which says something
     else, came first, Unreachable where it is not known whether it was written.
     """
-    # Not idempotent: that would need a further right on older brokers, and an entry that comes twice counts once.
-    with let_in(client["bootstrap_servers"]):
-        producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
-    try:
-        producer.send(topic, key=binding.entry.id.encode(), value=binding.dump(), partition=0).get(_WRITTEN_WITHIN_S)
-    except (KafkaError, OSError) as error:
-        raise Unreachable(
-            f"it is not known whether the site was bound in {topic} ({type(error).__name__}): look with `yibao topics plan`"
-        ) from error
-    finally:
-        producer.close(_WRITTEN_WITHIN_S)
+    write(
+        client,
+        topic,
+        key=binding.entry.id.encode(),
+        value=binding.dump(),
+        otherwise="it is not known whether the site was bound: look with `yibao topics plan`",
+    )
     found = read_binding(client, topic)
     if found is None or differences(found.identity, binding.identity):
         by = "nobody" if found is None else f"{found.entry.by} at {found.entry.at}"

@@ -72,6 +72,12 @@ class Broker:
                 except TopicAlreadyExistsError:
                     continue
 
+    def reshape(self, specs: Sequence[TopicSpec]) -> None:
+        """Give topics the settings of their specs."""
+        for spec in specs:
+            with self._answers(f"change the settings of topic {spec.name}"):
+                self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name, dict(spec.configs))])
+
     def plan_first_offsets(self, table: Sequence[Stage], *, partitions: int, marks: Mapping[str, str]) -> OffsetPlan:
         """What the stages' groups lack, judged by what the topics hold. marks: by stage, the metadata of a first offset."""
         with self._answers("read the committed offsets"):

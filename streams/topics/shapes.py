@@ -38,7 +38,7 @@ class TopicSettings:
     dead_days: int
     """How long `visit.dead` keeps records."""
     control_days: int
-    """How long `visit.control` keeps records."""
+    """How long `visit.control` keeps what is no longer in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,8 @@ class TopicSpec:
     partitions: int
     replication_factor: int
     configs: Mapping[str, str]
+    reshaped: bool = False
+    """Whether an earlier version made it with another cleanup policy and wrote nothing into it: it is given this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +65,12 @@ class LiveTopic:
 
 
 class TopicAction(StrEnum):
-    """What has to be done to a topic. CREATE: it is missing. UNCHANGED: nothing. DRIFTED: it works, with other settings. CONFLICT:
-    it must not be used as it is.
+    """What has to be done to a topic. CREATE: it is missing. RESHAPE: an earlier version made it otherwise, and its settings are
+    changed. UNCHANGED: nothing. DRIFTED: it works, with other settings. CONFLICT: it must not be used as it is.
     """
 
     CREATE = "create"
+    RESHAPE = "reshape"
     UNCHANGED = "unchanged"
     DRIFTED = "drifted"
     CONFLICT = "conflict"
@@ -93,7 +96,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.ready, wide, days(settings.ready_days)),
         (topics.receipts, wide, days(settings.receipts_days)),
         (topics.dead, wide, days(settings.dead_days)),
-        (topics.control, 1, days(settings.control_days)),
+        (topics.control, 1, _compact_after(settings.control_days)),
         (topics.binding, 1, _KEPT),
         (topics.signals, 1, days(7)),
         (topics.notifications, 1, days(30)),
@@ -108,6 +111,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
             partitions=partitions,
             replication_factor=settings.replication_factor,
             configs={**configs, "min.insync.replicas": "2" if settings.replication_factor > 2 else "1"},
+            reshaped=name == topics.control,
         )
         for name, partitions, configs in shapes
     )
@@ -116,6 +120,12 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
 def compare(specs: Sequence[TopicSpec], live: Mapping[str, LiveTopic]) -> tuple[TopicPlan, ...]:
     """Each topic's plan, in the order of the specs."""
     return tuple(_compare_one(spec, live.get(spec.name)) for spec in specs)
+
+
+def _compact_after(days: int) -> dict[str, str]:
+    """What is in force stays; what was replaced stays so many days, for whoever asks who did what."""
+    longest = max(days * _DAY_MS, 3_600_000)
+    return {**_COMPACT, "min.compaction.lag.ms": str(days * _DAY_MS), "max.compaction.lag.ms": str(longest + 3_600_000)}
 
 
 def _days(days: int) -> dict[str, str]:
@@ -137,6 +147,8 @@ def _compare_one(spec: TopicSpec, live: LiveTopic | None) -> TopicPlan:
     if conflicts := tuple(_conflicts(spec, live)):
         return TopicPlan(spec=spec, action=TopicAction.CONFLICT, differences=conflicts)
     drifts = tuple(_drifts(spec, live))
+    if _policy(live) != spec.configs["cleanup.policy"]:
+        return TopicPlan(spec=spec, action=TopicAction.RESHAPE, differences=drifts)
     return TopicPlan(spec=spec, action=TopicAction.DRIFTED if drifts else TopicAction.UNCHANGED, differences=drifts)
 
 
@@ -146,14 +158,18 @@ def _conflicts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:
             f"has {live.partitions} partitions and must have {spec.partitions}: a visit would part ways. Set kafka.partitions to "
             "what is there, or start with a new kafka.topic_prefix; a topic that holds nothing yet may be deleted"
         )
-    policy = live.configs.get("cleanup.policy", "delete")
-    if policy != spec.configs["cleanup.policy"]:
+    policy = _policy(live)
+    if policy != spec.configs["cleanup.policy"] and not spec.reshaped:
         wanted = spec.configs["cleanup.policy"]
         harm = "compaction would drop records that were never read" if wanted == "delete" else "what it must remember would expire"
         yield (
             f"has cleanup.policy {policy} and must have {wanted}: {harm}. "
             f"kafka-configs.sh --alter --entity-type topics --entity-name {spec.name} --add-config cleanup.policy={wanted}"
         )
+
+
+def _policy(live: LiveTopic) -> str:
+    return live.configs.get("cleanup.policy", "delete")
 
 
 def _drifts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:

@@ -147,7 +147,7 @@ async def measure(load: Load, folded: Folded, venue: Venue) -> Parts:
     batches = list(_full(values))
     sealer = Sealer(generate_key_pair().public, Encoding())
     sealed = [sealer.seal(batch) for batch in batches]
-    topic = f"{venue.prefix}visit.control"  # nothing else is in it
+    topic = f"{venue.prefix}capture.notifications"  # nothing else is in it
 
     async def fetch_changes() -> None:
         async with reader(venue.servers, f"{venue.prefix}visit.changes", load.partitions) as consumer:

@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from connector.contract import Mark
+from connector.facts import facts_of
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import FORM as LETTER_FORM
 from streams.deadletter.record import read_dead_letter
@@ -31,6 +32,7 @@ from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.marks import deliver_mark, join_mark, place_mark, seq_of
 from streams.topics.binding import in_force
+from streams.topics.control import load as load_control
 from tests.contract import join_course, place_course
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -294,6 +296,18 @@ def test_bindings_are_written_as_this_version_promises():
     """To the last byte: an earlier version goes by them, too."""
     value = golden("site_bindings_v1")[0]["value"].encode()
     assert value == in_force([value]).dump()
+
+
+# Controls -----------------------------------------------------------------------------------------------------------------------
+
+
+@each("controls_v1")
+def test_a_control_is_read_and_written_as_this_version_promises(one):
+    """Whether a source stands is known from nowhere else: unread, its wrong rows would go out."""
+    control = load_control(one["value"].encode())
+    assert (one["key"], one["name"] == "stopped") == (control.source, control.stopped)
+    assert one["value"].encode() == control.dump()
+    assert control.facts == facts_of(control.facts).document()
 
 
 # Marks --------------------------------------------------------------------------------------------------------------------------

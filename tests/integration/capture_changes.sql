@@ -15,5 +15,6 @@ DELETE FROM his.dept WHERE code = 'D2';
 UPDATE his.dept SET name = '内科一' WHERE code = 'D1';
 TRUNCATE his."费用明细";
 TRUNCATE his.dept;
+SELECT pg_logical_emit_message(true, 'of another tool', 'in a transaction'), pg_logical_emit_message(false, '', 'at once');
 INSERT INTO his.dept VALUES ('H1', 'D3', '儿科', 'x');
 INSERT INTO his.visit (visit_sn, mdtrt_id) VALUES (99, 'LAST');

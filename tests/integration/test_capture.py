@@ -194,6 +194,11 @@ def findings_of(source):
 def stop_and_delete(connect, connector, stack):
     """Until the slot is free, so that it can be dropped."""
     connect.delete(connector)
+    let_go(stack)
+
+
+def let_go(stack):
+    """Wait until no connector holds a slot of the database."""
     deadline = time.monotonic() + PATIENCE_S
     with psycopg.connect(
         host=stack.postgres_host, port=stack.postgres_port, user="postgres", dbname=DATABASE, autocommit=True
@@ -284,6 +289,12 @@ def test_truncates_arrive_and_stop_nothing(captured):
     (of_lookup,) = [record for record in captured.lookup if envelope(record)["op"] == "t"]
     assert json.loads(of_lookup.key) == {"row": None}
     assert captured.reconciler.status([captured.source])["his"].running
+
+
+def test_what_other_tools_write_into_the_log_is_not_captured(captured):
+    """Debezium would send it to a topic that nobody made, wait for that two minutes long, and end. A row behind it came."""
+    assert "LAST" in {visit_of(record) for record in captured.changes}
+    assert captured.connect.config(TOPICS.connector("his"))["message.prefix.exclude.list"] == ".*"
 
 
 def test_only_mapped_columns_leave_the_database(captured):
@@ -483,3 +494,29 @@ def test_the_rendered_configuration_has_no_option_that_connect_does_not_keep(cap
     live = captured.connect.config(TOPICS.connector("his"))
     settings = connect_settings(captured.bootstrap_servers, heartbeat_interval_ms=500)
     assert {key: value for key, value in live.items() if key != "name"} == render(captured.source, TOPICS, connect=settings)
+
+
+def test_a_lost_slot_is_told_in_debeziums_own_words_whole_until_the_place_is_forgotten(stack, captured):
+    """What to do stands at the end of a long sentence. Nothing but a new beginning helps, which reads every row."""
+    connector = TOPICS.connector("his")
+    captured.connect.stop(connector)
+    let_go(stack)
+    execute(stack, [f"SELECT pg_drop_replication_slot('{DATABASE}')"])
+    captured.connect.resume(connector)
+    deadline = time.monotonic() + PATIENCE_S
+    while (failure := captured.connect.status(connector).failure) is None:
+        assert time.monotonic() < deadline, "it goes on without its slot"
+        time.sleep(0.2)
+    assert "but this is no longer available on the server. Reconfigure the connector" in failure
+    before = len(reads(stack))
+    captured.reconciler.forget(captured.source)
+    deadline = time.monotonic() + PATIENCE_S
+    while len(reads(stack)) == before:
+        assert time.monotonic() < deadline, "no row is read again"
+    assert captured.reconciler.status([captured.source])["his"].running
+
+
+def reads(stack):
+    """What snapshots read of the source so far."""
+    records = read_until(stack.bootstrap_servers, TOPICS.rows("his"), lambda record: visit_of(record) == "LAST")
+    return [record for record in records if envelope(record)["op"] == "r"]

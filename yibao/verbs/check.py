@@ -20,7 +20,9 @@ from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
-from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_database, found_in_plugin, stands_against
+from yibao.binding import found_in_binding
+from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_plugin, stands_against
+from yibao.facts import found_in_source
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.shared_numbers import found_shared
 
@@ -96,12 +98,13 @@ def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputO
 
 
 def _found_live(site: Site) -> Iterator[Finding]:
-    """What stands against capture, source by source: the database's part, Connect's plugin, and where neither does, Connect's. Then
-    what stands against reporting what is captured.
+    """What stands against capture: whose the topics are, and source by source the database's part, Connect's plugin, and where
+    neither does, Connect's. Then what stands against reporting what is captured.
     """
+    yield from found_in_binding(site)
     captured = True
     for source in chosen_sources(site, None):
-        in_database = found_in_database(source)
+        in_database = found_in_source(site, source)
         found = (*in_database, *found_in_plugin(site, source))
         yield from found
         captured &= not stands_against(in_database)

@@ -1,24 +1,18 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
-import json
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
 from connector.errors import Refused
-from connector.findings import Finding
-from connector.plan import Action, ConnectorPlan
+from connector.plan import Action
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
@@ -29,12 +23,13 @@ from yibao.capture import (
     connect_client,
     connect_settings,
     found_by_connect,
-    found_in_database,
     found_in_plugin,
     reconciler,
     stands_against,
     topic_settings,
 )
+from yibao.captures_shown import Planned, show_plans, show_states
+from yibao.facts import found_in_source, note_applied, stands_of
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -65,21 +60,6 @@ _LATE_BEATS = 6
 """Heartbeats that may fail to come before a source counts as silent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One source before it is applied."""
-
-    plan: ConnectorPlan
-    """What would change."""
-    findings: tuple[Finding, ...]
-    """What stands in the way, and what needs attention."""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a finding stands against capture."""
-        return stands_against(self.findings)
-
-
 @app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
 def plan(
     config: ConfigOption = SITE, source: SourceOption = None, check: PreflightOption = True, output: OutputOption = Output.TABLE
@@ -93,7 +73,7 @@ def plan(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     planned = [_planned(site, each, check=check) for each in chosen_sources(site, source)]
-    _show_plans(planned, output=output)
+    show_plans(planned, output=output)
     if any(each.blocked for each in planned):
         raise typer.Exit(1)
 
@@ -119,17 +99,20 @@ def apply(
     sources = chosen_sources(site, source)
     planned = [_planned(site, each, check=check) for each in sources]
     if any(each.blocked for each in planned):
-        _show_plans(planned, output=output)
+        show_plans(planned, output=output)
         raise typer.Exit(1)
     _demand_topics(site, sources)
     with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
-    _show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
+        for each in sources if check else ():
+            note_applied(site, each)
+    show_plans([replace(before, plan=plan) for before, plan in zip(planned, plans, strict=True)], output=output)
 
 
-@app.command("status")
+@app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show each connector's state and the age of its last heartbeat. Exit code 1 when one does not run or is silent.
+    """Show each connector's state and the age of its last heartbeat, and whether the rows of its source are placed. Exit code 1
+    when one does not run, is silent or stopped, or when its database is no longer what its capture was applied against.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -146,9 +129,12 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     warn_of_other_site(site)
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
-    _show_states(states, ages, output=output)
+    stands = stands_of(site, sources)
+    show_states(states, ages, stands, output=output)
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(state is not None and state.running and _alive(ages[name], silent_s) for name, state in states.items()):
+        raise typer.Exit(1)
+    if not all(stand.is_well for stand in stands.values()):
         raise typer.Exit(1)
 
 
@@ -231,6 +217,28 @@ def delete(
     typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
 
 
+@app.command("forget", short_help="Forget how far a capture was: it begins anew and reads every row.")
+def forget(
+    source: SourceArgument,
+    config: ConfigOption = SITE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget how far a capture was: it begins anew, with the slot that is there or a new one, and reads every row. For a slot that
+    was lost, and for another server under the same name, whose log has other places. What is known is not reported again.
+
+    \b
+    Examples:
+      yibao connector forget his
+      yibao connector forget his --yes         in a script
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    (captured,) = chosen_sources(site, source)
+    if not yes:
+        typer.confirm(f"Forget how far {site.topics.connector(source)} was, and read every row of {source} again?", abort=True)
+    with _ordering(site, config):
+        reconciler(site).forget(captured)
+
+
 def _ordering(site: Site, config: Path) -> AbstractContextManager[None]:
     """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
     refuse_other_site(site)
@@ -251,7 +259,7 @@ def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
     where nothing would change: a capture that runs well on an old one loses rows at its next restart.
     """
     plan = reconciler(site).plan(source)
-    findings = found_in_database(source) if check else ()
+    findings = found_in_source(site, source) if check else ()
     findings += found_in_plugin(site, source)
     if plan.action is not Action.UNCHANGED and not stands_against(findings):
         findings += found_by_connect(site, source)
@@ -262,7 +270,7 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
     specs = plan_topics(site.topics, sources, topic_settings(site))
     with Broker(broker_access(site)) as broker:
         plans = compare(specs, broker.topics([spec.name for spec in specs]))
-    bad = [topic.spec.name for topic in plans if topic.action in (TopicAction.CREATE, TopicAction.CONFLICT)]
+    bad = [topic.spec.name for topic in plans if topic.action not in (TopicAction.UNCHANGED, TopicAction.DRIFTED)]
     if bad:
         raise Refused(
             f"capture was not started, because topics are missing or cannot be used: {', '.join(bad)}; run `yibao topics apply` "
@@ -273,42 +281,3 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
 
 def _alive(age_s: float | None, silent_s: float) -> bool:
     return age_s is not None and age_s <= silent_s
-
-
-def _show_plans(planned: Sequence[Planned], *, output: Output) -> None:
-    if output is Output.JSON:
-        document = [{**asdict(each.plan), "findings": [asdict(finding) for finding in each.findings]} for each in planned]
-        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
-        return
-    for each in planned:
-        typer.echo(f"{each.plan.connector}: {each.plan.action.value}")
-        for change in each.plan.changes:
-            typer.echo(f"  {change.key}: {_shown(change.live)} -> {_shown(change.desired)}")
-        for consequence in each.plan.consequences:
-            typer.echo(f"  {consequence.cost.value}: {consequence.what}")
-        for finding in each.findings:
-            typer.echo(f"  {finding.severity.value}: {finding.where} {finding.what}\n      {finding.mend}")
-
-
-def _shown(value: str | None) -> str:
-    return "(absent)" if value is None else value
-
-
-def _show_states(states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], *, output: Output) -> None:
-    if output is Output.JSON:
-        document = [
-            {"source": name, "heartbeat_age_s": ages[name], "status": None if state is None else asdict(state)}
-            for name, state in states.items()
-        ]
-        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
-        return
-    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", "WHY", box=None, pad_edge=False)
-    for name, state in states.items():
-        age = "none" if (seconds := ages[name]) is None else f"{seconds:.0f} s ago"
-        if state is None:
-            table.add_row(name, "-", "absent", "-", age, "run `yibao connector apply`")
-        else:
-            tasks = ", ".join(f"{task.number}: {task.state}" for task in state.tasks) or "none"
-            told = (state.connector, state.state, tasks, age, state.failure or "")
-            table.add_row(name, *map(escape, told))  # a path in brackets would be read as markup, and end in a traceback
-    Console(soft_wrap=True).print(table)

@@ -42,6 +42,7 @@ Examples:
 
 
 _ASKED_FOR_NOTHING = Consent()
+_DONE = {TopicAction.CREATE: "created", TopicAction.RESHAPE: "reshaped"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ def create_topics(site: Site, broker: Broker, *, consent: Consent = _ASKED_FOR_N
     binding = planned_binding(site, broker, topics, consent=consent)
     bind(site, broker, binding, topics=topics, why=consent.why)
     broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
+    broker.reshape([topic.spec for topic in topics if topic.action is TopicAction.RESHAPE])
     offsets = _first_offsets(site, broker)
     if offsets.refusals:
         raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
@@ -145,7 +147,7 @@ def _show(planned: Planned, *, output: Output, done: bool) -> None:
         return
     table = Table("TOPIC", "PARTITIONS", "ACTION", "DIFFERENCES", box=None, pad_edge=False)
     for topic in topics:
-        action = "created" if done and topic.action is TopicAction.CREATE else topic.action.value
+        action = _DONE.get(topic.action, topic.action.value) if done else topic.action.value
         table.add_row(topic.spec.name, f"{topic.spec.partitions}", action, "; ".join(topic.differences))
     Console(soft_wrap=True).print(table)
     for line in binding_lines(planned.binding, done=done):

@@ -21,6 +21,7 @@ from streams.telemetry import events
 from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
 from streams.topology import Process, deliver_worker, join_worker, place_worker
+from yibao.facts import looking_at
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.options import SITE, ConfigOption
@@ -138,7 +139,8 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
         self_test()
 
         async def make() -> LaneApp:
-            lanes = await worker(Process(site=site, home=home, index=index, patient=bool(os.environ.get(PATIENT_VARIABLE))))
+            patient = bool(os.environ.get(PATIENT_VARIABLE))
+            lanes = await worker(Process(site=site, home=home, index=index, patient=patient, look_at=looking_at(site)))
             tell_ready()
             return lanes
 

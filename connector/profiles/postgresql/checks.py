@@ -142,6 +142,13 @@ def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 what="is computed by the database, and the log does not carry such columns",
                 mend="map the columns that it is computed from, or let a trigger fill an ordinary column",
             )
+        elif table.columns[column].type.startswith("_"):
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what=f"is {table.columns[column].shown}: capture cuts long texts and not long arrays, and one of more than 8 MB "
+                "would end the capture of the whole source",
+                mend="take it from the mapping, or let a trigger fill an ordinary text column with what of it is reported",
+            )
 
 
 def _twins(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

@@ -1,12 +1,15 @@
 """PostgreSQL: logical replication by pgoutput, a publication made by the database's administrator, one slot per source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from connector.contract import CaptureSource
+from connector.contract import CapturedTable, CaptureSource
+from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
 from connector.profiles.postgresql.checks import check
+from connector.profiles.postgresql.counting import condition_of_keys, count_rows
+from connector.profiles.postgresql.facts import read_facts
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.shared_numbers import shared_numbers
@@ -43,6 +46,8 @@ class PostgresqlProfile:
             # The default skips in silence what lies between the stored position and the slot's.
             "offset.mismatch.strategy": "trust_offset",
             "lsn.flush.mode": "connector",
+            # What other tools write into the log (pg_logical_emit_message) would go to a topic that nobody made, and end capture.
+            "message.prefix.exclude.list": ".*",
             "snapshot.mode": "initial",
             "snapshot.isolation.mode": "repeatable_read",
             "snapshot.fetch.size": "10000",
@@ -61,3 +66,15 @@ class PostgresqlProfile:
     def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
         """Compare two columns in the database, or the highest values of two databases; see `shared_numbers`."""
         return shared_numbers(first, second, passwords=passwords)
+
+    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str]) -> str:
+        """Compared as the columns' own type, so that the key's index serves."""
+        return condition_of_keys(table, keys)
+
+    def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
+        """As the capture role sees them."""
+        return count_rows(source, table, where=where, password=password)
+
+    def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
+        """From the catalogue."""
+        return read_facts(source, password=password)

@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 from connector.contract import TableRole
 from streams.domain.again import again
-from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted
+from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, dotted, server_of
 from streams.domain.join import letters, parents, refunds
 from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import Part, Recall, StoredRow, due_from, waits
@@ -77,7 +77,7 @@ class Joiner:
         """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
         run = _Run(incoming, lookups, self._limits, today=self._today(incoming), withdrawing=self._withdrawing)
         try:
-            event = decode(incoming.value)
+            event = decode(incoming.value, server=server_of(incoming))
         except Rejected as exc:
             run.bury(letters.undecodable(incoming, str(exc)))
             return run.folded()

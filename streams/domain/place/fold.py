@@ -132,8 +132,12 @@ class Placer:
         self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
 
-    def fold(self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", going: Going = NOTHING) -> Folded:
-        """Place one message. Never raises for what a message holds. view, source, going: of the lane whose message it is."""
+    def fold(
+        self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "", going: Going = NOTHING
+    ) -> Folded:
+        """Place one message. Never raises for what a message holds. view, source, going: of the lane whose message it is. server:
+        which of the source's servers it comes from, `""` for the first one.
+        """
         try:
             envelope = orjson.loads(incoming.value or b"null")
         except orjson.JSONDecodeError:
@@ -147,7 +151,7 @@ class Placer:
             return _unplaced(incoming, going)
         if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
             going = _after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
-        return self._row(incoming, envelope, said, view, source=source, going=going)
+        return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
@@ -164,12 +168,14 @@ class Placer:
         return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.state, len(told))
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
-        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, going: Going
+        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
     ) -> Folded:
         visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
         if visit_key is None:
             mine = said.get("name") == source
-            return self._linked_row(incoming, envelope, said, view, going) if mine else _unplaced(incoming, going)
+            return (
+                self._linked_row(incoming, envelope, said, view, server=server, going=going) if mine else _unplaced(incoming, going)
+            )
         op, before = envelope.get("op"), envelope.get("before")
         if op == _TRUNCATE:
             return Folded(self._everywhere(incoming), "truncated", going)
@@ -195,11 +201,13 @@ class Placer:
         """Rows of a table that is emptied stand in all partitions."""
         return tuple([Placed(one, None, incoming.value) for one in range(self._partitions)])
 
-    def _linked_row(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, going: Going) -> Folded:
+    def _linked_row(  # noqa: PLR0913 - the message, and what its lane knows
+        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, server: str, going: Going
+    ) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
-        change = None if table is None else _event(envelope)
+        change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming, going)
         settling = Settling(
@@ -255,10 +263,10 @@ def _columns(key: bytes | None) -> _Image:
     return columns if isinstance(columns, dict) else {}
 
 
-def _event(envelope: _Image) -> Event | None:
+def _event(envelope: _Image, *, server: str = "") -> Event | None:
     """What an envelope tells; None where it cannot be read."""
     try:
-        return event_of(envelope)
+        return event_of(envelope, server=server)
     except Rejected:
         return None
 

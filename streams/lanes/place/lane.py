@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from connector.contract import Topics
-from streams.domain.changes import Incoming
+from streams.domain.changes import SERVER, Incoming
 from streams.domain.place.entries import FORM
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.records import Header
@@ -14,8 +14,10 @@ from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.lane import Lane, LaneContext
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.numbers import FROM, NUMBER
+from streams.lanes.place.lookout import Lookout
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import Committed, Send, TopicPartition
+from streams.topics.control import Control
 
 _YIELD_EVERY = 256
 
@@ -32,6 +34,8 @@ class PlaceShared:
     """Input messages of one transaction."""
     has_headers: frozenset[str] = frozenset()
     """The sources with headers: only their lanes have a state."""
+    lookout: Lookout | None = None
+    """Says which sources must stand; None in a test of something else."""
 
 
 class PlaceLane(Lane[Incoming]):
@@ -59,6 +63,7 @@ class PlaceLane(Lane[Incoming]):
         self._state = PlaceState(TopicPartition(shared.topics.place_state(source), 0)) if state is None else state
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
+        self._server: tuple[Header, ...] = ()
 
     @property
     def next_deadline(self) -> int | None:
@@ -67,6 +72,8 @@ class PlaceLane(Lane[Incoming]):
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         self._mark = place_mark(committed.metadata)
+        if (lookout := self._shared.lookout) is not None:
+            await lookout.open(self._source)
         self._from = (FROM, self._mark.series(self._source).encode())
         if self._source in self._shared.has_headers:
             entries = await self._state.catch_up(self.context.broker, identity=self._mark.series(self._source))
@@ -79,14 +86,17 @@ class PlaceLane(Lane[Incoming]):
     async def step(self) -> None:
         assert self.buffer is not None
         await self.buffer.have(1)
+        await self._stand()
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
         records = self.buffer.first(self._shared.max_chunk)
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
+        server = "" if self._control is None else self._control.server
+        self._server = ((SERVER, server.encode()),) if server else ()
         going = self._mark.going
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            folded = self._shared.fold.fold(incoming, overlay, source=self._source, going=going)
+            folded = self._shared.fold.fold(incoming, overlay, source=self._source, server=server, going=going)
             going = folded.going
             counts[folded.outcome] += 1
             if folded.state:
@@ -106,10 +116,24 @@ class PlaceLane(Lane[Incoming]):
             self.context.outcomes.count("placed", amount, label=outcome)
         self.done(len(records))
 
+    @property
+    def held(self) -> str:
+        return "; ".join(self._control.reasons) if self._control is not None else ""
+
+    @property
+    def _control(self) -> Control | None:
+        return None if self._shared.lookout is None else self._shared.lookout.gate.of(self._source)
+
+    async def _stand(self) -> None:
+        """Wait while the source is stopped."""
+        lookout = self._shared.lookout
+        while lookout is not None and self.held:  # noqa: ASYNC110 - another process ends it, by what it writes into a topic
+            await asyncio.sleep(lookout.settings.stopped_s)
+
     def _numbered(self, placed: Placed, numbers: list[int], incoming: Incoming) -> Send:
         """The message with its number. It keeps the time at which it was captured."""
         partition, key, value, more = placed
         number = numbers[partition]
         numbers[partition] = number + 1
-        headers = (self._from, (NUMBER, b"%d" % number), *more)
+        headers = (self._from, (NUMBER, b"%d" % number), *self._server, *more)
         return Send(self._changes, key, value, headers, partition, incoming.timestamp_ms)

@@ -11,8 +11,8 @@ from connector.reconcile import Patience, Reconciler
 from tests.settings import connect_settings
 from tests.unit.connector.odd_answers import ODD, PAGE, SLOW, http, own, serving
 from tests.unit.yibao.connector_verbs import SECRET, connector_verbs, one_error
+from yibao.captures_shown import show_states
 from yibao.options import Output
-from yibao.verbs import connector
 
 CONNECTOR = "capture-his"
 PLUGIN = "yibao.connect.WholeTransactionPostgresConnector"
@@ -207,5 +207,5 @@ def test_a_cause_with_a_path_in_brackets_is_shown_as_it_stands(capsys):
     trace = "java.io.IOException: cannot read [/secrets/his.password]"
     task = TaskStatus(number=0, state="FAILED", worker="w", trace=trace)
     state = ConnectorStatus(connector=CONNECTOR, state="RUNNING", worker="w", trace=None, tasks=(task,))
-    connector._show_states({"his": state}, {"his": None}, output=Output.TABLE)
+    show_states({"his": state}, {"his": None}, {}, output=Output.TABLE)
     assert "[/secrets/his.password]" in capsys.readouterr().out

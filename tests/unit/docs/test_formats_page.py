@@ -7,13 +7,14 @@ from pathlib import Path
 import orjson
 import pytest
 
+from connector.facts import Facts, ServerFacts
 from streams.deadletter import headers, record
 from streams.deliver import receipt
 from streams.domain import ready
 from streams.domain.join import entries
 from streams.lanes import marks
 from streams.lanes.exits import Exit
-from streams.topics import binding
+from streams.topics import binding, control
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 NAMES = [value for name, value in vars(headers).items() if name.isupper() and not name.endswith("PREFIX")]
@@ -27,6 +28,7 @@ NAMES = [value for name, value in vars(headers).items() if name.isupper() and no
         ("receipt", receipt.FORM),
         ("dead letter", record.FORM),
         ("binding", binding.FORM),
+        ("control", control.FORM),
     ],
 )
 def test_the_form_of_each_format_has_its_line(what, form):
@@ -50,6 +52,14 @@ def test_every_member_of_a_binding_has_its_line():
     identity = binding.SiteIdentity(site="", prefix="", platform="", sources={})
     written = binding.Binding(identity=identity, mark="", entry=binding.Entry(id="", at="", by="")).dump()
     assert {name for name in orjson.loads(written) if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_member_of_a_control_has_its_line():
+    """Who audits which source stood, and why, reads them with other tools."""
+    written = orjson.loads(control.Control(source="", facts={}, at="", by="").dump())
+    server = ServerFacts(system="", timeline=0, log=0, slot=True)
+    facts = Facts(server=server, publication=None, tables={}).document()
+    assert {name for name in (*written, *facts) if f"`{name}`" not in PAGE} == set()
 
 
 def test_every_member_of_a_state_entry_has_its_line():

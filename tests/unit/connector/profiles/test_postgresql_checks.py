@@ -389,6 +389,14 @@ def test_a_unique_index_of_a_partitioned_table_is_not_made_concurrently():
     assert 'CREATE UNIQUE INDEX ON "his"."fee"' in found(with_partitioned(unique=()))["his.fee (id)"].mend
 
 
+def test_an_array_is_refused_because_nothing_cuts_it():
+    """One pasted list of 8 MB would end the capture of all tables, and for good: it comes again after each restart."""
+    odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": replace(column("mdtrt_id"), type="_text", shown="text[]")})
+    assert [("his.fee.mdtrt_id", Severity.BLOCKS)] == [
+        (finding.where, finding.severity) for finding in check(SOURCE, with_table(odd)) if "cuts long texts" in finding.what
+    ]
+
+
 def test_a_column_that_the_database_computes_is_found():
     """The snapshot has it and the log has not: every row would change once, into one without it."""
     odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": replace(column("mdtrt_id"), generated=True)})

@@ -158,7 +158,7 @@ class Unheard:
 
 def test_an_event_that_nobody_takes_is_not_folded_into_nothing(monkeypatch):
     """Its offset would be committed, and nobody would ever know. (The type checker says so first.)"""
-    monkeypatch.setattr(fold, "decode", lambda _value: Unheard())
+    monkeypatch.setattr(fold, "decode", lambda _value, **_more: Unheard())
     with pytest.raises(AssertionError):
         Join().send(b"{}")
     monkeypatch.setattr(lookups, "decode", lambda _value: Unheard())

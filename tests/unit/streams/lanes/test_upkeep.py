@@ -257,7 +257,7 @@ async def test_ticks_that_a_broker_does_not_take_are_told_once():
     """Twelve partitions, each every ten seconds, through a night's outage."""
 
     class Away(FakeLog):
-        async def send(self, at, value):
+        async def send(self, at, value, *, key=None):
             raise OSError
 
     rig = Rig()

@@ -64,7 +64,8 @@ def test_the_stages_topics_have_one_width():
 def test_what_is_remembered_is_compacted_and_what_is_passed_on_is_not():
     """Compaction of `visit.changes` would leave holes, and a hole stops the join."""
     compacted = {name for name, spec in SPECS.items() if spec.configs["cleanup.policy"] == "compact"}
-    assert {TOPICS.state, TOPICS.place_state("his"), TOPICS.place_state("his2"), TOPICS.lookup("dept")} == compacted
+    remembered = {TOPICS.state, TOPICS.control, TOPICS.place_state("his"), TOPICS.place_state("his2"), TOPICS.lookup("dept")}
+    assert remembered == compacted
 
 
 def test_signals_have_one_partition():
@@ -93,6 +94,13 @@ def test_another_cleanup_policy_is_refused():
         plan = one(spec, live(spec, configs={**spec.configs, "cleanup.policy": policy}))
         assert TopicAction.CONFLICT is plan.action
         assert f"cleanup.policy={spec.configs['cleanup.policy']}" in plan.differences[0]
+
+
+def test_the_topic_that_stood_unused_is_given_its_shape():
+    """Earlier versions made it to expire. What it holds now, what capture was applied against, must never."""
+    spec = SPECS[TOPICS.control]
+    plan = one(spec, live(spec, configs={"cleanup.policy": "delete", "retention.ms": "1"}))
+    assert (TopicAction.RESHAPE, True) == (plan.action, "cleanup.policy is delete, planned compact" in plan.differences)
 
 
 def test_other_settings_are_said_and_left():

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.entries import StoredRow, due_from, group, group_of, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner, JoinLimits
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.records import DeadLetter
+from streams.lanes.numbers import FROM, NUMBER
 from streams.mapping import compile_site, load_site
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"
@@ -133,6 +134,8 @@ class Join:
     counts: Counter = field(default_factory=Counter)
     place: int = 100
     offset: int = 0
+    server: str = ""
+    """Which of its source's servers the rows come from, as the place stage says it; `""`: the first one."""
     joiner: Joiner | None = None
     """None: one of the site's mappings and these limits."""
 
@@ -166,8 +169,9 @@ class Join:
 
     def incoming(self, value, *, key=b"{}"):
         self.offset += 1
+        headers = ((FROM, b"his/b"), (NUMBER, b"1"), (SERVER, self.server.encode())) if self.server else ()
         return Incoming(
-            topic="visit.changes", partition=0, offset=self.offset, key=key, value=value, headers=(), timestamp_ms=self.now
+            topic="visit.changes", partition=0, offset=self.offset, key=key, value=value, headers=headers, timestamp_ms=self.now
         )
 
     def send(self, value):

@@ -97,6 +97,29 @@ def test_another_servers_log_begins_at_lower_places():
     assert ["内科", "外科", "儿科"] == wards(join)
 
 
+def test_what_another_server_writes_at_lower_places_and_earlier_times_is_folded():
+    """A restored backup, or a standby that lagged: three updates and a delete of known rows were dropped."""
+    join = whole(Join(place=900_000))
+    sent(join, "u", "外科", at=900_100, committed_at=START_MS + 60_000)
+    join.server = "1"
+    sent(join, "u", "儿科", at=7)
+    sent(join, "u", "眼科", at=8)
+    join.send(envelope("h.charge", "d", CHARGE, at=9))
+    assert ["内科", "外科", "儿科", "眼科"] == wards(join)
+    assert ["WITHDRAWN DELETED_AFTER_REPORT"] == join.letters()
+
+
+def test_what_another_server_sends_again_is_known_like_what_the_first_one_sent():
+    """Its own places are compared with its own."""
+    join = Join()
+    sent(join, "c", at=900)
+    join.server = "1"
+    for _ in range(2):
+        sent(join, "u", "外科", at=7)
+        sent(join, "u", "儿科", at=8)
+    assert (["内科", "外科", "儿科"], 2) == (wards(join), join.counts["repeated_change"])
+
+
 def test_a_clock_that_is_set_back_hides_nothing_and_brings_nothing_back():
     """Servers' clocks are set; what is written meanwhile is as true as ever."""
     join = Join()

@@ -34,7 +34,7 @@ class Place:
         self.log, self.deaths, self.outcomes = FakeLog(), Deaths(), Outcomes("place")
         self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"out":[1,1,1],"born":"b"}')
 
-    def lane(self, generation=1):
+    def lane(self, generation=1, *, lookout=None):
         context = LaneContext(
             broker=self.log,
             servers="broker:9092",
@@ -45,7 +45,7 @@ class Place:
             die=self.deaths,
         )
         fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS)
-        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4)
+        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout)
         return PlaceLane(ROWS, generation, context=context, flow=RecordingFlow(), shared=shared, source="his")
 
     def captured(self, number, *, visit, was=None):

@@ -1,0 +1,61 @@
+"""Count rows of a table as the capture role sees them, and write conditions in SQL for it."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from connector.contract import CapturedTable, CaptureSource
+from connector.errors import Misconfigured
+from connector.profiles.postgresql.login import logged_in
+from connector.profiles.postgresql.names import quoted, split_table
+
+_LONGEST = "15min"
+_NOT_UNDERSTOOD = ("22", "42")
+"""Beginnings of the SQLSTATEs that say the condition is at fault: it does not fit the data, or is no SQL."""
+
+
+def condition_of_keys(table: CapturedTable, keys: Sequence[str]) -> str:
+    """The rows with these keys. A key of several columns is written with commas, in the order of the mapping. Raises Misconfigured
+    for one with another number of values than the key has columns.
+    """
+    return " OR ".join(_condition(table, key) for key in keys)
+
+
+def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
+    """How many rows the table has, of those that the condition leaves. Raises Misconfigured for a condition that the database does
+    not understand, Unreachable, Refused.
+    """
+    with logged_in(source, password=password) as connection:
+        connection.execute(sql.SQL("SET statement_timeout = {}").format(_LONGEST))
+        try:
+            return _counted(connection, table.name, where)
+        except psycopg.Error as exc:
+            if where is None or f"{exc.sqlstate}"[:2] not in _NOT_UNDERSTOOD or exc.sqlstate == "42501":
+                raise
+            told = exc.diag.message_primary or type(exc).__name__
+            raise Misconfigured(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
+
+
+def _counted(connection: psycopg.Connection[TupleRow], table: str, where: str | None) -> int:
+    counting = f"SELECT count(*) FROM {sql.Identifier(*split_table(table)).as_string(connection)}"  # noqa: S608 - a quoted name
+    row = connection.execute((counting if where is None else f"{counting} WHERE ({where})").encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _condition(table: CapturedTable, key: str) -> str:
+    values = [key] if len(table.key) == 1 else key.split(",")
+    if len(values) != len(table.key):
+        raise Misconfigured(
+            f"--key {key}: the key of {table.name} is {', '.join(table.key)}; give {len(table.key)} values with commas between them"
+        )
+    pairs = zip(table.key, values, strict=True)
+    return " AND ".join(f"{quoted(column)} = {_literal(value)}" for column, value in pairs)
+
+
+def _literal(value: str) -> str:
+    """A value in quotes. One with a backslash is written so that it means the same whatever the server's settings are."""
+    doubled = value.replace("'", "''")
+    return f" E'{doubled.replace(chr(92), chr(92) * 2)}'" if "\\" in value else f"'{doubled}'"

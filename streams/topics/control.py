@@ -1,0 +1,110 @@
+"""What stands in `visit.control`: by source, what its capture was applied against, and whether its rows may be placed. Pure.
+
+The topic has one partition and is compacted by the name of the source: the last entry counts. Whoever writes one writes it whole.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import orjson
+
+from connector.contract import FactsDocument
+from streams.errors import Fatal, Newer
+
+FORM: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The entry of one source."""
+
+    source: str
+    facts: FactsDocument
+    """What its capture was applied against."""
+    at: str
+    """When it was written, in ISO form with its zone."""
+    by: str
+    """Who wrote it: `user@host`, or a worker."""
+    why: str = ""
+    """As that person wrote it; `""` where nobody was asked."""
+    reasons: tuple[str, ...] = ()
+    """Why its rows are not placed; none where they are."""
+    since: str = ""
+    """Since when they are not; `""` where they are."""
+    read_again: tuple[str, ...] = ()
+    """Tables whose rows must be read again, because of what stopped it."""
+    life: int = 0
+    """How many times another server took the place of the first one: places in its log say nothing about those of before."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether rows of this source stay where they are."""
+        return bool(self.reasons)
+
+    @property
+    def server(self) -> str:
+        """What marks of its rows say of the server; `""` for the first one, as all did before anybody asked."""
+        return f"{self.life}" if self.life else ""
+
+    @property
+    def key(self) -> bytes:
+        """Of its message."""
+        return self.source.encode()
+
+    def dump(self) -> bytes:
+        """As it stands in the topic."""
+        return orjson.dumps(
+            {
+                "form": FORM,
+                "source": self.source,
+                "state": "stopped" if self.stopped else "running",
+                "reasons": self.reasons,
+                "since": self.since,
+                "read_again": self.read_again,
+                "life": self.life,
+                "facts": self.facts,
+                "at": self.at,
+                "by": self.by,
+                "why": self.why,
+            }
+        )
+
+
+@dataclass(slots=True)
+class Controls:
+    """The entries of all sources, as far as the topic was read."""
+
+    by_source: dict[str, Control] = field(default_factory=dict)
+
+    def take(self, values: Iterable[bytes | None]) -> None:
+        """Take what was written. Raises Newer, and Fatal for what is no entry."""
+        for value in values:
+            if value is not None:
+                entry = load(value)
+                self.by_source[entry.source] = entry
+
+
+def load(value: bytes) -> Control:
+    """One entry. Raises Newer where a later version wrote it, Fatal for what is none."""
+    try:
+        written = orjson.loads(value)
+        if type(written) is dict and written.get("form") != FORM:
+            raise Newer(f"visit.control (form {written.get('form')}; this version knows {FORM})")
+        return _control(written)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise Fatal("visit.control holds what this product did not write: nothing else may write into it") from exc
+
+
+def _control(written: dict[str, Any]) -> Control:
+    return Control(
+        source=f"{written['source']}",
+        facts=cast("FactsDocument", {**written["facts"]}),
+        at=f"{written['at']}",
+        by=f"{written['by']}",
+        why=f"{written['why']}",
+        reasons=tuple(f"{one}" for one in written["reasons"]),
+        since=f"{written['since']}",
+        read_again=tuple(f"{one}" for one in written["read_again"]),
+        life=int(written["life"]),
+    )

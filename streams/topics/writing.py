@@ -1,0 +1,30 @@
+"""Write one message into a topic that exists. Synchronous; never call it from an event loop."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.errors import Unreachable
+from streams.topics.access import let_in
+
+_WRITTEN_WITHIN_S = 30.0
+
+
+def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, otherwise: str) -> int:
+    """Write it, and return its offset when all copies have it. Raises Unreachable where that is not known.
+
+    client: how to reach the brokers, as kafka-python names it. otherwise: what is not known then, and how to look; an error
+    begins with it.
+    """
+    # Not idempotent: that would need a further right on older brokers, and whoever reads these topics minds no repetition.
+    with let_in(client["bootstrap_servers"]):
+        producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
+    try:
+        offset: int = producer.send(topic, key=key, value=value, partition=0).get(_WRITTEN_WITHIN_S).offset
+    except (KafkaError, OSError) as error:
+        raise Unreachable(f"{otherwise} ({type(error).__name__}, {topic})") from error
+    finally:
+        producer.close(_WRITTEN_WITHIN_S)
+    return offset

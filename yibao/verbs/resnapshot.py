@@ -1,0 +1,120 @@
+"""`yibao resnapshot`: read rows of a table again from the database, and prove that all came."""
+
+import json
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.contract import CapturedTable, CaptureSource
+from connector.profiles import profile_of
+from streams.errors import Misconfigured
+from streams.mapping import Site, load_site
+from streams.wording import nearest
+from yibao.binding import demand_own_topics
+from yibao.capture import chosen_sources
+from yibao.facts import note_read
+from yibao.interrupted import leaving
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.resnapshot import Reading, Wanted, read_again
+
+_NO_CONDITION = (";", "--", "/*")
+
+
+def resnapshot(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="schema.table, as the mapping names it.")],
+    *,
+    config: ConfigOption = SITE,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", "-s", metavar="NAME", help="Whose table it is, where several sources have one of its name."),
+    ] = None,
+    where: Annotated[str, typer.Option("--where", metavar="SQL", help="Only rows that this condition leaves.")] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="VALUE", help="Only the row with this key; may be repeated. Several columns: with commas."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Until all rows have arrived, counted; without it until Debezium has begun.")
+    ] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Read rows of a table again from the database, while capture goes on. What differs from what was reported is corrected,
+    what is the same is not sent again. Rows that are gone from the database are not found by it.
+
+    Needed when changes were not captured: another server, a table that was not published for a while, new columns in the mapping.
+    With --wait, exit code 1 when it is not proved that all rows arrived: run it again.
+
+    \b
+    Examples:
+      yibao resnapshot his.sf_fymx --wait
+      yibao resnapshot his.sf_fymx --where "jzsj >= '2026-11-01'" --wait
+      yibao resnapshot his.mz_zy_jz --key 4711 --key 4712 --wait -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    wanted = _wanted(site, table, source=source, where=where.strip(), keys=key or [])
+    demand_own_topics(site)
+    with leaving(_left(config, wanted)):
+        reading = read_again(wanted, wait=wait, say=lambda text: typer.echo(text, err=True))
+    _show(wanted, reading, output=output)
+    if reading.ended and not reading.tally.proved:
+        raise typer.Exit(1)
+    if reading.ended and wanted.where is None:
+        note_read(site, wanted.source.name, table)
+
+
+def _left(config: Path, wanted: Wanted) -> str:
+    status = f"yibao connector status -c {shlex.quote(str(config))}"
+    return (
+        f"an order to read {wanted.table.name} again stands: Debezium goes on with it (`{status}`); to order it again does no harm"
+    )
+
+
+def _wanted(site: Site, table: str, *, source: str | None, where: str, keys: list[str]) -> Wanted:
+    found = [(each, one) for each in chosen_sources(site, source) for one in each.tables if one.name == table]
+    if not found:
+        known = [one.name for each in chosen_sources(site, source) for one in each.tables]
+        raise Misconfigured(f"no table `{table}` is captured{nearest(table, known)}; captured are {', '.join(known)}")
+    if len(found) > 1:
+        names = ", ".join(each.name for each, _ in found)
+        raise Misconfigured(f"{table} is captured from several sources ({names}): say which with --source")
+    ((of, captured),) = found
+    return Wanted(site=site, source=of, table=captured, where=_condition(of, captured, where=where, keys=keys))
+
+
+def _condition(source: CaptureSource, table: CapturedTable, *, where: str, keys: list[str]) -> str | None:
+    if any(sign in where for sign in _NO_CONDITION):
+        raise Misconfigured(f"--where takes one condition, without {' '.join(_NO_CONDITION)}")
+    conditions = [where] if where else []
+    if keys:
+        conditions.append(profile_of(source.kind).condition_of_keys(table, keys))
+    return " AND ".join(f"({one})" for one in conditions) if len(conditions) > 1 else next(iter(conditions), None)
+
+
+def _show(wanted: Wanted, reading: Reading, *, output: Output) -> None:
+    tally = reading.tally
+    if output is Output.JSON:
+        document = {
+            "source": wanted.source.name,
+            "table": wanted.table.name,
+            "where": wanted.where,
+            "orders": list(reading.orders),
+            "ended": reading.ended,
+            **(asdict(tally) | {"proved": tally.proved} if reading.ended else {"counted": tally.counted}),
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    if not reading.ended:
+        typer.echo(f"begun (order {reading.orders[-1]}); --wait would say when all {tally.counted} rows have arrived")
+        return
+    numbers = (
+        f"the database had {tally.counted} rows, Debezium read {tally.scanned}, {tally.arrived} arrived, "
+        f"and {tally.changed} changes of the table beside them"
+    )
+    if tally.proved:
+        typer.echo(f"done: {numbers}")
+    else:
+        why = "; the table was emptied meanwhile" if tally.emptied else ""
+        typer.echo(f"not proved: {numbers}{why}. Run it again, in a quieter hour")
