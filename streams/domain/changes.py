@@ -16,6 +16,9 @@ ARRIVED: Final = "arrived"
 SERVER: Final = "server"
 """Third header of a message that the place stage wrote: the server that it comes from; absent of a source's first one."""
 
+FORMERLY: Final = "formerly"
+"""Header of a row whose key was changed: the columns of its former key, as JSON. Its former row went by the message before."""
+
 
 class Incoming(NamedTuple):
     """One message as it was read, undecoded.
@@ -37,6 +40,11 @@ class Incoming(NamedTuple):
     """In their order."""
     timestamp_ms: int
     """The message's own time, milliseconds since the epoch."""
+
+    @property
+    def formerly(self) -> bytes | None:
+        """The columns of the former key of its row; None where that did not change."""
+        return self.headers[-1][1] if len(self.headers) > 0 and self.headers[-1][0] == FORMERLY else None
 
     @property
     def arrived(self) -> bool:
@@ -198,6 +206,15 @@ def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
     """The value of a tick message. partitions: of `visit.changes`, to be told the time; None in that topic itself."""
     asked = {} if partitions is None else {"partitions": partitions}
     return orjson.dumps({"yibao": "tick", "at": at, **asked})
+
+
+def key_in(columns: bytes, names: Sequence[str]) -> tuple[str, ...]:
+    """A row's key from the key of its message; () where it is not there."""
+    try:
+        found = orjson.loads(columns)
+        return tuple(f"{text_of(found[name])}" for name in names)
+    except (orjson.JSONDecodeError, KeyError, TypeError, Rejected):
+        return ()
 
 
 def dotted(place: Position | None) -> str:

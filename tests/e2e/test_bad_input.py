@@ -314,7 +314,9 @@ def test_a_record_is_withdrawn_when_no_row_backs_it_and_not_when_its_row_is_save
     hospital.insert_again("his.sf_fymx", "mxid", line)
     hospital.execute("UPDATE his.sf_jsjl SET yb_jsid = %s WHERE jsdh = %s", f"{settled}N", visit.settlement["jsdh"])
     wait_for(lambda: hospital.sent(f"{settled}N") and len(hospital.sent(line)) == 2, what="settlement and line with the new key")
-    hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "KEY_CHANGED_AFTER_REPORT"): 1}))
+    hospital.execute("UPDATE his.sf_fymx SET mxid = mxid + 900000000 WHERE mxid = %s", line)
+    wait_for(lambda: hospital.sent(int(line) + 900_000_000), what="the line with its new key")
+    hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "KEY_CHANGED_AFTER_REPORT"): 2}))
     assert [settled, f"{settled}N"] == [one["SETL_ID"] for one in hospital.sent(line)]
 
 

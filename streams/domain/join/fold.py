@@ -199,6 +199,8 @@ class _Run:
             row = self._withdrawing.arrived(self, visit, row)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
+        if (formerly := self.incoming.formerly) is not None:
+            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, Tick
+from streams.domain.changes import Incoming, Tick, key_in
 from streams.domain.join import letters, parents
 from streams.domain.join.entries import Recall, StoredRow
 from streams.domain.join.gathering import dependents, gather
@@ -107,6 +107,14 @@ class Withdrawing:
             if gone.deadline and (gone.table, gone.key) == (row.table, row.key):
                 now = run.incoming.timestamp_ms
                 visit.put_gone(gone._replace(transaction=transaction, since=now, deadline=now + self._limits.grace_ms))
+
+    def renamed(self, run: Results, visit: Visit, row: StoredRow, *, formerly: bytes, transaction: str) -> None:
+        """A row has another key than before: what was reported under the former one is told together with what it is now."""
+        former = key_in(formerly, visit.mapping.tables[row.table].key)
+        for gone in visit.all_gone():
+            mine = gone.deadline and (gone.table, gone.key, gone.transaction) == (row.table, former, transaction)
+            if mine and gone.record != (record := self._record(run, visit, row)):
+                visit.put_gone(gone._replace(became=record))
 
     def comes_back(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that was deleted is there again: while its record is open, that was an edit, whatever becomes of the row now."""

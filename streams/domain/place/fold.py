@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import ARRIVED, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
+from streams.domain.changes import ARRIVED, FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.entries import View
 from streams.domain.place.headers import LinkedTables
@@ -64,6 +64,10 @@ class Going(NamedTuple):
     deleted: dict[tuple[str, bytes | None], str] = {}  # noqa: RUF012 - the first one, which stays empty
     """Of the rows that it deleted so far, by table and key of the message: the visit. Some of a very large transaction; none that
     an earlier worker placed."""
+
+    last: tuple[object, bytes | None, object] = (None, None, None)
+    """Table, key and place in the log of the row that it deleted last: a key that is changed is a delete and a create at one
+    place."""
 
     def __repr__(self) -> str:
         """Without the rows' keys."""
@@ -181,11 +185,15 @@ class Placer:
             return Folded(self._everywhere(incoming), "truncated", going)
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
-        if op == _DELETE and visit is not None and going.transaction and len(going.deleted) < _MOST_DELETED:
-            going.deleted[f"{said.get('table')}", incoming.key] = visit
+        if op == _DELETE and visit is not None and going.transaction:
+            if len(going.deleted) < _MOST_DELETED:
+                going.deleted[f"{said.get('table')}", incoming.key] = visit
+            going = going._replace(last=(said.get("table"), incoming.key, said.get("lsn")))
         elif op == _CREATE and visit is not None and going.deleted:
             was = going.deleted.pop((f"{said.get('table')}", incoming.key), None)
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
+        if op == _CREATE and was is None and (former := _former_key(going, incoming, said)) is not None:
+            arrived = arrived._replace(headers=((FORMERLY, former),))
         if was is None or was == visit:
             return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
         # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
@@ -251,7 +259,14 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
 
 def _after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
-    return Going(transaction, at, going.deleted if transaction and transaction == going.transaction else {})
+    return going._replace(at=at) if transaction and transaction == going.transaction else Going(transaction, at, {})
+
+
+def _former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:
+    """The former key of a row that is created at the place in the log where one of its table was deleted."""
+    table, key, place = going.last
+    same = place is not None and (table, place) == (said.get("table"), said.get("lsn"))
+    return key if same and key != incoming.key else None
 
 
 def _columns(key: bytes | None) -> _Image:

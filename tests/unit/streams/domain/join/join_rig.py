@@ -174,11 +174,11 @@ class Join:
             topic="visit.changes", partition=0, offset=self.offset, key=key, value=value, headers=headers, timestamp_ms=self.now
         )
 
-    def send(self, value):
-        """Fold one message and keep what comes of it; what came of it."""
+    def send(self, value, **more):
+        """Fold one message and keep what comes of it; what came of it. more: what else is true of the message."""
         mapping = mappings()
         joiner = self.joiner or Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone)
-        folded = joiner.fold(self.incoming(value), self, self)
+        folded = joiner.fold(self.incoming(value)._replace(**more), self, self)
         self.keep(folded)
         self.ready += folded.ready
         self.dead += folded.dead

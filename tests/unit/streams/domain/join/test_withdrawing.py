@@ -11,7 +11,7 @@ import pytest
 
 from streams.domain.join.gone import is_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
-from tests.unit.streams.domain.join.join_rig import DAY_MS, HOSPITAL, LIMITS, PHARMACY, Join, whole
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, HOSPITAL, LIMITS, PHARMACY, Join, envelope, whole
 
 GRACE_MS = 10_000
 PATIENT = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
@@ -112,6 +112,18 @@ def test_a_record_that_changes_its_institution_is_withdrawn_and_reported_as_one_
     assert f"{HOSPITAL}/S1" in letter.message
     assert f"{PHARMACY}/S1" in letter.message
     assert "20.00" == orjson.loads(letter.value)["rows"]["settlement"]["total"]
+
+
+def test_a_row_whose_key_is_changed_is_one_letter_that_names_both():
+    """It arrives as a delete and an insert, which alone would say that a line went and another came."""
+    join = patient()
+    join.change("h.charge", "d", tx=7)
+    inserted = envelope("h.charge", "c", CHARGE | {"charge_id": "C2"}, at=join.place, txId=7)
+    join.send(inserted, headers=(("from", b"his/b"), ("seq", b"5"), ("formerly", b'{"charge_id":"C1"}')))
+    join.tick(after_ms=GRACE_MS)
+    assert ([*THREE, "fee_list_d C2"], [RENAMED]) == (join.reported(), join.letters())
+    assert "/C1" in join.dead[0].message
+    assert "/C2" in join.dead[0].message
 
 
 def test_a_record_that_gets_its_institution_back_in_time_is_not_told():

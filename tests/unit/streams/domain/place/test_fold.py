@@ -138,6 +138,15 @@ def test_a_tick_says_which_transaction_may_go_on():
     assert Tick(at=5_999, source="his") == ticked(5_999, NOTHING)
 
 
+@pytest.mark.parametrize(("place", "formerly"), [(7, b'{"id":"1"}'), (8, None)])
+def test_a_key_that_is_changed_says_what_it_was(place, formerly):
+    """It is a delete and a create at one place in the log. A person must hear of both as one thing."""
+    gone = PLACER.fold(Incoming("rows.his", 0, 0, b'{"id":"1"}', envelope("d", row("V1"), None, txId=5), (), 1), source="his")
+    created = envelope("c", None, row("V1") | {"id": "2"}, txId=5, lsn=place)
+    (came,) = PLACER.fold(Incoming("rows.his", 0, 1, b'{"id":"2"}', created, (), 1), source="his", going=gone.going).placed
+    assert formerly == Incoming("visit.changes", 0, 0, came.key, came.value, came.headers, 1).formerly
+
+
 def test_a_table_that_is_emptied_is_told_to_every_partition():
     """Its rows stand in all of them."""
     value = envelope("t", None, None)
