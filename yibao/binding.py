@@ -78,14 +78,15 @@ def warn_of_other_site(site: Site) -> None:
 
 
 def found_in_binding(site: Site) -> Iterator[Finding]:
-    """Whether the topics are this site's. That they are nobody's yet, or that no broker says so, keeps nobody from capturing."""
+    """Whether the topics are this site's. That they, or a source, are not bound yet stands against nothing."""
     try:
         found = _objection(site)
     except Unreachable as away:
         yield Finding(where=site.topics.binding, what=f"was not read: {away}", mend="look again", severity=Severity.WARNS)
         return
     if found is not None:
-        severity = Severity.WARNS if found.binding is None else Severity.BLOCKS
+        is_new = found.binding is None or all(not one.bound for one in found.differences)
+        severity = Severity.WARNS if is_new else Severity.BLOCKS
         yield Finding(where=f"{site.file}:", what=f"{found}", mend="docs/operations.md, Whose topics these are", severity=severity)
 
 

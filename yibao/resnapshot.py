@@ -3,16 +3,19 @@
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
 
-from connector.connect import Connect
+from connector.connect import Connect, ConnectorStatus
 from connector.contract import CapturedTable, CaptureSource, Op, TableRole
 from connector.errors import Refused
+from connector.errors import Unreachable as CannotReach
 from connector.profiles import profile_of
 from connector.signals import Notice, Stage, Tally, notice_of, order
+from streams.errors import Unreachable
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.following import Follower
@@ -20,6 +23,8 @@ from streams.topics.writing import write
 from streams.wiring import broker_access, client_options
 from yibao.capture import connect_client, database_password
 
+_AWAY: Final = (CannotReach, Unreachable)
+"""Whoever does not answer in the middle of a reading is asked again later; the reading goes on."""
 _POLL_S: Final = 0.5
 _TELL_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 10.0
@@ -195,9 +200,11 @@ class _Course:
             self._say(f"{seen.arrived} of {self._counted} rows arrived" if seen.told_of else "Debezium has not begun yet")
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
-            _demand_running(self._connect, self._wanted)
+            with suppress(*_AWAY):
+                _refuse_failed(self._connect.status(_connector(self._wanted)), self._wanted)
         if not seen.told_of and now - self._ordered_at >= waits.again_s:
-            self._ask_after(now)
+            with suppress(*_AWAY):
+                self._ask_after(now)
         elif seen.told_of and self._scanned_at is None and now - self._moved_at >= waits.stalled_s:
             raise Refused(f"nothing came for {waits.stalled_s:.0f} s: see yibao connector status, and order it again")
 
@@ -231,11 +238,22 @@ def _was_read(wanted: Wanted, offset: int) -> bool:
 
 
 def _demand_running(connect: Connect, wanted: Wanted) -> None:
-    connector = wanted.site.topics.connector(wanted.source.name)
+    connector = _connector(wanted)
     status = connect.status(connector)
     if status is None:
         raise Refused(f"there is no connector {connector}: run `yibao connector apply`")
-    if status.failure is not None:
-        raise Refused(f"connector {connector} failed: {status.failure}; mend the cause, then: yibao connector restart")
+    _refuse_failed(status, wanted)
     if not status.running:
         raise Refused(f"connector {connector} does not run ({status.state}): see yibao connector status; resume it first")
+
+
+def _refuse_failed(status: ConnectorStatus | None, wanted: Wanted) -> None:
+    if status is not None and status.failure is not None:
+        name = wanted.source.name
+        raise Refused(
+            f"connector {_connector(wanted)} failed: {status.failure}; mend the cause, then: yibao connector restart {name}"
+        )
+
+
+def _connector(wanted: Wanted) -> str:
+    return wanted.site.topics.connector(wanted.source.name)

@@ -137,6 +137,7 @@ def reading_again(site, stack, yibao, monkeypatch):
         ((departments,),) = database.execute("SELECT count(*) FROM his.jc_ks").fetchall()
 
     code, out, err = yibao("resnapshot", "his.sf_fymx", "--wait", "-o", "json", config=site)
+    assert out, err
     read = json.loads(out)
     assert (0, 2500, True) == (code, read["counted"], read["proved"])
     assert read["arrived"] + read["changed"] >= 2500  # those of the statement above, which may be on their way, do not come twice
