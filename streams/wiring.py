@@ -262,6 +262,7 @@ def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcom
     kafka = KafkaBroker(broker)
     return LaneContext(
         broker=kafka,
+        stage=stage,
         group=site.topics.group(stage),
         settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
         outcomes=outcomes,

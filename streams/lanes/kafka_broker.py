@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from streams.lanes import offset_answers
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
+from streams.lanes.topic_ids import IdsOf, ids_in
 
 require_versions()
 offset_answers.install()
@@ -135,6 +136,13 @@ class KafkaBroker:
             return {}
         reader = await self._reader("")
         return {TopicPartition(*at): offset for at, offset in (await reader.end_offsets(wanted)).items()}
+
+    async def topic_ids(self, topics: Sequence[str]) -> Mapping[str, str]:
+        client = (await self._reader(""))._client  # noqa: SLF001 - guarded by the pin
+        try:
+            return ids_in(await client.send(client.get_random_node(), IdsOf(topics)))
+        except NotImplementedError:  # an old broker
+            return {}
 
     async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         consumer, partition = self._consumer(), KafkaPartition(*at)

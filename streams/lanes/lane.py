@@ -8,7 +8,7 @@ was left open.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +19,7 @@ from streams.errors import Fatal, Newer
 from streams.lanes.away import away
 from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
 from streams.lanes.exits import Exit
+from streams.lanes.log_check import Claim, demand_logs
 from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
 from streams.lanes.settings import LaneSettings
 from streams.telemetry.outcomes import Outcomes
@@ -41,6 +42,8 @@ class LaneContext:
 
     broker: Broker
     """Kafka, as lanes need it."""
+    stage: str
+    """One of the product's words: `place`, `join`, `deliver`."""
     group: str
     """The stage's consumer group."""
     settings: LaneSettings
@@ -72,6 +75,7 @@ class Lane(ABC, Generic[Item]):
         self.buffer: Buffer[Item] | None = None
         self.closed = False
         self.fenced_at = 0.0
+        self.ids: Mapping[str, str] = {}
         self._said: Committed | None = None
         self.context = context
         self._water = Water(flow, high=context.settings.high, low=context.settings.low)
@@ -84,8 +88,14 @@ class Lane(ABC, Generic[Item]):
     # What a kind of lane is ------------------------------------------------------------------------------------------------------
 
     @abstractmethod
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        """What a committed offset and its mark say of the logs that the lane goes on from."""
+
+    @abstractmethod
     async def restore(self, committed: Committed) -> Buffer[Item]:
-        """Continue from what the last transaction committed. The returned buffer wants the number of the record at the offset."""
+        """Continue from what the last transaction committed, in topics with `self.ids`. The returned buffer wants the number of the
+        record at the offset.
+        """
 
     @abstractmethod
     def sort(self, records: Sequence[Incoming]) -> Sequence[Item]:
@@ -109,6 +119,11 @@ class Lane(ABC, Generic[Item]):
             except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
                 self.context.die(self._fatal(exc))
         self._water.level(self.in_hand)
+
+    @property
+    def claimed(self) -> Sequence[Claim]:
+        """What the last commit says of the logs; nothing before the lane is open."""
+        return () if self.buffer is None or self.closed or self._said is None else self.claims(self._said)
 
     @property
     def held(self) -> str:
@@ -198,6 +213,13 @@ class Lane(ABC, Generic[Item]):
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()
+        self.ids = await demand_logs(
+            self.context.broker,
+            self.claims(committed),
+            stage=self.context.stage,
+            clock=self.context.clock,
+            within_s=self.context.settings.log_within_s,
+        )
         buffer = await self.restore(committed)
         self.buffer, early, self._early = buffer, self._early, []
         self._take(early)

@@ -1,13 +1,16 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
 place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
-           first offset}
+           first offset, "log": id of the topic that the offset is of}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
-           "in": number of the next message of each series of visit.changes; absent before the first numbered one}
+           "in": number of the next message of each series of visit.changes; absent before the first numbered one,
+           "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
-                    "b": batches settled}}
+                    "b": batches settled}, "log": id of visit.ready}
+
+"log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
 is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
@@ -27,9 +30,9 @@ from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_PLACE: Final = frozenset({"out", "born"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
+_PLACE: Final = frozenset({"out", "born", "log"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "log", "kept"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "log"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
 
 
@@ -41,10 +44,12 @@ class PlaceMark:
     """By partition of `visit.changes`: number of the next message."""
     born: str = ""
     """Tells its numbers from those of topics that were made anew."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
 
     def text(self) -> str:
         """As it is committed."""
-        return orjson.dumps({"out": self.out, "born": self.born}).decode()
+        return orjson.dumps({"out": self.out, "born": self.born, **_named("log", self.log)}).decode()
 
     def series(self, source: str) -> str:
         """The name of its numbers."""
@@ -63,13 +68,19 @@ class JoinMark:
     """Latest form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say."""
     taken: Mapping[str, int] = field(default_factory=dict)
     """By series of `visit.changes`: number of the next message. Empty before the first numbered one."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
+    kept: tuple[str, int] = ("", 0)
+    """Id of `visit.state`, and how far its own part of it was written by the transactions before this one."""
 
     def text(self) -> str:
         """As it is committed."""
-        born = {"born": self.born} if self.born else {}
         state = {"state": self.state} if self.state > 1 else {}
         taken = {"in": self.taken} if self.taken else {}
-        return orjson.dumps({"seq": self.seq, **born, **state, **taken}).decode()
+        kept = {"kept": self.kept} if self.kept[0] else {}
+        return orjson.dumps(
+            {"seq": self.seq, **_named("born", self.born), **state, **taken, **_named("log", self.log), **kept}
+        ).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +146,8 @@ class DeliverMark:
     """Records refused since one was accepted, across plans, for the flood guard."""
     plan: Plan | None = None
     """The plan that is open; None where there is none."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
 
     def text(self) -> str:
         """As it is committed."""
@@ -145,7 +158,7 @@ class DeliverMark:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
             mark["plan"] = self.plan.document()
-        return orjson.dumps(mark).decode()
+        return orjson.dumps(mark | _named("log", self.log)).decode()
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
@@ -170,7 +183,7 @@ def place_mark(text: str) -> PlaceMark:
     if not isinstance(out, list) or not all(type(number) is int for number in out):
         raise _foreign()
     _refuse_others(mark, _PLACE)
-    return PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}")
+    return PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}", log=f"{mark.get('log', '')}")
 
 
 def join_mark(text: str) -> JoinMark:
@@ -183,6 +196,8 @@ def join_mark(text: str) -> JoinMark:
         born=f"{mark.get('born', '')}",
         state=_number(mark, "state") if "state" in mark else 1,
         taken=_numbers(mark["in"]) if "in" in mark else {},
+        log=f"{mark.get('log', '')}",
+        kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
     )
     if found.state > ENTRY_FORM:
         raise Newer(f"this partition's part of visit.state (form {found.state}; this version knows {ENTRY_FORM})")
@@ -200,6 +215,7 @@ def deliver_mark(text: str) -> DeliverMark:
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=_number(mark, "row") if "row" in mark else 0,
         plan=None if plan is None else _plan(plan),
+        log=f"{mark.get('log', '')}",
     )
 
 
@@ -255,6 +271,19 @@ def _numbers(value: object) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
         raise _foreign()
     return value
+
+
+def _kept(value: object) -> tuple[str, int]:
+    match value:
+        case [str(found), int(end)]:
+            return found, end
+        case _:
+            raise _foreign()
+
+
+def _named(name: str, value: str) -> dict[str, str]:
+    """A member, where it says something."""
+    return {name: value} if value else {}
 
 
 def _foreign() -> Fatal:

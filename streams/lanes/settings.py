@@ -34,6 +34,8 @@ class LaneSettings:
     """How long a transaction that is read back may stay invisible before the worker ends."""
     offset_within_s: float = 15.0
     """How long a lane that opens asks for its committed offset before it counts as missing."""
+    log_within_s: float = 15.0
+    """How long the brokers may contradict what a lane knows of its logs before the worker ends."""
     close_within_s: float = 8.0
     """How long a lane may take to close before the worker ends."""
     hole_s: float = 10.0

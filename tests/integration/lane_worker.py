@@ -119,6 +119,7 @@ def main(options):
     outcomes = Outcomes(stage)
     context = LaneContext(
         broker=KafkaBroker(broker),
+        stage=stage,
         group=topics.group(stage),
         settings=lanes,
         outcomes=outcomes,

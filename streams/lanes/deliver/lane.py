@@ -25,6 +25,7 @@ from streams.lanes.deliver.settling import Settling, dead_send
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.exits import Exit
 from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.log_check import Claim
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
 from streams.lanes.ports import Committed, Send, TopicPartition
 
@@ -56,8 +57,12 @@ class DeliverLane(Lane[ReadyRecord]):
 
     # Records in ------------------------------------------------------------------------------------------------------------------
 
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        return (Claim(at=self.at, end=committed.offset, id=deliver_mark(committed.metadata).log),)
+
     async def restore(self, committed: Committed) -> Buffer[ReadyRecord]:
-        self._mark, self._offset = deliver_mark(committed.metadata), committed.offset
+        mark, self._offset = deliver_mark(committed.metadata), committed.offset
+        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         self._strangers = Strangers(self.context.broker, self._shared.topics, self.at, committed.offset)
         self._restored = self._mark.plan is not None
         if self._restored:
@@ -141,6 +146,7 @@ class DeliverLane(Lane[ReadyRecord]):
             last_plan=plan.id if plan else self._mark.last_plan,
             refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
             plan=plan,
+            log=self._mark.log,
         )
         await self._save(self._sends(run, dead), offset=offset, mark=mark)
         self._strangers.drop(len(passed))

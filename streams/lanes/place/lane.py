@@ -11,6 +11,7 @@ from streams.domain.place.fold import Placed, Placer
 from streams.domain.records import Header
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.log_check import Claim
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.numbers import FROM, NUMBER
 from streams.lanes.ports import Committed, Send, TopicPartition
@@ -47,8 +48,12 @@ class PlaceLane(Lane[Incoming]):
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
 
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        return (Claim(at=self.at, end=committed.offset, id=place_mark(committed.metadata).log),)
+
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
-        self._mark = place_mark(committed.metadata)
+        mark = place_mark(committed.metadata)
+        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         self._from = (FROM, self._mark.series(self._source).encode())
         return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
 

@@ -35,6 +35,7 @@ QUICK = lane_settings(
     linger_s=0.0,
     idle_linger_s=0.0,
     offset_within_s=0.0,
+    log_within_s=0.0,
     stuck_s=PATIENCE_S,
     doubt_s=PATIENCE_S,
     close_within_s=PATIENCE_S,
@@ -117,6 +118,7 @@ class Rig:
     def context(self, stage):
         return LaneContext(
             broker=self.log,
+            stage=stage,
             group=TOPICS.group(stage),
             settings=self.settings,
             outcomes=self.outcomes,

@@ -375,6 +375,7 @@ async def test_what_came_too_early_does_not_keep_a_partition_stopped():
     for number in range(5):
         rig.change(number)
     rig.log.committed_offsets[TOPICS.group("join"), CHANGES] = Committed(offset=5, metadata='{"seq":6}')
+    rig.log.append(STATE, key=b"v1\x1fv", value=b"r5")
     lane = rig.join_lane()
     lane.put(rig.log.messages(CHANGES))
     assert lane.full

@@ -89,6 +89,7 @@ class Worker(Process):
         self.closing = []
         context = LaneContext(
             broker=world.log,
+            stage="deliver",
             group=GROUP,
             settings=LANE,
             outcomes=Outcomes("deliver"),

@@ -71,6 +71,7 @@ class Worker(Process):
     def _new_lane(self):
         context = LaneContext(
             broker=self._world.log,
+            stage="join",
             group=GROUP,
             settings=LANE,
             outcomes=Outcomes("join"),

@@ -37,6 +37,7 @@ class Place:
         context = LaneContext(
             broker=self.log,
             servers="broker:9092",
+            stage="place",
             group=GROUP,
             settings=QUICK,
             outcomes=self.outcomes,
