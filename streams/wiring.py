@@ -99,22 +99,27 @@ def rows_topics(site: Site) -> Mapping[str, str]:
 def place_stage(site: Site, *, home: Path | None, index: int) -> PlaceStage:
     """The place stage of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("place")
+    return PlaceStage(
+        app=_app(site, "place", broker=broker, home=home, index=index),
+        context=_context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s),
+        shared=PlaceShared(
+            topics=site.topics,
+            fold=placer_of(site),
+            max_chunk=site.place.max_chunk,
+        ),
+        sources=rows_topics(site),
+    )
+
+
+def placer_of(site: Site) -> Placer:
+    """What decides where a row of a site belongs."""
     visit_keys = {
         (source.name, table.name): table.visit_key
         for source in capture_sources(site)
         for table in source.tables
         if table.visit_key is not None
     }
-    return PlaceStage(
-        app=_app(site, "place", broker=broker, home=home, index=index),
-        context=_context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s),
-        shared=PlaceShared(
-            topics=site.topics,
-            fold=Placer(visit_keys, partitions=site.kafka.partitions),
-            max_chunk=site.place.max_chunk,
-        ),
-        sources=rows_topics(site),
-    )
+    return Placer(visit_keys, partitions=site.kafka.partitions)
 
 
 def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:

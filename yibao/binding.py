@@ -44,7 +44,7 @@ def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[Topi
         raise Refused(
             f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"
         )
-    entry = Entry(id=secrets.token_hex(8), at=_now(site), by=_actor(), why=why.strip())
+    entry = Entry(id=secrets.token_hex(8), at=now(site), by=actor(), why=why.strip())
     binding = plan.binding(entry, fresh_mark=mark_of(secrets.randbelow(MARKS)))
     if binding is None:
         return
@@ -110,11 +110,11 @@ def _parts(parts: dict[str, str]) -> dict[str, Any]:
     return {**plain, "sources": {what.removeprefix("sources."): value for what, value in parts.items() if what not in plain}}
 
 
-def _now(site: Site) -> str:
+def now(site: Site) -> str:
     return datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds")
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who runs this: an account without a name is told by its number."""
     try:
         user = getpass.getuser()

@@ -38,6 +38,7 @@ VERBS = (
     Verb("check", "Check site.yaml and its mapping files: all errors at once."),
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
+    Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),

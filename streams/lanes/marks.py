@@ -288,6 +288,7 @@ def _named(name: str, value: str) -> dict[str, str]:
 
 def _foreign() -> Fatal:
     return Fatal(
-        "the metadata of the committed offset is not ours: somebody reset the group; write the offset with its metadata again",
+        "the metadata of the committed offset is not ours: somebody reset the group; stop all workers and run "
+        "`yibao offsets recover --dry-run` (docs/operations.md)",
         exit_code=Exit.FOREIGN_OFFSET,
     )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC
+from functools import partial
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ from streams.domain.ready import encode
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
+from streams.lanes.evidence import place_evidence
 from streams.lanes.exits import Exit
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
@@ -25,10 +27,13 @@ from streams.lanes.kafka_broker import KafkaBroker, incoming
 from streams.lanes.lane import LaneContext
 from streams.lanes.marks import deliver_mark, first_marks, join_mark, place_mark
 from streams.lanes.place.lane import PlaceLane, PlaceShared
+from streams.lanes.place.recovery import place_recovery
 from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.recovered import Place
 from streams.lanes.watch import Watch
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Deaths, FakePlatform, RecordingFlow, wait_for
+from streams.topics.whole import read_whole
 from tests.integration.serving import until
 from tests.patience import PATIENCE_S
 from tests.settings import broker_settings, deliver_settings, join_settings, lane_settings
@@ -253,3 +258,26 @@ async def test_a_state_that_was_emptied_under_a_live_offset_stops_the_join(scene
     code, said = await scene.how_it_opens("join")
     assert Exit.SHORT_LOG == code, said
     assert f"{scene.names.state}-0 ends at 0" in said
+
+
+async def test_a_lost_offset_of_the_place_stage_is_known_from_what_stands_in_the_changes(scene):
+    """To the row: a row that a snapshot read must not be placed again, for its old content would come to life."""
+    await scene.commit("place", 0, FIRST["place"])
+    await scene.fill("place", 3)
+    await (await scene.through("place", 3)).close()
+    await scene.fill("place", 2)
+    offset, mark = await scene.mark("place")
+    assert 3 == offset
+
+    def found(said):
+        rows = Place(at=scene.at("place"), said=said, begin=0, end=5, id=mark.log)
+        client = {"bootstrap_servers": [scene.settings.bootstrap_servers]}
+        evidence = place_evidence(
+            rows, source=SOURCE, fold=Placer({}, partitions=1), partitions=1, topics=scene.names, read=partial(read_whole, client)
+        )
+        return place_recovery(evidence, source=SOURCE, born="new")
+
+    lost = await asyncio.to_thread(found, None)
+    beyond = await asyncio.to_thread(found, Committed(offset=9, metadata=mark.text()))
+    assert (3, (1,), "new") == (lost.to.offset, place_mark(lost.to.metadata).out, place_mark(lost.to.metadata).born)
+    assert (3, (4,), "b") == (beyond.to.offset, place_mark(beyond.to.metadata).out, place_mark(beyond.to.metadata).born)
