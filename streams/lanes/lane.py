@@ -241,7 +241,8 @@ class Lane(ABC, Generic[Item]):
                 return said
         raise Fatal(
             f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
-            "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",
+            f"apply` on a new site; on a running one somebody reset the group, or the topic was deleted: stop all workers and run "
+            f"`yibao offsets recover --stage {self.context.stage} --dry-run`",
             exit_code=Exit.FOREIGN_OFFSET,
         )
 
@@ -270,22 +271,27 @@ class Lane(ABC, Generic[Item]):
 
     async def commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
         """Write messages, offset and mark in one transaction; returns the messages' offsets. One that takes longer than `stuck_s`
-        ends the process.
+        ends the process; to read it back takes its own time.
         """
-        return await self._uncancelled(asyncio.wait_for(self._commit(sends, committed), self.context.settings.stuck_s))
+        return await self._uncancelled(self._commit(sends, committed))
 
     async def _commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
-        producer, started = self._producer, self.context.clock()
-        await producer.begin()
-        sent = [await producer.send(message, self.at.partition) for message in sends]
-        offsets = await _all(sent)
-        await producer.send_offset(self.context.group, self.at, committed)
-        await producer.commit()
+        started = self.context.clock()
+        offsets = await asyncio.wait_for(self._transaction(sends, committed), self.context.settings.stuck_s)
         if self.context.clock() - started > self.context.settings.doubt_s:
             await self._see(committed)
         self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
+        return offsets
+
+    async def _transaction(self, sends: Sequence[Send], committed: Committed) -> list[int]:
+        producer = self._producer
+        await producer.begin()
+        sent = [await producer.send(message, self.at.partition) for message in sends]
+        offsets = await _all(sent)
+        await producer.send_offset(self.context.group, self.at, committed)
+        await producer.commit()
         return offsets
 
     async def _see(self, committed: Committed) -> None:
