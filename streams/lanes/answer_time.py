@@ -24,7 +24,13 @@ _plain_send: Final = AIOKafkaConnection.send
 def _send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's signature
     """The answer. Raises TimeoutError, upon which aiokafka closes the connection and asks another broker, or again."""
     sent = _plain_send(self, request, expect_response)
-    return sent if not expect_response or isinstance(request, _HELD_BACK) else asyncio.wait_for(sent, ANSWER_S)
+    return sent if not expect_response or isinstance(request, _HELD_BACK) else _in_time(sent)
+
+
+async def _in_time(sent: Any) -> Any:
+    # Not asyncio.wait_for: that of Python 3.11 swallows a cancellation which comes with the answer, and a closed lane goes on.
+    async with asyncio.timeout(ANSWER_S):
+        return await sent
 
 
 def install() -> None:

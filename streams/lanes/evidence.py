@@ -18,7 +18,7 @@ from streams.lanes import numbers
 from streams.lanes.deliver.letters import STAGE
 from streams.lanes.deliver.recovery import DeliverEvidence
 from streams.lanes.join.recovery import JoinEvidence
-from streams.lanes.marks import join_mark
+from streams.lanes.marks import join_mark, tail_of
 from streams.lanes.place.recovery import PlaceEvidence
 from streams.lanes.recovered import Place, readable
 
@@ -60,12 +60,16 @@ def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and whe
             newest_ms = max(newest_ms or 0, message.timestamp)
     placed = {one for of_partition in newest.values() for one in of_partition}
     reached = oldest_ms = None
+    tail, before = "", -1 if rows.said is None else rows.said.offset - 1
     for message in read(rows.at.topic):
         oldest_ms = message.timestamp if oldest_ms is None else min(oldest_ms, message.timestamp)
+        if message.offset == before:
+            tail = tail_of(message.value)
         folded = fold.fold(incoming_of(message))
         if any(_digest(one.partition, one.value, message.timestamp) in placed for one in folded.placed):
             reached = message.offset
-    return PlaceEvidence(rows=rows, partitions=partitions, reached=reached, oldest_ms=oldest_ms, newest_ms=newest_ms, last=last)
+    times = {"oldest_ms": oldest_ms, "newest_ms": newest_ms}
+    return PlaceEvidence(rows=rows, partitions=partitions, reached=reached, tail=tail, last=last, **times)
 
 
 def join_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int, JoinEvidence]:

@@ -149,7 +149,8 @@ class KafkaBroker:
         failed: Exception = NoBrokersAvailable()
         for node in nodes:
             try:
-                return ids_in(await asyncio.wait_for(client.send(node, IdsOf(topics)), _TURN_S))
+                async with asyncio.timeout(_TURN_S):
+                    return ids_in(await client.send(node, IdsOf(topics)))
             except NotImplementedError:  # an old broker
                 return {}
             except (KafkaError, TimeoutError) as exc:  # one that is away, or hangs: another one knows as much

@@ -1,7 +1,7 @@
 """What a lane writes beside its committed offset: small JSON texts, one transaction each, from which the next owner goes on.
 
 place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
-           first offset, "log": id of the topic that the offset is of}
+           first offset, "log": id of the topic that the offset is of, "tail": digest of the row before the offset}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one,
@@ -20,6 +20,7 @@ means, or that must keep out even versions which do not look for unknown members
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final, cast
 
 import orjson
@@ -30,7 +31,7 @@ from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_PLACE: Final = frozenset({"out", "born", "log"})
+_PLACE: Final = frozenset({"out", "born", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "log", "kept"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan", "log"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
@@ -46,10 +47,12 @@ class PlaceMark:
     """Tells its numbers from those of topics that were made anew."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
+    tail: str = ""
+    """Digest of the row before the offset (`tail_of`), by which a log is known that was cut and grew again; `""` for none."""
 
     def text(self) -> str:
         """As it is committed."""
-        return orjson.dumps({"out": self.out, "born": self.born, **_named("log", self.log)}).decode()
+        return orjson.dumps({"out": self.out, "born": self.born, **_named("log", self.log), **_named("tail", self.tail)}).decode()
 
     def series(self, source: str) -> str:
         """The name of its numbers."""
@@ -183,7 +186,13 @@ def place_mark(text: str) -> PlaceMark:
     if not isinstance(out, list) or not all(type(number) is int for number in out):
         raise _foreign()
     _refuse_others(mark, _PLACE)
-    return PlaceMark(out=tuple(out), born=f"{mark.get('born', '')}", log=f"{mark.get('log', '')}")
+    born, log, tail = (f"{mark.get(name, '')}" for name in ("born", "log", "tail"))
+    return PlaceMark(out=tuple(out), born=born, log=log, tail=tail)
+
+
+def tail_of(value: bytes | None) -> str:
+    """The digest of a row's value."""
+    return blake2b(value or b"", digest_size=6).hexdigest()
 
 
 def join_mark(text: str) -> JoinMark:

@@ -93,9 +93,8 @@ class Watch:
         if not claims:
             return
         try:
-            logs = await asyncio.wait_for(
-                logs_of(self._context.broker, [one for each in claims.values() for one in each]), _ANSWER_WITHIN_S
-            )
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                logs = await logs_of(self._context.broker, [one for each in claims.values() for one in each])
         except Exception:  # noqa: BLE001 - a broker that is away contradicts nothing; whoever asks for numbers tells of it
             return
         now = self._context.clock()

@@ -25,7 +25,7 @@ from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import KafkaBroker, incoming
 from streams.lanes.lane import LaneContext
-from streams.lanes.marks import deliver_mark, first_marks, join_mark, place_mark
+from streams.lanes.marks import deliver_mark, first_marks, join_mark, place_mark, tail_of
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.recovery import place_recovery
 from streams.lanes.ports import Committed, TopicPartition
@@ -240,6 +240,19 @@ async def test_a_log_that_ends_before_the_offset_stops_the_lane(scene, stage):
     code, said = await scene.how_it_opens(stage)
     assert Exit.SHORT_LOG == code, said
     assert "ends at 3, but was read up to 4" in said
+
+
+async def test_rows_that_were_cut_and_grew_again_stop_the_place_lane(scene):
+    """After a power cut Connect writes on at once: the log may be long enough again when the lane opens, and holds other rows."""
+    await scene.commit("place", 0, FIRST["place"])
+    await scene.fill("place", 3)
+    await (await scene.through("place", 3)).close()
+    offset, mark = await scene.mark("place")
+    assert (0, "") == await scene.how_it_opens("place")
+    await scene.commit("place", offset, replace(mark, tail=tail_of(b"a row that was lost")).text())
+    code, said = await scene.how_it_opens("place")
+    assert Exit.SHORT_LOG == code, said
+    assert "holds another row at offset 2" in said
 
 
 async def test_a_state_that_was_emptied_under_a_live_offset_stops_the_join(scene):

@@ -25,6 +25,8 @@ class PlaceEvidence:
     """Time of the oldest row that can be read; None for none."""
     newest_ms: int | None
     """Time of the newest message of this source in `visit.changes`; None for none."""
+    tail: str = ""
+    """Digest of the row before the committed offset; `""` where it cannot be read."""
     last: Mapping[tuple[str, int], int] = field(default_factory=dict)
     """By series and partition of `visit.changes`: its last number there."""
 
@@ -32,7 +34,7 @@ class PlaceEvidence:
 def place_recovery(found: PlaceEvidence, *, source: str, born: str) -> Recovery:
     """What is to be done. born: a word for numbers that begin anew, used nowhere before."""
     rows, mark = found.rows, readable(found.rows.said, place_mark)
-    if mark is not None and rows.fits(mark.log):
+    if mark is not None and rows.fits(mark.log) and found.tail in ("", mark.tail or found.tail):
         return rows.keep()
     if mark is not None and (lost := _lost_numbers(found, mark, source)):
         return rows.refuse(f"visit.changes is short, too: {lost}. Rows that were placed are lost there")
@@ -41,7 +43,7 @@ def place_recovery(found: PlaceEvidence, *, source: str, born: str) -> Recovery:
         return rows.refuse(why)
     numbered = mark or PlaceMark(out=(1,) * found.partitions, born=born)
     told = "go on" if mark else "begin anew"
-    return rows.write(offset, replace(numbered, log=rows.id).text(), f"{why}; its numbers {told}")
+    return rows.write(offset, replace(numbered, log=rows.id, tail="").text(), f"{why}; its numbers {told}")
 
 
 def _offset(found: PlaceEvidence) -> tuple[int | None, str]:

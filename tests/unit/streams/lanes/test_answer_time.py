@@ -26,3 +26,14 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_as_long_as_a_broke
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(create_conn("127.0.0.1", port, request_timeout_ms=int(never * 1000)), PATIENCE_S)
+
+
+async def test_a_lane_that_is_closed_while_an_answer_comes_is_cancelled():
+    """A cancellation that is lost leaves a lane at work whose partition belongs to another, until its close is given up."""
+    answer = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(answer_time._in_time(answer))
+    await asyncio.sleep(0)
+    answer.set_result("late")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
