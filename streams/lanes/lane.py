@@ -226,7 +226,7 @@ class Lane(ABC, Generic[Item]):
         self._water.level(self.in_hand)
         took = round(self.context.clock() - started, 3)
         self.log.info("lane_opened", offset=committed.offset, wanted=buffer.want, took_s=took)
-        while True:
+        while not self.closed:  # also where somebody swallowed the cancellation
             await self.step()
 
     async def _committed(self) -> Committed:

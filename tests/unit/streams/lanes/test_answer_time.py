@@ -31,7 +31,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for_as_long_as_a_broke
 async def test_a_lane_that_is_closed_while_an_answer_comes_is_cancelled():
     """A cancellation that is lost leaves a lane at work whose partition belongs to another, until its close is given up."""
     answer = asyncio.get_running_loop().create_future()
-    waiting = asyncio.ensure_future(answer_time._in_time(answer))
+    waiting = asyncio.ensure_future(answer_time._in_time(answer, PATIENCE_S))
     await asyncio.sleep(0)
     answer.set_result("late")
     waiting.cancel()
