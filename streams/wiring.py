@@ -21,11 +21,11 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner, JoinLimits
 from streams.domain.place.fold import Placer
 from streams.errors import Misconfigured
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
-from streams.lanes.lane import LaneContext
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.settings import BrokerSettings, DeliverSettings, FloodGuard, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck

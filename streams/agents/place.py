@@ -8,7 +8,7 @@ from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
-from streams.lanes.lane import LaneContext
+from streams.lanes.context import LaneContext
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_rows

@@ -8,8 +8,7 @@ was left open.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -17,12 +16,11 @@ import structlog
 from streams.domain.changes import Incoming
 from streams.errors import Fatal, Newer
 from streams.lanes.away import away
-from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
+from streams.lanes.buffer import Buffer, Flow, Item, Water
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
 from streams.lanes.log_check import Claim, demand_logs
-from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
-from streams.lanes.settings import LaneSettings
-from streams.telemetry.outcomes import Outcomes
+from streams.lanes.ports import Committed, Producer, Send, TopicPartition, Written
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -30,34 +28,6 @@ Result = TypeVar("Result")
 _ASK_AGAIN_S = 0.2
 _HUNG_S = 1.0
 """After an answer that took longer the waiting begins anew: the broker may have been away all the time before it."""
-
-
-async def _nobody_asks() -> None:
-    """In a test of something else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneContext:
-    """What all lanes of a process share."""
-
-    broker: Broker
-    """Kafka, as lanes need it."""
-    stage: str
-    """One of the product's words: `place`, `join`, `deliver`."""
-    group: str
-    """The stage's consumer group."""
-    settings: LaneSettings
-    """How lanes pace, wait and give up."""
-    outcomes: Outcomes
-    """Where outcomes are counted."""
-    clock: Clock
-    """Seconds that never go back."""
-    servers: str
-    """The brokers' addresses, as the settings have them; for people."""
-    die: Callable[[Fatal], None]
-    """Ends the process with the error's exit code; in a test it remembers the error."""
-    demand_site: Callable[[], Awaitable[None]] = _nobody_asks
-    """Raises Fatal where the topics are not those of this process's site."""
 
 
 class Lane(ABC, Generic[Item]):

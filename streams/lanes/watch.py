@@ -12,8 +12,8 @@ import structlog
 from streams.errors import Fatal
 from streams.lanes.assignment import AnyLane, Assignment
 from streams.lanes.buffer import Buffer
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
-from streams.lanes.lane import LaneContext
 from streams.lanes.log_check import contradiction, logs_of, short_log
 from streams.lanes.marks import place_mark, seq_of
 from streams.lanes.numbers import FIRST, SeriesBuffer

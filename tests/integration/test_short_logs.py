@@ -17,6 +17,7 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.place.fold import Placer
 from streams.domain.ready import encode
 from streams.lanes.assignment import Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.evidence import place_evidence
@@ -24,7 +25,6 @@ from streams.lanes.exits import Exit
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import KafkaBroker, incoming
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import deliver_mark, first_marks, join_mark, place_mark, tail_of
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.recovery import place_recovery

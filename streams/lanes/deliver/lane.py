@@ -16,6 +16,7 @@ from streams.domain.ready import decode, number_of
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal, Rejected
 from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
@@ -24,7 +25,7 @@ from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.settling import Settling, dead_send
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.exits import Exit
-from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
 from streams.lanes.ports import Committed, Send, TopicPartition

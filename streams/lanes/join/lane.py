@@ -17,8 +17,9 @@ from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.context import LaneContext
 from streams.lanes.join.state import Overlay, State
-from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import JoinMark, join_mark
 from streams.lanes.numbers import FIRST, STRANGER, SeriesBuffer, taken

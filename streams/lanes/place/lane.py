@@ -12,7 +12,8 @@ from streams.domain.changes import Incoming
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.records import Header
 from streams.lanes.buffer import Buffer, Flow
-from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.context import LaneContext
+from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim, short_log
 from streams.lanes.marks import PlaceMark, place_mark, tail_of
 from streams.lanes.numbers import FROM, NUMBER

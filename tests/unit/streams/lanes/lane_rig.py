@@ -11,11 +11,11 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode

@@ -9,8 +9,8 @@ from connector.contract import Topics
 from streams.domain.changes import tick_value
 from streams.domain.place.fold import Placer
 from streams.domain.place.partitions import partition_of
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import place_mark
 from streams.lanes.numbers import number_of
 from streams.lanes.place.lane import PlaceLane, PlaceShared
