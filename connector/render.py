@@ -57,6 +57,8 @@ _PRODUCER = {
     "producer.override.max.in.flight.requests.per.connection": "5",
     # Without a bound, one record for a topic that does not exist blocks the connector for ever, in silence.
     "producer.override.max.block.ms": "120000",
+    # A broker that hangs is given up for the one that leads instead of it; the default, 30 s, is long after the take-over.
+    "producer.override.request.timeout.ms": "10000",
     "producer.override.max.request.size": "8388608",
     "producer.override.compression.type": "lz4",
     "producer.override.linger.ms": "5",

@@ -22,7 +22,7 @@ RecordId: TypeAlias = tuple[str, str, str]
 _REJECTED = "REJECTED"
 """The class whose rule is the platform's and not foreseen."""
 
-_RARE: Final = 0.05
+RARE: Final = 0.05
 """Share of the withdrawn records that may have gone before they were reported; one always may."""
 
 
@@ -94,19 +94,21 @@ def read_endings(path: Path) -> list[Ending]:
     return [_ending(orjson.loads(line)) for line in path.read_bytes().splitlines() if line]
 
 
-def judge(
+def judge(  # noqa: PLR0913 - what is known of a run
     endings: Sequence[Ending],
     acceptances: Sequence[Acceptance],
     letters: Iterable[DeadLetterView],
     *,
     platform_is_known: bool = True,
     is_over: bool = False,
+    rare: float = RARE,
 ) -> Judgement:
     """Compare expectations with what happened. acceptances: in the order in which they happened. letters: each id once.
 
     platform_is_known: whether its own rules are those that the expectations foresee. If not, a record that it refuses counts as
     explained by its refusal, and a record that it was expected to refuse may be accepted. is_over: nothing is under way any more,
-    so that a record which was deleted and left no trace was deleted before it was reported.
+    so that a record which was deleted and left no trace was deleted before it was reported. rare: the share of the deleted
+    ones that may be so; more of them count as missing.
     """
     letters = list(letters)
     judgement = Judgement()
@@ -114,7 +116,7 @@ def judge(
         met = _met(acceptances, letters)
         endings = [_as_met(ending, met) for ending in endings]
     accepted = _by_record(acceptances)
-    unseen = _unseen(endings, accepted, letters) if is_over else set()
+    unseen = _unseen(endings, accepted, letters, rare=rare) if is_over else set()
     judgement.unseen = [_name(identity) for identity in sorted(unseen)]
     endings = [ending for ending in endings if ending.id not in unseen]
     versions = _versions(endings)
@@ -135,7 +137,7 @@ def judge(
 
 
 def _unseen(
-    endings: Sequence[Ending], accepted: Mapping[RecordId, Sequence[str]], letters: Iterable[DeadLetterView]
+    endings: Sequence[Ending], accepted: Mapping[RecordId, Sequence[str]], letters: Iterable[DeadLetterView], *, rare: float
 ) -> set[RecordId]:
     """Records that were deleted while they waited for a row of another topic: nothing was accepted, and there is no letter. Such a
     race is rare; where it seems frequent, the records count as missing.
@@ -143,7 +145,7 @@ def _unseen(
     told = {letter.record_key_hash for letter in letters}
     withdrawn = [ending for ending in endings if ending.outcome == "withdrawn"]
     found = {ending.id for ending in withdrawn if ending.id not in accepted and not _digests(ending) & told}
-    return found if len(found) <= max(1, _RARE * len(withdrawn)) else set()
+    return found if len(found) <= max(1, rare * len(withdrawn)) else set()
 
 
 def _digests(ending: Ending) -> set[str]:

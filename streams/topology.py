@@ -25,7 +25,7 @@ from streams.agents.join import join_app
 from streams.agents.place import place_app
 from streams.lanes.place.lookout import LookAt
 from streams.lanes.site_check import demand_site
-from streams.lanes.topic_check import topics_there
+from streams.lanes.topic_check import told, topics_there
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
 from streams.telemetry.outcomes import Outcomes
@@ -85,11 +85,12 @@ async def deliver_worker(process: Process) -> LaneApp:
 async def _check_topics(process: Process, also: Sequence[str] = ()) -> None:
     site = process.site
     broker = broker_settings(site)
-    await topics_there(
+    there = topics_there(
         broker,
         partitioned=stage_topics(site),
         also=also,
         partitions=site.kafka.partitions,
         patient=process.patient,
     )
-    await demand_site(broker, identity_of(site), topic=site.topics.binding)
+    await told(there, broker.bootstrap_servers)
+    await told(demand_site(broker, identity_of(site), topic=site.topics.binding), broker.bootstrap_servers)

@@ -24,11 +24,11 @@ from streams.domain.join.fold import Joiner, JoinLimits
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
 from streams.errors import Misconfigured
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
-from streams.lanes.lane import LaneContext
 from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
@@ -121,12 +121,7 @@ def place_stage(site: Site, *, home: Path | None, index: int, look_at: LookAt | 
         context=context,
         shared=PlaceShared(
             topics=site.topics,
-            fold=Placer(
-                direct_visit_keys(site),
-                partitions=site.kafka.partitions,
-                linked=linked,
-                quiet_ms=_QUIET * _grace_ms(site),
-            ),
+            fold=placer_of(site),
             max_chunk=site.place.max_chunk,
             has_headers=frozenset(linked),
             lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
@@ -146,6 +141,12 @@ def _lookout(site: Site, context: LaneContext, look_at: LookAt, *, who: str) -> 
         now=lambda: datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds"),
         who=f"{who}@{socket.gethostname()}",
     )
+
+
+def placer_of(site: Site) -> Placer:
+    """What decides where a row of a site belongs."""
+    partitions, quiet_ms = site.kafka.partitions, _QUIET * _grace_ms(site)
+    return Placer(direct_visit_keys(site), partitions=partitions, linked=linked_tables(site), quiet_ms=quiet_ms)
 
 
 def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
@@ -305,6 +306,7 @@ def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcom
     kafka = KafkaBroker(broker)
     return LaneContext(
         broker=kafka,
+        stage=stage,
         group=site.topics.group(stage),
         settings=LaneSettings(linger_s=linger_s, idle_linger_s=min(_IDLE_LINGER_S, linger_s)),
         outcomes=outcomes,

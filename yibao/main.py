@@ -38,6 +38,7 @@ VERBS = (
     Verb("check", "Check site.yaml and its mapping files: all errors at once."),
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
+    Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
     Verb("resnapshot", "Read rows of a table again, and prove that all came."),
     Verb("resume", "Let the rows of a stopped source be placed again."),
@@ -67,7 +68,8 @@ Examples:
 Exit codes:
   0 done; 1 found or failed; 2 usage or configuration; 3 cannot reach; 130 interrupted.
   Workers also: 70 lane error, 71 hole, 72 no topic metadata, 73 silent partition, 74 no offset of ours, 75 not visible,
-  76 no room for the state's copy, 77 a newer version worked here, 78 another site's topics;
+  76 no room for the state's copy, 77 a newer version worked here, 78 another site's topics,
+  79 a log shorter than its offset;
   docs/operations.md says what to do after each.
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox.java import path_for_java
+from sandbox.stack.broker import Brokers
 from sandbox.stack.jvm import java_command, render
 from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.service import Home, distribution
@@ -21,15 +22,16 @@ class Connect:
     stop_signal = signal.SIGTERM
     patience_s = 180.0
 
-    def __init__(self, home: Home, book: PortBook, *, dist: Path | None) -> None:
+    def __init__(self, home: Home, book: PortBook, brokers: Brokers, *, dist: Path | None) -> None:
         self._home = home
         self._book = book
+        self._brokers = brokers
         self._dist = dist
 
     def prepare(self) -> Sequence[str | Path]:
         """Write the configuration."""
         values = {
-            "kafka": self._book.port("kafka"),
+            **self._brokers.values,
             "connect": self._book.port("connect"),
             "plugins": distribution(self._dist).plugins,
             "secrets": ",".join(path_for_java(folder) for folder in self._home.readable() if folder.is_dir()),

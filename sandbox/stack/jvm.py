@@ -37,12 +37,12 @@ def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str) -> 
     ]
 
 
-def render(home: Home, template: str, values: dict[str, object]) -> Path:
-    """Write a configuration file from its template; return where it is."""
+def render(home: Home, template: str, values: dict[str, object], *, name: str = "") -> Path:
+    """Write a configuration file from its template, under that name or another; return where it is."""
     text = resources.files("sandbox.stack").joinpath(template).read_text("utf-8")
     if values:
         text = Template(text).substitute({name: property_value(value) for name, value in values.items()})
-    target = home.conf / template
+    target = home.conf / (name or template)
     write_private(target, _in_ascii(text))
     return target
 

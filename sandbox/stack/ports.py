@@ -37,7 +37,8 @@ class PortBook:
 
     def port(self, name: str) -> int:
         """The port of a service: the person's, else the one it had, else a free one, which it has from then on."""
-        return self._chosen[name] or self._kept().get(name) or self.renew(name)
+        with self._writing:  # brokers that start at the same time ask for each other's
+            return self._chosen.get(name) or self._kept().get(name) or self.renew(name)
 
     def kept(self, name: str) -> int | None:
         """The port that a service had when it was started last."""
@@ -50,7 +51,7 @@ class PortBook:
         """
         port = self.port(name)
         if not is_free(port):
-            if self._chosen[name] or not may_move:
+            if self._chosen.get(name) or not may_move:
                 raise Misconfigured(f"port {port} for {name} is in use by another program: free it, or choose another port")
             port = self.renew(name)
         self._keep(name, port)
@@ -66,7 +67,7 @@ class PortBook:
 
     def chosen(self, name: str) -> int | None:
         """The port that a person chose for a service."""
-        return self._chosen[name]
+        return self._chosen.get(name)
 
     def _kept(self) -> dict[str, int]:
         try:

@@ -85,6 +85,11 @@ class Home:
         return (self.secrets, *map(Path, further))
 
     @property
+    def brokers(self) -> Path:
+        """Says how many brokers the stack has, where it was not made with one."""
+        return self.run / "brokers"
+
+    @property
     def made_by(self) -> Path:
         """Names the checkout whose stack this is, so that its clean-up finds what a killed test run left."""
         return self.run / "checkout"
@@ -92,7 +97,8 @@ class Home:
     @property
     def folder(self) -> OwnFolder:
         """The directory as one that may be erased: everything that the stack puts into it."""
-        data = ("kafka", "kafka.new", "postgres", "postgres.new", "tmp")
+        brokers = ("kafka", "kafka-2", "kafka-3")
+        data = (*brokers, *(f"{name}.new" for name in brokers), "postgres", "postgres.new", "tmp")
         files = ("ports.json", "ports.json.*", "ports.new")
         return OwnFolder(
             root=self.root,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sandbox.java import demand_one_line, path_for_java
 from sandbox.stack import process
-from sandbox.stack.broker import Kafka
+from sandbox.stack.broker import MOST, Brokers, Kafka
 from sandbox.stack.connect import Connect
 from sandbox.stack.guard import Guard
 from sandbox.stack.lifecycle import Cancelled, Lifecycle, OnProgress, Progress
@@ -26,8 +26,6 @@ from streams.wording import nearest
 
 SERVICES = ("postgres", "kafka", "connect")
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
-_CHAINS = (("postgres",), ("kafka", "connect"))
-"""Services in the order in which they need each other; the chains have nothing to do with each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +59,7 @@ class Stack:
 
     ports: a person's choice; the rest is chosen once and kept. durable=False: PostgreSQL does not wait for the disk. bound: the
     services end with this process, even when it is killed. dist: the Java programs (default `.yibao/java` of the checkout).
+    brokers: how many there are, one or three; None: as many as the home has, or one.
     """
 
     def __init__(  # noqa: PLR0913  all but the first two have defaults that fit
@@ -72,6 +71,7 @@ class Stack:
         durable: bool = True,
         bound: bool = False,
         dist: Path | None = None,
+        brokers: int | None = None,
     ) -> None:
         if unknown := set(services) - set(SERVICES):
             meant = "".join(nearest(name, SERVICES) for name in sorted(unknown))
@@ -80,12 +80,15 @@ class Stack:
             raise Misconfigured("connect needs kafka: name both")
         self._home = Home(root=home.resolve())
         self._book = PortBook(self._home.root / "ports.json", ports or Ports())
-        every: tuple[Service, ...] = (
-            Postgres(self._home, self._book, durable=durable),
-            Kafka(self._home, self._book, dist=dist),
-            Connect(self._home, self._book, dist=dist),
-        )
-        self._services = {service.name: service for service in every if service.name in services}
+        self._brokers = Brokers(self._home, self._book, self._count(brokers))
+        every: dict[str, tuple[Service, ...]] = {
+            "postgres": (Postgres(self._home, self._book, durable=durable),),
+            "kafka": tuple(
+                Kafka(self._home, self._book, self._brokers, number=number, dist=dist) for number in self._brokers.numbers
+            ),
+            "connect": (Connect(self._home, self._book, self._brokers, dist=dist),),
+        }
+        self._services = {service.name: service for name in every if name in services for service in every[name]}
         self._guard = Guard(self._home.root) if bound else None
 
     def open_to_connect(self, folder: Path) -> None:
@@ -103,6 +106,11 @@ class Stack:
             if identity is not None and identity.is_alive:
                 raise Misconfigured(f"connect runs already and may not read {folder}: stop it first, with `yibao stack down`")
             write_private(self._home.opened, "".join(f"{each}\n" for each in (*self._home.readable()[1:], folder)))
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The names of the brokers' services."""
+        return self._brokers.names
 
     @property
     def home(self) -> Path:
@@ -127,6 +135,8 @@ class Stack:
         """
         self.demand_tellable()
         with self._alone():
+            if self._brokers.count > 1:
+                write_private(self._home.brokers, f"{self._brokers.count}\n")
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
         return self.endpoints
 
@@ -140,7 +150,7 @@ class Stack:
         if self._home.folder.is_there:
             with self._alone():
                 lifecycle = Lifecycle(self._home, self._book, tell=on_progress or _silent)
-                ran = tuple(name for name, service in reversed(self._services.items()) if lifecycle.take_down(service))
+                ran = self._lower(lifecycle)
         if self._guard:
             self._guard.dismiss()
         return ran
@@ -189,12 +199,36 @@ class Stack:
     def endpoints(self) -> Endpoints:
         """Where the services are, or will be."""
         return Endpoints(
-            bootstrap_servers=f"{LOOPBACK}:{self._book.kept('kafka') or 0}",
+            bootstrap_servers=self._brokers.kept_servers,
             connect_url=f"http://{LOOPBACK}:{self._book.kept('connect') or 0}",
             postgres_host=LOOPBACK,
             postgres_port=self._book.kept("postgres") or 0,
             secrets=self._home.secrets,
         )
+
+    def _lower(self, lifecycle: Lifecycle) -> tuple[str, ...]:
+        """Stop what runs; brokers at the same time, for the last one alone would wait for the others in vain."""
+        brokers = [service for name, service in self._services.items() if name in self._brokers.names]
+        others = [service for name, service in self._services.items() if name not in self._brokers.names]
+        ran = [service.name for service in others if service.name == Connect.name and lifecycle.take_down(service)]
+        if brokers:
+            with ThreadPoolExecutor(len(brokers)) as pool:
+                ran += [service.name for service, was in zip(brokers, pool.map(lifecycle.take_down, brokers), strict=True) if was]
+        ran += [service.name for service in others if service.name != Connect.name and lifecycle.take_down(service)]
+        return tuple(ran)
+
+    def _count(self, asked: int | None) -> int:
+        """How many brokers the stack has. Raises Misconfigured where it was made with another number."""
+        try:
+            made = int(self._home.brokers.read_text("ascii"))
+        except FileNotFoundError:
+            made = 1 if self._home.record("kafka").exists() else 0
+        if asked not in (None, 1, MOST):
+            raise Misconfigured(f"a stack has 1 or {MOST} brokers, not {asked}")
+        if asked and made and asked != made:
+            was = f"the stack in {self._home.root} was made with {made} of them, not {asked}"
+            raise Misconfigured(f"brokers: {was}. Choose another --home, or remove it with `yibao stack down --erase`")
+        return made or asked or 1
 
     def _status(self, service: Service) -> ServiceStatus:
         identity = process.recorded(self._home.record(service.name))
@@ -221,27 +255,33 @@ class Stack:
             yield
 
     def _raise(self, names: Sequence[str], lifecycle: Lifecycle) -> None:
-        """Bring services up, or leave none that this call started."""
-        chains = [[self._services[name] for name in chain if name in names] for chain in _CHAINS]
+        """Bring services up, or leave none that this call started. Brokers wait for each other, and Connect for all of them."""
+        wanted = [self._services[name] for name in names]
+        first = [service for service in wanted if service.name != Connect.name]
+        rounds = [first, [service for service in wanted if service.name == Connect.name]]
         if self._guard:
             self._guard.watch()
         try:
-            _together(lifecycle, chains)
+            _in_rounds(lifecycle, rounds)
         except BaseException:
             lifecycle.take_down_started()
             raise
 
 
-def _together(lifecycle: Lifecycle, chains: Sequence[Sequence[Service]]) -> None:
-    """Bring up each chain in a thread of its own; an error or an interruption ends the waiting of the others."""
-    with ThreadPoolExecutor(len(chains)) as pool:
-        futures = [pool.submit(lifecycle.bring_up_each, chain) for chain in chains]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            lifecycle.cancel()
-    if failed := [error for future in futures if (error := future.exception())]:
-        raise min(failed, key=lambda error: isinstance(error, Cancelled))
+def _in_rounds(lifecycle: Lifecycle, rounds: Sequence[Sequence[Service]]) -> None:
+    """Bring up the services of a round at the same time; an error or an interruption ends the waiting of the others."""
+    for services in filter(None, rounds):
+        with ThreadPoolExecutor(len(services)) as pool:
+            futures = [pool.submit(lifecycle.bring_up, service) for service in services]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            except BaseException:
+                lifecycle.cancel()
+                raise
+            if any(future.exception() for future in done):
+                lifecycle.cancel()
+        if failed := [error for future in futures if (error := future.exception())]:
+            raise min(failed, key=lambda error: isinstance(error, Cancelled))
 
 
 def _silent(_: Progress) -> None:

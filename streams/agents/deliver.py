@@ -8,9 +8,9 @@ from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.errors import Misconfigured
 from streams.lanes.assignment import Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
-from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready
 from streams.telemetry.progress import Progress

@@ -9,12 +9,12 @@ from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import Fold, JoinLane, JoinShared, LookupRows
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
 from streams.lanes.join.upstream import Upstream
-from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import JoinSettings
 from streams.lanes.watch import Watch, next_of_changes

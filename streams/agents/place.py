@@ -8,8 +8,8 @@ from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
-from streams.lanes.lane import LaneContext
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.state import PlaceState
 from streams.lanes.place.ticks import PlaceTicker

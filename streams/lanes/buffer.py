@@ -83,7 +83,9 @@ class Buffer(Generic[Item]):
         """Wait for a record or a nudge, at most `at_most_s` seconds (None: for ever)."""
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), at_most_s)
+            # Not asyncio.wait_for: that of Python 3.11 swallows a cancellation which comes with the record.
+            async with asyncio.timeout(at_most_s):
+                await self._wake.wait()
         except TimeoutError:
             return
 

@@ -36,8 +36,11 @@ class Exit(IntEnum):
     OTHER_SITE = 78
     """The topics are bound to another site than the worker's file describes, or to none: it would report to the wrong platform."""
 
+    SHORT_LOG = 79
+    """A topic ends before the committed offset, or was made anew: what comes next would be taken for what was read before."""
+
 
 CANNOT_REACH: Final = 3
 """As of every command: no broker answers. Of a worker at work: a broker hung, and the client lost its way."""
 
-PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER, Exit.OTHER_SITE})
+PAGE_AT_ONCE: Final = frozenset({Exit.FOREIGN_OFFSET, Exit.NOT_VISIBLE, Exit.NEWER, Exit.OTHER_SITE, Exit.SHORT_LOG})

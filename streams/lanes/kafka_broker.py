@@ -1,26 +1,30 @@
 """The lane's ports on a real broker: with `lookup_feed.py` and `kafka_roll.py` all that the lanes know of aiokafka."""
 
 import asyncio
+import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
+from aiokafka.errors import KafkaError, NoBrokersAvailable
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.domain.changes import Incoming
-from streams.lanes import offset_answers
+from streams.lanes import answer_time, offset_answers
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
+from streams.lanes.topic_ids import IdsOf, ids_in
 
 require_versions()
 offset_answers.install()
+answer_time.install()
 
 _LZ4_LEVEL = 2
 # aiokafka compresses at level 9, without a setting for it: seven times the CPU of level 2, for 15 % fewer bytes.
@@ -29,6 +33,8 @@ setattr(sys.modules[DefaultRecordBatchBuilder.__module__], "lz4_encode", partial
 _RETRY_BACKOFF_MS = 10
 _MAX_BATCH_BYTES = 256 << 10
 _FETCH_BYTES = 8 << 20
+_TURN_S = 4.0
+"""How long one broker is waited for where any of them can answer."""
 
 
 class KafkaProducer:
@@ -135,6 +141,22 @@ class KafkaBroker:
             return {}
         reader = await self._reader("")
         return {TopicPartition(*at): offset for at, offset in (await reader.end_offsets(wanted)).items()}
+
+    async def topic_ids(self, topics: Sequence[str]) -> Mapping[str, str]:
+        client = (await self._reader(""))._client  # noqa: SLF001 - guarded by the pin
+        nodes = [broker.nodeId for broker in client.cluster.brokers()]
+        random.shuffle(nodes)
+        failed: Exception = NoBrokersAvailable()
+        for node in nodes:
+            try:
+                async with asyncio.timeout(_TURN_S):
+                    return ids_in(await client.send(node, IdsOf(topics)))
+            except NotImplementedError:  # an old broker
+                return {}
+            except (KafkaError, TimeoutError) as exc:  # one that is away, or hangs: another one knows as much
+                failed = exc
+        client.force_metadata_update()
+        raise failed
 
     async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         consumer, partition = self._consumer(), KafkaPartition(*at)

@@ -35,8 +35,9 @@ class KafkaRoll:
 
     async def stop(self) -> None:
         """Close the connections."""
-        for address in [*self._open]:
-            await self._open.pop(address).close()
+        while self._open:  # a question that is under way takes its connection meanwhile
+            _, connection = self._open.popitem()
+            await connection.close()
 
 
 def _address(host: str, port: int) -> str:

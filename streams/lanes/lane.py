@@ -8,8 +8,7 @@ was left open.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -17,11 +16,11 @@ import structlog
 from streams.domain.changes import Incoming
 from streams.errors import Fatal, Newer
 from streams.lanes.away import away
-from streams.lanes.buffer import Buffer, Clock, Flow, Item, Water
+from streams.lanes.buffer import Buffer, Flow, Item, Water
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
-from streams.lanes.ports import Broker, Committed, Producer, Send, TopicPartition, Written
-from streams.lanes.settings import LaneSettings
-from streams.telemetry.outcomes import Outcomes
+from streams.lanes.log_check import Claim, demand_logs
+from streams.lanes.ports import Committed, Producer, Send, TopicPartition, Written
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -29,32 +28,6 @@ Result = TypeVar("Result")
 _ASK_AGAIN_S = 0.2
 _HUNG_S = 1.0
 """After an answer that took longer the waiting begins anew: the broker may have been away all the time before it."""
-
-
-async def _nobody_asks() -> None:
-    """In a test of something else."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneContext:
-    """What all lanes of a process share."""
-
-    broker: Broker
-    """Kafka, as lanes need it."""
-    group: str
-    """The stage's consumer group."""
-    settings: LaneSettings
-    """How lanes pace, wait and give up."""
-    outcomes: Outcomes
-    """Where outcomes are counted."""
-    clock: Clock
-    """Seconds that never go back."""
-    servers: str
-    """The brokers' addresses, as the settings have them; for people."""
-    die: Callable[[Fatal], None]
-    """Ends the process with the error's exit code; in a test it remembers the error."""
-    demand_site: Callable[[], Awaitable[None]] = _nobody_asks
-    """Raises Fatal where the topics are not those of this process's site."""
 
 
 class Lane(ABC, Generic[Item]):
@@ -72,6 +45,7 @@ class Lane(ABC, Generic[Item]):
         self.buffer: Buffer[Item] | None = None
         self.closed = False
         self.fenced_at = 0.0
+        self.ids: Mapping[str, str] = {}
         self._said: Committed | None = None
         self.context = context
         self._water = Water(flow, high=context.settings.high, low=context.settings.low)
@@ -84,8 +58,14 @@ class Lane(ABC, Generic[Item]):
     # What a kind of lane is ------------------------------------------------------------------------------------------------------
 
     @abstractmethod
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        """What a committed offset and its mark say of the logs that the lane goes on from."""
+
+    @abstractmethod
     async def restore(self, committed: Committed) -> Buffer[Item]:
-        """Continue from what the last transaction committed. The returned buffer wants the number of the record at the offset."""
+        """Continue from what the last transaction committed, in topics with `self.ids`. The returned buffer wants the number of the
+        record at the offset.
+        """
 
     @abstractmethod
     def sort(self, records: Sequence[Incoming]) -> Sequence[Item]:
@@ -109,6 +89,11 @@ class Lane(ABC, Generic[Item]):
             except Exception as exc:  # noqa: BLE001 - the stage's boundary: whatever it is, the process ends
                 self.context.die(self._fatal(exc))
         self._water.level(self.in_hand)
+
+    @property
+    def claimed(self) -> Sequence[Claim]:
+        """What the last commit says of the logs; nothing before the lane is open."""
+        return () if self.buffer is None or self.closed or self._said is None else self.claims(self._said)
 
     @property
     def held(self) -> str:
@@ -198,13 +183,20 @@ class Lane(ABC, Generic[Item]):
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()
+        self.ids = await demand_logs(
+            self.context.broker,
+            self.claims(committed),
+            stage=self.context.stage,
+            clock=self.context.clock,
+            within_s=self.context.settings.log_within_s,
+        )
         buffer = await self.restore(committed)
         self.buffer, early, self._early = buffer, self._early, []
         self._take(early)
         self._water.level(self.in_hand)
         took = round(self.context.clock() - started, 3)
         self.log.info("lane_opened", offset=committed.offset, wanted=buffer.want, took_s=took)
-        while True:
+        while not self.closed:  # also where somebody swallowed the cancellation
             await self.step()
 
     async def _committed(self) -> Committed:
@@ -219,7 +211,8 @@ class Lane(ABC, Generic[Item]):
                 return said
         raise Fatal(
             f"group {self.context.group} has no offset of ours at {self.at.topic}-{self.at.partition}: run `yibao topics "
-            "apply` on a new site; on a running one somebody reset the group: write the offset with its metadata again",
+            f"apply` on a new site; on a running one somebody reset the group, or the topic was deleted: stop all workers and run "
+            f"`yibao offsets recover --stage {self.context.stage} --dry-run`",
             exit_code=Exit.FOREIGN_OFFSET,
         )
 
@@ -248,22 +241,27 @@ class Lane(ABC, Generic[Item]):
 
     async def commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
         """Write messages, offset and mark in one transaction; returns the messages' offsets. One that takes longer than `stuck_s`
-        ends the process.
+        ends the process; to read it back takes its own time.
         """
-        return await self._uncancelled(asyncio.wait_for(self._commit(sends, committed), self.context.settings.stuck_s))
+        return await self._uncancelled(self._commit(sends, committed))
 
     async def _commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
-        producer, started = self._producer, self.context.clock()
-        await producer.begin()
-        sent = [await producer.send(message, self.at.partition) for message in sends]
-        offsets = await _all(sent)
-        await producer.send_offset(self.context.group, self.at, committed)
-        await producer.commit()
+        started = self.context.clock()
+        offsets = await asyncio.wait_for(self._transaction(sends, committed), self.context.settings.stuck_s)
         if self.context.clock() - started > self.context.settings.doubt_s:
             await self._see(committed)
         self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
+        return offsets
+
+    async def _transaction(self, sends: Sequence[Send], committed: Committed) -> list[int]:
+        producer = self._producer
+        await producer.begin()
+        sent = [await producer.send(message, self.at.partition) for message in sends]
+        offsets = await _all(sent)
+        await producer.send_offset(self.context.group, self.at, committed)
+        await producer.commit()
         return offsets
 
     async def _see(self, committed: Committed) -> None:

@@ -2,13 +2,17 @@
 
 place     {"out": numbers of the next message for each partition of visit.changes, "born": when they began, as laid down with the
            first offset, "state": latest form of the entries in its topic place.state; absent where it has none,
-           "tx": transaction of the last row and when it was captured; absent where capture does not say}
+           "tx": transaction of the last row and when it was captured; absent where capture does not say,
+            "log": id of the topic that the offset is of, "tail": digest of the row before the offset}
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
-           "in": number of the next message of each series of visit.changes; absent before the first numbered one}
+           "in": number of the next message of each series of visit.changes; absent before the first numbered one,
+           "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
-                    "b": batches settled}}
+                    "b": batches settled}, "log": id of visit.ready}
+
+"log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
 is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
@@ -18,6 +22,7 @@ means, or that must keep out even versions which do not look for unknown members
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Final, cast
 
 import orjson
@@ -30,9 +35,9 @@ from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Newer
 from streams.lanes.exits import Exit
 
-_PLACE: Final = frozenset({"out", "born", "state", "tx"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan"})
+_PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "log", "kept"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "log"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
 
 
@@ -48,12 +53,17 @@ class PlaceMark:
     """Latest form of the entries that its transactions wrote into `place.state`; 0 where they wrote none."""
     going: Going = NOTHING
     """The transaction of the last row: the next worker must know it, too, or it would call what goes on ended."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
+    tail: str = ""
+    """Digest of the row before the offset (`tail_of`), by which a log is known that was cut and grew again; `""` for none."""
 
     def text(self) -> str:
         """As it is committed."""
         state = {"state": self.state} if self.state else {}
         going = {"tx": self.going[:2]} if self.going.transaction else {}
-        return orjson.dumps({"out": self.out, "born": self.born, **state, **going}).decode()
+        log = {**_named("log", self.log), **_named("tail", self.tail)}
+        return orjson.dumps({"out": self.out, "born": self.born, **state, **going, **log}).decode()
 
     def series(self, source: str) -> str:
         """The name of its numbers."""
@@ -72,13 +82,19 @@ class JoinMark:
     """Latest form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say."""
     taken: Mapping[str, int] = field(default_factory=dict)
     """By series of `visit.changes`: number of the next message. Empty before the first numbered one."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
+    kept: tuple[str, int] = ("", 0)
+    """Id of `visit.state`, and how far its own part of it was written by the transactions before this one."""
 
     def text(self) -> str:
         """As it is committed."""
-        born = {"born": self.born} if self.born else {}
         state = {"state": self.state} if self.state > 1 else {}
         taken = {"in": self.taken} if self.taken else {}
-        return orjson.dumps({"seq": self.seq, **born, **state, **taken}).decode()
+        kept = {"kept": self.kept} if self.kept[0] else {}
+        return orjson.dumps(
+            {"seq": self.seq, **_named("born", self.born), **state, **taken, **_named("log", self.log), **kept}
+        ).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +160,8 @@ class DeliverMark:
     """Records refused since one was accepted, across plans, for the flood guard."""
     plan: Plan | None = None
     """The plan that is open; None where there is none."""
+    log: str = ""
+    """Id of the topic that it reads; `""` where it is not known."""
 
     def text(self) -> str:
         """As it is committed."""
@@ -154,7 +172,7 @@ class DeliverMark:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
             mark["plan"] = self.plan.document()
-        return orjson.dumps(mark).decode()
+        return orjson.dumps(mark | _named("log", self.log)).decode()
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
@@ -179,15 +197,23 @@ def place_mark(text: str) -> PlaceMark:
     if not isinstance(out, list) or not all(type(number) is int for number in out):
         raise _foreign()
     _refuse_others(mark, _PLACE)
+    born, log, tail = (f"{mark.get(name, '')}" for name in ("born", "log", "tail"))
     found = PlaceMark(
         out=tuple(out),
-        born=f"{mark.get('born', '')}",
+        born=born,
+        log=log,
+        tail=tail,
         state=_number(mark, "state") if "state" in mark else 0,
         going=_going(mark.get("tx")),
     )
     if found.state > PLACED_FORM:
         raise Newer(f"this source's part of place.state (form {found.state}; this version knows {PLACED_FORM})")
     return found
+
+
+def tail_of(value: bytes | None) -> str:
+    """The digest of a row's value."""
+    return blake2b(value or b"", digest_size=6).hexdigest()
 
 
 def join_mark(text: str) -> JoinMark:
@@ -200,6 +226,8 @@ def join_mark(text: str) -> JoinMark:
         born=f"{mark.get('born', '')}",
         state=_number(mark, "state") if "state" in mark else 1,
         taken=_numbers(mark["in"]) if "in" in mark else {},
+        log=f"{mark.get('log', '')}",
+        kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
     )
     if found.state > ENTRY_FORM:
         raise Newer(f"this partition's part of visit.state (form {found.state}; this version knows {ENTRY_FORM})")
@@ -217,6 +245,7 @@ def deliver_mark(text: str) -> DeliverMark:
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=_number(mark, "row") if "row" in mark else 0,
         plan=None if plan is None else _plan(plan),
+        log=f"{mark.get('log', '')}",
     )
 
 
@@ -284,8 +313,22 @@ def _numbers(value: object) -> Mapping[str, int]:
     return value
 
 
+def _kept(value: object) -> tuple[str, int]:
+    match value:
+        case [str(found), int(end)]:
+            return found, end
+        case _:
+            raise _foreign()
+
+
+def _named(name: str, value: str) -> dict[str, str]:
+    """A member, where it says something."""
+    return {name: value} if value else {}
+
+
 def _foreign() -> Fatal:
     return Fatal(
-        "the metadata of the committed offset is not ours: somebody reset the group; write the offset with its metadata again",
+        "the metadata of the committed offset is not ours: somebody reset the group; stop all workers and run "
+        "`yibao offsets recover --dry-run` (docs/operations.md)",
         exit_code=Exit.FOREIGN_OFFSET,
     )

@@ -102,6 +102,9 @@ class Broker(Protocol):
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Where the next committed message will stand."""
 
+    async def topic_ids(self, topics: Sequence[str]) -> Mapping[str, str]:
+        """The id of each topic that exists; a topic that is made anew gets another one. Empty where brokers are too old for ids."""
+
     def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         """What was committed from `start` to the end as it is now."""
 

@@ -34,8 +34,11 @@ class LaneSettings:
     """How long a transaction that is read back may stay invisible before the worker ends."""
     offset_within_s: float = 15.0
     """How long a lane that opens asks for its committed offset before it counts as missing."""
-    close_within_s: float = 8.0
-    """How long a lane may take to close before the worker ends."""
+    log_within_s: float = 15.0
+    """How long the brokers may contradict what a lane knows of its logs before the worker ends."""
+    close_within_s: float = 20.0
+    """How long a lane may take to close before the worker ends: longer than it takes until another broker leads what a lost one
+    led (about 10 s), shorter than a group waits for its members (30 s)."""
     hole_s: float = 10.0
     """How long a missing number is waited for before the worker ends."""
     silent_s: float = 30.0

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
 
+import structlog
 from aiokafka.errors import KafkaError
 
 from streams.errors import Fatal
@@ -14,7 +16,12 @@ from streams.lanes.roll_call import RollCall
 from streams.lanes.settings import BrokerSettings
 from streams.topics.access import knock, not_let_in
 
+log = structlog.get_logger()
+Result = TypeVar("Result")
+
 _PATIENCE_S = 2.0
+_FIRST_TOLD_S = 10.0
+_TOLD_AGAIN_S = 60.0
 
 
 async def topics_there(
@@ -34,6 +41,20 @@ async def topics_there(
             "visit must stay in its partition; put the setting back",
             exit_code=Exit.METADATA,
         )
+
+
+async def told(work: Coroutine[Any, Any, Result], servers: str) -> Result:
+    """The work's result. Where it does not come, say so again and again: a worker that waits for brokers must not be silent."""
+    task = asyncio.ensure_future(work)
+    began, pause_s = time.monotonic(), _FIRST_TOLD_S
+    try:
+        while not (await asyncio.wait([task], timeout=pause_s))[0]:
+            log.warning("brokers_awaited", servers=servers.split(","), waited_s=round(time.monotonic() - began))
+            pause_s = _TOLD_AGAIN_S
+    except BaseException:
+        task.cancel()
+        raise
+    return task.result()
 
 
 async def _counts(broker: BrokerSettings, topics: Sequence[str], *, patient: bool) -> Mapping[str, int]:

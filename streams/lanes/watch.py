@@ -12,8 +12,9 @@ import structlog
 from streams.errors import Fatal
 from streams.lanes.assignment import AnyLane, Assignment
 from streams.lanes.buffer import Buffer
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
-from streams.lanes.lane import LaneContext
+from streams.lanes.log_check import contradiction, logs_of, short_log
 from streams.lanes.marks import place_mark, seq_of
 from streams.lanes.numbers import FIRST, SeriesBuffer
 from streams.lanes.ports import TopicPartition
@@ -43,6 +44,7 @@ class Watch:
         self._seen: dict[TopicPartition, _Seen] = {}
         self._blind = False
         self._unconfirmed = False
+        self._contradicted: dict[TopicPartition, float] = {}
 
     async def run(self) -> None:
         """Look for ever."""
@@ -53,6 +55,7 @@ class Watch:
     async def look(self) -> None:
         """Look once."""
         await self._demand_site()
+        await self._compare_logs()
         lanes = dict(self._assignment.lanes)
         try:
             numbers = await asyncio.wait_for(self._next_numbers(list(lanes)), _ANSWER_WITHIN_S)
@@ -81,6 +84,25 @@ class Watch:
             self._unconfirmed = True
         else:
             self._unconfirmed = False
+
+    async def _compare_logs(self) -> None:
+        """End the process where the brokers contradict for long what lanes know of their logs. A topic that does not exist for a
+        moment contradicts nothing.
+        """
+        claims = {at: claimed for at, lane in self._assignment.lanes.items() if (claimed := lane.claimed)}
+        if not claims:
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                logs = await logs_of(self._context.broker, [one for each in claims.values() for one in each])
+        except Exception:  # noqa: BLE001 - a broker that is away contradicts nothing; whoever asks for numbers tells of it
+            return
+        now = self._context.clock()
+        found = {at: why for at, claimed in claims.items() if (why := contradiction(claimed, logs))}
+        self._contradicted = {at: self._contradicted.get(at, now) for at in found}
+        for at, why in found.items():
+            if now - self._contradicted[at] >= self._context.settings.log_within_s:
+                self._context.die(short_log(why, stage=self._context.stage))
 
     def _judge(self, at: TopicPartition, lane: AnyLane, next_number: int) -> None:
         now, settings, buffer = self._context.clock(), self._context.settings, lane.buffer

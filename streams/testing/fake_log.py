@@ -1,7 +1,7 @@
 """A log in memory, with transactions, fences and committed offsets, in place of the brokers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -70,6 +70,7 @@ class FakeLog:
         self.on_step: Callable[[str], Awaitable[None]] = _go_on
         self.committed_offsets: dict[tuple[str, TopicPartition], Committed] = {}
         self.fail_sends: set[str] = set()
+        self.ids: dict[str, str] = {}
         self.started_at_ms = 1_700_000_000_000  # a message's own time is this and its offset
         self._partitions: dict[TopicPartition, list[_Entry]] = {}
         self._epochs: dict[str, int] = {}
@@ -122,6 +123,10 @@ class FakeLog:
     async def end_offsets(self, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
         """The ends for a reader of committed messages."""
         return {at: self._stable(at) for at in partitions}
+
+    async def topic_ids(self, topics: Sequence[str]) -> Mapping[str, str]:
+        """What stands in `ids`; a test that minds them writes it there."""
+        return {topic: self.ids[topic] for topic in topics if topic in self.ids}
 
     async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         """Committed messages to the end."""

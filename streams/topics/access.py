@@ -11,7 +11,9 @@ from kafka.errors import KafkaError
 
 from streams.errors import Unreachable
 
-_REACH_MS = 10_000
+_REACH_MS = 25_000
+_ANSWER_MS = 12_000
+"""After so long a broker that hangs is given up for another one; all of it within `_REACH_MS`."""
 _KNOCK_S = 5.0
 _CLIENTS = ("aiokafka", "kafka")
 
@@ -41,6 +43,7 @@ def client_options(access: BrokerAccess, *, client_id: str) -> Mapping[str, obje
         "client_id": client_id,
         "security_protocol": access.protocol,
         "bootstrap_timeout_ms": _REACH_MS,
+        "request_timeout_ms": _ANSWER_MS,
         "ssl_context": access.tls,
         "sasl_mechanism": access.mechanism,
         "sasl_plain_username": access.user,

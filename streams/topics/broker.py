@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
@@ -134,6 +135,17 @@ class Broker:
                 raise Refused(
                     f"{self._where} refuses the first offsets of {group}: {', '.join(errors)}; stop the workers and try again",
                 )
+
+    def reach(self, topic: str) -> dict[int, Reach]:
+        """What each partition of `topic` holds; empty where it does not exist."""
+        return {number: reach for (_, number), reach in self._reach([topic]).items()}
+
+    def topic_id(self, topic: str) -> bytes:
+        """The id of a topic that exists; a topic that is made anew gets another one. Empty where brokers are too old for ids."""
+        with self._answers(f"tell the id of {topic}"):
+            (described,) = self._admin.describe_topics([topic])
+        found = described.get("topic_id")
+        return b"" if found is None else UUID(f"{found}").bytes
 
     def ends(self, topic: str) -> dict[int, int]:
         """Where the next message of each partition of `topic` will stand; empty where it does not exist."""

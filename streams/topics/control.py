@@ -1,6 +1,7 @@
 """What stands in `visit.control`: by source, what its capture was applied against, and whether its rows may be placed. Pure.
 
 The topic has one partition and is compacted by the name of the source: the last entry counts. Whoever writes one writes it whole.
+Beside them stand notes of orders that a person gave (member `order`), for whoever asks later.
 """
 
 from collections.abc import Iterable
@@ -80,18 +81,19 @@ class Controls:
     def take(self, values: Iterable[bytes | None]) -> None:
         """Take what was written. Raises Newer, and Fatal for what is no entry."""
         for value in values:
-            if value is not None:
-                entry = load(value)
+            if value is not None and (entry := load(value)) is not None:
                 self.by_source[entry.source] = entry
 
 
-def load(value: bytes) -> Control:
-    """One entry. Raises Newer where a later version wrote it, Fatal for what is none."""
+def load(value: bytes) -> Control | None:
+    """One entry; None for the note of an order (`yibao offsets recover`), which is of no source. Raises Newer where a later version
+    wrote it, Fatal for what is none.
+    """
     try:
         written = orjson.loads(value)
         if type(written) is dict and written.get("form") != FORM:
             raise Newer(f"visit.control (form {written.get('form')}; this version knows {FORM})")
-        return _control(written)
+        return None if "order" in written else _control(written)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
         raise Fatal("visit.control holds what this product did not write: nothing else may write into it") from exc
 

@@ -95,7 +95,7 @@ def _refusals(stage: Stage, number: int, reach: Mapping[Place, Reach]) -> Iterat
         yield (
             f"group {stage.group} has no committed offset in {stage.reads}, partition {number}, although {worked[0]} shows that "
             f"{stage.name} has worked there: it was deleted or expired. Started anew, everything would be reported twice. "
-            "Write the offset and its metadata again from what the last record tells"
+            f"Stop all workers and run `yibao offsets recover --stage {stage.name} --dry-run`"
         )
     elif stage.name == "deliver" and _begin(stage, number, reach) > 0:
         yield (

@@ -19,12 +19,12 @@ from streams.domain.batch.cut import cut
 from streams.domain.batch.msgid import base36
 from streams.domain.ready import decode
 from streams.lanes.assignment import AnyLane, Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import incoming
-from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
 from streams.telemetry import events

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox.stack import Stack
@@ -28,9 +29,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     keep_private()
     home = asked.home.resolve()
-    stack = Stack(home / "stack", durable=False, bound=True)
+    stacks = {
+        1: Stack(home / "stack", durable=False, bound=True, brokers=1),
+        3: Stack(home / "stack-three", durable=False, bound=True, brokers=3),
+    }
     try:
-        _demand_ours(stack, [home / name for name in names], asked.out)
+        _demand_ours([*stacks.values()], [home / name for name in names], asked.out)
     except Misconfigured as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -39,7 +43,9 @@ def main() -> int:
     try:
         for name in names:
             try:
-                result = run_scenario(named(name), stack=stack, home=home / name, changes=asked.changes, seed=asked.seed)
+                scenario = named(name)
+                stack = _only(stacks, scenario.options.brokers)
+                result = run_scenario(scenario, stack=stack, home=home / name, changes=asked.changes, seed=asked.seed)
             except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
                 traceback.print_exc()
                 failed.append(name)
@@ -51,15 +57,25 @@ def main() -> int:
             if result.ok and not asked.keep:
                 run_folder(home / name).remove()
     finally:
-        stack.erase()
+        for stack in stacks.values():
+            stack.erase()
     _write(asked.out, results, failed)
     _table(results)
     return 0 if not failed and all(result.ok for result in results) else 1
 
 
-def _demand_ours(stack: Stack, folders: list[Path], out: Path) -> None:
+def _only(stacks: Mapping[int, Stack], brokers: int) -> Stack:
+    """The stack with so many brokers; the other one is taken down, because a machine has not the room for both."""
+    for count, stack in stacks.items():
+        if count != brokers and stack.is_made:
+            stack.down()
+    return stacks[brokers]
+
+
+def _demand_ours(stacks: Sequence[Stack], folders: list[Path], out: Path) -> None:
     """Raises Misconfigured, before anything is removed or overwritten, where something of it is not ours."""
-    stack.demand_erasable()
+    for stack in stacks:
+        stack.demand_erasable()
     for folder in folders:
         run_folder(folder).demand_erasable()
     if out.exists() and '"scenarios"' not in out.read_text("utf-8", "replace"):

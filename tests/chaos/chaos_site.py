@@ -119,7 +119,7 @@ class ChaosSite:
         write_site(settings, self._endpoints, platform_url=self.url, keys=self.home / "keys")
         site = yaml.safe_load(self.site_file.read_text("utf-8"))
         site["site"] = f"chaos-{self.name}"
-        site["kafka"]["topic_prefix"] = f"{self.name}."
+        site["kafka"] |= {"topic_prefix": f"{self.name}.", "replication_factor": self._endpoints.bootstrap_servers.count(",") + 1}
         site["sources"]["his"] |= {"database": self.database, "slot": self.slot}
         site["platform"]["timeout_s"] = 10
         site["join"] = {"wait_s": WAIT_S, "tick_s": 1.0, "withdrawal_grace_s": 1.0}

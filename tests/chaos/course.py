@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from sandbox.judge import RARE
 from sandbox.stack import Stack
 from tests.chaos.chaos_site import ChaosSite
 from tests.chaos.crew import Crew, Stage
@@ -22,13 +23,16 @@ _AGAIN_S = 0.5
 class Options:
     """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
     their state on a disk that can be filled. live_s: at least so long are the live days. patience_s: added to how long nothing
-    may move while everything drains.
+    may move while everything drains. brokers: how many the stack has. rare: the share of
+    deleted records that may have gone before they were reported; in a long outage of capture that is no rare race.
     """
 
     refuse_percent: float = 0.0
     small_disk: bool = False
     live_s: float = 45.0
     patience_s: float = 0.0
+    brokers: int = 1
+    rare: float = RARE
 
 
 class Course:
@@ -85,6 +89,11 @@ class Course:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     # Acts ------------------------------------------------------------------------------------------------------------------------
+
+    def strike(self, what: str) -> None:
+        """Note a fault that an act aside is about to make."""
+        self.strikes += 1
+        self.acts.append(f"{time.monotonic() - self._started:.0f} {what}")
 
     def stop_service(self, service: str, *, for_s: float, kill: bool = True) -> None:
         """End a service of the stack, and start it again after a while."""

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sandbox.judge import Ending, judge
 from sandbox.own_folder import OwnFolder
 from sandbox.stack import Endpoints, Stack
+from streams.deliver.ledger import read_receipts
 from streams.mapping import Site
 from streams.private_files import private_folder
 from streams.wiring import client_options
@@ -23,11 +25,11 @@ from tests.chaos.crew import STAGES, Crew
 from tests.chaos.hospital import Hospital
 from tests.chaos.scenarios import Scenario
 from tests.chaos.verdict import Refusing, Verdict, expectations, missing, overtaken_refunds, pronounce, read_letters
-from tests.patience import PATIENCE_S
 
 _HIGHEST_RATE = 400.0
 _LOOK_S = 0.2
 _STALLED_S = 75.0
+_BEGIN_S = 240.0
 _OPERATOR_S = 5.0
 _SETTLE_S = 3.0
 _SMALL_DISK = "96m"
@@ -134,6 +136,7 @@ class _Run:
         live_s = self.hospital.total * 5 / 6 / self.rate
         self.course = Course(rng=rng, live_s=live_s, crew=self.crew, stack=stack, site=self.site)
         self._operated_at = 0.0
+        self._live_ms = 0
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="operator")
         self._operator: Future[int] | None = None
         self._capture_restarts = 0
@@ -155,6 +158,7 @@ class _Run:
             self.course.strikes += sum(stats["by_fault"].values())
             if self._capture_restarts:
                 self.notes.append(f"failed capture tasks restarted: {self._capture_restarts}")
+            self.notes += self._stillness(site)
             return pronounce(
                 endings,
                 self.site.journal(0, values=True),
@@ -163,7 +167,21 @@ class _Run:
                 differences=self.hospital.differences(),
                 # A refund whose line the platform refused does not wait for a person.
                 overtaken=[] if self._scenario.options.refuse_percent else overtaken_refunds(stats),
+                rare=self._scenario.options.rare,
             )
+
+    def _stillness(self, site: Site) -> list[str]:
+        """How long nothing at all was accepted in the live days, at most; how late the latest record was, and its capture."""
+        if self._scenario.options.brokers == 1:
+            return []
+        receipts = read_receipts(client_options(site), site.topics.receipts)
+        lines = [(one.answered_at, line) for one in receipts for line in one.records if line.committed_at >= self._live_ms]
+        live = sorted(answered for answered, _ in lines)
+        still = max((later - earlier for earlier, later in pairwise(live)), default=0)
+        late = max((answered - line.committed_at for answered, line in lines), default=0)
+        captured = max((line.captured_at - line.committed_at for _, line in lines), default=0)
+        times = f"the latest record took {late / 1000:.1f} s, the latest capture {captured / 1000:.1f} s"
+        return [f"nothing was accepted for {still / 1000:.1f} s at most; {times}"]
 
     def end(self) -> None:
         """Leave nothing behind on the stack."""
@@ -179,7 +197,7 @@ class _Run:
 
     def _wait_for_lanes(self, partitions: int) -> None:
         """Until every partition has an owner: a fault that strikes before the flow runs shows nothing."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + _BEGIN_S
         wanted = {stage: 1 if stage == "place" else partitions for stage in STAGES}  # one source
         while any(self.crew.lanes_opened(stage) < count for stage, count in wanted.items()):
             if time.monotonic() > deadline:
@@ -188,6 +206,7 @@ class _Run:
 
     def _live(self) -> None:
         self.course.begin()
+        self._live_ms = time.time_ns() // 1_000_000
         self.hospital.live(self.rate)
         busy = True
         while busy or self.hospital.is_live:

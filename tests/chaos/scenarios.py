@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from tests.chaos import three_brokers
 from tests.chaos.course import Course, Options
 from tests.chaos.crew import STAGES, Stage
 
@@ -189,7 +190,7 @@ def _selection(course: Course) -> None:
 def _everything(course: Course) -> None:
     """All of them in one run; of those that end a worker at a point, one of each."""
     for scenario in SCENARIOS:
-        if scenario.name not in _ONCE_IS_ENOUGH:
+        if scenario.name not in _ONCE_IS_ENOUGH and scenario.options.brokers == 1:
             scenario.plan(course)
     for point in ("post-before", "post-after", "refused", "half-before", "dead-letter", "commit-after", "part"):
         course.orders("deliver", point, count=1, passages=3)
@@ -261,6 +262,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="clock", plan=_clock),
     Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=90, patience_s=60)),
     Scenario(name="selection", plan=_selection),
+    *(
+        Scenario(name=name, plan=plan, options=Options(live_s=live_s, patience_s=patience_s, brokers=3, rare=0.5))
+        for name, (plan, live_s, patience_s) in three_brokers.PLANS.items()
+    ),
 )
 
 USUAL = tuple(scenario.name for scenario in SCENARIOS if scenario.name != "selection")
@@ -281,5 +286,7 @@ def named(name: str) -> Scenario:
         small_disk=any(part.options.small_disk for part in parts),
         live_s=max(part.options.live_s for part in parts),
         patience_s=max(part.options.patience_s for part in parts),
+        brokers=max(part.options.brokers for part in parts),
+        rare=max(part.options.rare for part in parts),
     )
     return Scenario(name=name, plan=plan, options=options)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.contract import Topics
-from sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
+from sandbox.judge import RARE, Acceptance, Ending, Judgement, RecordId, judge, read_endings
 from sandbox.platform.rows import is_refused_key
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
@@ -82,10 +82,11 @@ def pronounce(
     topics: Topics,
     differences: Sequence[str],
     overtaken: Sequence[str] = (),
+    rare: float = RARE,
 ) -> Verdict:
     """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that."""
     reading = read_letters(client, topics)
-    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True)
+    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True, rare=rare)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)

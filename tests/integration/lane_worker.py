@@ -20,9 +20,9 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission
 from streams.domain.records import Record
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.kafka_broker import KafkaBroker
-from streams.lanes.lane import LaneContext
 from streams.spec.fields import ServiceCode
 from streams.telemetry.dying import die
 from streams.telemetry.events import configure
@@ -119,6 +119,7 @@ def main(options):
     outcomes = Outcomes(stage)
     context = LaneContext(
         broker=KafkaBroker(broker),
+        stage=stage,
         group=topics.group(stage),
         settings=lanes,
         outcomes=outcomes,

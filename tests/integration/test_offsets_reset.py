@@ -1,6 +1,9 @@
 """Somebody resets the offsets of a running site: nothing is reported from the beginning, and a person can go on without doubles."""
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -10,16 +13,16 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
-from streams.deliver.receipt import decode_receipt
-from streams.domain.ready import number_of
 from streams.lanes.exits import Exit
+from streams.lanes.marks import seq_of
 from streams.mapping import load_site
+from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
+from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.processes import platform, worker
+from tests.bench.processes import CHECKOUT, platform, worker
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.patience import PATIENCE_S
@@ -72,21 +75,29 @@ class Scene:
         finally:
             admin.close()
 
-    def numbers(self):
-        """Number and offset of every record in `visit.ready`, by partition."""
-        found = {number: [] for number in range(PARTITIONS)}
-        for message in read_whole(self.client, self.topics.ready):
-            found[message.partition].append((number_of(tuple(message.headers)), message.offset))
-        return found
+    def recover(self, stage, *options):
+        """What the verb says and its exit code, asked until the last member of the stages is forgotten."""
+        words = ["offsets", "recover", "--config", self.file, "--stage", stage, "--output", "json", *options]
+        until = time.monotonic() + PATIENCE_S
+        while "workers run" in (done := yibao(*words)).stderr:
+            assert time.monotonic() < until
+            time.sleep(0.5)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout), done.stderr
 
-    def settled(self):
-        """Partition and number of every record that has a receipt; this platform refuses none."""
-        receipts = [(message.partition, decode_receipt(message.value)) for message in read_whole(self.client, self.topics.receipts)]
-        return {(partition, line.number) for partition, receipt in receipts for line in receipt.records}
+    def committed(self, stage):
+        with Broker(broker_access(load_site(self.file))) as broker:
+            topic = {"join": self.topics.changes, "deliver": self.topics.ready}[stage]
+            return broker.committed(self.topics.group(stage), topic, range(PARTITIONS))
+
+
+def yibao(*words):
+    command = [sys.executable, "-m", "yibao", *map(str, words)]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
 def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, tmp_path):
-    """The recovery in docs/operations.md, step by step: nothing that was accepted goes out again, and the rest does."""
+    """Nothing that was accepted goes out again, and the rest does; what is not lost stays; and it is kept who did it, and why."""
     lookups, changes = hospital_messages(40, partitions=PARTITIONS)
     half = len(changes) // 2
     expected = [
@@ -97,19 +108,28 @@ def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, t
         scene.fill(lookups)
         scene.fill(changes[:half])
         scene.run_until(expected[0])
+        right = {stage: scene.committed(stage) for stage in ("join", "deliver")}
         for stage in ("join", "deliver"):
-            scene.write(stage, dict.fromkeys(range(PARTITIONS), (0, "")))
+            scene.write(stage, dict.fromkeys(range(1, PARTITIONS), (0, "")))
         scene.fill(changes[half:])
         assert [Exit.FOREIGN_OFFSET, Exit.FOREIGN_OFFSET] == scene.ends()
-        ready, settled = scene.numbers(), scene.settled()
-        scene.write("join", {number: (0, f'{{"seq":{len(records) + 1}}}') for number, records in ready.items()})
-        first = {}
-        for number, records in ready.items():
-            left = [(seq, offset) for seq, offset in records if (number, seq) not in settled]
-            seq, offset = left[0] if left else (len(records) + 1, records[-1][1] + 1 if records else 0)
-            first[number] = offset, f'{{"seq":{seq}}}'
-        scene.write("deliver", first)
+        wrong = scene.committed("join")
+        code, planned, _ = scene.recover("join", "--dry-run")
+        assert (0, False, wrong) == (code, planned["written"], scene.committed("join")), planned
+        for stage in ("join", "deliver"):
+            well = scene.committed(stage)[0]
+            code, done, said = scene.recover(stage, "--why", "a console's button")
+            assert (0, True) == (code, done["written"]), (said, done)
+            assert ["keep", *["write"] * (PARTITIONS - 1)] == [one["action"] for one in done["partitions"]]
+            now = scene.committed(stage)
+            assert well == now.pop(0)
+            assert {number: seq_of(right[stage][number].metadata) for number in now} == {
+                number: seq_of(one.metadata) for number, one in now.items()
+            }
         scene.run_until(expected[1])
         accepted = scene.accepted()
+        notes = [json.loads(message.value) for message in read_whole(scene.client, scene.topics.control)]
     assert expected[1] == accepted.total()
     assert {1} == set(accepted.values()), "accepted twice"
+    assert [("join", "a console's button"), ("deliver", "a console's button")] == [(one["stage"], one["why"]) for one in notes]
+    assert [] == [one for one in notes if "@" not in one["by"]]

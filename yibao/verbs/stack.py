@@ -29,6 +29,7 @@ Examples:
   yibao stack up --kafka-port 29092         on a port of your choice; the others are chosen once and kept
   yibao stack up --secrets secrets          Connect may read the passwords in this folder
   yibao stack up --service kafka            only the broker
+  yibao stack up --brokers 3 --home three   three of them, with three copies of everything
   yibao stack status -o json                process, port, readiness and log file of each
   yibao stack down --erase                  stop them and remove their data
 """,
@@ -69,6 +70,9 @@ def up(
     postgres_port: PortOption = None,
     kafka_port: PortOption = None,
     connect_port: PortOption = None,
+    brokers: Annotated[
+        int | None, typer.Option("--brokers", metavar="N", help="1 (default) or 3: copies 3, min.insync.replicas 2; kept.")
+    ] = None,
     secrets: SecretsOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -81,7 +85,7 @@ def up(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     signal.signal(signal.SIGTERM, _interrupt)
     ports = Ports(postgres=postgres_port, kafka=kafka_port, connect=connect_port)
-    stack = Stack(home, _services(service), ports=ports)
+    stack = Stack(home, _services(service), ports=ports, brokers=brokers)
     for folder in secrets or ():
         stack.open_to_connect(folder)
     with leaving(lambda: _left(stack)), progress() as tell:

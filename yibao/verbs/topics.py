@@ -16,7 +16,7 @@ from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.topics.offsets import OffsetPlan
 from streams.topics.rebinding import BindingPlan, Consent
-from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
+from streams.topics.shapes import INTERNAL, TopicAction, TopicPlan, compare, internal_notes, plan_topics
 from streams.topics.stages import stages
 from streams.wiring import broker_access
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
@@ -52,6 +52,8 @@ class Planned:
     topics: tuple[TopicPlan, ...]
     binding: BindingPlan
     offsets: OffsetPlan
+    internal: tuple[str, ...] = ()
+    """What a person should know of the brokers' own topics."""
 
     @property
     def refused(self) -> bool:
@@ -73,7 +75,8 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
     with Broker(broker_access(site)) as broker:
         topics = _topics(site, broker)
         binding = planned_binding(site, broker, topics, consent=_ASKED_FOR_NOTHING)
-        planned = Planned(topics=topics, binding=binding, offsets=_first_offsets(site, broker))
+        internal = internal_notes(broker.topics([*INTERNAL]), copies=site.kafka.replication_factor)
+        planned = Planned(topics=topics, binding=binding, offsets=_first_offsets(site, broker), internal=internal)
     _show(planned, output=output, done=False)
     if planned.refused:
         raise typer.Exit(1)
@@ -153,7 +156,7 @@ def _show(planned: Planned, *, output: Output, done: bool) -> None:
     for line in binding_lines(planned.binding, done=done):
         typer.echo(line)
     typer.echo(f"first offsets {'written' if done else 'to write'}: {len(offsets.write)}")
-    for line in (*offsets.notes, *offsets.refusals):
+    for line in (*offsets.notes, *planned.internal, *offsets.refusals):
         typer.echo(line)
 
 
@@ -176,6 +179,6 @@ def _document(planned: Planned) -> dict[str, object]:
             {"group": offset.group, "topic": offset.topic, "partition": offset.partition, "offset": offset.offset}
             for offset in offsets.write
         ],
-        "notes": list(offsets.notes),
+        "notes": [*offsets.notes, *planned.internal],
         "refusals": list(offsets.refusals),
     }

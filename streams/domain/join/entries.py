@@ -139,6 +139,12 @@ def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tupl
     return visit_key + SEPARATOR + _ROLE_LETTER[role] + SEPARATOR + _SEPARATOR_TEXT.join((source, table, *key)).encode()
 
 
+def is_row(key: bytes) -> bool:
+    """Whether a state entry is a row's: others are of records that no row backs, or of the partition."""
+    after = key.find(SEPARATOR) + 1
+    return key[after : after + 1] in _ROLES and key[after + 1 : after + 2] == SEPARATOR
+
+
 def visit_key_of(key: bytes) -> bytes:
     """The visit key in a state key."""
     return key[: key.index(SEPARATOR)]

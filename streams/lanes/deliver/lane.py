@@ -16,6 +16,7 @@ from streams.domain.ready import decode, number_of
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal, Rejected
 from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
@@ -24,7 +25,8 @@ from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.settling import Settling, dead_send
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.exits import Exit
-from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.lane import Lane
+from streams.lanes.log_check import Claim
 from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
 from streams.lanes.ports import Committed, Send, TopicPartition
 
@@ -56,8 +58,12 @@ class DeliverLane(Lane[ReadyRecord]):
 
     # Records in ------------------------------------------------------------------------------------------------------------------
 
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        return (Claim(at=self.at, end=committed.offset, id=deliver_mark(committed.metadata).log),)
+
     async def restore(self, committed: Committed) -> Buffer[ReadyRecord]:
-        self._mark, self._offset = deliver_mark(committed.metadata), committed.offset
+        mark, self._offset = deliver_mark(committed.metadata), committed.offset
+        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         self._strangers = Strangers(self.context.broker, self._shared.topics, self.at, committed.offset)
         self._restored = self._mark.plan is not None
         if self._restored:
@@ -141,6 +147,7 @@ class DeliverLane(Lane[ReadyRecord]):
             last_plan=plan.id if plan else self._mark.last_plan,
             refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
             plan=plan,
+            log=self._mark.log,
         )
         await self._save(self._sends(run, dead), offset=offset, mark=mark)
         self._strangers.drop(len(passed))

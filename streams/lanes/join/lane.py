@@ -17,10 +17,12 @@ from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
+from streams.lanes.context import LaneContext
 from streams.lanes.join.state import Overlay, State
-from streams.lanes.lane import Lane, LaneContext
+from streams.lanes.lane import Lane
+from streams.lanes.log_check import Claim
 from streams.lanes.marks import JoinMark, join_mark
-from streams.lanes.numbers import STRANGER, SeriesBuffer, taken
+from streams.lanes.numbers import FIRST, STRANGER, SeriesBuffer, taken
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
@@ -92,8 +94,18 @@ class JoinLane(Lane[Incoming]):
         """How many ticks this lane has folded and committed."""
         return self._ticks
 
+    def claims(self, committed: Committed) -> Sequence[Claim]:
+        """Also of `visit.state`: without it everything would be reported again. Whoever reported something has written there."""
+        mark = join_mark(committed.metadata)
+        state, kept = mark.kept
+        return (
+            Claim(at=self.at, end=committed.offset, id=mark.log),
+            Claim(at=self.state.at, end=max(kept, 1 if mark.seq > FIRST else 0), id=state),
+        )
+
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
-        self._mark = join_mark(committed.metadata)
+        mark = join_mark(committed.metadata)
+        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
         self.log.info("state_restored", entries_read=entries)
         return SeriesBuffer(self._mark.taken, offset=committed.offset, clock=self.context.clock)
@@ -145,7 +157,13 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
             sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
-        mark = replace(self._mark, seq=self._mark.seq + len(chunk.ready), state=FORM, taken=taken(self._mark.taken, records))
+        mark = replace(
+            self._mark,
+            seq=self._mark.seq + len(chunk.ready),
+            state=FORM,
+            taken=taken(self._mark.taken, records),
+            kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
+        )
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)

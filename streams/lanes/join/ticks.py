@@ -7,8 +7,8 @@ import structlog
 
 from streams.domain.changes import tick_value
 from streams.lanes.assignment import Assignment
+from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import JoinLane
-from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from streams.lanes.lane import LaneContext
+from streams.lanes.context import LaneContext
 from streams.lanes.ports import TopicPartition
 
 log = structlog.get_logger()

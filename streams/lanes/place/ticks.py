@@ -7,7 +7,7 @@ import structlog
 
 from streams.domain.changes import tick_value
 from streams.lanes.assignment import Assignment
-from streams.lanes.lane import LaneContext
+from streams.lanes.context import LaneContext
 from streams.lanes.place.lane import PlaceLane
 from streams.lanes.ports import TopicPartition
 

@@ -11,11 +11,11 @@ from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Folded
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
@@ -35,6 +35,7 @@ QUICK = lane_settings(
     linger_s=0.0,
     idle_linger_s=0.0,
     offset_within_s=0.0,
+    log_within_s=0.0,
     stuck_s=PATIENCE_S,
     doubt_s=PATIENCE_S,
     close_within_s=PATIENCE_S,
@@ -117,6 +118,7 @@ class Rig:
     def context(self, stage):
         return LaneContext(
             broker=self.log,
+            stage=stage,
             group=TOPICS.group(stage),
             settings=self.settings,
             outcomes=self.outcomes,

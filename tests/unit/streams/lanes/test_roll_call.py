@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from structlog.testing import capture_logs
 
+from streams.lanes.kafka_roll import KafkaRoll
 from streams.lanes.roll_call import RollCall
+from tests.settings import broker_settings
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 A, B, C = (f"{name}.his:9093" for name in "abc")
@@ -109,3 +111,21 @@ async def test_brokers_that_got_other_names_are_found_again():
     cluster.asked.clear()
     assert [] == await cluster.told(calls=1)
     assert {A, B} == set(cluster.asked)
+
+
+async def test_a_roll_that_ends_in_the_middle_of_a_question_closes_what_is_left():
+    """With several brokers one is asked while the others' connections are closed; a worker hung so, and had to be killed."""
+    roll = KafkaRoll(broker_settings("a:1,b:2,c:3"))
+    closed = []
+
+    class Connection:
+        def __init__(self, address):
+            self.address = address
+
+        async def close(self):
+            closed.append(self.address)
+            roll._open.pop("a:1", None)  # as `ask` does
+
+    roll._open = {address: Connection(address) for address in ("a:1", "b:2", "c:3")}
+    await roll.stop()
+    assert ["c:3", "b:2"] == closed

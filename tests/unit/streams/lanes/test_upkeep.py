@@ -6,6 +6,7 @@ import dataclasses
 import time
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -25,6 +26,7 @@ from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.watch import Watch, next_of_changes, next_of_ready, next_of_rows
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import FakeLog, RecordingFlow, numbers, wait_for
+from tests.patience import PATIENCE_S
 from tests.settings import lane_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, QUICK, READY, STATE, TOPICS, CountingFold, Rig
 
@@ -375,6 +377,7 @@ async def test_what_came_too_early_does_not_keep_a_partition_stopped():
     for number in range(5):
         rig.change(number)
     rig.log.committed_offsets[TOPICS.group("join"), CHANGES] = Committed(offset=5, metadata='{"seq":6}')
+    rig.log.append(STATE, key=b"v1\x1fv", value=b"r5")
     lane = rig.join_lane()
     lane.put(rig.log.messages(CHANGES))
     assert lane.full
@@ -395,3 +398,14 @@ async def test_a_lane_that_the_client_cancels_is_named_as_everywhere_and_closes(
     rig.change(0)
     await rig.settle(rig.join_lane(), lambda: False, at=CHANGES)
     assert {f"the lane of {CHANGES.topic}-{CHANGES.partition} was cancelled"} == {str(reason) for reason in rig.deaths.reasons}
+
+
+async def test_a_record_that_comes_while_a_lane_is_closed_does_not_keep_it_open():
+    """The lane would go on with a partition that belongs to another, until its close is given up and the worker ends."""
+    buffer = Buffer(0, int, clock=time.monotonic)
+    waiting = asyncio.ensure_future(buffer.pause(PATIENCE_S))
+    await asyncio.sleep(0)
+    buffer.put([0])
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -10,9 +10,9 @@ from connector.contract import Topics
 from streams.domain.batch.cut import CutLimits, cut, split_oversize
 from streams.domain.ready import Emission, decode, encode
 from streams.domain.records import Record
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.settings import FloodGuard
@@ -89,6 +89,7 @@ class Worker(Process):
         self.closing = []
         context = LaneContext(
             broker=world.log,
+            stage="deliver",
             group=GROUP,
             settings=LANE,
             outcomes=Outcomes("deliver"),

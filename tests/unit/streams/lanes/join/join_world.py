@@ -5,9 +5,9 @@ from functools import cache
 
 from connector.contract import Topics
 from streams.domain.join.fold import Joiner
+from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
-from streams.lanes.lane import LaneContext
 from streams.lanes.ports import TopicPartition
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow
@@ -70,6 +70,7 @@ class Worker(Process):
     def _new_lane(self):
         context = LaneContext(
             broker=self._world.log,
+            stage="join",
             group=GROUP,
             settings=LANE,
             outcomes=Outcomes("join"),

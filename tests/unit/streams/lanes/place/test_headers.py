@@ -13,7 +13,7 @@ from streams.domain.place.headers import LinkedTables, Patience
 from streams.domain.place.partitions import partition_of
 from streams.lanes.assignment import Assignment
 from streams.lanes.join.rocks_store import RocksStores
-from streams.lanes.lane import LaneContext
+from streams.lanes.context import LaneContext
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.state import PlaceState

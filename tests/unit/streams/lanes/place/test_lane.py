@@ -10,8 +10,8 @@ from streams.domain.changes import tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.partitions import partition_of
+from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
-from streams.lanes.lane import LaneContext
 from streams.lanes.marks import place_mark
 from streams.lanes.numbers import number_of
 from streams.lanes.place.lane import PlaceLane, PlaceShared
@@ -38,6 +38,7 @@ class Place:
         context = LaneContext(
             broker=self.log,
             servers="broker:9092",
+            stage="place",
             group=GROUP,
             settings=QUICK,
             outcomes=self.outcomes,

@@ -1,0 +1,42 @@
+"""How long clients wait for one answer of one broker.
+
+aiokafka has one time-out for everything: how long an answer may take, and how long a batch may wait for a broker to come back. A
+broker that hangs, with its connections open, costs that time at each step of a client, one step after the other, long after the
+others have taken over what it led. So an answer is waited for as long as a busy broker needs, and only what a broker holds back on
+purpose, the turns of a group, for longer.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
+
+from streams.lanes.pinned import require_versions
+
+require_versions()
+
+ANSWER_S = 10.0
+HEARTBEAT_S = 4.0
+"""Of a sign of life, which must reach another coordinator within the session of a member (10 s)."""
+_HELD_BACK: Final = (JoinGroupRequest, SyncGroupRequest)
+_plain_send: Final = AIOKafkaConnection.send
+
+
+def _send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's signature
+    """The answer. Raises TimeoutError, upon which aiokafka closes the connection and asks another broker, or again."""
+    sent = _plain_send(self, request, expect_response)
+    if not expect_response or isinstance(request, _HELD_BACK):
+        return sent
+    return _in_time(sent, HEARTBEAT_S if isinstance(request, HeartbeatRequest) else ANSWER_S)
+
+
+async def _in_time(sent: Any, within_s: float) -> Any:
+    # Not asyncio.wait_for: that of Python 3.11 swallows a cancellation which comes with the answer, and a closed lane goes on.
+    async with asyncio.timeout(within_s):
+        return await sent
+
+
+def install() -> None:
+    """For every client of this process."""
+    AIOKafkaConnection.send = _send

@@ -1,0 +1,38 @@
+"""What all lanes of a process share."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from streams.errors import Fatal
+from streams.lanes.buffer import Clock
+from streams.lanes.ports import Broker
+from streams.lanes.settings import LaneSettings
+from streams.telemetry.outcomes import Outcomes
+
+
+async def _nobody_asks() -> None:
+    """In a test of something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneContext:
+    """What all lanes of a process share."""
+
+    broker: Broker
+    """Kafka, as lanes need it."""
+    stage: str
+    """One of the product's words: `place`, `join`, `deliver`."""
+    group: str
+    """The stage's consumer group."""
+    settings: LaneSettings
+    """How lanes pace, wait and give up."""
+    outcomes: Outcomes
+    """Where outcomes are counted."""
+    clock: Clock
+    """Seconds that never go back."""
+    servers: str
+    """The brokers' addresses, as the settings have them; for people."""
+    die: Callable[[Fatal], None]
+    """Ends the process with the error's exit code; in a test it remembers the error."""
+    demand_site: Callable[[], Awaitable[None]] = _nobody_asks
+    """Raises Fatal where the topics are not those of this process's site."""

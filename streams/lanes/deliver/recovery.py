@@ -1,0 +1,78 @@
+"""Where a deliver lane must go on whose offset is lost or wrong. Pure.
+
+Every record that was settled has a receipt or a dead letter, written in the transaction that settled it. So the lane goes on with
+the first record, by its number, that has neither. (Not behind the last that has: a long plan is settled batch by batch, and a batch
+leaves out numbers of other kinds.) The plan that was under way is lost with the offset.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from streams.lanes.marks import DeliverMark, deliver_mark
+from streams.lanes.numbers import FIRST
+from streams.lanes.recovered import Place, Recovery, readable
+from streams.lanes.settings import MOST_RECORDS
+
+
+@dataclass(slots=True, kw_only=True)
+class DeliverEvidence:
+    """What the topics tell of one partition."""
+
+    ready: Place
+    settled: Collection[int] = field(default_factory=set)
+    """Numbers that have a receipt or a dead letter."""
+    first: int | None = None
+    """The lowest number in `visit.ready`; None for none."""
+    last: int | None = None
+    """The highest one."""
+    behind: int = 0
+    """The offset behind it."""
+    open: tuple[int, int] | None = None
+    """Number and offset of the first record that is not settled; None for none."""
+    last_plan: str = ""
+    """Id of the newest plan in the receipts."""
+    joined: int | None = None
+    """The number that the join gives next; None where that is not known."""
+
+
+def deliver_recovery(found: DeliverEvidence) -> Recovery:
+    """What is to be done."""
+    ready, mark = found.ready, readable(found.ready.said, deliver_mark)
+    if mark is not None and ready.fits(mark.log):
+        return ready.keep()
+    number, offset, why = _goes_on(found)
+    if why:
+        return ready.refuse(why)
+    if lost := _lost(found, number):
+        return ready.refuse(lost)
+    last_plan = max(found.last_plan, mark.last_plan if mark else "")
+    again = sum(one > number for one in found.settled)
+    told = "the first record without receipt and dead letter" if found.open else "no record waits"
+    told += f"; {again} behind it are settled, and the platform gets them a second time" if again else ""
+    return ready.write(
+        offset, DeliverMark(seq=number, last_plan=last_plan, log=ready.id).text(), f"number {number} is next: {told}"
+    )
+
+
+def _goes_on(found: DeliverEvidence) -> tuple[int, int, str]:
+    """Number, offset, and why neither is known."""
+    if found.open is not None:
+        return *found.open, ""
+    if found.last is not None:
+        return found.last + 1, found.behind, ""
+    if found.joined is None:
+        return 0, 0, "visit.ready holds no record, and no mark of the join tells which number comes next: recover the join first"
+    return found.joined, found.ready.end, ""
+
+
+def _lost(found: DeliverEvidence, number: int) -> str:
+    """Records that are in the topic no more and may have no outcome; `""` where there are none."""
+    begins = number if found.first is None else found.first
+    before = [one for one in range(max(FIRST, begins - MOST_RECORDS), begins) if one not in found.settled]
+    joined = number if found.joined is None else found.joined
+    ends = number if found.last is None else found.last + 1
+    after = [one for one in range(ends, joined) if one not in found.settled]
+    if missing := [*before, *after]:
+        gone = f"records {missing[0]} to {missing[-1]} are gone from visit.ready, and {len(missing)} of them have neither receipt"
+        return f"{gone} nor dead letter: they can only come from their rows again"
+    return ""

@@ -1,0 +1,184 @@
+"""What the topics tell of how far a stage is, read whole while no worker runs. Synchronous."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+from connector.contract import Topics
+from streams.deadletter.record import read_dead_letter
+from streams.deliver.receipt import decode_receipt
+from streams.domain.changes import Incoming, RowChange, decode
+from streams.domain.join import entries
+from streams.domain.place.fold import Placer
+from streams.domain.ready import number_of
+from streams.errors import Rejected
+from streams.lanes import numbers
+from streams.lanes.deliver.letters import STAGE
+from streams.lanes.deliver.recovery import DeliverEvidence
+from streams.lanes.join.recovery import JoinEvidence
+from streams.lanes.marks import join_mark, tail_of
+from streams.lanes.place.recovery import PlaceEvidence
+from streams.lanes.recovered import Place, readable
+
+_LAST = 2000
+"""Of each partition, so many of the newest placed messages are compared with rows: more than one transaction writes."""
+
+_Change: TypeAlias = tuple[str, str, int]
+"""Source, table and time of the commit."""
+
+Read: TypeAlias = Callable[[str], Iterator[Any]]
+"""The committed messages of a topic, partition by partition in order (`streams.topics.whole`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """What the brokers say of one stage before anything is read."""
+
+    places: Mapping[int, Place]
+    """Its input, by partition."""
+    state: Mapping[int, int]
+    """Ends of `visit.state`."""
+    state_id: str
+    next_of: Mapping[int, int]
+    """The number that the stage beside it goes on with: for the join the deliver stage's, for the deliver stage the join's."""
+
+
+def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and where it stands
+    rows: Place, *, source: str, fold: Placer, partitions: int, topics: Topics, read: Read
+) -> PlaceEvidence:
+    """Of one source."""
+    last: dict[tuple[str, int], int] = {}
+    newest: dict[int, deque[bytes]] = defaultdict(lambda: deque(maxlen=_LAST))
+    newest_ms: int | None = None
+    for message in read(topics.changes):
+        series, number = numbers.number_of(incoming_of(message))
+        if series.startswith(f"{source}/"):
+            last[series, message.partition] = number
+            newest[message.partition].append(_digest(message.partition, message.value, message.timestamp))
+            newest_ms = max(newest_ms or 0, message.timestamp)
+    placed = {one for of_partition in newest.values() for one in of_partition}
+    reached = oldest_ms = None
+    remembered: int | None = None
+    tail, before = "", -1 if rows.said is None else rows.said.offset - 1
+    for message in read(rows.at.topic):
+        oldest_ms = message.timestamp if oldest_ms is None else min(oldest_ms, message.timestamp)
+        if message.offset == before:
+            tail = tail_of(message.value)
+        folded = fold.fold(incoming_of(message), source=source)
+        if folded.state:
+            remembered = message.offset
+        if any(_digest(one.partition, one.value, message.timestamp) in placed for one in folded.placed):
+            reached = message.offset
+    times = {"oldest_ms": oldest_ms, "newest_ms": newest_ms}
+    return PlaceEvidence(rows=rows, partitions=partitions, reached=reached, remembered=remembered, tail=tail, last=last, **times)
+
+
+def join_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int, JoinEvidence]:
+    """Of each partition."""
+    found = {
+        number: JoinEvidence(
+            changes=place,
+            state_id=stand.state_id,
+            state_end=stand.state.get(number, 0),
+            delivered=stand.next_of.get(number, numbers.FIRST),
+        )
+        for number, place in stand.places.items()
+    }
+    known: dict[int, _Change] = {}
+    for message in read(topics.state):
+        one = found.get(message.partition)
+        if one is not None and message.value is not None and entries.is_row(message.key):
+            row = entries.load(message.key, message.value)
+            if row.offset is not None and row.offset > (-1 if one.reached is None else one.reached):
+                one.reached, known[message.partition] = row.offset, (row.source, row.table, row.committed_at)
+    marks = {number: readable(one.changes.said, join_mark) for number, one in found.items()}
+    for message in read(topics.changes):
+        if (one := found.get(message.partition)) is not None:
+            mark = marks[message.partition]
+            _compare(one, incoming_of(message), known.get(message.partition), {} if mark is None else mark.taken)
+    for message in read(topics.ready):
+        if (one := found.get(message.partition)) is not None and (number := _number(message)) is not None:
+            one.last_ready = max(one.last_ready, number)
+    return found
+
+
+def _compare(found: JoinEvidence, incoming: Incoming, known: _Change | None, taken: Mapping[str, int]) -> None:
+    series, number = numbers.number_of(incoming)
+    if found.reached is not None and known is not None and incoming.offset == found.reached:
+        found.is_there = known == _change(incoming)
+    if not series:
+        return
+    if found.reached is not None and incoming.offset <= found.reached:
+        found.before[series] = number
+    else:
+        found.behind.setdefault(series, number)
+    if found.new_at is None and number >= taken.get(series, numbers.FIRST):
+        found.new_at, found.new = incoming.offset, (series, number)
+
+
+def _change(incoming: Incoming) -> _Change | None:
+    """By what a row in the state knows its last change again: its key may be capture's own, from before there was a place stage."""
+    try:
+        event = decode(incoming.value)
+    except Rejected:
+        return None
+    return (event.source, event.table, event.committed_at) if isinstance(event, RowChange) else None
+
+
+def deliver_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int, DeliverEvidence]:
+    """Of each partition."""
+    settled: dict[int, set[int]] = {number: set() for number in stand.places}
+    found = {
+        number: DeliverEvidence(ready=place, settled=settled[number], joined=stand.next_of.get(number))
+        for number, place in stand.places.items()
+    }
+    for message in read(topics.receipts):
+        if (one := found.get(message.partition)) is not None:
+            receipt = decode_receipt(message.value)
+            settled[message.partition].update(line.number for line in receipt.records)
+            one.last_plan = max(one.last_plan, receipt.plan)
+    for message in read(topics.dead):
+        if message.partition in settled and (number := _letter(message)) is not None:
+            settled[message.partition].add(number)
+    for message in read(topics.ready):
+        if (one := found.get(message.partition)) is not None and (number := _number(message)) is not None:
+            one.first = number if one.first is None else one.first
+            one.last, one.behind = number, message.offset + 1
+            if one.open is None and number not in settled[message.partition]:
+                one.open = number, message.offset
+    return found
+
+
+def _letter(message: Any) -> int | None:
+    """The number of the ready record that a dead letter of the deliver stage is of."""
+    try:
+        letter = read_dead_letter(message)
+        return number_of(letter.original_headers) if letter.stage == STAGE else None
+    except Rejected:
+        return None
+
+
+def _number(message: Any) -> int | None:
+    try:
+        return number_of(tuple(message.headers))
+    except Rejected:
+        return None
+
+
+def _digest(partition: int, value: bytes | None, timestamp_ms: int) -> bytes:
+    return blake2b(b"%d/%d/" % (partition, timestamp_ms) + (value or b""), digest_size=16).digest()
+
+
+def incoming_of(message: Any) -> Incoming:
+    """A message of kafka-python as the domain reads it."""
+    return Incoming(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers),
+        timestamp_ms=message.timestamp,
+    )

@@ -1,0 +1,39 @@
+"""A broker that hangs, with its connections open: clients turn to the others soon."""
+
+import asyncio
+
+import pytest
+from aiokafka.conn import create_conn
+
+from streams.lanes import answer_time
+from streams.lanes.kafka_broker import KafkaBroker
+from tests.patience import PATIENCE_S
+
+assert KafkaBroker, "its module makes it so for every client of the process"
+
+
+async def test_an_answer_that_does_not_come_is_not_waited_for_as_long_as_a_broker_may_be_away(monkeypatch):
+    """Each step of a client would cost that time, 40 s, while others have long taken over what the broker led."""
+    monkeypatch.setattr(answer_time, "ANSWER_S", 0.05)
+    never = 10 * PATIENCE_S
+
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(create_conn("127.0.0.1", port, request_timeout_ms=int(never * 1000)), PATIENCE_S)
+
+
+async def test_a_lane_that_is_closed_while_an_answer_comes_is_cancelled():
+    """A cancellation that is lost leaves a lane at work whose partition belongs to another, until its close is given up."""
+    answer = asyncio.get_running_loop().create_future()
+    waiting = asyncio.ensure_future(answer_time._in_time(answer, PATIENCE_S))
+    await asyncio.sleep(0)
+    answer.set_result("late")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -1,0 +1,156 @@
+"""Where a lane goes on whose offset or log was lost: exactly there where the topics say, and nowhere where they do not."""
+
+import pytest
+
+from streams.lanes.deliver.recovery import DeliverEvidence, deliver_recovery
+from streams.lanes.join.recovery import JoinEvidence, join_recovery
+from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark, deliver_mark, join_mark, place_mark
+from streams.lanes.place.recovery import PlaceEvidence, place_recovery
+from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.recovered import Action, Place
+
+LOG, STATE = "log-id", "state-id"
+AT = TopicPartition("its.input", 3)
+
+
+def place(said=None, *, begin=0, end=100, found=LOG):
+    return Place(at=AT, said=said, begin=begin, end=end, id=found)
+
+
+def said(offset, mark):
+    return Committed(offset=offset, metadata=mark if isinstance(mark, str) else mark.text())
+
+
+JOINED = JoinMark(seq=8, born="b", state=3, taken={"his/b": 41}, log=LOG, kept=(STATE, 60))
+
+
+def joined(changes, **found):
+    return join_recovery(JoinEvidence(changes=changes, **{"state_id": STATE, "state_end": 70, "last_ready": 7, **found}))
+
+
+@pytest.mark.parametrize("lost", [None, said(0, ""), said(0, "{}"), said(5, "by hand")])
+def test_a_join_goes_on_behind_the_last_change_that_its_state_knows(lost):
+    """What stands before it was folded; a row that a snapshot read would take its old content again."""
+    found = joined(place(lost), reached=40, is_there=True, before={"his/b": 31, "old/b": 9}, behind={"his/b": 32})
+    assert (Action.WRITE, 41) == (found.action, found.to.offset)
+    mark = join_mark(found.to.metadata)
+    assert (8, {"his/b": 32, "old/b": 10}, LOG, (STATE, 70)) == (mark.seq, mark.taken, mark.log, mark.kept)
+
+
+def test_a_join_that_is_well_is_left_alone():
+    """An offset that fits is worth more than one that is computed."""
+    assert Action.KEEP == joined(place(said(41, JOINED)), reached=40, is_there=True).action
+
+
+def test_a_log_that_was_made_anew_goes_on_with_the_first_number_that_was_not_taken():
+    """Its offsets say nothing, though the same visit may stand at the same one; the numbers of the place stage do."""
+    anew = place(said(90, JOINED), found="another-id", end=5)
+    found = joined(anew, reached=89, is_there=True, new_at=2, new=("his/b", 41))
+    assert (Action.WRITE, 2) == (found.action, found.to.offset)
+    assert ("another-id", {"his/b": 41}) == (join_mark(found.to.metadata).log, join_mark(found.to.metadata).taken)
+    cut = joined(place(said(90, JOINED), end=50), reached=89, new_at=None)
+    assert (Action.WRITE, 50) == (cut.action, cut.to.offset), "all that is left was taken"
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (joined(place(said(90, JOINED), end=5), reached=89, new_at=2, new=("his/b", 44)), "numbers 41 to 43 of his/b are lost"),
+        (joined(place(None), reached=40), "what was joined is not known"),
+        (joined(place(None), reached=None), "do not say which changes they come from"),
+        (joined(place(said(90, JOINED)), state_id="another-id"), "visit.state was deleted and made anew"),
+        (joined(place(said(90, JOINED)), state_end=59), "visit.state ends at 59"),
+        (joined(place(None), state_end=0, reached=None), "visit.state ends at 0"),
+        (joined(place(said(40, JOINED)), last_ready=5), "records 6 to 7 of visit.ready are lost"),
+    ],
+)
+def test_a_join_is_not_told_to_go_on_where_that_is_a_guess(found, why):
+    """Each of them would be a loss that nobody hears of, or everything reported a second time."""
+    assert (Action.REFUSE, None) == (found.action, found.to)
+    assert why in found.why
+
+
+def test_a_new_join_begins_at_the_beginning():
+    """Nothing was ever joined there."""
+    found = joined(place(None), reached=None, state_end=0, last_ready=0)
+    assert (0, 1) == (found.to.offset, join_mark(found.to.metadata).seq)
+
+
+def delivered(ready, **found):
+    return deliver_recovery(DeliverEvidence(ready=ready, **{"settled": {1, 2, 3}, "first": 1, "last": 5, "behind": 9, **found}))
+
+
+def test_delivery_goes_on_with_the_first_record_without_an_outcome():
+    """And names its plans behind those that the platform knows."""
+    found = delivered(place(None), open=(4, 7), joined=6, last_plan="20240501120000b00")
+    mark = deliver_mark(found.to.metadata)
+    assert (7, 4, "20240501120000b00", LOG) == (found.to.offset, mark.seq, mark.last_plan, mark.log)
+    assert "a second time" not in found.why
+    assert "1 behind it are settled" in delivered(place(None), open=(4, 7), settled={1, 2, 3, 5}).why
+
+
+def test_delivery_that_has_nothing_left_goes_on_behind_its_last_record():
+    """Also where all records have expired: the join knows the next number."""
+    done = delivered(place(None), settled={1, 2, 3, 4, 5}, open=None, joined=6)
+    assert (9, 6) == (done.to.offset, deliver_mark(done.to.metadata).seq)
+    expired = delivered(place(None, begin=50, end=50), settled=set(range(1, 21)), first=None, last=None, joined=21)
+    assert (50, 21) == (expired.to.offset, deliver_mark(expired.to.metadata).seq)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (delivered(place(None), first=3, settled={1}, open=(3, 7)), "records 2 to 2 are gone"),
+        (delivered(place(None), open=(4, 7), joined=9), "records 6 to 8 are gone"),
+        (delivered(place(None), first=None, last=None, joined=None), "recover the join first"),
+        (delivered(place(None), first=None, last=None, joined=5), "records 4 to 4 are gone"),
+    ],
+)
+def test_delivery_is_not_told_to_go_on_past_records_without_an_outcome(found, why):
+    """They would be lost without a word."""
+    assert Action.REFUSE == found.action
+    assert why in found.why
+
+
+def test_delivery_that_is_well_is_left_alone():
+    """Its open plan was perhaps posted: a new one would double it."""
+    assert Action.KEEP == delivered(place(said(7, DeliverMark(seq=4, log=LOG))), open=(4, 7)).action
+
+
+def placed(rows, **found):
+    evidence = {"partitions": 2, "reached": 6, "oldest_ms": 10, "newest_ms": 20, **found}
+    return place_recovery(PlaceEvidence(rows=rows, **evidence), source="his", born="new")
+
+
+def test_placing_goes_on_behind_the_last_row_that_stands_in_the_changes():
+    """With its numbers where they are known; a hole in them must show."""
+    mark = PlaceMark(out=(5, 9), born="b", log=LOG)
+    lost, beyond = placed(place(None)), placed(place(said(200, mark)), last={("his/b", 0): 4, ("his/b", 1): 8})
+    assert [7, 7] == [lost.to.offset, beyond.to.offset]
+    assert [((1, 1), "new"), ((5, 9), "b")] == [
+        (found.out, found.born) for found in (place_mark(one.to.metadata) for one in (lost, beyond))
+    ]
+
+
+def test_placing_begins_a_topic_that_was_made_anew():
+    """Its rows are all newer than what was placed."""
+    assert 0 == placed(place(None), reached=None, oldest_ms=20).to.offset
+    assert 100 == placed(place(None), reached=None, oldest_ms=None).to.offset
+    assert 0 == placed(place(None), reached=None, newest_ms=None).to.offset
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (placed(place(None), reached=None), "what was placed is not known"),
+        (placed(place(None, begin=3), reached=None, newest_ms=None), "rows before 3 have expired"),
+        (
+            placed(place(said(200, PlaceMark(out=(5, 9), born="b"))), last={("his/b", 0): 2}),
+            "partition 0 ends with number 2 of his/b, and 4 was written",
+        ),
+    ],
+)
+def test_placing_is_not_told_to_go_on_where_that_is_a_guess(found, why):
+    """A row too many takes its old content again, a row too few is lost."""
+    assert Action.REFUSE == found.action
+    assert why in found.why

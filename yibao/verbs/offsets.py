@@ -1,0 +1,102 @@
+"""`yibao offsets`: the committed offset of a stage, with its mark, made again from what the topics hold."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streams.errors import Misconfigured, Refused
+from streams.lanes.recovered import Action, Recovery
+from streams.mapping import load_site
+from streams.topics.broker import Broker
+from streams.wiring import broker_access
+from yibao.binding import actor, demand_own_topics, now_of
+from yibao.interrupted import leaving
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.recovering import Recovering
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="""\
+Offsets of the stages, after they were lost or their logs were (exit codes 74 and 79 of a worker).
+
+\b
+Examples:
+  yibao offsets recover --stage deliver --dry-run
+  yibao offsets recover --stage deliver --why "offsets expired while the site stood"
+""",
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps the verb's word necessary."""
+
+
+class StageName(StrEnum):
+    """The stages that have offsets."""
+
+    PLACE = "place"
+    JOIN = "join"
+    DELIVER = "deliver"
+
+
+_LEFT = "what was written stays, each partition whole; the same command again shows what is left"
+
+
+@app.command("recover", short_help="Compute offset and mark from the topics; write them where they are wrong.")
+def recover(
+    *,
+    config: ConfigOption = SITE,
+    stage: Annotated[StageName, typer.Option("--stage", help="Whose offsets.")],
+    partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only this one of its input.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in visit.control; needed to write.")] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Compute where a stage must go on, from receipts, dead letters, numbers and state, and write it where what is committed is
+    lost or does not fit the log. What fits is left alone. All workers must be stopped. Exit code 1, and nothing is written, where
+    the topics do not say for sure.
+
+    \b
+    Examples:
+      yibao offsets recover --stage join --dry-run
+      yibao offsets recover --stage join --partition 3 --why "partition 3 lost its offset"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if not dry_run and not why.strip():
+        raise Misconfigured("--why is needed: it is kept in visit.control, for whoever asks later; --dry-run only shows")
+    site = load_site(config)
+    demand_own_topics(site)
+    with leaving(_LEFT), Broker(broker_access(site)) as broker:
+        recovering = Recovering(site, broker, stage.value, partition=partition)
+        if not dry_run:
+            recovering.demand_standstill()
+            recovering.fence()
+        found = recovering.recoveries(born=secrets.token_hex(4))
+        refused = any(one.action is Action.REFUSE for one in found)
+        writes = not (dry_run or refused) and any(one.action is Action.WRITE for one in found)
+        if writes:
+            recovering.demand_standstill()
+            recovering.note(found, at=now_of(site), by=actor(), why=why.strip())
+            recovering.write(found)
+    if output is Output.JSON:
+        typer.echo(json.dumps({"written": writes, **recovering.document(found)}, ensure_ascii=False, indent=2))
+    else:
+        _show(found, written=writes)
+    if refused:
+        raise Refused("nothing was written, because of some partitions the topics do not say where to go on (docs/operations.md)")
+
+
+def _show(found: Sequence[Recovery], *, written: bool) -> None:
+    table = Table("TOPIC", "PARTITION", "ACTION", "COMMITTED", "TO", "WHY", box=None, pad_edge=False)
+    for one in found:
+        action = "written" if written and one.action is Action.WRITE else one.action.value
+        was = "nothing" if one.was is None else f"{one.was.offset}"
+        to = "" if one.to is None else f"{one.to.offset} {one.to.metadata}"
+        table.add_row(one.at.topic, f"{one.at.partition}", action, was, to, one.why)
+    Console(soft_wrap=True, markup=False).print(table)
