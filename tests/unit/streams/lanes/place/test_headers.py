@@ -12,8 +12,8 @@ from streams.domain.place.fold import Placer
 from streams.domain.place.headers import LinkedTables, Patience
 from streams.domain.place.partitions import partition_of
 from streams.lanes.assignment import Assignment
-from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.context import LaneContext
+from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.state import PlaceState
@@ -41,6 +41,7 @@ class Source:
             broker=self.log,
             servers="broker:9092",
             group=GROUP,
+            stage="place",
             settings=QUICK,
             outcomes=self.outcomes,
             clock=time.monotonic,
