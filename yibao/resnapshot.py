@@ -26,6 +26,7 @@ from yibao.capture import connect_client, database_password
 _AWAY: Final = (CannotReach, Unreachable)
 """Whoever does not answer in the middle of a reading is asked again later; the reading goes on."""
 _POLL_S: Final = 0.5
+_AWAY_S: Final = 60.0
 _TELL_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 10.0
 
@@ -152,14 +153,14 @@ class _Course:
         self._seen = _Seen(table=wanted.table)
         self._offset = -1
         now = time.monotonic()
-        self._began_at = self._ordered_at = self._moved_at = self._told_at = self._looked_at = now
+        self._began_at = self._polled_at = self._ordered_at = self._moved_at = self._told_at = self._looked_at = now
         self._scanned_at: float | None = None
 
     def run(self, *, wait: bool) -> Reading:
         """Until its end; without `wait` until it has begun."""
         self._order()
         while not self._ended(wait=wait):
-            self._take(self._follower.poll(_POLL_S))
+            self._take(self._poll())
             self._judge(time.monotonic())
         return Reading(orders=tuple(self._seen.orders), tally=self._seen.tally(self._counted), ended=wait)
 
@@ -179,6 +180,18 @@ class _Course:
         otherwise = "it is not known whether the order was written; give it again, rows that come twice do no harm"
         self._offset = write(client_options(wanted.site), topic, key=key, value=value, otherwise=otherwise)
         self._ordered_at = time.monotonic()
+
+    def _poll(self) -> list[Any]:
+        """What came. Raises Unreachable when no broker has answered for a while."""
+        try:
+            messages = self._follower.poll(_POLL_S)
+        except Unreachable:
+            if time.monotonic() - self._polled_at > _AWAY_S:
+                raise
+            time.sleep(_POLL_S)
+            return []
+        self._polled_at = time.monotonic()
+        return messages
 
     def _take(self, messages: list[Any]) -> None:
         notifications, before = self._wanted.site.topics.notifications, (self._seen.arrived, self._seen.told_of)
