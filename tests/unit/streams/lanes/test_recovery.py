@@ -143,6 +143,7 @@ def test_placing_begins_a_topic_that_was_made_anew():
     ("found", "why"),
     [
         (placed(place(None), reached=None), "what was placed is not known"),
+        (placed(place(None), remembered=7), "the row at 7 is a header, or stands under one"),
         (placed(place(None, begin=3), reached=None, newest_ms=None), "rows before 3 have expired"),
         (
             placed(place(said(200, PlaceMark(out=(5, 9), born="b"))), last={("his/b", 0): 2}),

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import Mark, TableRole
+from streams.domain.join import emptying, gone, withdrawal_guard
 from streams.domain.join.entries import (
     Recall,
     StoredRow,
@@ -12,6 +13,7 @@ from streams.domain.join.entries import (
     group,
     group_of,
     groups,
+    is_row,
     key_of,
     load,
     refunds_in,
@@ -83,6 +85,18 @@ def test_a_remembered_row_is_the_one_that_its_value_holds(visit_key, rows):
 def test_a_visits_entries_are_not_those_of_a_visit_whose_key_begins_alike():
     """`V1` and `V10` are two visits."""
     assert group_of(b"V10\x1ff\x1fhis") != group(b"V1", TableRole.FEE)
+
+
+@given(NAMES, ROWS)
+def test_the_entries_of_rows_are_told_from_all_others(visit_key, row):
+    """Who computes from them how far a partition is must not take a table that was emptied for a row."""
+    assert is_row(key_of(visit_key.encode(), row.role, row.source, row.table, row.key))
+    others = (
+        gone.gone_key(visit_key.encode(), row.role, "H/1"),
+        emptying.key_of("his", "h.fee"),
+        withdrawal_guard.guard_key("his"),
+    )
+    assert [False] * 4 == [is_row(key) for key in (*others, b"\x1f!lookup\x1ff")]
 
 
 @given(NAMES, ROWS)

@@ -11,7 +11,7 @@ from streams.lanes.place.gate import Gate
 from streams.lanes.place.lookout import Lookout, LookoutSettings
 from streams.lanes.ports import TopicPartition
 from streams.testing import FakeLog, wait_for
-from streams.topics.control import Control, load
+from streams.topics.control import Control, Controls, load
 from tests.unit.streams.lanes.place.test_lane import TOPICS, Place
 
 AT = TopicPartition(TOPICS.control, 0)
@@ -217,3 +217,10 @@ async def test_an_entry_that_is_none_of_this_version_ends_the_worker(value, erro
     await log.send(AT, value, key=b"his")
     with pytest.raises(error):
         await lookout(log, Database()).open("his")
+
+
+def test_the_note_of_an_order_is_no_word_about_a_source():
+    """`yibao offsets recover` notes in the same topic what it writes; a place worker that took that for an entry would end."""
+    controls = Controls()
+    controls.take([None, b'{"form":1,"order":"offsets recover","stage":"join","partitions":[]}'])
+    assert {} == controls.by_source
