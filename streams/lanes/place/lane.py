@@ -75,7 +75,12 @@ class PlaceLane(Lane[Incoming]):
         return None if self.buffer is None or self.closed else self._state.next_deadline
 
     def claims(self, committed: Committed) -> Sequence[Claim]:
-        return (Claim(at=self.at, end=committed.offset, id=place_mark(committed.metadata).log),)
+        """Also of the memory of headers: without it, what hangs under one would be placed as if it had none."""
+        mark = place_mark(committed.metadata)
+        rows = Claim(at=self.at, end=committed.offset, id=mark.log)
+        if self._source not in self._shared.has_headers:
+            return (rows,)
+        return rows, Claim(at=self._state.at, end=1 if mark.state else 0, id="")
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         mark = place_mark(committed.metadata)

@@ -1,6 +1,7 @@
 """The place lane of a source with headers: what it knows of them is committed with what it sends, and read by the next one."""
 
 import asyncio
+import dataclasses
 import time
 
 import orjson
@@ -13,6 +14,7 @@ from streams.domain.place.headers import LinkedTables, Patience
 from streams.domain.place.partitions import partition_of
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
+from streams.lanes.exits import Exit
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.marks import PlaceMark, place_mark
 from streams.lanes.place.lane import PlaceLane, PlaceShared
@@ -179,3 +181,17 @@ async def test_on_disk_as_in_memory(tmp_path):
     assert all(reads)
     assert {f"{line}": ["I3/18"] for line in range(1, 6)} == source.lines()
     await stores.close()
+
+
+async def test_a_memory_of_headers_that_was_emptied_under_a_live_offset_stops_the_lane():
+    """Without it, lines that hang under a header would wait for one in vain, and go on as if they had none."""
+    source = Source()
+    mark = PlaceMark(out=(1,) * PARTITIONS, born="b", state=1)
+    source.context = dataclasses.replace(source.context, settings=dataclasses.replace(QUICK, log_within_s=0.0))
+    source.bill("v1", "c")
+    source.log.committed_offsets[GROUP, ROWS] = Committed(offset=1, metadata=mark.text())
+    lane = source.lane()
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None or source.deaths.reasons)
+    assert [Exit.SHORT_LOG] == [reason.exit_code for reason in source.deaths.reasons]
+    assert TOPICS.place_state("his") in str(source.deaths.reasons[0])
