@@ -20,7 +20,8 @@ from streams.deliver.limits import LimitSettings
 from streams.deliver.request import Institution, Seal, Unsealed
 from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
-from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.building import JoinLimits
+from streams.domain.join.fold import Joiner
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
 from streams.errors import Misconfigured

@@ -18,7 +18,8 @@ from connector.contract import TableRole
 from streams.agents.background import collect_less_often
 from streams.deliver.request import array
 from streams.domain.changes import Incoming, RowChange, decode
-from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.building import JoinLimits
+from streams.domain.join.fold import Joiner
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Row

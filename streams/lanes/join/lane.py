@@ -10,8 +10,8 @@ from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
+from streams.domain.join.building import Folded
 from streams.domain.join.entries import FORM
-from streams.domain.join.fold import Folded
 from streams.domain.join.visit import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups

@@ -8,8 +8,9 @@ from pathlib import Path
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
+from streams.domain.join.building import JoinLimits
 from streams.domain.join.entries import StoredRow, due_from, group, group_of, load, visit_key_of, waits
-from streams.domain.join.fold import Joiner, JoinLimits
+from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.records import DeadLetter
 from streams.lanes.numbers import FROM, NUMBER
