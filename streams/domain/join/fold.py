@@ -285,8 +285,10 @@ class _Run:
                 self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        visit.put(row.reported(record.content_hash, record_of(record.institution, record.key)))
-        if record.content_hash == row.emitted:
+        unchanged = record.content_hash == row.emitted
+        # An entry that an earlier version wrote stays as it is while its row does.
+        visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
+        if unchanged:
             self.count("unchanged")
             return
         self._charged |= row.role is _FEE and not refunds.is_refund(record)
