@@ -119,6 +119,8 @@ class PlaceLane(Lane[Incoming]):
         await self.buffer.have(1)
         await self._stand()
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
+        if self.held:  # it was stopped while rows were gathered
+            return
         records = self.buffer.first(self._shared.max_chunk)
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
         server = "" if self._control is None else self._control.server
