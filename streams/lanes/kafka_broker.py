@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
-from aiokafka.errors import KafkaError, NoBrokersAvailable
+from aiokafka.errors import KafkaConnectionError, KafkaError, NoBrokersAvailable, NodeNotReadyError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
@@ -33,6 +33,8 @@ setattr(sys.modules[DefaultRecordBatchBuilder.__module__], "lz4_encode", partial
 _RETRY_BACKOFF_MS = 10
 _MAX_BATCH_BYTES = 256 << 10
 _FETCH_BYTES = 8 << 20
+_TURNS = 5
+_TURN_PAUSE_S = 0.2
 _TURN_S = 4.0
 """How long one broker is waited for where any of them can answer."""
 
@@ -220,10 +222,20 @@ async def partition_counts(settings: BrokerSettings, topics: Iterable[str]) -> M
     admin = AIOKafkaAdminClient(**connection(settings))
     try:
         await admin.start()
-        described = await admin.describe_topics(list(topics))
+        described = await _described(admin, list(topics))
     finally:
         await admin.close()
     return {topic["topic"]: len(topic["partitions"]) for topic in described if not topic["error_code"]}
+
+
+async def _described(admin: Any, topics: list[str]) -> Any:
+    """Aiokafka asks a broker by chance, also one that was just lost: then another one is asked."""
+    for _ in range(_TURNS - 1):
+        try:
+            return await admin.describe_topics(topics)
+        except (NodeNotReadyError, KafkaConnectionError):
+            await asyncio.sleep(_TURN_PAUSE_S)
+    return await admin.describe_topics(topics)
 
 
 def incoming(record: Any) -> Incoming:
