@@ -82,12 +82,19 @@ class _Seen:
     """What came since the first order."""
 
     table: CapturedTable
+    """The table that is read."""
     orders: list[str] = field(default_factory=list)
+    """Ids of the orders that were given."""
     told_of: int = 0
+    """Notices of Debezium about one of these orders."""
     end: Notice | None = None
+    """What Debezium said at the end; None before."""
     arrived: int = 0
+    """Rows that were read and stand in the topic."""
     changed: int = 0
+    """Changes of the table that came meanwhile."""
     emptied: bool = False
+    """Whether the table was emptied meanwhile."""
 
     def tally(self, counted: int) -> Tally:
         scanned = 0 if self.end is None else self.end.rows

@@ -21,6 +21,7 @@ class Control:
     """The entry of one source."""
 
     source: str
+    """Name of the source."""
     facts: FactsDocument
     """What its capture was applied against."""
     at: str

@@ -107,7 +107,7 @@ def fold_all(load: Load) -> Folded:
         return normalise(*args, **more)
 
     began = time.process_time()
-    with patch("streams.domain.join.fold.normalise", remember):
+    with patch("streams.domain.join.building.normalise", remember):
         for offset, message in enumerate(load.changes):
             incoming = Incoming(
                 topic=message.topic,

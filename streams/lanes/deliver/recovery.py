@@ -19,6 +19,7 @@ class DeliverEvidence:
     """What the topics tell of one partition."""
 
     ready: Place
+    """Where it stands in `visit.ready`."""
     settled: Collection[int] = field(default_factory=set)
     """Numbers that have a receipt or a dead letter."""
     first: int | None = None

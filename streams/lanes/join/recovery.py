@@ -19,9 +19,11 @@ class JoinEvidence:
     """What the topics tell of one partition."""
 
     changes: Place
+    """Where it stands in `visit.changes`."""
     state_id: str
     """Of `visit.state`; `""` where brokers have no ids."""
     state_end: int
+    """End of its part of `visit.state`."""
     reached: int | None = None
     """The highest offset in the state's entries; None where none has one."""
     is_there: bool = False

@@ -17,6 +17,7 @@ class PlaceEvidence:
     """What the topics tell of one source."""
 
     rows: Place
+    """Where it stands in `rows.<source>`."""
     partitions: int
     """Of `visit.changes`."""
     reached: int | None

@@ -110,7 +110,7 @@ SUPERVISOR = textwrap.dedent(
     if sys.argv[1] == "child":
         end_with_parent()
         import time
-        print("up", flush=True)
+        print("the child is up", flush=True)
         time.sleep(60)
     else:
         child = [sys.executable, __file__, "child"]
@@ -143,10 +143,11 @@ def supervisor(tmp_path):
 
 
 def ups(process):
-    lines = 0
+    """The children, once both have come up. Their words may stand in one line with the supervisor's, for all write to one pipe."""
+    said = 0
     for line in process.stdout:
-        lines += line.strip() == "up"
-        if lines == 2:
+        said += line.count("the child is up")
+        if said == 2:
             return psutil.Process(process.pid).children()
     raise AssertionError("the children did not come up")
 
