@@ -3,8 +3,8 @@ SHELL := /bin/sh
 VENV  := .venv/bin
 # The long ones first and the short ones last, so that no process waits at the end for another.
 TESTS := $(wildcard tests/e2e tests/integration tests/contract tests/unit)
-# Tests of a stage or a server mostly wait for it: four processes keep two processors busy. A file stays in one process.
-ABREAST := -n 4 --dist loadfile --no-loadscope-reorder
+# Tests of a stage or a server mostly wait for it: three processes keep two processors busy. A file stays in one process.
+ABREAST := -n 3 --dist loadfile --no-loadscope-reorder
 # Programs of packages by `python -m`: their own scripts name the interpreter by its whole path, which a shell reads.
 PYTEST_ARGS ?=
 DEMO_ARGS   ?=
@@ -13,6 +13,8 @@ SCENARIOS   ?=
 CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
 export LOCK_ARGS ?=
+# Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test model oracle-proof chaos bench path-proof walk-proof lint lock notice wheels clean
 
