@@ -185,12 +185,13 @@ class Placer:
             return Folded(self._everywhere(incoming), "truncated", going)
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
-        if op == _DELETE and visit is not None and going.transaction:
+        if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
+            table = _table(said)
             if len(going.deleted) < _MOST_DELETED:
-                going.deleted[f"{said.get('table')}", incoming.key] = visit
-            going = going._replace(last=(said.get("table"), incoming.key, said.get("lsn")))
+                going.deleted[table, incoming.key] = visit
+            going = going._replace(last=(table, incoming.key, said.get("lsn")))
         elif op == _CREATE and visit is not None and going.deleted:
-            was = going.deleted.pop((f"{said.get('table')}", incoming.key), None)
+            was = going.deleted.pop((_table(said), incoming.key), None)
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
         if op == _CREATE and was is None and (former := _former_key(going, incoming, said)) is not None:
             arrived = arrived._replace(headers=((FORMERLY, former),))
@@ -259,13 +260,20 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
 
 def _after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
-    return going._replace(at=at) if transaction and transaction == going.transaction else Going(transaction, at, {})
+    if transaction and transaction == going.transaction:
+        return Going(transaction, at, going.deleted, going.last)
+    return Going(transaction, at, {})
+
+
+def _table(said: _Image) -> str:
+    """The table of a source block, with its schema: two schemas may have tables of one name."""
+    return f"{said.get('schema')}.{said.get('table')}"
 
 
 def _former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:
     """The former key of a row that is created at the place in the log where one of its table was deleted."""
     table, key, place = going.last
-    same = place is not None and (table, place) == (said.get("table"), said.get("lsn"))
+    same = place is not None and place == said.get("lsn") and table == _table(said)
     return key if same and key != incoming.key else None
 
 

@@ -15,6 +15,7 @@ KEYS = {
     ("his", "his.fee"): VisitKey(("visit",)),
     ("his", "his.numbered"): VisitKey(("no",)),
     ("his", "his.several"): VisitKey(("org", "no"), prefix="I"),
+    ("his", "archive.fee"): VisitKey(("visit",)),
 }
 PLACER = Placer(KEYS, partitions=PARTITIONS)
 
@@ -60,6 +61,16 @@ def test_a_row_that_changes_its_visit_leaves_the_one_and_comes_to_the_other():
     assert gone.left
     assert (partition_of("V2", PARTITIONS), b"V2", value) == (arrived.partition, arrived.key, arrived.value)
     assert Incoming("visit.changes", 0, 0, b"V2", value, arrived.headers, 1).arrived
+
+
+@pytest.mark.parametrize(("schema", "key"), [("archive", b'{"id":"1"}'), ("his", None)])
+def test_rows_of_two_schemas_or_without_a_key_are_not_taken_for_one_that_moves(schema, key):
+    """A delete and a create in one transaction are a move only of the same row; another row's delete must stay a delete."""
+    going = NOTHING
+    for value in (envelope("d", row("V1"), None, txId=5), envelope("c", None, row("V2"), schema=schema, txId=5)):
+        folded = PLACER.fold(Incoming("rows.his", 0, 0, key, value, (), 1), going=going)
+        going = folded.going
+        assert ("direct", 1, ()) == (folded.outcome, len(folded.placed), folded.placed[0].headers)
 
 
 def test_a_row_that_gets_or_loses_its_visit_is_told_where_it_was_and_where_it_is():
