@@ -118,12 +118,11 @@ class Withdrawing:
 
     def comes_back(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that was deleted is there again: while its record is open, that was an edit, whatever becomes of the row now."""
-        for gone in visit.all_gone():
-            mine = gone.deadline and (gone.table, gone.key) == (row.table, row.key)
-            if mine and gone.record == self._record(run, visit, row):
-                visit.drop_gone(gone)
-                return row._replace(emitted=gone.emitted, reported_as=gone.record)
-        return row
+        gone = visit.gone(row.role, self._record(run, visit, row))
+        if gone is None or not gone.deadline or (gone.table, gone.key) != (row.table, row.key):
+            return row
+        visit.drop_gone(gone)
+        return row._replace(emitted=gone.emitted, reported_as=gone.record)
 
     def becomes(self, run: Results, visit: Visit, row: StoredRow, before: StoredRow, *, transaction: str) -> StoredRow:
         """A reported row after a change of its own: where it is another record's now, its old record is without a row."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from streams.domain.join.gone import is_gone
+from streams.domain.join import visit
+from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
 from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, HOSPITAL, LIMITS, PHARMACY, Join, envelope, whole
 
@@ -27,6 +28,20 @@ def patient():
 def open_records(join):
     """Of records whose rows went, the state keys."""
     return [key for entries in join.entries.values() for key in entries if is_gone(key)]
+
+
+@pytest.mark.parametrize("lines", [3, 60])
+def test_a_line_that_comes_back_costs_the_same_however_many_went_with_it(lines, monkeypatch):
+    """A stay of 5,000 lines that is saved anew in one transaction must not be read 5,000 times."""
+    join = patient()
+    numbers = [f"C{number}" for number in range(2, lines + 2)]
+    for op in ("c", "d"):
+        for number in numbers:
+            join.change("h.charge", op, charge_id=number, tx=7)
+    read = []
+    monkeypatch.setattr(visit, "load_gone", lambda value: read.append(value) or load_gone(value))
+    join.change("h.charge", charge_id=numbers[0], tx=7)
+    assert (1, lines - 1) == (len(read), len(open_records(join)))
 
 
 def test_an_edit_that_deletes_and_inserts_is_no_withdrawal():
