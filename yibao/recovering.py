@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
-from streams.errors import Fatal, Misconfigured, Refused, Unreachable
+from streams.errors import Fatal, Misconfigured, Refused
 from streams.lanes.deliver.recovery import deliver_recovery
 from streams.lanes.evidence import Stand, deliver_evidence, join_evidence, place_evidence
 from streams.lanes.join.recovery import join_recovery
@@ -20,11 +18,11 @@ from streams.lanes.ports import Committed, TopicPartition
 from streams.lanes.recovered import Place, Recovery
 from streams.lanes.topic_ids import id_text
 from streams.mapping import Site
-from streams.topics.access import let_in
 from streams.topics.broker import Broker, CommittedOffset
 from streams.topics.offsets import Reach
 from streams.topics.stages import Stage, stages
 from streams.topics.whole import read_whole
+from streams.topics.writing import write
 from streams.wiring import broker_settings, client_options, placer_of
 
 FORM: Final = 1
@@ -85,18 +83,9 @@ class Recovering:
     def note(self, recoveries: Sequence[Recovery], *, at: str, by: str, why: str) -> None:
         """Write into `visit.control` what is about to be done, for whoever asks later."""
         document = {"form": FORM, "order": "offsets recover", "at": at, "by": by, "why": why, **self.document(recoveries)}
-        options = client_options(self._site)
-        with let_in(options["bootstrap_servers"]):
-            producer = KafkaProducer(**{**options, "acks": "all", "enable_idempotence": False})
-        try:
-            topic = self._site.topics.control
-            producer.send(topic, key=b"offsets", value=orjson.dumps(document), partition=0).get(_WRITTEN_WITHIN_S)
-        except (KafkaError, OSError) as error:
-            raise Unreachable(
-                f"nothing was written: {self._site.topics.control} does not take the note ({type(error).__name__})"
-            ) from error
-        finally:
-            producer.close(_WRITTEN_WITHIN_S)
+        topic = self._site.topics.control
+        otherwise = "no offset was written, and the note of it may stand"
+        write(client_options(self._site), topic, key=b"offsets", value=orjson.dumps(document), otherwise=otherwise)
 
     def document(self, recoveries: Sequence[Recovery]) -> dict[str, Any]:
         """As `-o json` has it."""
