@@ -36,6 +36,8 @@ SOON_MS: Final = 1_500
 """More than a row waits for a part that should be there."""
 LONG_MS: Final = 61 * 86_400_000
 """More than a row waits for a settlement."""
+BEHIND_US: Final = (0, 2_000, 3_600_000_000)
+"""By how much another server's clock may be behind."""
 
 
 class Kind(Enum):
@@ -49,12 +51,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """value: as capture writes it; of a tick, None. at: its time (ms). repeated: whether the log's change was sent before."""
+    """value: as capture writes it; of a tick, None. at: its time (ms). repeated: whether the log's change was sent before. server:
+    which of the source's servers an operator said that it comes from.
+    """
 
     kind: Kind
     at: int
     value: bytes | None = None
     repeated: bool = False
+    server: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -191,7 +196,7 @@ class _Writer:
 
     def _change_server(self) -> None:
         self._stream()
-        self._database.move_to_another_server(behind_us=2_000 if self._features.servers_clocks_differ else 0)
+        self._database.move_to_another_server(behind_us=self._rng.choice(BEHIND_US) if self._features.servers_clocks_differ else 0)
         for _ in range(self._rng.randint(0, 2)):
             self._write(blind=True)
         self._start_log()
@@ -239,7 +244,8 @@ class _Writer:
 
     def _say(self, kind: Kind, value: bytes | None = None, *, repeated: bool = False, later_ms: int = 3) -> None:
         self._now += later_ms
-        self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated))
+        server = self._database.server
+        self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated, server=server))
 
 
 def _envelope(

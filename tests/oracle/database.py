@@ -79,7 +79,9 @@ class Database:
     latest_us: int = _BEGIN_US
     transactions: int = 500
     earliest_us: int = 0
-    """What no clock may show again: the last moment of the server before."""
+    """What no clock may show again: the moment at which this server began."""
+    server: str = ""
+    """Which one it is: `""` for the first."""
 
     def begin(self) -> Transaction:
         self.transactions += 1
@@ -122,8 +124,10 @@ class Database:
         self.open.remove(transaction)
 
     def move_to_another_server(self, *, behind_us: int = 0) -> None:
-        """Its log begins lower, and what was not committed is gone. behind_us: of its clock."""
+        """Its log begins lower, it counts its transactions anew, and what was not committed is gone. behind_us: of its clock."""
         self.open.clear()
+        self.server = f"server {self.rng.randrange(10_000)}"
+        self.transactions = self.rng.choice((self.transactions - 1, 500))
         self.lsn = self.rng.randint(100, 4_000)
         self.earliest_us = self.latest_us - behind_us
         self.clock_us = self.earliest_us + 1_000

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.entries import due_from, group_of, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
@@ -30,6 +30,10 @@ GRACE_MS = 300
 PLACER = Placer(
     {(SOURCE_OF[table[0]], table): VisitKey(("visit_id",)) for table in KEY_OF}, partitions=PARTITIONS, quiet_ms=20 * SOON_MS
 )
+
+
+_FRONT = (("from", b""), ("number", b"0"))
+"""What stands before a message's other headers. No course loses a message, so that nobody asks for the numbers."""
 
 
 def new_joiner() -> Joiner:
@@ -57,11 +61,13 @@ class Placing:
     def __init__(self) -> None:
         self.going: defaultdict[str, Going] = defaultdict(lambda: NOTHING)
 
-    def placed(self, source: str, value: bytes, at: int) -> tuple[Placed, ...]:
-        """What the message leads to."""
-        folded = PLACER.fold(Incoming("rows", 0, 0, _key(value), value, (), at), source=source, going=self.going[source])
+    def placed(self, source: str, value: bytes, message: Message) -> tuple[Placed, ...]:
+        """What the message leads to, with the headers of a lane."""
+        incoming = Incoming("rows", 0, 0, _key(value), value, (), message.at)
+        folded = PLACER.fold(incoming, source=source, server=message.server, going=self.going[source])
         self.going[source] = folded.going
-        return folded.placed
+        server = ((SERVER, message.server.encode()),) if message.server else ()
+        return tuple(one._replace(headers=(*_FRONT, *server, *one.headers)) for one in folded.placed)
 
 
 class Partition:
@@ -190,7 +196,7 @@ class Flow:
 
     def take(self, source: str, value: bytes, message: Message) -> list[str]:
         """A message of a source; what it led to, in words."""
-        placed = self.placing.placed(source, value, message.at)
+        placed = self.placing.placed(source, value, message)
         return [said for one in placed for said in self.partitions[one.partition].take(message, one, self.patients)]
 
     def tick(self, message: Message) -> None:

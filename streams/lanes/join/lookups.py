@@ -1,6 +1,7 @@
 """The rows of all lookup tables, whole in the memory of every join worker."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -41,7 +42,8 @@ class LookupTables:
         self._tables = tables
         self._outcomes = outcomes
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
-        self._marks: dict[str, dict[tuple[str, ...], Mark]] = {table.name: {} for table in tables.values()}
+        self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
+        """By source and table, then by row."""
         self._running: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -96,11 +98,13 @@ class LookupTables:
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
         key = tuple(change.row.get(column) or "" for column in table.key)
-        rows, marks = self._rows[table.name], self._marks[table.name]
-        known = marks.get(key)
+        rows, marks = self._rows[table.name], self._marks[change.source, change.table]
         if "" in key:
             self._fault(incoming, f"the row of lookup {table.name} has no value in its key columns {', '.join(table.key)}")
             return
+        if _begins_anew(change):
+            marks.clear()
+        known = marks.get(key)
         if again(change.mark, known):
             return  # records would be corrected to an older value, until the newer has come again, too
         if (mark := after(change.mark, known)) is not None:
@@ -114,7 +118,7 @@ class LookupTables:
         """Forget all rows that were there before it: a record must not be filled with what the database does not hold any more. A
         truncate that is sent again takes nothing away that came after it, because that is not taken in a second time.
         """
-        rows, marks = self._rows[table.name], self._marks[table.name]
+        rows, marks = self._rows[table.name], self._marks[event.source, event.table]
         gone = [key for key in rows if not again(event.mark, marks.get(key))]
         log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(gone))
         for key in gone:
@@ -125,3 +129,10 @@ class LookupTables:
         if identity not in self.faults:
             log.warning("lookup_rejected", topic=incoming.topic, partition=incoming.partition, offset=incoming.offset)
             self.faults[identity] = letters.undecodable(incoming, reason)
+
+
+def _begins_anew(change: RowChange) -> bool:
+    """Whether a capture that begins read this row. It may have begun on another server, whose log and clock are behind what is
+    known; and what it sends again from then on, it sends for the first time. A row that was read on demand has no position.
+    """
+    return change.op is Op.READ and change.position is not None

@@ -72,3 +72,14 @@ def test_a_row_that_is_read_again_counts():
     known = tables()
     known.take([written(9, "u", "1"), written(10, "r", "1", name="骨科", at=5)])
     assert "骨科" == named(known, "1")
+
+
+def test_what_another_server_changes_counts_although_its_log_begins_lower():
+    """A backup was restored, or a standby took over whose clock is behind: it read its rows anew, but a row that it did not have
+    then came later. Every visit of that department would be reported with the name of before, until its clock had caught up.
+    """
+    known = tables()
+    known.take([written(900, "u", "1"), written(901, "u", "2")])
+    known.take([written(902, "r", "1", at=20)])
+    known.take([written(903, "u", "1", name="骨科", at=21), written(904, "c", "2", name="骨科", at=22)])
+    assert ("骨科", "骨科") == (named(known, "1"), named(known, "2"))
