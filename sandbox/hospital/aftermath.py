@@ -11,6 +11,7 @@ from sandbox.hospital.money import cents
 from sandbox.hospital.stay import Stay
 from sandbox.hospital.tables import FEES, SETTLEMENTS, VISITS, Cell
 
+_SAVED_WITH_A_CHANGE: Final = 0.5
 _BROKEN_LATER: Final = Flaw(name="amount broken after reporting", dead_class="VALIDATION", rule="R1")
 
 
@@ -133,6 +134,40 @@ def _delete_settlement(stay: Stay) -> None:
         stay.script.delete(SETTLEMENTS, settlement)
 
 
+def _save_anew(stay: Stay) -> None:
+    """A settlement is saved again, as many systems do it: it and its lines are deleted and inserted in one transaction, with one
+    quantity that is another now.
+    """
+    settlement = stay.settlements[-1]
+    keys = [key for key in stay.lines if stay.line(key)["jsdh"] == settlement]
+    if len(keys) != len(stay.sound_lines(settlement)) or stay.flaw(SETTLEMENTS, settlement) is not None:
+        return
+    rows = [stay.line(key) for key in keys]
+    head = stay.script.rows[SETTLEMENTS.name, settlement]
+    for key in keys:
+        stay.script.delete(FEES, key)
+    stay.script.delete(SETTLEMENTS, settlement)
+    stay.script.insert(SETTLEMENTS, head)
+    for row in rows:
+        stay.script.insert(FEES, row)
+    if stay.rng.random() < _SAVED_WITH_A_CHANGE:
+        _correct_line(stay)
+
+
+def _renumber_settlement(stay: Stay) -> None:
+    """The insurance's number of a settlement was wrong. For the platform it is another settlement, to which its lines belong."""
+    settlement = stay.settlements[-1]
+    if stay.flaw(SETTLEMENTS, settlement) is None:
+        stay.script.update(SETTLEMENTS, settlement, {"yb_jsid": f"{stay.institution.area}T{settlement[2:]}"})
+
+
+def _renumber_line(stay: Stay) -> None:
+    """A line gets another id, as by a merge of two databases. For the platform it is another line."""
+    for key in stay.sound_lines(stay.settlements[-1])[-1:]:
+        stay.script.change_key(FEES, key, key + 1)
+        stay.lines[stay.lines.index(key)] = key + 1
+
+
 def _break_line(stay: Stay) -> None:
     """A reported line is changed into one that cannot be reported."""
     keys = stay.sound_lines(stay.settlements[-1])
@@ -142,7 +177,10 @@ def _break_line(stay: Stay) -> None:
 
 
 _EVENTS: Final[tuple[tuple[Callable[[Stay], None] | None, float], ...]] = (
-    (None, 60),
+    (None, 53),
+    (_save_anew, 3),
+    (_renumber_settlement, 2),
+    (_renumber_line, 2),
     (_late_lines, 9),
     (_refund, 6),
     (_correct_visit, 6),

@@ -1,7 +1,7 @@
 """What the sample hospital does to its database: row changes, grouped into transactions, each row with what is wrong with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,11 +37,21 @@ class Change:
     """Columns that an update sets."""
     flaw: Flaw | None = None
     """What is wrong with the row on purpose; None for nothing."""
+    was: Cell = None
+    """Of an update that changes the key, the key that the row had; None for all others."""
 
     @property
     def key(self) -> Cell:
         """Value of the table's key column."""
         return self.row[self.table.key]
+
+    @property
+    def captured(self) -> "tuple[Change, ...]":
+        """As a reader of the database's log sees it: a key that is changed is a delete and an insert."""
+        if self.was is None:
+            return (self,)
+        former = replace(self, verb=Verb.DELETE, row={**self.row, self.table.key: self.was}, changed=(), was=None)
+        return former, replace(self, verb=Verb.INSERT, changed=(), was=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,11 @@ class Script:
         row = {**self.rows[table.name, key], **changed}
         kept = flaw or self.flaws.get((table.name, key))
         self._note(Change(table=table, verb=Verb.UPDATE, row=row, changed=tuple(changed), flaw=kept))
+
+    def change_key(self, table: Table, key: Cell, became: Cell) -> None:
+        """Another key for a row that has nothing wrong; it stays the same row."""
+        row = {**self.rows.pop((table.name, key)), table.key: became}
+        self._note(Change(table=table, verb=Verb.UPDATE, row=row, changed=(table.key,), was=key))
 
     def repair(self, table: Table, key: Cell, changed: Mapping[str, Cell]) -> None:
         """The values that should have been there from the start."""

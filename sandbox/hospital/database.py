@@ -1,7 +1,7 @@
 """The sample hospital in PostgreSQL: its schema, the capture's role and publication, and the workload played into it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -10,7 +10,7 @@ from psycopg import sql
 
 from sandbox.hospital.catalogue import reference_rows
 from sandbox.hospital.changes import Change, Transaction, Verb
-from sandbox.hospital.tables import TABLES, Table
+from sandbox.hospital.tables import TABLES, Cell, Table
 
 Connection: TypeAlias = "psycopg.Connection[Any]"
 
@@ -118,7 +118,7 @@ class _Player:
     def send(self, transaction: Transaction) -> None:
         self._cursor.execute("BEGIN")
         for change in transaction.changes:
-            self._cursor.execute(statement(change, self._conn), change.row)
+            self._cursor.execute(statement(change, self._conn), values(change))
         self._cursor.execute("COMMIT")
         self.transactions += 1
         self.changes += len(transaction.changes)
@@ -136,12 +136,18 @@ class _Player:
 
 def statement(change: Change, conn: Connection) -> bytes:
     """The statement of a change; rendered once for each table, verb and set of columns."""
-    place = change.table.name, change.verb, change.changed
+    place = change.table.name, change.verb, change.changed  # a key that changes is among them
     if place not in _STATEMENTS:
         _STATEMENTS[place] = _composed(change).as_bytes(conn)
     return _STATEMENTS[place]
 
 
+def values(change: Change) -> Mapping[str, Cell]:
+    """What the statement of a change is executed with."""
+    return change.row if change.was is None else {**change.row, _WAS: change.was}
+
+
+_WAS = "key that it had"
 _STATEMENTS: dict[tuple[str, Verb, tuple[str, ...]], bytes] = {}
 
 
@@ -150,7 +156,7 @@ def _composed(change: Change) -> sql.Composed:
         case Verb.INSERT:
             return _insert(change.table)
         case Verb.UPDATE:
-            return _update(change.table, change.changed)
+            return _update(change.table, change.changed, by=change.table.key if change.was is None else _WAS)
         case Verb.DELETE:
             where = sql.SQL("{} = {}").format(sql.Identifier(change.table.key), sql.Placeholder(change.table.key))
             return sql.SQL("DELETE FROM {} WHERE {}").format(_name(change.table.name), where)
@@ -162,9 +168,9 @@ def _insert(table: Table) -> sql.Composed:
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table.name), names, values)
 
 
-def _update(table: Table, changed: tuple[str, ...]) -> sql.Composed:
+def _update(table: Table, changed: tuple[str, ...], *, by: str) -> sql.Composed:
     assignments = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(n), sql.Placeholder(n)) for n in changed)
-    where = sql.SQL("{} = {}").format(sql.Identifier(table.key), sql.Placeholder(table.key))
+    where = sql.SQL("{} = {}").format(sql.Identifier(table.key), sql.Placeholder(by))
     return sql.SQL("UPDATE {} SET {} WHERE {}").format(_name(table.name), assignments, where)
 
 

@@ -20,8 +20,10 @@ def image(table: Table, row: Cells) -> dict[str, str | int | bool | None]:
     return {name: _rendered(row[name], kind) for name, kind in table.columns.items()}
 
 
-def envelope(change: Change, *, source: str, lsn: int, committed_at: int) -> bytes:
-    """The message of a change. committed_at: milliseconds since the epoch."""
+def envelope(change: Change, *, source: str, lsn: int, committed_at: int, transaction: int | None = None) -> bytes:
+    """The message of a change that is one for capture, too (`Change.captured`). committed_at: milliseconds since the epoch.
+    transaction: its number.
+    """
     row = image(change.table, change.row)
     schema, _, table = change.table.name.partition(".")
     deleted = change.verb is Verb.DELETE
@@ -35,6 +37,7 @@ def envelope(change: Change, *, source: str, lsn: int, committed_at: int) -> byt
             "schema": schema,
             "table": table,
             "lsn": lsn,
+            "txId": transaction,
         },
         "op": _OPS[change.verb],
         "ts_ms": committed_at,

@@ -24,7 +24,8 @@ End: TypeAlias = tuple[str, str]
 
 _SERVICES: Final = {VISITS.name: "mdtrt_d", SETTLEMENTS.name: "setl_d", FEES.name: "fee_list_d"}
 _KEY_FIELDS: Final = {VISITS.name: "yb_jzid", SETTLEMENTS.name: "yb_jsid", FEES.name: "mxid"}
-_WITHDRAWN: Final = ("WITHDRAWN", "DELETED_AFTER_REPORT")
+_DELETED: Final = ("WITHDRAWN", "DELETED_AFTER_REPORT")
+_RENAMED: Final = ("WITHDRAWN", "KEY_CHANGED_AFTER_REPORT")
 _NO_LOOKUP: Final = ("JOIN_INCOMPLETE", "MISSING_LOOKUP")
 _PATIENTS_KEPT: Final = 50_000
 _LONGEST_LINE: Final = 1 << 20
@@ -86,6 +87,8 @@ class _Account:
     """What is wrong with it on purpose."""
     deleted: bool = False
     """Whether it was deleted."""
+    renamed: bool = False
+    """Whether it is a row's record under the key that it had; the row goes on in another account."""
     counted: bool = False
     """Whether its record is among those that are expected so far."""
     versions: list[str] = field(default_factory=list)
@@ -103,6 +106,8 @@ class _Visit:
     visits: dict[Cell, _Account] = field(default_factory=dict)
     settlements: dict[Cell, _Account] = field(default_factory=dict)
     fees: dict[Cell, _Account] = field(default_factory=dict)
+    renamed: list[tuple[str, _Account]] = field(default_factory=list)
+    """By table, the records under keys that their rows had."""
 
     def of(self, table: str) -> dict[Cell, _Account]:
         return {VISITS.name: self.visits, SETTLEMENTS.name: self.settlements, FEES.name: self.fees}[table]
@@ -167,6 +172,7 @@ class Oracle:
             return
         visit = self._visits.setdefault(f"{visit_key}", _Visit())
         accounts = visit.of(name)
+        _rename(visit, accounts, change)
         account = accounts.setdefault(change.key, _Account(row=change.row, flaw=change.flaw))
         account.row, account.flaw, account.deleted = change.row, change.flaw, change.verb is Verb.DELETE
         if self._captured:
@@ -247,9 +253,22 @@ class Oracle:
             self._drop_unseen(visit)
             self._read(visit)
         for name in _SERVICES:
-            for account in visit.of(name).values():
+            former = [account for table, account in visit.renamed if table == name]
+            for account in [*former, *visit.of(name).values()]:
                 for expected in _endings(visit, name, account, visit_key):
                     self._write(expected)
+
+
+def _rename(visit: _Visit, accounts: dict[Cell, _Account], change: Change) -> None:
+    """A row whose record gets another key. What was reported under the one that it had stays with the platform."""
+    place = change.key if change.was is None else change.was
+    known, field_of_key = accounts.get(place), _KEY_FIELDS[change.table.name]
+    if known is None or (change.was is None and known.row[field_of_key] == change.row[field_of_key]):
+        return
+    del accounts[place]
+    if known.versions:
+        known.deleted = known.renamed = True
+        visit.renamed.append((change.table.name, known))
 
 
 def _present(accounts: dict[Cell, _Account]) -> list[_Account]:
@@ -284,7 +303,7 @@ def _endings(visit: _Visit, name: str, account: _Account, visit_key: str) -> Ite
     flaw = account.flaw
     if account.versions:
         if account.deleted:
-            yield _expected(name, account, visit_key, end=(_WITHDRAWN, ""), outcome="withdrawn")
+            yield _expected(name, account, visit_key, end=(_RENAMED if account.renamed else _DELETED, ""), outcome="withdrawn")
         elif flaw is not None and flaw.dead_class == "REJECTED":
             yield _expected(name, account, visit_key, end=((flaw.dead_class, flaw.rule), flaw.name))
         else:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
-from sandbox.hospital.database import statement
+from sandbox.hospital.database import statement, values
 from sandbox.hospital.tables import BY_VISIT, PATIENTS
 from sandbox.stack import Endpoints
 from streams.errors import Unreachable
@@ -134,7 +134,7 @@ class Hospital:
                 if found is None or found[0] < number:
                     with link.transaction():
                         for change in transaction.changes:
-                            link.execute(statement(change, link), change.row)
+                            link.execute(statement(change, link), values(change))
                         link.execute("UPDATE chaos.progress SET n = %s", (number,))
                 break
             except psycopg.OperationalError:
