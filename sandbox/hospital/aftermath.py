@@ -9,7 +9,7 @@ from sandbox.hospital.catalogue import BY_CODE, DRUGS
 from sandbox.hospital.changes import Flaw
 from sandbox.hospital.money import cents
 from sandbox.hospital.stay import Stay
-from sandbox.hospital.tables import FEES, SETTLEMENTS, VISITS, Cell
+from sandbox.hospital.tables import FEES, SETTLEMENTS, VISITS, Cell, Cells
 
 _SAVED_WITH_A_CHANGE: Final = 0.5
 _BROKEN_LATER: Final = Flaw(name="amount broken after reporting", dead_class="VALIDATION", rule="R1")
@@ -105,11 +105,14 @@ def _correct_line(stay: Stay) -> None:
     if not keys or stay.flaw(SETTLEMENTS, settlement) is not None:
         return
     key = keys[-1]
-    row = stay.line(key)
-    quantity = Decimal(f"{row['sl']}") + 1
-    stay.script.update(FEES, key, {"sl": quantity, "je": cents(quantity * BY_CODE[f"{row['xmbm']}"].price)})
+    stay.script.update(FEES, key, _one_more(stay.line(key)))
     lines = [key for key in stay.lines if stay.line(key)["jsdh"] == settlement]
     stay.script.update(SETTLEMENTS, settlement, stay.shares(lines).cells())
+
+
+def _one_more(row: Cells) -> dict[str, Cell]:
+    quantity = Decimal(f"{row['sl']}") + 1
+    return {"sl": quantity, "je": cents(quantity * BY_CODE[f"{row['xmbm']}"].price)}
 
 
 def _correct_relation(stay: Stay) -> None:
@@ -135,8 +138,8 @@ def _delete_settlement(stay: Stay) -> None:
 
 
 def _save_anew(stay: Stay) -> None:
-    """A settlement is saved again, as many systems do it: it and its lines are deleted and inserted in one transaction, with one
-    quantity that is another now.
+    """A settlement is saved again, as many systems do it: it and its lines are deleted and inserted in one transaction, perhaps
+    with a quantity that is another now.
     """
     settlement = stay.settlements[-1]
     keys = [key for key in stay.lines if stay.line(key)["jsdh"] == settlement]
@@ -147,11 +150,12 @@ def _save_anew(stay: Stay) -> None:
     for key in keys:
         stay.script.delete(FEES, key)
     stay.script.delete(SETTLEMENTS, settlement)
-    stay.script.insert(SETTLEMENTS, head)
+    changes = bool(rows) and stay.rng.random() < _SAVED_WITH_A_CHANGE
+    if changes:
+        rows[-1] = {**rows[-1], **_one_more(rows[-1])}
     for row in rows:
         stay.script.insert(FEES, row)
-    if stay.rng.random() < _SAVED_WITH_A_CHANGE:
-        _correct_line(stay)
+    stay.script.insert(SETTLEMENTS, {**head, **stay.shares(keys).cells()} if changes else head)
 
 
 def _renumber_settlement(stay: Stay) -> None:
