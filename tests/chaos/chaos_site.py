@@ -19,6 +19,7 @@ from sandbox.stack import Endpoints
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access, client_options
+from tests.chaos.nightly import mapped_past
 from yibao.capture import connect_client, reconciler
 from yibao.demonstration.children import Child
 from yibao.demonstration.demo_site import write_site
@@ -126,6 +127,8 @@ class ChaosSite:
         # A hospital has the night to come back after an outage, the suite has not.
         site["deliver"] = {"retry": {"max_s": 3.0}, "breaker": {"probe_s": 1.0}, "held_probe_s": 3.0}
         self.site_file.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), "utf-8")
+        mapping = self.site_file.parent / site["sources"]["his"]["mapping"]
+        mapping.write_text(mapped_past(mapping.read_text("utf-8")), "utf-8")
 
     def _ask(self, method: str, page: str, order: object = None) -> bytes:
         body = None if order is None else json.dumps(order).encode()

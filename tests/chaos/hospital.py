@@ -15,10 +15,11 @@ from psycopg import sql
 
 from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
 from sandbox.hospital.database import statement, values
-from sandbox.hospital.tables import BY_VISIT, PATIENTS
+from sandbox.hospital.tables import BY_VISIT, FEES, PATIENTS
 from sandbox.stack import Endpoints
 from streams.errors import Unreachable
 from streams.private_files import open_private
+from tests.chaos.nightly import PAST, create_past, move
 from yibao.demonstration.demo_site import write_password
 
 _SLOT_S = 90.0
@@ -56,6 +57,7 @@ class Hospital:
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._database)))
         with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
             create_schema(conn, password=write_password(self._endpoints))
+            create_past(conn)
             conn.execute("CREATE SCHEMA chaos; CREATE TABLE chaos.progress (n bigint); INSERT INTO chaos.progress VALUES (0)")
         for number, transaction in islice(self._transactions, int(self._before)):
             self._commit(number, transaction)
@@ -90,6 +92,7 @@ class Hospital:
         """Where the database does not hold as many rows as were committed: then nothing that follows can be believed."""
         with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
             found = {table.name: _count(conn, table.name) for table in (PATIENTS, *BY_VISIT)}
+            found[FEES.name] += _count(conn, PAST)
         return [f"{name}: {count} rows, {self.rows[name]} committed" for name, count in found.items() if count != self.rows[name]]
 
     def remove(self, slot: str) -> None:
@@ -136,6 +139,8 @@ class Hospital:
                         for change in transaction.changes:
                             link.execute(statement(change, link), values(change))
                         link.execute("UPDATE chaos.progress SET n = %s", (number,))
+                for visit_key in transaction.closes:
+                    move(link, visit_key)
                 break
             except psycopg.OperationalError:
                 self._disconnect()
