@@ -14,7 +14,7 @@ assert KafkaBroker, "its module makes it so for every client of the process"
 
 async def test_an_answer_that_does_not_come_is_not_waited_for_as_long_as_a_broker_may_be_away(monkeypatch):
     """Each step of a client would cost that time, 40 s, while others have long taken over what the broker led."""
-    monkeypatch.setattr(answer_time, "ANSWER_S", 0.05)
+    monkeypatch.setattr(answer_time, "SOON_S", 0.05)
     never = 10 * PATIENCE_S
 
     async def silent(reader, writer):
