@@ -10,7 +10,9 @@ after the other and asks brokers by chance, so that one which hangs would hold u
 import asyncio
 from typing import Any, Final
 
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGroupRequest
@@ -28,6 +30,7 @@ _HELD_BACK: Final = (JoinGroupRequest, SyncGroupRequest)
 _KNOWN_AT_ONCE: Final = (ApiVersionRequest, FindCoordinatorRequest, HeartbeatRequest, MetadataRequest)
 _plain_send: Final = AIOKafkaConnection.send
 _plain_connect: Final = AIOKafkaConnection.connect
+_plain_lookup: Final = AIOKafkaClient.coordinator_lookup
 
 
 def _send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's signature
@@ -53,7 +56,16 @@ async def _in_time(sent: Any, within_s: float) -> Any:
         return await sent
 
 
+async def _lookup(self: Any, kind: Any, key: Any) -> Any:
+    """Who coordinates. Where the broker that was asked is lost meanwhile, another one knows it; aiokafka's producer would end."""
+    try:
+        return await _plain_lookup(self, kind, key)
+    except KafkaConnectionError as exc:
+        raise NodeNotReadyError from exc
+
+
 def install() -> None:
     """For every client of this process."""
     AIOKafkaConnection.send = _send
     AIOKafkaConnection.connect = _connect
+    AIOKafkaClient.coordinator_lookup = _lookup
