@@ -5,7 +5,7 @@ platform's journal (or, where the platform is not ours, from the receipts of its
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -101,14 +101,14 @@ def judge(  # noqa: PLR0913 - what is known of a run
     *,
     platform_is_known: bool = True,
     is_over: bool = False,
-    rare: float = RARE,
+    unseeable: Container[tuple[str, str]] = (),
 ) -> Judgement:
     """Compare expectations with what happened. acceptances: in the order in which they happened. letters: each id once.
 
     platform_is_known: whether its own rules are those that the expectations foresee. If not, a record that it refuses counts as
     explained by its refusal, and a record that it was expected to refuse may be accepted. is_over: nothing is under way any more,
-    so that a record which was deleted and left no trace was deleted before it was reported. rare: the share of the deleted
-    ones that may be so; more of them count as missing.
+    so that a record which was deleted and left no trace was deleted before it was reported. unseeable: by service and row key,
+    records of which it is known that nobody could report them while their rows stood.
     """
     letters = list(letters)
     judgement = Judgement()
@@ -116,7 +116,7 @@ def judge(  # noqa: PLR0913 - what is known of a run
         met = _met(acceptances, letters)
         endings = [_as_met(ending, met) for ending in endings]
     accepted = _by_record(acceptances)
-    unseen = _unseen(endings, accepted, letters, rare=rare) if is_over else set()
+    unseen = _unseen(endings, accepted, letters, unseeable=unseeable) if is_over else set()
     judgement.unseen = [_name(identity) for identity in sorted(unseen)]
     endings = [ending for ending in endings if ending.id not in unseen]
     versions = _versions(endings)
@@ -137,15 +137,20 @@ def judge(  # noqa: PLR0913 - what is known of a run
 
 
 def _unseen(
-    endings: Sequence[Ending], accepted: Mapping[RecordId, Sequence[str]], letters: Iterable[DeadLetterView], *, rare: float
+    endings: Sequence[Ending],
+    accepted: Mapping[RecordId, Sequence[str]],
+    letters: Iterable[DeadLetterView],
+    *,
+    unseeable: Container[tuple[str, str]],
 ) -> set[RecordId]:
     """Records that were deleted while they waited for a row of another topic: nothing was accepted, and there is no letter. Such a
-    race is rare; where it seems frequent, the records count as missing.
+    race is rare, but where it is known to have happened; where it seems frequent, the records count as missing.
     """
     told = {letter.record_key_hash for letter in letters}
     withdrawn = [ending for ending in endings if ending.outcome == "withdrawn"]
     found = {ending.id for ending in withdrawn if ending.id not in accepted and not _digests(ending) & told}
-    return found if len(found) <= max(1, rare * len(withdrawn)) else set()
+    known = {ending.id for ending in withdrawn if (ending.id[0], ending.row_key) in unseeable} & found
+    return found if len(found - known) <= max(1, RARE * len(withdrawn)) else known
 
 
 def _digests(ending: Ending) -> set[str]:

@@ -28,11 +28,11 @@ from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import told, topics_there
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
+from streams.platform_wiring import gateway_of
 from streams.telemetry.outcomes import Outcomes
 from streams.wiring import (
     broker_settings,
     deliver_stage,
-    gateway_of,
     join_stage,
     lookup_tables,
     place_stage,

@@ -32,15 +32,16 @@ _GONE: Final = Reach(begin=0, end=0)
 
 
 class Recovering:
-    """One stage of a site. partition: only this one; None: all of them."""
+    """One stage of a site. partition: only this one; None: all of them. repeat_settled: see `deliver_recovery`."""
 
-    def __init__(self, site: Site, broker: Broker, stage: str, *, partition: int | None) -> None:
+    def __init__(self, site: Site, broker: Broker, stage: str, *, partition: int | None, repeat_settled: bool = False) -> None:
         self._site = site
         self._broker = broker
         self._stage = stage
         self._table = stages(site.topics, site.sources)
         self._mine = [one for one in self._table if one.name == stage]
         self._partition = partition
+        self._repeat_settled = repeat_settled
 
     def demand_standstill(self) -> None:
         """Raises Refused while a worker of any stage is a member of its group."""
@@ -71,7 +72,8 @@ class Recovering:
         elif self._stage == "join":
             found += map(join_recovery, join_evidence(self._stand(self._mine[0]), topics=topics, read=read).values())
         else:
-            found += map(deliver_recovery, deliver_evidence(self._stand(self._mine[0]), topics=topics, read=read).values())
+            every = deliver_evidence(self._stand(self._mine[0]), topics=topics, read=read).values()
+            found += [deliver_recovery(one, repeat_settled=self._repeat_settled) for one in every]
         return found
 
     def write(self, recoveries: Sequence[Recovery]) -> None:

@@ -11,7 +11,7 @@ from streams.agents.engine import LaneApp
 from streams.agents.loop import new_loop
 from streams.errors import Fatal
 from streams.lanes.away import away
-from streams.lanes.buffer import Clock
+from streams.lanes.context import LaneContext
 from streams.lanes.kafka_roll import KafkaRoll
 from streams.lanes.roll_call import RollCall
 
@@ -28,9 +28,10 @@ def keep_running(app: LaneApp, *tasks: Task) -> None:
         app.task(_guarded(app, task))
 
 
-def call_brokers(app: LaneApp, settings: AppSettings, *, clock: Clock) -> None:
-    """Tell for the life of the app which brokers do not answer."""
-    roll_call = RollCall(KafkaRoll(settings.broker, client_id=f"{settings.client_id}-roll"), clock=clock)
+def call_brokers(app: LaneApp, settings: AppSettings, *, context: LaneContext) -> None:
+    """Tell for the life of the app which brokers do not answer, a person and the lanes."""
+    roll = KafkaRoll(settings.broker, client_id=f"{settings.client_id}-roll")
+    roll_call = RollCall(roll, clock=context.clock, absence=context.absence)
     app.closing.append(roll_call.stop)
     keep_running(app, roll_call.run)
 

@@ -47,6 +47,6 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     next_numbers = next_of_ready(stage.context, join_group=topics.group("join"), changes=topics.changes)
     app.closing.append(stage.context.broker.stop)
     watch = Watch(lanes, next_numbers, context=stage.context)
-    call_brokers(app, stage.app, clock=stage.context.clock)
+    call_brokers(app, stage.app, context=stage.context)
     keep_running(app, watch.run, Progress(stage.context.outcomes).run)
     return app

@@ -10,6 +10,7 @@ release may rename what is overridden.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import faust
@@ -61,6 +62,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [sure_round_robin(self._lane_app().die)]
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Stop. Aiokafka ends a fetch that has just failed with a cancellation of whoever stops it, which ended this thread before
+        it said that it ends: the worker waited for it until it was killed.
+        """
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
     def note_full(self) -> None:
         """Note that nothing was fetched because no lane has room. Without this, a hold of a day looks idle to aiokafka, which then

@@ -71,7 +71,7 @@ def place_app(stage: PlaceStage) -> LaneApp:
         app.closing.append(stores.close)
     lookout = stage.shared.lookout
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
-    call_brokers(app, stage.app, clock=stage.context.clock)
+    call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
     if lookout is not None:

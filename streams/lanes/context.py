@@ -1,9 +1,10 @@
 """What all lanes of a process share."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streams.errors import Fatal
+from streams.lanes.absence import Absence, Deadline
 from streams.lanes.buffer import Clock
 from streams.lanes.ports import Broker
 from streams.lanes.settings import LaneSettings
@@ -36,3 +37,9 @@ class LaneContext:
     """Ends the process with the error's exit code; in a test it remembers the error."""
     demand_site: Callable[[], Awaitable[None]] = _nobody_asks
     """Raises Fatal where the topics are not those of this process's site."""
+    absence: Absence = field(default_factory=Absence)
+    """How long brokers were away, told by the process's roll call."""
+
+    def deadline(self, within_s: float) -> Deadline:
+        """A span from now on that does not count the time in which brokers are away."""
+        return Deadline(within_s, absence=self.absence, clock=self.clock)

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.codec import lz4_encode
-from aiokafka.errors import KafkaConnectionError, KafkaError, NoBrokersAvailable, NodeNotReadyError
+from aiokafka.errors import InvalidTransactionTimeout, KafkaConnectionError, KafkaError, NoBrokersAvailable, NodeNotReadyError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import OffsetAndMetadata
 from aiokafka.structs import TopicPartition as KafkaPartition
 
 from streams.domain.changes import Incoming
-from streams.lanes import answer_time, offset_answers
+from streams.lanes import answer_time, offset_answers, stale_answers
+from streams.lanes.absence import TRANSACTION_S
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
 from streams.lanes.settings import BrokerSettings
@@ -25,6 +26,7 @@ from streams.lanes.topic_ids import IdsOf, ids_in
 require_versions()
 offset_answers.install()
 answer_time.install()
+stale_answers.install()
 
 _LZ4_LEVEL = 2
 # aiokafka compresses at level 9, without a setting for it: seven times the CPU of level 2, for 15 % fewer bytes.
@@ -33,6 +35,7 @@ setattr(sys.modules[DefaultRecordBatchBuilder.__module__], "lz4_encode", partial
 _RETRY_BACKOFF_MS = 10
 _MAX_BATCH_BYTES = 256 << 10
 _FETCH_BYTES = 8 << 20
+_LEAST_TRANSACTION_MS = 60_000
 _TURNS = 5
 _TURN_PAUSE_S = 0.2
 _TURN_S = 4.0
@@ -44,19 +47,24 @@ class KafkaProducer:
 
     def __init__(self, settings: BrokerSettings, transactional_id: str, *, timeout_s: float) -> None:
         self._open: dict[tuple[str, int], tuple[Any, asyncio.Future[Any]]] = {}
-        self._producer = AIOKafkaProducer(
+        self._made = partial(
+            AIOKafkaProducer,
             **connection(settings),
             transactional_id=transactional_id,
-            transaction_timeout_ms=int(timeout_s * 1000),
             retry_backoff_ms=_RETRY_BACKOFF_MS,
             linger_ms=0,
             max_batch_size=_MAX_BATCH_BYTES,
             max_request_size=settings.max_request_bytes,
             compression_type=settings.compression,
         )
+        self._producer = self._made(transaction_timeout_ms=int(timeout_s * 1000))
 
     async def start(self) -> None:
-        await self._producer.start()
+        try:
+            await started(self._producer)
+        except InvalidTransactionTimeout:  # the brokers allow less
+            self._producer = self._made(transaction_timeout_ms=_LEAST_TRANSACTION_MS)
+            await started(self._producer)
 
     async def begin(self) -> None:
         self._open.clear()
@@ -117,7 +125,7 @@ class _Place:
 class KafkaBroker:
     """Offsets, ends, reading and single messages, over few shared connections."""
 
-    def __init__(self, settings: BrokerSettings, *, transaction_timeout_s: float = 60.0) -> None:
+    def __init__(self, settings: BrokerSettings, *, transaction_timeout_s: float = TRANSACTION_S) -> None:
         self._settings = settings
         self._transaction_timeout_s = transaction_timeout_s
         self._readers: dict[str, asyncio.Task[Any]] = {}

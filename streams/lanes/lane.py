@@ -8,19 +8,21 @@ was left open.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
 
 from streams.domain.changes import Incoming
 from streams.errors import Fatal, Newer
+from streams.lanes.absence import in_time, late
 from streams.lanes.away import away
 from streams.lanes.buffer import Buffer, Flow, Item, Water
 from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
 from streams.lanes.log_check import Claim, demand_logs
-from streams.lanes.ports import Committed, Producer, Send, TopicPartition, Written
+from streams.lanes.ports import Committed, Producer, Send, TopicPartition
+from streams.lanes.transaction import transact
 
 log = structlog.get_logger()
 Result = TypeVar("Result")
@@ -142,8 +144,7 @@ class Lane(ABC, Generic[Item]):
             return
         self._task.cancel()
         waited = [self._task, *([self._inner] if self._inner is not None else [])]
-        _, late = await asyncio.wait(waited, timeout=self.context.settings.close_within_s)
-        if late:
+        if await late(waited, self.context.deadline(self.context.settings.close_within_s)):
             self.context.die(Fatal(f"the lane of {self._place} did not close in time", exit_code=Exit.LANE))
         elif self._inner is not None and self._inner.cancelled():  # not by us: what became of it is not known
             self.context.die(self._cancelled())
@@ -241,27 +242,19 @@ class Lane(ABC, Generic[Item]):
 
     async def commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
         """Write messages, offset and mark in one transaction; returns the messages' offsets. One that takes longer than `stuck_s`
-        ends the process; to read it back takes its own time.
+        ends the process (without the time in which brokers were away); to read it back takes its own time.
         """
         return await self._uncancelled(self._commit(sends, committed))
 
     async def _commit(self, sends: Sequence[Send], committed: Committed) -> list[int]:
         started = self.context.clock()
-        offsets = await asyncio.wait_for(self._transaction(sends, committed), self.context.settings.stuck_s)
+        work = transact(self._producer, sends, committed, group=self.context.group, at=self.at)
+        offsets = await in_time(work, self.context.deadline(self.context.settings.stuck_s))
         if self.context.clock() - started > self.context.settings.doubt_s:
             await self._see(committed)
         self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
-        return offsets
-
-    async def _transaction(self, sends: Sequence[Send], committed: Committed) -> list[int]:
-        producer = self._producer
-        await producer.begin()
-        sent = [await producer.send(message, self.at.partition) for message in sends]
-        offsets = await _all(sent)
-        await producer.send_offset(self.context.group, self.at, committed)
-        await producer.commit()
         return offsets
 
     async def _see(self, committed: Committed) -> None:
@@ -283,19 +276,3 @@ class Lane(ABC, Generic[Item]):
         inner = asyncio.ensure_future(work)
         self._inner = inner
         return await asyncio.shield(inner)
-
-
-async def _all(sent: Sequence[Awaitable[Written]]) -> list[int]:
-    """Every message's offset. Raises where one send failed, because the client would commit the transaction without that
-    message.
-    """
-    offsets: list[int] = []
-    failed: Exception | None = None
-    for one in sent:
-        try:
-            offsets.append((await one).offset)
-        except Exception as exc:  # noqa: BLE001 - raised below, when nothing is under way any more
-            failed = failed or exc
-    if failed is not None:
-        raise failed
-    return offsets

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from streams.lanes.absence import Absence
 from streams.lanes.buffer import Clock
 from streams.telemetry.discretion import spoken
 
@@ -54,11 +55,19 @@ class _Absence:
 
 class RollCall:
     """Asks every broker that it ever heard of whether it is there. The first ones are those of the settings; they name the others,
-    and from then on brokers are known by the names that they give themselves.
+    and from then on brokers are known by the names that they give themselves. absence: where it notes how long some were away.
     """
 
-    def __init__(self, asks: Asks, *, clock: Clock, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        asks: Asks,
+        *,
+        clock: Clock,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        absence: Absence | None = None,
+    ) -> None:
         self._asks = asks
+        self._absence = Absence() if absence is None else absence
         self._clock = clock
         self._wall = wall
         self._known: set[str] = set()
@@ -85,6 +94,7 @@ class RollCall:
                 absence.misses, absence.error = absence.misses + 1, spoken(answer)
         self._tell_returned(answers.keys() & self._wanted)
         self._tell_lost(answers.keys() & self._wanted)
+        self._absence.note(self._clock(), min((one.began for one in self._lost.values()), default=None))
 
     async def stop(self) -> None:
         """Close the connections."""

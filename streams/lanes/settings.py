@@ -27,7 +27,7 @@ class LaneSettings:
     low: int = 3000
     """Records in hand at which it is fetched again."""
     stuck_s: float = 60.0
-    """A transaction that takes longer ends the worker."""
+    """A transaction that takes longer ends the worker. Time in which brokers are away does not count."""
     doubt_s: float = 1.0
     """A transaction that took longer is read back before the lane goes on."""
     visible_within_s: float = 10.0
@@ -38,7 +38,8 @@ class LaneSettings:
     """How long the brokers may contradict what a lane knows of its logs before the worker ends."""
     close_within_s: float = 20.0
     """How long a lane may take to close before the worker ends: longer than it takes until another broker leads what a lost one
-    led (about 10 s), shorter than a group waits for its members (30 s)."""
+    led (about 10 s), shorter than a group waits for its members (30 s). Time in which brokers are away does not count: the group
+    may then have given the partition to another worker, which fences this one's transaction."""
     hole_s: float = 10.0
     """How long a missing number is waited for before the worker ends."""
     silent_s: float = 30.0

@@ -19,6 +19,7 @@ from kafka.structs import OffsetAndMetadata
 
 from streams.errors import Refused, Unreachable
 from streams.topics.access import BrokerAccess, client_options, is_inside_a_client, let_in
+from streams.topics.internal import INTERNAL, InternalTopic, may_be_connects
 from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicSpec
 from streams.topics.stages import Stage
@@ -58,6 +59,19 @@ class Broker:
             resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
             configs: Mapping[str, Mapping[str, Mapping[str, Any]]] = self._admin.describe_configs(resources)["topic"]
         return {topic["name"]: _live(topic, configs[topic["name"]]) for topic in described}
+
+    def internal(self, *, prefix: str) -> tuple[Sequence[int], list[InternalTopic]]:
+        """The ids of the brokers that answer, and the topics in which they and Connect keep their state. prefix: of our own."""
+        with self._answers("read the brokers' own topics"):
+            brokers = [int(broker["broker_id"]) for broker in self._admin.describe_cluster()["brokers"]]
+            there = self._admin.list_topics()
+            wanted = [*(name for name in INTERNAL if name in there), *may_be_connects(there, prefix=prefix)]
+            if not wanted:
+                return brokers, []
+            described: list[Mapping[str, Any]] = self._admin.describe_topics(wanted)
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted]
+            configs: Mapping[str, Any] = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        return brokers, [found for topic in described if (found := _internal(topic, configs[topic["name"]]))]
 
     def create(self, specs: Sequence[TopicSpec]) -> None:
         """Create topics and wait until each partition has a leader. One that appeared meanwhile is left as it is."""
@@ -210,6 +224,18 @@ def _inputs(table: Sequence[Stage], partitions: int) -> Mapping[str, list[TopicP
     for stage in table:
         found.setdefault(stage.group, []).extend(TopicPartition(stage.reads, number) for number in stage.numbers(partitions))
     return found
+
+
+def _internal(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> InternalTopic | None:
+    """None: whoever made it, it keeps no state."""
+    if "compact" not in f"{configs['cleanup.policy']['value']}":
+        return None
+    by_number = sorted(topic["partitions"], key=lambda partition: int(partition["partition_index"]))
+    return InternalTopic(
+        name=topic["name"],
+        copies=[list(map(int, partition["replica_nodes"])) for partition in by_number],
+        in_sync=int(configs["min.insync.replicas"]["value"]),
+    )
 
 
 def _live(topic: Mapping[str, Any], configs: Mapping[str, Mapping[str, Any]]) -> LiveTopic:

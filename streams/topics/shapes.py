@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from connector.contract import CaptureSource, Topics
 
@@ -18,12 +17,6 @@ _COMPACT = {
     "max.compaction.lag.ms": "3600000",
     "max.message.bytes": _LARGEST_MESSAGE,
 }
-
-INTERNAL: Final = {
-    "__consumer_offsets": "offsets.topic.replication.factor",
-    "__transaction_state": "transaction.state.log.replication.factor",
-}
-"""The brokers' own topics that the stages need, each with the setting that made it."""
 
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
@@ -133,19 +126,6 @@ def _compact_after(days: int) -> dict[str, str]:
     """What is in force stays; what was replaced stays so many days, for whoever asks who did what."""
     longest = max(days * _DAY_MS, 3_600_000)
     return {**_COMPACT, "min.compaction.lag.ms": str(days * _DAY_MS), "max.compaction.lag.ms": str(longest + 3_600_000)}
-
-
-def internal_notes(live: Mapping[str, LiveTopic], *, copies: int) -> tuple[str, ...]:
-    """What a person should know of the brokers' own topics: where they have fewer copies than ours, a broker that is lost takes
-    offsets and transactions with it, and nothing goes on while it is away. copies: of the site's topics.
-    """
-    harm = "while one broker is away, groups or transactions stand, and what only it has is lost with it"
-    mend = "raise it with kafka-reassign-partitions.sh, and on brokers of a new cluster set"
-    return tuple(
-        f"{name} has {topic.replication_factor} of {copies} copies: {harm}; {mend} {INTERNAL[name]}={copies}"
-        for name, topic in live.items()
-        if topic.replication_factor < copies
-    )
 
 
 def _days(days: int) -> dict[str, str]:

@@ -27,9 +27,10 @@ from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import incoming
 from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
+from streams.platform_wiring import gateway_of
 from streams.telemetry import events
 from streams.telemetry.outcomes import Outcomes
-from streams.wiring import deliver_stage, gateway_of, join_stage
+from streams.wiring import deliver_stage, join_stage
 
 
 class Flow:

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sandbox.hospital import FROZEN_ITEMS
 from sandbox.stack import Endpoints
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
+from streams.topics.whole import read_whole
 from streams.wiring import broker_access, client_options
 from tests.chaos.nightly import mapped_past
 from yibao.capture import connect_client, reconciler
@@ -27,6 +29,7 @@ from yibao.demonstration.settings import SAMPLE, DemoSettings
 from yibao.verbs.topics import create_topics
 
 _REFUSED_S = 30.0
+PATIENT_LOOKUP = "patient"
 WAIT_S = 900
 """How long rows wait for their parts; the default of a hospital, and longer than any fault."""
 
@@ -61,7 +64,10 @@ class ChaosSite:
         """Topics and connector."""
         site = self.load()
         with Broker(broker_access(site)) as broker:
-            create_topics(site, broker)
+            specs = [topic.spec for topic in create_topics(site, broker).topics]
+            (lookup,) = [spec for spec in specs if spec.name == site.topics.lookup(PATIENT_LOOKUP)]
+            # By the broker's clock: when a message stood there, and not when capture began to send it.
+            broker.reshape([replace(lookup, configs={**lookup.configs, "message.timestamp.type": "LogAppendTime"})])
         connectors = reconciler(site)
         for source in capture_sources(site):
             connectors.apply(source)
@@ -98,6 +104,15 @@ class ChaosSite:
     def journal(self, since: int, *, values: bool = False) -> list[dict[str, Any]]:
         """The accepted records numbered above `since`, in the order of acceptance."""
         return [json.loads(line) for line in self._ask("GET", f"journal?since={since}&values={int(values)}").splitlines()]
+
+    def came(self, lookup: str) -> dict[str, int]:
+        """When (ms) the first row of each key stood in the topic of a lookup, by the brokers' clock."""
+        found: dict[str, int] = {}
+        site = self.load()
+        for message in read_whole(client_options(site), site.topics.lookup(lookup)):
+            (key,) = json.loads(message.key).values()
+            found[f"{key}"] = min(message.timestamp, found.get(f"{key}", message.timestamp))
+        return found
 
     def stop_platform(self) -> None:
         self._platform.stop()

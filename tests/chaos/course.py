@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from sandbox.judge import RARE
 from sandbox.stack import Stack
 from tests.chaos.chaos_site import ChaosSite
 from tests.chaos.crew import Crew, Stage
@@ -23,8 +22,7 @@ _AGAIN_S = 0.5
 class Options:
     """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
     their state on a disk that can be filled. live_s: at least so long are the live days. patience_s: added to how long nothing
-    may move while everything drains. brokers: how many the stack has. rare: the share of
-    deleted records that may have gone before they were reported; in a long outage of capture that is no rare race.
+    may move while everything drains. brokers: how many the stack has.
     """
 
     refuse_percent: float = 0.0
@@ -32,7 +30,6 @@ class Options:
     live_s: float = 45.0
     patience_s: float = 0.0
     brokers: int = 1
-    rare: float = RARE
 
 
 class Course:

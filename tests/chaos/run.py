@@ -19,7 +19,7 @@ from streams.deliver.ledger import read_receipts
 from streams.mapping import Site
 from streams.private_files import private_folder
 from streams.wiring import client_options
-from tests.chaos.chaos_site import WAIT_S, ChaosSite
+from tests.chaos.chaos_site import PATIENT_LOOKUP, WAIT_S, ChaosSite
 from tests.chaos.course import Course
 from tests.chaos.crew import STAGES, Crew
 from tests.chaos.hospital import Hospital
@@ -167,7 +167,7 @@ class _Run:
                 differences=self.hospital.differences(),
                 # A refund whose line the platform refused does not wait for a person.
                 overtaken=[] if self._scenario.options.refuse_percent else overtaken_refunds(stats),
-                rare=self._scenario.options.rare,
+                unseeable=self.hospital.unseeable(self.site.came(PATIENT_LOOKUP)),
             )
 
     def _stillness(self, site: Site) -> list[str]:

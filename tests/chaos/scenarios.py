@@ -263,7 +263,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=90, patience_s=60)),
     Scenario(name="selection", plan=_selection),
     *(
-        Scenario(name=name, plan=plan, options=Options(live_s=live_s, patience_s=patience_s, brokers=3, rare=0.5))
+        Scenario(name=name, plan=plan, options=Options(live_s=live_s, patience_s=patience_s, brokers=3))
         for name, (plan, live_s, patience_s) in three_brokers.PLANS.items()
     ),
 )
@@ -287,6 +287,5 @@ def named(name: str) -> Scenario:
         live_s=max(part.options.live_s for part in parts),
         patience_s=max(part.options.patience_s for part in parts),
         brokers=max(part.options.brokers for part in parts),
-        rare=max(part.options.rare for part in parts),
     )
     return Scenario(name=name, plan=plan, options=options)

@@ -3,14 +3,14 @@
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from connector.contract import Topics
-from sandbox.judge import RARE, Acceptance, Ending, Judgement, RecordId, judge, read_endings
+from sandbox.judge import Acceptance, Ending, Judgement, RecordId, judge, read_endings
 from sandbox.platform.rows import is_refused_key
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
@@ -82,11 +82,13 @@ def pronounce(
     topics: Topics,
     differences: Sequence[str],
     overtaken: Sequence[str] = (),
-    rare: float = RARE,
+    unseeable: Container[tuple[str, str]] = (),
 ) -> Verdict:
-    """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that."""
+    """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that.
+    unseeable: see `judge`.
+    """
     reading = read_letters(client, topics)
-    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True, rare=rare)
+    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True, unseeable=unseeable)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)

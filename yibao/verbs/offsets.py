@@ -57,6 +57,10 @@ def recover(
     partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only this one of its input.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in visit.control; needed to write.")] = "",
+    repeat_settled: Annotated[
+        bool,
+        typer.Option("--repeat-settled", help="Of deliver: settled records behind the place may be posted a second time."),
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Compute where a stage must go on, from receipts, dead letters, numbers and state, and write it where what is committed is
@@ -70,10 +74,12 @@ def recover(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not dry_run and not why.strip():
         raise Misconfigured("--why is needed: it is kept in visit.control, for whoever asks later; --dry-run only shows")
+    if repeat_settled and stage is not StageName.DELIVER:
+        raise Misconfigured("--repeat-settled is of --stage deliver: no other stage posts anything")
     site = load_site(config)
     demand_own_topics(site)
     with leaving(_LEFT), Broker(broker_access(site)) as broker:
-        recovering = Recovering(site, broker, stage.value, partition=partition)
+        recovering = Recovering(site, broker, stage.value, partition=partition, repeat_settled=repeat_settled)
         if not dry_run:
             recovering.demand_standstill()
             recovering.fence()

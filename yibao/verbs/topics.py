@@ -14,9 +14,10 @@ from streams.errors import Refused
 from streams.lanes.marks import first_marks
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
+from streams.topics.internal import internal_notes
 from streams.topics.offsets import OffsetPlan
 from streams.topics.rebinding import BindingPlan, Consent
-from streams.topics.shapes import INTERNAL, TopicAction, TopicPlan, compare, internal_notes, plan_topics
+from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
 from streams.topics.stages import stages
 from streams.wiring import broker_access
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
@@ -53,7 +54,7 @@ class Planned:
     binding: BindingPlan
     offsets: OffsetPlan
     internal: tuple[str, ...] = ()
-    """What a person should know of the brokers' own topics."""
+    """What a person should know of the topics of brokers and Connect."""
 
     @property
     def refused(self) -> bool:
@@ -75,7 +76,9 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
     with Broker(broker_access(site)) as broker:
         topics = _topics(site, broker)
         binding = planned_binding(site, broker, topics, consent=_ASKED_FOR_NOTHING)
-        internal = internal_notes(broker.topics([*INTERNAL]), copies=site.kafka.replication_factor)
+        brokers, found = broker.internal(prefix=site.topics.prefix)
+        servers = site.kafka.bootstrap_servers
+        internal = internal_notes(found, brokers=brokers, copies=site.kafka.replication_factor, servers=servers)
         planned = Planned(topics=topics, binding=binding, offsets=_first_offsets(site, broker), internal=internal)
     _show(planned, output=output, done=False)
     if planned.refused:

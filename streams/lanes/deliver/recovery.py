@@ -2,7 +2,9 @@
 
 Every record that was settled has a receipt or a dead letter, written in the transaction that settled it. So the lane goes on with
 the first record, by its number, that has neither. (Not behind the last that has: a long plan is settled batch by batch, and a batch
-leaves out numbers of other kinds.) The plan that was under way is lost with the offset.
+leaves out numbers of other kinds.) The plan that was under way is lost with the offset, and so is what of it was settled out of
+order: behind the first open record the lane would post settled ones again, under ids that the platform does not know. That is a
+double, which only a person may choose.
 """
 
 from collections.abc import Collection
@@ -36,8 +38,8 @@ class DeliverEvidence:
     """The number that the join gives next; None where that is not known."""
 
 
-def deliver_recovery(found: DeliverEvidence) -> Recovery:
-    """What is to be done."""
+def deliver_recovery(found: DeliverEvidence, *, repeat_settled: bool = False) -> Recovery:
+    """What is to be done. repeat_settled: a person takes it that settled records behind the place are posted a second time."""
     ready, mark = found.ready, readable(found.ready.said, deliver_mark)
     if mark is not None and ready.fits(mark.log):
         return ready.keep()
@@ -47,9 +49,15 @@ def deliver_recovery(found: DeliverEvidence) -> Recovery:
     if lost := _lost(found, number):
         return ready.refuse(lost)
     last_plan = max(found.last_plan, mark.last_plan if mark else "")
-    again = sum(one > number for one in found.settled)
     told = "the first record without receipt and dead letter" if found.open else "no record waits"
-    told += f"; {again} behind it are settled, and the platform gets them a second time" if again else ""
+    if again := [one for one in found.settled if one > number]:
+        seen = f"{len(again)} records behind it, up to number {max(again)}, are settled"
+        if not repeat_settled:
+            return ready.refuse(
+                f"number {number} at offset {offset} is {told}, but {seen}: the platform would get them a second time, under new "
+                "msgids. Settle with the platform that it takes them so, or takes the first ones back; then give --repeat-settled"
+            )
+        told += f"; {seen}, and the platform gets them a second time (--repeat-settled)"
     return ready.write(
         offset, DeliverMark(seq=number, last_plan=last_plan, log=ready.id).text(), f"number {number} is next: {told}"
     )

@@ -184,6 +184,17 @@ def test_a_record_that_was_deleted_before_it_was_reported_is_not_missing(withdra
     assert judge(many, acceptances[1:], letters[1:]).missing, "it may still be under way"
 
 
+def test_more_may_have_gone_unseen_where_it_is_known_that_nobody_could_see_them():
+    """Capture stood with the topic of their patients: each of them is known by the brokers' own clock, and excuses no other one."""
+    many = [replace(WITHDRAWN, id=("fee_list_d", "H1", f"D{n}"), row_key=f"d-{n}") for n in range(20)]
+    acceptances = [accepted(ending, "w1", f"m{ending.row_key}") for ending in many]
+    letters = [letter(ending) for ending in many]
+    known = {("fee_list_d", f"d-{n}") for n in range(5)}
+    assert judge(many, acceptances[6:], letters[6:], is_over=True, unseeable=known).ok
+    faulty = judge(many, acceptances[8:], letters[8:], is_over=True, unseeable=known)
+    assert {f"fee_list_d/H1/D{n}" for n in (5, 6, 7)} == {told.partition(":")[0] for told in faulty.missing}
+
+
 @pytest.mark.parametrize(("acceptances", "letters"), [(1, 0), (0, 1), (2, 2)])
 def test_half_a_withdrawal_or_too_many_that_nobody_saw_are_missing(acceptances, letters):
     """The exception for a rare race must not hide a loss."""

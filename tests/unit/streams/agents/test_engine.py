@@ -180,6 +180,16 @@ async def test_a_full_worker_is_not_idle(consumer):
     assert "fetcher_idle_time" in inspect.getsource(GroupCoordinator)
 
 
+async def test_a_fetch_that_has_just_failed_does_not_keep_a_worker_from_ending(consumer):
+    """Its thread died of the cancellation that ends the fetch, and the worker waited for the thread until it was killed."""
+
+    async def stop():
+        raise asyncio.CancelledError
+
+    consumer._thread._consumer = SimpleNamespace(stop=stop)
+    await consumer._thread.on_thread_stop()
+
+
 async def test_a_lane_that_has_room_again_is_fetched_at_once(app, consumer):
     """Faust sleeps for a second when no partition has room. The place stage has one partition, so it would mostly stand idle."""
     app.consumer = consumer

@@ -76,8 +76,9 @@ def test_a_new_join_begins_at_the_beginning():
     assert (0, 1) == (found.to.offset, join_mark(found.to.metadata).seq)
 
 
-def delivered(ready, **found):
-    return deliver_recovery(DeliverEvidence(ready=ready, **{"settled": {1, 2, 3}, "first": 1, "last": 5, "behind": 9, **found}))
+def delivered(ready, *, repeat_settled=False, **found):
+    evidence = DeliverEvidence(ready=ready, **{"settled": {1, 2, 3}, "first": 1, "last": 5, "behind": 9, **found})
+    return deliver_recovery(evidence, repeat_settled=repeat_settled)
 
 
 def test_delivery_goes_on_with_the_first_record_without_an_outcome():
@@ -86,7 +87,17 @@ def test_delivery_goes_on_with_the_first_record_without_an_outcome():
     mark = deliver_mark(found.to.metadata)
     assert (7, 4, "20240501120000b00", LOG) == (found.to.offset, mark.seq, mark.last_plan, mark.log)
     assert "a second time" not in found.why
-    assert "1 behind it are settled" in delivered(place(None), open=(4, 7), settled={1, 2, 3, 5}).why
+
+
+def test_delivery_does_not_double_what_is_settled_behind_its_place_until_a_person_says_so():
+    """A long plan is settled batch by batch. Its ids are lost with the offset, so the platform would take the repeats as new."""
+    found = {"settled": {1, 2, 3, 5, 8}, "last": 9, "open": (4, 7)}
+    refused, told = delivered(place(None), **found), delivered(place(None), repeat_settled=True, **found)
+    assert (Action.REFUSE, None) == (refused.action, refused.to)
+    for one in ("number 4 at offset 7", "2 records behind it, up to number 8, are settled", "--repeat-settled"):
+        assert one in refused.why
+    assert (Action.WRITE, 7, 4) == (told.action, told.to.offset, deliver_mark(told.to.metadata).seq)
+    assert "2 records behind it, up to number 8, are settled, and the platform gets them a second time" in told.why
 
 
 def test_delivery_that_has_nothing_left_goes_on_behind_its_last_record():

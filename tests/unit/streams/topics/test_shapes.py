@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from streams.topics.offsets import Reach, plan_first_offsets
-from streams.topics.shapes import LiveTopic, TopicAction, compare, internal_notes, plan_topics
+from streams.topics.shapes import LiveTopic, TopicAction, compare, plan_topics
 from streams.topics.stages import stages
 from tests.settings import topic_settings
 
@@ -177,15 +177,3 @@ def test_records_that_expired_undelivered_are_refused():
     """Their numbers are gone, so delivery would stop at a hole anyway, without saying why."""
     plan = offsets(ready=[EXPIRED, NOTHING], state=[NOTHING] * 2)
     assert any("expired before they were delivered" in refusal for refusal in plan.refusals)
-
-
-def test_the_brokers_own_topics_are_told_where_they_have_fewer_copies_than_ours():
-    """Three copies of every record do not help while one broker alone knows the offsets of a group."""
-    live = {
-        name: LiveTopic(name=name, partitions=50, replication_factor=copies, configs={})
-        for name, copies in (("__consumer_offsets", 1), ("__transaction_state", 3))
-    }
-    (told,) = internal_notes(live, copies=3)
-    assert "__consumer_offsets has 1 of 3 copies" in told
-    assert "offsets.topic.replication.factor=3" in told
-    assert () == internal_notes(live, copies=1)
