@@ -25,6 +25,7 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
     DeadClass.SCHEMA_DRIFT: Owner.IT,
     DeadClass.JOIN_INCOMPLETE: Owner.CLERK,
     DeadClass.AMBIGUOUS: Owner.IT,
+    DeadClass.COLLISION: Owner.IT,
     DeadClass.MAPPING: Owner.IT,
     DeadClass.DICTIONARY: Owner.IT,
     DeadClass.VALIDATION: Owner.CLERK,

@@ -29,6 +29,7 @@ class DeadClass(StrEnum):
     SCHEMA_DRIFT = "SCHEMA_DRIFT"
     JOIN_INCOMPLETE = "JOIN_INCOMPLETE"
     AMBIGUOUS = "AMBIGUOUS"
+    COLLISION = "COLLISION"
     MAPPING = "MAPPING"
     DICTIONARY = "DICTIONARY"
     VALIDATION = "VALIDATION"
@@ -50,7 +51,7 @@ class Violation:
     level: Level
     """What it does to the record."""
     dead_class: DeadClass
-    """MAPPING, DICTIONARY, VALIDATION, OVERSIZE or AMBIGUOUS."""
+    """MAPPING, DICTIONARY, VALIDATION, OVERSIZE, AMBIGUOUS or COLLISION."""
     clause: str
     """Where the rule is written (`§3.3.1 #13`, `guide 122`)."""
     masked: str

@@ -9,7 +9,7 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
-from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, compile_record
+from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.conversions import Conversion, Translation
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
@@ -48,24 +48,25 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
     """The mapping of one source, ready to run. The site must have passed `load_site`."""
     written, dialect = whole.mappings[source], dialect_of(whole)
     fields = {service: field_rules(written, service) for service in ServiceCode if written.records.of(service) is not None}
+    tables = _tables(written)
+    records = {
+        service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service))
+        for service in fields
+    }
     return CompiledMapping(
         source=source,
         version=version_of(written),
-        tables=MappingProxyType(_tables(written)),
+        tables=MappingProxyType(tables),
         belonging=_belonging(written, whole.institutions),
         institutions=MappingProxyType({one.code: _institution(one) for one in whole.institutions}),
         kind=kind_step(written, dialect),
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),
-        records=MappingProxyType(
-            {
-                service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service))
-                for service in fields
-            }
-        ),
+        records=MappingProxyType(records),
         dialect=dialect,
         max_plain_bytes=plain_limit(whole.platform),
         ignore_deletions_after_days=written.deletions.ignored_after_days,
+        colliding=frozenset(colliding_tables(tables.values(), records)),
     )
 
 

@@ -26,7 +26,7 @@ from sandbox.hospital import (
 from sandbox.platform.rows import Rules, judge_rows, split_rows
 from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.join.building import JoinLimits
-from streams.domain.join.entries import due_from, group, group_of, visit_key_of, waits
+from streams.domain.join.entries import claims_in, due_from, group, group_of, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.place.fold import NOTHING, Placed, Placer
@@ -74,6 +74,9 @@ class Pipeline:
     def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
         begin = group_of(key)
         return {other: value for other, value in self.by_visit.get(visit_key_of(key), {}).items() if group_of(other) == begin}
+
+    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
+        return claims_in(self.of_role(visit_key, role)).get(claim, ())
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         return sorted(visit for visit in self.by_visit if visit > after)[:most]

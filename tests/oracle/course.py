@@ -17,17 +17,22 @@ from tests.oracle.database import (
     CHARGE,
     ITEM,
     MANY,
+    NAMED_ITEM,
+    NUMBERED_ITEM,
+    OTHER_BILL,
     PATIENT,
     PATIENTS,
     REGISTER,
     ROWS,
     SETTLE,
     SOURCE_OF,
+    TWICE,
     VISIT,
     Change,
     Database,
     Row,
     Where,
+    numbers,
 )
 from tests.oracle.features import KEPT, Features
 from tests.oracle.writing import write
@@ -70,6 +75,8 @@ class Course:
     rows: dict[Where, Row] = field(default_factory=dict)
     absent: set[Where] = field(default_factory=set)
     """Rows that a transaction deleted, and did not insert again."""
+    without: set[str] = field(default_factory=set)
+    """Numbers that no row of theirs had any more when some transaction had ended."""
 
 
 def course(seed: int, features: Features = KEPT, *, acts: int = 34) -> Course:
@@ -88,6 +95,8 @@ class _Writer:
         self._lookups_change = features.lookups_change or rng.random() < 0.2
         # Few rows, so that they meet.
         self._rows = MANY if features.several_candidates and rng.random() < 0.25 else ROWS
+        if self._rows is ROWS and features.rows_collide and rng.random() < 0.3:
+            self._rows = TWICE
 
     def course(self, acts: int) -> Course:
         self._begin()
@@ -117,13 +126,23 @@ class _Writer:
         for _ in range(rng.randint(1, 3)):
             where = rng.choice(PATIENTS) if rng.random() < 0.15 else rng.choice(self._rows)
             deletes = not blind or self._features.deletes_while_blind
-            write(database, transaction, where, features=self._features, deletes=deletes, lookups=self._lookups_change)
+            write(
+                database,
+                transaction,
+                where,
+                features=self._features,
+                deletes=deletes,
+                lookups=self._lookups_change,
+                by_night=self._rows is TWICE,
+            )
 
     def _commit(self) -> None:
         if self._database.open:
             transaction = self._rng.choice(self._database.open)
+            before = numbers(self._database.rows)
             self._database.commit(transaction)
             self._told.absent |= {where for where, row in transaction.rows.items() if row is None}
+            self._told.without |= before - numbers(self._database.rows)
 
     def _roll_back(self) -> None:
         if self._database.open:
@@ -178,6 +197,8 @@ class _Writer:
 
     def _read_on_demand(self) -> None:
         table = self._rng.choice((VISIT, SETTLE, CHARGE, CHARGE, PATIENT, REGISTER, BILL, ITEM))
+        if self._rows is TWICE:
+            table = self._rng.choice((OTHER_BILL, ITEM, NAMED_ITEM, NUMBERED_ITEM))
         for where, row in [*self._database.rows.items()]:
             if where[0] == table:
                 self._read(where, row, lsn=None)

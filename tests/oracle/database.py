@@ -3,6 +3,7 @@
 Nothing here knows the product. A row is `(table, key)`; the log is what a reader of it gets, in the order of the commits.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -29,8 +30,20 @@ MANY: tuple[Where, ...] = (
     *((BILL, key) for key in ("B1", "B2", "B3")),
     *((ITEM, key) for key in ("I1", "I2")),
 )
+OTHER_BILL, NAMED_ITEM, NUMBERED_ITEM = "m.other_bill", "m.named_item", "m.numbered_item"
+"""Of the same system: tables whose rows are the same records as others'. Of the last one the record's key is not the row's."""
+TWICE: tuple[Where, ...] = (
+    (REGISTER, "R1"),
+    (BILL, "B1"),
+    (OTHER_BILL, "B1"),
+    *((table, key) for table in (ITEM, NAMED_ITEM) for key in ("I1", "I2")),
+    *((NUMBERED_ITEM, key) for key in ("N1", "N2")),
+)
+MOVES_TO = {BILL: OTHER_BILL, OTHER_BILL: BILL, ITEM: NAMED_ITEM, NAMED_ITEM: ITEM}
+"""Where rows of a table go by night."""
 KEY_OF = {VISIT: "visit_id", SETTLE: "settle_no", CHARGE: "charge_id", PATIENT: "patient_id"}
 KEY_OF |= {REGISTER: "register_no", BILL: "bill_no", ITEM: "item_id"}
+KEY_OF |= {OTHER_BILL: "bill_no", NAMED_ITEM: "item_id", NUMBERED_ITEM: "row_id"}
 SOURCE_OF = {"h": "his", "m": "many"}
 """By schema, the source in the site's file."""
 
@@ -156,7 +169,7 @@ def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
         total, paid_by = rng.choice(("20.00", "30.00", "20.00", "30.0001")), rng.choice(("cash", "card"))
         times = {"settled_at": "2024-05-01T12:00:00Z"}
         return {"settle_no": key, "visit_id": VISIT_OF[key], "org": "H", "total": total, "paid_by": paid_by} | times
-    if where in MANY:
+    if table.startswith("m."):
         return {KEY_OF[table]: key, "visit_id": "V1"} | _of_many(rng, table)
     visit = visit or VISIT_OF[key]
     settle = rng.choice((*SETTLES_OF[visit], *SETTLES_OF[visit], None))
@@ -177,10 +190,20 @@ def content(rng: Random, where: Where, *, visit: str | None = None) -> Row:
 def _of_many(rng: Random, table: str) -> Row:
     if table == REGISTER:
         return {"ward": rng.choice(("内科", "外科")), "card": None}
-    return {"total": rng.choice(("20.00", "30.00"))} if table == BILL else {"item": rng.choice(("青霉素", "头孢"))}
+    if table in (BILL, OTHER_BILL):
+        return {"total": rng.choice(("20.00", "30.00"))}
+    if table == ITEM:
+        return {"item": rng.choice(("青霉素", "头孢"))}
+    which = {"bill_no": "B1"} if table == NAMED_ITEM else {"item_id": rng.choice(("I1", "I2"))}
+    return which | {"item": rng.choice(("青霉素", "头孢", "青霉素", "头孢", "青霉素", None))}
 
 
 def _visit(key: str) -> Row:
     empty = dict.fromkeys(("addr", "employer", "contact", "card"))
     fixed = {"org": "H", "kind": "O", "begin_at": "2024-05-01T08:00:00Z", "tel": "02885551234"}
     return {"visit_id": key, "patient_id": f"P{key[1:]}"} | fixed | empty
+
+
+def numbers(rows: Mapping[Where, Row]) -> set[str]:
+    """The record keys that the rows have of which several can have one."""
+    return {row.get("item_id") or row["bill_no"] for where, row in rows.items() if where in TWICE and where[0] != REGISTER}

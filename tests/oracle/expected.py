@@ -8,10 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tests.oracle.database import BILL, CHARGE, ITEM, KEY_OF, PATIENT, REGISTER, SETTLE, VISIT, Row, Where
+from tests.oracle.database import (
+    BILL,
+    CHARGE,
+    ITEM,
+    KEY_OF,
+    NAMED_ITEM,
+    NUMBERED_ITEM,
+    OTHER_BILL,
+    PATIENT,
+    REGISTER,
+    SETTLE,
+    VISIT,
+    Row,
+    Where,
+)
 
 SERVICE = {VISIT: "mdtrt_d", SETTLE: "setl_d", CHARGE: "fee_list_d"}
 SERVICE |= {REGISTER: "mdtrt_d", BILL: "setl_d", ITEM: "fee_list_d"}
+SERVICE |= {OTHER_BILL: "setl_d", NAMED_ITEM: "fee_list_d", NUMBERED_ITEM: "fee_list_d"}
 LEVEL = {"A": "01", "B": "02"}
 
 
@@ -50,13 +65,29 @@ class Child:
     then: "Holds | Told"
 
 
-Must: TypeAlias = Holds | Told | Open | Child
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Several rows are this record: the platform holds what one of them says, and of each that says something else a person was
+    told. What each would give by itself, by row.
+    """
+
+    rows: Mapping[Where, "Holds | Told | Open"]
+
+
+Must: TypeAlias = Holds | Told | Open | Child | Several
 
 
 def expected(rows: Mapping[Where, Row]) -> dict[tuple[str, str], Must]:
     """By service and record key, for every row that has a record."""
-    made = {VISIT: _visit, SETTLE: _settle, CHARGE: _charge, REGISTER: _register, BILL: _bill, ITEM: _item}
-    return {(SERVICE[table], key): made[table](rows, row) for (table, key), row in rows.items() if table in SERVICE}
+    made = {VISIT: _visit, SETTLE: _settle, CHARGE: _charge, REGISTER: _register}
+    found = {(SERVICE[table], key): made[table](rows, row) for (table, key), row in rows.items() if table in made}
+    several: dict[tuple[str, str], dict[Where, Holds | Told | Open]] = {}
+    for where, row in rows.items():
+        if where[0] in (BILL, OTHER_BILL):
+            several.setdefault(("setl_d", row["bill_no"]), {})[where] = _bill(rows, row)
+        elif where[0] in (ITEM, NAMED_ITEM, NUMBERED_ITEM):
+            several.setdefault(("fee_list_d", row["item_id"]), {})[where] = _item(rows, row)
+    return found | {name: next(iter(all_.values())) if len(all_) == 1 else Several(all_) for name, all_ in several.items()}
 
 
 def _missing(part: str) -> Told:
@@ -160,9 +191,9 @@ def _bill(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
 
 
 def _item(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
-    heads, bills = _all(rows, REGISTER), _all(rows, BILL)
+    heads, bills = _all(rows, REGISTER), _all(rows, BILL) + _all(rows, OTHER_BILL)
     if not bills:
-        return _missing("UNSETTLED")
+        return _missing("SETTLEMENT" if row.get("bill_no") else "UNSETTLED")
     if not heads:
         return _missing("VISIT")
     of_item = {"BKKP_SN": row["item_id"], "HILIST_NAME": row["item"], "MEDINS_LIST_NAME": row["item"]}
@@ -173,4 +204,6 @@ def _item(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
     ]
     if len(heads) > 1:
         return Open("AMBIGUOUS_VISIT", values)
-    return Open("AMBIGUOUS_SETTLEMENT", values) if len(bills) > 1 else Holds(values[0])
+    if len(bills) > 1:
+        return Open("AMBIGUOUS_SETTLEMENT", values)
+    return Told("VALIDATION") if row["item"] is None else Holds(values[0])

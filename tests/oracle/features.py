@@ -1,7 +1,4 @@
-"""What a course may do. Whoever makes the stages keep one of these turns its switch on, in `KEPT`.
-
-Not generated at all, because the small site of the tests has no such tables: two rows with one record key.
-"""
+"""What a course may do. Whoever makes the stages keep one of these turns its switch on, in `KEPT`."""
 
 from dataclasses import dataclass
 
@@ -22,9 +19,18 @@ class Features:
     """Another server's clock is behind that of the one before, and it counts its transactions anew."""
     several_candidates: bool = False
     """A visit has several registrations, and several bills for lines that name none; rows go on which others depend."""
+    rows_collide: bool = False
+    """Rows of several tables, or of one, are one record, and do not say the same; rows move between these tables."""
     withdrawn_at_the_end: bool = False
     """A row that is deleted and inserted again in one transaction is not told as withdrawn."""
 
 
-KEPT = Features(keys_change=True, rows_move=True, servers_clocks_differ=True, several_candidates=True, withdrawn_at_the_end=True)
+KEPT = Features(
+    keys_change=True,
+    rows_move=True,
+    servers_clocks_differ=True,
+    several_candidates=True,
+    rows_collide=True,
+    withdrawn_at_the_end=True,
+)
 """What the join keeps today."""

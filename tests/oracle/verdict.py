@@ -1,7 +1,7 @@
 """Feeds a course to the product's join and says where what came out is not what must."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
-from streams.domain.join.entries import due_from, group_of, visit_key_of, waits
+from streams.domain.join.entries import claims_in, due_from, group_of, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
@@ -19,9 +19,10 @@ from streams.domain.place.fold import NOTHING, Going, Placed, Placer
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS, Course, Kind, Message
-from tests.oracle.database import KEY_OF, MANY, SOURCE_OF, Row, Where
-from tests.oracle.expected import Child, Holds, Open, Told, expected
+from tests.oracle.database import KEY_OF, SOURCE_OF, Where
+from tests.oracle.expected import Child, Holds, Open, Several, Told, expected
 from tests.oracle.features import KEPT, Features
+from tests.oracle.known import Known, each, shown
 from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
 
 TOPIC = "lookup.patient"
@@ -77,7 +78,7 @@ class Partition:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
         self.told = told
-        """Kind, service, record key; and the record's values, or a letter's class and rule."""
+        """Kind, service, record key; and the record's values, a letter's class, rule and row, or the row whose collision ended."""
         self.offset = 0
 
     def visit(self, visit_key: bytes) -> dict[bytes, bytes]:
@@ -88,6 +89,9 @@ class Partition:
 
     def entries_beside(self, key: bytes) -> dict[bytes, bytes]:
         return self.groups[visit_key_of(key)][group_of(key)]
+
+    def claims(self, visit_key: bytes, role: Any, claim: bytes) -> Iterable[bytes]:
+        return claims_in(self.of_role(visit_key, role)).get(claim, ())
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         return sorted(visit for visit in self.groups if visit > after)[:most]
@@ -117,7 +121,10 @@ class Partition:
             record = emission.record
             self.told.append(("record", record.service.value, record.key, orjson.loads(record.value)))
         for letter in [letter for letter in folded.dead if not letter.closed]:
-            self.told.append(("letter", letter.service, letter.record_key, (letter.dead_class.value, letter.rule)))
+            what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
+            self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
+        for letter in [letter for letter in folded.dead if letter.closed and letter.rule == "COLLISION"]:
+            self.told.append(("closed", letter.service, letter.record_key, (letter.row.table, *letter.row.key)))
         records = [f"{one.record.service} {one.record.key}" for one in folded.ready]
         return [*records, *(f"{letter.rule} {letter.record_key}" for letter in folded.dead)]
 
@@ -161,31 +168,6 @@ class Patients:
                 yield f"lookup {key}: known {known}, newest {row}"
 
 
-class Known:
-    """The rows of the system with several of a kind, as they were sent so far."""
-
-    def __init__(self) -> None:
-        self.rows: dict[Where, Row] = {}
-
-    def take(self, message: Message) -> None:
-        if message.kind is not Kind.ROW or message.repeated:
-            return
-        value = orjson.loads(message.value or b"")
-        row, table = value["after"] or value["before"], f"{value['source']['schema']}.{value['source']['table']}"
-        if (where := (table, row[KEY_OF[table]])) in MANY:
-            self.rows.pop(where, None)
-            if value["op"] != "d":
-                self.rows[where] = row
-
-    def guessed(self, told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
-        """What was reported although several rows could be meant."""
-        if told and self.rows:
-            musts = expected(self.rows)
-            for kind, service, key, _ in told:
-                if kind == "record" and isinstance(musts.get((service, key)), Open):
-                    yield f"{service} {key} was reported by a guess"
-
-
 class Flow:
     """All stages up to the join's outcomes."""
 
@@ -212,6 +194,7 @@ class Flow:
 def faults(course: Course, features: Features = KEPT) -> list[str]:
     """What the stages did wrong in this course, in words; empty where nothing."""
     flow, known, found = Flow(), Known(), list[str]()
+    held: dict[tuple[str, str], Any] = {}
     for number, message in enumerate(course.messages):
         known.take(message)
         before = len(flow.told)
@@ -229,16 +212,23 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
                 outcome = flow.take(orjson.loads(value)["source"]["name"], value, message)
                 if message.repeated and outcome:
                     found.append(f"message {number}, which was sent before, led to {', '.join(outcome)}")
-        found += known.guessed(flow.told[before:])
+        wrong = (*known.guessed(flow.told[before:]), *known.overwritten(flow.told[before:], held))
+        found += [f"message {number}: {one}" for one in wrong]
+        held |= {(service, key): values for kind, service, key, values in flow.told[before:] if kind == "record"}
     return [*found, *flow.patients.wrong(), *_orphans(flow.told), *_wrong_in_the_end(course, flow.told, features)]
 
 
 def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], features: Features) -> Iterator[str]:
     held: dict[tuple[str, str], tuple[int, Any]] = {}
-    letters: defaultdict[tuple[str, str], list[tuple[int, tuple[str, str]]]] = defaultdict(list)
+    letters: defaultdict[tuple[str, str], list[tuple[int, Any]]] = defaultdict(list)
+    collided: defaultdict[tuple[str, str], set[Where]] = defaultdict(set)
     for moment, (kind, service, key, what) in enumerate(told):
         if kind == "record":
             held[service, key] = moment, what
+        elif kind == "closed":
+            collided[service, key].discard(what)
+        elif what[0] == "COLLISION":
+            collided[service, key].add(what[2])
         else:
             letters[service, key].append((moment, what))
     musts = expected(course.rows)
@@ -250,10 +240,10 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
             if any(parent not in held for parent in must.parents):
                 continue  # what was reported of it with another parent stands
             must = must.then
-        if wrong := _wrong(must, values, later):
+        if wrong := _wrong(must, values, later) or _told_of(must, values, collided[where]):
             yield f"{where}: {wrong}"
     if features.withdrawn_at_the_end:
-        absent = {key for _, key in course.absent}
+        absent = {key for _, key in course.absent} | course.without
         withdrawn = {key for (_, key), all_ in letters.items() for _, what in all_ if what[0] == "WITHDRAWN"}
         yield from (f"{key}: told as withdrawn, and never gone" for key in sorted(withdrawn - absent))
 
@@ -272,7 +262,15 @@ def _orphans(told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
             seen.add((service, key))
 
 
-def _wrong(must: Holds | Told | Open | None, held: Any, told: list[tuple[str, str]]) -> str:
+def _told_of(must: Any, held: Any, collided: set[Where]) -> str:
+    """Whether of each row that says something else than the platform holds a person was told, and of no other."""
+    if any(isinstance(one, Open) for one in each(must).values()):
+        return ""
+    other = {where for where, one in each(must).items() if isinstance(one, Holds) and shown(one, held or {}) != one.values}
+    return "" if other == collided else f"{collided} were told as colliding, and {other} do"
+
+
+def _wrong(must: Holds | Told | Open | Several | None, held: Any, told: list[Any]) -> str:
     """What is wrong with a record in the end; `""` for nothing. told: the letters about it since it was reported last."""
     match must:
         case Holds(values):
@@ -280,9 +278,18 @@ def _wrong(must: Holds | Told | Open | None, held: Any, told: list[tuple[str, st
             return "" if shown == values else f"the platform holds {shown} and must hold {values}"
         case Open(rule, candidates):
             stands = any({name: (held or {}).get(name) for name in one} == one for one in candidates)
-            return "" if stands or ("AMBIGUOUS", rule) in told else f"{rule} was not told, but {told}; the platform holds {held}"
+            return (
+                ""
+                if stands or any(("AMBIGUOUS", rule) == letter[:2] for letter in told)
+                else f"{rule} was not told, but {told}; the platform holds {held}"
+            )
         case Told(dead_class, rule):
-            fits = any(dead_class == one and rule in (None, other) for one, other in told)
+            fits = any(dead_class == one and rule in (None, other) for one, other, _ in told)
             return "" if fits else f"{must} was not told, but {told}"
         case None:
-            return "" if any(dead_class == "WITHDRAWN" for dead_class, _ in told) else "the row is gone, and nobody was told"
+            return "" if any(letter[0] == "WITHDRAWN" for letter in told) else "the row is gone, and nobody was told"
+        case Several(rows):
+            # Of one that was reported and is refused since, the platform holds what it said before.
+            fits = [not _wrong(one, held, told) for one in rows.values()]
+            missing = held is None and any(isinstance(one, Holds) for one in rows.values())
+            return "" if any(fits) and not missing else f"the platform holds {held}, which none of {rows} says"

@@ -2,18 +2,39 @@
 
 from collections.abc import Iterator
 
-from tests.oracle.database import CHARGE, MANY, PATIENT, SETTLE, SPARE, VISIT, Database, Row, Transaction, Where, content
+from tests.oracle.database import (
+    CHARGE,
+    KEY_OF,
+    MANY,
+    MOVES_TO,
+    PATIENT,
+    SETTLE,
+    SPARE,
+    TWICE,
+    VISIT,
+    Database,
+    Row,
+    Transaction,
+    Where,
+    content,
+)
 from tests.oracle.features import Features
 
 
-def write(database: Database, transaction: Transaction, where: Where, *, features: Features, deletes: bool, lookups: bool) -> None:
-    """Write this row, in whatever way it can be written now. deletes: whether rows may go. lookups: whether lookup rows change."""
+def write(
+    database: Database, transaction: Transaction, where: Where, *, features: Features, deletes: bool, lookups: bool, by_night: bool
+) -> None:
+    """Write this row, in whatever way it can be written now. deletes: whether rows may go. lookups: whether lookup rows change.
+    by_night: whether rows move to the table beside.
+    """
     row = database.seen(transaction, where)
     if database.is_locked(transaction, where) or (where[0] == PATIENT and row is not None and not lookups):
         return
     chance = database.rng.random()
     if row is None:
         _put(database, transaction, "c", where)
+    elif by_night and deletes and chance < 0.2 and where[0] in MOVES_TO:
+        _move(database, transaction, where, row)
     elif chance < 0.6 or not deletes:
         _put(database, transaction, "u", where, visit=row["visit_id"] if where[0] == CHARGE else None)
     elif where[0] == CHARGE and chance < 0.7 and (features.keys_change or features.rows_move):
@@ -40,7 +61,21 @@ def _parents(where: Where, row: Row) -> Iterator[Where]:
 
 def _may_go(database: Database, where: Where) -> bool:
     """As foreign keys would have it, which not every system has."""
-    return where in MANY or (where[0] != PATIENT and not database.children(where))
+    return where in MANY or where in TWICE or (where[0] != PATIENT and not database.children(where))
+
+
+def _move(database: Database, transaction: Transaction, where: Where, row: Row) -> None:
+    """To the table beside it, as by night: inserted there first or deleted here first, perhaps with another content."""
+    other = (MOVES_TO[where[0]], where[1])
+    if database.is_locked(transaction, other):
+        return
+    there = database.seen(transaction, other)
+    new = content(database.rng, other)
+    if database.rng.random() < 0.7:
+        new |= {name: value for name, value in row.items() if name in new and name != KEY_OF[where[0]]}
+    acts = [("c" if there is None else "u", other, new), ("d", where, row)]
+    for op, which, what in acts if database.rng.random() < 0.5 else acts[::-1]:
+        database.write(transaction, op, which, what)
 
 
 def _change_key(database: Database, transaction: Transaction, where: Where, row: Row, *, features: Features) -> None:

@@ -7,16 +7,17 @@ from functools import partial
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, RowChange, dotted
-from streams.domain.join import letters, parents, refunds
+from streams.domain.changes import Incoming, RowChange, Tick, dotted
+from streams.domain.join import colliding, letters, parents, refunds
 from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import Gathered, dependents, gather, touched
 from streams.domain.join.gone import record_of
-from streams.domain.join.origin import names_of, of_row
+from streams.domain.join.origin import names_of
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait
 from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
-from streams.domain.normalise.record import normalise, record_key
+from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 
@@ -60,6 +61,10 @@ class Building:
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
         """When the change that makes records ready was captured (ms)."""
+        self.now = incoming.timestamp_ms
+        self.grace_ms = limits.withdrawals.grace_ms
+        self.transaction = ""
+        self.time: Tick | None = None
         self._limits = limits
         self._withdrawing = withdrawing
         self._state: dict[bytes, bytes | None] = {}
@@ -90,7 +95,7 @@ class Building:
 
     def apply(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange) -> None:
         """Put a changed row in its place and build every record that may have another content now."""
-        committed_at = change.committed_at
+        committed_at, self.transaction = change.committed_at, change.transaction
         if row.deleted:
             self._delete(visit, row, before=before, change=change)
             return
@@ -102,6 +107,8 @@ class Building:
             row = self._withdrawing.arrived(self, visit, row)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
+        if before is not None and before.emitted and before.reported_as != row.reported_as:
+            self._without(visit, before, committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
@@ -118,18 +125,27 @@ class Building:
         if before is not None and before.emitted and not before.deleted:
             if not change.left:
                 self._withdrawing.goes(self, visit, before, last=row, transaction=change.transaction)
-            row = row._replace(emitted="", reported_as="")
+            row = row._replace(emitted="")
         elif before is not None and not before.deleted and not change.left:
             self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
         if change.left:
             was_there = before is not None and not before.deleted
             self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
             row = row._replace(refused="")  # what is told of it in its other visit is another letter
+        if before is not None and not before.deleted and colliding.was_told(before):
+            colliding.close(self, visit, before)
+            row = row._replace(refused="")
         self.count("deleted" if not change.left else "left")
         visit.put(row)
+        if before is not None and before.emitted and not before.deleted:
+            self._without(visit, before, committed_at=row.committed_at)
         if before is not None and not before.deleted:
             self._charged |= row.role is _FEE and before.is_awaited
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
+
+    def _without(self, visit: Visit, before: StoredRow, *, committed_at: int) -> None:
+        """Build the rows that claimed the record which this one backed."""
+        self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         for row in rows:
@@ -152,12 +168,19 @@ class Building:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
         built = visit.current(row)
         if built.waits_for != row.waits_for or built.refused != row.refused:
+            if colliding.was_told(row):
+                colliding.close(self, visit, row)
             self._release(visit, row, built, committed_at=committed_at, now=now)
 
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping
         result: Record | Refusal | MissingLookup | Part
         result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
+        if isinstance(result, Record) and row.table in mapping.colliding:
+            claimed = colliding.claim(self, visit, row, result, rows)
+            if claimed is None:
+                return
+            row = claimed
         if isinstance(result, Record) and not row.emitted:
             row = self._withdrawing.taken_over(self, visit, row, result)
         if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
@@ -204,12 +227,15 @@ class Building:
         self._ready.append(
             Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at, captured_at=self.captured_at)
         )
+        if row.table in visit.mapping.colliding:
+            others = colliding.claiming(visit, row, record_of(record.institution, record.key))
+            self.rebuild(visit, others, committed_at=committed_at)
 
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
         print_ = letters.fingerprint(refusal, row)
         visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
         if print_ != row.refused:
-            self.bury(letters.refused(refusal, self._failed(visit, row, rows, key=refusal.key)))
+            self.bury(letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)))
 
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
@@ -218,26 +244,6 @@ class Building:
         left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
         visit.put(left)
         if in_vain and candidates:
-            self.bury(letters.ambiguous(part, self._failed(visit, row, rows), names_of(candidates, visit.mapping)))
+            self.bury(letters.ambiguous(part, failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)))
         elif in_vain:
-            self.bury(letters.incomplete(part, self._failed(visit, row, rows)))
-
-    def _failed(
-        self, visit: Visit, row: StoredRow, rows: SourceRows, *, last: StoredRow | None = None, key: str | None = None
-    ) -> letters.FailedRow:
-        """What is to be said of a row. last: the row after its last change, where that is a delete. key: of its record."""
-        mapping, last = visit.mapping, last or row
-        service = mapping.services_of(row.role)
-        if key is None:
-            key = record_key(mapping, service, rows, self.lookups)
-        return letters.FailedRow(
-            row=row,
-            rows=rows,
-            service=service,
-            institution=mapping.institution(row.role, row.columns) or "",
-            mapping_version=mapping.version,
-            visit_key=visit.key,
-            origin=of_row(last, mapping, visit_key=visit.key, record_key=key),
-            offset=last.offset,
-            incoming=self.incoming,
-        )
+            self.bury(letters.incomplete(part, failed_row(self, visit, row, rows)))

@@ -18,10 +18,10 @@ import orjson
 from connector.contract import Mark
 from streams.domain.again import again
 from streams.domain.changes import Tick, Truncated, dotted
-from streams.domain.join import letters
+from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.entries import FORM, SEPARATOR, Recall
+from streams.domain.join.results import Results
 from streams.domain.join.visit import EMPTIED, StateView, Visit
-from streams.domain.join.withdrawing import Results
 from streams.domain.normalise.record import CompiledMapping
 from streams.errors import Newer
 
@@ -123,10 +123,22 @@ class Emptying:
         visits, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
         for visit_key in visits:
             visit = Visit(visit_key, mapping, view, self._recall)
-            gone += visit.empty(emptied.table)
-            run.take(visit.entries())
+            gone += self._empty(run, visit, emptied.table)
         if len(visits) == _VISITS_A_TICK:
             return emptied._replace(after=visits[-1].decode(), gone=gone)
         if gone:
-            run.bury(letters.emptied(run.incoming, emptied.source, emptied.table, position=emptied.position, gone=gone))
+            run.bury(withdrawal_letters.emptied(run.incoming, emptied.source, emptied.table, position=emptied.position, gone=gone))
         return emptied._replace(deadline=0, after="", gone=0)
+
+    def _empty(self, run: Results, visit: Visit, table: str) -> int:
+        """Delete the visit's rows of this table; how many records were reported that no row backs now."""
+        gone, now = 0, run.incoming.timestamp_ms
+        for row in visit.empty(table):
+            if colliding.was_told(row):
+                colliding.close(run, visit, row)
+            if row.emitted and colliding.backing(visit, row, row.reported_as) is None:
+                claiming = colliding.claiming(visit, row, row.reported_as)
+                gone += not claiming
+                run.rebuild(visit, claiming, committed_at=now)
+        run.keep(visit, committed_at=now, now=now)
+        return gone

@@ -47,6 +47,7 @@ class Part(StrEnum):
     UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
     waits. PARENT_REFUSED: the visit or the settlement was refused, or waited in vain, and never went out. POSITIVE_LINE: a refund
     line has no line to take back. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it is not known which is meant.
+    COLLISION, with the transaction behind it: another row backs the record, and says something else.
     """
 
     VISIT = "visit"
@@ -59,7 +60,11 @@ class Part(StrEnum):
     UNREPORTED_LINE = "positive_line_unreported"
     AMBIGUOUS_VISIT = "ambiguous_visit"
     AMBIGUOUS_SETTLEMENT = "ambiguous_settlement"
+    COLLISION = "collision"
 
+
+ELSEWHERE: Final = "elsewhere"
+"""In the place of the content hash of what was emitted last, where another visit emitted it."""
 
 _CONTENT: Final = 4
 _HISTORY: Final = 10
@@ -108,7 +113,8 @@ class StoredRow(NamedTuple):
     deadline: int = 0
     """When the wait ends (ms); 0 when it does not wait."""
     reported_as: str = ""
-    """`institution/key` of the record that was emitted for it last; `""` if none was, or a version emitted it that did not say."""
+    """`institution/key` of the record that was emitted for it last, also after it went; of a row that collides, the record that it
+    claims; `""` if none was, or a version emitted it that did not say."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
@@ -258,6 +264,19 @@ class Recall:
         if len(self._rows) >= _REMEMBERED:
             self._rows.clear()
         self._rows[key] = value, row
+
+
+def claim_of(value: bytes) -> bytes:
+    """`reported_as` in a state value, as JSON, read without parsing the row. Something that is none, of earlier forms."""
+    return value[value.rfind(b',"', 0, -2) + 1 : -1]
+
+
+def claims_in(entries: Mapping[bytes, bytes]) -> dict[bytes, set[bytes]]:
+    """By claim, the keys of the entries that have it."""
+    found: dict[bytes, set[bytes]] = {}
+    for key, value in entries.items():
+        found.setdefault(claim_of(value), set()).add(key)
+    return found
 
 
 def waits(value: bytes) -> bool:

@@ -17,6 +17,7 @@ from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import Recall, StoredRow, due_from, waits
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.telling import Telling
 from streams.domain.join.visit import Arrival, StateView, Visit, arrival
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
@@ -34,7 +35,8 @@ class Joiner:
         self._limits = limits
         self._zone = zone
         self._recall = Recall()
-        self._withdrawing = Withdrawing(mappings, limits.withdrawals, self._recall)
+        self._withdrawing = Withdrawing(limits.withdrawals)
+        self._telling = Telling(mappings, limits.withdrawals, self._recall)
         self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
         self._day = (-1, date.min)
 
@@ -90,12 +92,13 @@ class Joiner:
             run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
             return
         run.apply(visit, row, before=before, change=change)
-        self._withdrawing.at_once(run, visit)
+        self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
 
     def _tick(self, run: Building, tick: Tick, view: StateView) -> None:
         """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
         run.count("tick")
+        run.time, run.now = tick, tick.at
         for visit_key in list(view.due(tick.at)):
             entries = view.visit(visit_key).items()
             due = [self._recall.load(key, value) for key, value in entries if waits(value) and due_from(value) <= tick.at]
@@ -108,7 +111,7 @@ class Joiner:
                         run.build(visit, current, committed_at=committed_at, now=tick.at)
                 committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
                 run.keep(visit, committed_at=committed_at, now=tick.at)
-        self._withdrawing.tick(run, tick, view)
+        self._telling.tick(run, tick, view)
         self._emptying.tick(run, tick, view)
 
 

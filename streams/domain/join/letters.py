@@ -12,9 +12,9 @@ from streams.domain.join.entries import Part, StoredRow
 from streams.domain.records import DeadLetter, Refusal, RowOrigin, SourceRows
 from streams.domain.violations import DeadClass, Level, Violation
 from streams.spec.fields import ServiceCode
-from streams.spec.masking import show_key
 
 STAGE = "join"
+COLLISION = "COLLISION"
 _PARTS = {
     Part.VISIT.value: "所属就诊记录（R24）",
     Part.SETTLEMENT.value: "费用所指的结算记录（R24）",
@@ -30,7 +30,7 @@ _SEVERAL = {
 
 def undecodable(incoming: Incoming, reason: str) -> DeadLetter:
     """A message that no stage can read; its bytes are kept as they are."""
-    identity = f"{incoming.topic}/{_digest((incoming.key or b'') + b'/' + (incoming.value or b''))}"
+    identity = f"{incoming.topic}/{digest((incoming.key or b'') + b'/' + (incoming.value or b''))}"
     return _of_message(incoming, dead_class=DeadClass.DECODE, rule="DECODE", message=f"记录无法解码：{reason}", identity=identity)
 
 
@@ -47,7 +47,7 @@ def unusable(  # noqa: PLR0913 - what a dead letter must say
     where: tuple[object, ...] = (event.committed_at,)
     if isinstance(event, RowChange):
         where = (event.op.value,) if event.op is Op.READ else event.position or where
-    identity = "/".join((event.source, event.table, *map(str, where), _digest(orjson.dumps(sorted(row.items())))))
+    identity = "/".join((event.source, event.table, *map(str, where), digest(orjson.dumps(sorted(row.items())))))
     letter = _of_message(incoming, dead_class=dead_class, rule=rule, message=message, identity=identity)
     return replace(letter, row=origin)
 
@@ -81,7 +81,7 @@ def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     first = next(violation for violation in refusal.violations if violation.level is Level.REFUSE)
     # A field's name with a blank behind it would look like a quoted value, and be masked.
     named = "；".join(f"{v.field}/{v.rule} {v.message}" for v in refusal.violations if v.level is Level.REFUSE)
-    return _of_row(
+    return letter_of(
         # Of a row whose institution the site does not have, too, the refusal knows best.
         replace(failed, institution=refusal.institution),
         dead_class=first.dead_class,
@@ -96,7 +96,7 @@ def incomplete(waited_for: str, failed: FailedRow) -> DeadLetter:
     """A row whose missing part did not come in time. The rule names the part."""
     part, _, lookup = waited_for.partition(" ")
     message = f"等待超时，缺少{_PARTS[part]}{lookup}"
-    return _of_row(
+    return letter_of(
         failed,
         dead_class=DeadClass.JOIN_INCOMPLETE,
         rule=f"MISSING_{part.upper()}",
@@ -117,7 +117,7 @@ def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
         masked=candidates,
         message=message,
     )
-    return _of_row(
+    return letter_of(
         failed,
         dead_class=DeadClass.AMBIGUOUS,
         rule=rule,
@@ -127,94 +127,33 @@ def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
     )
 
 
-def withdrawn(failed: FailedRow, children: str = "") -> DeadLetter:
-    """A row that was deleted after its record had been emitted. A person decides what the platform is told.
-
-    children: what those are called that belong to it and were reported (rule R24); `""` for none. They are no part of what makes
-    the letter's id.
+def collision(failed: FailedRow, both: str, *, content: str) -> DeadLetter:
+    """A row whose record another row backs, with another content. both: what the rows are called. content: what makes the letter's
+    id, besides the row: both, and what stands in this one.
     """
-    rule, message = "DELETED_AFTER_REPORT", "已上报的记录在医院系统中被删除，需人工处理"
-    letter = _of_row(failed, dead_class=DeadClass.WITHDRAWN, rule=rule, record_key="/".join(failed.row.key), message=message)
-    if not children:
-        return letter
-    message = f"{message}；其下已上报的记录（R24）：{children}"
-    left = Violation(
-        field="", rule=rule, level=Level.REFUSE, dead_class=DeadClass.WITHDRAWN, clause="R24", masked=children, message=message
+    message = "与另一行使用同一上报标识而内容不同，未上报；请核对两行的编号是否重叠"
+    several = Violation(
+        field="", rule=COLLISION, level=Level.REFUSE, dead_class=DeadClass.COLLISION, clause="R12", masked=both, message=message
     )
-    return replace(letter, message=message, value=_document(failed, (left,)))
-
-
-def renamed(failed: FailedRow, *, became: tuple[str, str, str]) -> DeadLetter:
-    """A row whose record has another key or institution now. The new record is reported; a person decides about the old one.
-    became: institution and key of the new one.
-    """
-    personal = "record_key" in failed.origin.personal
-    return _of_row(
+    letter = letter_of(
         failed,
-        dead_class=DeadClass.WITHDRAWN,
-        rule="KEY_CHANGED_AFTER_REPORT",
-        record_key="/".join(failed.row.key),
-        message=f"已上报记录的标识已改变：原 {failed.institution}/{show_key(failed.origin.record_key, personal=personal)}，"
-        f"现 {became[0]}/{show_key(became[2], personal=personal)}；新记录照常上报，原记录需人工撤销",
+        dead_class=DeadClass.COLLISION,
+        rule=COLLISION,
+        record_key=failed.origin.record_key,
+        message=f"{message}（R12）：{both}",
+        violations=(several,),
     )
+    identity = letter.identity.removesuffix(letter.content_hash) + content
+    return replace(letter, content_hash=content, identity=identity)
 
 
-def emptied(incoming: Incoming, source: str, table: str, *, position: str, gone: int) -> DeadLetter:
-    """How many reported records of a partition have no row any more since a table was emptied."""
-    where = {"source": source, "table": table, "position": position}
-    content = orjson.dumps({**where, "partition": incoming.partition, "records": gone})
-    return DeadLetter(
-        stage=STAGE,
-        dead_class=DeadClass.WITHDRAWN,
-        rule="TRUNCATE_COUNTED",
-        service="",
-        institution="",
-        record_key="",
-        content_hash=_digest(content),
-        mapping_version="",
-        message=f"表 {table} 被 TRUNCATE 清空：分区 {incoming.partition} 中有 {gone} 条已上报的记录不再有数据行，需人工处理",
-        identity=f"{source}/{table}/{position}/{incoming.partition}/TRUNCATE_COUNTED",
-        key=None,
-        value=content,
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=None,
-        failed_at=incoming.timestamp_ms,
-        row=RowOrigin(source=source, table=table, position=position),
-    )
-
-
-def too_many_withdrawn(incoming: Incoming, source: str, *, per_hour: int, since: int, closed: bool) -> DeadLetter:
-    """Withdrawals of a source are held in this partition. closed: they are held no more."""
-    content = orjson.dumps({"source": source, "partition": incoming.partition, "per_hour": per_hour})
-    message = (
-        f"数据源 {source} 分区 {incoming.partition} 一小时内被删除的已上报记录超过 {per_hour} 条，疑为归档作业，已暂停通知；"
-        "请核对后设置映射的 deletions.ignore_older_than 或站点的 join.withdrawal_guard"
-    )
-    return DeadLetter(
-        stage=STAGE,
-        dead_class=DeadClass.WITHDRAWN,
-        rule="WITHDRAWALS_HELD",
-        service="",
-        institution="",
-        record_key="",
-        content_hash=_digest(content),
-        mapping_version="",
-        message=message,
-        identity=f"{source}/{incoming.partition}/{since}/WITHDRAWALS_HELD",
-        key=None,
-        value=content,
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=None,
-        failed_at=incoming.timestamp_ms if closed else since,
-        row=RowOrigin(source=source),
-        closed=closed,
-    )
+def of_institution(failed: FailedRow, institution: str) -> FailedRow:
+    """The same of a row of which it is known as whose record it was told."""
+    return replace(failed, institution=institution)
 
 
 def closing(letter: DeadLetter, *, content_hash: str, at: int) -> DeadLetter:
-    """What closes a letter: its record was reported again. content_hash: of the letter as it was told."""
+    """What closes a letter: what it told has mended itself. content_hash: of the letter as it was told."""
     identity = letter.identity.removesuffix(letter.content_hash) + content_hash
     return replace(letter, content_hash=content_hash, identity=identity, value=None, failed_at=at, closed=True)
 
@@ -222,14 +161,14 @@ def closing(letter: DeadLetter, *, content_hash: str, at: int) -> DeadLetter:
 def fingerprint(refusal: Refusal, row: StoredRow) -> str:
     """Equal for refusals of the same row content with the same violations, so that each is told once."""
     named = [[v.field, v.rule, v.masked] for v in refusal.violations]
-    return _digest(orjson.dumps([named, sorted(row.columns.items())]))
+    return digest(orjson.dumps([named, sorted(row.columns.items())]))
 
 
 def given_up(part: str, rows: SourceRows, candidates: Iterable[StoredRow]) -> str:
     """Equal for the same part missing for the same rows, or the same candidates for it, so that each wait in vain is told once."""
     several = sorted([row.table, *row.key] for row in candidates)
     waited = orjson.dumps([several, _rows(rows)], option=orjson.OPT_SORT_KEYS) if several else orjson.dumps(_rows(rows))
-    return f"waited {part} {_digest(waited)}"
+    return f"waited {part} {digest(waited)}"
 
 
 def _rows(rows: SourceRows) -> dict[str, dict[str, str | None]]:
@@ -268,11 +207,11 @@ def _located(origin: RowOrigin) -> dict[str, object]:
     }
 
 
-def _document(failed: FailedRow, violations: tuple[Violation, ...]) -> bytes:
+def document(failed: FailedRow, violations: tuple[Violation, ...]) -> bytes:
     return orjson.dumps({**_content(failed.service, failed.rows, violations), "row": _located(failed.origin)})
 
 
-def _digest(content: bytes) -> str:
+def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
@@ -284,7 +223,7 @@ def _of_message(incoming: Incoming, *, dead_class: DeadClass, rule: str, message
         service="",
         institution="",
         record_key="",
-        content_hash=_digest(incoming.value or b""),
+        content_hash=digest(incoming.value or b""),
         mapping_version="",
         message=message,
         identity=f"{identity}/{rule}",
@@ -298,7 +237,7 @@ def _of_message(incoming: Incoming, *, dead_class: DeadClass, rule: str, message
     )
 
 
-def _of_row(  # noqa: PLR0913 - what a dead letter must say
+def letter_of(  # noqa: PLR0913 - what a dead letter must say
     failed: FailedRow,
     *,
     dead_class: DeadClass,
@@ -309,7 +248,7 @@ def _of_row(  # noqa: PLR0913 - what a dead letter must say
 ) -> DeadLetter:
     """The identity is of the row and of what is wrong with it, not of where and when it was found again."""
     row, content = failed.row, _content(failed.service, failed.rows, violations)
-    content_hash = _digest(orjson.dumps(content))
+    content_hash = digest(orjson.dumps(content))
     return DeadLetter(
         stage=STAGE,
         dead_class=dead_class,
@@ -322,7 +261,7 @@ def _of_row(  # noqa: PLR0913 - what a dead letter must say
         message=message,
         identity="/".join((row.source, row.table, *row.key, rule, content_hash)),
         key=failed.visit_key,
-        value=_document(failed, violations),
+        value=document(failed, violations),
         topic=failed.incoming.topic,
         partition=failed.incoming.partition,
         offset=failed.offset,

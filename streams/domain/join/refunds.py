@@ -13,6 +13,7 @@ import orjson
 from connector.contract import TableRole
 from streams.domain.join.entries import Part, StoredRow
 from streams.domain.join.gathering import gather
+from streams.domain.join.gone import record_of
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.compiled import value_of
 from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of
@@ -42,9 +43,12 @@ def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Rec
     if level == "off":
         return record
     reported, awaited, balance = False, False, Decimal(record.amount)
+    counted = {record_of(record.institution, record.key)}
     for other, amount in _charges(visit, row, record, lookups):
         awaited |= other.is_awaited and amount > 0
-        if other.emitted:
+        # Two rows may back one record, which was charged once.
+        if other.emitted and other.reported_as not in counted:
+            counted |= {other.reported_as} - {""}
             reported |= amount > 0
             balance += amount
     if not reported and level != "warn" and not row.emitted:

@@ -26,6 +26,11 @@ class StateView(Protocol):
     def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
         """The entries of the group that a state key belongs to."""
 
+    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
+        """The keys of the entries of a visit's rows of one role with this claim (`entries.claim_of`), perhaps with others that had
+        it. Asked only of tables of which two rows can be one record.
+        """
+
     def due(self, at: int) -> Iterable[bytes]:
         """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
 
@@ -55,7 +60,19 @@ _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 class Visit:
     """One visit while one event is folded: its entries in the state, and over them the rows that the fold changed."""
 
-    __slots__ = ("_emptied", "_groups", "_heads", "_keys", "_recall", "_view", "changed", "changed_gone", "key", "mapping")
+    __slots__ = (
+        "_claims",
+        "_emptied",
+        "_groups",
+        "_heads",
+        "_keys",
+        "_recall",
+        "_view",
+        "changed",
+        "changed_gone",
+        "key",
+        "mapping",
+    )
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
         self.key = key
@@ -68,13 +85,17 @@ class Visit:
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
         self._heads: Sequence[StoredRow] | None = None
+        self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
         self._emptied = _emptied(view.entries_beside(EMPTIED + SEPARATOR), mapping.source)
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
         if row.role is _VISIT:
             self._heads = None
-        self.changed[self._place(row.role, row.table, row.key)] = row
+        where = self._place(row.role, row.table, row.key)
+        self.changed[where] = row
+        if self._claims is not None and row.reported_as:
+            self._claims.setdefault(row.reported_as, set()).add(where)
 
     def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
         """The row under this key, deleted or not."""
@@ -86,14 +107,27 @@ class Visit:
                 row = _without_content(row)
         return row
 
-    def empty(self, table: str) -> int:
-        """Delete the rows of a table that was emptied; how many of them were reported."""
+    def claimants(self, role: TableRole, record: str, *, emptied: bool = False) -> list[StoredRow]:
+        """The rows that are reported as this record, or claim it, in the order in which they came. Only of tables of which two rows
+        can be one record. emptied: instead, those whose table was emptied and that are not put right yet.
+        """
+        entries, found = self._entries(role), []
+        places = {*self._view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
+        for where in places:
+            row = self.changed.get(where) or self._recall.load(where, entries[where])
+            mine = row.reported_as == record and row.role is role and not row.deleted
+            if mine and (self.knows(row) if not emptied else bool(self._emptied) and self._is_emptied(row)):
+                found.append(row)
+        return sorted(found, key=arrival) if len(found) > 1 else found
+
+    def empty(self, table: str) -> list[StoredRow]:
+        """Delete the rows of a table that was emptied; what they were."""
         rule = self.mapping.tables[table]
         rows = [self._recall.load(key, value) for key, value in self._entries(rule.role).items() if key not in self.changed]
         mine = [row for row in rows if row.table == table and row.source == self.mapping.source and self._is_emptied(row)]
         for row in mine:
             self.put(_without_content(row)._replace(emitted="", reported_as="", refused=""))
-        return sum(bool(row.emitted) and not row.deleted for row in mine)
+        return [row for row in mine if not row.deleted]
 
     def _is_emptied(self, row: StoredRow) -> bool:
         """Whether the row's table was emptied after its last change."""

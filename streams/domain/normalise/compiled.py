@@ -1,6 +1,6 @@
 """A compiled mapping: what was written for people, ready to run for every row."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absen
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.records import Row
-from streams.domain.roles import SERVICE_OF
+from streams.domain.roles import ROW_INDEX, SERVICE_OF
 from streams.domain.validate.judge import active_rules
 from streams.domain.validate.rules import ActiveRule, RelatedField
 from streams.domain.violations import Unfit
@@ -147,6 +147,10 @@ class CompiledMapping:
     ignore_deletions_after_days: int | None = None
     """Rows of records whose business day is longer ago may be deleted without a word; None: none may."""
 
+    colliding: frozenset[str] = frozenset()
+    """Tables of which two rows of a visit can make one record: others of their role stand beside, or a row's key is not all of the
+    record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`.)"""
+
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""
         column = self.belonging.columns.get(role)
@@ -184,6 +188,17 @@ class CompiledMapping:
             return value_of(self.kind, reading)
         except Unfit:
             return ""
+
+
+def colliding_tables(tables: Iterable[TableRule], records: Mapping[ServiceCode, CompiledRecord]) -> Iterator[str]:
+    """The names of `CompiledMapping.colliding`."""
+    for table in tables:
+        if table.role in {TableRole.SETTLEMENT, TableRole.FEE} and SERVICE_OF[table.role] in records:
+            compiled = records[SERVICE_OF[table.role]]
+            step = next(step for step in compiled.steps if step.name == compiled.key)
+            own = step.read is None and step.row == ROW_INDEX[table.role] and (step.column,) == table.key and step.longest >= 0
+            if table.beside or not own or step.default is not None:
+                yield table.name
 
 
 def value_of(step: FieldStep, reading: Reading) -> str:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, due_from, group, group_of, groups, visit_key_of, waits
+from streams.domain.join.entries import SEPARATOR, claim_of, claims_in, due_from, group, group_of, groups, visit_key_of, waits
 from streams.domain.join.gone import deadline_of, gone_group, is_gone
 from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
@@ -30,6 +30,8 @@ class State:
         self._store = MemoryStore() if store is None else store
         self._most = at_hand
         self._at_hand: OrderedDict[bytes, Groups] = OrderedDict()
+        self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
+        """Of groups that are in memory and were asked about: by claim, the keys of the entries that have it, or had it."""
         self._waiting: dict[bytes, dict[bytes, int]] = {}
         self._gone: dict[bytes, dict[bytes, int]] = {}
 
@@ -59,6 +61,13 @@ class State:
             found = self._at_hand[visit_key] = self._store.visit(visit_key)
             self._let_go()
         return found.get(name, _NONE)
+
+    def claims(self, name: bytes, claim: bytes) -> Iterable[bytes]:
+        """The keys of a group's entries with this claim, perhaps with others that had it."""
+        entries, known = self.group(name), self._claims.get(name)
+        if known is None:
+            known = self._claims[name] = claims_in(entries)
+        return known.get(claim, ())
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         """The keys of the first visits behind this one, in the order of their bytes."""
@@ -97,12 +106,15 @@ class State:
         for key, value in changed.items():
             if (found := self._at_hand.get(visit_key := visit_key_of(key))) is not None:
                 self._at_hand.move_to_end(visit_key)
-                _put(found.setdefault(group_of(key), {}), key, value)
+                _put(found.setdefault(name := group_of(key), {}), key, value)
+                if value is not None and name in self._claims:
+                    self._claims[name].setdefault(claim_of(value), set()).add(key)
         self._store.write(changed, deadlines, position=self.position)
 
     def _open(self, position: int) -> None:
         self.position = position
         self._at_hand.clear()
+        self._claims.clear()
         self._waiting.clear()
         self._gone.clear()
         for key, deadline in self._store.deadlines():
@@ -132,7 +144,10 @@ class State:
         changes entries.
         """
         while len(self._at_hand) > max(1, self._most):
-            self._at_hand.popitem(last=False)
+            visit_key, _ = self._at_hand.popitem(last=False)
+            if self._claims:
+                for name in groups(visit_key):
+                    self._claims.pop(name, None)
 
 
 def _due(waiting: Mapping[bytes, Mapping[bytes, int]], at: int) -> Iterator[bytes]:
@@ -155,6 +170,7 @@ class Overlay:
         self.changed: dict[bytes, bytes | None] = {}
         self._state = state
         self._groups: dict[bytes, Entries] = {}
+        self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
@@ -175,6 +191,17 @@ class Overlay:
         for visit_key in touched:
             if any(waits(value) and due_from(value) <= at for value in self.visit(visit_key).values()):
                 yield visit_key
+
+    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
+        """The keys of the entries of a visit's rows of one role with this claim, perhaps with others that had it."""
+        name = group(visit_key, role)
+        own = self._groups.get(name)
+        if own is None:
+            return self._state.claims(name, claim)
+        known = self._claims.get(name)
+        if known is None:
+            known = self._claims[name] = claims_in(own)
+        return known.get(claim, ())
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         """The keys of the first visits behind this one, in the order of their bytes."""
@@ -197,6 +224,8 @@ class Overlay:
             if entries is None:
                 entries = self._groups[name] = dict(self._state.group(name))
             _put(entries, key, value)
+            if value is not None and name in self._claims:
+                self._claims[name].setdefault(claim_of(value), set()).add(key)
         self.changed.update(changed)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:

@@ -9,7 +9,7 @@ import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.building import JoinLimits
-from streams.domain.join.entries import StoredRow, due_from, group, group_of, load, visit_key_of, waits
+from streams.domain.join.entries import StoredRow, claims_in, due_from, group, group_of, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.records import DeadLetter
@@ -83,6 +83,7 @@ TABLES = {
     "m.item": ITEM,
     "m.other_bill": BILL,
     "m.named_item": ITEM | {"bill_no": "B1"},
+    "m.numbered_item": ITEM | {"row_id": "1"},
 }
 SOURCES = {"h": "his", "c": "clinic", "m": "many"}
 
@@ -160,6 +161,9 @@ class Join:
 
     def due(self, at):
         return [visit for visit in self.entries if any(waits(one) and due_from(one) <= at for one in self.visit(visit).values())]
+
+    def claims(self, visit_key, role, claim):
+        return claims_in(self.of_role(visit_key, role)).get(claim, ())
 
     def visits_after(self, after, most):
         return sorted(visit for visit in self.entries if visit > after)[:most]

@@ -210,6 +210,8 @@ def test_every_way_to_fail_is_reached_here():
     join.change("h.settle", visit_id="V2", settle_no="S2")
     for number in ("R1", "R2"):
         join.change("m.register", register_no=number)
+    for table, total in (("m.register", None), ("m.bill", "20.00"), ("m.other_bill", "30.00")):
+        join.change(table, visit_id="V9", **({"total": total} if total else {"register_no": "R9"}))
     join.tick(after_ms=10_000)
     reached = {letter.dead_class for letter in join.dead}
     # Sealing, posting and the lanes have the others; of one record's size the tests of `normalise` speak.

@@ -1,0 +1,41 @@
+"""What one fold leads to, while it is collected: seen by those who decide about records that lose their row, or have two."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Protocol
+
+from streams.domain.changes import Incoming, Tick
+from streams.domain.join.entries import StoredRow
+from streams.domain.join.visit import Visit
+from streams.domain.records import DeadLetter, Lookups
+
+
+class Results(Protocol):
+    """What one fold leads to, while it is collected."""
+
+    incoming: Incoming
+    lookups: Lookups
+    today: date
+    now: int
+    """When it happens (ms)."""
+    grace_ms: int
+    """So long after a transaction's end a row may go, or come back."""
+    transaction: str
+    """Of the change that is folded; `""` of everything else."""
+    time: Tick | None
+    """The tick that is folded."""
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Tell a person."""
+
+    def count(self, outcome: str) -> None:
+        """Count an outcome."""
+
+    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
+        """Build the records of rows that may have another content, or may go, now."""
+
+    def keep(self, visit: Visit, *, committed_at: int, now: int) -> None:
+        """Take over all entries of a visit that the fold changed."""
+
+    def take(self, entries: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Change state entries."""
