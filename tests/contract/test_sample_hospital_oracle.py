@@ -75,6 +75,9 @@ class Pipeline:
         begin = group_of(key)
         return {other: value for other, value in self.by_visit.get(visit_key_of(key), {}).items() if group_of(other) == begin}
 
+    def moved(self) -> Iterable[bytes]:
+        return ()  # there is one partition
+
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         return sorted(visit for visit in self.by_visit if visit > after)[:most]
 

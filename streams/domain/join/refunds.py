@@ -44,7 +44,7 @@ def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Rec
     reported, awaited, balance = False, False, Decimal(record.amount)
     for other, amount in _charges(visit, row, record, lookups):
         awaited |= other.is_awaited and amount > 0
-        if other.emitted:
+        if other.emitted and not other.is_awaited:
             reported |= amount > 0
             balance += amount
     if not reported and level != "warn" and not row.emitted:
