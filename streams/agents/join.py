@@ -1,8 +1,9 @@
 """The join's app: it hands changes to its lanes. All decisions are made in `streams.domain.join.fold`."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from connector.contract import Topics
 from streams.agents.background import call_brokers, keep_running
@@ -11,6 +12,7 @@ from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import Fold, JoinLane, JoinShared, LookupRows
+from streams.lanes.join.passage import Passage
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
@@ -43,9 +45,25 @@ class JoinStage:
     """Milliseconds since the epoch."""
 
 
+_LOOK_S: Final = 1.0
+"""How often it is looked how far other lanes are that rows wait for. They have just moved, and their people look for them."""
+
+
+def _awaited(lanes: Assignment) -> Mapping[int, int]:
+    """By partition, how many rows of this process wait for its lanes."""
+    return sum((lane.state.awaited for lane in lanes.lanes.values() if isinstance(lane, JoinLane)), Counter[int]())
+
+
 def join_app(stage: JoinStage) -> LaneApp:
     """visit.changes → one lane per partition → visit.state, visit.ready, visit.dead."""
-    shared = JoinShared(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings)
+    passage = Passage(
+        topics=stage.topics,
+        context=stage.context,
+        every_s=min(stage.settings.tick_s, _LOOK_S),
+        awaited=lambda: _awaited(lanes),
+        on_news=lambda: ticker.tick(),  # noqa: PLW0108 - it is made below
+    )
+    shared = JoinShared(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings, passage=passage)
     stores, states = RocksStores(stage.app.home / "state"), dict[TopicPartition, State]()
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
@@ -74,5 +92,5 @@ def join_app(stage: JoinStage) -> LaneApp:
     ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_running(app, watch.run, ticker.run, upstream.run, Progress(stage.context.outcomes).run)
+    keep_running(app, watch.run, ticker.run, upstream.run, passage.run, Progress(stage.context.outcomes).run)
     return app

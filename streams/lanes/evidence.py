@@ -13,6 +13,7 @@ from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.join import entries
 from streams.domain.place.fold import Placer
 from streams.domain.ready import number_of
+from streams.domain.series import number_of as numbered
 from streams.errors import Rejected
 from streams.lanes import numbers
 from streams.lanes.deliver.letters import STAGE
@@ -53,7 +54,7 @@ def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and whe
     newest: dict[int, deque[bytes]] = defaultdict(lambda: deque(maxlen=_LAST))
     newest_ms: int | None = None
     for message in read(topics.changes):
-        series, number = numbers.number_of(incoming_of(message))
+        series, number = numbered(incoming_of(message))
         if series.startswith(f"{source}/"):
             last[series, message.partition] = number
             newest[message.partition].append(_digest(message.partition, message.value, message.timestamp))
@@ -105,7 +106,7 @@ def join_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int, J
 
 
 def _compare(found: JoinEvidence, incoming: Incoming, known: _Change | None, taken: Mapping[str, int]) -> None:
-    series, number = numbers.number_of(incoming)
+    series, number = numbered(incoming)
     if found.reached is not None and known is not None and incoming.offset == found.reached:
         found.is_there = known == _change(incoming)
     if not series:

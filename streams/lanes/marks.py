@@ -7,6 +7,7 @@ place     {"out": numbers of the next message for each partition of visit.change
 join      {"seq": number of the next ready record, "born": when the numbers began, as laid down with the first offset,
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one,
+           "left": by series, number of the first row that left while it waited for another lane itself; absent where none did,
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
@@ -19,24 +20,22 @@ is refused. Only `seq` is asked of marks by others than their lane, and they do 
 means, or that must keep out even versions which do not look for unknown members, writes it as text.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, cast
 
 import orjson
 
-from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
-from streams.domain.place.fold import NOTHING, Going
-from streams.domain.records import ReadyRecord
+from streams.domain.place.going import NOTHING, Going
 from streams.errors import Fatal, Newer
+from streams.lanes.deliver.plan import Plan
 from streams.lanes.exits import Exit
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in", "log", "kept"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan", "log"})
 _PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
 
@@ -82,6 +81,9 @@ class JoinMark:
     """Latest form of the entries that its transactions wrote into `visit.state`; 1 where a version wrote them that did not say."""
     taken: Mapping[str, int] = field(default_factory=dict)
     """By series of `visit.changes`: number of the next message. Empty before the first numbered one."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """By series: number of the first row that left while it waited for the lane of another partition itself, and still would. Who
+    follows such a row must not pass it."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
     kept: tuple[str, int] = ("", 0)
@@ -90,62 +92,11 @@ class JoinMark:
     def text(self) -> str:
         """As it is committed."""
         state = {"state": self.state} if self.state > 1 else {}
-        taken = {"in": self.taken} if self.taken else {}
+        taken = ({"in": self.taken} if self.taken else {}) | ({"left": self.left} if self.left else {})
         kept = {"kept": self.kept} if self.kept[0] else {}
         return orjson.dumps(
             {"seq": self.seq, **_named("born", self.born), **state, **taken, **_named("log", self.log), **kept}
         ).decode()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A run of records that is cut the same way for ever and posted under ids that follow from it."""
-
-    size: int
-    """How many records it has."""
-    last_offset: int
-    """Offset of its last record."""
-    id: str
-    """What all its msgids share."""
-    refused: int
-    """Nodes that the platform refused, one bit each; committed before anything follows from it."""
-    opened_at: int
-    """Seconds since the epoch."""
-    cut: str
-    """Mark of the limits that it is cut by."""
-    settled: int = 0
-    """How many of its batches, from the first, have their receipts and dead letters. They are never posted again."""
-
-    def is_refused(self, node: int) -> bool:
-        """Whether the platform refused this node. Such a node is never posted again."""
-        return bool(self.refused >> node & 1)
-
-    def refuse(self, node: int) -> "Plan":
-        """The plan with one refusal more."""
-        return replace(self, refused=self.refused | 1 << node)
-
-    def settle(self, batches: int) -> "Plan":
-        """The plan with its first batches settled."""
-        return replace(self, settled=batches)
-
-    def document(self) -> dict[str, object]:
-        """As it is committed within the mark."""
-        settled = {"b": self.settled} if self.settled else {}
-        no = format(self.refused, "x")
-        return {"n": self.size, "to": self.last_offset, "id": self.id, "no": no, "t": self.opened_at, "c": self.cut, **settled}
-
-
-def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int, now: datetime, cut: str) -> Plan:
-    """A plan of these records, later than the partition's last one (`""`: there was none). now: on the site's clock."""
-    stamp = next_plan(stamp_of(last_plan) if last_plan else None, now)
-    return Plan(
-        size=len(records),
-        last_offset=records[-1].offset,
-        id=plan_id(stamp, partition),
-        refused=0,
-        opened_at=int(now.timestamp()),
-        cut=cut,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +177,7 @@ def join_mark(text: str) -> JoinMark:
         born=f"{mark.get('born', '')}",
         state=_number(mark, "state") if "state" in mark else 1,
         taken=_numbers(mark["in"]) if "in" in mark else {},
+        left=_numbers(mark["left"]) if "left" in mark else {},
         log=f"{mark.get('log', '')}",
         kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
     )
@@ -252,6 +204,15 @@ def deliver_mark(text: str) -> DeliverMark:
 def seq_of(text: str) -> int:
     """The number in a mark, for whoever only compares it, whatever a later version wrote beside it. Raises Fatal as the others."""
     return _number(_object(text), "seq")
+
+
+def joined_upto(text: str) -> Mapping[str, int]:
+    """By series: the number up to which a join has done with what it was sent, for whoever waits for it, whatever a later version
+    wrote beside it. Raises Fatal as the others.
+    """
+    mark = _object(text)
+    left = _numbers(mark.get("left", {}))
+    return {series: min(number, left.get(series, number)) for series, number in _numbers(mark.get("in", {})).items()}
 
 
 def _plan(plan: object) -> Plan:

@@ -9,13 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from streams.domain.changes import Incoming
+from streams.domain.series import number_of
 from streams.lanes.buffer import Buffer, Clock
-
-FROM: Final = "from"
-"""Header with the series."""
-
-NUMBER: Final = "seq"
-"""Header with the number in its series."""
 
 STRANGER: Final = "stranger"
 """First header, put there by the buffer, of a message that another program than the place stage wrote."""
@@ -73,17 +68,6 @@ class SeriesBuffer(Buffer[Incoming]):
         self.want = item.offset + 1
         if self._stopped_at is not None and item.offset >= self._stopped_at:
             self._stopped_at = self.hole_since = None
-
-
-def number_of(incoming: Incoming) -> tuple[str, int]:
-    """Series and number of a message of `visit.changes`; `""` and its offset where it has none."""
-    headers = incoming.headers
-    if len(headers) < 2 or headers[0][0] != FROM or headers[1][0] != NUMBER:
-        return "", incoming.offset
-    number = headers[1][1]
-    if number is None or not number.isdigit():
-        return "", incoming.offset
-    return (headers[0][1] or b"").decode("utf-8", "replace"), int(number)
 
 
 def taken(wanted: Mapping[str, int], records: Sequence[Incoming]) -> dict[str, int]:

@@ -7,13 +7,18 @@ give them) and never touches those of the versions before it.
 from dataclasses import replace
 from functools import cache
 
+import orjson
+
 from connector.contract import UNAVAILABLE
 from streams.deadletter.record import encode_dead_letter
-from streams.domain.join.entries import load
+from streams.domain.changes import ARRIVED
+from streams.domain.join.entries import SEPARATOR, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone, load_gone
+from streams.domain.join.moving import Passed, load_leave
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
+from streams.domain.series import FROM, NUMBER
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, VISIT, Join, envelope, mappings
 
 MOST_BYTES = 2_000
@@ -123,6 +128,27 @@ def refund(join, number):
     join.change("h.charge", **of, charge_id=f"R{number}", quantity="-1.0000", amount="-10.00")
 
 
+def moved():
+    """Rows that came from other partitions: one waits, one waits for no lane any more and for a settlement, one left again."""
+    join = Join()
+    join.change("h.visit")
+    join.change("h.settle")
+    for number, line in enumerate(("C1", "C2", "C3"), start=1):
+        join.place += 1
+        told = envelope("h.charge", "u", CHARGE | {"charge_id": line, "settle_no": "S2" if line == "C3" else "S1"}, at=join.place)
+        join.send(told, headers=_numbered(number, (ARRIVED, b"1:%d" % number if line == "C3" else b"2:%d" % (40 + number))))
+    join.place += 1
+    gone = envelope("h.charge", "d", CHARGE | {"charge_id": "C2"}, at=join.place)
+    join.send(orjson.dumps(orjson.loads(gone) | {"yibao": "left"}), headers=_numbered(4))
+    join.passed = Passed({1: {"his/3f9a01c2": 4}})
+    join.tick()
+    return join
+
+
+def _numbered(number, *more):
+    return ((FROM, b"his/3f9a01c2"), (NUMBER, b"%d" % number), *more)
+
+
 def letters(join):
     """The letters' messages as JSON can hold them; what is no UTF-8 does not come up."""
     found = []
@@ -134,7 +160,9 @@ def letters(join):
 
 
 def read(key, value):
-    """What an entry means: a row, or a record that no row backs."""
+    """What an entry means: a row, a record that no row backs, or where a row was that left again."""
+    if key[:1] == SEPARATOR:
+        return load_leave(value)
     return load_gone(value) if is_gone(key) else load(key, value)
 
 

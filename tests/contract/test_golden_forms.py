@@ -63,7 +63,7 @@ def course():
 # State entries ------------------------------------------------------------------------------------------------------------------
 
 
-@each("state_entries_v1", "state_entries_v2", "state_entries_v3", "state_entries_v4")
+@each("state_entries_v1", "state_entries_v2", "state_entries_v3", "state_entries_v4", "state_entries_v5")
 def test_a_state_entry_is_read(one):
     """What was reported of a visit is known only from here: unread, the visit is reported again."""
     row = join_course.read(one["key"].encode(), one["value"].encode())
@@ -72,9 +72,11 @@ def test_a_state_entry_is_read(one):
 
 def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
-    assert [(one["key"], one["value"]) for one in golden("state_entries_v4")] == [
-        (one["key"], one["value"]) for one in join_course.entries(course)
-    ]
+    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved()}
+    for name, join in written.items():
+        assert [(one["key"], one["value"]) for one in golden(name)] == [
+            (one["key"], one["value"]) for one in join_course.entries(join)
+        ]
 
 
 @each("state_entries_v1")
@@ -108,10 +110,12 @@ def test_an_entry_without_its_record_stays_as_it_was(one):
     assert (row, "") == (load(key, dump(row)), row.reported_as)
 
 
-@each("state_entries_v4")
+@each("state_entries_v5")
 def test_an_entry_of_a_later_form_is_refused(one):
     """Written back without what was added to it, it would have lost it."""
-    later = one["value"].replace(f"[{ENTRY_FORM},", f'[{ENTRY_FORM + 1},"added",', 1)
+    begin = one["value"].index("[")
+    form = json.loads(one["value"][begin:])[0]
+    later = one["value"].replace(f"[{form},", f'[{ENTRY_FORM + 1},"added",', 1)
     with pytest.raises(Newer, match=rf"in visit\.state \(form {ENTRY_FORM + 1}.*newer version.*upgrade\.md"):
         join_course.read(one["key"].encode(), later.encode())
 
@@ -313,7 +317,7 @@ def test_a_control_is_read_and_written_as_this_version_promises(one):
 # Marks --------------------------------------------------------------------------------------------------------------------------
 
 
-@each("marks_v1", "marks_v2", "marks_v3")
+@each("marks_v1", "marks_v2", "marks_v3", "marks_v4")
 def test_a_mark_is_read(one):
     """It stands beside the offset at which an updated worker goes on; the plan in it was perhaps posted."""
     mark = MARK[one["stage"]](one["text"])

@@ -217,7 +217,7 @@ def test_nothing_personal_is_logged_counted_or_committed(run):
 class BrokenFold:
     """A bug whose exception holds what it choked on."""
 
-    def fold(self, _incoming, _view, _lookups):
+    def fold(self, _incoming, _view, _lookups, _passed):
         try:
             return {}[NAME]
         except KeyError as error:

@@ -78,6 +78,9 @@ class Pipeline:
     def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
         return claims_in(self.of_role(visit_key, role)).get(claim, ())
 
+    def moved(self) -> Iterable[bytes]:
+        return ()  # there is one partition
+
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         return sorted(visit for visit in self.by_visit if visit > after)[:most]
 

@@ -55,7 +55,7 @@ class NoLookups:
 class CountingFold:
     """Each input gives one or two records, which carry how many inputs of their visit came before: any loss or repeat shows."""
 
-    def fold(self, incoming, view, lookups):
+    def fold(self, incoming, view, lookups, passed):
         entries = view.visit(incoming.key)
         state_key = incoming.key + b"\x1fv"
         count = int(entries.get(state_key, b"r0")[1:]) + 1

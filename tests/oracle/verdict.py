@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
-from streams.domain.join.entries import claims_in, due_from, group_of, visit_key_of, waits
+from streams.domain.join.entries import claims_in, due_from, group_of, is_moved, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.keys import VisitKey
-from streams.domain.place.fold import NOTHING, Going, Placed, Placer
+from streams.domain.place.fold import Placed, Placer
+from streams.domain.place.going import NOTHING, Going
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS, Course, Kind, Message
@@ -92,6 +93,9 @@ class Partition:
 
     def claims(self, visit_key: bytes, role: Any, claim: bytes) -> Iterable[bytes]:
         return claims_in(self.of_role(visit_key, role)).get(claim, ())
+
+    def moved(self) -> list[bytes]:
+        return [visit for visit in self.groups if any(map(is_moved, self.visit(visit).values()))]
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         return sorted(visit for visit in self.groups if visit > after)[:most]

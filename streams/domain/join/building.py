@@ -9,10 +9,11 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.join import colliding, letters, parents, refunds
-from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.entries import MOVED_FROM, Part, StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import Gathered, dependents, gather, touched
 from streams.domain.join.gone import record_of
+from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait
@@ -20,7 +21,9 @@ from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.trail import trail_of
 
+_MOVED: Final = Part.MOVED.value
 _UNSETTLED: Final = Part.UNSETTLED.value
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
@@ -54,9 +57,19 @@ class Folded:
 class Building:
     """One fold: builds the records that may have another content now, and collects what comes of it."""
 
-    def __init__(self, incoming: Incoming, lookups: Lookups, limits: JoinLimits, *, today: date, withdrawing: Withdrawing) -> None:
+    def __init__(  # noqa: PLR0913 - what a fold is given
+        self,
+        incoming: Incoming,
+        lookups: Lookups,
+        limits: JoinLimits,
+        *,
+        today: date,
+        withdrawing: Withdrawing,
+        moving: Moving,
+    ) -> None:
         self.incoming = incoming
         self.lookups = lookups
+        self.moving = moving
         self.today = today
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
@@ -104,7 +117,7 @@ class Building:
         elif before is not None and before.deleted:
             row = self._withdrawing.comes_back(self, visit, row)
         if self.incoming.arrived or (change.told is not None and change.told.moved == "arrived"):
-            row = self._withdrawing.arrived(self, visit, row)
+            row = self._withdrawing.arrived(self, visit, row)._replace(trail=trail_of(self.incoming))
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
@@ -129,6 +142,7 @@ class Building:
         elif before is not None and not before.deleted and not change.left:
             self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
         if change.left:
+            self.passes_on(before)
             was_there = before is not None and not before.deleted
             self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
             row = row._replace(refused="")  # what is told of it in its other visit is another letter
@@ -147,6 +161,11 @@ class Building:
         """Build the rows that claimed the record which this one backed."""
         self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
 
+    def passes_on(self, row: StoredRow | None) -> None:
+        """A row left, perhaps while its own trail was open: who follows it must wait for that, too."""
+        if row is not None and row.trail is not None and self.moving.is_open(row.trail):
+            self.take([self.moving.leaves(self.incoming, row.trail)])
+
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         for row in rows:
             self.build(visit, visit.current(row), committed_at=committed_at, now=self.incoming.timestamp_ms)
@@ -158,6 +177,12 @@ class Building:
         if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
             self.count("not_reported")
             return
+        before = row
+        if row.trail is not None:
+            if self.moving.is_open(row.trail):
+                self._hold(visit, row, now=now)
+                return
+            row = self._let_go(row)
         gathered = gather(visit, row, institution=institution)
         if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
@@ -167,10 +192,22 @@ class Building:
         else:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
         built = visit.current(row)
-        if built.waits_for != row.waits_for or built.refused != row.refused:
-            if colliding.was_told(row):
-                colliding.close(self, visit, row)
-            self._release(visit, row, built, committed_at=committed_at, now=now)
+        if built.waits_for != before.waits_for or built.refused != before.refused:
+            if colliding.was_told(before):
+                colliding.close(self, visit, before)
+            self._release(visit, before, built, committed_at=committed_at, now=now)
+
+    def _hold(self, visit: Visit, row: StoredRow, *, now: int) -> None:
+        """Let a row wait for the lane of the partition that it left. It has no limit: what holds that lane is told there."""
+        if row.waits_for != _MOVED and row.trail is not None:
+            visit.put(row._replace(waits_for=_MOVED, since=now, deadline=MOVED_FROM + row.trail.partition))
+            self.count(WAITS)
+
+    def _let_go(self, row: StoredRow) -> StoredRow:
+        """The row when no lane has an older version of its record any more."""
+        if row.waits_for == _MOVED:
+            self.count(GOES_ON)
+        return row._replace(trail=None)
 
     def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
         mapping = visit.mapping

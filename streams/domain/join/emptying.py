@@ -19,7 +19,7 @@ from connector.contract import Mark
 from streams.domain.again import again
 from streams.domain.changes import Tick, Truncated, dotted
 from streams.domain.join import colliding, withdrawal_letters
-from streams.domain.join.entries import FORM, SEPARATOR, Recall
+from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL, Recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import EMPTIED, StateView, Visit
 from streams.domain.normalise.record import CompiledMapping
@@ -59,7 +59,7 @@ def key_of(source: str, table: str) -> bytes:
 
 def dump(emptied: Emptied) -> bytes:
     """The state value."""
-    document = orjson.dumps([FORM, *emptied])
+    document = orjson.dumps([WITHOUT_TRAIL, *emptied])
     return b"w%013d-%b" % (emptied.deadline, document) if emptied.deadline else b"r" + document
 
 

@@ -4,7 +4,7 @@ Entry key: visit key, role letter, source, table and the row's key columns, join
 and a JSON array, or, where the row waits for something, `w`, the 13 digits of its deadline (ms), `-` and the JSON array. Where a
 refund line waits for the line that it takes back, the `-` is a `+`; where it waited in vain, the `r` is an `h`. By these
 marks the join finds the rows to try again without parsing any. Records that no row backs any more stand beside a visit's rows
-(`streams.domain.join.gone`).
+(`streams.domain.join.gone`). What waits for a lane of another partition has that and 9,000,000,000,000 for its deadline.
 
 The array begins with its form (`FORM`). Whatever is changed about entries (a member, a letter, a kind of key) takes the next
 number: an entry of a later form is refused, because a row that is written back without what was added to it would have lost it.
@@ -21,12 +21,15 @@ from connector.contract import Mark, Position, TableRole
 from streams.domain import keys
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
+from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 4
-"""Of the entries that this version writes. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record
-as which the row was reported, and entries of records that no row backs any more.
+FORM: Final = 5
+"""The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
+row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition.
 """
+WITHOUT_TRAIL: Final = 4
+"""The form of the entries that this version writes, but for those with a trail."""
 
 SEPARATOR: Final = keys.SEPARATOR.encode()
 _SEPARATOR_TEXT: Final = keys.SEPARATOR
@@ -46,8 +49,9 @@ class Part(StrEnum):
 
     UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
     waits. PARENT_REFUSED: the visit or the settlement was refused, or waited in vain, and never went out. POSITIVE_LINE: a refund
-    line has no line to take back. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it is not known which is meant.
-    COLLISION, with the transaction behind it: another row backs the record, and says something else.
+    line has no line to take back. MOVED: the lane of the partition that the row left may still have an older version of its
+    record. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it is not known which is meant. COLLISION, with the
+    transaction behind it: another row backs the record, and says something else.
     """
 
     VISIT = "visit"
@@ -58,6 +62,7 @@ class Part(StrEnum):
     LOOKUP = "lookup"
     POSITIVE_LINE = "positive_line"
     UNREPORTED_LINE = "positive_line_unreported"
+    MOVED = "moved"
     AMBIGUOUS_VISIT = "ambiguous_visit"
     AMBIGUOUS_SETTLEMENT = "ambiguous_settlement"
     COLLISION = "collision"
@@ -66,10 +71,14 @@ class Part(StrEnum):
 ELSEWHERE: Final = "elsewhere"
 """In the place of the content hash of what was emitted last, where another visit emitted it."""
 
+MOVED_FROM: Final = 9 * 10**12
+"""Deadline, but for the partition, of what waits for a lane of another partition: a moment of the year 2255, which never comes."""
+_MOVED: Final = b"w9"
 _CONTENT: Final = 4
 _HISTORY: Final = 10
 _EMITTED_LAST: Final = 11
-"""Where in a row its content begins, where what became of it begins, and where that of its last refusal begins."""
+_REPORTED_AS: Final = 15
+"""Where in a row its content begins, where what became of it, where that of its last refusal, and where what it was reported as."""
 
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 _REFUND_MARK: Final = ord("+")
@@ -115,6 +124,8 @@ class StoredRow(NamedTuple):
     reported_as: str = ""
     """`institution/key` of the record that was emitted for it last, also after it went; of a row that collides, the record that it
     claims; `""` if none was, or a version emitted it that did not say."""
+    trail: Trail | None = None
+    """Whose lane may still have an older version of its record; None where none can."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
@@ -124,11 +135,11 @@ class StoredRow(NamedTuple):
         """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
         time of `_replace`.
         """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record))
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
-        return StoredRow._make((*self[:_EMITTED_LAST], "", part, since, deadline, self.reported_as))
+        return StoredRow._make((*self[:_EMITTED_LAST], "", part, since, deadline, *self[_REPORTED_AS:]))
 
     def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int, mark: Mark | None) -> "StoredRow":
         """The row after a change, with its history kept."""
@@ -137,7 +148,7 @@ class StoredRow(NamedTuple):
     @property
     def is_awaited(self) -> bool:
         """Whether its first record is still to come. What belongs to it must wait until then (rule R24)."""
-        return bool(self.waits_for) and not self.emitted and not self.refused
+        return bool(self.waits_for) and not self.refused and (not self.emitted or self.trail is not None)
 
 
 def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tuple[str, ...]) -> bytes:
@@ -175,7 +186,7 @@ def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
     document = orjson.dumps(
         [
-            FORM,
+            WITHOUT_TRAIL if row.trail is None else FORM,
             row.position,
             row.committed_at,
             row.offset,
@@ -188,6 +199,7 @@ def dump(row: StoredRow) -> bytes:
             row.deadline,
             row.columns,
             row.reported_as,
+            *(() if row.trail is None else (tuple(row.trail),)),
         ]
     )
     if row.waits_for:
@@ -199,10 +211,12 @@ def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form, reported_as = members[0], ""
+    form, reported_as, trail = members[0], "", None
     if form == FORM:
+        *members, trail = members
+    if form in (WITHOUT_TRAIL, FORM):
         *members, reported_as = members
-    if form in (_WITH_MARK, FORM):
+    if form in (_WITH_MARK, WITHOUT_TRAIL, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -228,6 +242,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         since,
         deadline,
         reported_as,
+        trail and Trail._make(trail),
     )
 
 
@@ -282,6 +297,11 @@ def claims_in(entries: Mapping[bytes, bytes]) -> dict[bytes, set[bytes]]:
 def waits(value: bytes) -> bool:
     """Whether the row in a state value waits for something."""
     return value[:1] == b"w"
+
+
+def is_moved(value: bytes) -> bool:
+    """Whether what is in a state value waits for a lane of another partition, and for nothing else."""
+    return value[:2] == _MOVED
 
 
 def due_from(value: bytes) -> int:

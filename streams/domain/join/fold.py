@@ -14,7 +14,8 @@ from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncat
 from streams.domain.join import letters
 from streams.domain.join.building import Building, Folded, JoinLimits
 from streams.domain.join.emptying import Emptying
-from streams.domain.join.entries import Recall, StoredRow, due_from, waits
+from streams.domain.join.entries import Recall, StoredRow, due_from, is_moved, waits
+from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
 from streams.domain.join.telling import Telling
@@ -40,9 +41,18 @@ class Joiner:
         self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
         self._day = (-1, date.min)
 
-    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
-        """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter."""
-        run = Building(incoming, lookups, self._limits, today=self._today(incoming), withdrawing=self._withdrawing)
+    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups, passed: Passed = NOT_KNOWN) -> Folded:
+        """Fold one message. Never raises for what a message holds: what cannot be read or placed is a dead letter. passed: how far
+        the lanes of the other partitions are.
+        """
+        run = Building(
+            incoming,
+            lookups,
+            self._limits,
+            today=self._today(incoming),
+            withdrawing=self._withdrawing,
+            moving=Moving(view, passed, incoming.partition),
+        )
         try:
             event = decode(incoming.value, server=server_of(incoming))
         except Rejected as exc:
@@ -84,6 +94,7 @@ class Joiner:
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
             if change.left:  # at the place of the delete that it turns into a move
+                run.passes_on(before)
                 self._withdrawing.left(visit, before, transaction=change.transaction)
                 run.take(visit.entries())
             return
@@ -96,12 +107,15 @@ class Joiner:
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
 
     def _tick(self, run: Building, tick: Tick, view: StateView) -> None:
-        """Try waiting rows again where a lookup may have come; give up those whose deadline passed."""
+        """Try waiting rows again where a lookup may have come, or whose lane has passed; give up those whose deadline passed."""
         run.count("tick")
         run.time, run.now = tick, tick.at
-        for visit_key in list(view.due(tick.at)):
+        run.take(run.moving.close())
+        moved = set(view.moved()) if run.moving.is_news else set()
+        for visit_key in dict.fromkeys((*view.due(tick.at), *moved)):
             entries = view.visit(visit_key).items()
-            due = [self._recall.load(key, value) for key, value in entries if waits(value) and due_from(value) <= tick.at]
+            waiting = [self._recall.load(key, value) for key, value in entries if _may_go(value, tick.at, moved=visit_key in moved)]
+            due = [row for row in waiting if not run.moving.is_open(row.trail)]
             for source in sorted({row.source for row in due} & self._mappings.keys()):
                 visit = Visit(visit_key, self._mappings[source], view, self._recall)
                 for row in sorted(filter(visit.knows, due), key=_reporting_order):
@@ -120,6 +134,11 @@ def _unusable(
 ) -> DeadLetter:
     origin = of_change(change, mapping, rule)
     return letters.unusable(run.incoming, change, origin, dead_class=why.dead_class, rule=why.rule, message=why.message)
+
+
+def _may_go(value: bytes, at: int, *, moved: bool) -> bool:
+    """Whether a tick may have something to do for the row in a state entry. moved: also for one that waits for another lane."""
+    return waits(value) and (due_from(value) <= at or (moved and is_moved(value)))
 
 
 def _released(row: StoredRow, at: int) -> tuple[int, int]:

@@ -68,7 +68,7 @@ def _missing(visit: Visit, parent: StoredRow | None, part: Part) -> Part | None:
     if parent is None:
         return part
     if parent.emitted:
-        return None
+        return Part.UNREPORTED if parent.is_awaited else None
     if parent.refused:
         return Part.PARENT_REFUSED if visit.mapping.dialect.levels.get(PARENTS, _REFUSE) == _REFUSE else None
     return Part.UNREPORTED if parent.waits_for else None

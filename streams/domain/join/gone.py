@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from connector.contract import Position, TableRole
-from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.records import SourceRows
 from streams.domain.roles import REPORTED
 from streams.errors import Newer
@@ -95,7 +95,7 @@ def is_gone(key: bytes) -> bool:
 
 def dump_gone(gone: Gone) -> bytes:
     """The state value."""
-    document = orjson.dumps([FORM, *gone])
+    document = orjson.dumps([WITHOUT_TRAIL, *gone])
     return b"w%013d-%b" % (gone.deadline, document) if gone.deadline else b"r" + document
 
 

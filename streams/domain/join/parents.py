@@ -36,12 +36,12 @@ def is_settled(before: StoredRow, after: StoredRow) -> bool:
     """Whether a row that waited or was refused, and never reached the platform, is now on its way to it, or refused, and was not
     before: then what belongs to it is built again. (What belongs to a new row is built in any case.)
     """
-    stood = bool(before.waits_for or before.refused) and not before.emitted
+    stood = bool(before.waits_for or before.refused) and (not before.emitted or before.trail is not None)
     return stood and _standing(after) not in ("", _standing(before))
 
 
 def _standing(row: StoredRow) -> str:
-    if row.emitted:
+    if row.emitted and row.trail is None:
         return "reported"
     return "refused" if row.refused else ""
 

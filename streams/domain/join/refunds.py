@@ -47,7 +47,7 @@ def judge(visit: Visit, row: StoredRow, record: Record, lookups: Lookups) -> Rec
     for other, amount in _charges(visit, row, record, lookups):
         awaited |= other.is_awaited and amount > 0
         # Two rows may back one record, which was charged once.
-        if other.emitted and other.reported_as not in counted:
+        if other.emitted and not other.is_awaited and other.reported_as not in counted:
             counted |= {other.reported_as} - {""}
             reported |= amount > 0
             balance += amount

@@ -34,6 +34,9 @@ class StateView(Protocol):
     def due(self, at: int) -> Iterable[bytes]:
         """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
 
+    def moved(self) -> Iterable[bytes]:
+        """The keys of the visits with a row that waits for a lane of another partition."""
+
     def visits_after(self, after: bytes, most: int) -> Sequence[bytes]:
         """The keys of the first visits behind this one, in the order of their bytes."""
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.errors import Newer
 
 _HOUR_MS: Final = 3_600_000
@@ -60,7 +60,7 @@ def guard_key(source: str) -> bytes:
 
 def dump_guard(guard: Guard) -> bytes:
     """The state value."""
-    return b"r" + orjson.dumps([FORM, *guard])
+    return b"r" + orjson.dumps([WITHOUT_TRAIL, *guard])
 
 
 def load_guard(value: bytes | None) -> Guard:

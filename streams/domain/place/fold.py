@@ -14,13 +14,15 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import ARRIVED, FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
+from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.entries import View
+from streams.domain.place.going import NOTHING, Going, after, former_key, table_of
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.partitions import partition_of
 from streams.domain.place.resolving import Settling
 from streams.domain.records import Header
+from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
 
 UNPLACED: Final = 0
@@ -52,29 +54,6 @@ class Placed(NamedTuple):
     def __repr__(self) -> str:
         """Without what the message holds."""
         return f"Placed(partition={self.partition})"
-
-
-class Going(NamedTuple):
-    """The transaction of the last row in the order of a source's log: more rows of it may come."""
-
-    transaction: str = ""
-    """As the database names it; `""` where capture did not say, or nothing came yet."""
-    at: int = 0
-    """When its last row was captured (ms)."""
-    deleted: dict[tuple[str, bytes | None], str] = {}  # noqa: RUF012 - the first one, which stays empty
-    """Of the rows that it deleted so far, by table and key of the message: the visit. Some of a very large transaction; none that
-    an earlier worker placed."""
-
-    last: tuple[object, bytes | None, object] = (None, None, None)
-    """Table, key and place in the log of the row that it deleted last: a key that is changed is a delete and a create at one
-    place."""
-
-    def __repr__(self) -> str:
-        """Without the rows' keys."""
-        return f"Going(transaction={self.transaction!r}, at={self.at})"
-
-
-NOTHING: Final = Going()
 
 
 class Folded(NamedTuple):
@@ -154,7 +133,7 @@ class Placer:
         if not isinstance(said, dict):
             return _unplaced(incoming, going)
         if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
-            going = _after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+            going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
         return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
@@ -186,14 +165,14 @@ class Placer:
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
         if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
-            table = _table(said)
+            table = table_of(said)
             if len(going.deleted) < _MOST_DELETED:
                 going.deleted[table, incoming.key] = visit
             going = going._replace(last=(table, incoming.key, said.get("lsn")))
         elif op == _CREATE and visit is not None and going.deleted:
-            was = going.deleted.pop((_table(said), incoming.key), None)
+            was = going.deleted.pop((table_of(said), incoming.key), None)
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
-        if op == _CREATE and was is None and (former := _former_key(going, incoming, said)) is not None:
+        if op == _CREATE and was is None and (former := former_key(going, incoming, said)) is not None:
             arrived = arrived._replace(headers=((FORMERLY, former),))
         if was is None or was == visit:
             return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
@@ -202,9 +181,14 @@ class Placer:
         if op == _CREATE:
             before, half = _columns(incoming.key), half | {"place": {"visit": was}}
         left = orjson.dumps({**envelope, **half, "op": _DELETE, "before": before, "after": None})
+        leaves = Placed(self._partition_of(was), _bytes(was), left)
         if visit is not None:
-            arrived = arrived._replace(headers=((ARRIVED, b""),))
-        return Folded((Placed(self._partition_of(was), _bytes(was), left), arrived), "moved", going)
+            arrived = arrived._replace(headers=self._arrived(leaves.partition))
+        return Folded((leaves, arrived), "moved", going)
+
+    def _arrived(self, left: int) -> tuple[Header, ...]:
+        """What is said of a row that left this partition, if only for another visit of the same one."""
+        return (leaving(left) if self._partitions > 1 else UNKNOWN,)
 
     def _everywhere(self, incoming: Incoming) -> tuple[Placed, ...]:
         """Rows of a table that is emptied stand in all partitions."""
@@ -233,11 +217,12 @@ class Placer:
         return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
-        for visit, value in settling.out:
+        for visit, value, left in settling.out:
             if value is None:
                 yield Placed(UNPLACED, incoming.key, incoming.value)
             else:
-                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value)
+                headers = () if left is None else self._arrived(self._partition_of(left))
+                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, headers)
 
 
 def _reader(key: VisitKey) -> Callable[[object], str | None]:
@@ -256,25 +241,6 @@ def _reader(key: VisitKey) -> Callable[[object], str | None]:
         return value if names_something(value) else None
 
     return visit_key
-
-
-def _after(going: Going, transaction: str, at: int) -> Going:
-    """The transaction of a row that comes now."""
-    if transaction and transaction == going.transaction:
-        return Going(transaction, at, going.deleted, going.last)
-    return Going(transaction, at, {})
-
-
-def _table(said: _Image) -> str:
-    """The table of a source block, with its schema: two schemas may have tables of one name."""
-    return f"{said.get('schema')}.{said.get('table')}"
-
-
-def _former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:
-    """The former key of a row that is created at the place in the log where one of its table was deleted."""
-    table, key, place = going.last
-    same = place is not None and place == said.get("lsn") and table == _table(said)
-    return key if same and key != incoming.key else None
 
 
 def _columns(key: bytes | None) -> _Image:

@@ -31,6 +31,8 @@ class Out(NamedTuple):
     """None: for nobody; the join knows the letter."""
     value: bytes | None
     """None: the message in hand, as it came."""
+    left: str | None = None
+    """The visit that the row left for this one; None for none."""
 
     def __repr__(self) -> str:
         """Without what the message holds."""
@@ -227,13 +229,13 @@ class Settling:
         was, visit = entry.sent, place.visit
         moves = was is not None and visit is not None and was != visit
         if was is not None and was != visit:
-            told = Told(visit=was, moved="left" if moves else "")
-            self.out.append(Out(was, self._value(told, table, entry, op=Op.DELETE, carried=entry.carried)))
+            left = Told(visit=was, moved="left" if moves else "")
+            self.out.append(Out(was, self._value(left, table, entry, op=Op.DELETE, carried=entry.carried)))
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
                 told = Told(visit=visit, moved="arrived" if moves else "")
-                value = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
-                self.out.append(Out(visit, value))
+                arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
+                self.out.append(Out(visit, arrives, was if moves else None))
                 self._put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
         elif entry.deleted or not entry.link.headers:
             if not entry.deleted:

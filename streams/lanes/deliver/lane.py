@@ -21,13 +21,14 @@ from streams.lanes.deliver import letters
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
+from streams.lanes.deliver.plan import Plan, open_plan
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.settling import Settling, dead_send
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.exits import Exit
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
-from streams.lanes.marks import DeliverMark, Plan, deliver_mark, open_plan
+from streams.lanes.marks import DeliverMark, deliver_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
 
 _ASK_AGAIN_S = 1.0

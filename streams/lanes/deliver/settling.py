@@ -10,8 +10,8 @@ from streams.deliver.verdict import Accepted
 from streams.domain.batch.cut import Batch
 from streams.domain.records import DeadLetter
 from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided
-from streams.lanes.marks import Plan
 from streams.lanes.ports import Send
 
 

@@ -11,13 +11,15 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
 from streams.domain.join.building import Folded
-from streams.domain.join.entries import FORM
+from streams.domain.join.entries import FORM, WITHOUT_TRAIL
+from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
 from streams.domain.join.visit import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
+from streams.lanes.join.passage import Passage
 from streams.lanes.join.state import Overlay, State
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
@@ -34,7 +36,7 @@ _NOT_OURS = "the message has no number: another program than the place stage wro
 class Fold(Protocol):
     """The pure function of the stage (`streams.domain.join.fold.Joiner`)."""
 
-    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups) -> Folded:
+    def fold(self, incoming: Incoming, view: StateView, lookups: Lookups, passed: Passed) -> Folded:
         """Fold one message."""
 
 
@@ -58,6 +60,8 @@ class JoinShared:
     fold: Fold
     lookups: LookupRows
     settings: JoinSettings
+    passage: Passage | None = None
+    """How far the lanes of other partitions are; None in a test of something else."""
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class _Chunk:
     """What folding one chunk of input leads to."""
 
     overlay: Overlay
+    passed: Passed
     ready: list[Emission] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -81,6 +86,7 @@ class JoinLane(Lane[Incoming]):
         self._shared = shared
         self._mark = JoinMark(seq=0)
         self._ticks = 0
+        self._told: Passed | None = None
 
     @property
     def waits(self) -> bool:
@@ -125,7 +131,8 @@ class JoinLane(Lane[Incoming]):
         await self._write(records, chunk)
 
     async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
-        chunk = _Chunk(Overlay(self.state))
+        chunk = _Chunk(Overlay(self.state), self._passed)
+        passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -133,7 +140,7 @@ class JoinLane(Lane[Incoming]):
                 chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
                 continue
             try:
-                folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups)
+                folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups, passed)
             except Fatal:
                 raise  # raised by the state, whose text says more
             except Exception as exc:
@@ -148,6 +155,10 @@ class JoinLane(Lane[Incoming]):
                 chunk.counts[outcome] += amount
         return chunk
 
+    @property
+    def _passed(self) -> Passed:
+        return NOT_KNOWN if self._shared.passage is None else self._shared.passage.passed
+
     async def _write(self, records: Sequence[Incoming], chunk: _Chunk) -> None:
         if self.at.partition == 0:
             self._report_lookups(chunk)
@@ -160,15 +171,18 @@ class JoinLane(Lane[Incoming]):
         mark = replace(
             self._mark,
             seq=self._mark.seq + len(chunk.ready),
-            state=FORM,
+            state=max(self._mark.state, FORM if chunk.counts[WAITS] else WITHOUT_TRAIL),
             taken=taken(self._mark.taken, records),
+            left=first_open(chunk.overlay),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
         )
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
         self._mark = mark
-        self._ticks += chunk.counts["tick"]
+        if chunk.counts["tick"]:
+            self._ticks += chunk.counts["tick"]
+            self._told = chunk.passed
         self._count(len(records), chunk)
         self.done(len(records))
 

@@ -4,11 +4,23 @@ The visits that changed last are in memory; all others are in the store, on disk
 always in memory, so that a tick looks only at visits for which it has something to do.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, claim_of, claims_in, due_from, group, group_of, groups, visit_key_of, waits
+from streams.domain.join.entries import (
+    MOVED_FROM,
+    SEPARATOR,
+    claim_of,
+    claims_in,
+    due_from,
+    group,
+    group_of,
+    groups,
+    is_moved,
+    visit_key_of,
+    waits,
+)
 from streams.domain.join.gone import deadline_of, gone_group, is_gone
 from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
@@ -34,11 +46,17 @@ class State:
         """Of groups that are in memory and were asked about: by claim, the keys of the entries that have it, or had it."""
         self._waiting: dict[bytes, dict[bytes, int]] = {}
         self._gone: dict[bytes, dict[bytes, int]] = {}
+        self._moved: dict[bytes, dict[bytes, int]] = {}
 
     @property
     def waits(self) -> bool:
         """Whether some row waits for something, or a record for a row."""
-        return bool(self._waiting or self._gone)
+        return bool(self._waiting or self._gone or self._moved)
+
+    @property
+    def awaited(self) -> Counter[int]:
+        """The partitions whose lanes are waited for, each with how many rows, or leaves of rows, wait."""
+        return Counter(deadline - MOVED_FROM for deadlines in self._moved.values() for deadline in deadlines.values())
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key. The visit is not kept in memory: a tick looks at many visits and changes
@@ -76,6 +94,10 @@ class State:
     def due(self, at: int) -> Iterator[bytes]:
         """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
         yield from _due(self._waiting, at)
+
+    def moved(self) -> Iterator[bytes]:
+        """The visits with a row that waits for a lane of another partition."""
+        yield from self._moved
 
     def gone(self, at: int) -> Iterator[bytes]:
         """The visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""
@@ -117,8 +139,9 @@ class State:
         self._claims.clear()
         self._waiting.clear()
         self._gone.clear()
+        self._moved.clear()
         for key, deadline in self._store.deadlines():
-            waiting = self._gone if is_gone(key) else self._waiting
+            waiting = self._gone if is_gone(key) else self._moved if deadline >= MOVED_FROM else self._waiting
             waiting.setdefault(visit_key_of(key), {})[key] = deadline
 
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
@@ -126,17 +149,17 @@ class State:
         for key, value in changed.items():
             visit_key, gone = visit_key_of(key), is_gone(key)
             waiting = self._gone if gone else self._waiting
-            known = waiting.get(visit_key)
+            was_moved = bool(self._moved) and _drop(self._moved, visit_key, key)
             if value is not None and waits(value):
                 deadline = deadline_of(value) if gone else due_from(value)
-                if known is None:
-                    known = waiting[visit_key] = {}
+                if not gone and is_moved(value):
+                    _drop(waiting, visit_key, key)
+                    waiting, deadline = self._moved, deadline_of(value)
+                known = waiting.setdefault(visit_key, {})
                 if known.get(key) != deadline:
                     known[key] = deadline
                     yield key, deadline
-            elif known is not None and known.pop(key, None) is not None:
-                if not known:
-                    del waiting[visit_key]
+            elif _drop(waiting, visit_key, key) or was_moved:
                 yield key, None
 
     def _let_go(self) -> None:
@@ -154,6 +177,16 @@ def _due(waiting: Mapping[bytes, Mapping[bytes, int]], at: int) -> Iterator[byte
     for visit_key, deadlines in waiting.items():
         if min(deadlines.values()) <= at:
             yield visit_key
+
+
+def _drop(waiting: dict[bytes, dict[bytes, int]], visit_key: bytes, key: bytes) -> bool:
+    """Take a key out of what waits; whether it was there."""
+    known = waiting.get(visit_key)
+    if known is None or known.pop(key, None) is None:
+        return False
+    if not known:
+        del waiting[visit_key]
+    return True
 
 
 def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
@@ -207,6 +240,12 @@ class Overlay:
         """The keys of the first visits behind this one, in the order of their bytes."""
         changed = {visit_key for name in self._groups if (visit_key := visit_key_of(name)) > after}
         return sorted(changed.union(self._state.visits_after(after, most)))[:most]
+
+    def moved(self) -> Iterable[bytes]:
+        """The visits with a row that waits for a lane of another partition."""
+        touched = {visit_key_of(name) for name in self._groups}
+        yield from (visit_key for visit_key in self._state.moved() if visit_key and visit_key not in touched)
+        yield from (visit_key for visit_key in touched if any(map(is_moved, self.visit(visit_key).values())))
 
     def gone(self, at: int) -> Iterable[bytes]:
         """The visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""

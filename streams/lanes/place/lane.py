@@ -12,12 +12,13 @@ from streams.domain.changes import SERVER, Incoming
 from streams.domain.place.entries import FORM
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.records import Header
+from streams.domain.series import FROM, NUMBER
+from streams.domain.trail import left_at
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim, short_log
 from streams.lanes.marks import PlaceMark, place_mark, tail_of
-from streams.lanes.numbers import FROM, NUMBER
 from streams.lanes.place.lookout import Lookout
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import Committed, Page, Send, TopicPartition
@@ -174,5 +175,7 @@ class PlaceLane(Lane[Incoming]):
         partition, key, value, more = placed
         number = numbers[partition]
         numbers[partition] = number + 1
+        if more:
+            more = left_at(more, numbers)
         headers = (self._from, (NUMBER, b"%d" % number), *self._server, *more)
         return Send(self._changes, key, value, headers, partition, incoming.timestamp_ms)

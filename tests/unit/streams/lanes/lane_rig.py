@@ -87,7 +87,7 @@ class NoLookups:
 class CountingFold:
     """Each input gives one record that carries how many inputs of its visit came before."""
 
-    def fold(self, incoming, view, lookups):
+    def fold(self, incoming, view, lookups, passed):
         key = incoming.key + b"\x1fv"
         count = int(view.visit(incoming.key).get(key, b"r0")[1:]) + 1
         number = int(incoming.value)

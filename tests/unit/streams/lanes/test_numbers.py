@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.changes import Incoming
-from streams.lanes.numbers import FROM, NUMBER, STRANGER, SeriesBuffer, number_of, taken
+from streams.domain.series import FROM, NUMBER, number_of
+from streams.lanes.numbers import STRANGER, SeriesBuffer, taken
 
 
 def message(offset, series="", number=0):

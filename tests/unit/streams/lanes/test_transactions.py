@@ -254,7 +254,7 @@ async def test_an_error_in_the_fold_ends_the_worker_and_says_nothing_of_the_reco
     rig = Rig()
 
     class Broken:
-        def fold(self, incoming, view, lookups):
+        def fold(self, incoming, view, lookups, passed):
             raise ValueError("张三 110101199003070000")
 
     rig.fold = Broken()
@@ -274,7 +274,7 @@ async def test_a_state_that_cannot_be_read_is_not_called_an_error_of_the_program
     rig.change(1)
 
     class Unreadable:
-        def fold(self, incoming, view, lookups):
+        def fold(self, incoming, view, lookups, passed):
             raise Fatal("mend the disk", exit_code=Exit.STORE)
 
     rig.fold = Unreadable()
@@ -294,9 +294,9 @@ async def test_lookups_are_caught_up_before_each_chunk_is_folded():
             order.append("lookups")
 
     class Folding(CountingFold):
-        def fold(self, incoming, view, lookups):
+        def fold(self, incoming, view, lookups, passed):
             order.append("fold")
-            return super().fold(incoming, view, lookups)
+            return super().fold(incoming, view, lookups, passed)
 
     rig.lookups, rig.fold = Asked(), Folding()
     for number in range(9):

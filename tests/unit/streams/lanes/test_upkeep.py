@@ -208,7 +208,7 @@ async def test_the_watch_knows_what_should_have_come():
 class WaitingFold(CountingFold):
     """Its rows wait."""
 
-    def fold(self, incoming, view, lookups):
+    def fold(self, incoming, view, lookups, passed):
         counts = {} if incoming.key else {"tick": 1}
         return Folded(state={b"v\x1fv": b"w0000000000001-[]"}, counts=counts)
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from pydantic import BaseModel
 
-from streams import wiring
+from streams import platform_wiring, wiring
 from streams import wiring as brokers
 from streams.deliver.verdict import Accepted, Refused
 from streams.errors import Misconfigured
@@ -113,7 +113,7 @@ def use(site: Site) -> None:
     wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
     outcomes = Outcomes("deliver")
-    wiring.deliver_stage(site, wiring.gateway_of(site, outcomes), outcomes=outcomes, home=None, index=0)
+    wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), outcomes=outcomes, home=None, index=0)
 
 
 def test_every_setting_is_read_by_something(site_of, monkeypatch):
@@ -189,7 +189,7 @@ def test_no_secret_is_in_what_prints(site_of):
     """Settings end up in tracebacks, debuggers and questions to colleagues."""
     site = site_of(*FULL)
     outcomes = Outcomes("deliver")
-    gateway = wiring.gateway_of(site, outcomes)
+    gateway = platform_wiring.gateway_of(site, outcomes)
     made = (
         site,
         wiring.broker_settings(site),

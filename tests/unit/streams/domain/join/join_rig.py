@@ -9,11 +9,12 @@ import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.building import JoinLimits
-from streams.domain.join.entries import StoredRow, claims_in, due_from, group, group_of, load, visit_key_of, waits
+from streams.domain.join.entries import StoredRow, claims_in, due_from, group, group_of, is_moved, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.moving import NOT_KNOWN, Passed
 from streams.domain.records import DeadLetter
-from streams.lanes.numbers import FROM, NUMBER
+from streams.domain.series import FROM, NUMBER
 from streams.mapping import compile_site, load_site
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"
@@ -138,6 +139,8 @@ class Join:
     offset: int = 0
     server: str = ""
     """Which of its source's servers the rows come from, as the place stage says it; `""`: the first one."""
+    passed: Passed = NOT_KNOWN
+    """How far the lanes of other partitions are."""
     joiner: Joiner | None = None
     """None: one of the site's mappings and these limits."""
 
@@ -165,6 +168,9 @@ class Join:
     def claims(self, visit_key, role, claim):
         return claims_in(self.of_role(visit_key, role)).get(claim, ())
 
+    def moved(self):
+        return [visit for visit in self.entries if any(map(is_moved, self.visit(visit).values()))]
+
     def visits_after(self, after, most):
         return sorted(visit for visit in self.entries if visit > after)[:most]
 
@@ -183,7 +189,7 @@ class Join:
         """Fold one message and keep what comes of it; what came of it. more: what else is true of the message."""
         mapping = mappings()
         joiner = self.joiner or Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone)
-        folded = joiner.fold(self.incoming(value)._replace(**more), self, self)
+        folded = joiner.fold(self.incoming(value)._replace(**more), self, self, self.passed)
         self.keep(folded)
         self.ready += folded.ready
         self.dead += folded.dead

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from streams.domain.changes import Incoming, RowChange, Tick, decode, tick_value
 from streams.domain.keys import VisitKey
-from streams.domain.place.fold import NOTHING, UNPLACED, Placed, Placer
+from streams.domain.place.fold import UNPLACED, Placed, Placer
+from streams.domain.place.going import NOTHING
 from streams.domain.place.partitions import partition_of
+from streams.domain.trail import UNKNOWN, leaving
 
 PARTITIONS = 5
 KEYS = {
@@ -61,6 +63,14 @@ def test_a_row_that_changes_its_visit_leaves_the_one_and_comes_to_the_other():
     assert gone.left
     assert (partition_of("V2", PARTITIONS), b"V2", value) == (arrived.partition, arrived.key, arrived.value)
     assert Incoming("visit.changes", 0, 0, b"V2", value, arrived.headers, 1).arrived
+
+
+def test_where_there_is_one_partition_a_row_that_moves_has_no_trail():
+    """Its one lane sends everything in order."""
+    value = envelope("u", row("V1"), row("V2"))
+    alone = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=1)
+    _, arrived = alone.fold(Incoming("rows.his", 0, 0, None, value, (), 1)).placed
+    assert (UNKNOWN, leaving(partition_of("V1", PARTITIONS))) == (arrived.headers[-1], placed(value).placed[1].headers[-1])
 
 
 @pytest.mark.parametrize(("schema", "key"), [("archive", b'{"id":"1"}'), ("his", None)])

@@ -12,8 +12,8 @@ from streams.deadletter.record import letter_id
 from streams.domain.changes import tick_value
 from streams.domain.join import letters
 from streams.domain.ready import encode
+from streams.domain.series import FROM, NUMBER
 from streams.lanes.marks import join_mark
-from streams.lanes.numbers import FROM, NUMBER
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.testing import FakeLog
 from tests.unit.streams.domain.join.join_rig import START_MS, envelope

@@ -10,10 +10,11 @@ from streams.domain.changes import tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.partitions import partition_of
+from streams.domain.series import number_of
+from streams.domain.trail import trail_of
 from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
 from streams.lanes.marks import place_mark
-from streams.lanes.numbers import number_of
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.ports import Committed, TopicPartition
 from streams.telemetry.outcomes import Outcomes
@@ -138,3 +139,15 @@ async def test_an_offset_without_our_mark_ends_the_worker():
     place.captured(1, visit="V1")
     await place.work(place.lane(), 1)
     assert [Exit.FOREIGN_OFFSET] == [reason.exit_code for reason in place.deaths.reasons]
+
+
+async def test_a_row_that_arrives_says_up_to_which_number_its_other_visit_knows_of_it():
+    """By it the join knows when the lanes there have done with the row: no earlier than its leave, and not much later."""
+    place = Place()
+    first, second = (next(f"{n}" for n in range(50) if partition_of(f"{n}", PARTITIONS) == one) for one in (0, 2))
+    for number, (visit, was) in enumerate([(first, None), (first, None), (second, first), (first, second), (first, None)]):
+        place.captured(number, visit=visit, was=was)
+    await place.work(place.lane(), 5)
+    told = [(one.partition, number_of(one)[1], trail_of(one)) for each in place.written().values() for one in each]
+    arrived = {(partition, number): trail[1:] for partition, number, trail in told if trail is not None}
+    assert {(2, 1): (0, 3), (0, 4): (2, 2)} == arrived
