@@ -146,14 +146,14 @@ def test_a_workers_folder_is_the_sites_own_wherever_it_is_started(site_of, tmp_p
 def test_the_deliver_stage_gets_what_the_site_says_of_the_platform(site_of):
     """A platform that forgets msgids, counts 36 characters or repeats refusals doubles records unless the lane knows it."""
     site = site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800, msgid_memory_s: 3600, msgid_chars: 36, repeats_refused: true"))
-    settings = wiring.deliver_settings(site)
+    settings = platform_wiring.deliver_settings(site)
     assert (3600, 36, True) == (settings.msgid_memory_s, settings.msgid_chars, settings.repeats_refused)
 
 
 def test_an_address_with_the_path_of_the_services_is_the_same_address(site_of):
     """What the platform's own paper says is copied into site.yaml."""
     whole = site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800/fsp/metadata/receive/"))
-    assert "http://127.0.0.1:8800/fsp" == wiring.gateway_settings(whole).url
+    assert "http://127.0.0.1:8800/fsp" == platform_wiring.gateway_settings(whole).url
     with pytest.raises(BadFiles, match=r"platform\.url: goes on after /metadata/receive"):
         site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800/metadata/receive/v2"))
 
@@ -161,7 +161,7 @@ def test_an_address_with_the_path_of_the_services_is_the_same_address(site_of):
 def test_a_flood_guards_hold_can_be_lifted_in_the_sites_file(site_of):
     """The lane stands for ever otherwise, when the records really are bad."""
     lifted = site_of(("platform:", "deliver: {flood_guard: {ratio: 1, in_a_row: 0}}\nplatform:"))
-    guard = wiring.deliver_settings(lifted).flood_guard
+    guard = platform_wiring.deliver_settings(lifted).flood_guard
     assert (1.0, 0) == (guard.ratio, guard.in_a_row)
 
 
@@ -169,7 +169,7 @@ def test_the_gateway_gets_authority_proxy_headers_and_waits(site_of):
     """A hospital's way to the platform goes through proxies and gateways that want to be told who comes."""
     changes = ("headers: {Authorization: secret}", "headers: {Authorization: secret}, proxy: 'http://proxy.his:3128'")
     site = site_of(*FULL, changes, ("platform:", "deliver: {breaker: {probe_s: 2, longest_wait_s: 9}}\nplatform:"))
-    settings = wiring.gateway_settings(site)
+    settings = platform_wiring.gateway_settings(site)
     assert ("http://proxy.his:3128", {"Authorization": SECRET}) == (settings.proxy, settings.headers)
     assert site.platform.ca_file == settings.ca_file
     assert (2.0, 9.0) == (settings.breaker.first_wait_s, settings.breaker.longest_wait_s)
@@ -193,20 +193,20 @@ def test_no_secret_is_in_what_prints(site_of):
     made = (
         site,
         wiring.broker_settings(site),
-        wiring.gateway_settings(site),
+        platform_wiring.gateway_settings(site),
         brokers.broker_access(site),
         capture.connect_client(site)._access,
         wiring.join_stage(site, home=None, index=0).app,
         wiring.deliver_stage(site, gateway, outcomes=outcomes, home=None, index=0).app,
     )
     assert [] == [type(one).__name__ for one in made if SECRET in f"{one!r}"]
-    assert SECRET in f"{wiring.gateway_settings(site).headers}"
+    assert SECRET in f"{platform_wiring.gateway_settings(site).headers}"
 
 
 def test_answers_of_the_platform_are_counted(site_of):
     """How often and how fast a platform answers is the first question when records are late."""
     outcomes = Outcomes("deliver")
-    gateway = wiring.gateway_of(site_of(), outcomes)
+    gateway = platform_wiring.gateway_of(site_of(), outcomes)
     gateway._on_answer(Accepted(code="200", repeated=False), 0.25)
     gateway._on_answer(Refused(code="40003", http_status=200, message=""), 0.5)
     assert {"answered_accepted": 1, "answered_refused": 1, "answer_ms": 750} == outcomes.snapshot()
@@ -266,7 +266,7 @@ def test_a_header_that_cannot_be_sent_is_told_at_start(site_of, tmp_path, value)
     site = site_of(*FULL)
     (tmp_path / "secret").write_text(value)
     with pytest.raises(Misconfigured, match=r"platform\.headers\.Authorization"):
-        wiring.gateway_settings(site)
+        platform_wiring.gateway_settings(site)
 
 
 def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
@@ -279,7 +279,7 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     with pytest.raises(Misconfigured, match=r"connect.password_file"):
         capture.connect_client(site)
     with pytest.raises(Misconfigured, match=r"h1.pem"):
-        wiring.gateway_of(
+        platform_wiring.gateway_of(
             SimpleNamespace(**{**_parts(site), "platform": site.platform.model_copy(update={"headers": {}})}), Outcomes("x")
         )
 
