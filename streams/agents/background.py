@@ -14,6 +14,7 @@ from streams.lanes.away import away
 from streams.lanes.context import LaneContext
 from streams.lanes.kafka_roll import KafkaRoll
 from streams.lanes.roll_call import RollCall
+from streams.lanes.shunning import shun
 
 Task = Callable[[], Awaitable[None]]
 
@@ -31,7 +32,7 @@ def keep_running(app: LaneApp, *tasks: Task) -> None:
 def call_brokers(app: LaneApp, settings: AppSettings, *, context: LaneContext) -> None:
     """Tell for the life of the app which brokers do not answer, a person and the lanes."""
     roll = KafkaRoll(settings.broker, client_id=f"{settings.client_id}-roll")
-    roll_call = RollCall(roll, clock=context.clock, absence=context.absence)
+    roll_call = RollCall(roll, clock=context.clock, absence=context.absence, shun=shun)
     app.closing.append(roll_call.stop)
     keep_running(app, roll_call.run)
 

@@ -19,6 +19,7 @@ from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, SyncGrou
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.lanes.pinned import require_versions
+from streams.lanes.shunning import demand_company, opened
 
 require_versions()
 
@@ -43,9 +44,12 @@ def _send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa
 
 async def _connect(self: Any) -> Any:
     """An open connection. A machine that is gone answers nothing, not even that nobody listens."""
+    demand_company(self.host, self.port)
     self._request_timeout, usual_s = min(self._request_timeout, SOON_S), self._request_timeout
     try:
-        return await _plain_connect(self)
+        found = await _plain_connect(self)
+        opened(self)
+        return found
     finally:
         self._request_timeout = usual_s
 

@@ -11,6 +11,7 @@ from streams.deadletter.record import read_dead_letter
 from streams.deliver.receipt import decode_receipt
 from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.join import entries
+from streams.domain.place import entries as placed_entries
 from streams.domain.place.fold import Placer
 from streams.domain.ready import number_of
 from streams.domain.series import number_of as numbered
@@ -21,6 +22,7 @@ from streams.lanes.deliver.recovery import DeliverEvidence
 from streams.lanes.join.recovery import JoinEvidence
 from streams.lanes.marks import join_mark, tail_of
 from streams.lanes.place.recovery import PlaceEvidence
+from streams.lanes.place.remembered import Remembered
 from streams.lanes.recovered import Place, readable
 
 _LAST = 2000
@@ -61,19 +63,47 @@ def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and whe
             newest_ms = max(newest_ms or 0, message.timestamp)
     placed = {one for of_partition in newest.values() for one in of_partition}
     reached = oldest_ms = None
-    remembered: int | None = None
+    known = Remembered()
+    at_ms = until_ms = 0
     tail, before = "", -1 if rows.said is None else rows.said.offset - 1
     for message in read(rows.at.topic):
         oldest_ms = message.timestamp if oldest_ms is None else min(oldest_ms, message.timestamp)
+        at_ms = max(at_ms, message.timestamp)
         if message.offset == before:
             tail = tail_of(message.value)
-        folded = fold.fold(incoming_of(message), source=source)
-        if folded.state:
-            remembered = message.offset
+        incoming = incoming_of(message)
+        folded = fold.fold(incoming, source=source)
+        known.take(incoming, folded.state, at_ms=at_ms)
         if any(_digest(one.partition, one.value, message.timestamp) in placed for one in folded.placed):
-            reached = message.offset
-    times = {"oldest_ms": oldest_ms, "newest_ms": newest_ms}
-    return PlaceEvidence(rows=rows, partitions=partitions, reached=reached, remembered=remembered, tail=tail, last=last, **times)
+            reached, until_ms = message.offset, at_ms
+    if known.last is not None:
+        known.entries = _entries(read(topics.place_state(source)))
+    kept, kept_ms = known.placed() or (None, 0)
+    upto = max((one for one in (reached, kept) if one is not None), default=-1)
+    return PlaceEvidence(
+        rows=rows,
+        partitions=partitions,
+        reached=reached,
+        remembered=known.last,
+        kept=kept,
+        missing=known.missing(upto),
+        oldest_ms=oldest_ms,
+        newest_ms=newest_ms,
+        until_ms=max(until_ms, kept_ms),
+        tail=tail,
+        last=last,
+    )
+
+
+def _entries(messages: Iterator[Any]) -> Mapping[bytes, bytes]:
+    """The last value of each row's key."""
+    found: dict[bytes, bytes] = {}
+    for message in messages:
+        if message.value is None:
+            found.pop(message.key, None)
+        elif placed_entries.is_row(message.key):
+            found[message.key] = message.value
+    return found
 
 
 def join_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int, JoinEvidence]:

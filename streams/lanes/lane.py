@@ -15,7 +15,7 @@ import structlog
 
 from streams.domain.changes import Incoming
 from streams.errors import Fatal, Newer
-from streams.lanes.absence import in_time, late
+from streams.lanes.absence import Deadline, in_time, late
 from streams.lanes.away import away
 from streams.lanes.buffer import Buffer, Flow, Item, Water
 from streams.lanes.context import LaneContext
@@ -218,16 +218,16 @@ class Lane(ABC, Generic[Item]):
         )
 
     async def _answers(self, within_s: float) -> AsyncIterator[Committed | None]:
-        """The group's offset, asked for again and again during `within_s`. Time in which no broker answered does not count: one
-        that comes back only then begins to load.
+        """The group's offset, asked for again and again during `within_s`. Time in which no broker answered, or one was away, does
+        not count: one that comes back only then begins to load, and what a commit wrote is seen when its leader has the end of it.
         """
         clock = self.context.clock
-        until: float | None = None
-        while until is None or clock() < until:
+        deadline: Deadline | None = None
+        while deadline is None or deadline.left_s > 0:
             asked = clock()
             said = await self.context.broker.committed(self.context.group, self.at)
-            if until is None or clock() - asked > _HUNG_S:
-                until = clock() + within_s
+            if deadline is None or clock() - asked > _HUNG_S:
+                deadline = self.context.deadline(within_s)
             yield said
             await asyncio.sleep(_ASK_AGAIN_S)
 

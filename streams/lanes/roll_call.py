@@ -4,7 +4,7 @@ It only watches: the lanes wait for a broker by themselves. But a person wants t
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -18,7 +18,7 @@ from streams.telemetry.discretion import spoken
 log = structlog.get_logger()
 
 _EVERY_S: Final = 2.0
-_ANSWER_WITHIN_S: Final = 5.0
+_ANSWER_WITHIN_S: Final = 3.0
 _MISSES: Final = 2
 """In a row: one may be a connection that was closed."""
 _AGAIN_S: Final = 300.0
@@ -55,7 +55,9 @@ class _Absence:
 
 class RollCall:
     """Asks every broker that it ever heard of whether it is there. The first ones are those of the settings; they name the others,
-    and from then on brokers are known by the names that they give themselves. absence: where it notes how long some were away.
+    and from then on brokers are known by the names that they give themselves.
+
+    absence: where it notes how long some were away. shun: told after each call which ones do not answer while others do.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class RollCall:
         clock: Clock,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
         absence: Absence | None = None,
+        shun: Callable[[Collection[str]], None] = lambda _hanging: None,
     ) -> None:
         self._asks = asks
         self._absence = Absence() if absence is None else absence
+        self._shun = shun
         self._clock = clock
         self._wall = wall
         self._known: set[str] = set()
@@ -94,6 +98,7 @@ class RollCall:
                 absence.misses, absence.error = absence.misses + 1, spoken(answer)
         self._tell_returned(answers.keys() & self._wanted)
         self._tell_lost(answers.keys() & self._wanted)
+        self._shun(self._lost.keys() if answers else ())
         self._absence.note(self._clock(), min((one.began for one in self._lost.values()), default=None))
 
     async def stop(self) -> None:

@@ -31,7 +31,8 @@ class LaneSettings:
     doubt_s: float = 1.0
     """A transaction that took longer is read back before the lane goes on."""
     visible_within_s: float = 10.0
-    """How long a transaction that is read back may stay invisible before the worker ends."""
+    """How long a transaction that is read back may stay invisible before the worker ends. Time in which brokers are away does not
+    count."""
     offset_within_s: float = 15.0
     """How long a lane that opens asks for its committed offset before it counts as missing."""
     log_within_s: float = 15.0

@@ -15,6 +15,7 @@ _REACH_MS = 25_000
 _ANSWER_MS = 12_000
 """After so long a broker that hangs is given up for another one; all of it within `_REACH_MS`."""
 _KNOCK_S = 5.0
+_LOOK_S = 2.0
 _CLIENTS = ("aiokafka", "kafka")
 
 
@@ -79,17 +80,35 @@ def knock(servers: Sequence[str]) -> None:
     """Raises Unreachable at once when no server accepts a connection; a client itself would try in silence for ten seconds."""
     reasons = []
     for server in servers:
-        host, _, port = server.rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S):
-                return
-        except OSError as exc:
-            reasons.append(f"{server}: {exc.strerror or exc}")
+        if not (reason := _closed(server, within_s=_KNOCK_S)):
+            return
+        reasons.append(f"{server}: {reason}")
     raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
+
+
+def away(servers: str | Sequence[str]) -> str:
+    """What to add to an error of brokers: those that take no connection, which is then to blame; `""` where all do."""
+    every = servers.split(",") if isinstance(servers, str) else servers
+    closed = [server for server in every if _closed(server, within_s=_LOOK_S)]
+    if not closed:
+        return ""
+    return f". {len(closed)} of the {len(every)} brokers take no connection, start them first: {', '.join(closed)}"
+
+
+def _closed(server: str, *, within_s: float) -> str:
+    """Why it takes no connection; `""` where it does."""
+    host, _, port = server.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=within_s):
+            return ""
+    except OSError as exc:
+        return exc.strerror or f"{exc}"
 
 
 def not_let_in(servers: Sequence[str], error: Exception) -> Unreachable:
     """The error of a client that came no further than the connection."""
+    if told := away(servers):
+        return Unreachable(f"Kafka at {','.join(servers)} does not answer ({type(error).__name__}){told}")
     return Unreachable(
         f"Kafka at {','.join(servers)} takes connections, but does not let this client in ({type(error).__name__}): check "
         "kafka.security (protocol, user, password, certificates), and whether the broker is well"

@@ -18,7 +18,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from streams.errors import Refused, Unreachable
-from streams.topics.access import BrokerAccess, client_options, is_inside_a_client, let_in
+from streams.topics.access import BrokerAccess, away, client_options, is_inside_a_client, let_in
 from streams.topics.internal import INTERNAL, InternalTopic, may_be_connects
 from streams.topics.offsets import FirstOffset, OffsetPlan, Reach, plan_first_offsets
 from streams.topics.shapes import LiveTopic, TopicSpec
@@ -39,7 +39,8 @@ class Broker:
     """An open admin connection. Raises Unreachable when no broker answers, Refused when one says no."""
 
     def __init__(self, access: BrokerAccess) -> None:
-        self._where = f"Kafka at {access.bootstrap_servers}"
+        self._servers = access.bootstrap_servers
+        self._where = f"Kafka at {self._servers}"
         with let_in(access.bootstrap_servers):
             self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
 
@@ -214,8 +215,9 @@ class Broker:
             if not isinstance(exc, KafkaError) and not is_inside_a_client(exc):
                 raise
             if getattr(exc, "errno", 0) > 0 and not getattr(exc, "retriable", False):
-                raise Refused(f"{self._where} refuses to {doing}: {exc}") from exc
-            raise Unreachable(f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again") from exc
+                raise Refused(f"{self._where} refuses to {doing}: {exc}{away(self._servers)}") from exc
+            told = f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again{away(self._servers)}"
+            raise Unreachable(told) from exc
 
 
 def _inputs(table: Sequence[Stage], partitions: int) -> Mapping[str, list[TopicPartition]]:

@@ -8,7 +8,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import Misconfigured, Unreachable
-from streams.topics.access import is_inside_a_client, let_in
+from streams.topics.access import away, is_inside_a_client, let_in
 
 
 class Follower:
@@ -18,7 +18,7 @@ class Follower:
     """
 
     def __init__(self, client: Mapping[str, Any], topics: Sequence[str]) -> None:
-        servers = client["bootstrap_servers"]
+        self._servers = servers = client["bootstrap_servers"]
         self._where = f"Kafka at {servers if isinstance(servers, str) else ','.join(servers)}"
         options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
         with let_in(servers):
@@ -57,4 +57,4 @@ class Follower:
     def _unreachable(self, error: Exception) -> Unreachable:
         if not isinstance(error, KafkaError) and not is_inside_a_client(error):
             raise error
-        return Unreachable(f"{self._where} stopped answering ({type(error).__name__}): try again")
+        return Unreachable(f"{self._where} stopped answering ({type(error).__name__}): try again{away(self._servers)}")

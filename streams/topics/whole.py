@@ -9,7 +9,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import Misconfigured, Unreachable
-from streams.topics.access import is_inside_a_client, let_in
+from streams.topics.access import away, is_inside_a_client, let_in
 
 _POLL_MS = 500
 _STALLED_S = 15.0
@@ -38,10 +38,13 @@ def read_whole(
         consumer = KafkaConsumer(**{**client, **options})
     try:
         yield from _read(consumer, topic, where=where, until=time.monotonic() + deadline_s, on_progress=on_progress)
+    except Unreachable as error:
+        raise Unreachable(f"{error}{away(servers)}") from error
     except (KafkaError, AssertionError, LookupError) as error:
         if not isinstance(error, KafkaError) and not is_inside_a_client(error):
             raise
-        raise Unreachable(f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again") from error
+        told = f"{where} stopped answering while {topic} was read ({type(error).__name__}): try again{away(servers)}"
+        raise Unreachable(told) from error
     finally:
         consumer.close(timeout_ms=1_000)
 

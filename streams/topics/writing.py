@@ -7,7 +7,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from streams.errors import Unreachable
-from streams.topics.access import let_in
+from streams.topics.access import away, let_in
 
 _WRITTEN_WITHIN_S = 30.0
 
@@ -24,7 +24,7 @@ def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, ot
     try:
         offset: int = producer.send(topic, key=key, value=value, partition=0).get(_WRITTEN_WITHIN_S).offset
     except (KafkaError, OSError) as error:
-        raise Unreachable(f"{otherwise} ({type(error).__name__}, {topic})") from error
+        raise Unreachable(f"{otherwise} ({type(error).__name__}, {topic}){away(client['bootstrap_servers'])}") from error
     finally:
         producer.close(_WRITTEN_WITHIN_S)
     return offset

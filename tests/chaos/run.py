@@ -4,7 +4,7 @@ import random
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from typing import Any
 from sandbox.judge import Ending, judge
 from sandbox.own_folder import OwnFolder
 from sandbox.stack import Endpoints, Stack
-from streams.deliver.ledger import read_receipts
+from streams.deliver.receipt import decode_receipt
 from streams.mapping import Site
 from streams.private_files import private_folder
+from streams.topics.whole import read_whole
 from streams.wiring import client_options
 from tests.chaos.chaos_site import PATIENT_LOOKUP, WAIT_S, ChaosSite
 from tests.chaos.course import Course
@@ -115,6 +116,11 @@ def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, 
     )
 
 
+def _longest(moments: Iterable[int]) -> int:
+    """The longest pause between two of them."""
+    return max((later - earlier for earlier, later in pairwise(sorted(moments))), default=0)
+
+
 class _Run:
     """The parts of one run."""
 
@@ -171,17 +177,22 @@ class _Run:
             )
 
     def _stillness(self, site: Site) -> list[str]:
-        """How long nothing at all was accepted in the live days, at most; how late the latest record was, and its capture."""
+        """How long nothing was accepted in the live days, at most: nothing at all, and nothing of one partition; how late the
+        latest record was, and its capture.
+        """
         if self._scenario.options.brokers == 1:
             return []
-        receipts = read_receipts(client_options(site), site.topics.receipts)
-        lines = [(one.answered_at, line) for one in receipts for line in one.records if line.committed_at >= self._live_ms]
-        live = sorted(answered for answered, _ in lines)
-        still = max((later - earlier for earlier, later in pairwise(live)), default=0)
+        written = read_whole(client_options(site), site.topics.receipts)
+        receipts = [(message.partition, decode_receipt(message.value)) for message in written]
+        lines = [(one.answered_at, line) for _, one in receipts for line in one.records if line.committed_at >= self._live_ms]
+        live = [(partition, one.answered_at) for partition, one in receipts if one.answered_at >= self._live_ms]
+        still = _longest(answered for _, answered in live)
+        alone, which = max((_longest(at for number, at in live if number == one), one) for one in {one for one, _ in live} or {0})
         late = max((answered - line.committed_at for answered, line in lines), default=0)
         captured = max((line.captured_at - line.committed_at for _, line in lines), default=0)
         times = f"the latest record took {late / 1000:.1f} s, the latest capture {captured / 1000:.1f} s"
-        return [f"nothing was accepted for {still / 1000:.1f} s at most; {times}"]
+        parts = f"of partition {which} for {alone / 1000:.1f} s"
+        return [f"nothing was accepted for {still / 1000:.1f} s at most, {parts}; {times}"]
 
     def end(self) -> None:
         """Leave nothing behind on the stack."""

@@ -106,3 +106,25 @@ async def test_a_lane_waits_out_an_outage_that_is_longer_than_its_patience():
     gate.set()
     assert await settled
     assert [] == rig.deaths.reasons
+
+
+async def test_a_commit_that_is_not_seen_while_a_broker_hangs_is_not_taken_for_a_lost_one():
+    """Its end is written where the offsets are when another broker leads them: for so long the worker paged somebody, with 75."""
+    time, asked = Time(), []
+    rig = Rig(settings=replace(QUICK, doubt_s=-1.0, visible_within_s=0.3), clock=time)
+    rig.change(1)
+    answer = rig.log.committed
+    lane = rig.join_lane()
+
+    async def hidden(group, at):
+        found = await answer(group, at)
+        if found.offset == 0:
+            return found
+        lane.context.absence.note(time.now, time.now)
+        asked.append(time.now)
+        time.now += 0.2
+        return None if len(asked) < 5 else found
+
+    rig.log.committed = hidden
+    assert await rig.settle(lane, lambda: rig.committed("join").offset == 1 and len(asked) == 5, at=CHANGES)
+    assert [] == rig.deaths.reasons

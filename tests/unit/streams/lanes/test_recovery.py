@@ -143,6 +143,13 @@ def test_placing_goes_on_behind_the_last_row_that_stands_in_the_changes():
     ]
 
 
+def test_placing_goes_on_behind_the_last_header_that_is_remembered():
+    """Most rows of a site may hang under bills: without this, it could not be recovered at all."""
+    found = placed(place(None), reached=6, kept=8, remembered=9, until_ms=20)
+    assert (9, "the row at 8 is the last one that stands in place.state") == (found.to.offset, found.why.partition(";")[0])
+    assert 7 == placed(place(None), reached=6, kept=3, remembered=9, until_ms=20).to.offset
+
+
 def test_placing_begins_a_topic_that_was_made_anew():
     """Its rows are all newer than what was placed."""
     assert 0 == placed(place(None), reached=None, oldest_ms=20).to.offset
@@ -155,6 +162,8 @@ def test_placing_begins_a_topic_that_was_made_anew():
     [
         (placed(place(None), reached=None), "what was placed is not known"),
         (placed(place(None), remembered=7), "the row at 7 is a header, or stands under one"),
+        (placed(place(None), remembered=7, kept=5, missing=4), "place.state does not know the row at 4, which was placed"),
+        (placed(place(None), remembered=9, kept=8, until_ms=19), "a row that was placed after that at 8, and place.state does not"),
         (placed(place(None, begin=3), reached=None, newest_ms=None), "rows before 3 have expired"),
         (
             placed(place(said(200, PlaceMark(out=(5, 9), born="b"))), last={("his/b", 0): 2}),

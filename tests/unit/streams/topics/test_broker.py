@@ -28,7 +28,7 @@ class FreshBroker:
 
 def plan(admin):
     broker = object.__new__(Broker)
-    broker._where, broker._admin = "Kafka at here", admin
+    broker._where, broker._servers, broker._admin = "Kafka at here", "here:9092", admin
     return broker.plan_first_offsets(stages(Topics(), ["his"]), partitions=2, marks={"place": "", "join": "", "deliver": ""})
 
 
