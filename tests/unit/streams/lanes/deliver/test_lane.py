@@ -9,7 +9,8 @@ from streams.deliver.verdict import Held, HoldCause, Retry, RetryCause, Throttle
 from streams.domain.batch.cut import CutLimits
 from streams.errors import Misconfigured
 from streams.lanes.deliver.flood_guard import Tally, verdict_of
-from streams.lanes.marks import DeliverMark, Plan, deliver_mark
+from streams.lanes.deliver.plan import Plan
+from streams.lanes.marks import DeliverMark, deliver_mark
 from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS
 from streams.testing import FakePlatform, numbers, wait_for

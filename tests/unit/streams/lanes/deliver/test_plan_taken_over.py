@@ -1,7 +1,8 @@
 """A plan that the next owner finds: it must be of the same records, or nothing is posted."""
 
+from streams.lanes.deliver.plan import Plan
 from streams.lanes.exits import Exit
-from streams.lanes.marks import DeliverMark, Plan
+from streams.lanes.marks import DeliverMark
 from streams.lanes.ports import Committed
 from tests.unit.streams.lanes.lane_rig import READY, TOPICS, Rig
 

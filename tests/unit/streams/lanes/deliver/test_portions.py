@@ -6,7 +6,8 @@ import pytest
 
 from streams.deliver.receipt import decode_receipt
 from streams.domain.batch.cut import CutLimits
-from streams.lanes.marks import DeliverMark, Plan, deliver_mark
+from streams.lanes.deliver.plan import Plan
+from streams.lanes.marks import DeliverMark, deliver_mark
 from streams.lanes.ports import Committed
 from streams.testing import FakePlatform, numbers, wait_for
 from tests.settings import flood_guard
