@@ -65,8 +65,7 @@ def expectations(file: Path, refusing: Refusing) -> list[Ending]:
     """
     endings = read_endings(file)
     refused = {ending.id for ending in endings if ending.outcome in _SENT and refusing.refuses(ending.id[2])}
-    owners = {_identity(line): _owners(line["service"], line["institution"], line["fields"]) for line in _lines(file)}
-    held = {identity for identity, above in owners.items() if not refused.isdisjoint(above)}
+    held = {_identity(line) for line in _lines(file) if not refused.isdisjoint(_owners(*_identity(line)[:2], line["fields"]))}
     return [each for ending in endings for each in _as_refused(ending, refusing, held=ending.id in held)]
 
 
@@ -139,17 +138,18 @@ def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
 
 def _as_refused(ending: Ending, refusing: Refusing, *, held: bool) -> Iterator[Ending]:
     if held and ending.outcome == "withdrawn":  # the join told what it had handed on, and the platform never got it
-        yield replace(ending, outcome="refused", amount=Decimal(0))
+        yield replace(ending, outcome="refused", versions=ending.versions[:-1], amount=Decimal(0))
         return
     if held and (ending.outcome == "accepted" or ending.dead_class == _REJECTED):
-        yield replace(ending, outcome="pending", dead_class="", rule="PARENT_REFUSED", amount=Decimal(0))
+        before = ending.versions[:-1]  # under another owner
+        yield replace(ending, outcome="pending", dead_class="", rule="PARENT_REFUSED", versions=before, amount=Decimal(0))
         return
     if ending.outcome not in _SENT or not refusing.refuses(ending.id[2]):
         yield ending
         return
     yield replace(ending, outcome="refused", dead_class=_REJECTED, rule="", amount=Decimal(0))
     if ending.outcome == "withdrawn":
-        yield replace(ending, outcome="refused")
+        yield replace(ending, outcome="refused", versions=())
 
 
 def _acceptance(entry: Mapping[str, Any]) -> Acceptance:
