@@ -4,6 +4,7 @@ before what it belongs to.
 
 import pytest
 import structlog
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -79,5 +80,5 @@ class OrphanModel(DeliverModel):
         assert not world.needless & set(newest.values()), "the last version is never needless"
 
 
-OrphanModel.TestCase.settings = MODEL
+OrphanModel.TestCase.settings = settings(MODEL, max_examples=max(12, MODEL.max_examples // 2))
 TestOrphanModel = OrphanModel.TestCase
