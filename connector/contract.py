@@ -79,6 +79,11 @@ class Topics:
         return f"{self.prefix}visit.receipts"
 
     @property
+    def orphans(self) -> str:
+        """Visits and settlements that the platform refused, and what waits for them; compacted. Of the deliver stage alone."""
+        return f"{self.prefix}visit.orphans"
+
+    @property
     def dead(self) -> str:
         """What was refused, with everything a replay needs."""
         return f"{self.prefix}visit.dead"

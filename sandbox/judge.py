@@ -189,8 +189,11 @@ def _ending(line: dict[str, object]) -> Ending:
 
 
 def _versions(endings: Sequence[Ending]) -> dict[RecordId, tuple[str, ...]]:
-    """Which contents each record may show. A record that the platform refuses may show none."""
-    return {ending.id: ending.versions for ending in endings if ending.outcome in {"accepted", "withdrawn"}}
+    """Which contents each record may show. One that the platform refuses may show none; of one that waits in the end, or that was
+    told, those of before.
+    """
+    shown = (ending for ending in endings if ending.outcome in {"accepted", "withdrawn"} or ending.dead_class != _REJECTED)
+    return {ending.id: ending.versions for ending in shown if ending.versions}
 
 
 def _by_record(acceptances: Sequence[Acceptance]) -> dict[RecordId, list[str]]:

@@ -2,7 +2,7 @@
 
     hospital database ─capture─▶ rows.<source> ─place─▶ visit.changes ─join─▶ visit.ready ─deliver─▶ platform
     lookup tables     ─capture─▶ lookup.<name> ────│──────────────┘ │                 │  └───▶ visit.receipts
-                                     place.state ◀─┘  visit.state ◀─┤                 │
+                                     place.state ◀─┘  visit.state ◀─┤                 ├──────▶ visit.orphans
                                                      visit.dead ◀───┴─────────────────┘
 
 capture   Debezium's connectors, run by Kafka Connect           connector/
@@ -11,7 +11,8 @@ place     rows in the log's order go to their visits, by        agents/place.py 
 join      rows of a visit become interface records              agents/join.py → lanes/join/lane.py → domain/join/fold.py
           (inside it: normalise, validate)                      domain/normalise/, domain/validate/
 deliver   records become batches, sealed and posted             agents/deliver.py → lanes/deliver/lane.py → deliver/gateway.py
-          (inside it: batch, seal)                              domain/batch/, seal/
+          (inside it: batch, seal); what belongs to what        domain/batch/, seal/
+          the platform refused waits for it                     lanes/deliver/orphans.py
 dead-letter, replay: what could not pass, and its way back      deadletter/
 """
 

@@ -62,6 +62,8 @@ class _Sealing:
 
     data: "asyncio.Future[str]"
     """The text."""
+    size: int
+    """How many records are in it. A batch that was prepared may lose some before its first POST."""
     waited_ms: int | None = None
     """How long the first try waited for it; None before that."""
 
@@ -122,8 +124,8 @@ class Gateway:
     def prepare(self, batch: Batch, msgid: str) -> None:
         """Begin to seal a batch that is posted soon, while another one is answered. What goes wrong is told when it is posted."""
         institution = self._institutions.get(batch.institution)
-        if institution is not None and msgid not in self._sealed:
-            self._begin(batch, institution, msgid)
+        if institution is not None:
+            self._sealing(batch, institution, msgid)
 
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         """Send `batch` once and say what became of it. Never raises for what a platform or a network may do.
@@ -154,7 +156,7 @@ class Gateway:
 
     async def _seal(self, batch: Batch, institution: Institution, msgid: str) -> _Sealing:
         """The sealed text of a batch, waited for."""
-        sealing, began = self._sealed.get(msgid) or self._begin(batch, institution, msgid), self._now()
+        sealing, began = self._sealing(batch, institution, msgid), self._now()
         try:
             await asyncio.shield(sealing.data)
         except Exception:
@@ -164,13 +166,17 @@ class Gateway:
             sealing.waited_ms = round((self._now() - began) * 1000)
         return sealing
 
+    def _sealing(self, batch: Batch, institution: Institution, msgid: str) -> _Sealing:
+        found = self._sealed.get(msgid)
+        return found if found is not None and found.size == len(batch.records) else self._begin(batch, institution, msgid)
+
     def _begin(self, batch: Batch, institution: Institution, msgid: str) -> _Sealing:
         """Begin to seal in a thread. That costs 0.3 ms more a batch, but in the event loop twelve lanes would stop everything else
         for 30 ms at a time.
         """
         data = asyncio.get_running_loop().run_in_executor(self._threads, data_of, batch, institution)
         data.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, if nobody posts it
-        sealing = self._sealed[msgid] = _Sealing(data)
+        sealing = self._sealed[msgid] = _Sealing(data, len(batch.records))
         while len(self._sealed) > _KEPT_SEALED:
             self._sealed.popitem(last=False)
         return sealing

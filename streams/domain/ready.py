@@ -21,6 +21,11 @@ FORM = 1
 _SERVICES = {service.value: service for service in ServiceCode}
 _A_NUMBER = re.compile(rb"[0-9]{1,18}")
 _CAPTURED_AT = "captured-at"
+_YES = b"1"
+REPORTED: Header = ("reported-before", _YES)
+"""Behind the others, of a visit or settlement: it was handed to the deliver stage before, in another version."""
+ALONE: Header = ("goes-alone", _YES)
+"""Behind the others, of a record of a mapping that lets records go without what they belong to (rule R24 at another level)."""
 _FORM = "form"
 _HEADERS = (
     NUMBER,
@@ -51,6 +56,8 @@ class Emission:
     """Milliseconds of the commit that made it ready; of the tick, where the passing of time did."""
     captured_at: int
     """Milliseconds at which that change was captured."""
+    tail: tuple[Header, ...] = ()
+    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`."""
 
 
 def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:
@@ -64,7 +71,7 @@ def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]
         committed_at=emission.committed_at,
         captured_at=emission.captured_at,
     )
-    return emission.visit_key, record.value, headers
+    return emission.visit_key, record.value, [*headers, *emission.tail] if emission.tail else headers
 
 
 def number_of(headers: tuple[Header, ...]) -> int:

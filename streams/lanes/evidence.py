@@ -17,6 +17,7 @@ from streams.domain.ready import number_of
 from streams.domain.series import number_of as numbered
 from streams.errors import Rejected
 from streams.lanes import numbers
+from streams.lanes.deliver import orphan_entries
 from streams.lanes.deliver.letters import STAGE
 from streams.lanes.deliver.recovery import DeliverEvidence
 from streams.lanes.join.recovery import JoinEvidence
@@ -170,6 +171,11 @@ def deliver_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int
             receipt = decode_receipt(message.value)
             settled[message.partition].update(line.number for line in receipt.records)
             one.last_plan = max(one.last_plan, receipt.plan)
+    for partition, keys in _orphans(read(topics.orphans)).items():
+        if partition in found:
+            waiting = {orphan_entries.number_in(key) for key in keys if orphan_entries.is_waiting(key)}
+            settled[partition] |= waiting
+            found[partition].orphans = len(keys) - len(waiting), len(waiting)
     for message in read(topics.dead):
         if message.partition in settled and (number := _letter(message)) is not None:
             settled[message.partition].add(number)
@@ -179,6 +185,14 @@ def deliver_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int
             one.last, one.behind = number, message.offset + 1
             if one.open is None and number not in settled[message.partition]:
                 one.open = number, message.offset
+    return found
+
+
+def _orphans(messages: Iterator[Any]) -> Mapping[int, set[bytes]]:
+    """By partition, the keys of the entries that stand there."""
+    found: dict[int, set[bytes]] = defaultdict(set)
+    for message in messages:
+        (found[message.partition].discard if message.value is None else found[message.partition].add)(message.key)
     return found
 
 

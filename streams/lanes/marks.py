@@ -11,33 +11,34 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
-                    "b": batches settled}, "log": id of visit.ready}
+                    "b": batches settled, "x": records left out, "o": 1 for a plan of orphans},
+           "orphans": [parents that the platform refused, records that wait for them], "log": id of visit.ready}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
 is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
-means, or that must keep out even versions which do not look for unknown members, writes it as text.
+means, or that must keep out even versions which do not look for unknown members, writes it as text: so does this one beside
+"orphans", because a version that knows nothing of them would never send them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final, cast
+from typing import Final
 
 import orjson
 
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
 from streams.domain.place.going import NOTHING, Going
-from streams.errors import Fatal, Newer
-from streams.lanes.deliver.plan import Plan
-from streams.lanes.exits import Exit
+from streams.errors import Newer
+from streams.lanes.deliver.plan import Plan, plan_in
+from streams.lanes.mark_text import foreign, number_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "log"})
-_PLAN: Final = frozenset({"n", "to", "id", "no", "t", "c", "b"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +112,16 @@ class DeliverMark:
     """Records refused since one was accepted, across plans, for the flood guard."""
     plan: Plan | None = None
     """The plan that is open; None where there is none."""
+    orphans: tuple[int, int] = (0, 0)
+    """What stands in its part of `visit.orphans`: parents that the platform refused, and records that wait for them."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
 
     def text(self) -> str:
         """As it is committed."""
         mark: dict[str, object] = {"seq": self.seq}
+        if any(self.orphans) or (self.plan is not None and (self.plan.left or self.plan.of_orphans)):
+            mark = {"seq": f"{self.seq}", "orphans": self.orphans}
         if self.last_plan:
             mark["last"] = self.last_plan
         if self.refused_in_a_row:
@@ -141,20 +146,20 @@ def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
 
 def place_mark(text: str) -> PlaceMark:
     """The place stage's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it."""
-    mark = _object(text)
+    mark = object_of(text)
     out = mark.get("out")
     if isinstance(out, str):
         raise Newer('the mark beside the committed offset ("out" as text)')
     if not isinstance(out, list) or not all(type(number) is int for number in out):
-        raise _foreign()
-    _refuse_others(mark, _PLACE)
+        raise foreign()
+    refuse_others(mark, _PLACE)
     born, log, tail = (f"{mark.get(name, '')}" for name in ("born", "log", "tail"))
     found = PlaceMark(
         out=tuple(out),
         born=born,
         log=log,
         tail=tail,
-        state=_number(mark, "state") if "state" in mark else 0,
+        state=number_in(mark, "state") if "state" in mark else 0,
         going=_going(mark.get("tx")),
     )
     if found.state > PLACED_FORM:
@@ -169,13 +174,13 @@ def tail_of(value: bytes | None) -> str:
 
 def join_mark(text: str) -> JoinMark:
     """The join's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it, or state entries."""
-    mark = _object(text)
+    mark = object_of(text)
     if "seq" in mark:
-        _refuse_others(mark, _JOIN)
+        refuse_others(mark, _JOIN)
     found = JoinMark(
-        seq=_number(mark, "seq"),
+        seq=number_in(mark, "seq"),
         born=f"{mark.get('born', '')}",
-        state=_number(mark, "state") if "state" in mark else 1,
+        state=number_in(mark, "state") if "state" in mark else 1,
         taken=_numbers(mark["in"]) if "in" in mark else {},
         left=_numbers(mark["left"]) if "left" in mark else {},
         log=f"{mark.get('log', '')}",
@@ -188,74 +193,46 @@ def join_mark(text: str) -> JoinMark:
 
 def deliver_mark(text: str) -> DeliverMark:
     """The deliver stage's mark. Raises Fatal when the text is not one of ours, Newer when a later version wrote it."""
-    mark = _object(text)
+    mark = object_of(text)
     if "seq" in mark:
-        _refuse_others(mark, _DELIVER)
+        refuse_others(mark, _DELIVER)
     plan = mark.get("plan")
     return DeliverMark(
-        seq=_number(mark, "seq"),
+        seq=_seq(mark),
+        orphans=_pair(mark["orphans"]) if "orphans" in mark else (0, 0),
         last_plan=f"{mark.get('last', '')}",
-        refused_in_a_row=_number(mark, "row") if "row" in mark else 0,
-        plan=None if plan is None else _plan(plan),
+        refused_in_a_row=number_in(mark, "row") if "row" in mark else 0,
+        plan=None if plan is None else plan_in(plan),
         log=f"{mark.get('log', '')}",
     )
 
 
 def seq_of(text: str) -> int:
     """The number in a mark, for whoever only compares it, whatever a later version wrote beside it. Raises Fatal as the others."""
-    return _number(_object(text), "seq")
+    return _seq(object_of(text))
 
 
 def joined_upto(text: str) -> Mapping[str, int]:
     """By series: the number up to which a join has done with what it was sent, for whoever waits for it, whatever a later version
     wrote beside it. Raises Fatal as the others.
     """
-    mark = _object(text)
+    mark = object_of(text)
     left = _numbers(mark.get("left", {}))
     return {series: min(number, left.get(series, number)) for series, number in _numbers(mark.get("in", {})).items()}
 
 
-def _plan(plan: object) -> Plan:
-    if not isinstance(plan, dict):
-        raise _foreign()
-    _refuse_others(plan, _PLAN)
-    try:
-        refused = int(plan["no"], 16)
-        plan_id, cut = f"{plan['id']}", f"{plan['c']}"
-    except (KeyError, TypeError, ValueError) as exc:
-        raise _foreign() from exc
-    return Plan(
-        size=_number(plan, "n"),
-        last_offset=_number(plan, "to"),
-        id=plan_id,
-        refused=refused,
-        opened_at=_number(plan, "t"),
-        cut=cut,
-        settled=_number(plan, "b") if "b" in plan else 0,
-    )
+def _seq(mark: dict[str, object]) -> int:
+    if "orphans" in mark and isinstance(said := mark.get("seq"), str) and said.isdecimal():
+        return int(said)
+    return number_in(mark, "seq")
 
 
-def _object(text: str) -> dict[str, object]:
-    try:
-        mark = orjson.loads(text)
-    except orjson.JSONDecodeError as exc:
-        raise _foreign() from exc
-    if not isinstance(mark, dict):
-        raise _foreign()
-    return cast("dict[str, object]", mark)
-
-
-def _refuse_others(mark: dict[str, object], members: frozenset[str]) -> None:
-    """Raise Newer where a mark with a number, or its plan, has other members than these."""
-    if others := mark.keys() - members:
-        raise Newer(f"the mark beside the committed offset ({', '.join(sorted(others))} in it)")
-
-
-def _number(mark: dict[str, object], name: str) -> int:
-    value = mark.get(name)
-    if type(value) is not int:
-        raise _foreign()
-    return value
+def _pair(value: object) -> tuple[int, int]:
+    match value:
+        case [int(refused), int(waiting)]:
+            return refused, waiting
+        case _:
+            raise foreign()
 
 
 def _going(value: object) -> Going:
@@ -265,12 +242,12 @@ def _going(value: object) -> Going:
         case [str(transaction), int(at)]:
             return Going(transaction, at)
         case _:
-            raise _foreign()
+            raise foreign()
 
 
 def _numbers(value: object) -> Mapping[str, int]:
     if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
-        raise _foreign()
+        raise foreign()
     return value
 
 
@@ -279,17 +256,9 @@ def _kept(value: object) -> tuple[str, int]:
         case [str(found), int(end)]:
             return found, end
         case _:
-            raise _foreign()
+            raise foreign()
 
 
 def _named(name: str, value: str) -> dict[str, str]:
     """A member, where it says something."""
     return {name: value} if value else {}
-
-
-def _foreign() -> Fatal:
-    return Fatal(
-        "the metadata of the committed offset is not ours: somebody reset the group; stop all workers and run "
-        "`yibao offsets recover --dry-run` (docs/operations.md)",
-        exit_code=Exit.FOREIGN_OFFSET,
-    )

@@ -16,6 +16,7 @@ DECLARED: Final[Mapping[str, str]] = {
     "accepted": "records that the platform accepted",
     "batch_accepted": "batches that the platform accepted",
     "batch_refused": "batches that the platform refused, before and after bisecting",
+    "orphan": "records that belong to what the platform refused, and their parents, by what became of them",
     "answered": "requests that were sent, by what their answer meant",
     "answer_ms": "milliseconds that were waited for answers, in all",
     "retried": "tries whose outcome is unknown and that are repeated",

@@ -95,6 +95,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.state, wide, _COMPACT),
         (topics.ready, wide, days(settings.ready_days)),
         (topics.receipts, wide, days(settings.receipts_days)),
+        (topics.orphans, wide, _COMPACT),
         (topics.dead, wide, days(settings.dead_days)),
         (topics.control, 1, _compact_after(settings.control_days)),
         (topics.binding, 1, _KEPT),

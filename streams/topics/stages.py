@@ -58,7 +58,7 @@ def stages(topics: Topics, sources: Iterable[str]) -> tuple[Stage, ...]:
             name="deliver",
             group=topics.group("deliver"),
             reads=topics.ready,
-            writes=(topics.receipts,),
+            writes=(topics.receipts, topics.orphans),
             also_writes=(topics.dead,),
         ),
     )

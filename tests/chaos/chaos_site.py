@@ -53,9 +53,7 @@ class ChaosSite:
         """The strict simulator, in a process of its own; and the site's files, which name it."""
         frozen = [f"--frozen={code}" for code in sorted(FROZEN_ITEMS)]
         files: list[str | Path] = ["--institutions", SAMPLE / "site.yaml", "--keys", self.home / "keys"]
-        options = [f"--seed={self._seed}", f"--refuse-percent={self._refuse_percent}", "--output", "json"]
-        # Where it refuses parents by itself, their children come all the same, and would be refused in the hundreds.
-        options += [] if self._refuse_percent else ["--refuse-orphans"]
+        options = [f"--seed={self._seed}", f"--refuse-percent={self._refuse_percent}", "--output", "json", "--refuse-orphans"]
         self._platform.start(["platform", "serve", *files, *options, *frozen], bound=True)
         self.url = f"{json.loads(self._platform.first_line(within_s=60))['url']}"
         self._write()

@@ -19,6 +19,7 @@ from streams.errors import Rejected
 from streams.topics.whole import read_whole
 
 _REJECTED = "REJECTED"
+_SENT = frozenset({"accepted", "withdrawn"})
 _PHARMACY = "P"
 _EXAMPLES = 5
 
@@ -59,14 +60,19 @@ class Verdict:
 
 
 def expectations(file: Path, refusing: Refusing) -> list[Ending]:
-    """The endings of the sample hospital, and what the platform's own rule makes of them."""
-    return [each for ending in read_endings(file) for each in _as_refused(ending, refusing)]
+    """The endings of the sample hospital, and what the platform's own rule makes of them: also of what belongs to a record that it
+    refuses, for that waits in the deliver stage.
+    """
+    endings = read_endings(file)
+    refused = {ending.id for ending in endings if ending.outcome in _SENT and refusing.refuses(ending.id[2])}
+    held = {_identity(line) for line in _lines(file) if not refused.isdisjoint(_owners(*_identity(line)[:2], line["fields"]))}
+    return [each for ending in endings for each in _as_refused(ending, refusing, held=ending.id in held)]
 
 
 def missing(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> int:
     """How many records are not yet accepted in their last version."""
     last = {_identity(entry): entry["hash"] for entry in journal}
-    wanted = (ending for ending in endings if ending.outcome in {"accepted", "withdrawn"})
+    wanted = (ending for ending in endings if ending.outcome in _SENT)
     return sum(last.get(ending.id) != ending.versions[-1] for ending in wanted)
 
 
@@ -98,7 +104,7 @@ def pronounce(
         dead_letters=judgement.dead_letters.total(),
         lost=[*judgement.missing, *lost],
         doubled=[*judgement.doubled, *doubled, *again],
-        out_of_order=[*judgement.out_of_order, *before_owner(endings, journal), *overtaken],
+        out_of_order=[*judgement.out_of_order, *before_owner(journal), *overtaken],
         unexplained=[*judgement.unexpected, *alien, *differences, *["a dead letter that is not ours"] * reading.foreign],
         amounts=_different(judgement),
         notes=[
@@ -125,13 +131,25 @@ def repeated_letters(messages: Iterable[Message]) -> tuple[list[str], int]:
     return said, sum(count - 1 for letter, count in again.items() if letter not in placed)
 
 
-def _as_refused(ending: Ending, refusing: Refusing) -> Iterator[Ending]:
-    if ending.outcome not in {"accepted", "withdrawn"} or not refusing.refuses(ending.id[2]):
+def _lines(file: Path) -> Iterator[Mapping[str, Any]]:
+    with file.open(encoding="utf-8") as content:
+        yield from map(json.loads, content)
+
+
+def _as_refused(ending: Ending, refusing: Refusing, *, held: bool) -> Iterator[Ending]:
+    if held and ending.outcome == "withdrawn":  # the join told what it had handed on, and the platform never got it
+        yield replace(ending, outcome="refused", versions=ending.versions[:-1], amount=Decimal(0))
+        return
+    if held and (ending.outcome == "accepted" or ending.dead_class == _REJECTED):
+        before = ending.versions[:-1]  # under another owner
+        yield replace(ending, outcome="pending", dead_class="", rule="PARENT_REFUSED", versions=before, amount=Decimal(0))
+        return
+    if ending.outcome not in _SENT or not refusing.refuses(ending.id[2]):
         yield ending
         return
     yield replace(ending, outcome="refused", dead_class=_REJECTED, rule="", amount=Decimal(0))
     if ending.outcome == "withdrawn":
-        yield replace(ending, outcome="refused")
+        yield replace(ending, outcome="refused", versions=())
 
 
 def _acceptance(entry: Mapping[str, Any]) -> Acceptance:
@@ -155,22 +173,19 @@ def compare_receipts(
     )
 
 
-def before_owner(endings: Sequence[Ending], journal: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Records accepted for the first time before what they belong to. What the platform itself refuses is known to nobody when
-    its children are sent behind it; a platform that does not look for owners then takes them.
-    """
-    refused = {ending.id for ending in endings if ending.dead_class == _REJECTED}
+def before_owner(journal: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Records accepted for the first time before what they belong to."""
     first: dict[RecordId, int] = {}
     owners: dict[RecordId, list[RecordId]] = {}
     for entry in journal:
         identity = _identity(entry)
         if identity not in first:
-            first[identity], owners[identity] = entry["n"], _owners(entry)
+            first[identity], owners[identity] = entry["n"], _owners(*identity[:2], json.loads(entry["value"]))
     return [
         f"{'/'.join(identity)}: accepted before {owner[0]}"
         for identity, place in first.items()
         for owner in owners[identity]
-        if owner not in refused and first.get(owner, place + 1) > place
+        if first.get(owner, place + 1) > place
     ]
 
 
@@ -180,14 +195,12 @@ def overtaken_refunds(stats: Mapping[str, Any]) -> list[str]:
     return [f"{count} refunds accepted before their lines"] * bool(count)
 
 
-def _owners(entry: Mapping[str, Any]) -> list[RecordId]:
-    service, institution = entry["service"], entry["institution"]
-    value = json.loads(entry["value"])
+def _owners(service: str, institution: str, fields: Mapping[str, str]) -> list[RecordId]:
     owners: list[RecordId] = []
-    if service != "mdtrt_d" and not institution.startswith(_PHARMACY):
-        owners.append(("mdtrt_d", institution, value["MDTRT_ID"]))
-    if service == "fee_list_d":
-        owners.append(("setl_d", institution, value["SETL_ID"]))
+    if service != "mdtrt_d" and not institution.startswith(_PHARMACY) and "MDTRT_ID" in fields:
+        owners.append(("mdtrt_d", institution, fields["MDTRT_ID"]))
+    if service == "fee_list_d" and "SETL_ID" in fields:
+        owners.append(("setl_d", institution, fields["SETL_ID"]))
     return owners
 
 

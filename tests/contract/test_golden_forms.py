@@ -30,13 +30,11 @@ from streams.domain.ready import FORM as READY_FORM
 from streams.domain.ready import decode, headers_of
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
-from streams.lanes.marks import deliver_mark, join_mark, place_mark, seq_of
 from streams.topics.binding import in_force
 from streams.topics.control import load as load_control
 from tests.contract import join_course, place_course
 
 GOLDEN = Path(__file__).parent / "golden"
-MARK = {"place": place_mark, "join": join_mark, "deliver": deliver_mark}
 
 
 def golden(name):
@@ -312,41 +310,6 @@ def test_a_control_is_read_and_written_as_this_version_promises(one):
     assert (one["key"], one["name"] == "stopped") == (control.source, control.stopped)
     assert one["value"].encode() == control.dump()
     assert control.facts == facts_of(control.facts).document()
-
-
-# Marks --------------------------------------------------------------------------------------------------------------------------
-
-
-@each("marks_v1", "marks_v2", "marks_v3", "marks_v4")
-def test_a_mark_is_read(one):
-    """It stands beside the offset at which an updated worker goes on; the plan in it was perhaps posted."""
-    mark = MARK[one["stage"]](one["text"])
-    assert one["means"] == json.loads(json.dumps(as_far_as(asdict(mark), one["means"])))
-    assert one["text"] == mark.text()
-
-
-@pytest.mark.parametrize(
-    ("stage", "text"),
-    [
-        ("deliver", '{"seq":"184","aside":{"H36110200001":[1,7,3,733,1714536000,"0"]}}'),
-        ("deliver", '{"seq":184,"aside":{}}'),
-        ("deliver", '{"seq":184,"plan":{"n":5,"to":7,"id":"20240501120000b00","no":"0","t":1714536000,"c":"8c1f","layout":2}}'),
-        ("place", '{"out":[1,1],"born":"x","ends":{}}'),
-        ("place", f'{{"out":[1,1],"born":"x","state":{PLACED_FORM + 1}}}'),
-        ("join", '{"seq":184,"born":"x","rows":{"his":733}}'),
-        ("join", f'{{"seq":184,"born":"x","state":{ENTRY_FORM + 1}}}'),
-    ],
-)
-def test_a_mark_that_a_later_version_wrote_is_refused(stage, text):
-    """The next transaction would write it anew without what was added: what was set aside, or how the plan was named."""
-    with pytest.raises(Newer, match="newer version"):
-        MARK[stage](text)
-
-
-@pytest.mark.parametrize("text", ['{"seq":184,"added":1}', '{"seq":184,"state":99}'])
-def test_who_only_asks_for_a_marks_number_does_not_mind_what_was_added(text):
-    """The deliver stage compares itself with the join's number: it may be updated after the join."""
-    assert 184 == seq_of(text)
 
 
 # The copy of the state on disk --------------------------------------------------------------------------------------------------

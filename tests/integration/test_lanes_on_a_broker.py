@@ -44,7 +44,7 @@ async def topics(bootstrap):
     names = Topics(prefix=f"t{time.time_ns() % 10**10}.")
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
-    wanted = (names.changes, names.state, names.ready, names.receipts, names.dead)
+    wanted = (names.changes, names.state, names.ready, names.receipts, names.orphans, names.dead)
     await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in wanted])
     await admin.close()
     for stage, topic in (("join", names.changes), ("deliver", names.ready)):

@@ -71,9 +71,9 @@ def split_oversize(records: Sequence[ReadyRecord], limits: CutLimits) -> tuple[t
     """Two groups in their original order: records that fit into an envelope, for `cut`; and records that fit into none, for dead
     letters OVERSIZE.
     """
+    if not records or fits(max(records, key=lambda record: len(record.value)), limits):
+        return tuple(records), ()
     fitting = tuple(record for record in records if fits(record, limits))
-    if len(fitting) == len(records):
-        return fitting, ()
     return fitting, tuple(record for record in records if not fits(record, limits))
 
 

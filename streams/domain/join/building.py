@@ -260,9 +260,15 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        position = dotted(row.position)
         self._ready.append(
-            Emission(record=record, visit_key=visit.key, position=position, committed_at=committed_at, captured_at=self.captured_at)
+            Emission(
+                record=record,
+                visit_key=visit.key,
+                position=dotted(row.position),
+                committed_at=committed_at,
+                captured_at=self.captured_at,
+                tail=parents.tail_of(visit, row),
+            )
         )
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))

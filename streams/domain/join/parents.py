@@ -1,15 +1,19 @@
 """Rule R24: nothing is sent before what it belongs to. A settlement belongs to its visit, a fee line to its settlement and visit.
 
 A row whose parent is refused or was given up, and never reached the platform, is held without a time limit and without a letter of
-its own: the parent's letter says what is to be mended, and mending it lets go what was held.
+its own: the parent's letter says what is to be mended, and mending it lets go what was held. What the platform refuses of it the
+deliver stage holds in the same way (`streams.lanes.deliver.orphans`); the join tells it what it cannot see.
 """
 
 from typing import Final
 
+from connector.contract import TableRole
 from streams.domain.join.entries import Part, StoredRow
 from streams.domain.join.gathering import dependents, parents_of
 from streams.domain.join.origin import names_of
 from streams.domain.join.visit import Visit
+from streams.domain.ready import ALONE, REPORTED
+from streams.domain.records import Header
 from streams.domain.validate.judge import PARENTS
 
 HELD: Final = "parent_refused"
@@ -51,6 +55,15 @@ def goes_alone(visit: Visit, row: StoredRow) -> bool:
     if row.emitted or visit.mapping.dialect.levels.get(PARENTS) != "warn":
         return False
     return any(parent.refused and not parent.emitted for parent in parents_of(visit, row))
+
+
+def tail_of(visit: Visit, row: StoredRow) -> tuple[Header, ...]:
+    """What the deliver stage must know of a record that is emitted, to hold what belongs to one that the platform refuses."""
+    is_parent = row.role is not TableRole.FEE
+    held = visit.mapping.dialect.levels.get(PARENTS, "refuse") == "refuse"
+    if held:
+        return (REPORTED,) if is_parent and row.emitted else ()
+    return (REPORTED, ALONE) if is_parent and row.emitted else (ALONE,)
 
 
 def reported_children(visit: Visit, row: StoredRow) -> str:

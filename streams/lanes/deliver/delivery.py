@@ -14,6 +14,7 @@ from streams.domain.records import ReadyRecord
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.flood_guard import verdict_of
 from streams.lanes.deliver.letters import Refusing
+from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.posting import Decided, Posting, Posts
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.ports import TopicPartition
@@ -52,7 +53,9 @@ class Owner(Protocol):
         """Commit what became of a portion of the plan."""
 
     async def note_refusal(self, run: Settling) -> None:
-        """Commit that a node of the plan is refused, before its halves are posted or its dead letter is written."""
+        """Commit that a node of the plan is refused, and what is left out because of it, before its halves or later batches are
+        posted or its dead letter is written.
+        """
 
     async def stand(self, why: str, *, remedy: str) -> NoReturn:
         """Stand until the worker is restarted with another setting; posts and commits nothing."""
@@ -61,14 +64,24 @@ class Owner(Protocol):
 class Delivery:
     """What one lane does with a plan between its opening and its last transaction."""
 
-    def __init__(self, at: TopicPartition, shared: DeliverShared, posting: Posting, *, owner: Owner, outcomes: Outcomes) -> None:
+    def __init__(  # noqa: PLR0913 - the surroundings of a lane
+        self,
+        at: TopicPartition,
+        shared: DeliverShared,
+        posting: Posting,
+        *,
+        owner: Owner,
+        orphans: Orphans,
+        outcomes: Outcomes,
+    ) -> None:
         self._at = at
+        self._orphans = orphans
         self._shared = shared
         self._posting = posting
         self._owner = owner
         self._outcomes = outcomes
 
-    async def deliver(self, records: Sequence[ReadyRecord], run: Settling) -> None:
+    async def deliver(self, run: Settling) -> None:
         """Deliver a plan and commit it portion by portion. What the last portion leads to stays in `run`: the lane commits it
         together with the next plan.
         """
@@ -77,12 +90,14 @@ class Delivery:
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
-        fitting, too_large = split_oversize(records, self._shared.limits)
+        fitting, too_large = split_oversize(run.records, self._shared.limits)
         batches = cut(fitting, self._shared.limits)
         if not run.plan.settled:
             await self._bury_oversize(too_large, run)
         while run.plan.settled < len(batches):
-            portion = first_portion(batches[run.plan.settled :], self._shared.settings.portion)
+            portion = batches[run.plan.settled :]
+            if not run.plan.of_orphans:  # those are kept until all of them are settled
+                portion = list(first_portion(portion, self._shared.settings.portion))
             run.begin(portion)
             await self._post(portion, run)
             run.plan = run.plan.settle(run.plan.settled + len(portion))
@@ -92,14 +107,17 @@ class Delivery:
     async def _post(self, portion: Sequence[Batch], run: Settling) -> None:
         for batch, following in zip_longest(portion, portion[1:]):
             # The next one is sealed while this one is answered.
-            for soon in filter(None, (batch, following)):
-                if not run.plan.is_refused(soon.node):
+            for soon in (run.posted(one) for one in (batch, following) if one is not None):
+                if soon.records and not run.plan.is_refused(soon.node):
                     self._shared.platform.prepare(soon, self._msgid(soon, soon.node, run))
-            await self._settle(batch.node, batch, run)
+            if (posted := run.posted(batch)).records:
+                await self._settle(batch.node, posted, run)
+            if posted is not batch:
+                run.left += [record for record in batch.records if record not in posted.records]
 
     async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
         for record in too_large:
-            run.dead.append(letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
+            run.refuse(record, letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
             await self._refuse_one(run)
 
     def _msgid(self, batch: Batch, node: int, run: Settling) -> str:
@@ -116,10 +134,12 @@ class Delivery:
                 return
             self._outcomes.count("batch_refused")
             run.plan = run.plan.refuse(node)
+            if len(batch.records) == 1:
+                run.plan = run.plan.leave_out(self._orphans.orphaned(batch.records[0], run.records))
             await self._owner.note_refusal(run)
         if len(batch.records) == 1:
             refusing = _refusing(decided, msgid=message_id, run=run)
-            run.dead.append(letters.rejected(batch.records[0], refusing, topic=self._at.topic))
+            run.refuse(batch.records[0], letters.rejected(batch.records[0], refusing, topic=self._at.topic))
             await self._refuse_one(run)
             return
         for half_node, half in halves(node, batch):

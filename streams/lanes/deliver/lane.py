@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from streams.domain.batch.cut import split_oversize
 from streams.domain.changes import Incoming
 from streams.domain.ready import decode, number_of
 from streams.domain.records import DeadLetter, ReadyRecord
@@ -21,6 +22,7 @@ from streams.lanes.deliver import letters
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
+from streams.lanes.deliver.orphans import Changed, Orphans
 from streams.lanes.deliver.plan import Plan, open_plan
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.settling import Settling, dead_send
@@ -55,7 +57,8 @@ class DeliverLane(Lane[ReadyRecord]):
             confirm=self._confirm,
             hold=self._hold,
         )
-        self._delivery = Delivery(at, shared, self._posting, owner=self, outcomes=context.outcomes)
+        self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
+        self._delivery = Delivery(at, shared, self._posting, owner=self, orphans=self._orphans, outcomes=context.outcomes)
 
     # Records in ------------------------------------------------------------------------------------------------------------------
 
@@ -69,6 +72,10 @@ class DeliverLane(Lane[ReadyRecord]):
         self._restored = self._mark.plan is not None
         if self._restored:
             self.context.outcomes.count("plan_restored")
+        await self._orphans.restore(self.context.broker, self._mark.orphans)
+        if self._orphans:
+            refused, waiting = self._orphans.counts
+            self.log.warning("orphans_restored", refused=refused, waiting=waiting)
         return Buffer(self._mark.seq, lambda record: record.number, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
@@ -94,21 +101,26 @@ class DeliverLane(Lane[ReadyRecord]):
         if (plan := self._mark.plan) is None:
             await self._open()
             return
-        await self.buffer.have(plan.size)
-        records = self.buffer.first(plan.size)
+        finished = 0 if plan.of_orphans else plan.size
+        await self.buffer.have(finished)
+        records = self._records(plan)
         self._check(plan, records)
         tally = Tally(in_a_row=self._mark.refused_in_a_row)
-        run = Settling(plan=plan, restored=self._restored, tally=tally, size=plan.size)
-        await self._delivery.deliver(records, run)
+        run = Settling(plan=plan, records=records, restored=self._restored, tally=tally, size=plan.size)
+        await self._delivery.deliver(run)
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
-        await self._gather(plan.size, self.fenced_at + self.context.settings.linger_s)
-        await self._turn(plan.size, run)
+        await self._gather(finished, self.fenced_at + self.context.settings.linger_s)
+        await self._turn(finished, run)
         self._restored = False
+
+    def _records(self, plan: Plan) -> Sequence[ReadyRecord]:
+        assert self.buffer is not None
+        return self._orphans.free(plan.size) if plan.of_orphans else self.buffer.first(plan.size)
 
     async def _open(self) -> None:
         """Open a plan when there is none."""
         assert self.buffer is not None
-        while not len(self.buffer) and not await self._strangers.may_pass(self.buffer.want):
+        while not len(self.buffer) and not self._orphans.free(1) and not await self._strangers.may_pass(self.buffer.want):
             await self.buffer.pause(_ASK_AGAIN_S if len(self._strangers) else None)
         await self._gather(0, self.next_turn())
         await self._turn(0, None)
@@ -126,10 +138,10 @@ class DeliverLane(Lane[ReadyRecord]):
         await self.buffer.gather(min(finished + settings.max_plan, self.context.settings.high), until)
 
     def _check(self, plan: Plan, records: Sequence[ReadyRecord]) -> None:
-        if records[-1].offset != plan.last_offset:
+        if len(records) < plan.size or records[-1].offset != plan.last_offset:
             raise Fatal(
                 f"plan {plan.id} of {self.at.topic}-{self.at.partition} ends at offset {plan.last_offset}, but its last record "
-                f"stands at {records[-1].offset}: the topic does not hold what it held",
+                f"stands at {records[-1].offset if records else 'none'}: the topic does not hold what it held",
                 exit_code=Exit.HOLE,
             )
 
@@ -141,37 +153,56 @@ class DeliverLane(Lane[ReadyRecord]):
         behind = seen[finished - 1].offset + 1 if finished else self._offset
         offset = following[0].offset if following else self._strangers.end(behind)
         passed = self._strangers.before(offset)
-        dead = [*(run.dead if run else ()), *map(letters.foreign, passed)]
+        changed = self._settled(run)
+        dead = [*(run.dead if run else ()), *changed.dead, *map(letters.foreign, passed)]
         plan = self._plan(following)
         mark = DeliverMark(
             seq=self._mark.seq + finished,
             last_plan=plan.id if plan else self._mark.last_plan,
             refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
             plan=plan,
+            orphans=self._orphans.counts,
             log=self._mark.log,
         )
-        await self._save(self._sends(run, dead), offset=offset, mark=mark)
+        await self._save([*self._sends(run, dead), *changed.sends], offset=offset, mark=mark)
         self._strangers.drop(len(passed))
-        self._count(run, dead)
+        self._count(run, dead, changed)
         if run is not None:
             self.context.outcomes.count("plan")
         self.done(finished)
 
     async def settle_portion(self, run: Settling) -> None:
         """Commit what became of a portion of the plan. The offset stays where it is until the whole plan is settled."""
-        mark = replace(self._mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row)
-        await self._save(self._sends(run, run.dead), offset=self._offset, mark=mark)
-        self._count(run, run.dead)
+        changed = self._settled(run)
+        dead = [*run.dead, *changed.dead]
+        mark = replace(self._mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row, orphans=self._orphans.counts)
+        await self._save([*self._sends(run, dead), *changed.sends], offset=self._offset, mark=mark)
+        self._count(run, dead, changed)
         run.committed()
+
+    def _settled(self, run: Settling | None) -> Changed:
+        """What becomes of parents and orphans with a portion."""
+        if run is None:
+            return Changed()
+        return self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000)
 
     def _sends(self, run: Settling | None, dead: Sequence[DeadLetter]) -> list[Send]:
         return [*(run.receipts if run else ()), *(dead_send(letter, self._shared.topics) for letter in dead)]
 
-    def _plan(self, records: Sequence[ReadyRecord]) -> Plan | None:
+    def _plan(self, following: Sequence[ReadyRecord]) -> Plan | None:
+        """The next plan: of orphans that may go now, else of what follows in the partition."""
+        settings = self._shared.settings
+        free = self._orphans.free(min(settings.max_plan, settings.portion))
+        records = free or following
         if not records:
             return None
         now = datetime.fromtimestamp(self._shared.wall_ms() // 1000, UTC).astimezone(self._shared.zone)
-        return open_plan(records, last_plan=self._mark.last_plan, partition=self.at.partition, now=now, cut=self._shared.cut)
+        plan = open_plan(records, last_plan=self._mark.last_plan, partition=self.at.partition, now=now, cut=self._shared.cut)
+        if free:
+            return replace(plan, of_orphans=True)
+        _, too_large = split_oversize(records, self._shared.limits)
+        left = self._orphans.left_out(records, never_sent=too_large)
+        return plan.leave_out(left) if left else plan
 
     # Ownership -------------------------------------------------------------------------------------------------------------------
 
@@ -210,7 +241,7 @@ class DeliverLane(Lane[ReadyRecord]):
         plan = self._mark.plan
         if plan is None or self.buffer is None:
             return Behind(in_hand=self.in_hand)
-        records = self.buffer.first(plan.size)
+        records = self._records(plan)
         return Behind(
             in_hand=self.in_hand,
             plan=plan.id,
@@ -229,8 +260,10 @@ class DeliverLane(Lane[ReadyRecord]):
 
     # Outcomes --------------------------------------------------------------------------------------------------------------------
 
-    def _count(self, run: Settling | None, dead: Sequence[DeadLetter]) -> None:
+    def _count(self, run: Settling | None, dead: Sequence[DeadLetter], changed: Changed) -> None:
         outcomes = self.context.outcomes
+        for what, amount in changed.counts.items():
+            outcomes.count("orphan", amount, label=what)
         for letter in dead:
             outcomes.count("dead_letter", label=letter.dead_class.value)
         if run is not None:

@@ -1,9 +1,10 @@
 """The dead letters of the deliver stage: what the platform refused, what no envelope carries, what the join did not write."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streams.deliver.verdict import Refused
 from streams.domain.changes import Incoming
+from streams.domain.kinship import is_new_parent
 from streams.domain.ready import headers_of
 from streams.domain.records import DeadLetter, ReadyRecord, RowOrigin
 from streams.domain.violations import DeadClass
@@ -25,12 +26,13 @@ class Refusing:
 def rejected(record: ReadyRecord, refusing: Refusing, *, topic: str) -> DeadLetter:
     """A single record that the platform does not take, with the platform's words."""
     verdict = refusing.verdict
+    said = "平台拒收（应答由上一进程收到，原文未保留）" if verdict is None else f"平台拒收：{verdict.message}"
     return _of_record(
         record,
         topic=topic,
         dead_class=DeadClass.REJECTED,
         rule="PLATFORM" if verdict is None else verdict.code,
-        message="平台拒收（应答由上一进程收到，原文未保留）" if verdict is None else f"平台拒收：{verdict.message}",
+        message=f"{said}；所属的结算、费用明细暂不上报，待本条更正并被接收后自动上报" if is_new_parent(record) else said,
         failed_at=refusing.failed_at,
         http_status=None if verdict is None else verdict.http_status,
         platform_code=None if verdict is None else verdict.code,
@@ -45,6 +47,28 @@ def oversize(record: ReadyRecord, *, topic: str, failed_at: int) -> DeadLetter:
     return _of_record(
         record, topic=topic, dead_class=DeadClass.OVERSIZE, rule="OVERSIZE", message=message, failed_at=failed_at, attempts=0
     )
+
+
+def parent_refused(record: ReadyRecord, *, topic: str, failed_at: int) -> DeadLetter:
+    """A record whose visit or settlement the platform refused, while too many wait already. It was not posted."""
+    message = "所属的就诊或结算被平台拒收，等待上报的记录已达上限，本条未上报；上级记录更正并被接收后，请修改本条以重新上报"
+    return _of_record(
+        record,
+        topic=topic,
+        dead_class=DeadClass.JOIN_INCOMPLETE,
+        rule="PARENT_REFUSED",
+        message=message,
+        failed_at=failed_at,
+        attempts=0,
+    )
+
+
+def superseded(record: ReadyRecord, *, topic: str, failed_at: int) -> DeadLetter:
+    """A record that waited for its refused visit or settlement, until a later version of itself went without it: its letter is
+    closed from the beginning, and says where its bytes stayed.
+    """
+    letter = parent_refused(record, topic=topic, failed_at=failed_at)
+    return replace(letter, rule="SUPERSEDED", message="等待期间已有更新的版本，本版本不再上报", closed=True)
 
 
 def foreign(message: Incoming) -> DeadLetter:

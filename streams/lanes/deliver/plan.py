@@ -1,11 +1,15 @@
-"""A plan of the deliver stage: what is committed before the first request is made."""
+"""A plan: a run of records that is cut the same way for ever, as it stands in the deliver lane's mark."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.records import ReadyRecord
+from streams.lanes.mark_text import foreign, number_in, refuse_others
+
+_MEMBERS: Final = frozenset({"n", "to", "id", "no", "t", "c", "b", "x", "o"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,11 @@ class Plan:
     """Mark of the limits that it is cut by."""
     settled: int = 0
     """How many of its batches, from the first, have their receipts and dead letters. They are never posted again."""
+    left: int = 0
+    """Records that are left out of its batches, one bit each by their place: what they belong to is refused. Committed before
+    their batch is posted, so that it never has two contents."""
+    of_orphans: bool = False
+    """Whether its records are orphans that may go now, and not those at the offset."""
 
     def is_refused(self, node: int) -> bool:
         """Whether the platform refused this node. Such a node is never posted again."""
@@ -35,15 +44,31 @@ class Plan:
         """The plan with one refusal more."""
         return replace(self, refused=self.refused | 1 << node)
 
+    def leave_out(self, places: int) -> "Plan":
+        """The plan with these records left out, too."""
+        return replace(self, left=self.left | places)
+
     def settle(self, batches: int) -> "Plan":
         """The plan with its first batches settled."""
         return replace(self, settled=batches)
 
     def document(self) -> dict[str, object]:
         """As it is committed within the mark."""
-        settled = {"b": self.settled} if self.settled else {}
-        no = format(self.refused, "x")
-        return {"n": self.size, "to": self.last_offset, "id": self.id, "no": no, "t": self.opened_at, "c": self.cut, **settled}
+        said: dict[str, object] = {
+            "n": self.size,
+            "to": self.last_offset,
+            "id": self.id,
+            "no": format(self.refused, "x"),
+            "t": self.opened_at,
+            "c": self.cut,
+        }
+        if self.settled:
+            said["b"] = self.settled
+        if self.left:
+            said["x"] = format(self.left, "x")
+        if self.of_orphans:
+            said["o"] = 1
+        return said
 
 
 def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int, now: datetime, cut: str) -> Plan:
@@ -56,4 +81,28 @@ def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int,
         refused=0,
         opened_at=int(now.timestamp()),
         cut=cut,
+    )
+
+
+def plan_in(plan: object) -> Plan:
+    """The plan in a mark. Raises Fatal where it is none of ours, Newer where a later version wrote it."""
+    if not isinstance(plan, dict):
+        raise foreign()
+    refuse_others(plan, _MEMBERS)
+    try:
+        refused = int(plan["no"], 16)
+        left = int(plan.get("x", "0"), 16)
+        plan_id, cut = f"{plan['id']}", f"{plan['c']}"
+    except (KeyError, TypeError, ValueError) as exc:
+        raise foreign() from exc
+    return Plan(
+        size=number_in(plan, "n"),
+        last_offset=number_in(plan, "to"),
+        id=plan_id,
+        refused=refused,
+        opened_at=number_in(plan, "t"),
+        cut=cut,
+        settled=number_in(plan, "b") if "b" in plan else 0,
+        left=left,
+        of_orphans="o" in plan,
     )

@@ -1,10 +1,10 @@
 """Where a deliver lane must go on whose offset is lost or wrong. Pure.
 
-Every record that was settled has a receipt or a dead letter, written in the transaction that settled it. So the lane goes on with
-the first record, by its number, that has neither. (Not behind the last that has: a long plan is settled batch by batch, and a batch
-leaves out numbers of other kinds.) The plan that was under way is lost with the offset, and so is what of it was settled out of
-order: behind the first open record the lane would post settled ones again, under ids that the platform does not know. That is a
-double, which only a person may choose.
+Every record that was settled has a receipt or a dead letter, or waits in `visit.orphans`, written in the transaction that settled
+it. So the lane goes on with the first record, by its number, that has none of them. (Not behind the last that has: a long plan is
+settled batch by batch, and a batch leaves out numbers of other kinds.) The plan that was under way is lost with the offset, and so
+is what of it was settled out of order: behind the first open record the lane would post settled ones again, under ids that the
+platform does not know. That is a double, which only a person may choose.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,9 @@ class DeliverEvidence:
     ready: Place
     """Where it stands in `visit.ready`."""
     settled: Collection[int] = field(default_factory=set)
-    """Numbers that have a receipt or a dead letter."""
+    """Numbers that have a receipt or a dead letter, or wait in `visit.orphans`."""
+    orphans: tuple[int, int] = (0, 0)
+    """Refused parents and waiting records that stand in `visit.orphans`."""
     first: int | None = None
     """The lowest number in `visit.ready`; None for none."""
     last: int | None = None
@@ -41,7 +43,7 @@ class DeliverEvidence:
 def deliver_recovery(found: DeliverEvidence, *, repeat_settled: bool = False) -> Recovery:
     """What is to be done. repeat_settled: a person takes it that settled records behind the place are posted a second time."""
     ready, mark = found.ready, readable(found.ready.said, deliver_mark)
-    if mark is not None and ready.fits(mark.log):
+    if mark is not None and ready.fits(mark.log) and mark.orphans == found.orphans:
         return ready.keep()
     number, offset, why = _goes_on(found)
     if why:
@@ -58,9 +60,8 @@ def deliver_recovery(found: DeliverEvidence, *, repeat_settled: bool = False) ->
                 "msgids. Settle with the platform that it takes them so, or takes the first ones back; then give --repeat-settled"
             )
         told += f"; {seen}, and the platform gets them a second time (--repeat-settled)"
-    return ready.write(
-        offset, DeliverMark(seq=number, last_plan=last_plan, log=ready.id).text(), f"number {number} is next: {told}"
-    )
+    to = DeliverMark(seq=number, last_plan=last_plan, orphans=found.orphans, log=ready.id)
+    return ready.write(offset, to.text(), f"number {number} is next: {told}")
 
 
 def _goes_on(found: DeliverEvidence) -> tuple[int, int, str]:

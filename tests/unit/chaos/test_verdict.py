@@ -39,24 +39,42 @@ IN_ORDER = [entry(1, "mdtrt_d", "V"), entry(2, "setl_d", "S"), entry(3, "fee_lis
 
 def test_a_visit_its_settlement_and_its_lines_in_this_order_are_in_order():
     """What is right must not be reported, or nobody reads the reports."""
-    assert [] == before_owner(ENDINGS, IN_ORDER)
+    assert [] == before_owner(IN_ORDER)
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (2, 0, 1)])
 def test_a_record_before_what_it_belongs_to_is_out_of_order(order):
     """Whatever crashed meanwhile: the platform must know the visit and the settlement of a line."""
     journal = [{**IN_ORDER[place], "n": n} for n, place in enumerate(order, start=1)]
-    assert before_owner(ENDINGS, journal)
+    assert before_owner(journal)
 
 
-def test_a_record_whose_owner_was_refused_is_excused_only_where_the_platform_refused_it():
-    """A visit that a person must mend holds what belongs to it (R24); what the platform refuses is known when the rest is sent."""
-    refused, rejected = (
-        [ending("mdtrt_d", "V", outcome="refused", dead_class=dead_class, rule=""), *ENDINGS[1:]]
-        for dead_class in ("VALIDATION", "REJECTED")
-    )
-    assert before_owner(refused, IN_ORDER[1:])
-    assert [] == before_owner(rejected, IN_ORDER[1:])
+def test_a_record_whose_owner_was_refused_is_never_excused():
+    """Whoever refused it, we or the platform: what belongs to it waits (R24)."""
+    assert before_owner(IN_ORDER[1:])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "becomes"),
+    [("accepted", ("pending", "", "PARENT_REFUSED")), ("withdrawn", ("refused", "WITHDRAWN", "DELETED_AFTER_REPORT"))],
+)
+def test_what_belongs_to_what_the_platform_refuses_is_expected_to_wait(tmp_path: Path, outcome, becomes):
+    """It is neither accepted nor a dead letter; where it was deleted meanwhile, the join told that all the same."""
+    refusing = Refusing(percent=30.0, seed=7)
+    visit = next(key for key in map(str, range(100)) if refusing.refuses(key))
+    line = next(key for key in map(str, range(100)) if not refusing.refuses(key))
+    end = {"class": "WITHDRAWN", "rule": "DELETED_AFTER_REPORT"} if outcome == "withdrawn" else {"class": "", "rule": ""}
+    said = {"institution": HOSPITAL, "row_key": "1", "outcome": "accepted", "class": "", "rule": "", "versions": ["v1"]}
+    fields = {"MDTRT_ID": visit, "MEDFEE_SUMAMT": "3.00"}
+    lines = [
+        said | {"service": "mdtrt_d", "key": visit, "fields": {"MDTRT_ID": visit}},
+        said | {"service": "setl_d", "key": line, "fields": fields, "outcome": outcome} | end,
+    ]
+    file = tmp_path / "expected.jsonl"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    endings = [ending for ending in expectations(file, refusing) if ending.id[0] == "setl_d"]
+    assert [becomes] == [(ending.outcome, ending.dead_class, ending.rule) for ending in endings]
+    assert 0 == missing(endings, [])
 
 
 def test_a_refund_before_its_line_is_out_of_order():
@@ -68,7 +86,7 @@ def test_a_refund_before_its_line_is_out_of_order():
 def test_pharmacies_report_no_visits():
     """A sale has no visit to wait for (§3.3.3)."""
     journal = [entry(1, "setl_d", "S", institution=PHARMACY), entry(2, "fee_list_d", "F", institution=PHARMACY)]
-    assert [] == before_owner([], journal)
+    assert [] == before_owner(journal)
 
 
 def test_a_record_is_missing_until_its_last_version_is_accepted():

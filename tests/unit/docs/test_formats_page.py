@@ -13,6 +13,7 @@ from streams.deliver import receipt
 from streams.domain import ready
 from streams.domain.join import entries
 from streams.lanes import marks
+from streams.lanes.deliver import orphan_entries, plan
 from streams.lanes.exits import Exit
 from streams.topics import binding, control
 
@@ -25,6 +26,7 @@ NAMES = [value for name, value in vars(headers).items() if name.isupper() and no
     [
         ("state entry", entries.FORM),
         ("ready record", ready.FORM),
+        ("orphan entry", orphan_entries.FORM),
         ("receipt", receipt.FORM),
         ("dead letter", record.FORM),
         ("binding", binding.FORM),
@@ -44,7 +46,7 @@ def test_every_header_of_a_dead_letter_has_its_line(name):
 
 def test_every_member_of_a_mark_has_its_line():
     """Whoever has to write one by hand has nothing else."""
-    assert {name for name in (*marks._PLACE, *marks._JOIN, *marks._DELIVER, *marks._PLAN) if f"`{name}`" not in PAGE} == set()
+    assert {name for name in (*marks._PLACE, *marks._JOIN, *marks._DELIVER, *plan._MEMBERS) if f"`{name}`" not in PAGE} == set()
 
 
 def test_every_member_of_a_binding_has_its_line():

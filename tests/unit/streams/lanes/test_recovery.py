@@ -128,6 +128,14 @@ def test_delivery_that_is_well_is_left_alone():
     assert Action.KEEP == delivered(place(said(7, DeliverMark(seq=4, log=LOG))), open=(4, 7)).action
 
 
+def test_delivery_goes_on_with_what_waits_for_a_refused_parent():
+    """It is settled where it waits. A mark that knows of more than stands there would let somebody wait for ever, in silence."""
+    found = delivered(place(None), settled={1, 2, 3, 4}, orphans=(1, 1), open=(5, 8))
+    assert (8, 5, (1, 1)) == (found.to.offset, (mark := deliver_mark(found.to.metadata)).seq, mark.orphans)
+    assert Action.KEEP == delivered(place(said(7, mark)), orphans=(1, 1), open=(4, 7)).action
+    assert Action.WRITE == delivered(place(said(7, mark)), orphans=(1, 0), open=(4, 7)).action
+
+
 def placed(rows, **found):
     evidence = {"partitions": 2, "reached": 6, "oldest_ms": 10, "newest_ms": 20, **found}
     return place_recovery(PlaceEvidence(rows=rows, **evidence), source="his", born="new")

@@ -64,7 +64,14 @@ def test_the_stages_topics_have_one_width():
 def test_what_is_remembered_is_compacted_and_what_is_passed_on_is_not():
     """Compaction of `visit.changes` would leave holes, and a hole stops the join."""
     compacted = {name for name, spec in SPECS.items() if spec.configs["cleanup.policy"] == "compact"}
-    remembered = {TOPICS.state, TOPICS.control, TOPICS.place_state("his"), TOPICS.place_state("his2"), TOPICS.lookup("dept")}
+    remembered = {
+        TOPICS.state,
+        TOPICS.orphans,
+        TOPICS.control,
+        TOPICS.place_state("his"),
+        TOPICS.place_state("his2"),
+        TOPICS.lookup("dept"),
+    }
     assert remembered == compacted
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from streams.deadletter.record import letter_id
 from streams.domain.join import parents
+from streams.domain.ready import ALONE, REPORTED
 from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, Join, whole
 
@@ -170,3 +171,26 @@ def test_a_child_whose_key_is_a_persons_is_hidden_in_the_letter_of_its_parent():
     join.change("h.settle", "d")
     assert "11010519491231002X" not in join.dead[-1].message
     assert b"11010519491231002X" not in join.dead[-1].value
+
+
+def test_the_deliver_stage_is_told_what_it_cannot_see():
+    """It holds what belongs to a visit that the platform refused; not where the platform has an older version of it, nor where the
+    site lets records go alone. Lines hold nothing, and say nothing.
+    """
+    join = Join()
+    for table in ("h.visit", "h.settle", "h.charge"):
+        join.change(table)
+    join.change("h.visit", "u", ward="W2")
+    join.change("h.charge", "u", amount="2.00")
+    told = [(emission.record.service.value, emission.tail) for emission in join.ready]
+    assert {("mdtrt_d", ()), ("setl_d", ()), ("fee_list_d", ()), ("mdtrt_d", (REPORTED,))} == {*told}
+
+
+@pytest.mark.parametrize("level", ["off", "warn"])
+def test_records_that_may_go_alone_say_so(levelled, level):
+    """The level of the rule is the mapping's; the deliver stage knows no mapping."""
+    levelled(level)
+    join = Join()
+    join.change("h.visit")
+    join.change("h.visit", "u", ward="W2")
+    assert [(ALONE,), (REPORTED, ALONE)] == [emission.tail for emission in join.ready]

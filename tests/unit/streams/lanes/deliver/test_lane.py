@@ -1,7 +1,7 @@
 """The deliver stage's lane: plans, refusals, holds, and what is never posted."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.receipt import decode_receipt
@@ -327,25 +327,6 @@ async def test_a_lane_is_not_fetched_while_it_is_full_and_others_go_on():
     lane.start()
     await wait_for(lambda: not lane.full)
     await lane.close()
-
-
-@settings(max_examples=60)
-@given(
-    size=st.integers(1, MOST_RECORDS),
-    refused=st.sets(st.integers(0, 2 * MOST_RECORDS - 1), max_size=300),
-    settled=st.integers(0, MOST_RECORDS),
-    last=st.sampled_from(["", "20240425000000000"]),
-    row=st.integers(0, 5000),
-)
-def test_what_is_written_beside_an_offset_comes_back_the_same_and_fits(size, refused, settled, last, row):
-    """The broker takes 4,096 bytes of metadata; a plan that lost a refusal would post a refused id again."""
-    bits = sum(1 << node for node in refused)
-    plan = Plan(
-        size=size, last_offset=2**62, id="20240425000000000", refused=bits, opened_at=2**40, cut="0123abcd", settled=settled
-    )
-    mark = DeliverMark(seq=2**62, last_plan=last, refused_in_a_row=row, plan=plan)
-    assert mark == deliver_mark(mark.text())
-    assert len(mark.text()) < 4096
 
 
 def test_settings_that_would_stop_the_flow_are_refused_at_start():

@@ -1,0 +1,249 @@
+"""Rule R24 where the platform refuses: what belongs to a visit or settlement that it never took waits until it takes one.
+
+Of its partition the lane remembers which parents are refused and keeps what names one of them, whole, in its part of
+`visit.orphans`, in the transaction that settles it: waiting is a third outcome beside receipt and dead letter, until it becomes one
+of the two. When a later version of the parent is accepted, what waited for it is the next plan, in the order of its numbers. What
+waits is a parent itself for what names it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from streams.domain.kinship import Identity, identity_of, is_new_parent, parents_of
+from streams.domain.records import DeadLetter, ReadyRecord
+from streams.errors import Fatal
+from streams.lanes.deliver import letters
+from streams.lanes.deliver import orphan_entries as entries
+from streams.lanes.exits import Exit
+from streams.lanes.ports import Broker, Send, TopicPartition
+
+MOST_WAITING: Final = 20_000
+"""Records of one partition that wait (some 40 MB); what comes then is a dead letter."""
+MOST_REFUSED: Final = 100_000
+"""Refused parents of one partition; then the oldest for which nothing waits is forgotten."""
+
+_NOBODY: Final[frozenset[Identity]] = frozenset()
+
+
+class Decision(NamedTuple):
+    """What the platform decided about some records."""
+
+    records: Sequence[ReadyRecord]
+    accepted: bool
+
+
+@dataclass(slots=True)
+class Changed:
+    """What settling some records changes."""
+
+    sends: list[Send] = field(default_factory=list)
+    """Into `visit.orphans`."""
+    dead: list[DeadLetter] = field(default_factory=list)
+    """Of records for which there is no room, and, closed, of those that a later version made needless."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How often what happened."""
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+@dataclass(slots=True)
+class _Waiting:
+    record: ReadyRecord
+    parents: tuple[Identity, ...]
+
+
+@dataclass(slots=True)
+class _Kin:
+    """What is known of one visit key."""
+
+    refused: set[Identity] = field(default_factory=set)
+    waiting: dict[int, _Waiting] = field(default_factory=dict)
+    open: frozenset[Identity] = _NOBODY
+    """Refused parents, and waiting ones: what belongs to them is not posted."""
+
+    def look(self) -> None:
+        waiting = (one.record for one in self.waiting.values())
+        self.open = frozenset([*self.refused, *(identity_of(record) for record in waiting if is_new_parent(record))])
+
+
+class Orphans:
+    """What is refused and what waits in one partition. It changes before the transaction that writes the change: where that fails,
+    the lane ends.
+
+    at: its part of `visit.orphans`. ready: its part of `visit.ready`.
+    """
+
+    def __init__(self, at: TopicPartition, ready: TopicPartition, *, most: int = MOST_WAITING) -> None:
+        self._at = at
+        self._ready = ready
+        self._most = most
+        self._refused: dict[Identity, bytes] = {}
+        self._visits: dict[bytes, _Kin] = {}
+        self._free: set[int] = set()
+        self._waiting: dict[int, bytes] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._visits)
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Refused parents, and records that wait."""
+        return len(self._refused), len(self._waiting)
+
+    async def restore(self, broker: Broker, counts: tuple[int, int]) -> None:
+        """Read what the transactions of all owners wrote. Call it after the fence. counts: as the mark says."""
+        found: dict[bytes, bytes] = {}
+        if any(counts):
+            async for page in broker.read(self._at, await broker.first_offset(self._at)):
+                for key, value in page.entries:
+                    if key is not None and value is not None:
+                        found[key] = value
+                    elif key is not None:
+                        found.pop(key, None)
+        for key, value in sorted(found.items()):
+            if entries.is_waiting(key):
+                self._put(entries.read_waiting(value, self._ready))
+            else:
+                identity, visit_key = entries.read_refused(key, value)
+                self._refuse(identity, visit_key)
+        if self.counts != counts:
+            raise Fatal(
+                f"{self._at.topic}-{self._at.partition} holds {self.counts[0]} refused parents and {self.counts[1]} records that "
+                f"wait for them, and the mark says {counts[0]} and {counts[1]}: the topic lost something; do not post past it",
+                exit_code=Exit.SHORT_LOG,
+            )
+        self._look(self._visits)
+
+    # Before a plan is posted -----------------------------------------------------------------------------------------------------
+
+    def free(self, most: int) -> Sequence[ReadyRecord]:
+        """The first of what waited and may go now, in the order of its numbers."""
+        return [self._visits[self._waiting[number]].waiting[number].record for number in sorted(self._free)[:most]]
+
+    def left_out(self, records: Sequence[ReadyRecord], *, never_sent: Iterable[ReadyRecord] = ()) -> int:
+        """The records of a new plan that are not posted with it, one bit each. never_sent: those that fit into no envelope."""
+        gone = {record.number for record in never_sent}
+        if not self._visits and not gone:
+            return 0
+        found, fresh = 0, dict[bytes, set[Identity]]()
+        for place, record in enumerate(records):
+            kin, new = self._visits.get(record.key), fresh.get(record.key, _NOBODY)
+            is_left = bool(kin or new) and any(one in new or (kin is not None and one in kin.open) for one in parents_of(record))
+            if is_left:
+                found |= 1 << place
+            if (is_left or record.number in gone) and is_new_parent(record):
+                fresh.setdefault(record.key, set()).add(identity_of(record))
+        return found
+
+    def orphaned(self, parent: ReadyRecord, records: Sequence[ReadyRecord]) -> int:
+        """The records of the plan under way, one bit each, that belong to this one, which is refused just now."""
+        if not is_new_parent(parent) and identity_of(parent) not in self._refused:
+            return 0
+        found, open_ = 0, {identity_of(parent)}
+        for place, record in enumerate(records):
+            if record.key == parent.key and record.number > parent.number and not open_.isdisjoint(parents_of(record)):
+                found |= 1 << place
+                if is_new_parent(record):
+                    open_.add(identity_of(record))
+        return found
+
+    # When it is settled ----------------------------------------------------------------------------------------------------------
+
+    def settle(self, decisions: Sequence[Decision], left: Sequence[ReadyRecord], *, failed_at: int) -> Changed:
+        """Take over what was decided, in its order, and what was left out. failed_at: of letters (ms)."""
+        changed = Changed()
+        if not self._visits and not left and all(one.accepted for one in decisions):
+            return changed
+        touched = {record.key for record in left}
+        for record in left:
+            if record.number not in self._waiting:
+                self._keep(record, changed, failed_at)
+        for decision in decisions:
+            for record in decision.records:
+                if record.key in self._visits or not decision.accepted:
+                    touched.add(record.key)
+                    self._decided(record, changed, accepted=decision.accepted, failed_at=failed_at)
+        self._forget(changed)
+        self._look(touched)
+        return changed
+
+    def _keep(self, record: ReadyRecord, changed: Changed, failed_at: int) -> None:
+        if len(self._waiting) < self._most:
+            self._put(record)
+            changed.sends.append(self._send(entries.key_of_waiting(record.number), entries.waiting_value(record)))
+            changed.count("waits")
+            return
+        changed.dead.append(letters.parent_refused(record, topic=self._ready.topic, failed_at=failed_at))
+        if is_new_parent(record):
+            self._remember(record, changed)
+
+    def _decided(self, record: ReadyRecord, changed: Changed, *, accepted: bool, failed_at: int) -> None:
+        """One record was accepted or refused. What waits of its earlier versions is needless now."""
+        identity, kin, is_new = identity_of(record), self._visits.get(record.key), is_new_parent(record)
+        if record.number in self._waiting:
+            self._drop(record, changed)
+            changed.count("freed")
+        for older in [one.record for one in kin.waiting.values()] if kin is not None else ():
+            if older.number < record.number and identity_of(older) == identity:
+                self._drop(older, changed)
+                is_new |= is_new_parent(older)
+                changed.dead.append(letters.superseded(older, topic=self._ready.topic, failed_at=failed_at))
+                changed.count("superseded")
+        if accepted and identity in self._refused:
+            self._visits[self._refused.pop(identity)].refused.discard(identity)
+            changed.sends.append(self._send(entries.key_of_refused(identity), None))
+            changed.count("parent_mended")
+        elif not accepted and is_new:
+            self._remember(record, changed)
+
+    def _remember(self, record: ReadyRecord, changed: Changed) -> None:
+        identity = identity_of(record)
+        if identity not in self._refused:
+            self._refuse(identity, record.key)
+            changed.sends.append(self._send(entries.key_of_refused(identity), entries.refused_value(record.key)))
+            changed.count("parent_refused")
+
+    def _forget(self, changed: Changed) -> None:
+        surplus = len(self._refused) - MOST_REFUSED
+        if surplus > 0:
+            idle = [identity for identity, visit_key in self._refused.items() if not self._visits[visit_key].waiting]
+            for identity in idle[:surplus]:
+                visit_key = self._refused.pop(identity)
+                self._visits[visit_key].refused.discard(identity)
+                self._look([visit_key])
+                changed.sends.append(self._send(entries.key_of_refused(identity), None))
+                changed.count("parent_forgotten")
+
+    # Memory ----------------------------------------------------------------------------------------------------------------------
+
+    def _put(self, record: ReadyRecord) -> None:
+        self._waiting[record.number] = record.key
+        self._kin(record.key).waiting[record.number] = _Waiting(record, parents_of(record))
+
+    def _drop(self, record: ReadyRecord, changed: Changed) -> None:
+        del self._visits[self._waiting.pop(record.number)].waiting[record.number]
+        self._free.discard(record.number)
+        changed.sends.append(self._send(entries.key_of_waiting(record.number), None))
+
+    def _refuse(self, identity: Identity, visit_key: bytes) -> None:
+        self._refused[identity] = visit_key
+        self._kin(visit_key).refused.add(identity)
+
+    def _kin(self, visit_key: bytes) -> _Kin:
+        return self._visits.setdefault(visit_key, _Kin())
+
+    def _look(self, visit_keys: Iterable[bytes]) -> None:
+        """Find out anew what may go, of visits in which something changed."""
+        for visit_key in list(visit_keys):
+            if (kin := self._visits.get(visit_key)) is None:
+                continue
+            kin.look()
+            for number, one in kin.waiting.items():
+                (self._free.discard if any(parent in kin.open for parent in one.parents) else self._free.add)(number)
+            if not kin.refused and not kin.waiting:
+                del self._visits[visit_key]
+
+    def _send(self, key: bytes, value: bytes | None) -> Send:
+        return Send(topic=self._at.topic, key=key, value=value)
