@@ -122,8 +122,8 @@ class StoredRow(NamedTuple):
     deadline: int = 0
     """When the wait ends (ms); 0 when it does not wait."""
     reported_as: str = ""
-    """`institution/key` of the record that was emitted for it last, also after it went; of a row that collides, the record that it
-    claims; `""` if none was, or a version emitted it that did not say."""
+    """`institution/key` of the record that was emitted for it last, after it went until that was told; of a row that collides, the
+    record that it claims; `""` if none was, or a version emitted it that did not say."""
     trail: Trail | None = None
     """Whose lane may still have an older version of its record; None where none can."""
 
@@ -283,6 +283,8 @@ class Recall:
 
 def claim_of(value: bytes) -> bytes:
     """`reported_as` in a state value, as JSON, read without parsing the row. Something that is none, of earlier forms."""
+    if value.endswith(b"]]"):  # with a trail behind it, as few have
+        return orjson.dumps(orjson.loads(value[value.index(b"[") :])[-2])
     return value[value.rfind(b',"', 0, -2) + 1 : -1]
 
 
