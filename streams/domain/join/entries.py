@@ -122,8 +122,8 @@ class StoredRow(NamedTuple):
     deadline: int = 0
     """When the wait ends (ms); 0 when it does not wait."""
     reported_as: str = ""
-    """`institution/key` of the record that was emitted for it last, also after it went; of a row that collides, the record that it
-    claims; `""` if none was, or a version emitted it that did not say."""
+    """`institution/key` of the record that was emitted for it last, after it went until that was told; of a row that collides, the
+    record that it claims; `""` if none was, or a version emitted it that did not say."""
     trail: Trail | None = None
     """Whose lane may still have an older version of its record; None where none can."""
 

@@ -141,6 +141,9 @@ class Telling:
             letter = withdrawal_letter(run, visit, gone)
             run.bury(letter)
             visit.put_gone(gone._replace(deadline=0, rows={}, children="", letter=letter.content_hash))
+            row = visit.find(gone.role, gone.table, gone.key)
+            if row is not None and row.deleted and row.reported_as:  # it is known for as long as the record is open
+                visit.put(row._replace(reported_as=""))
 
 
 def _precedence(row: StoredRow) -> int:
