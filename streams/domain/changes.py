@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
 from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
+from streams.domain.images import row_of, text_of
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
 
@@ -106,6 +106,8 @@ class RowChange(NamedTuple):
     """Its transaction, as the database names it; `""` where capture does not say."""
     left: bool = False
     """Whether the row left its visit for another one: it is no delete."""
+    now: Row | None = None
+    """Of a row that left, what stands in it now, where that is known."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -222,28 +224,6 @@ def dotted(place: Position | None) -> str:
     return ".".join(map(str, place or ()))
 
 
-def text_of(value: object) -> str | None:
-    """A JSON value as text. Numbers keep every digit; a float takes its shortest decimal form, never an exponent."""
-    match value:
-        case None | str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return format(Decimal(repr(value)), "f")
-        case _:
-            return _nested(value)
-
-
-def _nested(value: object) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        raise Rejected("a column's value is nested too deeply") from None
-
-
 def _tick(envelope: Mapping[str, object]) -> Tick:
     at = envelope.get("at")
     if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < _END_OF_TIME:
@@ -270,12 +250,13 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
         return Truncated(
             source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction
         )
-    row = _row(envelope.get("before" if op is Op.DELETE else "after"))
+    row = row_of(envelope.get("before" if op is Op.DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
-    before = _row(envelope.get("before")) if UNAVAILABLE in row.values() else None
+    before = row_of(envelope.get("before")) if UNAVAILABLE in row.values() else None
     told = _told(envelope["place"]) if "place" in envelope else None
     left = envelope.get("yibao") == "left"
+    now = row_of(envelope.get("now")) if left else None
     return RowChange(
         source=name,
         table=table,
@@ -288,6 +269,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
         told=told,
         transaction=f"{source.get('txId') or ''}",
         left=left or (told is not None and told.moved == "left"),
+        now=now,
     )
 
 
@@ -295,11 +277,3 @@ def _told(said: object) -> Told:
     if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
         raise Rejected("what the place stage says of the row cannot be read")
     return Told(visit=said.get("visit"), why=said.get("why", ""), header=said.get("header", ""), moved=said.get("moved", ""))
-
-
-def _row(image: object) -> Row | None:
-    if image is None:
-        return None
-    if not isinstance(image, dict):
-        raise Rejected("a row image is not a JSON object")
-    return {name: value if value is None or type(value) is str else text_of(value) for name, value in image.items()}

@@ -29,7 +29,8 @@ from streams.domain.join.building import JoinLimits
 from streams.domain.join.entries import claims_in, due_from, group, group_of, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
-from streams.domain.place.fold import NOTHING, Placed, Placer
+from streams.domain.place.fold import Placed, Placer
+from streams.domain.place.going import NOTHING
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Row
 from streams.mapping import compile_site, load_site

@@ -145,6 +145,8 @@ class Building:
             self.passes_on(before)
             was_there = before is not None and not before.deleted
             self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
+            if before is not None and before.emitted and was_there and change.now is not None:
+                self._withdrawing.leaves_as(self, visit, before, last=row, now=change.now)
             row = row._replace(refused="")  # what is told of it in its other visit is another letter
         if before is not None and not before.deleted and colliding.was_told(before):
             colliding.close(self, visit, before)
@@ -213,6 +215,8 @@ class Building:
         mapping = visit.mapping
         result: Record | Refusal | MissingLookup | Part
         result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
+        if isinstance(result, Record) and row.emitted and row.emitted != result.content_hash:
+            row = self._withdrawing.is_now(self, visit, row, result)
         if isinstance(result, Record) and row.table in mapping.colliding:
             claimed = colliding.claim(self, visit, row, result, rows)
             if claimed is None:

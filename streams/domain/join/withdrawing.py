@@ -16,8 +16,8 @@ from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.origin import of_row
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
-from streams.domain.normalise.record import record_key
-from streams.domain.records import DeadLetter, Record
+from streams.domain.normalise.record import CompiledMapping, record_key
+from streams.domain.records import DeadLetter, Record, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +94,31 @@ class Withdrawing:
 
     def becomes(self, run: Results, visit: Visit, row: StoredRow, before: StoredRow, *, transaction: str) -> StoredRow:
         """A reported row after a change of its own: where it is another record's now, its old record is without a row."""
-        mapping = visit.mapping
-        compiled = mapping.records[mapping.services_of(row.role)]
-        names = [column for role, column in compiled.key_from if role == row.role]
-        if column := mapping.belonging.columns.get(row.role):
-            names.append(column)
-        if all(before.columns.get(name) == row.columns.get(name) for name in names):
+        if not _names_another(visit.mapping, before, row.columns):
             return row
         was, record = before.reported_as or record_backed(run, visit, before), record_backed(run, visit, row)
         if record == was:
             return row
         self.goes(run, visit, before, last=row, transaction=transaction, became=record)
         return row._replace(emitted="", reported_as="")
+
+    def is_now(self, run: Results, visit: Visit, row: StoredRow, record: Record) -> StoredRow:
+        """A reported row that is about to be corrected: where it is another record's now, because its key stands in a row that
+        changed, its old record is without a row.
+        """
+        name = record_of(record.institution, record.key)
+        if row.reported_as in ("", name) or row.emitted == ELSEWHERE:
+            return row
+        self.goes(run, visit, row, last=row, transaction=run.transaction, became=name)
+        return row._replace(emitted="", reported_as="")
+
+    def leaves_as(self, run: Results, visit: Visit, row: StoredRow, *, last: StoredRow, now: Row) -> None:
+        """A reported row left for another visit. Where it is another record's there, its old one is without a row. now: what stands
+        in it after the change.
+        """
+        if _names_another(visit.mapping, row, now):
+            record = record_backed(run, visit, row._replace(columns=now))
+            self.goes(run, visit, row, last=last, transaction=run.transaction, became=record)
 
     def left(self, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
         """A row left for another visit, which reports it. transaction: the one that turns out not to have deleted it; None where
@@ -133,6 +146,14 @@ class Withdrawing:
             run.bury(letters.closing(letter, content_hash=gone.letter, at=run.incoming.timestamp_ms))
             return row
         return row._replace(emitted=gone.emitted, reported_as=name)
+
+
+def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
+    """Whether what names a row's record in the row itself is another one now."""
+    names = [column for role, column in mapping.records[mapping.services_of(row.role)].key_from if role == row.role]
+    if column := mapping.belonging.columns.get(row.role):
+        names.append(column)
+    return any(row.columns.get(name) != now.get(name) for name in names)
 
 
 def _open(visit: Visit, row: StoredRow) -> Gone | None:

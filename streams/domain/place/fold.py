@@ -14,7 +14,8 @@ from typing import Final, NamedTuple, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of, text_of
+from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of
+from streams.domain.images import text_of
 from streams.domain.keys import VisitKey, names_something
 from streams.domain.place.entries import View
 from streams.domain.place.going import NOTHING, Going, after, former_key, table_of
@@ -177,7 +178,7 @@ class Placer:
         if was is None or was == visit:
             return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
         # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
-        half: dict[str, object] = {} if visit is None else {"yibao": "left"}
+        half: dict[str, object] = {} if visit is None else {"yibao": "left", "now": envelope.get("after")}
         if op == _CREATE:
             before, half = _columns(incoming.key), half | {"place": {"visit": was}}
         left = orjson.dumps({**envelope, **half, "op": _DELETE, "before": before, "after": None})

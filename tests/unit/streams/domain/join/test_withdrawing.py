@@ -44,6 +44,28 @@ def test_a_line_that_comes_back_costs_the_same_however_many_went_with_it(lines, 
     assert (1, lines - 1) == (len(read), len(open_records(join)))
 
 
+@pytest.mark.parametrize("lines", [3, 60])
+def test_a_line_whose_key_changes_costs_the_same_however_many_go_with_it(lines, monkeypatch):
+    """A system that numbers a stay's 5,000 lines anew, in one transaction, writes each of them as a delete and an insert."""
+    join = patient()
+    numbers = [f"C{number}" for number in range(2, lines + 2)]
+    for op in ("c", "d"):
+        for number in numbers:
+            join.change("h.charge", op, charge_id=number, tx=7)
+    read = []
+    monkeypatch.setattr(visit, "load_gone", lambda value: read.append(value) or load_gone(value))
+    join.send(
+        envelope("h.charge", "c", CHARGE | {"charge_id": "N2"}, at=join.place, txId=7),
+        headers=(("from", b"his/b"), ("seq", b"5"), ("formerly", b'{"charge_id":"C2"}')),
+    )
+    join.change("h.charge", "d", charge_id="C3", tx=7, left=True)
+    join.change("h.charge", charge_id="C4", tx=7, settle_no=None)
+    join.change("h.charge", "d", charge_id="C4", tx=7)
+    assert 3 == len(read)
+    join.tick(after_ms=GRACE_MS)
+    assert [*[DELETED] * (lines - 2), RENAMED] == sorted(join.letters())
+
+
 def test_an_edit_that_deletes_and_inserts_is_no_withdrawal():
     """That is how many systems save a bill. Nothing changed for the platform, so nothing is sent and nobody is told."""
     join = patient()
