@@ -147,7 +147,7 @@ class Building:
             self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
             if before is not None and before.emitted and was_there and change.now is not None:
                 self._withdrawing.leaves_as(self, visit, before, last=row, now=change.now)
-            row = row._replace(refused="")  # what is told of it in its other visit is another letter
+            row = self._withdrawing.named(visit, row)._replace(refused="")  # what is told of it there is another letter
         if before is not None and not before.deleted and colliding.was_told(before):
             colliding.close(self, visit, before)
             row = row._replace(refused="")

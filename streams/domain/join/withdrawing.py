@@ -128,6 +128,10 @@ class Withdrawing:
         if gone is not None and transaction in (None, gone.transaction):
             visit.drop_gone(gone)
 
+    def named(self, visit: Visit, row: StoredRow) -> StoredRow:
+        """A row that left, with its record's name for as long as that is open here."""
+        return row if _open(visit, row) is not None else row._replace(reported_as="")
+
     def arrived(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that came from another visit, where it may have been reported last: nobody but that visit knows. So it counts as
         reported, with a content that is never this one: it is sent, and told as withdrawn if it goes before.

@@ -1,5 +1,6 @@
 """State entries: what is written is what is read, and waiting rows are found without parsing."""
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from streams.domain.join import emptying, gone, withdrawal_guard
 from streams.domain.join.entries import (
     Recall,
     StoredRow,
+    claim_of,
     due_from,
     dump,
     group,
@@ -125,3 +127,9 @@ def test_what_becomes_of_a_row_keeps_the_rest_of_it(row, other, text):
         "mark": other.mark,
     }
     assert changed == row._replace(**named)
+
+
+@given(ROWS, TEXTS | st.sampled_from(["H36110200001/C1", 'H/1,"2', "H/1]", "H/1,"]))
+def test_what_a_row_claims_is_read_without_parsing_it(row, record):
+    """All rows of a visit are asked when two of its tables can show one record."""
+    assert orjson.dumps(record) == claim_of(dump(row._replace(reported_as=record)))
