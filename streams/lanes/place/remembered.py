@@ -28,6 +28,10 @@ class _Seen(NamedTuple):
     at_ms: int
     """The latest time of a row so far."""
 
+    def __repr__(self) -> str:
+        """Without what stands for the row's content."""
+        return f"_Seen(offset={self.offset})"
+
 
 class Remembered:
     """The rows of a source, as far as they are remembered, and whether the state knows them."""
