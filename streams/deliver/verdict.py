@@ -94,6 +94,14 @@ class Held:
     code: str = ""
     http_status: int | None = None
 
+    @property
+    def took_nothing(self) -> bool:
+        """Whether it is sure that the platform took nothing of this POST: it was not sent, or the signature, the key or the
+        registration was refused before anything was looked at.
+        """
+        unsent = (HoldCause.INSTITUTION, HoldCause.SEAL, HoldCause.CERTIFICATE)
+        return self.cause in unsent or self.code in ("40002", "40006")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:

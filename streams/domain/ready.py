@@ -56,7 +56,7 @@ class Emission:
     """Milliseconds of the commit that made it ready; of the tick, where the passing of time did."""
     captured_at: int
     """Milliseconds at which that change was captured."""
-    tail: tuple[Header, ...] = ()
+    tail: tuple[Header, ...] = field(default=(), repr=False)
     """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`."""
 
 

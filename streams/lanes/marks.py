@@ -11,7 +11,8 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
-                    "b": batches settled, "x": records left out, "o": 1 for a plan of orphans},
+                    "b": batches settled, "x": records left out, "q": 1 while none of its requests is
+                    unanswered, "o": 1 for a plan of orphans},
            "orphans": [parents that the platform refused, records that wait for them], "log": id of visit.ready}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.

@@ -46,6 +46,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self._offset = 0
         self._strangers = Strangers(context.broker, shared.topics, at, 0)
         self._restored = False
+        self._run: Settling | None = None
         self._hold = Hold(
             self._behind, again_s=shared.settings.alarm_every_s, clock=context.clock, wall_ms=shared.wall_ms, log=self.log
         )
@@ -55,6 +56,7 @@ class DeliverLane(Lane[ReadyRecord]):
             outcomes=context.outcomes,
             wall_ms=shared.wall_ms,
             confirm=self._confirm,
+            quiet=self._note_quiet,
             hold=self._hold,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
@@ -69,8 +71,8 @@ class DeliverLane(Lane[ReadyRecord]):
         mark, self._offset = deliver_mark(committed.metadata), committed.offset
         self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         self._strangers = Strangers(self.context.broker, self._shared.topics, self.at, committed.offset)
-        self._restored = self._mark.plan is not None
-        if self._restored:
+        self._restored = self._mark.plan is not None and not self._mark.plan.quiet
+        if self._mark.plan is not None:
             self.context.outcomes.count("plan_restored")
         await self._orphans.restore(self.context.broker, self._mark.orphans)
         if self._orphans:
@@ -106,7 +108,9 @@ class DeliverLane(Lane[ReadyRecord]):
         records = self._records(plan)
         self._check(plan, records)
         tally = Tally(in_a_row=self._mark.refused_in_a_row)
-        run = Settling(plan=plan, records=records, restored=self._restored, tally=tally, size=plan.size)
+        run = self._run = Settling(
+            plan=replace(plan, quiet=False), records=records, restored=self._restored, tally=tally, size=plan.size
+        )
         await self._delivery.deliver(run)
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
         await self._gather(finished, self.fenced_at + self.context.settings.linger_s)
@@ -227,9 +231,22 @@ class DeliverLane(Lane[ReadyRecord]):
                     remedy="ask the platform whether it has the msgids of this plan; if not, restart this worker with "
                     "platform.msgid_memory_s above that age (docs/operations.md: holds)",
                 )
-        if self.context.clock() - self.fenced_at > settings.lease_s:
+        if plan is not None and plan.quiet:
+            await self._save((), offset=self._offset, mark=replace(self._mark, plan=replace(plan, quiet=False)))
+        while self.context.clock() - self.fenced_at > settings.lease_s:
+            began = self.context.clock()
             self.context.outcomes.count("lease_renewed")
             await self._save((), offset=self._offset, mark=self._mark)
+            if self.context.clock() - began <= self.context.settings.doubt_s:
+                break  # else it was frozen in this very commit, and may have been replaced since
+
+    async def _note_quiet(self) -> None:
+        """Commit that nothing of the plan is in doubt, so that an owner after this one need not fear that the platform forgot it,
+        however long the hold lasts. Not while an acceptance waits for its commit.
+        """
+        plan, run = self._mark.plan, self._run
+        if plan is not None and not plan.quiet and run is not None and not run.decisions and run.unknown_since is None:
+            await self._save((), offset=self._offset, mark=replace(self._mark, plan=replace(plan, quiet=True)))
 
     @property
     def held(self) -> str:

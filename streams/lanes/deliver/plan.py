@@ -9,7 +9,7 @@ from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.records import ReadyRecord
 from streams.lanes.mark_text import foreign, number_in, refuse_others
 
-_MEMBERS: Final = frozenset({"n", "to", "id", "no", "t", "c", "b", "x", "o"})
+_MEMBERS: Final = frozenset({"n", "to", "id", "no", "t", "c", "b", "x", "q", "o"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,9 @@ class Plan:
     left: int = 0
     """Records that are left out of its batches, one bit each by their place: what they belong to is refused. Committed before
     their batch is posted, so that it never has two contents."""
+    quiet: bool = False
+    """Whether none of its requests is unanswered, and none is under way: what was posted since the last commit was answered with
+    "nothing taken". Committed while the lane is held, and taken back before the next POST."""
     of_orphans: bool = False
     """Whether its records are orphans that may go now, and not those at the offset."""
 
@@ -66,6 +69,8 @@ class Plan:
             said["b"] = self.settled
         if self.left:
             said["x"] = format(self.left, "x")
+        if self.quiet:
+            said["q"] = 1
         if self.of_orphans:
             said["o"] = 1
         return said
@@ -104,5 +109,6 @@ def plan_in(plan: object) -> Plan:
         cut=cut,
         settled=number_in(plan, "b") if "b" in plan else 0,
         left=left,
+        quiet="q" in plan,
         of_orphans="o" in plan,
     )

@@ -44,6 +44,7 @@ class Posting:
 
     confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
+    quiet: called when the lane is held and no try of this batch can have reached the platform.
     hold: is told when the lane waits for somebody, and when it goes on.
     """
 
@@ -55,6 +56,7 @@ class Posting:
         outcomes: Outcomes,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
+        quiet: Callable[[], Awaitable[None]],
         hold: Hold,
     ) -> None:
         self._platform = platform
@@ -62,6 +64,7 @@ class Posting:
         self._outcomes = outcomes
         self._wall_ms = wall_ms
         self._confirm = confirm
+        self._quiet = quiet
         self._hold = hold
 
     async def decide(self, batch: Batch, msgid: str, *, unknown_since: int | None) -> Decided:
@@ -96,6 +99,8 @@ class Posting:
                 case Held():
                     self._outcomes.count("held", label=verdict.cause.value)
                     self._hold.wait(verdict, batch, msgid)
+                    if verdict.took_nothing and unknown_since is None:
+                        await self._quiet()
                     await asyncio.sleep(min(self._settings.probe_s * 2.0**probes, self._settings.max_probe_s))
                     probes = min(probes + 1, 16)
                 case never:

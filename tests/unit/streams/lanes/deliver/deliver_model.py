@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.unit.streams.lanes.deliver.deliver_world import LENIENT, STRICT, Setup, Thing, World
+from tests.unit.streams.lanes.deliver.deliver_worker import LENIENT, STRICT, Setup, Thing
+from tests.unit.streams.lanes.deliver.deliver_world import World
 from tests.unit.streams.lanes.deliver.forgetful_platform import Fate, ForgetfulPlatform
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"

@@ -2,123 +2,28 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC
 
 import orjson
 
-from connector.contract import Topics
-from streams.domain.batch.cut import CutLimits, cut, split_oversize
+from streams.domain.batch.cut import cut, split_oversize
 from streams.domain.ready import Emission, decode, encode
 from streams.domain.records import Record
-from streams.lanes.context import LaneContext
-from streams.lanes.deliver.delivery import DeliverShared
-from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
-from streams.lanes.settings import FloodGuard
 from streams.spec.fields import ServiceCode
-from streams.telemetry.outcomes import Outcomes
-from streams.testing import FakeLog, RecordingFlow
-from tests.settings import deliver_settings, flood_guard, lane_settings
-from tests.unit.streams.lanes.stepped import Process, SteppedLoop, current, noticing, stand
-
-TOPICS = Topics()
-GROUP = TOPICS.group("deliver")
-READY, DEAD, RECEIPTS = (TopicPartition(topic, 0) for topic in (TOPICS.ready, TOPICS.dead, TOPICS.receipts))
-INSTITUTIONS = ("H36110200001", "P36110200002")
-LANE = lane_settings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=40, low=20)
-MAX_CHARS = 150
-LENIENT, STRICT = flood_guard(min_refused=10_000, in_a_row=0), flood_guard(min_refused=2, ratio=0.5, in_a_row=3)
-PLAN_CHARS = slice(12, 29)
-
-
-def node_of(msgid):
-    return int(msgid[PLAN_CHARS.stop :], 36)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setup:
-    """What an operator sets for a worker."""
-
-    max_plan: int = 8
-    portion: int = 500
-    max_rows: int = 4
-    msgid_chars: int = 32
-    guard: FloodGuard = LENIENT
-    msgid_memory_s: float = 0.0
-    repeats_refused: bool = False
-
-    @property
-    def limits(self):
-        return CutLimits(max_chars=MAX_CHARS, max_rows=self.max_rows, sealed_chars=lambda plain: plain)
-
-    def settings(self):
-        return deliver_settings(
-            max_plan=self.max_plan,
-            portion=self.portion,
-            msgid_chars=self.msgid_chars,
-            flood_guard=self.guard,
-            msgid_memory_s=self.msgid_memory_s,
-            repeats_refused=self.repeats_refused,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thing:
-    """A record to deliver. kind: of its batch, 0 to 5."""
-
-    kind: int
-    visit: int
-    bad: bool = False
-    large: bool = False
-
-    def value(self, number):
-        return orjson.dumps({"n": number} | ({"bad": 1} if self.bad else {}) | ({"x": "x" * MAX_CHARS} if self.large else {}))
-
-
-class Worker(Process):
-    """One process with one lane. position: the offset that is handed over next. fenced_at: when another took its place."""
-
-    def __init__(self, world, setup, position):
-        super().__init__(world.loop)
-        self.setup = setup
-        self.position = position
-        self.fenced_at = None
-        self.refused = set()
-        self.flow = RecordingFlow()
-        self.closing = []
-        context = LaneContext(
-            broker=world.log,
-            stage="deliver",
-            group=GROUP,
-            settings=LANE,
-            outcomes=Outcomes("deliver"),
-            clock=world.loop.time,
-            servers="here:9092",
-            die=self.die,
-        )
-        shared = DeliverShared(
-            topics=TOPICS, platform=world.platform, limits=setup.limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC
-        )
-        self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, shared=shared)
-
-    def feed(self, log, count, *, lost=False):
-        """Hand over what comes next, or lose it on the way."""
-        if self.flow.stopped:
-            return
-        messages = log.messages(READY, self.position)[:count]
-        if lost:
-            # What has no number is missed by nobody; a lost fetch is noticed by the records in it.
-            while messages and not self._misses(messages[-1]):
-                messages.pop()
-        if messages:
-            self.position = messages[-1].offset + 1
-            if not lost:
-                self.begin(lambda: self.lane.put(messages))
-
-    def _misses(self, message):
-        buffer, said = self.lane.buffer, dict(message.headers)
-        return buffer is not None and "seq" in said and int(said["seq"]) >= buffer.want
+from streams.testing import FakeLog
+from tests.unit.streams.lanes.deliver.deliver_worker import (
+    DEAD,
+    GROUP,
+    INSTITUTIONS,
+    PLAN_CHARS,
+    READY,
+    RECEIPTS,
+    TOPICS,
+    Worker,
+    node_of,
+)
+from tests.unit.streams.lanes.stepped import SteppedLoop, current, noticing, stand
 
 
 @dataclass
@@ -267,7 +172,7 @@ class World:
         if plan is None:
             return
         if before is not None and before.id == plan.id:
-            assert replace(plan, refused=before.refused, settled=before.settled) == before
+            assert replace(plan, refused=before.refused, settled=before.settled, quiet=before.quiet) == before
             assert plan.settled >= before.settled, "a batch that was settled is open again"
             assert plan.refused & before.refused == before.refused, "a refusal was forgotten"
         else:

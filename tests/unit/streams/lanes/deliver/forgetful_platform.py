@@ -26,6 +26,7 @@ class Fate(Enum):
     BROKEN = auto()  # 50000, before anything was done
     THROTTLED = auto()
     HELD = auto()
+    SHUT_OUT = auto()  # a wrong key: it is sure that nothing was taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,8 @@ class ForgetfulPlatform:
                 return Throttled(after_s=1.0)
             case Fate.HELD:
                 return Held(cause=HoldCause.AUTHORISATION, http_status=401, message="no")
+            case Fate.SHUT_OUT:
+                return Held(cause=HoldCause.ANSWER_CODE, code="40006", message="no")
         code = self.arrive(request)
         await stand("answer")
         if code is None or fate is Fate.ANSWER_LOST:

@@ -11,7 +11,8 @@ from streams.domain.records import Record
 from streams.lanes.deliver import orphan_entries as entries
 from streams.lanes.ports import TopicPartition
 from streams.spec.fields import ServiceCode
-from tests.unit.streams.lanes.deliver.deliver_world import DEAD, INSTITUTIONS, MAX_CHARS, READY, RECEIPTS, TOPICS, World
+from tests.unit.streams.lanes.deliver.deliver_worker import DEAD, INSTITUTIONS, MAX_CHARS, READY, RECEIPTS, TOPICS
+from tests.unit.streams.lanes.deliver.deliver_world import World
 from tests.unit.streams.lanes.deliver.forgetful_platform import ForgetfulPlatform
 from tests.unit.streams.lanes.stepped import noticing
 

@@ -1,15 +1,19 @@
 """A lane that waits for somebody tells who, why, since when and how much: the event is all that the person on call has."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from structlog.testing import capture_logs
 
-from streams.deliver.verdict import Accepted, Held, HoldCause
+from streams.deliver.verdict import Accepted, Held, HoldCause, Retry, RetryCause
 from streams.testing import FakePlatform, wait_for
+from tests.patience import PATIENCE_S
 from tests.settings import flood_guard
-from tests.unit.streams.lanes.lane_rig import INSTITUTION, READY, Rig, through
+from tests.unit.streams.lanes.lane_rig import INSTITUTION, QUICK, READY, Rig, held, through
 
 NOT_LET_IN = Held(cause=HoldCause.ANSWER_CODE, code="40002", http_status=200, message="签名错误")
+SHUT_OUT = Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="解密失败")
 MOVED = Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")
 COMMITTED = 1_700_000_000_000  # the rig's records
 FIVE = range(1, 6)
@@ -98,3 +102,66 @@ async def test_what_was_never_held_is_not_released():
     rig.platform.script = [Accepted(code="200", repeated=False)]
     logs = await through_the_night(rig, numbers=range(1, 2))
     assert [] == told(logs, "lane_released")
+
+
+async def test_a_hold_that_lasts_longer_than_the_platform_remembers_goes_on_after_a_restart():
+    """A key was wrong for a day: every answer said that nothing was taken, so that nothing is in doubt, whoever worked meanwhile.
+    Nobody has to ask the platform for msgids that it refused unread.
+    """
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 72_000.0}
+    rig.platform.script = [SHUT_OUT] * 100_000
+    rig.ready(1)
+    lane = rig.deliver_lane(1)
+    await held(rig, lane)
+    await wait_for(lambda: '"q":1' in rig.committed("deliver").metadata, what="the note that nothing is in doubt")
+    await lane.close()
+    rig.now_ms += 90_000_000
+    rig.platform.script.clear()
+    assert await rig.settle(rig.deliver_lane(2), through(rig, 2), at=READY)
+    assert 1 == len(rig.platform.accepted)
+
+
+async def test_a_hold_after_an_unanswered_post_stays_in_doubt():
+    """ "Wrong key" says nothing of a request that came before it with the right one."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 72_000.0}
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT), *[SHUT_OUT] * 100_000]
+    rig.ready(1)
+    lane = rig.deliver_lane(1)
+    await held(rig, lane)
+    await wait_for(lambda: rig.platform.posts > 5, what="more probes")
+    assert '"q"' not in rig.committed("deliver").metadata
+    await lane.close()
+    rig.now_ms += 90_000_000
+    rig.platform.script.clear()
+    lane = rig.deliver_lane(2)
+    assert "longer than the platform remembers" in await held(rig, lane)
+    await lane.close()
+
+
+async def test_an_owner_that_was_frozen_in_its_renewal_renews_again_before_it_posts():
+    """It was the owner when the commit began. When the answer comes, another one may have taken its place."""
+    now = [0.0]
+    rig = Rig(settings=replace(QUICK, doubt_s=1.0, stuck_s=PATIENCE_S), clock=lambda: now[0])
+    rig.deliver_options = {"lease_s": 15.0, "first_retry_s": 0.0, "max_retry_s": 0.0}
+    rig.ready(1)
+    freezes = iter([20.0, 20.0])
+
+    async def frozen(name):
+        if name == "commit_done" and rig.platform.posts == 1:
+            now[0] += next(freezes, 0.0)
+        await asyncio.sleep(0)
+
+    async def look(_batch, _msgid):
+        if rig.platform.posts == 0:
+            now[0] += 20.0  # the first try takes longer than the lease
+        else:
+            assert now[0] - lane.fenced_at <= 15.0
+
+    rig.log.on_step = frozen
+    rig.platform.on_post = look
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)]
+    lane = rig.deliver_lane()
+    assert await rig.settle(lane, through(rig, 2), at=READY)
+    assert 3 == rig.outcomes.of("lease_renewed")

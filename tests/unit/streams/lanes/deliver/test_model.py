@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from streams.lanes.ports import Committed
 from tests.unit.streams.lanes.deliver.deliver_model import MODEL, PATIENCE, DeliverModel
-from tests.unit.streams.lanes.deliver.deliver_world import GROUP, PLAN_CHARS, READY, node_of
+from tests.unit.streams.lanes.deliver.deliver_worker import GROUP, PLAN_CHARS, READY, node_of
 from tests.unit.streams.lanes.deliver.forgetful_platform import ForgetfulPlatform
 from tests.unit.streams.lanes.stepped import silence
 

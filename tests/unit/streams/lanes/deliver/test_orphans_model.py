@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from tests.unit.streams.lanes.deliver.deliver_model import MODEL, PATIENCE, DeliverModel
-from tests.unit.streams.lanes.deliver.deliver_world import Setup
+from tests.unit.streams.lanes.deliver.deliver_worker import Setup
 from tests.unit.streams.lanes.deliver.orphan_world import Kin, KinPlatform, OrphanWorld, ServiceCode
 from tests.unit.streams.lanes.stepped import silence
 

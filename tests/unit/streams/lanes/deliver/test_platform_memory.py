@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from tests.unit.streams.lanes.deliver.deliver_world import Setup, Thing, World
+from tests.unit.streams.lanes.deliver.deliver_worker import Setup, Thing
+from tests.unit.streams.lanes.deliver.deliver_world import World
 from tests.unit.streams.lanes.deliver.forgetful_platform import Fate, ForgetfulPlatform
 from tests.unit.streams.lanes.stepped import silence
 
