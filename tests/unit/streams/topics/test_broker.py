@@ -34,7 +34,7 @@ def plan(admin):
 
 @pytest.mark.parametrize("error", [CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError])
 def test_a_new_broker_is_given_time_to_find_its_coordinator(monkeypatch, error):
-    """`stack up` and `topics apply` in one line must work, also with three brokers: the first question makes the topic of offsets."""
+    """`stack up` and `topics apply` in one line must work, with three brokers, too: the first question makes the topic."""
     monkeypatch.setattr(subject, "_ASK_AGAIN_S", 0.0)
     assert len(plan(FreshBroker(3, error)).write) == 5
 
