@@ -57,13 +57,19 @@ class KafkaProducer:
             max_request_size=settings.max_request_bytes,
             compression_type=settings.compression,
         )
-        self._producer = self._made(transaction_timeout_ms=int(timeout_s * 1000))
+        self._producer = self._patient(int(timeout_s * 1000))
+
+    def _patient(self, timeout_ms: int) -> Any:
+        """Aiokafka gives up a batch whose partition had no leader for 40 s, also in a transaction that can still be finished."""
+        producer = self._made(transaction_timeout_ms=timeout_ms)
+        producer._message_accumulator._batch_ttl = timeout_ms / 1000  # noqa: SLF001 - guarded by the pin
+        return producer
 
     async def start(self) -> None:
         try:
             await started(self._producer)
         except InvalidTransactionTimeout:  # the brokers allow less
-            self._producer = self._made(transaction_timeout_ms=_LEAST_TRANSACTION_MS)
+            self._producer = self._patient(_LEAST_TRANSACTION_MS)
             await started(self._producer)
 
     async def begin(self) -> None:

@@ -44,7 +44,8 @@ class LaneSettings:
     hole_s: float = 10.0
     """How long a missing number is waited for before the worker ends."""
     silent_s: float = 30.0
-    """How long nothing of a partition may be handed over, although its end moved on, before the worker ends."""
+    """How long nothing of a partition may be handed over, although its end moved on, before the worker ends. Time in
+    which brokers are away does not count."""
     watch_every_s: float = 5.0
     """How often the watch looks for missing numbers and silent partitions."""
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import structlog
 
 from streams.errors import Fatal
+from streams.lanes.absence import Deadline
 from streams.lanes.assignment import AnyLane, Assignment
 from streams.lanes.buffer import Buffer
 from streams.lanes.context import LaneContext
@@ -31,7 +32,7 @@ _ANSWER_WITHIN_S = 10.0
 class _Seen:
     lane: AnyLane
     wanted: int
-    since: float
+    until: Deadline
 
 
 class Watch:
@@ -120,8 +121,8 @@ class Watch:
         seen = self._seen.get(at)
         behind = buffer.want < next_number and not lane.full
         if not behind or seen is None or seen.lane is not lane or seen.wanted != buffer.want:
-            self._seen[at] = _Seen(lane, buffer.want, now)
-        elif now - seen.since > settings.silent_s:
+            self._seen[at] = _Seen(lane, buffer.want, self._context.deadline(settings.silent_s))
+        elif seen.until.left_s < 0:
             self._context.die(
                 Fatal(
                     f"nothing of {at.topic}-{at.partition} comes: number {buffer.want} is wanted, {next_number - 1} was written",

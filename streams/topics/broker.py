@@ -13,6 +13,7 @@ from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     KafkaError,
+    NotCoordinatorError,
     TopicAlreadyExistsError,
 )
 from kafka.structs import OffsetAndMetadata
@@ -112,14 +113,14 @@ class Broker:
         )
 
     def _committed(self, groups: Mapping[str, list[TopicPartition]]) -> Mapping[str, Mapping[TopicPartition, Any]]:
-        """What the groups committed. On a new broker the first such question creates the topic for the answers and fails, so it is
-        asked again.
+        """What the groups committed. On a new broker the first such question creates the topic for the answers and fails, and where
+        a broker was lost the next one must be found: so it is asked again.
         """
         until = time.monotonic() + _COORDINATOR_S
         while True:
             try:
                 found: Mapping[str, Mapping[TopicPartition, Any]] = self._admin.list_group_offsets(groups)
-            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError):
+            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
                 if time.monotonic() > until:
                     raise
                 time.sleep(_ASK_AGAIN_S)

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("streams/__init__.py", "sandbox/__init__.py", "yibao/__init__.py", "sandbox/java.py")
 NEEDED = (
     *("deploy/setup.py", "deploy/connect_plugin.py", "deploy/jars.py", "deploy/stack/pom.xml"),
-    *("streams/errors.py", "yibao/outlets.py"),
+    *("deploy/steps.py", "streams/errors.py", "yibao/outlets.py"),
 )
 (COMPILER,) = (ROOT / ".yibao" / "java" / "tools").glob("ecj-*.jar")
 GOOD_MAVEN = f"""\

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from streams.lanes.absence import TRANSACTION_S, Absence, Deadline, in_time
+from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.roll_call import RollCall
 from streams.testing import wait_for
+from tests.settings import broker_settings
 from tests.unit.streams.lanes.lane_rig import CHANGES, QUICK, Rig
 
 
@@ -128,3 +130,10 @@ async def test_a_commit_that_is_not_seen_while_a_broker_hangs_is_not_taken_for_a
     rig.log.committed = hidden
     assert await rig.settle(lane, lambda: rig.committed("join").offset == 1 and len(asked) == 5, at=CHANGES)
     assert [] == rig.deaths.reasons
+
+
+async def test_a_batch_waits_for_a_leader_as_long_as_its_transaction_may_last():
+    """Two of three brokers were away for 100 s; the client gave up after 40, and the lane with it."""
+    producer = KafkaBroker(broker_settings("here:9092")).producer("yibao-join-1")
+    assert TRANSACTION_S == producer._producer._message_accumulator._batch_ttl
+    await producer.stop()

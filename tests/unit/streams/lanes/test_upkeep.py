@@ -173,6 +173,20 @@ async def test_a_silent_partition_ends_the_worker_and_a_full_one_does_not():
     assert [Exit.SILENT] == [reason.exit_code for reason in watched.rig.deaths.reasons]
 
 
+async def test_nothing_comes_from_a_partition_whose_leader_is_away_and_that_ends_no_worker():
+    """What is to come is known of another broker. 73 restarted workers for it, in the midst of an outage."""
+    watched = WatchRig()
+    watched.lane.buffer = Buffer(1, lambda record: record.number, clock=watched.clock)
+    watched.numbers = {READY: 2}
+    watched.context.absence.note(0.0, 0.0)
+    await watched.look(0.0, 40.0, 80.0)
+    watched.context.absence.note(80.0, None)
+    await watched.look(109.0)
+    assert [] == watched.rig.deaths.reasons
+    await watched.look(111.0)
+    assert [Exit.SILENT] == [reason.exit_code for reason in watched.rig.deaths.reasons]
+
+
 async def test_a_broker_that_is_away_is_waited_for():
     """An outage must not become a restart loop: nothing can be judged without the broker."""
     watched = WatchRig()
