@@ -51,7 +51,9 @@ def join_recovery(found: JoinEvidence) -> Recovery:
     if mark is not None and changes.fits(mark.log):
         return changes.keep()
     born = mark.born if mark else ""
-    return _anew(found, JoinMark(seq=seq, born=born, state=FORM, log=changes.id, kept=(found.state_id, found.state_end)), mark)
+    left = mark.left if mark else {}  # until the first transaction looks into the state: nobody may pass what is open
+    kept = (found.state_id, found.state_end)
+    return _anew(found, JoinMark(seq=seq, born=born, state=FORM, left=left, log=changes.id, kept=kept), mark)
 
 
 def _anew(found: JoinEvidence, kept: JoinMark, mark: JoinMark | None) -> Recovery:

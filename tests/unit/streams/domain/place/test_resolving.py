@@ -7,10 +7,13 @@ from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, Patience
+from streams.domain.place.partitions import partition_of
+from streams.domain.trail import leaving
 from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition
 
 WAIT_MS = 1_000
+PARTITIONS = 4
 
 
 def table(name, upper, *, forwarded=False, named=True):
@@ -38,13 +41,14 @@ class Source:
         self.over(tables)
 
     def over(self, tables):
-        self.placer = Placer({}, partitions=4, linked={"his": tables})
+        self.placer = Placer({}, partitions=PARTITIONS, linked={"his": tables})
 
     def take(self, value):
         self.number += 1
         incoming = Incoming("rows.his", 0, self.number, None, value, (), self.number)
         folded = self.placer.fold(incoming, self.state, source="his", server=self.server)
         self.state.apply(folded.state, position=self.number)
+        self.last = folded
         return folded
 
     def put(self, name, key, up, op="c"):
@@ -63,6 +67,18 @@ def test_a_line_follows_the_header_that_names_its_visit_through_all_between(leng
         assert [] == source.put(f"h{each}", f"a{each}", f"a{each + 1}")
     assert [(b"V1", "u")] == source.put(f"h{length}", f"a{length}", "V1")
     assert [(b"V1", "d"), (b"V2", "u")] == source.put(f"h{length}", f"a{length}", "V2", op="u")
+
+
+def test_lines_that_follow_their_header_say_which_partition_they_left():
+    """Each line of a stay waits for the lanes there, and costs a few bytes for that, however many move at once."""
+    source = Source(chain(1))
+    source.put("h1", "a1", "V1")
+    for line in range(3):
+        source.put("line", line, "a1")
+    source.put("h1", "a1", "V2", op="u")
+    arrived = [one.headers for one in source.last.placed if one.key == b"V2"]
+    assert [(leaving(partition_of("V1", PARTITIONS)),)] * 3 == arrived
+    assert {()} == {one.headers for one in source.last.placed if one.key == b"V1"}
 
 
 def test_a_line_further_away_than_links_are_followed_is_told_and_stops_nobody():
