@@ -50,12 +50,12 @@ class Stand:
             why = "; ".join(control.reasons)
             return [
                 f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}",
-                f"  {remedy(self.source, control.read_again)}",
+                f"  {remedy(self.source, control.read_again, control.reasons)}",
             ]
         told = [f"{self.source}: not what its capture was applied against: {drift}" for drift in self.drifts]
         tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
         if told:
-            return [*told, f"  {remedy(self.source, tables)}"]
+            return [*told, f"  {remedy(self.source, tables, map(str, self.drifts))}"]
         owed = () if control is None else control.read_again
         return [f"{self.source}: still to be read again: yibao resnapshot {table} --source {self.source} --wait" for table in owed]
 

@@ -1,26 +1,26 @@
-"""Read rows of a table again: order it, order it again where the order was lost, and prove by counting that all rows came."""
+"""Read rows of a table again: order it, order it again where the order was lost, prove that all came, and tell which are gone."""
 
 import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from connector.connect import Connect, ConnectorStatus
-from connector.contract import CapturedTable, CaptureSource, Op, TableRole
+from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.errors import Refused
 from connector.errors import Unreachable as CannotReach
 from connector.profiles import profile_of
-from connector.signals import Notice, Stage, Tally, notice_of, order
+from connector.signals import Tally, order
 from streams.errors import Unreachable
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.following import Follower
 from streams.topics.writing import write
 from streams.wiring import broker_access, client_options
+from yibao.absent_rows import Compared, Comparing
+from yibao.arrivals import Arrivals, rows_of
 from yibao.capture import connect_client, database_password
 
 _AWAY: Final = (CannotReach, Unreachable)
@@ -40,6 +40,13 @@ class Wanted:
     table: CapturedTable
     where: str | None
     """A condition in SQL; None: all rows."""
+    keys: frozenset[tuple[str, ...]] | None = None
+    """Where that condition says no more than which keys are wanted: these."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether it can be said of rows that did not come that they are gone."""
+        return self.where is None or self.keys is not None
 
     @property
     def rows_topic(self) -> str:
@@ -75,59 +82,13 @@ class Reading:
     tally: Tally
     ended: bool
     """Whether it was waited for until its end."""
+    compared: Compared | None = None
+    """What came of the comparison with what the stages remember; None where none was to be made."""
 
-
-@dataclass(slots=True, kw_only=True)
-class _Seen:
-    """What came since the first order."""
-
-    table: CapturedTable
-    """The table that is read."""
-    orders: list[str] = field(default_factory=list)
-    """Ids of the orders that were given."""
-    told_of: int = 0
-    """Notices of Debezium about one of these orders."""
-    end: Notice | None = None
-    """What Debezium said at the end; None before."""
-    arrived: int = 0
-    """Rows that were read and stand in the topic."""
-    changed: int = 0
-    """Changes of the table that came meanwhile."""
-    emptied: bool = False
-    """Whether the table was emptied meanwhile."""
-
-    def tally(self, counted: int) -> Tally:
-        scanned = 0 if self.end is None else self.end.rows
-        return Tally(counted=counted, scanned=scanned, arrived=self.arrived, changed=self.changed, emptied=self.emptied)
-
-    def told(self, value: bytes | None) -> None:
-        """Take a notification. Raises Refused where it says that the reading failed."""
-        notice = notice_of(value)
-        if notice is None or notice.order not in self.orders:
-            return
-        self.told_of += 1
-        if notice.stage is Stage.SCANNED and notice.table == self.table.name:
-            if not notice.done:
-                raise Refused(f"{self.table.name} was not read: Debezium says {notice.status}; see the log of its Connect worker")
-            self.end = self.end or notice
-        elif notice.stage in (Stage.ABORTED, Stage.SKIPPED) or (notice.stage is Stage.COMPLETED and self.end is None):
-            raise Refused(
-                f"{self.table.name} was not read: Debezium says {notice.stage.value} and nothing of the table; is it captured as "
-                "the mapping says (yibao connector plan)? The log of the Connect worker may say more"
-            )
-
-    def came(self, value: bytes | None) -> None:
-        """Count a row."""
-        envelope = orjson.loads(value or b"null")
-        source = envelope.get("source") if isinstance(envelope, dict) else None
-        if not isinstance(source, dict) or f"{source.get('schema')}.{source.get('table')}" != self.table.name:
-            return
-        if envelope.get("op") == Op.READ:
-            self.arrived += source.get("snapshot") == "incremental"
-        elif envelope.get("op") == Op.TRUNCATE:
-            self.emptied = True
-        else:
-            self.changed += 1
+    @property
+    def proved(self) -> bool:
+        """Whether all that was asked for was done."""
+        return self.tally.proved and (self.compared is None or not self.compared.why_not)
 
 
 def read_again(wanted: Wanted, *, wait: bool, say: Callable[[str], None], waits: Waits | None = None) -> Reading:
@@ -157,7 +118,7 @@ class _Course:
         self._counted = counted
         self._say = say
         self._waits = waits
-        self._seen = _Seen(table=wanted.table)
+        self._seen = Arrivals(rows=rows_of(wanted.site, wanted.source, wanted.table))
         self._offset = -1
         now = time.monotonic()
         self._began_at = self._polled_at = self._ordered_at = self._moved_at = self._told_at = self._looked_at = now
@@ -169,7 +130,23 @@ class _Course:
         while not self._ended(wait=wait):
             self._take(self._poll())
             self._judge(time.monotonic())
-        return Reading(orders=tuple(self._seen.orders), tally=self._seen.tally(self._counted), ended=wait)
+        tally = self._seen.tally(self._counted)
+        compared = self._compare() if wait and tally.proved and self._wanted.judged else None
+        return Reading(orders=tuple(self._seen.orders), tally=tally, ended=wait, compared=compared)
+
+    def _compare(self) -> Compared:
+        wanted = self._wanted
+        return Comparing(
+            site=wanted.site,
+            source=wanted.source,
+            rows=self._seen.rows,
+            only=wanted.keys,
+            where=wanted.where,
+            poll=lambda: self._take(self._poll()),
+            say=self._say,
+            settled_s=self._waits.settled_s,
+            stalled_s=self._waits.stalled_s,
+        ).run()
 
     def _ended(self, *, wait: bool) -> bool:
         if not wait:

@@ -1,6 +1,6 @@
 """What capture needs to know of a kind of database: all that differs from kind to kind is behind this one interface."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from connector.contract import CapturedTable, CaptureSource
@@ -48,6 +48,13 @@ class DatabaseProfile(Protocol):
     def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
         """How many rows the table has, of those that the condition leaves. Raises Misconfigured for a condition that the database
         does not understand, Unreachable, Refused.
+        """
+
+    def read_keys(
+        self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str
+    ) -> Iterator[tuple[str, ...]]:
+        """The keys of the rows that the table has, of those that the condition leaves, in the words in which capture sends them.
+        Raises as `count_rows`.
         """
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:

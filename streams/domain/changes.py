@@ -9,6 +9,7 @@ import orjson
 from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
 from streams.domain.images import row_of, text_of
 from streams.domain.records import Header, Row
+from streams.domain.told import Told, told_in
 from streams.errors import Rejected
 
 ARRIVED: Final = "arrived"
@@ -56,31 +57,6 @@ class Incoming(NamedTuple):
         return f"Incoming(topic={self.topic!r}, partition={self.partition}, offset={self.offset}, timestamp_ms={self.timestamp_ms})"
 
 
-MISSING_HEADER: Final = "MISSING_HEADER"
-HEADER_WITHOUT_VISIT: Final = "HEADER_WITHOUT_VISIT"
-AMBIGUOUS_HEADER: Final = "AMBIGUOUS_HEADER"
-"""Why a row has no visit: no row backs its header; the header itself names none; the rows that back it do not agree."""
-
-
-class Told(NamedTuple):
-    """What the place stage says of a row that hangs under a header. Such a row is written anew: it carries what of its header its
-    records read, and the place stage itself has recognised what capture sends again.
-    """
-
-    visit: str | None
-    """The visit that it belongs to, or left; None where it belongs to none."""
-    why: str = ""
-    """Where it belongs to none: the rule of its letter."""
-    header: str = ""
-    """And the header that it was waited for."""
-    moved: str = ""
-    """`left` or `arrived`, of a row that goes from one visit to another one."""
-
-    def __repr__(self) -> str:
-        """Without the keys."""
-        return f"Told(why={self.why!r})"
-
-
 class RowChange(NamedTuple):
     """One change of one row."""
 
@@ -108,6 +84,12 @@ class RowChange(NamedTuple):
     """Whether the row left its visit for another one: it is no delete."""
     now: Row | None = None
     """Of a row that left, what stands in it now, where that is known."""
+    absent: bool = False
+    """Whether nobody saw it go: a reading of its whole table has not found it (`streams.domain.absent`). It goes only where nothing
+    was done to it since it was compared.
+    """
+    compared: int | None = None
+    """Of such a row: the offset of its last change, as the join knew it."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -197,13 +179,6 @@ def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
     return _row_change(envelope, source, server)
 
 
-def told_value(told: Told, *, op: Op, row: Row, source: Mapping[str, object]) -> bytes:
-    """The value of a message about a row that hangs under a header, as `decode` reads it. source: the block of that name."""
-    images = {"before": row, "after": None} if op is Op.DELETE else {"before": None, "after": row}
-    said = {name: value for name, value in told._asdict().items() if value}
-    return orjson.dumps({"op": op.value, **images, "source": source, "place": said})
-
-
 def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
     """The value of a tick message. partitions: of `visit.changes`, to be told the time; None in that topic itself."""
     asked = {} if partitions is None else {"partitions": partitions}
@@ -254,9 +229,11 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = row_of(envelope.get("before")) if UNAVAILABLE in row.values() else None
-    told = _told(envelope["place"]) if "place" in envelope else None
-    left = envelope.get("yibao") == "left"
+    told = told_in(envelope["place"]) if "place" in envelope else None
+    ours = envelope.get("yibao")
+    left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
+    compared = envelope.get("compared") if absent else None
     return RowChange(
         source=name,
         table=table,
@@ -270,10 +247,6 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
         transaction=f"{source.get('txId') or ''}",
         left=left or (told is not None and told.moved == "left"),
         now=now,
+        absent=absent,
+        compared=compared if isinstance(compared, int) else None,
     )
-
-
-def _told(said: object) -> Told:
-    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
-        raise Rejected("what the place stage says of the row cannot be read")
-    return Told(visit=said.get("visit"), why=said.get("why", ""), header=said.get("header", ""), moved=said.get("moved", ""))

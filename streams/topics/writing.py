@@ -1,6 +1,7 @@
-"""Write one message into a topic that exists. Synchronous; never call it from an event loop."""
+"""Write messages into a topic that exists. Synchronous; never call it from an event loop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from kafka import KafkaProducer
@@ -10,6 +11,7 @@ from streams.errors import Unreachable
 from streams.topics.access import away, let_in
 
 _WRITTEN_WITHIN_S = 30.0
+_AT_ONCE = 1_000
 
 
 def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, otherwise: str) -> int:
@@ -28,3 +30,22 @@ def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, ot
     finally:
         producer.close(_WRITTEN_WITHIN_S)
     return offset
+
+
+def write_all(client: Mapping[str, Any], topic: str, values: Iterable[bytes], *, otherwise: str) -> None:
+    """Write messages without a key, in no certain order among them; returns when all copies have all of them. Raises as `write`."""
+    left = iter(values)
+    first = list(islice(left, _AT_ONCE))
+    if not first:
+        return
+    with let_in(client["bootstrap_servers"]):
+        producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
+    try:
+        while first:
+            for sent in [producer.send(topic, value=value, partition=0) for value in first]:
+                sent.get(_WRITTEN_WITHIN_S)
+            first = list(islice(left, _AT_ONCE))
+    except (KafkaError, OSError) as error:
+        raise Unreachable(f"{otherwise} ({type(error).__name__}, {topic})") from error
+    finally:
+        producer.close(_WRITTEN_WITHIN_S)

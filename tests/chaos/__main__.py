@@ -13,7 +13,8 @@ from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
 from streams.errors import Misconfigured
 from streams.private_files import keep_private
-from tests.chaos.run import Result, run_folder, run_scenario
+from tests.chaos.result import Result
+from tests.chaos.run import run_folder, run_scenario
 from tests.chaos.scenarios import NAMES, USUAL, named
 
 _COLUMNS = ("changes", "accepted", "lost", "doubled", "out_of_order", "unexplained", "dead_letters", "seconds")

@@ -12,6 +12,7 @@ from functools import partial
 from sandbox.stack import Stack
 from tests.chaos.chaos_site import ChaosSite
 from tests.chaos.crew import Crew, Stage
+from tests.chaos.restored import AnotherServer
 
 Act = Callable[[], object]
 """False: there was nobody to strike, and it is to be tried again soon."""
@@ -22,7 +23,8 @@ _AGAIN_S = 0.5
 class Options:
     """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
     their state on a disk that can be filled. live_s: at least so long are the live days. patience_s: added to how long nothing
-    may move while everything drains. brokers: how many the stack has.
+    may move while everything drains. brokers: how many the stack has. in_flight: the hospital works while capture begins, in
+    transactions that overlap.
     """
 
     refuse_percent: float = 0.0
@@ -30,6 +32,7 @@ class Options:
     live_s: float = 45.0
     patience_s: float = 0.0
     brokers: int = 1
+    in_flight: bool = False
 
 
 class Course:
@@ -43,6 +46,8 @@ class Course:
         self.site = site
         self.strikes = 0
         self.acts: list[str] = []
+        self.another: AnotherServer | None = None
+        """The server that takes the place of the first one, in the end."""
         self._started = 0.0
         self._due: list[tuple[float, int, str, Act]] = []
         self._number = itertools.count()

@@ -20,6 +20,7 @@ from sandbox.stack import Endpoints
 from streams.errors import Unreachable
 from streams.private_files import open_private
 from streams.spec.fields import ServiceCode
+from tests.chaos.in_flight import Overlapping
 from tests.chaos.nightly import PAST, create_past, move
 from yibao.demonstration.demo_site import write_password
 
@@ -48,7 +49,8 @@ class Hospital:
             visits += visits // 50 + 1
             self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))
         self._transactions: Iterator[tuple[int, Transaction]] = enumerate(Workload(visits=visits, seed=seed), start=1)
-        self._before = sum(1 for _ in Workload(visits=visits, seed=seed)) * _BEFORE
+        self._before = int(sum(1 for _ in Workload(visits=visits, seed=seed)) * _BEFORE)
+        self._workload = Workload(visits=visits, seed=seed)
         self._patients: dict[str, str] = {}
         self._gone: dict[tuple[str, str], tuple[str, int]] = {}
         self._stopped = threading.Event()
@@ -63,7 +65,7 @@ class Hospital:
             create_schema(conn, password=write_password(self._endpoints))
             create_past(conn)
             conn.execute("CREATE SCHEMA chaos; CREATE TABLE chaos.progress (n bigint); INSERT INTO chaos.progress VALUES (0)")
-        for number, transaction in islice(self._transactions, int(self._before)):
+        for number, transaction in islice(self._transactions, self._before):
             self._commit(number, transaction)
         self._oracle.start_capture()
 
@@ -78,6 +80,10 @@ class Hospital:
                 time.sleep(0.2)
         raise Unreachable(f"capture did not begin to stream from slot {slot} within {_SLOT_S:.0f} s")
 
+    def overlapping(self, slot: str) -> Overlapping:
+        """Its transactions, several open at a time, to be begun before capture is."""
+        return Overlapping(f"{self._admin}{self._database}", self._transactions, self._follow, slot=slot)
+
     def live(self, rate: float) -> None:
         """Begin the live days, in a thread of their own. rate: changes a second."""
         self.is_live = True
@@ -91,6 +97,16 @@ class Hospital:
             self._thread.join(timeout=30)
         self._disconnect()
         self._file.close()
+
+    def expect(self, last: int, file: Path) -> None:
+        """Write what must be reported of the transactions up to one, as if nothing had come after it."""
+        with open_private(file, "wb") as out:
+            oracle = Oracle(lambda expected: out.write(expected.line()))
+            for number, transaction in enumerate(islice(self._workload, last), start=1):
+                oracle.follow(transaction)
+                if number == self._before:
+                    oracle.start_capture()
+            oracle.finish()
 
     def differences(self) -> list[str]:
         """Where the database does not hold as many rows as were committed: then nothing that follows can be believed."""

@@ -4,10 +4,9 @@ import random
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from tests.chaos.chaos_site import PATIENT_LOOKUP, WAIT_S, ChaosSite
 from tests.chaos.course import Course
 from tests.chaos.crew import STAGES, Crew
 from tests.chaos.hospital import Hospital
+from tests.chaos.restored import recover
+from tests.chaos.result import Result
 from tests.chaos.scenarios import Scenario
 from tests.chaos.verdict import Refusing, Verdict, expectations, missing, overtaken_refunds, pronounce, read_letters
 
@@ -35,55 +36,7 @@ _OPERATOR_S = 5.0
 _SETTLE_S = 3.0
 _SMALL_DISK = "96m"
 """Room for the copies of the state of two join workers, and little more."""
-_HOLDS = ("clocks", "expected.jsonl", "keys", "logs", "pids", "site", "workers")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One scenario. struck: how many faults struck; a run that none struck proves nothing. notes: what a person should know."""
-
-    name: str
-    seed: int
-    changes: int
-    seconds: float
-    drain_s: float
-    verdict: Verdict
-    struck: int
-    exits: Mapping[str, int]
-    acts: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        return self.verdict.ok and (self.struck > 0 or self.name == "calm") and not self.hung
-
-    @property
-    def hung(self) -> bool:
-        return any("hung" in how for how in self.exits)
-
-    def document(self) -> dict[str, Any]:
-        """As it stands in `build/chaos.json`."""
-        verdict = self.verdict
-        return {
-            "name": self.name,
-            "seed": self.seed,
-            "changes": self.changes,
-            "accepted": verdict.accepted,
-            "lost": len(verdict.lost),
-            "doubled": len(verdict.doubled),
-            "out_of_order": len(verdict.out_of_order),
-            "unexplained": len(verdict.unexplained),
-            "dead_letters": verdict.dead_letters,
-            "seconds": round(self.seconds, 1),
-            "ok": self.ok,
-            "amounts_differ": len(verdict.amounts),
-            "struck": self.struck,
-            "drain_s": round(self.drain_s, 1),
-            "exits": dict(sorted(self.exits.items())),
-            "acts": list(self.acts),
-            "notes": list(self.notes),
-            "examples": verdict.examples,
-        }
+_HOLDS = ("another", "clocks", "expected.jsonl", "expected-restored.jsonl", "keys", "logs", "pids", "site", "workers")
 
 
 def run_folder(home: Path) -> OwnFolder:
@@ -152,13 +105,14 @@ class _Run:
         self.hospital.create()
         self._scenario.plan(self.course)
         with self._disk():
-            site = self.site.start_capture()
-            self.crew.look_after()
-            self.hospital.wait_for_capture(self.site.slot)
+            site = self._begin_capture()
             self._wait_for_lanes(site.kafka.partitions)
             self._live()
             endings = expectations(self._home / "expected.jsonl", self._refusing)
             self._drain(endings, site)
+            if (another := self.course.another) is not None:
+                client, dead = client_options(site), site.topics.dead
+                return recover(another, self, lost=endings, client=client, dead=dead, home=self._home)
             self.crew.stop()
             stats = self.site.stats()
             self.course.strikes += sum(stats["by_fault"].values())
@@ -175,6 +129,19 @@ class _Run:
                 overtaken=[] if self._scenario.options.refuse_percent else overtaken_refunds(stats),
                 unseeable=self.hospital.unseeable(self.site.came(PATIENT_LOOKUP)),
             )
+
+    def _begin_capture(self) -> Site:
+        """Topics, capture and workers, until the snapshot is through."""
+        working = self.hospital.overlapping(self.site.slot) if self._scenario.options.in_flight else None
+        if working is not None:
+            working.begin()
+        site = self.site.start_capture()
+        self.crew.look_after()
+        self.hospital.wait_for_capture(self.site.slot)
+        if working is not None:
+            working.end()
+            self.course.strikes += working.in_flight
+        return site
 
     def _stillness(self, site: Site) -> list[str]:
         """How long nothing was accepted in the live days, at most: nothing at all, and nothing of one partition; how late the
@@ -200,6 +167,8 @@ class _Run:
         self.hospital.stop()
         self.course.close()
         self._desk.shutdown(wait=True, cancel_futures=True)
+        if self.course.another is not None:
+            self.course.another.end()
         self._stack.up()
         self.site.stop_platform()
         if self.site.site_file.exists():
@@ -213,7 +182,7 @@ class _Run:
         while any(self.crew.lanes_opened(stage) < count for stage, count in wanted.items()):
             if time.monotonic() > deadline:
                 raise RuntimeError(f"not every partition got an owner; see {self._home / 'logs'}")
-            self._look()
+            self.look()
 
     def _live(self) -> None:
         self.course.begin()
@@ -222,11 +191,12 @@ class _Run:
         busy = True
         while busy or self.hospital.is_live:
             busy = self.course.look_after()
-            self._look()
+            self.look()
         if self.hospital.error is not None:
             raise self.hospital.error
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look after workers and capture for a moment."""
         self.crew.look_after()
         if time.monotonic() - self._operated_at > _OPERATOR_S:
             self._operate()
@@ -248,28 +218,28 @@ class _Run:
             journal.extend(self.site.journal(len(journal)))
             return missing(endings, journal)
 
-        left = self._until_none(unaccepted)
+        left = self.until_none(unaccepted)
         if left:
             self.notes.append(f"{left} records not accepted when the patience ended")
         self.drain_s = time.monotonic() - since
         self.crew.shift_clocks(WAIT_S + 60)
         wanted = sum(bool(ending.dead_class) for ending in endings)
-        self._until_none(lambda: self._letters_missing(endings, site, wanted))
+        self.until_none(lambda: self._letters_missing(endings, site, wanted))
         until = time.monotonic() + _SETTLE_S
         while time.monotonic() < until:
-            self._look()
+            self.look()
 
     def _letters_missing(self, endings: list[Ending], site: Site, wanted: int) -> int:
         """How many expected letters there are not; counted as the judge does, by what they say."""
         letters = read_letters(client_options(site), site.topics).letters
         return min(wanted, sum("no dead letter" in each for each in judge(endings, (), letters).missing))
 
-    def _until_none(self, count: Callable[[], int]) -> int:
+    def until_none(self, count: Callable[[], int]) -> int:
         """Look after everything until nothing is left, or nothing has moved for long; what is left."""
         left, moved_at = count(), time.monotonic()
         looked_at = time.monotonic()
         while left and time.monotonic() - moved_at < _STALLED_S + self._scenario.options.patience_s:
-            self._look()
+            self.look()
             if time.monotonic() - looked_at < 1.0:
                 continue
             looked_at = time.monotonic()

@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.chaos import three_brokers
 from tests.chaos.course import Course, Options
 from tests.chaos.crew import STAGES, Stage
+from tests.chaos.platform_faults import answers_lost, platform
+from tests.chaos.restored import AnotherServer
 
 _SESSION_S = 10.0
 """After so long without a sign of life the group goes on without a worker."""
@@ -100,29 +102,6 @@ def _postgres(course: Course) -> None:
     course.at(course.moment(0.5, 0.7), "kill -9 postgres", partial(course.stop_service, "postgres", for_s=away_s))
 
 
-def _platform(*faults: dict[str, object], times: int = 3) -> Callable[[Course], None]:
-    """Each fault in a few windows."""
-
-    def plan(course: Course) -> None:
-        for fault in faults:
-            for _ in range(times):
-                for_s = course.rng.uniform(3, 7)
-                course.at(
-                    course.moment(),
-                    f"platform {fault['kind']}",
-                    partial(course.fault, **{"for_s": round(for_s, 1), **fault}),
-                )
-
-    return plan
-
-
-def _lost(course: Course) -> None:
-    """One answer in eight is lost, whatever was accepted; and workers die meanwhile."""
-    course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.12, for_s=course.live_s))
-    course.at(0.0, "answers cut", partial(course.fault, kind="cut", probability=0.03, for_s=course.live_s))
-    course.orders("deliver", "post-after", count=2, passages=10)
-
-
 def _state_lost(course: Course) -> None:
     """The folder of a worker's state is removed while it runs, and the worker killed: the changelog alone must bring it back."""
 
@@ -173,6 +152,13 @@ def _clock(course: Course) -> None:
     course.at(course.moment(0.3, 0.7), "kill -9 join", partial(course.crew.signal, "join", signal.SIGKILL))
 
 
+def _restored(course: Course) -> None:
+    """The server is lost when all is accepted, and another one made of a dump (`tests.chaos.restored`)."""
+    home, site, stack = course.site.home / "another", course.site, course.stack
+    another = course.another = AnotherServer(home=home, database=site.database, endpoints=stack.endpoints, stack=stack)
+    course.at(course.moment(0.75, 0.85), "dump", partial(course.aside, another.dump))
+
+
 def _selection(course: Course) -> None:
     """The short one that runs with all tests."""
     course.at(0.0, "answers lost", partial(course.fault, kind="lost", probability=0.15, for_s=course.live_s))
@@ -204,9 +190,20 @@ def _everything(course: Course) -> None:
 
 
 _ONCE_IS_ENOUGH = {
-    *("everything", "calm", "selection", "broker-kill", "broker-away", "connect-kill", "postgres-restart", "disk-full", "churn"),
+    *(
+        "everything",
+        "calm",
+        "selection",
+        "restored",
+        "broker-kill",
+        "broker-away",
+        "connect-kill",
+        "postgres-restart",
+        "disk-full",
+        "churn",
+    ),
     *("kill-before-post", "kill-after-post", "kill-in-bisection", "kill-in-dead-letter", "kill-at-commit", "batch-refused"),
-    "kill-between-parts",
+    *("kill-between-parts", "restored", "in-flight"),
 }
 
 
@@ -230,27 +227,28 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="postgres-restart", plan=_postgres),
     Scenario(
         name="platform-outage",
-        plan=_platform(
+        plan=platform(
             {"kind": "outage", "form": "503"}, {"kind": "outage", "form": "reset"}, {"kind": "outage", "form": "refuse"}, times=2
         ),
     ),
     Scenario(
-        name="platform-slow", plan=_platform({"kind": "slow", "delay_s": 0.3, "delay_max_s": 4}, {"kind": "late", "delay_s": 12})
+        name="platform-slow",
+        plan=platform({"kind": "slow", "delay_s": 0.3, "delay_max_s": 4}, {"kind": "late", "delay_s": 12}),
     ),
-    Scenario(name="answer-lost", plan=_lost),
-    Scenario(name="platform-50000", plan=_platform({"kind": "system_error"}, {"kind": "system_error", "judged": True})),
-    Scenario(name="platform-html", plan=_platform({"kind": "html"}, {"kind": "html", "judged": True})),
+    Scenario(name="answer-lost", plan=answers_lost),
+    Scenario(name="platform-50000", plan=platform({"kind": "system_error"}, {"kind": "system_error", "judged": True})),
+    Scenario(name="platform-html", plan=platform({"kind": "html"}, {"kind": "html", "judged": True})),
     Scenario(
         name="platform-429",
-        plan=_platform(
+        plan=platform(
             {"kind": "throttled", "retry_after_s": 2},
             {"kind": "throttled", "form": "date"},
             {"kind": "throttled", "form": "none"},
             times=2,
         ),
     ),
-    Scenario(name="wrong-key", plan=_platform({"kind": "wrong_key"})),
-    Scenario(name="unauthorised", plan=_platform({"kind": "unauthorised"})),
+    Scenario(name="wrong-key", plan=platform({"kind": "wrong_key"})),
+    Scenario(name="unauthorised", plan=platform({"kind": "unauthorised"})),
     Scenario(
         name="batch-refused",
         plan=_points("deliver", "refused", "half-before", count=2, passages=6),
@@ -260,6 +258,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="state-lost", plan=_state_lost),
     Scenario(name="disk-full", plan=_disk_full, options=Options(small_disk=True)),
     Scenario(name="clock", plan=_clock),
+    Scenario(name="restored", plan=_restored),
+    Scenario(name="in-flight", plan=lambda _course: None, options=Options(in_flight=True)),
     Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=90, patience_s=60)),
     Scenario(name="selection", plan=_selection),
     *(
@@ -287,5 +287,6 @@ def named(name: str) -> Scenario:
         live_s=max(part.options.live_s for part in parts),
         patience_s=max(part.options.patience_s for part in parts),
         brokers=max(part.options.brokers for part in parts),
+        in_flight=any(part.options.in_flight for part in parts),
     )
     return Scenario(name=name, plan=plan, options=options)

@@ -7,9 +7,11 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import psycopg
 import pytest
 import yaml
@@ -22,11 +24,13 @@ from sandbox.hospital import run as run_hospital
 from sandbox.hospital.tables import TABLES
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
+from streams.deadletter.headers import CLASS, TABLE
 from streams.mapping import load_site
 from streams.seal import generate_key_pair
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
-from streams.wiring import place_stage
+from streams.topics.whole import read_whole
+from streams.wiring import client_options, place_stage
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 from yibao import resnapshot
@@ -59,6 +63,7 @@ def site(stack, tmp_path_factory):
     document = yaml.safe_load((folder / "site.yaml").read_text(encoding="utf-8"))
     document["kafka"] |= {"bootstrap_servers": stack.bootstrap_servers, "topic_prefix": "command.", "partitions": 3}
     document["connect"] = {"url": stack.connect_url, "heartbeat_s": 1}
+    document["join"] = {"tick_s": 0.5, "withdrawal_grace_s": 0.5}
     document["sources"]["his"] |= {
         "port": stack.postgres_port,
         "database": DATABASE,
@@ -131,9 +136,7 @@ def until_it_beats(ask):
 
 def reading_again(site, stack, yibao, monkeypatch):
     """Rows of a table, of a lookup, of one key; a condition that the database does not understand orders nothing."""
-    fee = "INSERT INTO his.sf_fymx (mxid, jzlsh) SELECT id, 'V' || id FROM generate_series(1, 2500) id"
     with superuser(stack, DATABASE) as database:
-        database.execute(fee)
         ((departments,),) = database.execute("SELECT count(*) FROM his.jc_ks").fetchall()
 
     code, out, err = yibao("resnapshot", "his.sf_fymx", "--wait", "-o", "json", config=site)
@@ -141,7 +144,7 @@ def reading_again(site, stack, yibao, monkeypatch):
     read = json.loads(out)
     assert (0, 2500, True) == (code, read["counted"], read["proved"])
     assert read["arrived"] + read["changed"] >= 2500  # those of the statement above, which may be on their way, do not come twice
-    assert "2500 rows to read" in err
+    assert ("2500 rows to read" in err, {"gone": 0, "moved": 0}) == (True, read["absent"])
 
     code, out, _ = yibao("resnapshot", "his.jc_ks", "--wait", config=site)
     assert (0, True) == (code, f"done: the database had {departments} rows, Debezium read {departments}" in out)
@@ -177,23 +180,57 @@ def orders(stack):
         return broker.ends("command.capture.signals")
 
 
-def a_worker_stands(site, stack, yibao):
-    """A table was out of the publication for a moment: a worker places nothing of what was captured, until a person has looked."""
+@contextmanager
+def workers_that_stood(site, stack, yibao):
+    """A table was out of the publication for a moment: a worker places nothing of what was captured, until a person has looked.
+    After that place and join work.
+    """
     with superuser(stack, DATABASE) as database:
+        database.execute("INSERT INTO his.sf_fymx (mxid, jzlsh) SELECT id, 'V' || id FROM generate_series(1, 2500) id")
         database.execute("ALTER PUBLICATION yibao_his DROP TABLE his.sf_jsjl")
         database.execute("ALTER PUBLICATION yibao_his ADD TABLE his.sf_jsjl")
     log, rows = site.parent / "place-0.log", "command.rows.his"
     with (
         worker("place", site=site, home=site.parent) as place,
+        worker("join", site=site, home=site.parent),
         Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as on,
     ):
         wait_for(place, lambda: b'"source_stopped"' in log.read_bytes())
         assert 0 == on.committed("command.yibao-place", rows, [0])[0].offset
         assert yibao("resume", "his", "--why", "nobody paid in that moment", config=site)[0] == 0
-        wait_for(place, lambda: on.committed("command.yibao-place", rows, [0])[0].offset > 2500)
+        wait_for(place, lambda: on.committed("command.yibao-place", rows, [0])[0].offset >= 2500)
+        yield place
     told = [json.loads(line) for line in log.read_bytes().splitlines()]
     assert [["his.sf_jsjl"]] == [one["read_again"] for one in told if one["event"] == "source_stopped"]
     assert ["nobody paid in that moment"] == [one["why"] for one in told if one["event"] == "source_resumed"]
+
+
+def rows_that_went(site, stack, yibao, place):
+    """Visits were deleted while nobody captured it: they are withdrawn, by letter, and nothing else is."""
+    loaded = load_site(site)
+
+    def reported():
+        ready = read_whole(client_options(loaded), loaded.topics.ready)
+        return {orjson.loads(one.value)["MDTRT_ID"] for one in ready if ("service", b"mdtrt_d") in one.headers}
+
+    with superuser(stack, DATABASE) as database:
+        run_hospital(database, Workload(visits=6, seed=5, first=500, bad_share=0.0))
+        wait_for(place, lambda: len(reported()) > 1)
+        database.execute("ALTER PUBLICATION yibao_his SET (publish = 'insert, update, truncate')")
+        gone = database.execute("DELETE FROM his.mz_zy_jz WHERE yb_jzid = %s RETURNING yb_jzid", (min(reported()),)).fetchall()
+        database.execute("ALTER PUBLICATION yibao_his SET (publish = 'insert, update, delete, truncate')")
+    for found in (1, 0):
+        code, out, err = yibao("resnapshot", "his.mz_zy_jz", "--wait", "-o", "json", config=site)
+        assert (0, {"gone": found, "moved": 0}) == (code, json.loads(out)["absent"]), err
+    letters = []
+
+    def told():
+        dead = read_whole(client_options(loaded), loaded.topics.dead)
+        letters[:] = [one for one in dead if {(CLASS, b"WITHDRAWN"), (TABLE, b"his.mz_zy_jz")} <= {*one.headers}]
+        return letters
+
+    wait_for(place, told)
+    assert (1, 1) == (len(gone), len(letters))
 
 
 def wait_for(process, condition):
@@ -235,12 +272,13 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     assert (code, "RUNNING" in out) == (0, True)
 
     assert yibao("resume", "his", "--why", "the beginning", config=site)[0] == 0
-    owes = replace(controls_of(load_site(site)).by_source["his"], read_again=("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
-    write_down(load_site(site), owes)
-    reading_again(site, stack, yibao, monkeypatch)
+    with workers_that_stood(site, stack, yibao) as place:
+        owes = replace(controls_of(load_site(site)).by_source["his"], read_again=("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
+        write_down(load_site(site), owes)
+        reading_again(site, stack, yibao, monkeypatch)
+        rows_that_went(site, stack, yibao, place)
     code, out, _ = yibao("connector", "status", config=site)
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
-    a_worker_stands(site, stack, yibao)
 
     code, out, _ = yibao("connector", "plan", config=changed(his={"slot": "another_slot"}))
     assert (code, "loss: slot.name" in out) == (0, True)

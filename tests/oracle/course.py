@@ -5,17 +5,16 @@ transactions in flight; reads tables on demand ahead of the log; goes blind for 
 server; and after every crash sends again any suffix of what it sent since its last start.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from random import Random
 from typing import Final
-
-import orjson
 
 from tests.oracle.database import (
     BILL,
     CHARGE,
     ITEM,
+    KEY_OF,
     MANY,
     NAMED_ITEM,
     NUMBERED_ITEM,
@@ -25,7 +24,6 @@ from tests.oracle.database import (
     REGISTER,
     ROWS,
     SETTLE,
-    SOURCE_OF,
     TWICE,
     VISIT,
     Change,
@@ -35,6 +33,7 @@ from tests.oracle.database import (
     numbers,
 )
 from tests.oracle.features import KEPT, Features
+from tests.oracle.messages import Kind, Message, envelope
 from tests.oracle.writing import write
 
 SOON_MS: Final = 1_500
@@ -43,28 +42,6 @@ LONG_MS: Final = 61 * 86_400_000
 """More than a row waits for a settlement."""
 BEHIND_US: Final = (0, 2_000, 3_600_000_000)
 """By how much another server's clock may be behind."""
-
-
-class Kind(Enum):
-    """What reaches the join."""
-
-    ROW = "row"
-    LOOKUP = "lookup"
-    TICK = "tick"
-    WORKER = "another worker begins with what is committed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """value: as capture writes it; of a tick, None. at: its time (ms). repeated: whether the log's change was sent before. server:
-    which of the source's servers an operator said that it comes from.
-    """
-
-    kind: Kind
-    at: int
-    value: bytes | None = None
-    repeated: bool = False
-    server: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +84,7 @@ class _Writer:
             self._stream_some: 7,
             self._crash: 2,
             self._read_on_demand: 1.5,
+            self._tell_absent: 1.5,
             self._tick: 1,
             self._change_worker: 0.7,
             self._go_blind: 0.4,
@@ -199,11 +177,31 @@ class _Writer:
         table = self._rng.choice((VISIT, SETTLE, CHARGE, CHARGE, PATIENT, REGISTER, BILL, ITEM))
         if self._rows is TWICE:
             table = self._rng.choice((OTHER_BILL, ITEM, NAMED_ITEM, NUMBERED_ITEM))
+        seen: list[tuple[str, str]] = []
         for where, row in [*self._database.rows.items()]:
             if where[0] == table:
                 self._read(where, row, lsn=None)
+                seen += [(where[1], row["visit_id"])] if table != PATIENT else []
                 if self._rng.random() < 0.2:
+                    came = self._database.log[self._sent :][:1]
                     self._stream(1)
+                    seen += [(one.row[KEY_OF[table]], one.row["visit_id"]) for one in came if one.table == table != PATIENT]
+        if table != PATIENT and self._features.deletes_while_blind and self._rng.random() < 0.5:
+            self._compare(table, seen)
+
+    def _compare_all(self) -> None:
+        """What an operator does after capture was blind. All that stands in the database was read just now."""
+        for table in [one for one in KEY_OF if one != PATIENT] if self._features.deletes_while_blind else ():
+            rows = self._database.rows.items()
+            self._compare(table, [(key, row["visit_id"]) for (of, key), row in rows if of == table])
+            if self._rng.random() < 0.5:
+                self._tell_absent()
+
+    def _compare(self, table: str, seen: Sequence[tuple[str, str]]) -> None:
+        self._told.messages.append(Message(kind=Kind.COMPARED, at=self._now, table=table, seen=tuple(seen)))
+
+    def _tell_absent(self) -> None:
+        self._say(Kind.ABSENT)
 
     def _go_blind(self) -> None:
         """What commits meanwhile is never read; then capture begins with a new slot and a full snapshot."""
@@ -214,6 +212,7 @@ class _Writer:
         self._work(self._rng.randint(1, 4), blind=True)
         self._start_log()
         self._snapshot()
+        self._compare_all()
 
     def _change_server(self) -> None:
         self._stream()
@@ -222,11 +221,13 @@ class _Writer:
             self._write(blind=True)
         self._start_log()
         self._snapshot()
+        self._compare_all()
 
     def _end(self) -> None:
         while self._database.open:
             self._commit()
         self._stream()
+        self._tell_absent()
         if self._lookups_change and not self._features.lookups_change:
             # Records follow a lookup row only when their own rows come again.
             for where, row in self._database.rows.items():
@@ -246,7 +247,7 @@ class _Writer:
 
     def _send(self, change: Change, *, repeated: bool = False) -> None:
         kind = Kind.LOOKUP if change.table == PATIENT else Kind.ROW
-        value = _envelope(
+        value = envelope(
             change.op,
             change.table,
             change.row,
@@ -261,28 +262,9 @@ class _Writer:
     def _read(self, where: Where, row: Row, *, lsn: int | None) -> None:
         kind = Kind.LOOKUP if where[0] == PATIENT else Kind.ROW
         snapshot = "incremental" if lsn is None else "true"
-        self._say(kind, _envelope("r", where[0], row, lsn=lsn, ts_us=self._database.latest_us, snapshot=snapshot))
+        self._say(kind, envelope("r", where[0], row, lsn=lsn, ts_us=self._database.latest_us, snapshot=snapshot))
 
     def _say(self, kind: Kind, value: bytes | None = None, *, repeated: bool = False, later_ms: int = 3) -> None:
         self._now += later_ms
         server = self._database.server
         self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated, server=server))
-
-
-def _envelope(
-    op: str,
-    table: str,
-    row: Row,
-    *,
-    lsn: int | None,
-    ts_us: int,
-    snapshot: str,
-    before: Row | None = None,
-    transaction: int | None = None,
-) -> bytes:
-    schema, _, name = table.partition(".")
-    named = {"connector": "postgresql", "name": SOURCE_OF[schema], "schema": schema, "table": name}
-    source = named | {"snapshot": snapshot, "lsn": lsn, "txId": transaction}
-    times = {"ts_ms": ts_us // 1000, "ts_us": ts_us}
-    images = {"before": row if op == "d" else before, "after": None if op == "d" else row}
-    return orjson.dumps({**images, "source": source | times, "op": op})

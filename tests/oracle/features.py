@@ -12,7 +12,7 @@ class Features:
     rows_move: bool = False
     """A line is moved to the other visit by an update, and perhaps back."""
     deletes_while_blind: bool = False
-    """Rows are deleted while nobody reads the log; the full read afterwards does not have them."""
+    """Rows are deleted while nobody reads the log; the full read afterwards does not have them, and is compared."""
     lookups_change: bool = False
     """Records follow a lookup row that changes, without being read again. Not promised: docs/exactness.md."""
     servers_clocks_differ: bool = False
@@ -28,6 +28,7 @@ class Features:
 KEPT = Features(
     keys_change=True,
     rows_move=True,
+    deletes_while_blind=True,
     servers_clocks_differ=True,
     several_candidates=True,
     rows_collide=True,

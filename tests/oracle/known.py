@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from tests.oracle.course import Kind, Message
 from tests.oracle.database import KEY_OF, MANY, TWICE, Row, Where
 from tests.oracle.expected import SERVICE, Holds, Open, Several, expected
+from tests.oracle.messages import Kind, Message
 
 
 def each(must: Any) -> Mapping[Where, Any]:

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from connector.contract import CapturedTable, CaptureSource
+from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.profiles import profile_of
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.wording import nearest
+from yibao.absent_rows import Compared
 from yibao.binding import demand_own_topics
 from yibao.capture import chosen_sources
 from yibao.facts import note_read
@@ -42,10 +43,12 @@ def resnapshot(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Read rows of a table again from the database, while capture goes on. What differs from what was reported is corrected,
-    what is the same is not sent again. Rows that are gone from the database are not found by it.
+    what is the same is not sent again. With --wait, rows that are gone from the database are told as withdrawn where they were
+    reported: of the whole table, or of the keys that are named. Of a condition nobody knows which rows it would have left.
 
     Needed when changes were not captured: another server, a table that was not published for a while, new columns in the mapping.
-    With --wait, exit code 1 when it is not proved that all rows arrived: run it again.
+    With --wait, exit code 1 when it is not proved that all rows arrived, or nothing could be compared because place and join do
+    not work: run it again.
 
     \b
     Examples:
@@ -59,7 +62,7 @@ def resnapshot(
     with leaving(_left(config, wanted)):
         reading = read_again(wanted, wait=wait, say=lambda text: typer.echo(text, err=True))
     _show(wanted, reading, output=output)
-    if reading.ended and not reading.tally.proved:
+    if reading.ended and not reading.proved:
         raise typer.Exit(1)
     if reading.ended and wanted.where is None:
         note_read(site, wanted.source.name, table)
@@ -81,7 +84,8 @@ def _wanted(site: Site, table: str, *, source: str | None, where: str, keys: lis
         names = ", ".join(each.name for each, _ in found)
         raise Misconfigured(f"{table} is captured from several sources ({names}): say which with --source")
     ((of, captured),) = found
-    return Wanted(site=site, source=of, table=captured, where=_condition(of, captured, where=where, keys=keys))
+    named = frozenset((key,) if len(captured.key) == 1 else tuple(key.split(",")) for key in keys) if keys and not where else None
+    return Wanted(site=site, source=of, table=captured, where=_condition(of, captured, where=where, keys=keys), keys=named)
 
 
 def _condition(source: CaptureSource, table: CapturedTable, *, where: str, keys: list[str]) -> str | None:
@@ -102,7 +106,8 @@ def _show(wanted: Wanted, reading: Reading, *, output: Output) -> None:
             "where": wanted.where,
             "orders": list(reading.orders),
             "ended": reading.ended,
-            **(asdict(tally) | {"proved": tally.proved} if reading.ended else {"counted": tally.counted}),
+            **(asdict(tally) | {"proved": reading.proved} if reading.ended else {"counted": tally.counted}),
+            "absent": None if reading.compared is None else reading.compared.document,
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
@@ -114,7 +119,19 @@ def _show(wanted: Wanted, reading: Reading, *, output: Output) -> None:
         f"and {tally.changed} changes of the table beside them"
     )
     if tally.proved:
-        typer.echo(f"done: {numbers}")
+        typer.echo(f"{'done' if reading.proved else 'read'}: {numbers}")
+        typer.echo(f"  {_of_absent(wanted, reading.compared)}")
     else:
         why = "; the table was emptied meanwhile" if tally.emptied else ""
         typer.echo(f"not proved: {numbers}{why}. Run it again, in a quieter hour")
+
+
+def _of_absent(wanted: Wanted, compared: Compared | None) -> str:
+    """What is said of rows that are gone."""
+    if compared is None:
+        return "nothing is said of rows that are gone: only --key or the whole table tells which those are"
+    if compared.why_not:
+        return f"rows that are gone were not looked for: {compared.why_not}"
+    if wanted.table.role is TableRole.LOOKUP:
+        return f"{compared.gone} rows are gone; what was reported with them stays, and what comes finds them still"
+    return f"{compared.gone} rows are gone, told as withdrawn where they were reported; {compared.moved} moved to another visit"

@@ -1,6 +1,6 @@
-"""Count rows of a table as the capture role sees them, and write conditions in SQL for it."""
+"""Count rows of a table as the capture role sees them, read their keys, and write conditions in SQL for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import psycopg
 from psycopg import sql
@@ -36,6 +36,19 @@ def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None
                 raise
             told = exc.diag.message_primary or type(exc).__name__
             raise Misconfigured(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
+
+
+def read_keys(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> Iterator[tuple[str, ...]]:
+    """The keys of the rows that the table has, of those that the condition leaves, as text. Raises as `count_rows`, which has
+    understood the condition before.
+    """
+    with logged_in(source, password=password) as connection, connection.cursor() as cursor:
+        connection.execute(sql.SQL("SET statement_timeout = {}").format(_LONGEST))
+        columns = ", ".join(map(quoted, table.key))
+        reading = f"SELECT {columns} FROM {sql.Identifier(*split_table(table.name)).as_string(connection)}"  # noqa: S608 - quoted names
+        with cursor.copy(f"COPY ({reading}{'' if where is None else f' WHERE ({where})'}) TO STDOUT".encode()) as copy:
+            for row in copy.rows():
+                yield tuple([f"{value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}" for value in row])
 
 
 def _counted(connection: psycopg.Connection[TupleRow], table: str, where: str | None) -> int:

@@ -1,6 +1,6 @@
 """PostgreSQL: logical replication by pgoutput, a publication made by the database's administrator, one slot per source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from connector.contract import CapturedTable, CaptureSource
@@ -8,7 +8,7 @@ from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
 from connector.profiles.postgresql.checks import check
-from connector.profiles.postgresql.counting import condition_of_keys, count_rows
+from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reading import read_catalogue
@@ -74,6 +74,12 @@ class PostgresqlProfile:
     def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
         """As the capture role sees them."""
         return count_rows(source, table, where=where, password=password)
+
+    def read_keys(
+        self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str
+    ) -> Iterator[tuple[str, ...]]:
+        """As the server writes them."""
+        return read_keys(source, table, where=where, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the catalogue."""

@@ -91,6 +91,9 @@ class Joiner:
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
         before = visit.find(rule.role, rule.name, key)
+        if change.absent and (before is None or before.deleted or before.offset != change.compared):
+            run.count("overtaken")
+            return
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
             if change.left:  # at the place of the delete that it turns into a move

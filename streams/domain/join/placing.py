@@ -5,11 +5,12 @@ from typing import Final
 
 from connector.contract import UNAVAILABLE, Op, TableRole
 from streams.domain.again import after
-from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange
+from streams.domain.changes import RowChange
 from streams.domain.join.entries import StoredRow
 from streams.domain.keys import is_of_header, names_something
 from streams.domain.normalise.record import TableRule
 from streams.domain.records import Row
+from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER
 from streams.domain.unsent import whole
 from streams.domain.violations import DeadClass
 

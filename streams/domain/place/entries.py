@@ -10,6 +10,7 @@ refused, because a row that is written back without what was added to it would h
 """
 
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
@@ -119,6 +120,12 @@ def is_row(key: bytes) -> bool:
 def due_from(value: bytes | None) -> int:
     """When something is to be done about a row, read without parsing it; 0: never."""
     return int(value[1 : 1 + _DIGITS]) if value is not None and value[:1] == _WAITS else 0
+
+
+def fingerprint(entry: Entry) -> str:
+    """Equal as long as nothing is done to a row; where it belongs may change meanwhile."""
+    content = [tuple(entry.link), dict(entry.columns), entry.source, entry.mark and tuple(entry.mark)]
+    return blake2b(orjson.dumps(content), digest_size=16).hexdigest()
 
 
 def dump(entry: Entry) -> bytes:

@@ -16,7 +16,8 @@ import orjson
 from connector.contract import Op
 from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.images import text_of
-from streams.domain.keys import VisitKey, names_something
+from streams.domain.keys import VisitKey, joined, names_something
+from streams.domain.place import entries
 from streams.domain.place.entries import View
 from streams.domain.place.going import NOTHING, Going, after, former_key, table_of
 from streams.domain.place.headers import LinkedTables
@@ -128,11 +129,13 @@ class Placer:
             envelope = None
         if not isinstance(envelope, dict):
             return _unplaced(incoming, going)
-        if envelope.get("yibao") == "tick":
+        ours, said = envelope.get("yibao"), envelope.get("source")
+        if ours == "tick":
             return self._tick(incoming, envelope, view, source=source, going=going)
-        said = envelope.get("source")
         if not isinstance(said, dict):
             return _unplaced(incoming, going)
+        if ours == "absent":
+            return self._absent(incoming, envelope, said, view, going=going)
         if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
         return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
@@ -190,6 +193,25 @@ class Placer:
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
         return (leaving(left) if self._partitions > 1 else UNKNOWN,)
+
+    def _absent(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
+        """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""
+        name, place = table_of(said), envelope.get("place")
+        if (f"{said.get('name')}", name) in self._visit_keys:
+            if not isinstance(place, dict) or not isinstance(visit := place.get("visit"), str):
+                return _unplaced(incoming, going)
+            trail = self._arrived(self._partition_of(place["left"])) if "left" in place else ()
+            return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value, trail),), "absent", going)
+        tables = self._linked.get(f"{said.get('name')}")
+        table = None if tables is None else tables.by_name.get(name)
+        change = None if table is None else _event(envelope)
+        if table is None or not isinstance(change, RowChange):
+            return _unplaced(incoming, going)
+        where = entries.row_key(name, joined(map(change.row.get, table.key)) or "")
+        entry = None if (value := view.get(where)) is None else entries.load(where, value)
+        if entry is None or entry.deleted or entries.fingerprint(entry) != envelope.get("compared"):
+            return Folded((), "overtaken", going)
+        return self._linked_row(incoming, envelope, said, view, server="", going=going)
 
     def _everywhere(self, incoming: Incoming) -> tuple[Placed, ...]:
         """Rows of a table that is emptied stand in all partitions."""

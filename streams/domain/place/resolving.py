@@ -11,12 +11,13 @@ from typing import Final, NamedTuple
 
 from connector.contract import Op
 from streams.domain.again import after, again
-from streams.domain.changes import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, RowChange, Told, Truncated, told_value
+from streams.domain.changes import RowChange, Truncated
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
 from streams.domain.place.entries import NOTHING, Entry, Link, View
 from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, tables_of
 from streams.domain.records import Row
+from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, Told, told_value
 from streams.domain.unsent import whole
 
 _TRANSACTION: Final = "txId"
@@ -92,10 +93,8 @@ class Settling:
         before = self._row(where)
         if before is not None and again(change.mark, before.mark):
             return "repeated"
-        if deleted:
-            columns: Row | None = {name: change.row[name] for name in table.key}  # by these the join finds it
-        else:
-            columns = whole(change, table.columns, NOTHING if before is None else before.columns)
+        known = NOTHING if before is None else before.columns
+        columns = {name: change.row[name] for name in table.key} if deleted else whole(change, table.columns, known)
         if columns is None:
             return self._unusable()
         entry = Entry(

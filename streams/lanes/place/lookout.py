@@ -30,6 +30,9 @@ _AWAY: Final = (KafkaError, OSError, AssertionError, LookupError)
 _TIMES: Final = 3
 """How often is looked again because somebody wrote meanwhile."""
 
+_BEGINS_ANEW: Final = ("server ", "replication slot ")
+"""How reasons begin after which the place in the log that capture has noted is worth nothing."""
+
 _KEEP_EVERY_S: Final = 3600.0
 """How often it is written down how far a log is, where nothing else is new."""
 
@@ -178,7 +181,7 @@ class Lookout:
             reasons=list(control.reasons),
             read_again=list(control.read_again),
             since=control.since,
-            remedy=remedy(source, control.read_again),
+            remedy=remedy(source, control.read_again, control.reasons),
         )
 
     async def _refresh(self) -> None:
@@ -187,7 +190,9 @@ class Lookout:
             await self.gate.refresh()
 
 
-def remedy(source: str, tables: Iterable[str]) -> str:
-    """What a person does about a source that is stopped."""
+def remedy(source: str, tables: Iterable[str], reasons: Iterable[str]) -> str:
+    """What a person does about a source that is stopped, in this order. reasons: why it is."""
+    anew = any(reason.startswith(_BEGINS_ANEW) for reason in reasons)
+    forget = f"yibao connector forget {source}, which begins anew where its place in the log is lost; then: " if anew else ""
     again = "; ".join(f"yibao resnapshot {table} --source {source} --wait" for table in tables)
-    return f"mend it or make sure that it is meant, then: yibao resume {source} --why …; then: {again}"
+    return f"mend it or make sure that it is meant, then: {forget}yibao resume {source} --why …; then: {again}"

@@ -1,0 +1,219 @@
+"""The stages up to the join's outcomes, with a state in memory."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import orjson
+
+from connector.contract import DatabaseKind
+from streams.domain.absent import Comparison, Seen
+from streams.domain.changes import SERVER, Incoming, tick_value
+from streams.domain.join.entries import claims_in, due_from, group_of, is_moved, visit_key_of, waits
+from streams.domain.join.entries import group as group_name
+from streams.domain.join.fold import Joiner
+from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.keys import VisitKey
+from streams.domain.place.fold import Placed, Placer
+from streams.domain.place.going import NOTHING, Going
+from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.telemetry.outcomes import Outcomes
+from tests.oracle.course import SOON_MS
+from tests.oracle.database import KEY_OF, SOURCE_OF
+from tests.oracle.known import Known
+from tests.oracle.messages import Kind, Message
+from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
+
+TOPIC = "lookup.patient"
+PARTITIONS = 2
+GRACE_MS = 300
+PLACER = Placer(
+    {(SOURCE_OF[table[0]], table): VisitKey(("visit_id",)) for table in KEY_OF}, partitions=PARTITIONS, quiet_ms=20 * SOON_MS
+)
+
+
+_FRONT = (("from", b""), ("number", b"0"))
+"""What stands before a message's other headers. No course loses a message, so that nobody asks for the numbers."""
+
+
+def new_joiner() -> Joiner:
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+    return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
+
+
+@cache
+def joiner() -> Joiner:
+    return new_joiner()
+
+
+def _key(value: bytes) -> bytes:
+    """As capture makes it: the row's key columns."""
+    message = orjson.loads(value)
+    if "op" not in message:
+        return b"{}"
+    row, table = message["after"] or message["before"], f"{message['source']['schema']}.{message['source']['table']}"
+    return orjson.dumps({KEY_OF[table]: row[KEY_OF[table]]})
+
+
+class Placing:
+    """The place stage: a lane for each source."""
+
+    def __init__(self) -> None:
+        self.going: defaultdict[str, Going] = defaultdict(lambda: NOTHING)
+
+    def placed(self, source: str, value: bytes, message: Message) -> tuple[Placed, ...]:
+        """What the message leads to, with the headers of a lane."""
+        incoming = Incoming("rows", 0, 0, _key(value), value, (), message.at)
+        folded = PLACER.fold(incoming, source=source, server=message.server, going=self.going[source])
+        self.going[source] = folded.going
+        server = ((SERVER, message.server.encode()),) if message.server else ()
+        return tuple(one._replace(headers=(*_FRONT, *server, *one.headers)) for one in folded.placed)
+
+
+class Partition:
+    """A state in memory. told: what comes out of the join, in its order."""
+
+    def __init__(self, told: list[tuple[str, str, str, Any]]) -> None:
+        self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
+        self.joiner = joiner()
+        self.told = told
+        """Kind, service, record key; and the record's values, a letter's class, rule and row, or the row whose collision ended."""
+        self.offset = 0
+
+    def visit(self, visit_key: bytes) -> dict[bytes, bytes]:
+        return {key: value for entries in self.groups[visit_key].values() for key, value in entries.items() if is_row(key)}
+
+    def of_role(self, visit_key: bytes, role: Any) -> dict[bytes, bytes]:
+        return self.groups[visit_key][group_name(visit_key, role)]
+
+    def entries_beside(self, key: bytes) -> dict[bytes, bytes]:
+        return self.groups[visit_key_of(key)][group_of(key)]
+
+    def claims(self, visit_key: bytes, role: Any, claim: bytes) -> Iterable[bytes]:
+        return claims_in(self.of_role(visit_key, role)).get(claim, ())
+
+    def moved(self) -> list[bytes]:
+        return [visit for visit in self.groups if any(map(is_moved, self.visit(visit).values()))]
+
+    def visits_after(self, after: bytes, most: int) -> list[bytes]:
+        return sorted(visit for visit in self.groups if visit > after)[:most]
+
+    def gone(self, at: int) -> list[bytes]:
+        return [
+            visit
+            for visit, groups in self.groups.items()
+            for name, entries in groups.items()
+            if is_gone(name + b"\x1f") and any(0 < deadline_of(one) <= at for one in entries.values())
+        ]
+
+    def due(self, at: int) -> list[bytes]:
+        return [key for key in self.groups if any(waits(one) and due_from(one) <= at for one in self.visit(key).values())]
+
+    def take(self, message: Message, placed: Placed, lookups: Any) -> list[str]:
+        """Fold one message; what it led to, in words."""
+        self.offset += 1
+        incoming = Incoming("visit.changes", 0, self.offset, placed.key, placed.value, placed.headers, message.at)
+        folded = self.joiner.fold(incoming, self, lookups)
+        for key, entry in folded.state.items():
+            entries = self.groups[visit_key_of(key)][group_of(key)]
+            entries.pop(key, None)
+            if entry is not None:
+                entries[key] = entry
+        for emission in folded.ready:
+            record = emission.record
+            self.told.append(("record", record.service.value, record.key, orjson.loads(record.value)))
+        for letter in [letter for letter in folded.dead if not letter.closed]:
+            what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
+            self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
+        for letter in [letter for letter in folded.dead if letter.closed and letter.rule == "COLLISION"]:
+            self.told.append(("closed", letter.service, letter.record_key, (letter.row.table, *letter.row.key)))
+        records = [f"{one.record.service} {one.record.key}" for one in folded.ready]
+        return [*records, *(f"{letter.rule} {letter.record_key}" for letter in folded.dead)]
+
+
+class Patients:
+    """The product's lookup tables, and the topic that they are read from."""
+
+    def __init__(self) -> None:
+        self.topic: list[Incoming] = []
+        self.newest: dict[str, Any] = {}
+        """By key, what came last of what came for the first time."""
+        self.fresh = True
+        """Whether the worker has read everything from the first copy on."""
+        self.open()
+
+    def open(self) -> None:
+        self.tables = LookupTables(None, {TOPIC: LookupTable(name="patient", key=("patient_id",))}, outcomes=Outcomes("join"))
+
+    def find(self, name: str, key: tuple[str, ...]) -> Any:
+        return self.tables.find(name, key)
+
+    def take(self, message: Message) -> None:
+        incoming = Incoming(TOPIC, 0, len(self.topic), b"k", message.value, (), message.at)
+        self.topic.append(incoming)
+        self.tables.take([incoming])
+        if not message.repeated:
+            row = orjson.loads(message.value or b"")["after"]
+            self.newest[row["patient_id"]] = row
+
+    def begin_anew(self) -> None:
+        """Another worker reads the topic from its beginning, and compaction has left the last message of each key."""
+        last = {orjson.loads(one.value or b"")["after"]["patient_id"]: one for one in self.topic}
+        self.topic = sorted(last.values(), key=lambda one: one.offset)
+        self.fresh = False
+        self.open()
+        self.tables.take(self.topic)
+
+    def wrong(self) -> Iterator[str]:
+        for key, row in self.newest.items():
+            if (known := self.find("patient", (key,))) != row:
+                yield f"lookup {key}: known {known}, newest {row}"
+
+
+class Flow:
+    """All stages up to the join's outcomes."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str, Any]] = []
+        self.partitions = [Partition(self.told) for _ in range(PARTITIONS)]
+        self.placing, self.patients = Placing(), Patients()
+        self.absent: list[tuple[str, bytes]] = []
+        """Of what was not found in the database: the source, and the message that says so."""
+
+    def take(self, source: str, value: bytes, message: Message) -> list[str]:
+        """A message of a source; what it led to, in words."""
+        placed = self.placing.placed(source, value, message)
+        return [said for one in placed for said in self.partitions[one.partition].take(message, one, self.patients)]
+
+    def compare(self, message: Message) -> None:
+        """Compare what the join remembers of a table with what was read of it."""
+        seen = Seen()
+        for key, visit in message.seen:
+            seen.add((key,), visit)
+        of, columns = SOURCE_OF[message.table.partition(".")[0]], (KEY_OF[message.table],)
+        comparison = Comparison(of, DatabaseKind.POSTGRESQL, message.table, columns, seen)
+        groups = [group for partition in self.partitions for visit in partition.groups.values() for group in visit.values()]
+        entries = [entry for group in groups for entry in group.items()]
+        absent = [one for entry in entries if (one := comparison.of_join(*entry)) is not None]
+        moved = {one.key: one.visit for one in absent if one.moved}
+        absent += [one for entry in entries if (one := comparison.arrived(*entry, moved)) is not None]
+        self.absent += [(of, comparison.message(one, at=message.at)) for one in absent]
+
+    def tell_absent(self, message: Message, known: Known) -> None:
+        """Tell what was not found, whatever happened since."""
+        for source, value in self.absent:
+            self.take(source, value, message)
+            known.take(replace(message, kind=Kind.ROW, value=value))
+        self.absent.clear()
+
+    def tick(self, message: Message) -> None:
+        for source in SOURCE_OF.values():
+            self.take(source, tick_value(message.at), message)
+
+    def change_workers(self) -> None:
+        for partition in self.partitions:
+            partition.joiner = new_joiner()
+        self.patients.begin_anew()
