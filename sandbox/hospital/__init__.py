@@ -11,9 +11,10 @@ Rows that stand before capture begins: follow their transactions first, then `or
 from sandbox.hospital.catalogue import FROZEN_ITEMS, reference_rows
 from sandbox.hospital.changes import Change, Transaction, Verb
 from sandbox.hospital.database import Progress, create_schema, run
+from sandbox.hospital.expected import Expected
 from sandbox.hospital.flaws import SPOILERS
 from sandbox.hospital.images import envelope, image
-from sandbox.hospital.oracle import Expected, Oracle
+from sandbox.hospital.oracle import Oracle
 from sandbox.hospital.workload import Workload
 
 __all__ = [

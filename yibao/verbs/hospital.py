@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 
 from sandbox.hospital import Expected, Oracle, Progress, Transaction, Workload, create_schema, run
 from sandbox.hospital.database import PUBLICATION, ROLE
-from sandbox.hospital.oracle import holds_expectations
+from sandbox.hospital.expected import holds_expectations
 from sandbox.hospital.workload import BASE_DATE
 from streams.bounded import KEY_BYTES, NotText, read_bounded, text_in
 from streams.errors import Misconfigured, Unreachable, YibaoError
