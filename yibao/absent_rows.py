@@ -56,8 +56,11 @@ class Comparing:
     """One comparison, after all rows that Debezium read have arrived."""
 
     site: Site
+    """Whose table it is."""
     source: CaptureSource
+    """And of which of its sources."""
     rows: Rows
+    """What came of it since the reading began."""
     only: frozenset[tuple[str, ...]] | None
     """The keys that were asked for; None: all of the table."""
     where: str | None
@@ -65,6 +68,7 @@ class Comparing:
     poll: Callable[[], object]
     """Takes what has come into the topics meanwhile."""
     say: Callable[[str], None]
+    """Told how far it is."""
     settled_s: float
     """So long is waited for rows that the database has and that did not come yet."""
     stalled_s: float

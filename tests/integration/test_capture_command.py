@@ -208,28 +208,24 @@ def workers_that_stood(site, stack, yibao):
 def rows_that_went(site, stack, yibao, place):
     """Visits were deleted while nobody captured it: they are withdrawn, by letter, and nothing else is."""
     loaded = load_site(site)
-
-    def reported():
-        ready = read_whole(client_options(loaded), loaded.topics.ready)
-        return {orjson.loads(one.value)["MDTRT_ID"] for one in ready if ("service", b"mdtrt_d") in one.headers}
-
-    with superuser(stack, DATABASE) as database:
+    topics = loaded.topics
+    with Broker(BrokerAccess(bootstrap_servers=stack.bootstrap_servers)) as on, superuser(stack, DATABASE) as database:
         run_hospital(database, Workload(visits=6, seed=5, first=500, bad_share=0.0))
-        wait_for(place, lambda: len(reported()) > 1)
+        wait_for(place, lambda: sum(on.ends(topics.ready).values()) > 20)
+        ready = read_whole(client_options(loaded), topics.ready)
+        visits = {orjson.loads(one.value)["MDTRT_ID"] for one in ready if ("service", b"mdtrt_d") in one.headers}
         database.execute("ALTER PUBLICATION yibao_his SET (publish = 'insert, update, truncate')")
-        gone = database.execute("DELETE FROM his.mz_zy_jz WHERE yb_jzid = %s RETURNING yb_jzid", (min(reported()),)).fetchall()
+        gone = database.execute("DELETE FROM his.mz_zy_jz WHERE yb_jzid = %s RETURNING yb_jzid", (min(visits),)).fetchall()
         database.execute("ALTER PUBLICATION yibao_his SET (publish = 'insert, update, delete, truncate')")
-    for found in (1, 0):
-        code, out, err = yibao("resnapshot", "his.mz_zy_jz", "--wait", "-o", "json", config=site)
-        assert (0, {"gone": found, "moved": 0}) == (code, json.loads(out)["absent"]), err
-    letters = []
-
-    def told():
-        dead = read_whole(client_options(loaded), loaded.topics.dead)
-        letters[:] = [one for one in dead if {(CLASS, b"WITHDRAWN"), (TABLE, b"his.mz_zy_jz")} <= {*one.headers}]
-        return letters
-
-    wait_for(place, told)
+        for found in (1, 0):
+            code, out, err = yibao("resnapshot", "his.mz_zy_jz", "--wait", "-o", "json", config=site)
+            assert (0, {"gone": found, "moved": 0}) == (code, json.loads(out)["absent"]), err
+        letters, seen = [], 0
+        while not letters:
+            wait_for(place, lambda seen=seen: sum(on.ends(topics.dead).values()) > seen)
+            seen = sum(on.ends(topics.dead).values())
+            dead = read_whole(client_options(loaded), topics.dead)
+            letters = [one for one in dead if {(CLASS, b"WITHDRAWN"), (TABLE, b"his.mz_zy_jz")} <= {*one.headers}]
     assert (1, 1) == (len(gone), len(letters))
 
 
