@@ -17,7 +17,10 @@ def test_tables_of_one_service_are_compared_where_an_institution_has_rows_in_bot
         ("BKKP_SN", "h.charge", "c.charge"),
         ("BKKP_SN", "h.charge", "m.item"),
         ("BKKP_SN", "h.charge", "m.named_item"),
+        ("BKKP_SN", "h.charge", "m.numbered_item"),
         ("BKKP_SN", "m.item", "m.named_item"),
+        ("BKKP_SN", "m.item", "m.numbered_item"),
+        ("BKKP_SN", "m.named_item", "m.numbered_item"),
     } == pairs
 
 
