@@ -9,12 +9,13 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.join import colliding, letters, parents, refunds
-from streams.domain.join.entries import MOVED_FROM, Part, StoredRow
+from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import Gathered, dependents, gather, touched
 from streams.domain.join.gone import record_of
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
+from streams.domain.join.parts import MOVED_FROM, Part
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait
 from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing

@@ -13,10 +13,11 @@ from typing import Final
 import orjson
 
 from streams.domain.join import letters
-from streams.domain.join.entries import ELSEWHERE, Part, StoredRow
+from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of
+from streams.domain.join.parts import ELSEWHERE, Part
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
 from streams.domain.records import Record, SourceRows

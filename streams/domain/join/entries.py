@@ -12,13 +12,13 @@ Form 1 had no number. Earlier forms are read for ever.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 import orjson
 
 from connector.contract import Mark, Position, TableRole
 from streams.domain import keys
+from streams.domain.join.parts import Part
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
@@ -44,35 +44,6 @@ _WITH_MARK: Final = 3
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 
 
-class Part(StrEnum):
-    """What a row can wait for.
-
-    UNREPORTED, UNREPORTED_LINE: the visit, the settlement or the line that a refund takes back is there, but its own record still
-    waits. PARENT_REFUSED: the visit or the settlement was refused, or waited in vain, and never went out. POSITIVE_LINE: a refund
-    line has no line to take back. MOVED: the lane of the partition that the row left may still have an older version of its
-    record. AMBIGUOUS_VISIT, AMBIGUOUS_SETTLEMENT: there are several, and it is not known which is meant. COLLISION, with the
-    transaction behind it: another row backs the record, and says something else.
-    """
-
-    VISIT = "visit"
-    SETTLEMENT = "settlement"
-    UNSETTLED = "unsettled"
-    UNREPORTED = "unreported"
-    PARENT_REFUSED = "parent_refused"
-    LOOKUP = "lookup"
-    POSITIVE_LINE = "positive_line"
-    UNREPORTED_LINE = "positive_line_unreported"
-    MOVED = "moved"
-    AMBIGUOUS_VISIT = "ambiguous_visit"
-    AMBIGUOUS_SETTLEMENT = "ambiguous_settlement"
-    COLLISION = "collision"
-
-
-ELSEWHERE: Final = "elsewhere"
-"""In the place of the content hash of what was emitted last, where another visit emitted it."""
-
-MOVED_FROM: Final = 9 * 10**12
-"""Deadline, but for the partition, of what waits for a lane of another partition: a moment of the year 2255, which never comes."""
 _MOVED: Final = b"w9"
 _CONTENT: Final = 4
 _HISTORY: Final = 10

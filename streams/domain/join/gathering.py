@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from connector.contract import TableRole
-from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.entries import StoredRow
+from streams.domain.join.parts import Part
 from streams.domain.join.visit import Visit
 from streams.domain.records import SourceRows
 from streams.domain.validate.judge import PARENTS

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import FORM, MOVED_FROM, SEPARATOR
+from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.parts import MOVED_FROM
 from streams.domain.join.visit import StateView
 from streams.domain.series import number_of
 from streams.domain.trail import Trail

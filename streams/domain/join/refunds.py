@@ -11,9 +11,10 @@ from typing import Final
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.join.entries import Part, StoredRow
+from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import gather
 from streams.domain.join.gone import record_of
+from streams.domain.join.parts import Part
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.compiled import value_of
 from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of

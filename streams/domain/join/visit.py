@@ -7,8 +7,9 @@ from typing import Final, Protocol, TypeAlias
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, Part, Recall, StoredRow, dump, key_of, refunds_in, waits
+from streams.domain.join.entries import SEPARATOR, Recall, StoredRow, dump, key_of, refunds_in, waits
 from streams.domain.join.gone import Gone, dump_gone, gone_group, gone_key, load_gone
+from streams.domain.join.parts import Part
 from streams.domain.normalise.record import CompiledMapping
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from streams.domain.changes import key_in
 from streams.domain.join import colliding, letters, parents, withdrawal_letters
-from streams.domain.join.entries import ELSEWHERE, StoredRow
+from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import gather
 from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.origin import of_row
+from streams.domain.join.parts import ELSEWHERE
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import CompiledMapping, record_key

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from connector.contract import TableRole
 from streams.domain.join.entries import (
-    MOVED_FROM,
     SEPARATOR,
     claim_of,
     claims_in,
@@ -22,6 +21,7 @@ from streams.domain.join.entries import (
     waits,
 )
 from streams.domain.join.gone import deadline_of, gone_group, is_gone
+from streams.domain.join.parts import MOVED_FROM
 from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
 

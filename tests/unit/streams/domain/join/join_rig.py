@@ -9,7 +9,17 @@ import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.building import JoinLimits
-from streams.domain.join.entries import StoredRow, claims_in, due_from, group, group_of, is_moved, load, visit_key_of, waits
+from streams.domain.join.entries import (
+    StoredRow,
+    claims_in,
+    due_from,
+    group,
+    group_of,
+    is_moved,
+    load,
+    visit_key_of,
+    waits,
+)
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.moving import NOT_KNOWN, Passed

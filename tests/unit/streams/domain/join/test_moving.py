@@ -4,8 +4,9 @@ import orjson
 import pytest
 
 from streams.domain.changes import ARRIVED
-from streams.domain.join.entries import MOVED_FROM, is_moved
+from streams.domain.join.entries import is_moved
 from streams.domain.join.moving import Passed, first_open
+from streams.domain.join.parts import MOVED_FROM
 from streams.domain.series import FROM, NUMBER
 from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, Join, envelope
 
