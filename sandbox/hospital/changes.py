@@ -30,7 +30,9 @@ class Change:
     """One row change."""
 
     table: Table
+    """Where."""
     verb: Verb
+    """What is done."""
     row: Cells
     """The whole row after it; of a delete, before it."""
     changed: tuple[str, ...] = ()

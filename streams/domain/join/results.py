@@ -14,8 +14,11 @@ class Results(Protocol):
     """What one fold leads to, while it is collected."""
 
     incoming: Incoming
+    """The message that is folded."""
     lookups: Lookups
+    """The rows of the lookup tables."""
     today: date
+    """In the site's zone."""
     now: int
     """When it happens (ms)."""
     grace_ms: int
