@@ -65,7 +65,7 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
         later = [what for moment, what in letters[where] if moment > since]
         must = musts.get(where)
         if isinstance(must, Child):
-            if any(parent not in held for parent in must.parents):
+            if any(parent not in held or _taken_back(held[parent][0], letters[parent]) for parent in must.parents):
                 continue  # what was reported of it with another parent stands
             must = must.then
         if wrong := _wrong(must, values, later) or _told_of(must, values, collided[where]):
@@ -88,6 +88,11 @@ def _orphans(told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
                 if (parent, values[name]) not in seen:
                     yield f"{service} {key} was reported before {parent} {values[name]}"
             seen.add((service, key))
+
+
+def _taken_back(since: int, letters: list[tuple[int, Any]]) -> bool:
+    """Whether a person was told to take a record back since it was reported last: then it is nobody's parent."""
+    return any(moment > since and what[0] == "WITHDRAWN" for moment, what in letters)
 
 
 def _told_of(must: Any, held: Any, collided: set[Where]) -> str:
