@@ -53,7 +53,7 @@ class Course:
     absent: set[Where] = field(default_factory=set)
     """Rows that a transaction deleted, and did not insert again."""
     without: set[str] = field(default_factory=set)
-    """Numbers that no row of theirs had any more when some transaction had ended."""
+    """Numbers that no row had any more when a transaction had ended, also those that it had only given meanwhile."""
 
 
 def course(seed: int, features: Features = KEPT, *, acts: int = 34) -> Course:
@@ -117,10 +117,11 @@ class _Writer:
     def _commit(self) -> None:
         if self._database.open:
             transaction = self._rng.choice(self._database.open)
-            before = numbers(self._database.rows)
+            wrote = [((table, row[KEY_OF[table]]), row) for _, table, row, _, _ in transaction.changes]
+            before = numbers((*self._database.rows.items(), *wrote))
             self._database.commit(transaction)
             self._told.absent |= {where for where, row in transaction.rows.items() if row is None}
-            self._told.without |= before - numbers(self._database.rows)
+            self._told.without |= before - numbers(self._database.rows.items())
 
     def _roll_back(self) -> None:
         if self._database.open:

@@ -3,7 +3,7 @@
 Nothing here knows the product. A row is `(table, key)`; the log is what a reader of it gets, in the order of the commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -204,6 +204,6 @@ def _visit(key: str) -> Row:
     return {"visit_id": key, "patient_id": f"P{key[1:]}"} | fixed | empty
 
 
-def numbers(rows: Mapping[Where, Row]) -> set[str]:
+def numbers(rows: Iterable[tuple[Where, Row]]) -> set[str]:
     """The record keys that the rows have of which several can have one."""
-    return {row.get("item_id") or row["bill_no"] for where, row in rows.items() if where in TWICE and where[0] != REGISTER}
+    return {row.get("item_id") or row["bill_no"] for where, row in rows if where in TWICE and where[0] != REGISTER}

@@ -1,7 +1,7 @@
 """Feeds a course to the product's join and says where what came out is not what must."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -65,8 +65,8 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
         later = [what for moment, what in letters[where] if moment > since]
         must = musts.get(where)
         if isinstance(must, Child):
-            if not all(_stands(parent, held, letters) for parent in must.parents):
-                continue  # what was reported of it with another parent, or before its parent went, stands
+            if any(parent not in held or _taken_back(held[parent][0], letters[parent]) for parent in must.parents):
+                continue  # what was reported of it with another parent stands
             must = must.then
         if wrong := _wrong(must, values, later) or _told_of(must, values, collided[where]):
             yield f"{where}: {wrong}"
@@ -74,11 +74,6 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
         absent = {key for _, key in course.absent} | course.without
         withdrawn = {key for (_, key), all_ in letters.items() for _, what in all_ if what[0] == "WITHDRAWN"}
         yield from (f"{key}: told as withdrawn, and never gone" for key in sorted(withdrawn - absent))
-
-
-def _stands(where: tuple[str, str], held: Mapping[tuple[str, str], tuple[int, Any]], letters: Mapping[Any, Any]) -> bool:
-    """Whether the platform holds a record, and nobody was told since that it is to be taken back."""
-    return where in held and not any(what[0] == "WITHDRAWN" and moment > held[where][0] for moment, what in letters[where])
 
 
 def _orphans(told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
@@ -93,6 +88,11 @@ def _orphans(told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
                 if (parent, values[name]) not in seen:
                     yield f"{service} {key} was reported before {parent} {values[name]}"
             seen.add((service, key))
+
+
+def _taken_back(since: int, letters: list[tuple[int, Any]]) -> bool:
+    """Whether a person was told to take a record back since it was reported last: then it is nobody's parent."""
+    return any(moment > since and what[0] == "WITHDRAWN" for moment, what in letters)
 
 
 def _told_of(must: Any, held: Any, collided: set[Where]) -> str:
