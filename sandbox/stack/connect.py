@@ -4,6 +4,7 @@ import http.client
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from sandbox.java import path_for_java
 from sandbox.stack.broker import Brokers
@@ -12,6 +13,9 @@ from sandbox.stack.ports import LOOPBACK, PortBook
 from sandbox.stack.service import Home, distribution
 
 HTTP_OK = 200
+_BEAT_MS: Final = 3_000, 10_000
+_PATIENT_BEAT_MS: Final = 10_000, 30_000
+"""Interval of its signs of life, and after how long without one it is missed; where it has several brokers to look for."""
 
 
 class Connect:
@@ -30,8 +34,11 @@ class Connect:
 
     def prepare(self) -> Sequence[str | Path]:
         """Write the configuration."""
+        heartbeat, session = _BEAT_MS if self._brokers.count == 1 else _PATIENT_BEAT_MS
         values = {
             **self._brokers.values,
+            "heartbeat": heartbeat,
+            "session": session,
             "connect": self._book.port("connect"),
             "plugins": distribution(self._dist).plugins,
             "secrets": ",".join(path_for_java(folder) for folder in self._home.readable() if folder.is_dir()),
