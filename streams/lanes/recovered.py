@@ -58,9 +58,11 @@ class Place:
         return Recovery(at=self.at, action=Action.WRITE, why=why, was=self.said, to=Committed(offset=offset, metadata=metadata))
 
     def fits(self, log: str) -> bool:
-        """Whether the committed offset can be one of this log. log: the id in its mark."""
+        """Whether a lane can go on from the committed offset: it is one of this log, and what stands there can still be read.
+        log: the id in its mark.
+        """
         is_another = bool(log and self.id and log != self.id)
-        return self.said is not None and not is_another and self.said.offset <= self.end
+        return self.said is not None and not is_another and self.begin <= self.said.offset <= self.end
 
 
 def readable(said: Committed | None, read: Callable[[str], Mark]) -> Mark | None:

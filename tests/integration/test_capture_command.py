@@ -18,6 +18,8 @@ import yaml
 from structlog.testing import capture_logs
 
 from connector.connect import Access, Connect
+from connector.errors import Refused
+from connector.profiles import profile_of
 from connector.signals import order
 from sandbox.hospital import Workload, create_schema
 from sandbox.hospital import run as run_hospital
@@ -25,7 +27,7 @@ from sandbox.hospital.tables import TABLES
 from sandbox.stack import Stack
 from sandbox.stack.postgres import SETTINGS
 from streams.deadletter.headers import CLASS, TABLE
-from streams.mapping import load_site
+from streams.mapping import capture_sources, load_site
 from streams.seal import generate_key_pair
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
@@ -443,6 +445,18 @@ def test_rows_that_cannot_be_told_apart_or_seen_stand_against_capture_until_mend
             assert yibao("topics", "apply", config=site)[0] == 0
             assert yibao("resume", "his", "--why", "it grew too large", config=site)[0] == 0
         assert yibao("connector", "plan", config=site)[0] == 0
+
+
+def test_rows_that_a_policy_hides_are_not_taken_for_rows_that_are_gone(site, stack):
+    """A reading that does not see them would withdraw hundreds of living lines, and prove it by its own count."""
+    (source,) = capture_sources(load_site(site))
+    profile, table = profile_of(source.kind), next(table for table in source.tables if table.name == "his.sf_fymx")
+    with superuser(stack, DATABASE) as database:
+        database.execute("ALTER TABLE his.sf_fymx ENABLE ROW LEVEL SECURITY")
+    with pytest.raises(Refused, match="row-level security"):
+        profile.count_rows(source, table, where=None, password=PASSWORD)
+    with pytest.raises(Refused, match="row-level security"):
+        list(profile.read_keys(source, table, where=None, password=PASSWORD))
 
 
 @pytest.fixture

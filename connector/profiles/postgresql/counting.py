@@ -28,7 +28,7 @@ def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None
     not understand, Unreachable, Refused.
     """
     with logged_in(source, password=password) as connection:
-        connection.execute(sql.SQL("SET statement_timeout = {}").format(_LONGEST))
+        _see_all(connection)
         try:
             return _counted(connection, table.name, where)
         except psycopg.Error as exc:
@@ -43,12 +43,18 @@ def read_keys(source: CaptureSource, table: CapturedTable, *, where: str | None,
     understood the condition before.
     """
     with logged_in(source, password=password) as connection, connection.cursor() as cursor:
-        connection.execute(sql.SQL("SET statement_timeout = {}").format(_LONGEST))
+        _see_all(connection)
         columns = ", ".join(map(quoted, table.key))
         reading = f"SELECT {columns} FROM {sql.Identifier(*split_table(table.name)).as_string(connection)}"  # noqa: S608 - quoted names
         with cursor.copy(f"COPY ({reading}{'' if where is None else f' WHERE ({where})'}) TO STDOUT".encode()) as copy:
             for row in copy.rows():
                 yield tuple([f"{value.decode('utf-8', 'replace') if isinstance(value, bytes) else value}" for value in row])
+
+
+def _see_all(connection: psycopg.Connection[TupleRow]) -> None:
+    """Have a reading take its time, and fail where a row security policy would hide rows: those are there, and count as gone."""
+    connection.execute(sql.SQL("SET statement_timeout = {}").format(_LONGEST))
+    connection.execute("SET row_security = off")
 
 
 def _counted(connection: psycopg.Connection[TupleRow], table: str, where: str | None) -> int:

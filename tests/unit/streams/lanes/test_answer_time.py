@@ -17,17 +17,20 @@ assert KafkaBroker, "its module makes it so for every client of the process"
 async def test_an_answer_that_does_not_come_is_not_waited_for_as_long_as_a_broker_may_be_away(monkeypatch):
     """Each step of a client would cost that time, 40 s, while others have long taken over what the broker led."""
     monkeypatch.setattr(answer_time, "SOON_S", 0.05)
-    never = 10 * PATIENCE_S
+    never, serving = 10 * PATIENCE_S, []
 
     async def silent(reader, writer):
+        serving.append(asyncio.current_task())
         await reader.read()
         writer.close()
+        await writer.wait_closed()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(create_conn("127.0.0.1", port, request_timeout_ms=int(never * 1000)), PATIENCE_S)
+        await asyncio.gather(*serving)
 
 
 async def test_a_broker_that_is_lost_while_it_is_asked_who_coordinates_ends_no_producer(monkeypatch):

@@ -41,7 +41,7 @@ async def hanging_broker():
             shunning.shun([])
             for writer in came:
                 writer.close()
-            await asyncio.gather(*serving, return_exceptions=True)
+            await asyncio.gather(*serving, *(writer.wait_closed() for writer in came), return_exceptions=True)
 
 
 async def test_whoever_waits_for_a_broker_that_hangs_turns_to_another_one_at_once():
