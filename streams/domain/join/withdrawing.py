@@ -116,13 +116,14 @@ class Withdrawing:
 
     def leaves(self, run: Results, visit: Visit, row: StoredRow, *, last: StoredRow, now: Row | None) -> None:
         """A reported row left for another visit, which reports it. Where it is another record's there, its old one is without a row
-        until a person is told. now: what stands in it after the change, where that is known.
+        until a person is told. One whose own trail is open was not sent from here. now: what stands in it after the change,
+        where that is known.
         """
         record = row.reported_as or record_backed(run, visit, row)
         if now is not None and _names_another(visit.mapping, row, now):
             became = record_backed(run, visit, row._replace(columns=now))
             self.goes(run, visit, row, last=last, transaction=run.transaction, became=became)
-        elif colliding.backing(visit, row, record) is None:
+        elif row.trail is None and colliding.backing(visit, row, record) is None:
             recall(run, visit, row.role, record, position=last.position, committed_at=last.committed_at)
 
     def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:

@@ -13,7 +13,8 @@ from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.testing import FakeLog, FakePlatform, numbers
-from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, INSTITUTION, READY, TOPICS, Rig, through
+from tests.settings import flood_guard
+from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, INSTITUTION, READY, TOPICS, Rig, held, through
 
 VISIT, SETTLEMENT, FEE = ServiceCode
 AT = TopicPartition(TOPICS.orphans, 0)
@@ -166,8 +167,8 @@ async def test_what_waits_and_has_no_row_any_more_does_not_go_when_its_parent_is
     write(rig, 8, FEE, "F2", MDTRT_ID="M", SETL_ID="S", x="newer")
     write(rig, 9, FEE, "F2", tail=(RECALL,))
     write(rig, 10, FEE, "F2", MDTRT_ID="M", SETL_ID="S", x="back")
-    assert await rig.settle(rig.deliver_lane(3), through(rig, 11), at=READY)
-    assert (3 in rig.platform.numbers, 10) == (False, rig.platform.numbers[-1])
+    assert await rig.settle(rig.deliver_lane(3), lambda: 10 in rig.platform.numbers and mark(rig).plan is None, at=READY)
+    assert (False, 10) == (3 in rig.platform.numbers, rig.platform.numbers[-1])
 
 
 async def test_recalls_alone_are_settled_without_a_request_and_without_a_word():
@@ -179,6 +180,20 @@ async def test_recalls_alone_are_settled_without_a_request_and_without_a_word():
     assert (0, 4, (0, 0)) == (rig.platform.posts, mark(rig).seq, mark(rig).orphans)
     assert [] == [*rig.log.messages(DEAD), *rig.log.messages(AT)]
     assert '"seq":4' in rig.committed("deliver").metadata
+
+
+async def test_recalls_do_not_thin_out_a_flood():
+    """A key that goes bad on a night of deletions is a flood all the same: nothing else of the plan is posted."""
+    rig = Rig()
+    rig.guard = flood_guard(min_refused=2, ratio=0.5)
+    for number in range(1, 7):
+        write(rig, number, FEE, f"F{number}", tail=(RECALL,))
+    for number in (7, 8):
+        write(rig, number, VISIT, f"M{number}", MDTRT_ID=f"M{number}", x="x" * 20_000)
+    lane = rig.deliver_lane()
+    assert "2 of 2 records" in await held(rig, lane)
+    await lane.close()
+    assert [] == rig.log.messages(DEAD)
 
 
 def recalling(rig, number, service, key):
@@ -195,6 +210,7 @@ def test_what_waits_for_a_parent_that_was_recalled_waits_on():
     orphans.settle([Decision((visit,), accepted=False)], [settlement, line], failed_at=1)
     orphans.settle([], [], failed_at=1, recalls=[recalling(rig, 6, SETTLEMENT, "S")])
     orphans.settle([Decision((visit,), accepted=True)], [], failed_at=1)
+    assert 0b1 == orphans.left_out([line])
     assert ([], (1, 1)) == (orphans.free(9), orphans.counts)
     write(rig, 7, SETTLEMENT, "S", visit=b"v9", MDTRT_ID="N", SETL_ID="S")
     changed = orphans.settle([Decision((records_of(rig)[-1],), accepted=True)], [], failed_at=1)
