@@ -4,9 +4,14 @@ The headers of `_HEADERS` come first and in this order; behind them stands what 
 records of earlier ones. A reader gives back what it does not know there, and does not need it. What it would need (a record that
 must not be delivered as any other) comes with a header `form`: where its number is later than `FORM`, the reader refuses. Form 1
 has no such header.
+
+Form 2 is a recall: no record, but the word that a record which was emitted before has no row in its visit any more. It names the
+record (service, institution, record key) and has no content. It is never posted: what of the record still waits in the deliver
+stage is dropped there.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from streams.domain.changes import Incoming
@@ -15,8 +20,8 @@ from streams.errors import Newer, Rejected
 from streams.spec.fields import ServiceCode
 
 NUMBER = "seq"
-FORM = 1
-"""Of the records that this version writes."""
+FORM = 2
+"""The latest one that this version writes, and reads."""
 
 _SERVICES = {service.value: service for service in ServiceCode}
 _A_NUMBER = re.compile(rb"[0-9]{1,18}")
@@ -27,6 +32,8 @@ REPORTED: Header = ("reported-before", _YES)
 ALONE: Header = ("goes-alone", _YES)
 """Behind the others, of a record of a mapping that lets records go without what they belong to (rule R24 at another level)."""
 _FORM = "form"
+RECALL: Header = (_FORM, b"%d" % FORM)
+"""Behind the others, of a recall, and of nothing else."""
 _HEADERS = (
     NUMBER,
     "service",
@@ -57,7 +64,12 @@ class Emission:
     captured_at: int
     """Milliseconds at which that change was captured."""
     tail: tuple[Header, ...] = field(default=(), repr=False)
-    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`."""
+    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`."""
+
+    @property
+    def is_recall(self) -> bool:
+        """Whether it says that the record has no row any more."""
+        return bool(self.tail) and RECALL in self.tail
 
 
 def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]:
@@ -120,6 +132,11 @@ def decode(message: Incoming) -> ReadyRecord:
         )
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
+
+
+def recalls_in(records: Iterable[ReadyRecord]) -> list[ReadyRecord]:
+    """Those that are no records, but recalls of earlier ones."""
+    return [record for record in records if record.added and RECALL in record.added]
 
 
 def _refuse_newer(message: Incoming) -> None:

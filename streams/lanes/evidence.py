@@ -13,7 +13,7 @@ from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.join import entries
 from streams.domain.place import entries as placed_entries
 from streams.domain.place.fold import Placer
-from streams.domain.ready import number_of
+from streams.domain.ready import RECALL, number_of
 from streams.domain.series import number_of as numbered
 from streams.errors import Rejected
 from streams.lanes import numbers
@@ -170,7 +170,7 @@ def deliver_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int
         if (one := found.get(message.partition)) is not None:
             receipt = decode_receipt(message.value)
             settled[message.partition].update(line.number for line in receipt.records)
-            one.last_plan = max(one.last_plan, receipt.plan)
+            one.take_plan(receipt.plan, max(line.number for line in receipt.records))
     for partition, keys in _orphans(read(topics.orphans)).items():
         if partition in found:
             waiting = {orphan_entries.number_in(key) for key in keys if orphan_entries.is_waiting(key)}
@@ -181,10 +181,7 @@ def deliver_evidence(stand: Stand, *, topics: Topics, read: Read) -> Mapping[int
             settled[message.partition].add(number)
     for message in read(topics.ready):
         if (one := found.get(message.partition)) is not None and (number := _number(message)) is not None:
-            one.first = number if one.first is None else one.first
-            one.last, one.behind = number, message.offset + 1
-            if one.open is None and number not in settled[message.partition]:
-                one.open = number, message.offset
+            one.take_record(number, message.offset, is_recall=RECALL in message.headers)
     return found
 
 

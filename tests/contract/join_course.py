@@ -39,6 +39,7 @@ class Course(Join):
     def send(self, value):
         folded = joiner().fold(self.incoming(value), self, self)
         self.keep(folded)
+        self.recalls += folded.recalls
         self.ready += folded.ready
         self.dead += folded.dead
         return folded
@@ -175,10 +176,10 @@ def entries(join):
     return found
 
 
-def ready(join):
+def ready(emissions):
     """The messages of `visit.ready`."""
     found = []
-    for number, emission in enumerate(join.ready, start=1):
+    for number, emission in enumerate(emissions, start=1):
         key, value, headers = encode(emission, number)
         told = {header: content.decode() for header, content in headers}
         found.append({"key": key.decode(), "value": value.decode(), "headers": told})

@@ -27,7 +27,7 @@ from streams.domain.join.entries import dump, load, waits
 from streams.domain.place import entries
 from streams.domain.place.entries import FORM as PLACED_FORM
 from streams.domain.ready import FORM as READY_FORM
-from streams.domain.ready import decode, headers_of
+from streams.domain.ready import decode, headers_of, recalls_in
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
 from streams.topics.binding import in_force
@@ -218,7 +218,7 @@ def message(one, **more):
     return Incoming("visit.ready", 3, 40, one["key"].encode(), one["value"].encode(), told, 1_714_700_000_400)
 
 
-@each("ready_records_v1")
+@each("ready_records_v1", "ready_records_v2")
 def test_a_ready_record_is_read(one):
     """What the join wrote before an update is delivered after it."""
     record, said = decode(message(one)), one["headers"]
@@ -229,10 +229,18 @@ def test_a_ready_record_is_read(one):
 
 def test_ready_records_are_written_as_this_version_promises(course):
     """What later versions of the deliver stage will meet."""
-    expected, written = golden("ready_records_v1")[:-1], join_course.ready(course)
-    for number, (one, other) in enumerate(zip(expected, written, strict=True), start=1):
-        one["headers"]["mapping-version"] = other["headers"]["mapping-version"]
-        assert one == {"name": f"number {number}", **other}
+    made = {"ready_records_v1": (golden("ready_records_v1")[:-1], course.ready)}
+    made["ready_records_v2"] = golden("ready_records_v2"), course.recalls
+    for expected, emissions in made.values():
+        for number, (one, other) in enumerate(zip(expected, join_course.ready(emissions), strict=True), start=1):
+            one["headers"]["mapping-version"] = other["headers"]["mapping-version"]
+            assert one == {"name": f"number {number}", **other}
+
+
+def test_a_recall_is_told_from_a_record():
+    """Posted, it would be an empty record."""
+    records = [decode(message(one)) for one in (*golden("ready_records_v1"), *golden("ready_records_v2"))]
+    assert [record for record in records if not record.value] == recalls_in(records) != []
 
 
 def test_a_header_that_a_later_version_added_is_carried_on():
@@ -240,7 +248,7 @@ def test_a_header_that_a_later_version_added_is_carried_on():
     later = message(golden("ready_records_v1")[0], added="more", form=f"{READY_FORM}")
     record = decode(later)
     assert later.headers == headers_of(record)
-    assert (("added", b"more"), ("form", b"1")) == record.added
+    assert (("added", b"more"), ("form", b"2")) == record.added
 
 
 @pytest.mark.parametrize("place", ["behind", "instead of a time", "among others"])

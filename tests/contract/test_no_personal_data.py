@@ -163,7 +163,7 @@ def test_the_person_went_through_every_class_and_both_stages(run):
         "WITHDRAWN",
         "OVERSIZE",
     }
-    delivered = {("deliver", name) for name in ("DECODE", "OVERSIZE", "REJECTED")}
+    delivered = {("deliver", name) for name in ("DECODE", "JOIN_INCOMPLETE", "OVERSIZE", "REJECTED")}
     assert reached == {("join", name) for name in classes} | delivered
     inside = b"".join(message.value or b"" for message in (*run.ready, *run.dead, *run.state)).decode(errors="replace")
     assert [canary for canary in CANARIES if canary not in inside] == []

@@ -17,7 +17,7 @@ from streams.agents.deliver import DeliverStage, deliver_app
 from streams.agents.join import JoinStage, join_app
 from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
 from streams.domain.batch.cut import CutLimits
-from streams.domain.join.building import Folded
+from streams.domain.join.results import Folded
 from streams.domain.ready import Emission
 from streams.domain.records import Record
 from streams.lanes.context import LaneContext

@@ -74,13 +74,16 @@ class Placing:
 
 
 class Partition:
-    """A state in memory. told: what comes out of the join, in its order."""
+    """A state in memory. told: what comes out of the join, in its order. last_in: the visit in which a record was emitted last."""
 
-    def __init__(self, told: list[tuple[str, str, str, Any]]) -> None:
+    def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes]) -> None:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
         self.told = told
-        """Kind, service, record key; and the record's values, a letter's class, rule and row, or the row whose collision ended."""
+        """Kind, service, record key; and the record's values, a letter's class, rule and row, the row whose collision ended, or
+        None of a recall.
+        """
+        self.last_in = last_in
         self.offset = 0
 
     def visit(self, visit_key: bytes) -> dict[bytes, bytes]:
@@ -122,8 +125,12 @@ class Partition:
             entries.pop(key, None)
             if entry is not None:
                 entries[key] = entry
+        for emission in folded.recalls:
+            if self.last_in.get(where := (emission.record.service, emission.record.key)) == emission.visit_key:
+                self.told.append(("recall", *where, None))
         for emission in folded.ready:
             record = emission.record
+            self.last_in[record.service, record.key] = emission.visit_key
             self.told.append(("record", record.service.value, record.key, orjson.loads(record.value)))
         for letter in [letter for letter in folded.dead if not letter.closed]:
             what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
@@ -178,7 +185,8 @@ class Flow:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str, Any]] = []
-        self.partitions = [Partition(self.told) for _ in range(PARTITIONS)]
+        last_in: dict[tuple[str, str], bytes] = {}
+        self.partitions = [Partition(self.told, last_in) for _ in range(PARTITIONS)]
         self.placing, self.patients = Placing(), Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""

@@ -2,13 +2,13 @@
 
 `python -m tests.oracle.moves` runs many (part of `make oracle-proof`). A seed is a course. The stages are the product's own,
 without brokers: place, one join and one deliver lane a partition, and what the joins look at of each other. The platform keeps
-what comes last of a record; no older version may come after a newer one, and no line before its settlement.
+what comes last of a record; no older version may come after a newer one, and no line before its settlement. It refuses some
+settlements until they come mended: their lines wait, and move meanwhile.
 """
 
 import argparse
 import sys
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 from functools import cache
 from random import Random
 from typing import Any, Final
@@ -16,20 +16,16 @@ from typing import Any, Final
 import orjson
 
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.fold import Joiner
-from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
-from streams.domain.ready import Emission
+from streams.domain.ready import decode, encode, recalls_in
+from streams.domain.records import ReadyRecord
 from streams.domain.series import FROM, NUMBER
 from streams.domain.trail import left_at
-from streams.lanes.join.passage import Following
-from streams.lanes.join.state import Overlay, State
-from streams.lanes.marks import JoinMark, joined_upto, seq_of
-from streams.lanes.numbers import taken
-from streams.lanes.ports import TopicPartition
+from streams.lanes.deliver.orphans import Decision
 from streams.mapping.linking import direct_visit_keys
-from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, PATIENT, SETTLE, SITE, START_MS, VISIT, envelope, mappings
+from tests.oracle.moving_lane import Lane
+from tests.unit.streams.domain.join.join_rig import CHARGE, SETTLE, SITE, START_MS, VISIT, envelope
 
 PARTITIONS: Final = 3
 VISITS: Final = ("V1", "V2", "V3", "V5")
@@ -38,14 +34,11 @@ LINES: Final = ("C1", "C2", "C3", "C4")
 TOGETHER: Final = "C4"
 """The line that has a settlement of its own, which moves with it."""
 SERIES: Final = "his/b"
+MENDED: Final = "total"
+"""The column in which a settlement was wrong."""
 VERSION: Final = "HILIST_NAME"
 """The field that says which version a record is."""
 TURNS: Final = 40_000
-
-
-@cache
-def joiner() -> Joiner:
-    return Joiner(mappings(), LIMITS, zone=mappings()["his"].dialect.zone)
 
 
 @cache
@@ -53,66 +46,6 @@ def placer() -> Placer:
     from streams.mapping import load_site  # noqa: PLC0415
 
     return Placer(direct_visit_keys(load_site(SITE)), partitions=PARTITIONS)
-
-
-class Patients:
-    """The one that there is."""
-
-    def find(self, name: str, key: tuple[str, ...]) -> Any:
-        del name
-        return PATIENT | {"patient_id": key[0]}
-
-
-@dataclass(slots=True)
-class Lane:
-    """The join and the deliver lane of one partition, and what their transactions left."""
-
-    partition: int
-    changes: list[Incoming] = field(default_factory=list)
-    stored: dict[bytes, bytes] = field(default_factory=dict)
-    ready: list[Emission] = field(default_factory=list)
-    mark: JoinMark = field(default_factory=lambda: JoinMark(seq=1))
-    taken: int = 0
-    delivered: int = 0
-    state: State = field(default_factory=lambda: State(TopicPartition("visit.state", 0)))
-    following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
-    passed: Passed = NOT_KNOWN
-    told: Passed | None = None
-
-    def take_over(self) -> None:
-        """Another worker begins with what is committed."""
-        self.state, self.following = State(TopicPartition("visit.state", 0)), defaultdict(Following)
-        self.state.apply(self.stored, position=0)
-        self.passed, self.told = NOT_KNOWN, None
-
-    def fold(self) -> list[str]:
-        """One transaction of one message; the letters that it led to."""
-        if self.taken == len(self.changes):
-            return []
-        incoming, overlay = self.changes[self.taken], Overlay(self.state)
-        folded = joiner().fold(incoming, overlay, Patients(), self.passed._replace(is_news=self.passed is not self.told))
-        overlay.apply(folded.state)
-        self.ready += folded.ready
-        self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
-        self.state.apply(overlay.changed, position=self.taken)
-        for key, value in overlay.changed.items():
-            self.stored.pop(key, None)
-            if value is not None:
-                self.stored[key] = value
-        self.taken += 1
-        if "tick" in folded.counts:
-            self.told = self.passed
-        return [f"{letter.dead_class.value} {letter.rule} {letter.record_key}" for letter in folded.dead if not letter.closed]
-
-    def look(self, lanes: "list[Lane]") -> None:
-        """As `streams.lanes.join.passage` does."""
-        news = False
-        for partition in self.state.awaited:
-            other = lanes[partition]
-            text = other.mark.text()
-            news |= self.following[partition].saw(joined_upto(text), seq=seq_of(text), delivered=other.delivered + 1)
-        if news:
-            self.passed = Passed({partition: one.upto for partition, one in self.following.items()})
 
 
 class Course:
@@ -127,6 +60,8 @@ class Course:
         """The settlement that moves."""
         self.numbers, self.going, self.lsn, self.now, self.version = [1] * PARTITIONS, NOTHING, 100, START_MS, 0
         self.platform: dict[tuple[str, str], int] = {}
+        self.refused = {f"S{visit}" for visit in VISITS if self.rng.random() < 0.4}
+        """Settlements that the platform does not take before they are mended."""
         self.found: list[str] = []
         self.counts: Counter[str] = Counter()
         self.slow = [self.rng.choice((0.0, 0.03, 0.3, 1.0)) for _ in range(2 * PARTITIONS)]
@@ -138,6 +73,8 @@ class Course:
             self.say("h.settle", "c", SETTLE | {"settle_no": f"S{visit}", "visit_id": visit})
         for _ in range(self.rng.randrange(6, 30)):
             self.act()
+            if self.refused and self.rng.random() < 0.1:
+                self.mend(self.rng.choice(sorted(self.refused)))
             for _ in range(self.rng.choice((0, 2, 10, 40))):
                 self.work()
             if self.rng.random() < 0.1:
@@ -145,6 +82,10 @@ class Course:
         self.come_last()
         self.slow = [max(chance, self.rng.choice((0.05, 1.0))) for chance in self.slow]
         self.end()
+        for settle in sorted(self.refused):
+            self.mend(settle)
+        self.end()
+        self.compare()
         return self.found
 
     # The database, and place
@@ -164,6 +105,13 @@ class Course:
         self.write(before, after, tx)
         if line == TOGETHER and not settle_first:
             self.settle_in(visit, tx)
+
+    def mend(self, settle: str) -> None:
+        """What the platform refuses comes in another version, which it takes."""
+        row = SETTLE | {"settle_no": settle, "visit_id": settle.removeprefix("S")}
+        self.refused.remove(settle)
+        self.version += 1
+        self.say("h.settle", "u", row | {MENDED: f"{self.version + 1_000}.00"}, before=row, tx=self.version)
 
     def settle_in(self, visit: str, tx: int) -> None:
         """Move the settlement that belongs to one line."""
@@ -232,11 +180,28 @@ class Course:
             self.place(Incoming("rows.his", 0, 0, None, tick_value(self.now, [lane.partition]), (), self.now))
 
     def deliver(self, lane: Lane) -> None:
-        if lane.delivered == len(lane.ready):
-            return
-        record = lane.ready[lane.delivered].record
-        lane.delivered += 1
-        where = record.service.value, record.key
+        if freed := lane.orphans.free(1):
+            self.post(lane, *freed)
+        elif lane.delivered < len(lane.ready):
+            key, value, headers = encode(lane.ready[lane.delivered], lane.delivered + 1)
+            record = decode(Incoming("visit.ready", 0, lane.delivered, key, value, tuple(headers), self.now))
+            lane.delivered += 1
+            if recalls := recalls_in([record]):
+                self.counts["recalled"] += lane.orphans.settle([], [], failed_at=0, recalls=recalls).counts.get("recalled", 0)
+            elif lane.orphans.left_out([record]):
+                lane.orphans.settle([], [record], failed_at=0)
+            else:
+                self.post(lane, record)
+
+    def post(self, lane: Lane, record: ReadyRecord) -> None:
+        accepted = record.record_key not in self.refused
+        if accepted:
+            self.take(record)
+        lane.orphans.settle([Decision([record], accepted)], [], failed_at=0)
+
+    def take(self, record: ReadyRecord) -> None:
+        """What the platform does with a record."""
+        where = record.service.value, record.record_key
         values = orjson.loads(record.value)
         self.counts["delivered"] += 1
         if where[0] == "fee_list_d":
@@ -253,18 +218,25 @@ class Course:
         self.found += letters
 
     def end(self) -> None:
+        """Let everything come to its end."""
         for turn in range(TURNS):
             self.work()
             if turn % 50 == 0 and not self.is_busy():
                 break
         else:
             self.found.append("it is stuck")
+
+    def compare(self) -> None:
+        """What the platform has with what the database shows."""
         for line, row in self.rows.items():
             if self.platform.get(("fee_list_d", line), 0) != int(row["item"]):
                 self.found.append(f"{line}: an older version stands")
 
     def is_busy(self) -> bool:
-        return any(lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.state.awaited for lane in self.lanes)
+        return any(
+            lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.orphans.free(1) or lane.state.awaited
+            for lane in self.lanes
+        )
 
 
 def main() -> int:

@@ -51,8 +51,9 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
     letters: defaultdict[tuple[str, str], list[tuple[int, Any]]] = defaultdict(list)
     collided: defaultdict[tuple[str, str], set[Where]] = defaultdict(set)
     for moment, (kind, service, key, what) in enumerate(told):
-        if kind == "record":
-            held[service, key] = moment, what
+        if kind in ("record", "recall"):
+            # What is recalled may have waited for a refused parent until then: the platform has none of it.
+            held[service, key] = moment if kind == "record" else held[service, key][0], what
         elif kind == "closed":
             collided[service, key].discard(what)
         elif what[0] == "COLLISION":

@@ -1,6 +1,6 @@
 """Building the records of a visit's rows while one event is folded, and what comes of it: state, ready records, letters, counts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -16,6 +16,7 @@ from streams.domain.join.gone import record_of
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import MOVED_FROM, Part
+from streams.domain.join.results import Folded
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait
 from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
@@ -41,18 +42,6 @@ class JoinLimits:
     def of(self, part: str) -> int:
         """How long a row waits for this part."""
         return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folded:
-    """What one message leads to."""
-
-    state: Mapping[bytes, bytes | None] = field(repr=False)
-    """Changed state entries by key; None where the entry goes."""
-    ready: tuple[Emission, ...] = ()
-    dead: tuple[DeadLetter, ...] = ()
-    counts: Mapping[str, int]
-    """How often each outcome happened, to be counted by the caller."""
 
 
 class Building:
@@ -82,13 +71,18 @@ class Building:
         self._limits = limits
         self._withdrawing = withdrawing
         self._state: dict[bytes, bytes | None] = {}
+        self._recalls: list[Emission] = []
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
         self._charged = False
         """Whether a line was reported, or stopped waiting, that refund lines may have waited for."""
 
     def folded(self) -> Folded:
-        return Folded(state=self._state, ready=tuple(self._ready), dead=tuple(self._dead), counts=self.counts)
+        recalls, ready, dead = tuple(self._recalls), tuple(self._ready), tuple(self._dead)
+        return Folded(state=self._state, recalls=recalls, ready=ready, dead=dead, counts=self.counts)
+
+    def recall(self, emission: Emission) -> None:
+        self._recalls.append(emission)
 
     def bury(self, letter: DeadLetter) -> None:
         self._dead.append(letter)
@@ -145,9 +139,9 @@ class Building:
         if change.left:
             self.passes_on(before)
             was_there = before is not None and not before.deleted
-            self._withdrawing.left(visit, row, transaction=None if was_there else change.transaction)
-            if before is not None and before.emitted and was_there and change.now is not None:
-                self._withdrawing.leaves_as(self, visit, before, last=row, now=change.now)
+            self._withdrawing.left(self, visit, row, transaction=None if was_there else change.transaction)
+            if before is not None and before.emitted and was_there:
+                self._withdrawing.leaves(self, visit, before, last=row, now=change.now)
             row = self._withdrawing.named(visit, row)._replace(refused="")  # what is told of it there is another letter
         if before is not None and not before.deleted and colliding.was_told(before):
             colliding.close(self, visit, before)

@@ -20,8 +20,10 @@ from streams.domain.again import again
 from streams.domain.changes import Tick, Truncated, dotted
 from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL, Recall
+from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import EMPTIED, StateView, Visit
+from streams.domain.join.withdrawing import record_backed
 from streams.domain.normalise.record import CompiledMapping
 from streams.errors import Newer
 
@@ -138,7 +140,10 @@ class Emptying:
                 colliding.close(run, visit, row)
             if row.emitted and colliding.backing(visit, row, row.reported_as) is None:
                 claiming = colliding.claiming(visit, row, row.reported_as)
-                gone += not claiming
+                if not claiming:
+                    gone += 1
+                    record = row.reported_as or record_backed(run, visit, row)
+                    recall(run, visit, row.role, record, position=row.position, committed_at=now)
                 run.rebuild(visit, claiming, committed_at=now)
         run.keep(visit, committed_at=now, now=now)
         return gone

@@ -12,12 +12,13 @@ from typing import assert_never
 from streams.domain.again import again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.join import letters
-from streams.domain.join.building import Building, Folded, JoinLimits
+from streams.domain.join.building import Building, JoinLimits
 from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import Recall, StoredRow, due_from, is_moved, waits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.results import Folded
 from streams.domain.join.telling import Telling
 from streams.domain.join.visit import Arrival, StateView, Visit, arrival
 from streams.domain.join.withdrawing import Withdrawing
@@ -98,7 +99,7 @@ class Joiner:
             run.count("repeated_change")
             if change.left:  # at the place of the delete that it turns into a move
                 run.passes_on(before)
-                self._withdrawing.left(visit, before, transaction=change.transaction)
+                self._withdrawing.left(run, visit, before, transaction=change.transaction)
                 run.take(visit.entries())
             return
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)

@@ -1,13 +1,29 @@
 """What one fold leads to, while it is collected: seen by those who decide about records that lose their row, or have two."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 from streams.domain.changes import Incoming, Tick
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.visit import Visit
+from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What one message leads to."""
+
+    state: Mapping[bytes, bytes | None] = field(repr=False)
+    """Changed state entries by key; None where the entry goes."""
+    recalls: tuple[Emission, ...] = ()
+    """Of records that were emitted before and have no row any more. They go before what is ready: that has its rows."""
+    ready: tuple[Emission, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+    counts: Mapping[str, int]
+    """How often each outcome happened, to be counted by the caller."""
 
 
 class Results(Protocol):
@@ -27,6 +43,9 @@ class Results(Protocol):
     """Of the change that is folded; `""` of everything else."""
     time: Tick | None
     """The tick that is folded."""
+
+    def recall(self, emission: Emission) -> None:
+        """Let the deliver stage know that a record has no row any more."""
 
     def bury(self, letter: DeadLetter) -> None:
         """Tell a person."""

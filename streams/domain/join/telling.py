@@ -13,6 +13,7 @@ from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.entries import Recall, StoredRow
 from streams.domain.join.gathering import dependents
 from streams.domain.join.gone import HELD, Gone, deadline_of, gone_group, load_gone
+from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import StateView, Visit
 from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, load_guard
@@ -140,6 +141,7 @@ class Telling:
         for gone in unbacked:
             letter = withdrawal_letter(run, visit, gone)
             run.bury(letter)
+            recall(run, visit, gone.role, gone.record, position=gone.position, committed_at=run.incoming.timestamp_ms)
             visit.put_gone(gone._replace(deadline=0, rows={}, children="", letter=letter.content_hash))
             row = visit.find(gone.role, gone.table, gone.key)
             if row is not None and row.deleted and row.reported_as:  # it is known for as long as the record is open

@@ -15,6 +15,7 @@ from streams.domain.join.gathering import gather
 from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.origin import of_row
 from streams.domain.join.parts import ELSEWHERE
+from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import CompiledMapping, record_key
@@ -113,21 +114,26 @@ class Withdrawing:
         self.goes(run, visit, row, last=row, transaction=run.transaction, became=name)
         return row._replace(emitted="", reported_as="")
 
-    def leaves_as(self, run: Results, visit: Visit, row: StoredRow, *, last: StoredRow, now: Row) -> None:
-        """A reported row left for another visit. Where it is another record's there, its old one is without a row. now: what stands
-        in it after the change.
+    def leaves(self, run: Results, visit: Visit, row: StoredRow, *, last: StoredRow, now: Row | None) -> None:
+        """A reported row left for another visit, which reports it. Where it is another record's there, its old one is without a row
+        until a person is told. One whose own trail is open was not sent from here. now: what stands in it after the change,
+        where that is known.
         """
-        if _names_another(visit.mapping, row, now):
-            record = record_backed(run, visit, row._replace(columns=now))
-            self.goes(run, visit, row, last=last, transaction=run.transaction, became=record)
+        record = row.reported_as or record_backed(run, visit, row)
+        if now is not None and _names_another(visit.mapping, row, now):
+            became = record_backed(run, visit, row._replace(columns=now))
+            self.goes(run, visit, row, last=last, transaction=run.transaction, became=became)
+        elif row.trail is None and colliding.backing(visit, row, record) is None:
+            recall(run, visit, row.role, record, position=last.position, committed_at=last.committed_at)
 
-    def left(self, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
+    def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
         """A row left for another visit, which reports it. transaction: the one that turns out not to have deleted it; None where
         the row was there.
         """
         gone = _open(visit, row)
         if gone is not None and transaction in (None, gone.transaction):
             visit.drop_gone(gone)
+            recall(run, visit, gone.role, gone.record, position=row.position, committed_at=row.committed_at)
 
     def named(self, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that left, with its record's name for as long as that is open here."""

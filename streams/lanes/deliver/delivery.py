@@ -90,7 +90,7 @@ class Delivery:
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
-        fitting, too_large = split_oversize(run.records, self._shared.limits)
+        fitting, too_large = split_oversize(run.content, self._shared.limits)
         batches = cut(fitting, self._shared.limits)
         if not run.plan.settled:
             await self._bury_oversize(too_large, run)

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from streams.domain.batch.cut import split_oversize
 from streams.domain.changes import Incoming
-from streams.domain.ready import decode, number_of
+from streams.domain.ready import decode, number_of, recalls_in
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal, Rejected
 from streams.lanes.buffer import Buffer, Flow
@@ -107,9 +107,14 @@ class DeliverLane(Lane[ReadyRecord]):
         await self.buffer.have(finished)
         records = self._records(plan)
         self._check(plan, records)
-        tally = Tally(in_a_row=self._mark.refused_in_a_row)
+        recalls = recalls_in(records)
         run = self._run = Settling(
-            plan=replace(plan, quiet=False), records=records, restored=self._restored, tally=tally, size=plan.size
+            plan=replace(plan, quiet=False),
+            records=records,
+            recalls=recalls,
+            restored=self._restored,
+            tally=Tally(in_a_row=self._mark.refused_in_a_row),
+            size=plan.size - len(recalls),
         )
         await self._delivery.deliver(run)
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
@@ -157,7 +162,7 @@ class DeliverLane(Lane[ReadyRecord]):
         behind = seen[finished - 1].offset + 1 if finished else self._offset
         offset = following[0].offset if following else self._strangers.end(behind)
         passed = self._strangers.before(offset)
-        changed = self._settled(run)
+        changed = self._settled(run, recalls=run.recalls if run else ())
         dead = [*(run.dead if run else ()), *changed.dead, *map(letters.foreign, passed)]
         plan = self._plan(following)
         mark = DeliverMark(
@@ -184,11 +189,11 @@ class DeliverLane(Lane[ReadyRecord]):
         self._count(run, dead, changed)
         run.committed()
 
-    def _settled(self, run: Settling | None) -> Changed:
-        """What becomes of parents and orphans with a portion."""
+    def _settled(self, run: Settling | None, *, recalls: Sequence[ReadyRecord] = ()) -> Changed:
+        """What becomes of parents and orphans with a portion. recalls: of the plan, with its last one."""
         if run is None:
             return Changed()
-        return self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000)
+        return self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000, recalls=recalls)
 
     def _sends(self, run: Settling | None, dead: Sequence[DeadLetter]) -> list[Send]:
         return [*(run.receipts if run else ()), *(dead_send(letter, self._shared.topics) for letter in dead)]

@@ -71,6 +71,14 @@ def superseded(record: ReadyRecord, *, topic: str, failed_at: int) -> DeadLetter
     return replace(letter, rule="SUPERSEDED", message="等待期间已有更新的版本，本版本不再上报", closed=True)
 
 
+def recalled(record: ReadyRecord, *, topic: str, failed_at: int) -> DeadLetter:
+    """A record that waited for its refused visit or settlement, until no row of its visit backed it any more. The join told of that
+    where somebody must know; this letter is closed from the beginning, and says where the bytes stayed.
+    """
+    letter = parent_refused(record, topic=topic, failed_at=failed_at)
+    return replace(letter, rule="RECALLED", message="等待期间原数据行已被删除或转到其他就诊，本条不再上报", closed=True)
+
+
 def foreign(message: Incoming) -> DeadLetter:
     """A message in `visit.ready` that the join did not write: it has no number."""
     return DeadLetter(

@@ -4,6 +4,9 @@ Of its partition the lane remembers which parents are refused and keeps what nam
 `visit.orphans`, in the transaction that settles it: waiting is a third outcome beside receipt and dead letter, until it becomes one
 of the two. When a later version of the parent is accepted, what waited for it is the next plan, in the order of its numbers. What
 waits is a parent itself for what names it.
+
+What waits and has no row in its visit any more (the join sends a recall) is dropped. Where it was a parent, it counts as refused
+from then on: the platform never took it, and what names it may still wait.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +43,7 @@ class Changed:
     sends: list[Send] = field(default_factory=list)
     """Into `visit.orphans`."""
     dead: list[DeadLetter] = field(default_factory=list)
-    """Of records for which there is no room, and, closed, of those that a later version made needless."""
+    """Of records for which there is no room, and, closed, of those that a later version made needless, or that were recalled."""
     counts: dict[str, int] = field(default_factory=dict)
     """How often what happened."""
 
@@ -151,8 +154,12 @@ class Orphans:
 
     # When it is settled ----------------------------------------------------------------------------------------------------------
 
-    def settle(self, decisions: Sequence[Decision], left: Sequence[ReadyRecord], *, failed_at: int) -> Changed:
-        """Take over what was decided, in its order, and what was left out. failed_at: of letters (ms)."""
+    def settle(
+        self, decisions: Sequence[Decision], left: Sequence[ReadyRecord], *, failed_at: int, recalls: Sequence[ReadyRecord] = ()
+    ) -> Changed:
+        """Take over what was decided, in its order, what was left out, and at last what was recalled. failed_at: of letters (ms).
+        recalls: of a plan whose other records are all settled with these.
+        """
         changed = Changed()
         if not self._visits and not left and all(one.accepted for one in decisions):
             return changed
@@ -162,9 +169,13 @@ class Orphans:
                 self._keep(record, changed, failed_at)
         for decision in decisions:
             for record in decision.records:
-                if record.key in self._visits or not decision.accepted:
-                    touched.add(record.key)
+                refused_in = self._refused.get(identity_of(record), record.key)  # it may have moved since
+                if refused_in in self._visits or record.key in self._visits or not decision.accepted:
+                    touched |= {record.key, refused_in}
                     self._decided(record, changed, accepted=decision.accepted, failed_at=failed_at)
+        for recall in recalls:
+            touched.add(recall.key)
+            self._recalled(recall, changed, failed_at=failed_at)
         self._forget(changed)
         self._look(touched)
         return changed
@@ -181,22 +192,36 @@ class Orphans:
 
     def _decided(self, record: ReadyRecord, changed: Changed, *, accepted: bool, failed_at: int) -> None:
         """One record was accepted or refused. What waits of its earlier versions is needless now."""
-        identity, kin, is_new = identity_of(record), self._visits.get(record.key), is_new_parent(record)
+        identity, is_new = identity_of(record), is_new_parent(record)
         if record.number in self._waiting:
             self._drop(record, changed)
             changed.count("freed")
-        for older in [one.record for one in kin.waiting.values()] if kin is not None else ():
-            if older.number < record.number and identity_of(older) == identity:
-                self._drop(older, changed)
-                is_new |= is_new_parent(older)
-                changed.dead.append(letters.superseded(older, topic=self._ready.topic, failed_at=failed_at))
-                changed.count("superseded")
+        for older in self._older(record):
+            self._drop(older, changed)
+            is_new |= is_new_parent(older)
+            changed.dead.append(letters.superseded(older, topic=self._ready.topic, failed_at=failed_at))
+            changed.count("superseded")
         if accepted and identity in self._refused:
             self._visits[self._refused.pop(identity)].refused.discard(identity)
             changed.sends.append(self._send(entries.key_of_refused(identity), None))
             changed.count("parent_mended")
         elif not accepted and is_new:
             self._remember(record, changed)
+
+    def _recalled(self, recall: ReadyRecord, changed: Changed, *, failed_at: int) -> None:
+        """Drop what waits of a record that has no row in its visit any more. What was sent after the recall is there again."""
+        for older in self._older(recall):
+            self._drop(older, changed)
+            changed.dead.append(letters.recalled(older, topic=self._ready.topic, failed_at=failed_at))
+            changed.count("recalled")
+            if is_new_parent(older):
+                self._remember(older, changed)
+
+    def _older(self, record: ReadyRecord) -> list[ReadyRecord]:
+        """What waits of the earlier versions of a record."""
+        kin, identity = self._visits.get(record.key), identity_of(record)
+        waiting = [one.record for one in kin.waiting.values()] if kin is not None else ()
+        return [one for one in waiting if one.number < record.number and identity_of(one) == identity]
 
     def _remember(self, record: ReadyRecord, changed: Changed) -> None:
         identity = identity_of(record)

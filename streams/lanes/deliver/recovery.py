@@ -2,7 +2,8 @@
 
 Every record that was settled has a receipt or a dead letter, or waits in `visit.orphans`, written in the transaction that settled
 it. So the lane goes on with the first record, by its number, that has none of them. (Not behind the last that has: a long plan is
-settled batch by batch, and a batch leaves out numbers of other kinds.) The plan that was under way is lost with the offset, and so
+settled batch by batch, and a batch leaves out numbers of other kinds.) A recall has none of them: it is settled where something
+behind it is. The plan that was under way is lost with the offset, and so
 is what of it was settled out of order: behind the first open record the lane would post settled ones again, under ids that the
 platform does not know. That is a double, which only a person may choose.
 """
@@ -34,10 +35,37 @@ class DeliverEvidence:
     """The offset behind it."""
     open: tuple[int, int] | None = None
     """Number and offset of the first record that is not settled; None for none."""
+    open_recall: bool = False
+    """Whether that is a recall. Nothing is written of one, so it is settled where anything behind it is."""
     last_plan: str = ""
     """Id of the newest plan in the receipts."""
+    passed: int = 0
+    """The highest number in the receipts of the plans before it: they are settled as a whole, and all numbers up to this one."""
     joined: int | None = None
     """The number that the join gives next; None where that is not known."""
+    _reached: int = 0
+    """The highest number in the receipts of the newest plan."""
+
+    def take_plan(self, plan: str, number: int) -> None:
+        """Take a receipt. number: the highest one in it."""
+        if plan > self.last_plan:
+            self.last_plan, self.passed, self._reached = plan, max(self.passed, self._reached), number
+        elif plan == self.last_plan:
+            self._reached = max(self._reached, number)
+        else:
+            self.passed = max(self.passed, number)
+
+    def take_record(self, number: int, offset: int, *, is_recall: bool) -> None:
+        """Take what stands in `visit.ready`, in its order, when all that settles records is taken."""
+        self.first = number if self.first is None else self.first
+        self.last, self.behind = number, offset + 1
+        if number in self.settled:
+            if self.open_recall:
+                self.open, self.open_recall = None, False
+        elif self.open is None:
+            self.open, self.open_recall = (number, offset), is_recall
+        elif not is_recall:
+            self.open_recall = False
 
 
 def deliver_recovery(found: DeliverEvidence, *, repeat_settled: bool = False) -> Recovery:
@@ -78,7 +106,7 @@ def _goes_on(found: DeliverEvidence) -> tuple[int, int, str]:
 def _lost(found: DeliverEvidence, number: int) -> str:
     """Records that are in the topic no more and may have no outcome; `""` where there are none."""
     begins = number if found.first is None else found.first
-    before = [one for one in range(max(FIRST, begins - MOST_RECORDS), begins) if one not in found.settled]
+    before = [one for one in range(max(FIRST, begins - MOST_RECORDS, found.passed + 1), begins) if one not in found.settled]
     joined = number if found.joined is None else found.joined
     ends = number if found.last is None else found.last + 1
     after = [one for one in range(ends, joined) if one not in found.settled]

@@ -28,8 +28,10 @@ class Settling:
     """Whether an earlier owner may have posted it."""
     tally: Tally
     """How many records were accepted and refused."""
+    recalls: Sequence[ReadyRecord]
+    """Of them, what is never posted: it takes an earlier record back that may wait."""
     size: int
-    """Records of the portion; of the whole plan while records that fit into no envelope are set aside."""
+    """Records of the portion that are posted; of the whole plan while records that fit into no envelope are set aside."""
     receipts: list[Send] = field(default_factory=list)
     """Messages to write."""
     dead: list[DeadLetter] = field(default_factory=list)
@@ -43,6 +45,14 @@ class Settling:
     def unknown_since(self) -> int | None:
         """From when on (ms) an earlier owner may have posted its batches."""
         return self.plan.opened_at * 1000 if self.restored else None
+
+    @property
+    def content(self) -> Sequence[ReadyRecord]:
+        """What the plan's batches are cut from: its records without the recalls."""
+        if not self.recalls:
+            return self.records
+        recalls = {recall.number for recall in self.recalls}
+        return [record for record in self.records if record.number not in recalls]
 
     def begin(self, portion: Iterable[Batch]) -> None:
         """Begin with a portion: from now on the flood guard counts refusals against what is posted of these batches only."""

@@ -10,9 +10,10 @@ from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
-from streams.domain.join.building import Folded
 from streams.domain.join.entries import FORM, WITHOUT_TRAIL
 from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
+from streams.domain.join.recalls import RECALLED
+from streams.domain.join.results import Folded
 from streams.domain.join.visit import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
@@ -149,6 +150,7 @@ class JoinLane(Lane[Incoming]):
                     "an error of this program; nothing of the record is committed"
                 ) from exc
             chunk.overlay.apply(folded.state)
+            chunk.ready.extend(folded.recalls)
             chunk.ready.extend(folded.ready)
             chunk.dead.extend(folded.dead)
             for outcome, amount in folded.counts.items():
@@ -204,7 +206,7 @@ class JoinLane(Lane[Incoming]):
     def _count(self, records: int, chunk: _Chunk) -> None:
         outcomes = self.context.outcomes
         outcomes.count("folded", records)
-        outcomes.count("emitted", len(chunk.ready))
+        outcomes.count("emitted", len(chunk.ready) - chunk.counts[RECALLED])
         for outcome, amount in chunk.counts.items():
             outcomes.count("fold", amount, label=outcome)
         for letter in chunk.dead:

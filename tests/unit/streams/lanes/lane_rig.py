@@ -8,7 +8,7 @@ import orjson
 
 from connector.contract import Topics
 from streams.domain.batch.cut import CutLimits
-from streams.domain.join.building import Folded
+from streams.domain.join.results import Folded
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
 from streams.lanes.context import LaneContext

@@ -11,6 +11,7 @@ from streams.domain.changes import tick_value
 from streams.domain.join import fold
 from streams.domain.join.entries import FORM, WITHOUT_TRAIL, dump, key_of, load
 from streams.domain.join.fold import Joiner
+from streams.domain.ready import FORM as READY_FORM
 from streams.errors import Newer
 from streams.lanes.exits import PAGE_AT_ONCE, Exit
 from streams.lanes.join import lookups
@@ -88,8 +89,8 @@ async def test_a_record_that_a_later_version_wrote_is_not_posted():
     rig = Rig()
     rig.ready(1)
     (record,) = rig.log.messages(READY)
-    rig.log.append(READY, key=b"v", value=b"{}", headers=[("seq", b"2"), *record.headers[1:], ("form", b"2")])
-    assert "visit.ready-0: the record at offset 1 (form 2" in await refusal(rig, rig.deliver_lane(), at=READY)
+    rig.log.append(READY, key=b"v", value=b"{}", headers=[("seq", b"2"), *record.headers[1:], ("form", b"%d" % (READY_FORM + 1))])
+    assert f"visit.ready-0: the record at offset 1 (form {READY_FORM + 1}" in await refusal(rig, rig.deliver_lane(), at=READY)
     assert 0 == rig.platform.posts
 
 

@@ -100,6 +100,33 @@ def test_delivery_does_not_double_what_is_settled_behind_its_place_until_a_perso
     assert "2 records behind it, up to number 8, are settled, and the platform gets them a second time" in told.why
 
 
+def test_a_recall_is_settled_where_something_behind_it_is():
+    """Nothing is written of one: it would be the first record without an outcome, and what was posted behind it be posted again."""
+
+    def found(*settled, recalls=(2, 3)):
+        evidence = DeliverEvidence(ready=place(None), settled=set(settled))
+        for number in range(1, 6):
+            evidence.take_record(number, 10 + number, is_recall=number in recalls)
+        return evidence.open
+
+    assert (5, 15) == found(1, 4)
+    assert (2, 12) == found(1), "what waits must hear of it"
+    assert (2, 12) == found(1, 5), "number 4 is a record, and open"
+    assert (4, 14) == found(1, 2, 3, recalls=())
+    assert None is found(1, 4, 5)
+
+
+def test_a_recall_that_expired_is_no_lost_record():
+    """What stood before the records of a plan that is settled as a whole is settled, too."""
+    evidence = DeliverEvidence(ready=place(None), settled={1, 3, 4, 5}, joined=7)
+    evidence.take_plan("20240501120000a00", 3)
+    assert 0 == evidence.passed
+    evidence.take_plan("20240501120001a00", 5)
+    for number in (4, 5, 6):
+        evidence.take_record(number, number, is_recall=False)
+    assert (3, (Action.WRITE, 6)) == (evidence.passed, (deliver_recovery(evidence).action, deliver_recovery(evidence).to.offset))
+
+
 def test_delivery_that_has_nothing_left_goes_on_behind_its_last_record():
     """Also where all records have expired: the join knows the next number."""
     done = delivered(place(None), settled={1, 2, 3, 4, 5}, open=None, joined=6)

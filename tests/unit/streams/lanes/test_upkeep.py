@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.building import Folded
+from streams.domain.join.results import Folded
 from streams.lanes.assignment import Assignment
 from streams.lanes.buffer import Buffer, Water
 from streams.lanes.exits import Exit

@@ -142,6 +142,7 @@ class Join:
     now: int = START_MS
     patients: dict = field(default_factory=lambda: {("P1",): PATIENT})
     entries: defaultdict = field(default_factory=lambda: defaultdict(dict))
+    recalls: list = field(default_factory=list)
     ready: list = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     counts: Counter = field(default_factory=Counter)
@@ -201,6 +202,7 @@ class Join:
         joiner = self.joiner or Joiner(mapping, self.limits, zone=mapping["his"].dialect.zone)
         folded = joiner.fold(self.incoming(value)._replace(**more), self, self, self.passed)
         self.keep(folded)
+        self.recalls += folded.recalls
         self.ready += folded.ready
         self.dead += folded.dead
         self.counts += Counter(folded.counts)
@@ -237,6 +239,10 @@ class Join:
     def reported(self):
         """`service key` of what was emitted, in order."""
         return [f"{one.record.service.value} {one.record.key}" for one in self.ready]
+
+    def recalled(self):
+        """`visit service key` of the records of which the deliver stage was told that no row is left, in order."""
+        return [f"{one.visit_key.decode()} {one.record.service.value} {one.record.key}" for one in self.recalls]
 
     def last(self):
         """What was emitted last of each record."""

@@ -78,6 +78,7 @@ def test_what_comes_again_after_a_person_was_told_is_sent():
     join.tick(after_ms=GRACE_MS)
     join.change("h.charge")
     assert [*THREE, "fee_list_d C1"] == join.reported()
+    assert ["V1 fee_list_d C1"] == join.recalled()
 
 
 def test_a_truncate_that_capture_sends_again_empties_nothing():

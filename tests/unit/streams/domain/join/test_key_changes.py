@@ -66,8 +66,10 @@ def test_a_row_that_leaves_for_another_visit_as_another_record_is_told_as_both()
     placer = Placer({("many", "m.numbered_item"): VisitKey(("visit_id",))}, partitions=1)
     left, _ = placer.fold(Incoming("rows.many", 0, 0, b'{"row_id":"1"}', update, (), join.now), source="many").placed
     join.send(left.value)
+    assert [] == join.recalled(), "what comes back in time is not sent again, so it must not be dropped"
     join.tick(after_ms=GRACE_MS)
     assert (["mdtrt_d R1", "setl_d B1", "fee_list_d I1"], [RENAMED]) == (join.reported(), join.letters())
+    assert ["V1 fee_list_d I1"] == join.recalled()
     assert ("/I1" in join.dead[0].message, "/I2" in join.dead[0].message) == (True, True)
 
 

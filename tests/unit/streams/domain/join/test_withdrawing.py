@@ -184,6 +184,45 @@ def test_a_row_that_leaves_for_another_visit_is_no_withdrawal_and_is_reported_ag
     assert [*THREE, "fee_list_d C1"] == join.reported()
 
 
+def test_the_deliver_stage_hears_at_once_that_a_row_left_and_when_a_person_hears_that_one_is_gone():
+    """What waits there for a refused parent would go when that one is mended: beside what the other visit reports, or though a
+    person was told that it is gone. Before a person is told it is an edit, and what comes back unchanged is not sent again.
+    """
+    join = patient()
+    join.change("h.charge", "d", tx=7, left=True)
+    assert ["V1 fee_list_d C1"] == join.recalled()
+    join.change("h.charge", "u", tx=8)
+    join.change("h.charge", "d", tx=9)
+    join.change("h.charge", tx=9)
+    join.tick(after_ms=DAY_MS)
+    assert ["V1 fee_list_d C1"] == join.recalled()
+    join.change("h.charge", "d", tx=10)
+    assert ["V1 fee_list_d C1"] == join.recalled()
+    join.tick(after_ms=DAY_MS)
+    assert ([DELETED], ["V1 fee_list_d C1"] * 2) == (join.letters(), join.recalled())
+    assert [(b"", True)] * 2 == [(one.record.value, one.is_recall) for one in join.recalls]
+
+
+def test_a_delete_that_turns_into_a_move_is_heard_of_by_the_deliver_stage():
+    """Place tells it behind the delete, at its own place in the log. The other visit reports the row from then on."""
+    join = patient()
+    join.change("h.charge", "d", tx=7, at=500)
+    join.change("h.charge", "d", tx=7, at=500, left=True)
+    join.tick(after_ms=DAY_MS)
+    assert ([], ["V1 fee_list_d C1"]) == (join.letters(), join.recalled())
+
+
+def test_a_row_that_leaves_while_another_one_backs_its_record_takes_nothing_back():
+    """What was sent of the record is sent for that row, too."""
+    join = Join(limits=PATIENT)
+    for table in ("m.register", "m.bill", "m.item"):
+        join.change(table, tx=1)
+    join.change("m.named_item", tx=2)
+    assert ["mdtrt_d R1", "setl_d B1", "fee_list_d I1"] == join.reported()
+    join.change("m.item", "d", tx=7, left=True)
+    assert [] == join.recalled()
+
+
 def test_a_row_that_is_there_and_refused_is_no_withdrawal():
     """A person is told why it is refused. When it is mended, it is a correction of what the platform holds."""
     join = patient()

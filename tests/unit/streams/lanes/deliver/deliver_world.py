@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from streams.domain.batch.cut import cut, split_oversize
-from streams.domain.ready import Emission, decode, encode
+from streams.domain.ready import Emission, decode, encode, recalls_in
 from streams.domain.records import Record
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
@@ -191,7 +191,7 @@ class World:
                 found[record.number] = record
         limits = self.setups[mark.plan.id].limits
         records = [found[number] for number in range(mark.seq, mark.seq + mark.plan.size)]
-        fitting, too_large = split_oversize(records, limits)
+        fitting, too_large = split_oversize([record for record in records if record not in recalls_in(records)], limits)
         batches = cut(fitting, limits)[: mark.plan.settled]
         return Counter(record.number for records in (too_large, *(batch.records for batch in batches)) for record in records)
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import orjson
 
 from streams.domain.kinship import identity_of, parents_of
-from streams.domain.ready import REPORTED, Emission, decode, encode
+from streams.domain.ready import RECALL, REPORTED, Emission, decode, encode, recalls_in
 from streams.domain.records import Record
 from streams.lanes.deliver import orphan_entries as entries
+from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
 from streams.spec.fields import ServiceCode
-from tests.unit.streams.lanes.deliver.deliver_worker import DEAD, INSTITUTIONS, MAX_CHARS, READY, RECEIPTS, TOPICS
+from tests.unit.streams.lanes.deliver.deliver_worker import DEAD, GROUP, INSTITUTIONS, MAX_CHARS, READY, RECEIPTS, TOPICS
 from tests.unit.streams.lanes.deliver.deliver_world import World
 from tests.unit.streams.lanes.deliver.forgetful_platform import ForgetfulPlatform
 from tests.unit.streams.lanes.stepped import noticing
@@ -30,6 +31,10 @@ class Kin:
     line: int = 0
     bad: bool = False
     large: bool = False
+    recall: bool = False
+    """It takes back what was sent of the record before."""
+    moved: bool = False
+    """Because its row left for another visit: if it comes back, nobody here knows what the platform has."""
 
     @property
     def key(self):
@@ -39,7 +44,7 @@ class Kin:
     @property
     def parents(self):
         above = {VISIT: (), SETTLEMENT: (VISIT,), FEE: (VISIT, SETTLEMENT)}[self.service]
-        return [replace(self, service=service, line=0, bad=False, large=False) for service in above]
+        return [Kin(service=service, visit=self.visit, branch=self.branch) for service in above]
 
     def value(self, number):
         ids = {VISIT: "MDTRT_ID", SETTLEMENT: "SETL_ID", FEE: "BKKP_SN"}
@@ -55,6 +60,7 @@ class KinPlatform(ForgetfulPlatform):
     def __init__(self, loop, **options):
         super().__init__(loop, **options)
         self.things = {}
+        self.recalled = set()
 
     def arrive(self, request):
         code = super().arrive(request)
@@ -62,6 +68,7 @@ class KinPlatform(ForgetfulPlatform):
             there = {self.things[number].key for _, numbers in self.taken for number in numbers}
             with noticing(self.violations):
                 for number, *_ in request.body:
+                    assert number not in self.recalled, f"{number} was posted, and its row is gone"
                     missing = {one.key for one in self.things[number].parents} - there
                     assert not missing, f"{number} was posted, and the platform refused {missing}"
         return code
@@ -74,8 +81,9 @@ class OrphanWorld(World):
         self.reported = set()
         self.waiting = set()
         self.needless = set()
+        self.recalled = set()
         super().__init__(platform_of)
-        self.platform.things = self.things
+        self.platform.things, self.platform.recalled = self.things, self.recalled
         self._seen[ORPHANS] = 0
 
     def bring(self, kin, *, bad_parents=False):
@@ -86,6 +94,20 @@ class OrphanWorld(World):
         self.produce(kin)
         self.reported.add(kin.key)
 
+    def take_back(self, kin):
+        """No row of the visit backs the record any more."""
+        if kin.key in self.reported:
+            self.reported.remove(kin.key)
+            self.produce(replace(kin, recall=True, bad=False, large=False))
+
+    def _tail(self, number):
+        kin = self.things[number]
+        if kin.recall:
+            return (RECALL,)
+        before = [self.things[one] for one in range(1, number) if self.things[one].key == kin.key]
+        taken_back = before and before[-1].recall and not before[-1].moved
+        return (REPORTED,) if before and not taken_back and kin.service is not FEE else ()
+
     def _write(self, number):
         kin = self.things[number]
         record = Record(
@@ -93,20 +115,19 @@ class OrphanWorld(World):
             institution=INSTITUTIONS[0],
             infno="2204",
             key=kin.key,
-            value=kin.value(number),
+            value=b"" if kin.recall else kin.value(number),
             content_hash="0" * 32,
             mapping_version="m@1",
             business_day="2024-05-06",
             amount="1.00",
         )
-        again = any(self.things[one].key == kin.key for one in range(1, number))
         emission = Emission(
             record=record,
             visit_key=b"v%d" % kin.visit,
             position="7",
             committed_at=1_700_000_000_000,
             captured_at=1_700_000_000_090,
-            tail=(REPORTED,) if again and kin.service is not FEE else (),
+            tail=self._tail(number),
         )
         key, value, headers = encode(emission, number)
         return self.log.append(READY, key=key, value=value, headers=headers)
@@ -117,6 +138,16 @@ class OrphanWorld(World):
             assert plan.left & before.left == before.left, "what was left out is posted all the same"
             mark = replace(mark, plan=replace(plan, left=before.left))
         super()._look_at_plan(mark)
+
+    def look(self):
+        """What takes back has no outcome: it is settled with its plan."""
+        mark = deliver_mark(self.log.committed_offsets[GROUP, READY].metadata)
+        settled = [number for number in range(self.mark.seq, mark.seq) if self.things[number].recall]
+        self.outcome.letters.update(settled)
+        super().look()
+        for number in settled:
+            key = self.things[number].key
+            assert not [one for one in self.waiting if one < number and self.things[one].key == key], "it would go without its row"
 
     def _look_at_outcome(self):
         for message in self._news(RECEIPTS):
@@ -129,9 +160,9 @@ class OrphanWorld(World):
                 continue
             number = int(said["seq"])
             self.outcome.letters[number] += 1
-            if said["x-dlq-rule"] == b"SUPERSEDED":
+            if said["x-dlq-rule"] in (b"SUPERSEDED", b"RECALLED"):
                 assert "x-dlq-closed-at" in said
-                self.needless.add(number)
+                (self.needless if said["x-dlq-rule"] == b"SUPERSEDED" else self.recalled).add(number)
             else:
                 assert self.things[number].bad or self.things[number].large, f"{number} was never refused"
         for message in self._news(ORPHANS):
@@ -168,5 +199,8 @@ class OrphanWorld(World):
         """The product reads from the bytes what this world meant."""
         for record in self.records():
             kin = self.things[record.number]
+            if kin.recall:
+                assert [record] == recalls_in([record])
+                continue
             assert [one.key for one in kin.parents] == [one.key for one in parents_of(record)]
             assert identity_of(record).key == kin.key

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from streams.domain.ready import ALONE, REPORTED, Emission, decode, encode
+from streams.domain.ready import ALONE, RECALL, REPORTED, Emission, decode, encode
 from streams.domain.records import Record
 from streams.errors import Newer
 from streams.lanes.deliver import orphan_entries as entries
@@ -13,7 +13,8 @@ from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.testing import FakeLog, FakePlatform, numbers
-from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, INSTITUTION, READY, TOPICS, Rig, through
+from tests.settings import flood_guard
+from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, INSTITUTION, READY, TOPICS, Rig, held, through
 
 VISIT, SETTLEMENT, FEE = ServiceCode
 AT = TopicPartition(TOPICS.orphans, 0)
@@ -26,7 +27,7 @@ def write(rig, number, service, key, *, tail=(), visit=b"v1", **fields):
         institution=INSTITUTION,
         infno="2204",
         key=key,
-        value=orjson.dumps(fields),
+        value=b"" if RECALL in tail else orjson.dumps(fields),
         content_hash="0" * 32,
         mapping_version="m@1",
         business_day="2024-05-06",
@@ -145,6 +146,88 @@ async def test_a_lane_whose_waiting_records_are_gone_stops():
         rig.log.append(AT, key=message.key, value=None)
     assert not await rig.settle(rig.deliver_lane(2), lambda: False, at=READY)
     assert [Exit.SHORT_LOG] == [reason.exit_code for reason in rig.deaths.reasons]
+
+
+async def test_what_waits_and_has_no_row_any_more_does_not_go_when_its_parent_is_mended():
+    """A person was told that the line is withdrawn, or its visit of today reported it: it would stand at the platform again, or an
+    older version would come last. Its bytes stay in a letter that is closed; what comes back later is sent.
+    """
+    rig = Rig()
+    family(rig)
+    rig.platform = FakePlatform(refuses=["M"])
+    assert await rig.settle(rig.deliver_lane(1), through(rig, 6), at=READY)
+    write(rig, 6, FEE, "F1", tail=(RECALL,))
+    assert await rig.settle(rig.deliver_lane(2), through(rig, 7), at=READY)
+    assert ([5], (1, 2)) == (rig.platform.numbers, mark(rig).orphans)
+    [_, closed] = rig.log.messages(DEAD)
+    said = dict(closed.headers)
+    assert (b"RECALLED", b"3", True) == (said["x-dlq-rule"], said["seq"], "x-dlq-closed-at" in said)
+    rig.platform.refuses.clear()
+    write(rig, 7, VISIT, "M", tail=(REPORTED,), MDTRT_ID="M", x="mended")
+    write(rig, 8, FEE, "F2", MDTRT_ID="M", SETL_ID="S", x="newer")
+    write(rig, 9, FEE, "F2", tail=(RECALL,))
+    write(rig, 10, FEE, "F2", MDTRT_ID="M", SETL_ID="S", x="back")
+    assert await rig.settle(rig.deliver_lane(3), lambda: 10 in rig.platform.numbers and mark(rig).plan is None, at=READY)
+    assert (False, 10) == (3 in rig.platform.numbers, rig.platform.numbers[-1])
+
+
+async def test_recalls_alone_are_settled_without_a_request_and_without_a_word():
+    """A night's deletions of what nobody waits for: nothing is posted or written for them."""
+    rig = Rig()
+    for number in range(1, 4):
+        write(rig, number, FEE, f"F{number}", tail=(RECALL,))
+    assert await rig.settle(rig.deliver_lane(), through(rig, 4), at=READY)
+    assert (0, 4, (0, 0)) == (rig.platform.posts, mark(rig).seq, mark(rig).orphans)
+    assert [] == [*rig.log.messages(DEAD), *rig.log.messages(AT)]
+    assert '"seq":4' in rig.committed("deliver").metadata
+
+
+async def test_recalls_do_not_thin_out_a_flood():
+    """A key that goes bad on a night of deletions is a flood all the same: nothing else of the plan is posted."""
+    rig = Rig()
+    rig.guard = flood_guard(min_refused=2, ratio=0.5)
+    for number in range(1, 7):
+        write(rig, number, FEE, f"F{number}", tail=(RECALL,))
+    for number in (7, 8):
+        write(rig, number, VISIT, f"M{number}", MDTRT_ID=f"M{number}", x="x" * 20_000)
+    lane = rig.deliver_lane()
+    assert "2 of 2 records" in await held(rig, lane)
+    await lane.close()
+    assert [] == rig.log.messages(DEAD)
+
+
+def recalling(rig, number, service, key):
+    write(rig, number, service, key, tail=(RECALL,))
+    return records_of(rig)[-1]
+
+
+def test_what_waits_for_a_parent_that_was_recalled_waits_on():
+    """The platform never took that settlement. Its line would be refused, or stand there without one."""
+    rig = Rig()
+    family(rig)
+    visit, settlement, line, *_ = records_of(rig)
+    orphans = Orphans(AT, READY)
+    orphans.settle([Decision((visit,), accepted=False)], [settlement, line], failed_at=1)
+    orphans.settle([], [], failed_at=1, recalls=[recalling(rig, 6, SETTLEMENT, "S")])
+    orphans.settle([Decision((visit,), accepted=True)], [], failed_at=1)
+    assert 0b1 == orphans.left_out([line])
+    assert ([], (1, 1)) == (orphans.free(9), orphans.counts)
+    write(rig, 7, SETTLEMENT, "S", visit=b"v9", MDTRT_ID="N", SETL_ID="S")
+    changed = orphans.settle([Decision((records_of(rig)[-1],), accepted=True)], [], failed_at=1)
+    assert ([line], (0, 1)) == (orphans.free(9), orphans.counts), "it is there, in whatever visit"
+    assert {"parent_mended": 1} == changed.counts
+
+
+def test_a_recall_takes_back_its_own_record_alone_and_nothing_that_was_sent_after_it():
+    """A key names a record of one service of one institution, and what came later has its row."""
+    rig = Rig()
+    family(rig)
+    visit, settlement, line, *_ = records_of(rig)
+    orphans = Orphans(AT, READY)
+    orphans.settle([Decision((visit,), accepted=False)], [settlement, line], failed_at=1)
+    other, earlier = recalling(rig, 6, SETTLEMENT, "F1"), recalling(rig, 7, FEE, "F1")._replace(number=line.number - 1)
+    changed = orphans.settle([], [], failed_at=1, recalls=[other, earlier])
+    assert ({}, (1, 2)) == (changed.counts, orphans.counts)
 
 
 def records_of(rig):

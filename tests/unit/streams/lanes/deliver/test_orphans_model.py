@@ -2,6 +2,8 @@
 before what it belongs to.
 """
 
+from dataclasses import replace
+
 import pytest
 import structlog
 from hypothesis import settings
@@ -50,6 +52,11 @@ class OrphanModel(DeliverModel):
         for kin, bad_parents in things:
             self.world.bring(kin, bad_parents=bad_parents)
 
+    @rule(kin=KIN, moved=st.booleans())
+    def a_row_goes(self, kin, moved):
+        """It is deleted, and a person was told, or it left for another visit; perhaps while its record waits."""
+        self.world.take_back(replace(kin, moved=moved))
+
     def drain(self):
         """First what can go goes; then every refused parent comes mended, and all that waited follows."""
         super().drain()
@@ -59,7 +66,7 @@ class OrphanModel(DeliverModel):
             kept = world.things[number]
             keys = {world.things[other].key for other in world.waiting if other != number}
             assert any(one.key in open_ | keys for one in kept.parents), f"{number} waits for nothing"
-        while refused := [world.things[number] for number in sorted(world.things) if world.things[number].key in open_]:
+        while refused := [kin for _, kin in sorted(world.things.items()) if kin.key in open_]:
             for key in {one.key: one for one in refused}.values():
                 world.bring(Kin(service=key.service, visit=key.visit, branch=key.branch))
             super().drain()
@@ -73,11 +80,14 @@ class OrphanModel(DeliverModel):
         world = self.world
         world.look()
         self.all_is_well()
-        good = {number for number, kin in world.things.items() if not kin.bad and not kin.large} - world.needless
+        records = {number: kin for number, kin in world.things.items() if not kin.recall}
+        good = {number for number, kin in records.items() if not kin.bad and not kin.large} - world.needless - world.recalled
         assert good == set(world.outcome.receipts)
         assert good == set(world.platform.times)
         newest = {kin.key: number for number, kin in sorted(world.things.items())}
-        assert not world.needless & set(newest.values()), "the last version is never needless"
+        assert not (world.needless | world.recalled) & set(newest.values()), "the last version is never needless"
+        for number in world.recalled:
+            assert any(kin.recall and kin.key == world.things[number].key for other, kin in world.things.items() if other > number)
 
 
 OrphanModel.TestCase.settings = settings(MODEL, max_examples=max(12, MODEL.max_examples // 2))

@@ -32,7 +32,7 @@ class Oracle(Join):
     def take(self, incoming):
         folded = joiner().fold(incoming, self, self)
         self.keep(folded)
-        self.ready += folded.ready
+        self.ready += (*folded.recalls, *folded.ready)
         self.dead += folded.dead
 
     @property
