@@ -34,7 +34,8 @@ def test_a_configuration_is_ascii_whatever_its_template_says(tmp_path):
     """A comment with an ellipsis is enough."""
     home = Home(root=tmp_path / "医院")
     home.lay_out()
-    values = {"servers": "127.0.0.1:1", "copies": 1, "connect": 2, "plugins": home.root, "secrets": home.secrets}
+    numbers = dict.fromkeys(("copies", "connect", "heartbeat", "session"), 1)
+    values = {"servers": "127.0.0.1:1", "plugins": home.root, "secrets": home.secrets, **numbers}
     assert (home.conf / "connect.properties").read_text("ascii") if render(home, "connect.properties", values) else False
 
 
