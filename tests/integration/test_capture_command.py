@@ -454,10 +454,13 @@ def test_rows_that_a_policy_hides_are_not_taken_for_rows_that_are_gone(site, sta
     with superuser(stack, DATABASE) as database:
         database.execute(f"ALTER ROLE {source.user} NOBYPASSRLS")
         database.execute("ALTER TABLE his.sf_fymx ENABLE ROW LEVEL SECURITY")
-    with pytest.raises(Refused, match="row-level security"):
-        profile.count_rows(source, table, where=None, password=PASSWORD)
-    with pytest.raises(Refused, match="row-level security"):
-        list(profile.read_keys(source, table, where=None, password=PASSWORD))
+        try:
+            with pytest.raises(Refused, match="row-level security"):
+                profile.count_rows(source, table, where=None, password=PASSWORD)
+            with pytest.raises(Refused, match="row-level security"):
+                list(profile.read_keys(source, table, where=None, password=PASSWORD))
+        finally:
+            database.execute("ALTER TABLE his.sf_fymx DISABLE ROW LEVEL SECURITY")
 
 
 @pytest.fixture
