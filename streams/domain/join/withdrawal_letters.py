@@ -1,5 +1,6 @@
 """The dead letters about what was reported and has no row any more."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
@@ -46,52 +47,51 @@ def renamed(failed: FailedRow, *, became: tuple[str, str, str]) -> DeadLetter:
 def emptied(incoming: Incoming, source: str, table: str, *, position: str, gone: int) -> DeadLetter:
     """How many reported records of a partition have no row any more since a table was emptied."""
     where = {"source": source, "table": table, "position": position}
-    content = orjson.dumps({**where, "partition": incoming.partition, "records": gone})
-    return DeadLetter(
-        stage=STAGE,
-        dead_class=DeadClass.WITHDRAWN,
+    return _of_many(
+        incoming,
+        RowOrigin(source=source, table=table, position=position),
         rule="TRUNCATE_COUNTED",
-        service="",
-        institution="",
-        record_key="",
-        content_hash=digest(content),
-        mapping_version="",
+        which=f"{source}/{table}/{position}/{incoming.partition}",
+        content={**where, "partition": incoming.partition, "records": gone},
         message=f"表 {table} 被 TRUNCATE 清空：分区 {incoming.partition} 中有 {gone} 条已上报的记录不再有数据行，需人工处理",
-        identity=f"{source}/{table}/{position}/{incoming.partition}/TRUNCATE_COUNTED",
-        key=None,
-        value=content,
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=None,
-        failed_at=incoming.timestamp_ms,
-        row=RowOrigin(source=source, table=table, position=position),
     )
 
 
 def too_many_withdrawn(incoming: Incoming, source: str, *, per_hour: int, since: int, closed: bool) -> DeadLetter:
     """Withdrawals of a source are held in this partition. closed: they are held no more."""
-    content = orjson.dumps({"source": source, "partition": incoming.partition, "per_hour": per_hour})
-    message = (
-        f"数据源 {source} 分区 {incoming.partition} 一小时内被删除的已上报记录超过 {per_hour} 条，疑为归档作业，已暂停通知；"
-        "请核对后设置映射的 deletions.ignore_older_than 或站点的 join.withdrawal_guard"
+    letter = _of_many(
+        incoming,
+        RowOrigin(source=source),
+        rule="WITHDRAWALS_HELD",
+        which=f"{source}/{incoming.partition}/{since}",
+        content={"source": source, "partition": incoming.partition, "per_hour": per_hour},
+        message=f"数据源 {source} 分区 {incoming.partition} 一小时内被删除的已上报记录超过 {per_hour} 条，疑为归档作业，"
+        "已暂停通知；请核对后设置映射的 deletions.ignore_older_than 或站点的 join.withdrawal_guard",
     )
+    return replace(letter, failed_at=incoming.timestamp_ms if closed else since, closed=closed)
+
+
+def _of_many(  # noqa: PLR0913 - what differs between letters that are about many records
+    incoming: Incoming, row: RowOrigin, *, rule: str, which: str, content: Mapping[str, object], message: str
+) -> DeadLetter:
+    """A letter about many records of a partition at once. which: what makes its id, with the rule."""
+    value = orjson.dumps(content)
     return DeadLetter(
         stage=STAGE,
         dead_class=DeadClass.WITHDRAWN,
-        rule="WITHDRAWALS_HELD",
+        rule=rule,
         service="",
         institution="",
         record_key="",
-        content_hash=digest(content),
+        content_hash=digest(value),
         mapping_version="",
         message=message,
-        identity=f"{source}/{incoming.partition}/{since}/WITHDRAWALS_HELD",
+        identity=f"{which}/{rule}",
         key=None,
-        value=content,
+        value=value,
         topic=incoming.topic,
         partition=incoming.partition,
         offset=None,
-        failed_at=incoming.timestamp_ms if closed else since,
-        row=RowOrigin(source=source),
-        closed=closed,
+        failed_at=incoming.timestamp_ms,
+        row=row,
     )

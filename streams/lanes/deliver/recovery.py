@@ -3,9 +3,9 @@
 Every record that was settled has a receipt or a dead letter, or waits in `visit.orphans`, written in the transaction that settled
 it. So the lane goes on with the first record, by its number, that has none of them. (Not behind the last that has: a long plan is
 settled batch by batch, and a batch leaves out numbers of other kinds.) A recall has none of them: it is settled where something
-behind it is. The plan that was under way is lost with the offset, and so
-is what of it was settled out of order: behind the first open record the lane would post settled ones again, under ids that the
-platform does not know. That is a double, which only a person may choose.
+behind it is. The plan that was under way is lost with the offset, and so is what of it was settled out of order: behind the first
+open record the lane would post settled ones again, under ids that the platform does not know. That is a double, which only a person
+may choose.
 """
 
 from collections.abc import Collection
