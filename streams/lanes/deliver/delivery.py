@@ -113,7 +113,8 @@ class Delivery:
             if (posted := run.posted(batch)).records:
                 await self._settle(batch.node, posted, run)
             if posted is not batch:
-                run.left += [record for record in batch.records if record not in posted.records]
+                sent = {record.number for record in posted.records}
+                run.left += [record for record in batch.records if record.number not in sent]
 
     async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
         for record in too_large:
