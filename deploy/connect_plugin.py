@@ -12,8 +12,12 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent / "connect-plugin" / "src"
 CONNECTOR = "yibao.connect.WholeTransactionPostgresConnector"
+SERVICES = {
+    "org.apache.kafka.connect.source.SourceConnector": CONNECTOR,
+    "io.debezium.pipeline.signal.actions.SignalActionProvider": "yibao.connect.OrderedReadingActions",
+}
+"""By what asks for it: the class that is found."""
 JAR = Path("plugins", "debezium-connector-postgres", "yibao-connect-postgres.jar")
-_SERVICE = "META-INF/services/org.apache.kafka.connect.source.SourceConnector"
 _RELEASE = "17"
 
 
@@ -36,7 +40,8 @@ def build(dist: Path, *, java: Path, run: Callable[[Sequence[str | Path]], None]
     run([*compile_, "--release", _RELEASE, "-cp", os.pathsep.join(map(str, sorted(jars))), "-d", classes, *sources()])
     with zipfile.ZipFile(dist / JAR, "w", zipfile.ZIP_STORED) as jar:
         jar.writestr(zipfile.ZipInfo("META-INF/MANIFEST.MF"), "Manifest-Version: 1.0\n")
-        jar.writestr(zipfile.ZipInfo(_SERVICE), f"{CONNECTOR}\n")
+        for service, name in SERVICES.items():
+            jar.writestr(zipfile.ZipInfo(f"META-INF/services/{service}"), f"{name}\n")
         for path in sorted(classes.rglob("*.class")):
             jar.writestr(zipfile.ZipInfo(path.relative_to(classes).as_posix()), path.read_bytes())
     shutil.rmtree(classes)

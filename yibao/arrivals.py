@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from connector.contract import CapturedTable, CaptureSource, Op
-from connector.errors import Refused
 from connector.signals import Notice, Stage, Tally, notice_of
 from streams.domain.absent import Seen
 from streams.domain.images import text_of
@@ -58,6 +57,8 @@ class Arrivals:
     """Ids of the orders that were given."""
     told_of: int = 0
     """Notices of Debezium about one of these orders."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """The orders that came to nothing, and why."""
     end: Notice | None = None
     """What Debezium said at the end; None before."""
     arrived: int = 0
@@ -76,20 +77,32 @@ class Arrivals:
         return self.rows.table.name
 
     def told(self, value: bytes | None) -> None:
-        """Take a notification. Raises Refused where it says that the reading failed."""
+        """Take a notification. While two orders are under way, Debezium names the later one; so the end of the table counts under
+        any name, once an order of ours has begun. That a reading failed, or ended without the table, is remembered by its order.
+        """
         notice = notice_of(value)
-        if notice is None or notice.order not in self.orders:
+        if notice is None:
+            return
+        of_table = notice.stage is Stage.SCANNED and notice.table == self._name
+        if notice.order not in self.orders:
+            if self.told_of and of_table and notice.done:
+                self.end = self.end or notice
             return
         self.told_of += 1
-        if notice.stage is Stage.SCANNED and notice.table == self._name:
-            if not notice.done:
-                raise Refused(f"{self._name} was not read: Debezium says {notice.status}; see the log of its Connect worker")
+        if of_table and notice.done:
             self.end = self.end or notice
+        elif of_table:
+            self._fails(notice.order, f"Debezium says {notice.status} of {self._name}; the log of its Connect worker says why")
         elif notice.stage in (Stage.ABORTED, Stage.SKIPPED) or (notice.stage is Stage.COMPLETED and self.end is None):
-            raise Refused(
-                f"{self._name} was not read: Debezium says {notice.stage.value} and nothing of the table; is it captured as "
-                "the mapping says (yibao connector plan)? The log of the Connect worker may say more"
-            )
+            self._fails(notice.order, f"Debezium says {notice.stage.value} and nothing of {self._name}")
+
+    @property
+    def failure(self) -> str:
+        """Why the newest order came to nothing; `""` while that is not said, or the table was read all the same."""
+        return "" if self.end is not None or not self.orders else self.failed.get(self.orders[-1], "")
+
+    def _fails(self, order: str, why: str) -> None:
+        self.failed.setdefault(order, why)
 
     def came(self, value: bytes | None) -> None:
         """Count a row."""

@@ -67,6 +67,10 @@ class Waits:
     """How often it is given at the most."""
     untaken_s: float = 600.0
     """Until it is no longer waited for an order to be read."""
+    failed: int = 2
+    """How often Debezium may say that it came to nothing. Once can be because of an order before it, whose end was not over yet."""
+    failed_s: float = 3.0
+    """After that, until it is given again: what Debezium still says of the table counts meanwhile."""
     stalled_s: float = 300.0
     """While nothing is said and no row comes; then the reading has failed."""
     settled_s: float = 30.0
@@ -150,7 +154,7 @@ class _Course:
 
     def _ended(self, *, wait: bool) -> bool:
         if not wait:
-            return self._seen.told_of > 0
+            return self._seen.told_of > 0 and not self._seen.failure
         if self._scanned_at is None:
             return False
         return self._seen.tally(self._counted).proved or time.monotonic() - self._scanned_at > self._waits.settled_s
@@ -199,11 +203,28 @@ class _Course:
             self._looked_at = now
             with suppress(*_AWAY):
                 _refuse_failed(self._connect.status(_connector(self._wanted)), self._wanted)
-        if not seen.told_of and now - self._ordered_at >= waits.again_s:
+        if seen.failure:
+            self._after_failure(now)
+        elif not seen.told_of and now - self._ordered_at >= waits.again_s:
             with suppress(*_AWAY):
                 self._ask_after(now)
         elif seen.told_of and self._scanned_at is None and now - self._moved_at >= waits.stalled_s:
             raise Refused(f"nothing came for {waits.stalled_s:.0f} s: see yibao connector status, and order it again")
+
+    def _after_failure(self, now: float) -> None:
+        """Give an order again that came to nothing; refuse when that repeats."""
+        wanted, why = self._wanted, self._seen.failure
+        if len(self._seen.failed) >= self._waits.failed:
+            raise Refused(
+                f"{wanted.table.name} was not read, {len(self._seen.failed)} times: {why}; is it captured as the mapping says "
+                "(yibao connector plan)? The log of the Connect worker may say more"
+            )
+        if now - self._moved_at >= self._waits.failed_s:
+            with suppress(*_AWAY):
+                _refuse_failed(self._connect.status(_connector(wanted)), wanted)
+            self._say(f"{why}: the order is given again")
+            self._seen.told_of = 0
+            self._order()
 
     def _ask_after(self, now: float) -> None:
         """Give an order again that was read and not answered; wait for one that was not read."""

@@ -46,6 +46,7 @@ pytestmark = pytest.mark.stack
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
 DATABASE = "capture_command"
 PASSWORD = "the-capture-password"
+CONNECTOR = "command.capture-his"
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,8 @@ def changed(site):
 
 @pytest.fixture
 def yibao(monkeypatch, capsys):
-    """The command line in this process: exit code, standard output, standard error."""
+    """The command line in this process: exit code, standard output, standard error. A test that fails shows all that was said."""
+    said = []
 
     def call(*words, config):
         monkeypatch.setattr(sys, "argv", ["yibao", *words, "-c", str(config)])
@@ -119,9 +121,20 @@ def yibao(monkeypatch, capsys):
             run()
         told = capsys.readouterr()
         assert PASSWORD not in told.out + told.err
+        said.append(f"yibao {' '.join(words)} (exit code {stopped.value.code})\n{told.out}{told.err}")
         return stopped.value.code or 0, told.out, told.err
 
-    return call
+    yield call
+    sys.stdout.write("\n".join(said))
+
+
+@pytest.fixture
+def no_capture_left(stack):
+    """However the test ends: the tests after it find no connector."""
+    yield
+    connect = Connect(Access(url=stack.connect_url))
+    if connect.config(CONNECTOR) is not None:
+        connect.delete(CONNECTOR)
 
 
 def until_it_beats(ask):
@@ -148,11 +161,12 @@ def reading_again(site, stack, yibao, monkeypatch):
     assert read["arrived"] + read["changed"] >= 2500  # those of the statement above, which may be on their way, do not come twice
     assert ("2500 rows to read" in err, {"gone": 0, "moved": 0}) == (True, read["absent"])
 
-    code, out, _ = yibao("resnapshot", "his.jc_ks", "--wait", config=site)
-    assert (0, True) == (code, f"done: the database had {departments} rows, Debezium read {departments}" in out)
+    code, out, err = yibao("resnapshot", "his.jc_ks", "--wait", config=site)
+    assert (0, True) == (code, f"done: the database had {departments} rows, Debezium read {departments}" in out), err
 
     words = ("resnapshot", "his.sf_fymx", "--where", "mxid > 10", "--key", "10", "--key", "11", "--wait", "-o", "json")
-    code, out, _ = yibao(*words, config=site)
+    code, out, err = yibao(*words, config=site)
+    assert out, err
     read = json.loads(out)
     assert (0, 1, 1, True) == (code, read["counted"], read["arrived"], read["proved"])
 
@@ -161,6 +175,7 @@ def reading_again(site, stack, yibao, monkeypatch):
         patched.setattr(resnapshot, "order", lambda *about, **more: lost_at_first(order(*about, **more), given))
         patched.setattr(resnapshot, "Waits", lambda: Waits(again_s=2.0))
         code, out, err = yibao("resnapshot", "his.sf_fymx", "--wait", "-o", "json", config=site)
+    assert out, err
     read = json.loads(out)
     assert (0, 2500, 2, True) == (code, read["arrived"], len(read["orders"]), "read and not answered" in err)
 
@@ -169,6 +184,16 @@ def reading_again(site, stack, yibao, monkeypatch):
     assert (2, True, before) == (code, "no_such" in err, orders(stack))
     code, _, err = yibao("resnapshot", "his.sf_fym", config=site)
     assert (2, True) == (code, "his.sf_fymx" in err)
+
+
+def readings_beside_the_log(stack):
+    """What Connect's log tells of rows read by another thread than the one that reads the database's log: they use one connection
+    and one buffer, so readings failed, ended the task, or sent rows of one table as another's.
+    """
+    told = (stack.secrets.parent / "logs" / "connect.log").read_text(encoding="utf-8")
+    lines = [line for line in told.splitlines() if "AbstractIncrementalSnapshotChangeEventSource" in line]
+    assert any("incremental snapshot" in line.lower() for line in lines)
+    return [line for line in lines if "-SignalProcessor]" in line]
 
 
 def lost_at_first(order, given):
@@ -239,6 +264,7 @@ def wait_for(process, condition):
         time.sleep(0.1)
 
 
+@pytest.mark.usefixtures("no_capture_left")
 def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypatch):
     """The way of an integrator, in the order of the manual, with the usual slips."""
     code, out, _ = yibao("connector", "plan", config=site)
@@ -274,6 +300,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
         owes = replace(controls_of(load_site(site)).by_source["his"], read_again=("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
         write_down(load_site(site), owes)
         reading_again(site, stack, yibao, monkeypatch)
+        assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)
     code, out, _ = yibao("connector", "status", config=site)
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
@@ -513,7 +540,7 @@ def blocking_findings(out):
 def capture_of(stack, database):
     """What Connect has of the site's connector, and the slots of the database."""
     slots = database.execute("SELECT slot_name FROM pg_replication_slots WHERE database = current_database()").fetchall()
-    return Connect(Access(url=stack.connect_url)).config("command.capture-his"), slots
+    return Connect(Access(url=stack.connect_url)).config(CONNECTOR), slots
 
 
 def test_topics_of_another_width_are_refused(site, changed, yibao):
