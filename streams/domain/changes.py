@@ -234,19 +234,20 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
     compared = envelope.get("compared") if absent else None
+    # By position: by name, it costs more than half as much again as reading the row.
     return RowChange(
-        source=name,
-        table=table,
-        op=op,
-        row=row,
-        before=before,
-        position=place,
-        committed_at=committed_at,
-        mark=known_by if told is None or left else None,
-        told=told,
-        transaction=f"{source.get('txId') or ''}",
-        left=left or (told is not None and told.moved == "left"),
-        now=now,
-        absent=absent,
-        compared=compared if isinstance(compared, int) else None,
+        name,
+        table,
+        op,
+        row,
+        before,
+        place,
+        committed_at,
+        known_by if told is None or left else None,
+        told,
+        f"{source.get('txId') or ''}",
+        left or (told is not None and told.moved == "left"),
+        now,
+        absent,
+        compared if isinstance(compared, int) else None,
     )

@@ -12,7 +12,7 @@ stage is dropped there.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streams.domain.changes import Incoming
 from streams.domain.records import Header, ReadyRecord, Record
@@ -49,13 +49,12 @@ _HEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emission:
+class Emission(NamedTuple):
     """A record that became ready."""
 
     record: Record
     """The record."""
-    visit_key: bytes = field(repr=False)
+    visit_key: bytes
     """Key of its message, which decides its partition."""
     position: str
     """Of the row that it reports, in the database's log."""
@@ -63,8 +62,12 @@ class Emission:
     """Milliseconds of the commit that made it ready; of the tick, where the passing of time did."""
     captured_at: int
     """Milliseconds at which that change was captured."""
-    tail: tuple[Header, ...] = field(default=(), repr=False)
+    tail: tuple[Header, ...] = ()
     """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`."""
+
+    def __repr__(self) -> str:
+        """Without the visit key."""
+        return f"Emission(record={self.record}, position={self.position!r})"
 
     @property
     def is_recall(self) -> bool:
@@ -110,25 +113,26 @@ def decode(message: Incoming) -> ReadyRecord:
     try:
         texts = [(value or b"").decode() for _, value in ours]
         _, service, institution, infno, record_key, content_hash, mapping_version, position, committed_at, day, amount = texts
+        # By position: by name, it takes four times as long.
         return ReadyRecord(
-            key=message.key,
-            value=message.value,
-            number=number,
-            offset=message.offset,
-            partition=message.partition,
-            service=_SERVICES[service],
-            institution=institution,
-            infno=infno,
-            record_key=record_key,
-            content_hash=content_hash,
-            mapping_version=mapping_version,
-            position=position,
-            committed_at=int(committed_at),
-            captured_at=int(captured_at) or int(committed_at),
-            ready_at=message.timestamp_ms,
-            business_day=day,
-            amount=amount,
-            added=added,
+            message.key,
+            message.value,
+            number,
+            message.offset,
+            message.partition,
+            _SERVICES[service],
+            institution,
+            infno,
+            record_key,
+            content_hash,
+            mapping_version,
+            position,
+            int(committed_at),
+            int(captured_at) or int(committed_at),
+            message.timestamp_ms,
+            day,
+            amount,
+            added,
         )
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None

@@ -35,9 +35,8 @@ class SourceRows(NamedTuple):
         return "SourceRows()"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One interface record, ready to report."""
+class Record(NamedTuple):
+    """One interface record, ready to report. A named tuple, like `ReadyRecord`: one of them is made for every record."""
 
     service: ServiceCode
     """What it is reported as."""
@@ -47,7 +46,7 @@ class Record:
     """Business number of the envelope that it belongs in."""
     key: str
     """Value of the service's key field."""
-    value: bytes = field(repr=False)
+    value: bytes
     """The exact UTF-8 bytes of the JSON object."""
     content_hash: str
     """32 hex characters over `value`."""
@@ -59,6 +58,10 @@ class Record:
     """The record's money as decimal text; `""` for visits."""
     warnings: tuple[Violation, ...] = ()
     """Violations of level WARN."""
+
+    def __repr__(self) -> str:
+        """Without what the record holds."""
+        return f"Record(service={self.service!r}, institution={self.institution!r}, key={self.key!r}, hash={self.content_hash!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

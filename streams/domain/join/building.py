@@ -78,8 +78,7 @@ class Building:
         """Whether a line was reported, or stopped waiting, that refund lines may have waited for."""
 
     def folded(self) -> Folded:
-        recalls, ready, dead = tuple(self._recalls), tuple(self._ready), tuple(self._dead)
-        return Folded(state=self._state, recalls=recalls, ready=ready, dead=dead, counts=self.counts)
+        return Folded(self._state, tuple(self._recalls), tuple(self._ready), tuple(self._dead), self.counts)
 
     def recall(self, emission: Emission) -> None:
         self._recalls.append(emission)
@@ -259,16 +258,8 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        self._ready.append(
-            Emission(
-                record=record,
-                visit_key=visit.key,
-                position=dotted(row.position),
-                committed_at=committed_at,
-                captured_at=self.captured_at,
-                tail=parents.tail_of(visit, row),
-            )
-        )
+        tail = parents.tail_of(visit, row)
+        self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))
             self.rebuild(visit, others, committed_at=committed_at)

@@ -4,7 +4,6 @@ A refund line is a fee line with a negative amount; the item is its MED_LIST_COD
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -91,7 +90,7 @@ def _overdrawn(record: Record, level: Level) -> Record | Refusal:
     )
     violations = (*record.warnings, violation)
     if level is Level.WARN:
-        return replace(record, warnings=violations)
+        return record._replace(warnings=violations)
     return Refusal(
         service=record.service,
         institution=record.institution,

@@ -1,9 +1,9 @@
 """What one fold leads to, while it is collected: seen by those who decide about records that lose their row, or have two."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
 from streams.domain.join.entries import StoredRow
@@ -12,18 +12,23 @@ from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folded:
+class Folded(NamedTuple):
     """What one message leads to."""
 
-    state: Mapping[bytes, bytes | None] = field(repr=False)
+    state: Mapping[bytes, bytes | None]
     """Changed state entries by key; None where the entry goes."""
     recalls: tuple[Emission, ...] = ()
     """Of records that were emitted before and have no row any more. They go before what is ready: that has its rows."""
     ready: tuple[Emission, ...] = ()
+    """Records that became ready."""
     dead: tuple[DeadLetter, ...] = ()
-    counts: Mapping[str, int]
+    """What a person is told."""
+    counts: Mapping[str, int] = MappingProxyType({})
     """How often each outcome happened, to be counted by the caller."""
+
+    def __repr__(self) -> str:
+        """Without what the entries hold."""
+        return f"Folded(ready={self.ready}, dead={self.dead}, counts={self.counts})"
 
 
 class Results(Protocol):

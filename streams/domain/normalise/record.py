@@ -58,16 +58,16 @@ def normalise(
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
         return _refusal(mapping, compiled, values, "" if institution is None else institution.code, violations=tuple(violations))
     return Record(
-        service=service,
-        institution=institution.code,
-        infno=infno,
-        key=values[compiled.key],
-        value=value,
-        content_hash=hashlib.blake2b(value, digest_size=16).hexdigest(),
-        mapping_version=mapping.version,
-        business_day=values.get(compiled.business_day, "")[:10],
-        amount=values.get(compiled.amount, ""),
-        warnings=tuple(violations),
+        service,
+        institution.code,
+        infno,
+        values[compiled.key],
+        value,
+        hashlib.blake2b(value, digest_size=16).hexdigest(),
+        mapping.version,
+        values.get(compiled.business_day, "")[:10],
+        values.get(compiled.amount, ""),
+        tuple(violations),
     )
 
 

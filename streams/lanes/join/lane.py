@@ -165,11 +165,12 @@ class JoinLane(Lane[Incoming]):
         if self.at.partition == 0:
             self._report_lookups(chunk)
         changed = chunk.overlay.changed
-        sends = [Send(topic=self._shared.topics.state, key=key, value=value) for key, value in changed.items()]
+        topics = self._shared.topics
+        sends = [Send(topics.state, key, value) for key, value in changed.items()]
         sends += self._ready(chunk.ready)
         for letter in chunk.dead:
             key, value, headers = encode_dead_letter(letter)
-            sends.append(Send(topic=self._shared.topics.dead, key=key, value=value, headers=headers))
+            sends.append(Send(topics.dead, key, value, headers))
         mark = replace(
             self._mark,
             seq=self._mark.seq + len(chunk.ready),
@@ -189,9 +190,10 @@ class JoinLane(Lane[Incoming]):
         self.done(len(records))
 
     def _ready(self, emissions: Sequence[Emission]) -> Iterator[Send]:
+        topic = self._shared.topics.ready
         for number, emission in enumerate(emissions, start=self._mark.seq):
             key, value, headers = encode(emission, number)
-            yield Send(topic=self._shared.topics.ready, key=key, value=value, headers=headers)
+            yield Send(topic, key, value, headers)
 
     def _report_lookups(self, chunk: _Chunk) -> None:
         """Add dead letters for lookup records that cannot be read. Every worker reads all of them, so only the lane of partition 0
