@@ -256,6 +256,21 @@ def workers_that_stood(site, stack, yibao):
     assert ["nobody paid in that moment"] == [one["why"] for one in told if one["event"] == "source_resumed"]
 
 
+def join_of_another_mapping(site):
+    """It would make its partitions' records otherwise than the one at work; so it waits, and the one at work does not notice."""
+    document = yaml.safe_load(site.read_text(encoding="utf-8"))
+    document["sources"]["his"]["mapping"] = "remapped.yaml"
+    mapping = (SAMPLE / "mapping.yaml").read_text(encoding="utf-8").replace("mapping: ", "mapping: another-", 1)
+    site.with_name("remapped.yaml").write_text(mapping, encoding="utf-8")
+    home, at_work = site.parent / "another", site.parent / "join-0.log"
+    before = at_work.read_bytes().count(b'"lane_opened"')
+    with worker("join", site=write(site.with_name("another.yaml"), document), home=home, index=1) as other:
+        wait_for(other, lambda: b'"mapping_awaited"' in (home / "join-1.log").read_bytes())
+        ((line),) = [one for one in map(json.loads, (home / "join-1.log").read_bytes().splitlines()) if "others" in one]
+    assert ["yibao-sample-join-0 "] == [one.partition("at ")[0] for one in line["others"]]
+    assert before == at_work.read_bytes().count(b'"lane_opened"')
+
+
 def rows_that_went(site, stack, yibao, place):
     """Visits were deleted while nobody captured it: they are withdrawn, by letter, and nothing else is."""
     loaded = load_site(site)
@@ -326,6 +341,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
         reading_again(site, stack, yibao, monkeypatch)
         assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)
+        join_of_another_mapping(site)
     code, out, _ = yibao("connector", "status", config=site)
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
 
