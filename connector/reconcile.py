@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from connector.connect import ConfigError, Connect, ConnectorStatus
 from connector.contract import CaptureSource, Topics
 from connector.errors import Refused
-from connector.findings import Finding
+from connector.findings import Finding, Severity
 from connector.plan import Action, ConnectorPlan, Cost, plan_connector
 from connector.plugins import plugin_finding
 from connector.profiles import profile_of
+from connector.remedies import remedy_of
 from connector.render import ConnectSettings, render
 
 
@@ -58,6 +59,15 @@ class Reconciler:
             )
         return plugin_finding(plugins, profile)
 
+    def failure_finding(self, source: CaptureSource, plan: ConnectorPlan) -> Finding | None:
+        """That its connector has failed. What changes it may be what mends it; where nothing would change, a person has to."""
+        status = self._connect.status(plan.connector)
+        if status is None or status.failure is None:
+            return None
+        severity = Severity.BLOCKS if plan.action is Action.UNCHANGED else Severity.WARNS
+        mend = remedy_of(status.failure, source)
+        return Finding(where=f"connector {plan.connector}", what=f"has failed: {status.failure}", mend=mend, severity=severity)
+
     def refusals(self, source: CaptureSource) -> tuple[ConfigError, ...]:
         """What Connect would hold against this source; it logs in to the database for that. It must have the plugin."""
         return self._connect.validate(self._topics.connector(source.name), self._desired(source))
@@ -70,7 +80,7 @@ class Reconciler:
         plan = self.plan(source)
         self._demand_plugin(plan, source)
         if plan.action is Action.UNCHANGED:
-            _refuse_failed(plan, self._connect.status(plan.connector))
+            _refuse_failed(plan, self._connect.status(plan.connector), source)
             return plan
         if plan.loses and not accept_loss:
             losses = "; ".join(told.what for told in plan.consequences if told.cost is Cost.LOSS)
@@ -81,7 +91,7 @@ class Reconciler:
         self._connect.put_config(plan.connector, desired)
         if before is not None and before.failure is not None:
             self._connect.restart(plan.connector, only_failed=True)
-        self._wait(plan)
+        self._wait(plan, source)
         return plan
 
     def status(self, sources: Sequence[CaptureSource]) -> Mapping[str, ConnectorStatus | None]:
@@ -116,7 +126,7 @@ class Reconciler:
                     raise
                 time.sleep(self._patience.poll_s)
         self._connect.resume(connector)
-        self._wait(self.plan(source))
+        self._wait(self.plan(source), source)
 
     def _desired(self, source: CaptureSource) -> dict[str, str]:
         return render(source, self._topics, connect=self._settings)
@@ -130,7 +140,7 @@ class Reconciler:
             told = "\n".join(f"  {error.key}: {' '.join(error.messages)}" for error in errors)
             raise Refused(f"connector {connector}: Connect refuses the configuration, nothing was changed:\n{told}")
 
-    def _wait(self, plan: ConnectorPlan) -> None:
+    def _wait(self, plan: ConnectorPlan, source: CaptureSource) -> None:
         """Wait until one state has lasted `settled_s`: just after a change Connect still reports the old state."""
         started = since = time.monotonic()
         standing: str | None = None
@@ -140,7 +150,7 @@ class Reconciler:
             if state != standing:
                 standing, since = state, now
             if state in ("running", "failed") and now - since >= self._patience.settled_s:
-                return _refuse_failed(plan, status)
+                return _refuse_failed(plan, status, source)
             if now - started > self._patience.running_s:
                 raise Refused(f"connector {plan.connector} does not run after {self._patience.running_s:.0f} s; it is {state}")
             time.sleep(self._patience.poll_s)
@@ -154,8 +164,6 @@ def _state(status: ConnectorStatus | None) -> str:
     return "running" if status.running else "not running yet"
 
 
-def _refuse_failed(plan: ConnectorPlan, status: ConnectorStatus | None) -> None:
+def _refuse_failed(plan: ConnectorPlan, status: ConnectorStatus | None, source: CaptureSource) -> None:
     if status is not None and status.failure is not None:
-        raise Refused(
-            f"connector {plan.connector} failed: {status.failure}; mend the cause, then: yibao connector restart {plan.source}",
-        )
+        raise Refused(f"connector {plan.connector} failed: {status.failure}; {remedy_of(status.failure, source)}")

@@ -24,6 +24,7 @@ from streams.agents.deliver import deliver_app
 from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
+from streams.lanes.fellows import Fellowship
 from streams.lanes.place.lookout import LookAt
 from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import told, topics_there
@@ -34,6 +35,7 @@ from streams.telemetry.outcomes import Outcomes
 from streams.wiring import (
     broker_settings,
     deliver_stage,
+    fellowship,
     join_stage,
     lookup_tables,
     place_stage,
@@ -63,13 +65,15 @@ async def place_worker(process: Process) -> LaneApp:
     """rows.<source> → visit.changes, place.state.<source>; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     site = process.site
     await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
-    return place_app(place_stage(site, home=process.home, index=process.index, look_at=process.look_at))
+    fellows = await _alone_with_its_mapping(process, "place")
+    return place_app(place_stage(site, home=process.home, index=process.index, look_at=process.look_at, fellows=fellows))
 
 
 async def join_worker(process: Process) -> LaneApp:
     """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     await _check_topics(process, also=tuple(lookup_tables(process.site)))
-    return join_app(join_stage(process.site, home=process.home, index=process.index))
+    fellows = await _alone_with_its_mapping(process, "join")
+    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows))
 
 
 async def deliver_worker(process: Process) -> LaneApp:
@@ -81,6 +85,13 @@ async def deliver_worker(process: Process) -> LaneApp:
     lanes = deliver_app(deliver_stage(process.site, gateway, outcomes=outcomes, home=process.home, index=process.index))
     lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
     return lanes
+
+
+async def _alone_with_its_mapping(process: Process, stage: str) -> Fellowship:
+    """Waits until no worker of the stage works by another mapping."""
+    fellows = fellowship(process.site, stage, index=process.index)
+    await fellows.wait()
+    return fellows
 
 
 async def _check_topics(process: Process, also: Sequence[str] = ()) -> None:

@@ -3,7 +3,9 @@
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,16 +22,18 @@ from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.fellows import Fellow, Fellowship
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
+from streams.lanes.kafka_members import members_of
 from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
-from streams.mapping.identity import identity_of
+from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.linking import direct_visit_keys, linked_tables
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
@@ -101,15 +105,25 @@ def place_states(site: Site) -> tuple[str, ...]:
     return tuple(site.topics.place_state(source) for source in linked_tables(site))
 
 
-def place_stage(site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None) -> PlaceStage:
+def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
+    """A process among the workers of a stage that has a mapping."""
+    group = site.topics.group(stage)
+    me = Fellow(name=f"yibao-{site.site}-{stage}-{index}", mapping=mapping_of(site), since_ms=_wall_ms())
+    return Fellowship(me, partial(members_of, broker_settings(site), group), group=group, clock=_boot_time)
+
+
+def place_stage(
+    site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None, fellows: Fellowship | None = None
+) -> PlaceStage:
     """The place stage of a site. home: in place of the site's `workers.home`. look_at: looks at the sources' databases; None:
     nobody does.
     """
     broker, outcomes = broker_settings(site), Outcomes("place")
     linked = linked_tables(site)
-    context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s)
+    fellows = fellows or fellowship(site, "place", index=index)
+    context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
     return PlaceStage(
-        app=_app(site, "place", broker=broker, home=home, index=index),
+        app=_app(site, "place", broker=broker, home=home, index=index, fellows=fellows),
         context=context,
         shared=PlaceShared(
             topics=site.topics,
@@ -141,15 +155,15 @@ def placer_of(site: Site) -> Placer:
     return Placer(direct_visit_keys(site), partitions=partitions, linked=linked_tables(site), quiet_ms=quiet_ms)
 
 
-def join_stage(site: Site, *, home: Path | None, index: int) -> JoinStage:
+def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None) -> JoinStage:
     """The join of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("join")
-    lookups = lookup_tables(site)
+    lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
     return JoinStage(
-        app=_app(site, "join", broker=broker, home=home, index=index),
+        app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
         topics=site.topics,
         sources=tuple(site.sources),
-        context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s),
+        context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s, fellows=fellows),
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
         fold=Joiner(
             compile_site(site),
@@ -200,18 +214,22 @@ def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Pat
     )
 
 
-def _app(site: Site, stage: str, *, broker: BrokerSettings, home: Path | None, index: int) -> AppSettings:
+def _app(  # noqa: PLR0913 - each by its name
+    site: Site, stage: str, *, broker: BrokerSettings, home: Path | None, index: int, fellows: Fellowship | None = None
+) -> AppSettings:
     return AppSettings(
         group=site.topics.group(stage),
-        client_id=f"yibao-{site.site}-{stage}-{index}",
+        client_id=f"yibao-{site.site}-{stage}-{index}" if fellows is None else fellows.me.client_id,
         broker=broker,
         home=(home or site.workers.home) / f"{stage}-{index}",
     )
 
 
-def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float) -> LaneContext:
+def _context(  # noqa: PLR0913 - each by its name
+    site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float, fellows: Fellowship | None = None
+) -> LaneContext:
     kafka = KafkaBroker(broker)
-    return LaneContext(
+    context = LaneContext(
         broker=kafka,
         stage=stage,
         group=site.topics.group(stage),
@@ -222,6 +240,7 @@ def _context(site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcom
         die=die,
         demand_site=SiteCheck(kafka, identity_of(site), topic=site.topics.binding).demand,
     )
+    return context if fellows is None else replace(context, demand_fellows=fellows.demand)
 
 
 def _boot_time() -> float:

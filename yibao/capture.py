@@ -9,6 +9,7 @@ from connector.contract import CaptureSource
 from connector.errors import Misconfigured
 from connector.findings import Finding, Severity
 from connector.objections import is_handed_on_whole, objections
+from connector.plan import ConnectorPlan
 from connector.preflight import preflight
 from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
@@ -94,6 +95,12 @@ def found_in_database(source: CaptureSource) -> tuple[Finding, ...]:
 def found_in_plugin(site: Site, source: CaptureSource) -> tuple[Finding, ...]:
     """What stands against the version of Debezium that Connect runs. Raises Refused when Connect has none for this source."""
     finding = reconciler(site).plugin_finding(source)
+    return () if finding is None else (finding,)
+
+
+def found_failed(site: Site, source: CaptureSource, plan: ConnectorPlan) -> tuple[Finding, ...]:
+    """That this source's connector has failed, and what mends it."""
+    finding = reconciler(site).failure_finding(source, plan)
     return () if finding is None else (finding,)
 
 

@@ -1,7 +1,7 @@
 """How plans and states of captures are printed."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import typer
@@ -10,8 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from connector.connect import ConnectorStatus
+from connector.contract import CaptureSource
 from connector.findings import Finding
 from connector.plan import ConnectorPlan
+from connector.remedies import remedy_of
 from yibao.capture import stands_against
 from yibao.facts import Stand
 from yibao.options import Output
@@ -52,32 +54,62 @@ def _shown(value: str | None) -> str:
     return "(absent)" if value is None else value
 
 
-def show_states(
-    states: Mapping[str, ConnectorStatus | None], ages: Mapping[str, float | None], stands: Mapping[str, Stand], *, output: Output
-) -> None:
-    """How each capture stands. ages: seconds since the last heartbeat, None where there was none."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How the capture of one source stands."""
+
+    source: CaptureSource
+    status: ConnectorStatus | None
+    """What Connect says; None where there is no connector."""
+    heartbeat_age_s: float | None
+    """Since the last heartbeat; None where there was none."""
+    stand: Stand
+    """What is written down about it."""
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about a connector that is missing or has failed; None where neither is so."""
+        if self.status is None:
+            return "yibao connector apply"
+        return None if self.status.failure is None else remedy_of(self.status.failure, self.source)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As `-o json` has it."""
+        return {
+            "source": self.source.name,
+            "heartbeat_age_s": self.heartbeat_age_s,
+            "status": None if self.status is None else asdict(self.status),
+            "remedy": self.remedy,
+            "rows": self.stand.document,
+        }
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """As the table has it."""
+        age = "none" if self.heartbeat_age_s is None else f"{self.heartbeat_age_s:.0f} s ago"
+        if self.status is None:
+            return self.source.name, "-", "absent", "-", age
+        tasks = ", ".join(f"{task.number}: {task.state}" for task in self.status.tasks) or "none"
+        return self.source.name, self.status.connector, self.status.state, tasks, age
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person must know and do, under the table."""
+        failure = None if self.status is None else self.status.failure
+        told = [] if failure is None else [f"{self.source.name}: capture has failed: {failure}"]
+        return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
+
+
+def show_states(shown: Sequence[Shown], *, output: Output) -> None:
+    """How each capture stands."""
     if output is Output.JSON:
-        document = [
-            {
-                "source": name,
-                "heartbeat_age_s": ages[name],
-                "status": None if state is None else asdict(state),
-                "rows": stands[name].document,
-            }
-            for name, state in states.items()
-        ]
-        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps({"connectors": [each.document for each in shown]}, ensure_ascii=False, indent=2))
         return
-    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", "WHY", box=None, pad_edge=False)
-    for name, state in states.items():
-        age = "none" if (seconds := ages[name]) is None else f"{seconds:.0f} s ago"
-        if state is None:
-            table.add_row(name, "-", "absent", "-", age, "run `yibao connector apply`")
-        else:
-            tasks = ", ".join(f"{task.number}: {task.state}" for task in state.tasks) or "none"
-            told = (state.connector, state.state, tasks, age, state.failure or "")
-            table.add_row(name, *map(escape, told))  # a path in brackets would be read as markup, and end in a traceback
+    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", box=None, pad_edge=False)
+    for each in shown:
+        table.add_row(*map(escape, each.row))
     Console(soft_wrap=True).print(table)
-    for stand in stands.values():
-        for line in stand.lines:
+    for each in shown:
+        for line in each.lines:
             typer.echo(line)

@@ -69,7 +69,7 @@ Exit codes:
   0 done; 1 found or failed; 2 usage or configuration; 3 cannot reach; 130 interrupted.
   Workers also: 70 lane error, 71 hole, 72 no topic metadata, 73 silent partition, 74 no offset of ours, 75 not visible,
   76 no room for the state's copy, 77 a newer version worked here, 78 another site's topics,
-  79 a log shorter than its offset;
+  79 a log shorter than its offset, 80 another mapping than others of the stage;
   docs/operations.md says what to do after each.
 """
 

@@ -12,6 +12,7 @@ from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.errors import Refused
 from connector.errors import Unreachable as CannotReach
 from connector.profiles import profile_of
+from connector.remedies import remedy_of
 from connector.signals import Tally, order
 from streams.errors import Unreachable
 from streams.mapping import Site
@@ -267,10 +268,8 @@ def _demand_running(connect: Connect, wanted: Wanted) -> None:
 
 def _refuse_failed(status: ConnectorStatus | None, wanted: Wanted) -> None:
     if status is not None and status.failure is not None:
-        name = wanted.source.name
-        raise Refused(
-            f"connector {_connector(wanted)} failed: {status.failure}; mend the cause, then: yibao connector restart {name}"
-        )
+        remedy = remedy_of(status.failure, wanted.source)
+        raise Refused(f"connector {_connector(wanted)} failed: {status.failure}; {remedy}")
 
 
 def _connector(wanted: Wanted) -> str:

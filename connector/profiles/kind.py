@@ -59,3 +59,6 @@ class DatabaseProfile(Protocol):
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """What stands in the live database now of everything that capture relies on. Raises Unreachable, Misconfigured, Refused."""
+
+    def reader_of(self, source: CaptureSource, *, password: str) -> str | None:
+        """Who reads the log at this source's place now, as a person finds it; None while nobody does. Raises as `read_facts`."""

@@ -15,6 +15,10 @@ async def _nobody_asks() -> None:
     """In a test of something else."""
 
 
+async def _nobody_asks_of(_generation: int) -> None:
+    """In a test of something else, and in a stage that has no mapping."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneContext:
     """What all lanes of a process share."""
@@ -37,6 +41,8 @@ class LaneContext:
     """Ends the process with the error's exit code; in a test it remembers the error."""
     demand_site: Callable[[], Awaitable[None]] = _nobody_asks
     """Raises Fatal where the topics are not those of this process's site."""
+    demand_fellows: Callable[[int], Awaitable[None]] = _nobody_asks_of
+    """Raises Fatal where, in this generation of the group, others of the stage work by another mapping."""
     absence: Absence = field(default_factory=Absence)
     """How long brokers were away, told by the process's roll call."""
 

@@ -39,6 +39,9 @@ class Exit(IntEnum):
     SHORT_LOG = 79
     """A topic ends before the committed offset, or was made anew: what comes next would be taken for what was read before."""
 
+    OTHER_MAPPING = 80
+    """Workers of one stage with different mappings began at the same time; this one was the later."""
+
 
 CANNOT_REACH: Final = 3
 """As of every command: no broker answers. Of a worker at work: a broker hung, and the client lost its way."""

@@ -181,6 +181,7 @@ class Lane(ABC, Generic[Item]):
     async def run(self) -> None:
         """Make sure of the site, fence, restore, step for ever."""
         await self.context.demand_site()  # before the fence: another site's lane must not be stopped by us
+        await self.context.demand_fellows(self.generation)
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()

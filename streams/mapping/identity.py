@@ -1,7 +1,11 @@
 """What of a site's file its topics are bound to. Addresses are written one way, however the file has them."""
 
+import hashlib
 from urllib.parse import urlsplit
 
+import orjson
+
+from streams.mapping.compiling import version_of
 from streams.mapping.connections import DatabaseSource
 from streams.mapping.site_file import Site
 from streams.topics.binding import SiteIdentity
@@ -17,6 +21,15 @@ def identity_of(site: Site) -> SiteIdentity:
         platform=_of_platform(site.platform.url),
         sources={name: _of_database(source) for name, source in site.sources.items()},
     )
+
+
+def mapping_of(site: Site) -> str:
+    """Eight characters that stand for what a site's records are made by: its mappings, and what these are read with."""
+    versions = {name: version_of(mapping) for name, mapping in site.mappings.items()}
+    infno = {f"{service}": {**numbers} for service, numbers in site.platform.infno.items()}
+    lists = {name: [one.closed, {**one.codes}] for name, one in site.value_lists.items()}
+    said = orjson.dumps([versions, site.timezone, infno, lists], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.blake2b(said, digest_size=4).hexdigest()
 
 
 def _of_platform(url: str) -> str:

@@ -22,6 +22,9 @@ MARK_CHARS: Final = 4
 MARKS: Final = 36**MARK_CHARS
 """How many marks there are."""
 
+SOURCES: Final = "sources."
+"""How the parts begin that are its databases."""
+
 _NOTHING: Final = "nothing"
 
 
@@ -40,7 +43,7 @@ class SiteIdentity:
 
     def parts(self) -> dict[str, str]:
         """Each part by the word that `--rebind` knows it by."""
-        of_sources = {f"sources.{name}": address for name, address in self.sources.items()}
+        of_sources = {f"{SOURCES}{name}": address for name, address in self.sources.items()}
         return {"site": self.site, "prefix": self.prefix, "platform": self.platform, **of_sources}
 
 
@@ -134,10 +137,27 @@ class OtherSite:
         if "prefix" in names:
             return "A prefix never changes: these topics were copied from others; give this site one that no site has had"
         flags = " ".join(f"--rebind {name}" for name in names)
+        if all(name.startswith(SOURCES) for name in names) and (why := renamed(self.differences)):
+            return why
         return (
             "A copy needs a kafka.topic_prefix of its own. Where the site itself has changed, stop all workers and run "
             f"`yibao topics apply {flags} --why …` (docs/operations.md)"
         )
+
+
+def renamed(found: Iterable[Difference]) -> str:
+    """What a source that went together with one that came almost always is, and what to do; `""` where that is not so."""
+    differing = [one for one in found if one.what.startswith(SOURCES)]
+    went, came = [one.what for one in differing if not one.here], [one.what for one in differing if not one.bound]
+    if not (went and came):
+        return ""
+    return (
+        f"{', '.join(went)} went and {', '.join(came)} came. What was reported is remembered under its source's name: a database "
+        "that goes on under another name is reported as a whole once more, and nothing that was reported under the old name is "
+        f"corrected or withdrawn ever again. Keep the name {', '.join(one.removeprefix(SOURCES) for one in went)} in site.yaml. "
+        "Where it is another database, or all of it is to be reported once more: stop all workers and run `yibao topics apply "
+        f"{' '.join(f'--rebind {one}' for one in went)} --report-everything-again --why …`"
+    )
 
 
 def objection(binding: Binding | None, here: SiteIdentity, *, topic: str) -> OtherSite | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from streams.topics.binding import Binding, Difference, Entry, OtherSite, SiteIdentity, differences, lines
+from streams.topics.binding import Binding, Difference, Entry, OtherSite, SiteIdentity, differences, lines, renamed
 
 
 class BindingAction(StrEnum):
@@ -28,6 +28,8 @@ class Consent:
     """Bind topics that have worked without a binding."""
     rebind: tuple[str, ...] = ()
     """Parts of the site that have changed."""
+    report_again: bool = False
+    """Have a source under a name that remembers nothing, in place of one that does."""
     why: str = ""
     """Kept with the binding."""
 
@@ -111,4 +113,4 @@ def _changed(other: OtherSite, bound: Binding, here: SiteIdentity, consent: Cons
     kept = {*bound.identity.parts().items()} & {*here.parts().items()}
     if not kept - {("prefix", here.prefix)}:
         return "name, platform and databases are all others than the bound ones: another site needs a kafka.topic_prefix of its own"
-    return ""
+    return "" if consent.report_again else renamed(other.differences)

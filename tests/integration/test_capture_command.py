@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from streams.topics.whole import read_whole
 from streams.wiring import client_options, place_stage
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
-from yibao import resnapshot
+from yibao import resnapshot, slots
 from yibao.capture import chosen_sources
 from yibao.facts import controls_of, look_at, looking_at, write_down
 from yibao.main import run
@@ -196,6 +196,30 @@ def readings_beside_the_log(stack):
     return [line for line in lines if "-SignalProcessor]" in line]
 
 
+def slot_of_another_capture(site, stack, yibao, monkeypatch):
+    """A copy of a site's file with another prefix is another capture to Connect, and takes away what the site's own would read."""
+    copy = yaml.safe_load(site.read_text(encoding="utf-8"))
+    copy["kafka"]["topic_prefix"] = "copy."
+    for more in ((), ("--no-preflight",)):
+        code, out, _ = yibao("connector", "plan", *more, config=write(site.with_name("copy.yaml"), copy))
+        assert (1, True) == (code, f"slot {DATABASE} is that of connector {CONNECTOR}, too" in out)
+
+    code, out, _ = yibao("connector", "delete", "his", "--yes", config=site)
+    assert (0, True) == (code, f"SELECT pg_drop_replication_slot('{DATABASE}')" in out)
+    code, out, _ = yibao("connector", "status", config=site)
+    assert (1, True) == (code, "his: yibao connector apply" in out)
+
+    (source,) = capture_sources(load_site(site))
+    monkeypatch.setattr(slots, "_ENDS_WITHIN_S", 0.1)
+    login = {"host": stack.postgres_host, "port": stack.postgres_port, "user": DATABASE, "password": PASSWORD, "dbname": DATABASE}
+    with closing(psycopg.connect(**login, autocommit=True, replication="database")) as reader:
+        options = "(proto_version '1', publication_names 'yibao_his')"
+        reader.pgconn.exec_(f"START_REPLICATION SLOT {DATABASE} LOGICAL 0/0 {options}".encode())
+        code, out, _ = yibao("connector", "plan", config=site)
+        assert (1, True) == (code, "is read by another capture (process " in out)
+        assert "another capture reads with it" in slots.slot_left(load_site(site), source)
+
+
 def lost_at_first(order, given):
     """As an order that comes while the task hangs: it is read, and nobody carries it out."""
     given.append(order)
@@ -230,6 +254,21 @@ def workers_that_stood(site, stack, yibao):
     told = [json.loads(line) for line in log.read_bytes().splitlines()]
     assert [["his.sf_jsjl"]] == [one["read_again"] for one in told if one["event"] == "source_stopped"]
     assert ["nobody paid in that moment"] == [one["why"] for one in told if one["event"] == "source_resumed"]
+
+
+def join_of_another_mapping(site):
+    """It would make its partitions' records otherwise than the one at work; so it waits, and the one at work does not notice."""
+    document = yaml.safe_load(site.read_text(encoding="utf-8"))
+    document["sources"]["his"]["mapping"] = "remapped.yaml"
+    mapping = (SAMPLE / "mapping.yaml").read_text(encoding="utf-8").replace("mapping: ", "mapping: another-", 1)
+    site.with_name("remapped.yaml").write_text(mapping, encoding="utf-8")
+    home, at_work = site.parent / "another", site.parent / "join-0.log"
+    before = at_work.read_bytes().count(b'"lane_opened"')
+    with worker("join", site=write(site.with_name("another.yaml"), document), home=home, index=1) as other:
+        wait_for(other, lambda: b'"mapping_awaited"' in (home / "join-1.log").read_bytes())
+        ((line),) = [one for one in map(json.loads, (home / "join-1.log").read_bytes().splitlines()) if "others" in one]
+    assert ["yibao-sample-join-0 "] == [one.partition("at ")[0] for one in line["others"]]
+    assert before == at_work.read_bytes().count(b'"lane_opened"')
 
 
 def rows_that_went(site, stack, yibao, place):
@@ -302,6 +341,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
         reading_again(site, stack, yibao, monkeypatch)
         assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)
+        join_of_another_mapping(site)
     code, out, _ = yibao("connector", "status", config=site)
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
 
@@ -314,8 +354,7 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
         assert (0, "", "") == yibao("connector", verb, "his", config=site)
     assert (0, "", "") == yibao("connector", "restart", "his", "--all", config=site)
 
-    assert yibao("connector", "delete", "his", "--yes", config=site)[0] == 0
-    assert yibao("connector", "status", config=site)[0] == 1
+    slot_of_another_capture(site, stack, yibao, monkeypatch)
 
 
 BLIND = {

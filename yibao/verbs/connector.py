@@ -23,15 +23,17 @@ from yibao.capture import (
     connect_client,
     connect_settings,
     found_by_connect,
+    found_failed,
     found_in_plugin,
     reconciler,
     stands_against,
     topic_settings,
 )
-from yibao.captures_shown import Planned, show_plans, show_states
+from yibao.captures_shown import Planned, Shown, show_plans, show_states
 from yibao.facts import found_in_source, note_applied, stands_of
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.slots import found_in_use, slot_left
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -130,11 +132,14 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
     stands = stands_of(site, sources)
-    show_states(states, ages, stands, output=output)
+    shown = [
+        Shown(source=each, status=states[each.name], heartbeat_age_s=ages[each.name], stand=stands[each.name]) for each in sources
+    ]
+    show_states(shown, output=output)
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
-    if not all(state is not None and state.running and _alive(ages[name], silent_s) for name, state in states.items()):
+    if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
         raise typer.Exit(1)
-    if not all(stand.is_well for stand in stands.values()):
+    if not all(each.stand.is_well for each in shown):
         raise typer.Exit(1)
 
 
@@ -201,7 +206,8 @@ def delete(
     config: ConfigOption = SITE,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a connector. Its slot stays in the database, which keeps its log until an administrator drops it.
+    """Remove a connector. Its slot stays in the database, which keeps its log until an administrator drops it; told is whether
+    another capture reads with it.
 
     \b
     Examples:
@@ -214,7 +220,7 @@ def delete(
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
     with _ordering(site, config):
         reconciler(site).delete(captured)
-    typer.echo(f"deleted; slot {captured.slot} stays: SELECT pg_drop_replication_slot('{captured.slot}');")
+    typer.echo(f"deleted; {slot_left(site, captured)}")
 
 
 @app.command("forget", short_help="Forget how far a capture was: it begins anew and reads every row.")
@@ -260,7 +266,8 @@ def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
     """
     plan = reconciler(site).plan(source)
     findings = found_in_source(site, source) if check else ()
-    findings += found_in_plugin(site, source)
+    findings += tuple(found_in_use(site, source, look=check and not stands_against(findings)))
+    findings += found_in_plugin(site, source) + found_failed(site, source, plan)
     if plan.action is not Action.UNCHANGED and not stands_against(findings):
         findings += found_by_connect(site, source)
     return Planned(plan=plan, findings=findings)

@@ -95,6 +95,10 @@ def apply(
     bind_unbound: Annotated[
         bool, typer.Option("--bind", help="Bind topics that an earlier version has worked in. All workers must be stopped.")
     ] = False,
+    report_again: Annotated[
+        bool,
+        typer.Option("--report-everything-again", help="A source came for one that went: what it holds is reported once more."),
+    ] = False,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the binding; --rebind needs it.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -110,7 +114,8 @@ def apply(
     look = f"yibao topics plan -c {shlex.quote(str(config))}"
     left = f"topics that were created stay; `{look}` shows what is missing, `apply` again creates the rest"
     with leaving(left), Broker(broker_access(site)) as broker:
-        done = create_topics(site, broker, consent=Consent(bind=bind_unbound, rebind=tuple(rebind or ()), why=why))
+        consent = Consent(bind=bind_unbound, rebind=tuple(rebind or ()), report_again=report_again, why=why)
+        done = create_topics(site, broker, consent=consent)
     _show(done, output=output, done=True)
 
 

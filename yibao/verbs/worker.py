@@ -33,7 +33,7 @@ app = typer.Typer(
 Run the stages: place, join, deliver, or all of them.
 
 Workers of one stage share its partitions; start as many as there are partitions at the most (of place: one for each source, and one
-to stand by). Nothing that a worker keeps on its machine is needed after a restart. What its exit codes 70 to 79 mean, and what to
+to stand by). Nothing that a worker keeps on its machine is needed after a restart. What its exit codes 70 to 80 mean, and what to
 do: docs/operations.md.
 
 \b

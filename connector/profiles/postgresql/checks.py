@@ -91,7 +91,7 @@ def _slot(source: CaptureSource, slot: Slot | None, server: Server) -> Iterator[
         yield Finding(
             where=where,
             what="has lost its place: the log that capture had not read yet is gone",
-            mend=f"{drop}  -- then delete the connector's offsets and let it read every row again",
+            mend=f"{drop}  -- then: yibao connector forget {source.name}, which begins anew and reads every row, and yibao resume",
         )
 
 

@@ -11,6 +11,7 @@ from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
 from connector.profiles.postgresql.names import quoted_table
+from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.shared_numbers import shared_numbers
 
@@ -84,3 +85,7 @@ class PostgresqlProfile:
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the catalogue."""
         return read_facts(source, password=password)
+
+    def reader_of(self, source: CaptureSource, *, password: str) -> str | None:
+        """Whoever has the slot."""
+        return reader_of(source, password=password)

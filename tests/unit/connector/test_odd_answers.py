@@ -11,7 +11,8 @@ from connector.reconcile import Patience, Reconciler
 from tests.settings import connect_settings
 from tests.unit.connector.odd_answers import ODD, PAGE, SLOW, http, own, serving
 from tests.unit.yibao.connector_verbs import SECRET, connector_verbs, one_error
-from yibao.captures_shown import show_states
+from yibao.captures_shown import Shown, show_states
+from yibao.facts import Stand
 from yibao.options import Output
 
 CONNECTOR = "capture-his"
@@ -203,9 +204,32 @@ def test_a_busy_clusters_own_word_is_waited_for_and_a_gateways_is_not(server):
 
 
 def test_a_cause_with_a_path_in_brackets_is_shown_as_it_stands(capsys):
-    """The table reads brackets as markup; "[/secrets/his.password]" ended `status` in a traceback."""
-    trace = "java.io.IOException: cannot read [/secrets/his.password]"
+    """A table reads brackets as markup; "[/secrets/his.password]" ended `status` in a traceback."""
+    show_states([failed_with("java.io.IOException: cannot read [/secrets/his.password]")], output=Output.TABLE)
+    assert "[/secrets/his.password]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("trace", "remedies"),
+    [
+        (
+            "The connector is trying to read … but this is no longer available on the server. Reconfigure …",
+            ["forget his", "resume his"],
+        ),
+        ('ERROR: replication slot "s" is active for PID 4711', ["another capture", "sources.his.slot", "restart his"]),
+        ("FEHLER: etwas anderes", ["connector restart his", "connector forget his"]),
+    ],
+)
+def test_a_capture_that_failed_is_shown_with_the_verb_that_mends_it(capsys, trace, remedies):
+    """Debezium's words end with advice about its own options, which nobody sets here; a restart finds no lost place again."""
+    show_states([failed_with(f"{'a long word ' * 40}{trace}")], output=Output.TABLE)
+    head, row, cause, remedy = capsys.readouterr().out.splitlines()
+    assert (True, True) == ("SOURCE" in head, len(row) < 120)
+    assert (True, []) == (trace in cause, [one for one in remedies if one not in remedy])
+
+
+def failed_with(trace):
+    """How a source stands whose task ended with these words."""
     task = TaskStatus(number=0, state="FAILED", worker="w", trace=trace)
     state = ConnectorStatus(connector=CONNECTOR, state="RUNNING", worker="w", trace=None, tasks=(task,))
-    show_states({"his": state}, {"his": None}, {}, output=Output.TABLE)
-    assert "[/secrets/his.password]" in capsys.readouterr().out
+    return Shown(source=SOURCE, status=state, heartbeat_age_s=None, stand=Stand(source="his", control=None, found=None))

@@ -57,7 +57,7 @@ def test_a_running_capture_on_an_old_plugin_is_refused(tmp_path, monkeypatch, ca
     """It runs well until its next restart; exit code 1 stops the pipeline that would have gone on."""
     config = http(200, {"name": CONNECTOR})
     plugins = http(200, [{"class": POSTGRESQL.connector_class, "type": "source", "version": "3.6.1.Final"}])
-    answers = {f"/connectors/{CONNECTOR}/config": config, "/connector-plugins": plugins}
+    answers = {f"/connectors/{CONNECTOR}/config": config, "/connector-plugins": plugins, "/connectors": http(200, [CONNECTOR])}
     with serving(lambda request: answers.get(request.path, own(404, "not asked for"))) as server:
         yibao = connector_verbs(tmp_path, monkeypatch, capsys)
         code, out, _ = yibao(verb, "--no-preflight", "-o", "json", url=server.url)

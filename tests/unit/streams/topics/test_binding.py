@@ -60,6 +60,9 @@ def test_unbound_topics_are_nobodys():
     assert "not bound to a site" in f"{objection(None, SITE, topic=TOPIC)}"
 
 
+RENAMED = replace(SITE, sources={"emr": "postgresql://db.his:5432/his"})
+
+
 @pytest.mark.parametrize(
     ("plan", "action"),
     [
@@ -79,6 +82,11 @@ def test_unbound_topics_are_nobodys():
         (planned(replace(COPY, site="copy"), rebind=("platform", "site"), why="moved"), BindingAction.REBIND),
         (planned(replace(SITE, prefix="t."), rebind=("prefix",), why="copied"), BindingAction.REFUSE),
         (planned(replace(SITE, sources={**SITE.sources, "emr": "postgresql://emr:5432/emr"})), BindingAction.EXTEND),
+        (planned(RENAMED), BindingAction.REFUSE),
+        (planned(RENAMED, rebind=("sources.his",), why="a better name"), BindingAction.REFUSE),
+        (planned(RENAMED, rebind=("sources.his",), why="another system", report_again=True), BindingAction.REBIND),
+        (planned(RENAMED, report_again=True), BindingAction.REFUSE),
+        (planned(replace(SITE, sources={}), rebind=("sources.his",), why="it was closed"), BindingAction.REBIND),
         (
             planned(
                 SiteIdentity(site="x", prefix="h.", platform="http://x:80", sources={"his": "postgresql://x:1/x"}),
@@ -92,6 +100,12 @@ def test_unbound_topics_are_nobodys():
 def test_what_becomes_of_the_binding(plan, action):
     """Only what a person names changes, with a reason; a copy never binds itself, and no part that has not changed is named."""
     assert (action, action is BindingAction.REFUSE) == (plan.action, bool(plan.refusal))
+
+
+def test_a_source_under_another_name_is_told_what_that_costs():
+    """Its rows are known under the old name: all of them would be reported once more, and none of the old ones corrected again."""
+    told = planned(RENAMED, rebind=("sources.his",), why="a better name").refusal
+    assert ("Keep the name his" in told, "--rebind sources.his --report-everything-again" in told) == (True, True)
 
 
 def test_a_rebound_site_keeps_its_mark():

@@ -1,0 +1,36 @@
+"""What a person does about a capture that failed, by what Connect tells of its end. Pure.
+
+Words of the database come in its own language, so what is not recognised names every way.
+"""
+
+import re
+from typing import Final
+
+from connector.contract import CaptureSource
+
+_LOST: Final = re.compile(
+    r"no longer available on the server|can no longer (get changes from|access) replication slot|replication slot .* does not exist"
+    r"|requested WAL segment .* has already been removed|invalidated",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAKEN: Final = re.compile(r"replication slot .* is (already )?active", re.IGNORECASE | re.DOTALL)
+
+
+def remedy_of(failure: str, source: CaptureSource) -> str:
+    """What to do, in the order in which it is done; the commands are ready to paste."""
+    name = source.name
+    anew = (
+        f"yibao connector forget {name} (begins anew and reads every row; what is known is not reported again), then: "
+        f"yibao resume {name} --why …, and the yibao resnapshot that it names"
+    )
+    if _LOST.search(failure):
+        return (
+            "its place in the log is lost, and a restart does not bring it back: have what is left of the slot dropped "
+            f"(SELECT pg_drop_replication_slot('{source.slot}');), then: {anew}"
+        )
+    if _TAKEN.search(failure):
+        return (
+            f"another capture reads with its slot {source.slot}: stop that one, or give this source a slot of its own "
+            f"(sources.{name}.slot in site.yaml), then: yibao connector restart {name}"
+        )
+    return f"mend the cause, then: yibao connector restart {name}. Where its slot or its place in the log is lost: {anew}"
