@@ -8,7 +8,8 @@ from enum import Enum, auto
 import orjson
 
 from streams.deliver.answer import HttpAnswer
-from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled, verdict
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.verdict import Held, Refused, Retry, Throttled, verdict
 from streams.spec.profiles import REPORTING
 from tests.unit.streams.lanes.stepped import current, noticing, stand
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from structlog.testing import capture_logs
 
-from streams.deliver.verdict import Accepted, Held, HoldCause, Retry, RetryCause
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.verdict import Accepted, Held, Retry
 from streams.testing import FakePlatform, wait_for
 from tests.patience import PATIENCE_S
 from tests.settings import flood_guard
