@@ -15,7 +15,6 @@ from streams.mapping import Site
 from streams.mapping.compiling import encoding_of
 from streams.mapping.secret_files import read_secret
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
-from streams.spec.profiles import REPORTING
 from streams.telemetry.outcomes import Outcomes
 
 
@@ -24,7 +23,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
     return Gateway(
         gateway_settings(site),
         {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
-        profile=REPORTING,
+        profile=site.platform.answers.profile(),
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
 

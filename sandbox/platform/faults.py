@@ -23,7 +23,9 @@ class Kind(StrEnum):
 
     LOST: the connection is closed instead of an answer. LATE: the answer comes after `delay_s`. CUT: the answer breaks off.
     HTML: a page with HTTP 200. SYSTEM: 50000. HTTP: HTTP `status`. GATEWAY: the JSON error of a gateway in front.
-    ZERO: code 0 with a non-empty err_msg. THROTTLED: 429. OUTAGE: nothing is there. UNAUTHORISED: 40002. WRONG_KEY: 40006.
+    ZERO: code 0 with a non-empty err_msg. CODE: `code`, which the interface does not name. CONTRADICTION: an answer that says two
+    things. STRING: the honest answer as text of a JSON string. LOGIN: a login page with HTTP 200.
+    THROTTLED: 429. OUTAGE: nothing is there. UNAUTHORISED: 40002. WRONG_KEY: 40006.
     SLOW and SHAPE change an answer (its time, its form) and go together with everything else.
     """
 
@@ -35,6 +37,10 @@ class Kind(StrEnum):
     HTTP = "http_error"
     GATEWAY = "gateway_error"
     ZERO = "zero_code"
+    CODE = "strange_code"
+    CONTRADICTION = "contradiction"
+    STRING = "json_in_string"
+    LOGIN = "login_page"
     THROTTLED = "throttled"
     OUTAGE = "outage"
     UNAUTHORISED = "unauthorised"
@@ -44,9 +50,13 @@ class Kind(StrEnum):
 
 
 MODIFIERS = frozenset({Kind.SLOW, Kind.SHAPE})
-_MAY_BE_JUDGED = frozenset({Kind.LOST, Kind.LATE, Kind.CUT, Kind.HTML, Kind.SYSTEM, Kind.HTTP})
-_JUDGED_BY_DEFAULT = frozenset({Kind.LOST, Kind.LATE, Kind.CUT})
-_FORMS = {Kind.THROTTLED: ("seconds", "date", "none"), Kind.OUTAGE: ("503", "reset", "refuse")}
+_JUDGED_BY_DEFAULT = frozenset({Kind.LOST, Kind.LATE, Kind.CUT, Kind.STRING})
+_MAY_BE_JUDGED = _JUDGED_BY_DEFAULT | {Kind.HTML, Kind.SYSTEM, Kind.HTTP, Kind.CODE, Kind.CONTRADICTION}
+_FORMS = {
+    Kind.THROTTLED: ("seconds", "date", "none"),
+    Kind.OUTAGE: ("503", "reset", "refuse"),
+    Kind.CONTRADICTION: ("two_codes", "twice", "failure", "inside", "redirect"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,8 @@ class Fault:
     institution: str | None = None
     """It strikes only requests of this institution; None: of all."""
     judged: bool | None = None
-    """The request is judged, and accepted if it is right, before the fault hides the answer. None: true for LOST, LATE and CUT."""
+    """The request is judged, and accepted if it is right, before the fault hides the answer. None: true for LOST, LATE, CUT,
+    STRING."""
     delay_s: float = 0.0
     """Of LATE: the delay. Of SLOW: the shortest delay, which most are near to."""
     delay_max_s: float | None = None
@@ -80,10 +91,13 @@ class Fault:
     status: int = 503
     """Of HTTP: the status."""
     retry_after_s: int = 1
-    """Of THROTTLED: seconds that it asks to wait."""
+    """Of THROTTLED: seconds that it asks to wait. 0, or a date in the past with less, asks for nothing."""
+    code: int = 40_999
+    """Of CODE: the code."""
     form: str | None = None
-    """Of THROTTLED: `seconds`, `date` or `none`. Of OUTAGE: `503`, `reset` (accept, then abort) or `refuse` (nobody listens;
-    needs for_s). Of SHAPE: `<name>` or `<name>/text`, with a name of code, infcode, status, resultCode."""
+    """Of THROTTLED: `seconds`, `date` or `none`. Of CONTRADICTION: `two_codes`, `twice`, `failure`, `inside`, `redirect`. Of
+    OUTAGE: `503`, `reset` (accept, then abort) or `refuse` (nobody listens; needs for_s). Of SHAPE: `<name>` or `<name>/text`,
+    with a name of code, infcode, status, resultCode."""
 
     def __post_init__(self) -> None:
         """Refuse what would never strike or could not be undone."""
@@ -91,7 +105,7 @@ class Fault:
             raise ValueError(f"probability {self.probability} of {self.kind}: write a number from 0 to 1")
         if self.judged and self.kind not in _MAY_BE_JUDGED:
             raise ValueError(f"{self.kind} cannot hide a judgement; judged is for {', '.join(sorted(_MAY_BE_JUDGED))}")
-        if self.judged is False and self.kind in {Kind.LATE, Kind.CUT}:
+        if self.judged is False and self.kind in {Kind.LATE, Kind.CUT, Kind.STRING}:
             raise ValueError(f"{self.kind} needs an answer to spoil; leave judged out")
         allowed = _FORMS.get(self.kind)
         if allowed and self.form is not None and self.form not in allowed:
@@ -179,6 +193,10 @@ PROFILES: dict[str, tuple[Fault, ...]] = {
         Fault(kind=Kind.HTML, probability=0.01, judged=True),
         Fault(kind=Kind.GATEWAY, probability=0.01),
         Fault(kind=Kind.ZERO, probability=0.01),
+        Fault(kind=Kind.CODE, probability=0.003, judged=True),
+        Fault(kind=Kind.CONTRADICTION, probability=0.003, judged=True),
+        Fault(kind=Kind.STRING, probability=0.003),
+        Fault(kind=Kind.LOGIN, probability=0.01),
         Fault(kind=Kind.THROTTLED, probability=0.01, retry_after_s=1, form="seconds"),
         Fault(kind=Kind.THROTTLED, probability=0.01, retry_after_s=2, form="date"),
         Fault(kind=Kind.SHAPE, probability=0.1, form="infcode/text"),

@@ -15,6 +15,19 @@ JSON = "application/json"
 _PAGE = "<!DOCTYPE html><html><head><title>系统维护</title></head><body><h1>系统维护中,请稍后再试</h1></body></html>"
 
 
+_LOGIN = (
+    "<!DOCTYPE html><html><head><title>网络准入认证</title></head><body><form action='/login'>"
+    "用户名<input name='user'>密码<input type='password' name='password'></form></body></html>"
+)
+_CONTRADICTIONS = {
+    "two_codes": '{"code":200,"infcode":40003,"message":"成功"}'.encode(),
+    "twice": b'{"code":200,"code":40003}',
+    "failure": '{"code":200,"success":false,"message":"数据入库失败"}'.encode(),
+    "inside": b'{"code":200,"data":{"code":40003}}',
+    "redirect": b'{"code":200}',
+}
+
+
 def answer(judgement: Answer, shape: Shape) -> web.Response:
     """An honest answer. Every judgement travels with HTTP 200; only the body says what happened."""
     return web.Response(body=shape.write(judgement), content_type=JSON, charset="utf-8")
@@ -70,6 +83,17 @@ def _outage(scene: Scene) -> web.Response:
     return _http_error(scene.request, 503) if scene.fault.form in {None, "503"} else hang_up(scene.request)
 
 
+def _contradiction(fault: Fault) -> web.Response:
+    form = fault.form or "two_codes"
+    status, headers = (302, {"Location": "/elsewhere"}) if form == "redirect" else (200, {})
+    return web.Response(status=status, headers=headers, body=_CONTRADICTIONS[form], content_type=JSON, charset="utf-8")
+
+
+def _in_string(honest: web.Response) -> web.Response:
+    body = honest.body if isinstance(honest.body, bytes) else b"{}"
+    return web.Response(body=orjson.dumps(body.decode()), content_type=JSON, charset="utf-8")
+
+
 def _throttled(fault: Fault) -> web.Response:
     headers = {}
     if fault.form == "date":
@@ -93,6 +117,10 @@ _SPOILT: Mapping[Kind, Callable[[Scene], web.Response]] = {
     Kind.HTTP: lambda scene: _http_error(scene.request, scene.fault.status),
     Kind.GATEWAY: lambda _: _json({"errcode": "ACG.1401", "errmsg": "网关转发失败"}),
     Kind.ZERO: lambda _: _json({"code": 0, "err_msg": "数据处理异常,请稍后重试"}),
+    Kind.CODE: lambda scene: _json({"code": scene.fault.code, "message": "机构信息未备案"}),
+    Kind.CONTRADICTION: lambda scene: _contradiction(scene.fault),
+    Kind.STRING: lambda scene: _in_string(scene.honest),
+    Kind.LOGIN: lambda _: web.Response(text=_LOGIN, content_type="text/html", charset="utf-8"),
     Kind.THROTTLED: lambda scene: _throttled(scene.fault),
     Kind.OUTAGE: _outage,
 }

@@ -35,11 +35,10 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
     DeadClass.WITHDRAWN: Owner.CLERK,
     DeadClass.INTERNAL: Owner.VENDOR,
 }
-_SPEAKING_CODES: Final = frozenset(map(str, REFUSING))
 
 
 def owner_of(letter: DeadLetter) -> Owner:
     """Who is asked first. A refusal under a code that the interface does not know (§3.2.4) is for the platform to explain."""
-    if letter.dead_class is DeadClass.REJECTED and letter.platform_code not in _SPEAKING_CODES:
+    if letter.dead_class is DeadClass.REJECTED and letter.platform_code not in REFUSING:
         return Owner.PLATFORM
     return OWNERS[letter.dead_class]

@@ -1,23 +1,29 @@
 """What a platform's answer says, in whatever shape it comes.
 
-The interface describes codes (§3.2.4) but no shape. Seen in the field: codes as numbers and as text, four names for the code, four
-for the text, `{"errcode": "ACG.1401"}` from a gateway in front, pages of HTML from a proxy, and GBK where UTF-8 is promised.
+The interface describes codes (§3.2.4) but no shape. Seen in the field: codes as numbers and as text, four names for the code, seven
+for the text, `{"errcode": "ACG.1401"}` from a gateway in front, pages of HTML from a proxy, GBK where UTF-8 is promised, and JSON
+inside of a JSON string.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
-import orjson
-
+from streams.deliver.members import Members, parsed
+from streams.deliver.signs import NO_SIGNS, Signs, signs_at, signs_beside, word_sign
+from streams.spec.answers import is_number, spelt
+from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
 
 MAX_BODY_BYTES = 64 * 1024
 """No answer is read further than this."""
 
 _GATEWAY_NAME = "errcode"
-_NOT_A_COMPLAINT = frozenset({"", "0", "ok", "null", "none", "success", "成功", "操作成功", "请求成功"})
+_MOST_CODE = 16
+_HTML = re.compile(r"\s*<(!doctype html|html|head|body|title|script)\b", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_LOGIN = re.compile(r"type\s*=\s*[\"']?password|登录|登陆|身份认证|\blog ?in\b|\bsign ?in\b", re.IGNORECASE)
+_CODE = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,62 +41,96 @@ class HttpAnswer:
 class Said:
     """What the body of an answer says."""
 
-    code: int | None = None
-    """The platform's code; None where there is none."""
+    code: str | None = None
+    """The platform's code, a number without zeros in front (`0000` is `0`); None where there is none."""
+    others: frozenset[str] = frozenset()
+    """Codes that stand beside `code` under another name and differ from it."""
     text: str = ""
     """The platform's words; `""` where there are none."""
-    complaint: bool = False
-    """Whether the words stand under a name for errors (`err_msg`) and are not "success"."""
+    inside: bool = False
+    """Whether `code` stands in an object further inside, and none outside."""
+    signs: Signs = NO_SIGNS
+    """What else it says of success or failure."""
+    doubled: bool = False
+    """Whether a member stands in it twice."""
+    in_string: bool = False
+    """Whether all of it is the text of a JSON string, although the platform is not known for that."""
     gateway_code: str = ""
     """Code of a gateway that answered in the platform's place; `""` where none did."""
+    page: bool = False
+    """Whether it is a page for people; its title is `text`."""
+    login: bool = False
+    """Whether that page asks who is there."""
 
 
 def read_body(body: bytes, profile: Profile) -> Said:
-    """What `body` says. Nothing (an empty `Said`) for HTML, plain text, invalid or cut JSON, and anything that is no object."""
-    members = _members(body)
-    code = next((found for name in profile.code_names if (found := _code(members.get(name))) is not None), None)
+    """What `body` says. Nothing (an empty `Said`) for plain text, invalid or cut JSON, and anything that is neither an object nor a
+    page.
+    """
+    text = _decoded(body, profile.form.charset)
+    found = parsed(text)
+    wrapped = isinstance(found, str) and isinstance(inner := parsed(found), Members)
+    if wrapped:
+        found = inner
+    if not isinstance(found, Members):
+        return _page(text)
+    said = _at(found, profile) if profile.form.code_at else _anywhere(found, profile)
+    return said if not wrapped or profile.form.in_string else Said(code=said.code, text=said.text, in_string=True)
+
+
+def shown_code(code: str) -> str:
+    """A code as it may be told and logged: a short sign, and nothing of what could be a person's number or name."""
+    if len(code) > _MOST_CODE or not _CODE.fullmatch(code) or mask_text(code) != code:
+        return HIDDEN
+    return code
+
+
+def _anywhere(found: Members, profile: Profile) -> Said:
+    """Of an object whose form nobody described: the code under any of the names, and whatever contradicts it."""
+    codes, words = _codes(found, profile.code_names)
+    text = _first_text(found, profile.text_names)
+    code = next(iter(codes), next(iter(words), None))
+    others = {other for other in codes if other != code}
+    # A word beside a number is a sign ("success", "FAILED") or a code of its own, and then there are two.
+    others |= {word for word in words if codes and word_sign(word) is None}
+    nested = signs_beside(code, found, profile, words=words if codes else ())
+    inside = next((one for one in sorted(nested.inside) if is_number(one)), None) if code is None else None
     return Said(
-        code=code,
-        text=next((words for name in profile.text_names if (words := _text(members.get(name)))), ""),
-        complaint=any(_complains(name, members) for name in profile.text_names),
-        gateway_code="" if code is not None else _text(members.get(_GATEWAY_NAME)),
+        code=inside if code is None else code,
+        inside=inside is not None,
+        others=frozenset(others),
+        text=text or nested.text,
+        signs=nested,
+        doubled=found.doubled or any(inner.doubled for inner in found.inside()),
+        gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
     )
 
 
-def retry_after_s(headers: Mapping[str, str], *, now: datetime, most_s: float) -> float | None:
-    """Seconds that `Retry-After` asks for (RFC 9110 §10.2.3: seconds or a date), from 0 to `most_s`; None where it asks for
-    nothing.
-
-    A date is compared with the answer's own `Date`, because the clocks of two houses differ.
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), most_s)
-    until = _date(text)
-    if until is None:
-        return None
-    seconds = (until - (_date(headers.get("date", "")) or now)).total_seconds()
-    return min(max(seconds, 0.0), most_s)
-
-
-def _members(body: bytes) -> Mapping[str, object]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("gb18030", errors="replace")
-    try:
-        decoded = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}
-    return decoded if isinstance(decoded, dict) else {}
+def _at(found: Members, profile: Profile) -> Said:
+    """Of an object in which the site says where the code stands: no other place is looked at for one."""
+    form = profile.form
+    beside, value = found.at(form.code_at)
+    code = spelt(value)
+    text = _text(found.at(form.text_at)[1]) if form.text_at else ""
+    named = beside or found
+    return Said(
+        code=code,
+        text=text or _first_text(named, profile.text_names) or _first_text(found, profile.text_names),
+        signs=signs_at(code, (found,) if named is found else (found, named), profile, but=form.code_at[-1]),
+        doubled=found.doubled or named.doubled,
+        gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
+    )
 
 
-def _code(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and (digits := value.strip()).isascii() and digits.isdigit():
-        return int(digits[:18])
-    return None
+def _codes(found: Members, names: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    """The codes under these names: numbers, and other words, each in the order of the names."""
+    codes = [code for name in names if (code := spelt(found.get(name))) is not None]
+    numbers = [code for code in codes if is_number(code)]
+    return numbers, [code for code in codes if code not in numbers]
+
+
+def _first_text(found: Members, names: tuple[str, ...]) -> str:
+    return next((words for name in names if (words := _text(found.get(name)))), "")
 
 
 def _text(value: object) -> str:
@@ -99,13 +139,17 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def _complains(name: str, members: Mapping[str, object]) -> bool:
-    return name.startswith("err") and _text(members.get(name)).lower() not in _NOT_A_COMPLAINT
+def _page(text: str) -> Said:
+    if not _HTML.match(text):
+        return Said()
+    title = _TITLE.search(text)
+    return Said(page=True, login=_LOGIN.search(text) is not None, text=" ".join(title[1].split()) if title else "")
 
 
-def _date(text: str) -> datetime | None:
+def _decoded(body: bytes, charset: str) -> str:
+    if charset:
+        return body.decode("utf-8-sig" if charset == "utf-8" else charset, errors="replace")
     try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("gb18030", errors="replace")

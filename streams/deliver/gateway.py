@@ -18,17 +18,21 @@ import structlog
 
 from streams.deliver.answer import MAX_BODY_BYTES, HttpAnswer
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
+from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.echo import without_echo
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, check, data_of, envelope
-from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled, Verdict, verdict
+from streams.deliver.throttle import Throttle, throttled
+from streams.deliver.unsent import Tls, unsent
+from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict, verdict
 from streams.domain.batch.cut import Batch
 from streams.errors import Misconfigured
 from streams.spec.profiles import Profile
 
 _KEPT_SEALED = 64  # more than two for each lane of one process; 64 x 50,000 characters
 _SEALING_THREADS = 2
+_MOST_WORDS = 500  # nobody acts on the last sentence of a page
 
 logger = structlog.get_logger(__name__)
 
@@ -93,7 +97,8 @@ class Gateway:
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
         self._outage = Outage(proxy=settings.proxy, now=now)
-        self._quiet_until = 0.0
+        self._throttle = Throttle()
+        self._tls = Tls(settings.url, proxied=settings.proxy is not None)
         self._sealed: OrderedDict[str, _Sealing] = OrderedDict()
         self._threads = ThreadPoolExecutor(_SEALING_THREADS, thread_name_prefix="seal")
         self._session: aiohttp.ClientSession | None = None
@@ -138,7 +143,7 @@ class Gateway:
         if institution is None:
             message = f"records of {batch.institution} wait, but site.yaml has no such institution: add it with its name and key"
             return Held(cause=HoldCause.INSTITUTION, message=message)
-        if (quiet_s := self._quiet_until - self._now()) > 0:
+        if (quiet_s := self._throttle.until - self._now()) > 0:
             return Throttled(after_s=quiet_s)
         try:
             sealed = await self._seal(batch, institution, msgid)
@@ -191,11 +196,11 @@ class Gateway:
         except BaseException:
             self._breaker = abandoned(self._breaker, self._now())
             raise
-        before = self._breaker
-        self._learn(found, msgid)
+        found, before = self._told(found, batch), self._breaker
+        self._learn(found, msgid, began)
         self._outage.tell(before, self._breaker, failed=found if isinstance(found, Retry) else None, url=url)
         self._on_answer(found, self._now() - began)
-        return self._told(found, batch)
+        return found
 
     async def _send(self, url: str, body: bytes, *, refused_before: bool) -> Verdict:
         if self._session is None:
@@ -208,42 +213,38 @@ class Gateway:
                     body=await _read(response.content),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return unsent(error)
+            last = self._breaker.phase is Phase.HALF_OPEN or self._breaker.failures + 1 >= self._settings.breaker.failures
+            return await self._tls.judged(unsent(error, secure=self._tls.secure), look=last)
+        self._tls.answered()
         return verdict(answer, refused_before=refused_before, profile=self._profile, now=datetime.now(UTC))
 
-    def _learn(self, found: Verdict, msgid: str) -> None:
+    def _learn(self, found: Verdict, msgid: str, began: float) -> None:
         """What this answer means for the requests that follow."""
         match found:
             case Retry():
                 self._breaker = unanswered(self._breaker, self._now())
-            case Throttled(after_s=after_s):
-                self._quiet_until = self._now() + after_s
+            case Throttled(after_s=after_s, named=named):
+                self._throttle = throttled(self._throttle, after_s=after_s, named=named, began=began, now=self._now())
                 self._breaker = answered(self._breaker)
             case Accepted() | Refused() | Held():
                 # After a hold a key may be another: seal anew.
                 self._sealed.pop(msgid, None)
+                if self._throttle.until <= self._now():
+                    self._throttle = Throttle()
                 self._breaker = answered(self._breaker)
 
     def _told(self, found: Verdict, batch: Batch) -> Verdict:
-        if isinstance(found, Refused | Held):
-            return replace(found, message=without_echo(found.message, batch.records, self._profile.services[batch.service]))
-        return found
-
-
-def unsent(error: Exception) -> Held | Retry:
-    """What it means that no answer came. A certificate that is not good is a fault of configuration: nothing was sent."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            message = (
-                "the platform's certificate is not trusted: check platform.url, the certificate's date and the authority's file"
-            )
-            return Held(cause=HoldCause.CERTIFICATE, message=message)
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
-            return Retry(cause=RetryCause.UNREACHABLE, error=type(error).__name__)
-        case TimeoutError():
-            return Retry(cause=RetryCause.TIMEOUT, error=type(error).__name__)
-        case _:
-            return Retry(cause=RetryCause.CONNECTION, error=type(error).__name__)
+        """The verdict with the platform's words as they may be told. They are cut only when nothing personal is left in them."""
+        service = self._profile.services[batch.service]
+        match found:
+            case Refused(message=message):
+                return replace(found, message=without_echo(message, batch.records, service))
+            case Held(message=message):
+                return replace(found, message=without_echo(message, batch.records, service)[:_MOST_WORDS])
+            case Retry(words=words) if words:
+                return replace(found, words=without_echo(words, batch.records, service)[:_MOST_WORDS])
+            case _:
+                return found
 
 
 def _check_url(url: str) -> None:

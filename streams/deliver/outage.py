@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from streams.deliver.breaker import Breaker, Phase
+from streams.deliver.remedies import REMEDIES
 from streams.deliver.verdict import Retry
 
 logger = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ class Outage:
                 code=failed.code,
                 http_status=failed.http_status,
                 error=failed.error,
+                platform_says=failed.words,
+                remedy=REMEDIES[failed.cause],
                 failures=after.failures,
                 since=self._since,
                 probe_in_s=after.wait_s,

@@ -1,11 +1,11 @@
-"""What a person does about a lane that is held: one line per cause. docs/operations.md says more."""
+"""What a person does about a lane that is held, or a platform that does not answer. docs/operations.md says more."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from streams.deliver.verdict import HoldCause
+from streams.deliver.causes import HoldCause, RetryCause
 
-REMEDIES: Final[Mapping[HoldCause, str]] = {
+REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.ANSWER_CODE: "compare key and registration with the platform's people: `yibao keys check`, `yibao keys sample`",
     HoldCause.AUTHORISATION: "check platform.headers, and ask the platform which addresses it lets in",
     HoldCause.ADDRESS: "correct platform.url or platform.proxy in site.yaml, and restart the worker",
@@ -14,4 +14,27 @@ REMEDIES: Final[Mapping[HoldCause, str]] = {
     HoldCause.INSTITUTION: "put the institution back into site.yaml, and restart the worker",
     HoldCause.SEAL: "run `yibao keys check`, put a key there that encrypts, and restart the worker",
     HoldCause.REPEATED_AFTER_REFUSAL: "ask the platform whether it has the batch of this msgid: docs/doubles.md says how to go on",
+    HoldCause.UNKNOWN_CODE: "ask the platform what this code means, and write it into platform.answers in site.yaml",
+    HoldCause.TWO_CODES: "ask the platform which one counts, and name its place in platform.answers.code",
+    HoldCause.DOUBLED_MEMBER: "have the platform, or the gateway in front of it, mend its answer: a member stands in it twice",
+    HoldCause.CODE_INSIDE: "ask the platform which code counts, and name its place in platform.answers.code (`data.code`)",
+    HoldCause.MIXED_ANSWER: "ask the platform whether it has this msgid; words that are no complaint: platform.answers.harmless",
+    HoldCause.REDIRECT_ANSWERED: "find out who answers there, and correct platform.url; no redirect is followed",
+    HoldCause.JSON_IN_STRING: "where the platform always answers so, set platform.answers.in_string: true",
+    HoldCause.TLS_NOT_SPOKEN: "write http:// in platform.url, or the port with TLS; then restart the worker",
+    HoldCause.TLS_WANTED: "write https:// in platform.url, or the port without TLS; then restart the worker",
+    HoldCause.TLS_TOO_OLD: "have TLS 1.2 or newer switched on at the platform or its proxy; older ones are not spoken here",
+    HoldCause.TLS_FAILED: "compare versions, ciphers and client certificates with the platform's people; see OpenSSL's reason",
+    RetryCause.TIMEOUT: "ask the platform's people what makes it slow; platform.timeout_s is the wait",
+    RetryCause.UNREACHABLE: "check platform.url and platform.proxy, that the platform runs, and the firewalls between",
+    RetryCause.UNKNOWN_HOST: "correct the host in platform.url or platform.proxy, or mend this machine's name service",
+    RetryCause.HANDSHAKE: "the connection is closed while TLS begins: ask what the platform's firewall or TLS expects",
+    RetryCause.CONNECTION: "look at what lies between here and the platform: the connection is closed before an answer is whole",
+    RetryCause.SERVER_ERROR: "tell the platform's people: their server, or a gateway before it, fails",
+    RetryCause.SYSTEM_ERROR: "tell the platform's people: it answers with an error of its own system",
+    RetryCause.NO_CODE: "find out who answers there; where it is the platform, name the code's place in platform.answers.code",
+    RetryCause.LOGIN_PAGE: "a login page answers in the platform's place: renew the network's or the gateway's login",
+    RetryCause.PAGE: "a page for people answers in the platform's place: check platform.url, and ask for maintenance",
+    RetryCause.GATEWAY: "tell the platform's people: a gateway answers in its place",
+    RetryCause.BREAKER_OPEN: "see breaker_opened: it names what is wrong",
 }

@@ -3,63 +3,41 @@
 | answer                                                     | verdict   | lane                                | record      |
 |------------------------------------------------------------|-----------|-------------------------------------|-------------|
 | 200; 40005 on a msgid that was never seen refused          | Accepted  | goes on                             | receipt     |
-| 40000, 40001, 40003, an unknown code from 40000 on         | Refused   | finds the record                    | dead letter |
+| 40000, 40001, 40003                                        | Refused   | finds the record                    | dead letter |
 | 40002, 40004, 40006, HTTP 401/403/404, a redirect, …       | Held      | stands, alarm, probes with back-off | untouched   |
-| 50000, HTTP 5xx, time-out, no connection, no code, HTML    | Retry     | the same again, same msgid          | untouched   |
-| 429, "too frequent"                                        | Throttled | waits                               | untouched   |
+| a code that no table knows; an answer that contradicts     | Held      | the same; the outcome is unknown    | untouched   |
+| itself: two codes, a member twice, a code further inside,  |           |                                     |             |
+| success and failure at once, a code beside a redirect      |           |                                     |             |
+| 50000, HTTP 5xx, time-out, no connection, no code, a page  | Retry     | the same again, same msgid          | untouched   |
+| 429, "too frequent"                                        | Throttled | waits, longer each time             | untouched   |
+
+The codes are those of `spec.answers`, with what a site adds to them (`platform.answers`) in the same table (`Profile.answers`).
+An answer that contradicts itself comes first: nothing of it is believed, whatever its code.
 """
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeAlias
 
-from streams.deliver.answer import HttpAnswer, Said, read_body, retry_after_s
+from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
+from streams.deliver.causes import NOTHING_SENT, OUTCOME_UNKNOWN, HoldCause, RetryCause
+from streams.deliver.signs import says_success
+from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
 from streams.spec.answers import AnswerClass
 from streams.spec.masking import mask_text
 from streams.spec.profiles import Profile
-
-MAX_WAIT_S = 300.0
-"""The longest wait that a platform can impose; one that asks for more is asked again after this."""
-
-DEFAULT_THROTTLE_S = 5.0
-"""Wait after a 429 that names none."""
 
 _TOO_FREQUENT = re.compile(r"too (frequent|many requests)|rate.?limit|限流|(请求|访问|调用|操作|提交|过于|太)频繁", re.IGNORECASE)
 _GATEWAY_DENIES = re.compile(r"40[13]$")
 # No redirect is followed: whoever answers there has not been told to us. The others are limits of a proxy in front.
 _WRONG_ADDRESS = frozenset({301, 302, 303, 307, 308, 405, 407, 411, 415, 421})
 _TOO_LARGE = frozenset({413, 414, 431})
-
-
-class HoldCause(StrEnum):
-    """Why a lane is held until a person has changed something. The records are not at fault."""
-
-    ANSWER_CODE = "answer_code"
-    AUTHORISATION = "authorisation"
-    ADDRESS = "address"
-    PROXY_LIMIT = "proxy_limit"
-    CERTIFICATE = "certificate"
-    INSTITUTION = "institution"
-    SEAL = "seal"
-    REPEATED_AFTER_REFUSAL = "repeated_after_refusal"
-
-
-class RetryCause(StrEnum):
-    """Why the outcome of a POST is unknown. SERVER_ERROR: HTTP 5xx. CONTRADICTION: a success with an error text or status.
-    UNREACHABLE: no connection came about. BREAKER_OPEN: none was tried.
-    """
-
-    TIMEOUT = "timeout"
-    UNREACHABLE = "unreachable"
-    CONNECTION = "connection"
-    SERVER_ERROR = "server_error"
-    ANSWER_CODE = "answer_code"
-    NO_CODE = "no_code"
-    GATEWAY = "gateway"
-    CONTRADICTION = "contradiction"
-    BREAKER_OPEN = "breaker_open"
+# What servers say to http on a port of theirs that speaks TLS: nginx, Apache, Go, Tomcat.
+_WANTS_TLS = re.compile(
+    rb"plain HTTP request was sent to HTTPS|speaking plain HTTP to an SSL|HTTP request to an HTTPS server|requires TLS",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +77,12 @@ class Held:
         """Whether it is sure that the platform took nothing of this POST: it was not sent, or the signature, the key or the
         registration was refused before anything was looked at.
         """
-        unsent = (HoldCause.INSTITUTION, HoldCause.SEAL, HoldCause.CERTIFICATE)
-        return self.cause in unsent or self.code in ("40002", "40006")
+        return self.cause in _UNSENT or (self.cause is HoldCause.ANSWER_CODE and self.code in ("40002", "40006"))
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether the platform may have taken the batch, or refused it: its answer cannot be understood."""
+        return self.cause in OUTCOME_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,19 +90,24 @@ class Retry:
     """Nobody knows whether the platform has the batch."""
 
     cause: RetryCause
+    """Why."""
     after_s: float | None = None
     """Wait at least so long; None where nothing asks for it."""
     code: str = ""
+    """The code of the platform or of a gateway; `""` for none."""
     http_status: int | None = None
+    """Of the answer; None where none came."""
     error: str = field(default="", compare=False)
     """Type of the error that the client met; `""` for none."""
+    words: str = field(default="", compare=False)
+    """What the answer says, masked; `""` where it says nothing."""
 
     @property
     def may_have_arrived(self) -> bool:
         """Whether a part of the request may have reached the platform. Only then does it matter how long the platform remembers its
         msgid.
         """
-        return self.cause not in (RetryCause.BREAKER_OPEN, RetryCause.UNREACHABLE)
+        return self.cause not in NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,26 +115,45 @@ class Throttled:
     """The platform, or a limit of ours, takes no more for now."""
 
     after_s: float
+    named: bool = field(default=True, compare=False)
+    """Whether somebody set this wait; if not, it grows while nothing changes (`throttle`)."""
 
 
 Verdict: TypeAlias = Accepted | Refused | Held | Retry | Throttled
 
 
+_UNSENT = frozenset(
+    {
+        HoldCause.INSTITUTION,
+        HoldCause.SEAL,
+        HoldCause.CERTIFICATE,
+        HoldCause.TLS_NOT_SPOKEN,
+        HoldCause.TLS_TOO_OLD,
+        HoldCause.TLS_FAILED,
+    }
+)
+
+
 def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: datetime) -> Verdict:
     """What `answer` means. refused_before: this msgid may have been refused earlier, in an answer that was not recorded.
 
-    The HTTP status decides first, then the code in the body; for a code that has no meaning of its own, its text decides.
+    The HTTP status decides first, then whether the body contradicts itself, then its code; for a code that has no meaning of its
+    own, its text decides.
     """
-    return _by_status(answer, now) or _by_body(
-        answer, read_body(answer.body, profile), profile=profile, now=now, refused_before=refused_before
+    said = read_body(answer.body, profile)
+    if (found := _by_status(answer, said, now)) is not None:
+        return found
+    if said.code is None:
+        return _without_code(answer, said, now)
+    return _contradicting(answer, said, profile) or _by_code(
+        answer, said, said.code, profile=profile, now=now, refused_before=refused_before
     )
 
 
-def _by_status(answer: HttpAnswer, now: datetime) -> Verdict | None:
+def _by_status(answer: HttpAnswer, said: Said, now: datetime) -> Verdict | None:
     status = answer.status
-    wait_s = retry_after_s(answer.headers, now=now, most_s=MAX_WAIT_S)
     if status == 429:
-        return Throttled(after_s=DEFAULT_THROTTLE_S if wait_s is None else wait_s)
+        return _throttled(answer, now)
     if status in (401, 403):
         message = f"the platform answers HTTP {status}: it does not let us in; check authorisation and the permitted addresses"
         return Held(cause=HoldCause.AUTHORISATION, http_status=status, message=message)
@@ -155,39 +161,65 @@ def _by_status(answer: HttpAnswer, now: datetime) -> Verdict | None:
         message = "the platform answers HTTP 404: check platform.url in site.yaml and the services that the platform offers"
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status >= 500:
-        return Retry(cause=RetryCause.SERVER_ERROR, http_status=status, after_s=wait_s)
+        wait_s = retry_after_s(answer.headers, now=now, most_s=MAX_WAIT_S)
+        return Retry(cause=RetryCause.SERVER_ERROR, http_status=status, after_s=wait_s, words=_words(said))
+    if status >= 400 and _WANTS_TLS.search(answer.body):
+        message = "http:// is spoken to a port that wants TLS, as the server itself says"
+        return Held(cause=HoldCause.TLS_WANTED, http_status=status, message=message)
     return None
 
 
-def _by_body(  # noqa: PLR0911 - one return per class of answer is what this is
-    answer: HttpAnswer, said: Said, *, refused_before: bool, profile: Profile, now: datetime
+def _contradicting(answer: HttpAnswer, said: Said, profile: Profile) -> Held | None:
+    """The hold of an answer that says two things at once, or says its one thing where none was to be expected."""
+    assert said.code is not None
+    kind, code, inside = profile.classify(said.code), shown_code(said.code), said.signs.inside
+    if said.doubled:
+        cause, why = HoldCause.DOUBLED_MEMBER, "a member stands twice in one object"
+    elif said.others:
+        cause, why = HoldCause.TWO_CODES, f"two codes: {code} and {_listed(said.others)}"
+    elif said.in_string:
+        cause, why = HoldCause.JSON_IN_STRING, f"code {code} stands in JSON that is itself the text of a JSON string"
+    elif said.inside:
+        cause, why = HoldCause.CODE_INSIDE, f"the only code, {code}, stands further inside"
+    elif any(profile.classify(one) is not kind for one in inside):
+        cause, why = HoldCause.CODE_INSIDE, f"code {code}, and further inside {_listed(inside)}"
+    elif 300 <= answer.status < 400:
+        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect"
+    elif kind is AnswerClass.ACCEPTED and (said.signs.failure or not 200 <= answer.status < 300):
+        cause, why = HoldCause.MIXED_ANSWER, f"code {code} is success, but {said.signs.failure or f'HTTP {answer.status}'} is not"
+    elif kind is AnswerClass.REFUSED and (said.signs.success or says_success(said.text)):
+        cause, why = HoldCause.MIXED_ANSWER, f"code {code} refuses, but beside it success is told"
+    else:
+        return None
+    return Held(cause=cause, code=code, http_status=answer.status, message=_saying(why, _words(said)))
+
+
+def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what this is
+    answer: HttpAnswer, said: Said, code: str, *, refused_before: bool, profile: Profile, now: datetime
 ) -> Verdict:
-    if said.code is None:
-        return _without_code(answer, said, now)
-    known = profile.answers.get(said.code)
-    kind = profile.classify(said.code)
-    says_nothing = known is None or kind is AnswerClass.RETRY or said.code == profile.general_code
-    if kind is not AnswerClass.ACCEPTED and says_nothing and _TOO_FREQUENT.search(said.text):
+    known, kind, status = profile.answers.get(code), profile.classify(code), answer.status
+    says_nothing = kind in (AnswerClass.RETRY, AnswerClass.UNKNOWN) or code == profile.general_code
+    if says_nothing and _TOO_FREQUENT.search(said.text):
         return _throttled(answer, now)
     words = mask_text(said.text) or (known.meaning if known else "")
-    code = str(said.code)
     match kind:
-        case AnswerClass.ACCEPTED if said.complaint or not 200 <= answer.status < 300:
-            return Retry(cause=RetryCause.CONTRADICTION, code=code, http_status=answer.status)
         case AnswerClass.ACCEPTED:
             return Accepted(code=code, repeated=False)
         case AnswerClass.REPEATED if refused_before:
             message = f"{code} on a msgid that was refused before: ask the platform whether it has the batch. It says: {words}"
-            return Held(cause=HoldCause.REPEATED_AFTER_REFUSAL, code=code, http_status=answer.status, message=message)
+            return Held(cause=HoldCause.REPEATED_AFTER_REFUSAL, code=code, http_status=status, message=message)
         case AnswerClass.REPEATED:
             return Accepted(code=code, repeated=True)
         case AnswerClass.REFUSED:
-            return Refused(code=code, http_status=answer.status, message=words)
+            return Refused(code=code, http_status=status, message=words)
         case AnswerClass.HELD:
-            message = f"{words}（{known.remedy}）" if known else words
-            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=answer.status, message=message)
+            message = f"{words}（{known.remedy}）" if known and known.remedy else words or f"code {code}"
+            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=status, message=message)
         case AnswerClass.RETRY:
-            return Retry(cause=RetryCause.ANSWER_CODE, code=code, http_status=answer.status)
+            return Retry(cause=RetryCause.SYSTEM_ERROR, code=code, http_status=status, words=words)
+        case AnswerClass.UNKNOWN:
+            message = _saying(f"no table knows code {shown_code(code)}", _words(said))
+            return Held(cause=HoldCause.UNKNOWN_CODE, code=shown_code(code), http_status=status, message=message)
 
 
 def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
@@ -207,9 +239,27 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
             f"HTTP {status}: something in front of the platform limits the size of a request; lower platform.max_chars in site.yaml"
         )
         return Held(cause=HoldCause.PROXY_LIMIT, http_status=status, message=message)
-    return Retry(cause=RetryCause.GATEWAY if said.gateway_code else RetryCause.NO_CODE, http_status=status)
+    if said.page:
+        cause = RetryCause.LOGIN_PAGE if said.login else RetryCause.PAGE
+    else:
+        cause = RetryCause.GATEWAY if said.gateway_code else RetryCause.NO_CODE
+    return Retry(
+        cause=cause, http_status=status, code=shown_code(said.gateway_code) if said.gateway_code else "", words=_words(said)
+    )
 
 
 def _throttled(answer: HttpAnswer, now: datetime) -> Throttled:
-    wait_s = retry_after_s(answer.headers, now=now, most_s=MAX_WAIT_S)
-    return Throttled(after_s=DEFAULT_THROTTLE_S if wait_s is None else wait_s)
+    after_s, named = wait_of(answer.headers, now=now)
+    return Throttled(after_s=after_s, named=named)
+
+
+def _words(said: Said) -> str:
+    return mask_text(said.text)
+
+
+def _saying(why: str, words: str) -> str:
+    return f"{why}. It says: {words}" if words else why
+
+
+def _listed(codes: frozenset[str]) -> str:
+    return ", ".join(sorted({shown_code(code) for code in codes})[:3])

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
+from streams.mapping.answering import Answers
 from streams.mapping.strict import Code, Strict
 from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Form, PlatformProxy, PlatformUrl, is_loopback, number
@@ -99,6 +100,8 @@ class Platform(Strict):
     repeated, because the platform might take it as a new one. `0`: for ever."""
     repeats_refused: bool = False
     """The platform answers "repeated" also to a msgid that it refused. "Repeated" after an unknown outcome then holds the lane."""
+    answers: Answers = Answers()
+    """What its answers mean, where they say it otherwise than the interface."""
     infno: Mapping[ServiceCode, Mapping[CareKind, Infno]] = Field(default_factory=dict)
     """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
     blank: Literal["omit", "empty"] = "omit"

@@ -16,6 +16,22 @@ from streams.spec.interface import SERVICES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerForm:
+    """How a platform writes its answers, where that is known."""
+
+    code_at: tuple[str, ...] = ()
+    """Members that lead to the code, from the outermost one; `()`: any of the profile's `code_names`, and no two may differ."""
+    text_at: tuple[str, ...] = ()
+    """Members that lead to the words; `()`: any of the profile's `text_names`, beside the code."""
+    charset: str = ""
+    """Of the body; `""`: UTF-8, and where it is none GB18030."""
+    in_string: bool = False
+    """The JSON object stands as text in a JSON string."""
+    harmless: frozenset[str] = frozenset()
+    """Words that are no complaint, although they read like one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """The protocol of a platform."""
 
@@ -29,16 +45,16 @@ class Profile:
     """Most records in one `data` array."""
     services: Mapping[ServiceCode, Service]
     """What can be reported."""
-    answers: Mapping[int, Answer]
-    """Every code that the protocol names."""
-    general_code: int
+    answers: Mapping[str, Answer]
+    """Every code that the protocol or the site names."""
+    general_code: str
     """The code whose text alone says what is wrong."""
-    lowest_refusal: int
-    """From this code on, a code that the protocol does not name refuses the content."""
     code_names: tuple[str, ...]
-    """Members of an answer that may hold its code; the first match counts."""
+    """Members of an answer that may hold its code. Where two of them differ, it says nothing."""
     text_names: tuple[str, ...]
     """Members of an answer that may hold its text; the first match counts."""
+    form: AnswerForm = AnswerForm()
+    """How answers are written."""
 
     def path_of(self, service: ServiceCode) -> str:
         """The path that records of `service` are posted to."""
@@ -54,14 +70,10 @@ class Profile:
         """Characters of a msgid."""
         return self.envelope["msgid"]
 
-    def classify(self, code: int) -> AnswerClass:
-        """The class of a code. One that the protocol does not name refuses the content from `lowest_refusal` on; a lower one says
-        nothing of the outcome (RETRY).
-        """
+    def classify(self, code: str) -> AnswerClass:
+        """The class of a code; UNKNOWN for one that neither the protocol nor the site names, however high or low it is."""
         known = self.answers.get(code)
-        if known is not None:
-            return known.answer_class
-        return AnswerClass.REFUSED if code >= self.lowest_refusal else AnswerClass.RETRY
+        return AnswerClass.UNKNOWN if known is None else known.answer_class
 
     def address_of(self, url: str) -> str:
         """The platform's address in `url`, which may go on to the path of the services, as platforms' own papers write it.
@@ -86,10 +98,9 @@ REPORTING: Final = Profile(
     max_rows=100,
     services=SERVICES,
     answers=ANSWERS,
-    general_code=40_000,
-    lowest_refusal=40_000,
+    general_code="40000",
     code_names=("code", "infcode", "status", "resultCode"),
-    text_names=("message", "msg", "err_msg", "errmsg"),
+    text_names=("message", "msg", "err_msg", "errmsg", "resultMsg", "error", "errorMsg"),
 )
 """The reporting interface v2.0: §3 (path), §3.2.1 (envelope), §3.2.4 (codes). Its answers have no described shape, hence the
 names seen in the field; the limit of 100 rows is the national guide's."""

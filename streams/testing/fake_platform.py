@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause, Verdict
+from streams.deliver.causes import RetryCause
+from streams.deliver.verdict import Accepted, Refused, Retry, Verdict
 from streams.domain.batch.cut import Batch
 
 

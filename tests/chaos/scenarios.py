@@ -237,6 +237,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(name="answer-lost", plan=answers_lost),
     Scenario(name="platform-50000", plan=platform({"kind": "system_error"}, {"kind": "system_error", "judged": True})),
+    Scenario(
+        name="platform-contradiction",
+        plan=platform({"kind": "contradiction"}, {"kind": "contradiction", "form": "redirect", "judged": True}),
+    ),
     Scenario(name="platform-html", plan=platform({"kind": "html"}, {"kind": "html", "judged": True})),
     Scenario(
         name="platform-429",

@@ -30,7 +30,7 @@ from streams.spec.profiles import REPORTING
 from streams.telemetry.dying import cause_of, stack_of
 from streams.testing import wait_for
 from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, changes, leaks, patient, visit
-from tests.settings import gateway_settings
+from tests.settings import breaker_settings, gateway_settings
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
 from yibao.verbs.dlq import _said
@@ -63,23 +63,41 @@ def lookup_records(rig):
     return rig.log.messages(at)
 
 
+QUICKLY = breaker_settings(failures=2, first_wait_s=0.01, longest_wait_s=0.02)
+
+
 class QuotingPlatform:
-    """Quotes back whatever it is sent, in its words. Holds first, then refuses settlements and takes the rest."""
+    """Quotes back whatever it is sent, in its words. First it answers in every way that holds a lane or is tried again, then it
+    refuses settlements and takes the rest.
+    """
 
     def __init__(self):
         self.requests = []
-        self.held = False
+        self.first = [
+            {"code": 40002},
+            {"code": "0000"},
+            {"code": CERTNO},
+            {"code": PHONE, "status": 200},
+            {"code": 200, "success": False, f"err{NAME}": "1"},
+            {"code": 200, "data": {"code": NAME}},
+            {"code": 50000},
+            {"errcode": f"ACG.{PHONE}"},
+            f"<html><title>登录 {NAME} {CERTNO} {ADDRESS}</title></html>",
+            *([{"code": 50000}] * 5),
+        ]
 
     async def answer(self, request):
         body = await request.json()
         self.requests.append(body)
         told = f"第1条数据校验失败: {body['data']} 患者{NAME}（{CERTNO}），电话 {PHONE}，住址 {ADDRESS}"
-        if not self.held:
-            self.held = True
-            return web.json_response({"code": 40002, "message": told})
+        if self.first:
+            first = self.first.pop(0)
+            if isinstance(first, str):
+                return web.Response(text=first, content_type="text/html")
+            return web.json_response({**first, "message": told})
         if "setl" in request.path or "SETL_TIME" in body["data"]:
             return web.json_response({"code": 40003, "message": told, "errMsg": told})
-        return web.json_response({"code": 200, "message": told})
+        return web.json_response({"code": 200, "message": told.replace("校验失败", "已入库")})
 
     @asynccontextmanager
     async def gateway(self):
@@ -92,7 +110,9 @@ class QuotingPlatform:
         port = site._server.sockets[0].getsockname()[1]
         institutions = {HOSPITAL: Institution(code=HOSPITAL, name="第一医院", seal=Unsealed())}
         try:
-            async with Gateway(gateway_settings(f"http://127.0.0.1:{port}"), institutions, profile=REPORTING) as gateway:
+            async with Gateway(
+                gateway_settings(f"http://127.0.0.1:{port}", breaker=QUICKLY), institutions, profile=REPORTING
+            ) as gateway:
                 yield gateway
         finally:
             await runner.cleanup()

@@ -15,7 +15,8 @@ from streams.agents.background import run_app
 from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage, deliver_app
 from streams.agents.join import JoinStage, join_app
-from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
+from streams.deliver.causes import RetryCause
+from streams.deliver.verdict import Accepted, Refused, Retry
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.results import Folded
 from streams.domain.ready import Emission

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 import orjson
 from aiohttp import web
 
-from streams.deliver.verdict import Accepted, Refused, Retry, RetryCause
+from streams.deliver.causes import RetryCause
+from streams.deliver.verdict import Accepted, Refused, Retry
 from streams.testing import Posted
 
 

@@ -29,6 +29,14 @@ HOSTILE = (
     Fault(kind=Kind.SYSTEM, probability=0.1),
     Fault(kind=Kind.ZERO, probability=0.05),
     Fault(kind=Kind.GATEWAY, probability=0.05),
+    *(
+        Fault(kind=Kind.CONTRADICTION, form=form, probability=0.02, judged=judged)
+        for form in ("two_codes", "twice", "failure", "inside", "redirect")
+        for judged in (True, False)
+    ),
+    Fault(kind=Kind.CODE, probability=0.02, code=41000, judged=True),
+    Fault(kind=Kind.STRING, probability=0.03),
+    Fault(kind=Kind.LOGIN, probability=0.05),
     Fault(kind=Kind.UNAUTHORISED, probability=0.05, times=3),
 )
 

@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 
 from streams.deliver.answer import MAX_BODY_BYTES
 from streams.deliver.breaker import Phase
+from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
-from streams.deliver.verdict import Accepted, Held, HoldCause, Refused, Retry, RetryCause, Throttled
+from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
 from streams.spec.profiles import REPORTING
@@ -167,9 +168,9 @@ async def test_an_accepted_batch_reaches_the_platform_as_the_interface_says(plat
     ("answer", "expected"),
     [
         (said(40005), Accepted(code="40005", repeated=True)),
-        (said(50000), Retry(cause=RetryCause.ANSWER_CODE, code="50000", http_status=200)),
+        (said(50000), Retry(cause=RetryCause.SYSTEM_ERROR, code="50000", http_status=200)),
         (http(200), Retry(cause=RetryCause.NO_CODE, http_status=200)),
-        (http(200, b"<html>gateway</html>", Content_Type="text/html"), Retry(cause=RetryCause.NO_CODE, http_status=200)),
+        (http(200, b"<html>gateway</html>", Content_Type="text/html"), Retry(cause=RetryCause.PAGE, http_status=200)),
         (http(502, b"<html>bad</html>"), Retry(cause=RetryCause.SERVER_ERROR, http_status=502)),
         (http(503, Retry_After="9"), Retry(cause=RetryCause.SERVER_ERROR, http_status=503, after_s=9.0)),
         (http(429, Retry_After="9"), Throttled(after_s=9.0)),

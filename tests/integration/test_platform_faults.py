@@ -120,6 +120,8 @@ async def test_an_answer_that_breaks_off_cannot_be_read(tmp_path):
         (Fault(kind=Kind.WRONG_KEY), 200, {"code": 40006, "message": "解密失败"}),
         (Fault(kind=Kind.GATEWAY), 200, {"errcode": "ACG.1401", "errmsg": "网关转发失败"}),
         (Fault(kind=Kind.ZERO), 200, {"code": 0, "err_msg": "数据处理异常,请稍后重试"}),
+        (Fault(kind=Kind.CODE, code=7), 200, {"code": 7, "message": "机构信息未备案"}),
+        (Fault(kind=Kind.CONTRADICTION, form="inside"), 200, {"code": 200, "data": {"code": 40003}}),
     ],
     ids=lambda value: str(value.kind) if isinstance(value, Fault) else "",
 )

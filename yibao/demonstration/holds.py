@@ -4,7 +4,7 @@ A later version of an event may say more than an earlier one; what is not there 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,13 +24,19 @@ class Hold:
     """One reason why delivery is held."""
 
     cause: str
-    """A `HoldCause`, SILENT or STANDS."""
+    """A `HoldCause`, a `RetryCause`, SILENT or STANDS."""
     says: str
     """What is wrong, as the worker logged it."""
     remedy: str = ""
     """What to do, as the worker logged it."""
     lanes: int = 1
     """How many lanes are held for it."""
+    whole: bool = False
+    """Whether it concerns the whole platform, and no lane more than another."""
+    code: str = ""
+    """The platform's code; `""` for none."""
+    http_status: int | None = None
+    """Of its answer; None for none."""
 
 
 class Holds:
@@ -48,7 +54,7 @@ class Holds:
         found: dict[Hold, int] = {}
         for hold in self._by_lane.values():
             found[hold] = found.get(hold, 0) + 1
-        named = (Hold(cause=hold.cause, says=hold.says, remedy=hold.remedy, lanes=lanes) for hold, lanes in found.items())
+        named = (replace(hold, lanes=lanes) for hold, lanes in found.items())
         return tuple(sorted(named, key=lambda hold: (-hold.lanes, hold.cause)))
 
     def _new(self) -> list[dict[str, Any]]:
@@ -75,16 +81,28 @@ class Holds:
         name = event.get("event")
         lane = _lane_of(event)
         if name == "lane_held":
-            self._by_lane[lane] = Hold(cause=f"{event.get('cause')}", says=f"{event.get('platform_says')}")
+            self._by_lane[lane] = _hold(event, says=f"{event.get('platform_says')}")
         elif name == "lane_stopped":
             self._by_lane[lane] = Hold(cause=STANDS, says=f"{event.get('why')}", remedy=f"{event.get('remedy')}")
         elif name == "breaker_opened":
-            told = [f"{event[field]}" for field in ("cause", "address") if event.get(field)]
-            self._by_lane[_WHOLE] = Hold(cause=SILENT, says=", ".join(told) or f"{event.get('failures')} tries in a row failed")
+            told = [f"{event[field]}" for field in ("platform_says", "address") if event.get(field)]
+            says = ", ".join(told) or f"{event.get('failures')} tries in a row failed"
+            self._by_lane[_WHOLE] = replace(_hold(event, says=says), whole=True)
         elif name in _OVER:
             self._by_lane.pop(lane, None)
         elif name == "worker_ended" and f"{event.get('worker')}".startswith("deliver"):  # the next one tells anew what holds it
             self._by_lane.clear()
+
+
+def _hold(event: Mapping[str, Any], *, says: str) -> Hold:
+    """The hold of an event that names its cause, and of the answer what it can."""
+    status = event.get("http_status")
+    return Hold(
+        cause=f"{event.get('cause') or SILENT}",
+        says=says,
+        code=f"{event.get('code') or ''}",
+        http_status=status if isinstance(status, int) else None,
+    )
 
 
 def _lane_of(event: Mapping[str, Any]) -> Lane:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from yibao.demonstration.course import Sight, Spectator
 from yibao.demonstration.demo_site import WAIT_S
-from yibao.demonstration.holds import SILENT, Hold
+from yibao.demonstration.holds import SILENT, STANDS, Hold
 from yibao.demonstration.words import Words
 
 _MOST_HOLDS: Final = 3
@@ -97,10 +97,14 @@ def table_of(sight: Sight, words: Words) -> tuple[RenderableType, ...]:
 
 
 def held(hold: Hold, words: Words) -> str:
-    """What holds, on one line."""
+    """What holds, on one line: in words, and as the events and the counts name it."""
     what, _ = words.causes.get(hold.cause, ("{says}", ""))
-    form = words.held_all if hold.cause == SILENT else words.held if hold.lanes > 1 else words.held_one
-    return form.format(lanes=hold.lanes, what=what.format(says=hold.says))
+    form = words.held_all if hold.whole else words.held if hold.lanes > 1 else words.held_one
+    named = [hold.cause] if hold.cause not in (SILENT, STANDS) else []
+    named += [f"HTTP {hold.http_status}"] if hold.http_status else []
+    named += [f"code {hold.code}"] if hold.code else []
+    signs = f" [{', '.join(named)}]" if named else ""
+    return form.format(lanes=hold.lanes, what=what.format(says=hold.says)) + signs
 
 
 def _remedy(hold: Hold, words: Words) -> str:

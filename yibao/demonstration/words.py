@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from yibao.demonstration.causes import CHINESE_CAUSES, ENGLISH_CAUSES
+
 
 class Language(StrEnum):
     """A language that the demonstration speaks."""
@@ -136,21 +138,7 @@ ENGLISH: Final = Words(
     held_all="held: {what}",
     remedy="to mend it: {remedy}",
     goes_on="goes on: nothing is held any more",
-    causes={
-        "answer_code": (
-            "{says}",
-            "compare keys and registration with the platform's people: `yibao keys show`, `yibao keys sample`",
-        ),
-        "authorisation": ("{says}", "ask the platform's people to let this machine in"),
-        "address": ("{says}", "end this with Ctrl-C and give another --platform-url; nothing was lost"),
-        "proxy_limit": ("{says}", "lower platform.max_chars in site.yaml and restart the worker"),
-        "certificate": ("{says}", "correct --platform-url, or let this machine trust the platform's authority"),
-        "institution": ("{says}", "add it to site.yaml with its name and key, and restart the worker"),
-        "seal": ("{says}", "`yibao keys check` tells what is wrong with it"),
-        "repeated_after_refusal": ("{says}", "ask the platform's people whether they have the batch"),
-        "silent": ("nothing answers as the platform: {says}", "start it, or correct the address; delivery goes on by itself"),
-        "stands": ("{says}", "{remedy}"),
-    },
+    causes=ENGLISH_CAUSES,
     expected_at_last="expected",
     amount="amount of {institution}",
     rows="rows in the database: {rows}",
@@ -203,18 +191,7 @@ CHINESE: Final = Words(
     held_all="已暂停上报：{what}",
     remedy="解决办法：{remedy}",
     goes_on="已恢复：不再有暂停的通道",
-    causes={
-        "answer_code": ("平台不认可签名、密钥或机构登记：{says}", "与平台方核对密钥和登记：`yibao keys show`、`yibao keys sample`"),
-        "authorisation": ("平台拒绝本机访问：{says}", "请平台方为本机开通访问权限"),
-        "address": ("该地址上没有平台的接口：{says}", "按 Ctrl-C 结束，改用正确的 --platform-url；数据没有丢失"),
-        "proxy_limit": ("平台前的网关限制了报文大小：{says}", "在 site.yaml 中调小 platform.max_chars，再重启 worker"),
-        "certificate": ("平台的证书不受信任：{says}", "改正 --platform-url，或让本机信任平台证书的签发机构"),
-        "institution": ("site.yaml 中没有该机构：{says}", "在 site.yaml 中补上机构名称和密钥，再重启 worker"),
-        "seal": ("密钥无法加密：{says}", "用 `yibao keys check` 查看密钥的问题"),
-        "repeated_after_refusal": ("平台对已拒绝的报文回答“重复”：{says}", "请平台方确认是否已收到该批数据"),
-        "silent": ("平台没有有效应答：{says}", "启动平台或改正地址；之后会自动继续上报"),
-        "stands": ("{says}", "{remedy}"),
-    },
+    causes=CHINESE_CAUSES,
     expected_at_last="应报",
     amount="{institution} 金额",
     rows="数据库行数：{rows}",

@@ -97,6 +97,8 @@ class Posting:
                     self._outcomes.count("throttled")
                     await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
                 case Held():
+                    if verdict.leaves_open and unknown_since is None:
+                        unknown_since = posted_at
                     self._outcomes.count("held", label=verdict.cause.value)
                     self._hold.wait(verdict, batch, msgid)
                     if verdict.took_nothing and unknown_since is None:

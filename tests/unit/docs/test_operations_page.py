@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.deliver.verdict import HoldCause
+from streams.deliver.causes import HoldCause, RetryCause
 from streams.domain.violations import DeadClass
 from streams.lanes.exits import Exit
 from streams.mapping.reading import known_keys
@@ -25,6 +25,12 @@ def test_every_exit_code_has_its_line(code):
 def test_every_cause_of_a_hold_has_its_line(cause):
     """A lane that stands is an alarm; the alarm names its cause by this word."""
     assert f"| `lane_held` `{cause.value}` |" in PAGE
+
+
+@pytest.mark.parametrize("cause", sorted({*RetryCause} - {RetryCause.BREAKER_OPEN}))
+def test_every_cause_of_an_outage_has_its_line(cause):
+    """The breaker's event names it by this word."""
+    assert re.search(rf"^\| `{cause}` \|", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("dead_class", list(DeadClass))

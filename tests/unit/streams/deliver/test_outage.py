@@ -2,9 +2,9 @@
 
 import pytest
 
+from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.outage import address_of
 from streams.deliver.remedies import REMEDIES
-from streams.deliver.verdict import HoldCause
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,6 @@ def test_an_address_is_told_without_what_opens_it(url, told):
     assert told == address_of(url)
 
 
-def test_every_cause_of_a_hold_has_its_remedy():
+def test_every_cause_has_its_remedy():
     """An alarm that says only "mend it" costs the hour in which nobody knows what."""
-    assert set(HoldCause) == set(REMEDIES)
+    assert {*HoldCause, *RetryCause} == set(REMEDIES)

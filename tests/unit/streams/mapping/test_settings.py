@@ -18,6 +18,7 @@ from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.strict import Strict
 from streams.seal import generate_key_pair
+from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao import capture
@@ -210,6 +211,15 @@ def test_answers_of_the_platform_are_counted(site_of):
     gateway._on_answer(Accepted(code="200", repeated=False), 0.25)
     gateway._on_answer(Refused(code="40003", http_status=200, message=""), 0.5)
     assert {"answered_accepted": 1, "answered_refused": 1, "answer_ms": 750} == outcomes.snapshot()
+
+
+def test_what_a_site_says_of_answers_reaches_the_gateway_or_is_told_by_its_place(site_of):
+    """A code that means success only in the file holds every lane; one that means two things decides by chance."""
+    wanted = ("http://127.0.0.1:8800", "http://127.0.0.1:8800, answers: {code: infcode, accepted: [0000], refused: [E1]}")
+    profile = platform_wiring.gateway_of(site_of(wanted), Outcomes("deliver"))._profile
+    assert (AnswerClass.ACCEPTED, AnswerClass.REFUSED, ("infcode",)) == (*map(profile.classify, ("0", "E1")), profile.form.code_at)
+    with pytest.raises(BadFiles, match=r"platform\.answers: code 0 is both `accepted` and `refused`"):
+        site_of((wanted[0], wanted[1].replace("E1", "0")))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from streams.deliver.verdict import HoldCause
+from streams.deliver.causes import HoldCause, RetryCause
 from yibao.demonstration.holds import SILENT, STANDS, Hold, Holds
 from yibao.demonstration.view import held
 from yibao.demonstration.words import ENGLISH, WORDS, Language, language_of
@@ -40,7 +40,7 @@ def test_a_reason_is_named_once_with_the_lanes_that_stand_for_it(log):
     holds = Holds(log.file)
     assert () == holds.now()
     log({"event": "worker_started"}, "a line of a library", "[1]", *map(not_found, range(3)), lane(7, "lane_opened"))
-    assert (Hold(cause="address", says=NOT_FOUND, lanes=3),) == holds.now()
+    assert (Hold(cause="address", says=NOT_FOUND, lanes=3, http_status=404),) == holds.now()
     log(not_found(2), not_found(3))
     assert [4] == [hold.lanes for hold in holds.now()]
 
@@ -61,9 +61,12 @@ def test_a_lane_that_stands_and_a_platform_that_is_silent_hold_too(log):
     holds = Holds(log.file)
     log(lane(4, "lane_stopped", why="refused: 60 of 100", remedy="find out"), {"event": "breaker_opened", "failures": 5})
     stands = Hold(cause=STANDS, says="refused: 60 of 100", remedy="find out")
-    assert {stands, Hold(cause=SILENT, says="5 tries in a row failed")} == set(holds.now())
-    log({"event": "breaker_opened", "failures": 6, "cause": "timeout", "address": "http://x"})
-    assert {stands, Hold(cause=SILENT, says="timeout, http://x")} == set(holds.now())
+    assert {stands, Hold(cause=SILENT, says="5 tries in a row failed", whole=True)} == set(holds.now())
+    page = {"cause": "login_page", "address": "http://x", "http_status": 200, "code": "", "platform_says": "登录"}
+    log({"event": "breaker_opened", "failures": 6, **page})
+    named = Hold(cause="login_page", says="登录, http://x", http_status=200, whole=True)
+    assert {stands, named} == set(holds.now())
+    assert "[login_page, HTTP 200]" in held(named, WORDS[Language.EN])
     log({"event": "breaker_closed"})
     assert (stands,) == holds.now()
 
@@ -84,7 +87,7 @@ def test_half_a_line_is_read_when_it_is_whole(log):
 def test_every_cause_has_its_words(language):
     """A cause without a remedy leaves whoever looks on where he was."""
     causes = WORDS[language].causes
-    assert {*HoldCause, SILENT, STANDS} == set(causes)
+    assert {*HoldCause, *RetryCause, SILENT, STANDS} - {RetryCause.BREAKER_OPEN} == set(causes)
     for cause, (_, remedy) in causes.items():
         assert remedy
         assert NOT_FOUND in held(Hold(cause=cause, says=NOT_FOUND), WORDS[language])

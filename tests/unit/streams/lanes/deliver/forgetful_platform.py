@@ -8,7 +8,8 @@ from enum import Enum, auto
 import orjson
 
 from streams.deliver.answer import HttpAnswer
-from streams.deliver.verdict import Held, HoldCause, Refused, Retry, RetryCause, Throttled, verdict
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.verdict import Held, Refused, Retry, Throttled, verdict
 from streams.spec.profiles import REPORTING
 from tests.unit.streams.lanes.stepped import current, noticing, stand
 
@@ -27,6 +28,7 @@ class Fate(Enum):
     THROTTLED = auto()
     HELD = auto()
     SHUT_OUT = auto()  # a wrong key: it is sure that nothing was taken
+    CONTRADICTED = auto()  # judged, and answered with two codes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,7 @@ class ForgetfulPlatform:
         await stand("answer")
         if code is None or fate is Fate.ANSWER_LOST:
             return Retry(cause=RetryCause.TIMEOUT)
-        said = _read(code, refused_before=refused_before)
+        said = _read(code, refused_before=refused_before, **({"infcode": 1} if fate is Fate.CONTRADICTED else {}))
         if isinstance(said, Refused):
             current().refused.add(msgid)
         return said
@@ -126,6 +128,6 @@ class ForgetfulPlatform:
         return at is not None and (self._forgets_after_s is None or self._loop.time() - at <= self._forgets_after_s)
 
 
-def _read(code, *, refused_before):
-    answer = HttpAnswer(status=200, headers={}, body=orjson.dumps({"code": code, "message": "said"}))
+def _read(code, *, refused_before, **others):
+    answer = HttpAnswer(status=200, headers={}, body=orjson.dumps({"code": code, "message": "said", **others}))
     return verdict(answer, refused_before=refused_before, profile=REPORTING, now=NOW)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from structlog.testing import capture_logs
 
-from streams.deliver.verdict import Accepted, Held, HoldCause, Retry, RetryCause
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.verdict import Accepted, Held, Retry
 from streams.testing import FakePlatform, wait_for
 from tests.patience import PATIENCE_S
 from tests.settings import flood_guard
@@ -14,6 +15,7 @@ from tests.unit.streams.lanes.lane_rig import INSTITUTION, QUICK, READY, Rig, he
 
 NOT_LET_IN = Held(cause=HoldCause.ANSWER_CODE, code="40002", http_status=200, message="签名错误")
 SHUT_OUT = Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="解密失败")
+TWO_CODES = Held(cause=HoldCause.TWO_CODES, code="200", http_status=200, message="two codes: 200 and 40003")
 MOVED = Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")
 COMMITTED = 1_700_000_000_000  # the rig's records
 FIVE = range(1, 6)
@@ -137,6 +139,34 @@ async def test_a_hold_after_an_unanswered_post_stays_in_doubt():
     rig.platform.script.clear()
     lane = rig.deliver_lane(2)
     assert "longer than the platform remembers" in await held(rig, lane)
+    await lane.close()
+
+
+async def test_after_an_answer_that_nobody_understands_the_platform_may_have_refused_it():
+    """Its second answer may be "repeated" for what it refused with the first one; the record would get a receipt unread."""
+    rig = Rig()
+    rig.deliver_options = {"repeats_refused": True}
+    rig.platform.script = [SHUT_OUT, TWO_CODES]
+    await through_the_night(rig, numbers=range(1, 2))
+    assert [False, False, True] == rig.platform.refused_before
+
+
+async def test_a_hold_whose_outcome_is_open_ends_where_the_platform_forgets():
+    """It may have the batch. Probing on for days would deliver it a second time at the first plain answer."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 72_000.0}
+
+    async def a_day_passes(_batch, _msgid):
+        rig.now_ms += 40_000_000
+
+    rig.platform.script = [TWO_CODES] * 100
+    rig.platform.on_post = a_day_passes
+    rig.ready(1)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: "longer than the platform remembers" in lane.held, what="the lane stands")
+    assert 2 == rig.platform.posts
     await lane.close()
 
 

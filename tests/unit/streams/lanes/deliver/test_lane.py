@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.receipt import decode_receipt
-from streams.deliver.verdict import Held, HoldCause, Retry, RetryCause, Throttled
+from streams.deliver.verdict import Held, Retry, Throttled
 from streams.domain.batch.cut import CutLimits
 from streams.errors import Misconfigured
 from streams.lanes.deliver.flood_guard import Tally, verdict_of

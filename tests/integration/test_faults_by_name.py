@@ -1,0 +1,152 @@
+"""Each thing that can be wrong on the way to a platform says its own name: in the event, in the hold, in the counts."""
+
+import asyncio
+import ssl
+import subprocess
+import warnings
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.remedies import REMEDIES
+from streams.deliver.verdict import Accepted, Held, Throttled
+from tests.integration.test_gateway import MSGID, NAME, Platform, batch, gateway, http, said
+from tests.settings import breaker_settings
+
+SOON = breaker_settings(failures=2)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "c.pem", folder / "k.pem"
+    command = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    subprocess.run([*command, *subject, "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+@asynccontextmanager
+async def serving(*answers, certificate=None, old=False):
+    """A platform with these answers, over TLS where there is a certificate. old: it speaks TLS 1.1 and nothing else."""
+    served, context = Platform(), None
+    served.answers = list(answers) or served.answers
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        if old:
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            with warnings.catch_warnings(action="ignore"):
+                context.minimum_version, context.maximum_version = ssl.TLSVersion.MINIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_1
+    server = await asyncio.start_server(served.serve, "127.0.0.1", 0, ssl=context)
+    served.port = server.sockets[0].getsockname()[1]
+    try:
+        yield served
+    finally:
+        server.close()
+
+
+async def told(port, **settings):
+    """Post until it is held, or the breaker opens; the verdict and the event."""
+    with capture_logs() as logs:
+        async with gateway(port, breaker=SOON, **settings) as opened:
+            for _ in range(SOON.failures):
+                found = await opened.post(batch(), MSGID)
+    return found, next((entry for entry in logs if entry["event"] == "breaker_opened"), {})
+
+
+async def test_http_on_a_port_with_tls_is_named_though_the_server_only_closes(certificate):
+    """It is the commonest slip of a new site, and a server that hangs up looks like a broken network."""
+    async with serving(certificate=certificate) as platform:
+        found, _ = await told(platform.port)
+    assert (Held, HoldCause.TLS_WANTED, []) == (type(found), found.cause, platform.requests)
+    assert not found.took_nothing  # what was sent could be read by whoever was there
+
+
+async def test_https_on_a_port_without_tls_is_named():
+    """The same slip the other way round."""
+
+    async def plain(_reader, writer):
+        writer.write(http(400, b"bad request"))
+        writer.close()
+
+    server = await asyncio.start_server(plain, "127.0.0.1", 0)
+    found, _ = await told(server.sockets[0].getsockname()[1], scheme="https")
+    server.close()
+    assert (Held, HoldCause.TLS_NOT_SPOKEN, True) == (type(found), found.cause, found.took_nothing)
+    assert "WRONG_VERSION_NUMBER" in found.message
+
+
+async def test_a_platform_that_speaks_only_tls_1_1_is_named(certificate):
+    """Its people say "the network is fine", and a time-out is all that the hospital sees."""
+    async with serving(certificate=certificate, old=True) as platform:
+        found, _ = await told(platform.port, scheme="https")
+    assert (Held, HoldCause.TLS_TOO_OLD, []) == (type(found), found.cause, platform.requests)
+
+
+async def test_a_host_that_nobody_knows_is_named():
+    """A slip in platform.url, or a name service that is down: it may pass, and nothing was sent."""
+    found, event = await told(1, url="http://platform.invalid:80")
+    assert (RetryCause.UNKNOWN_HOST, False) == (found.cause, found.may_have_arrived)
+    assert ("unknown_host", REMEDIES[RetryCause.UNKNOWN_HOST]) == (event["cause"], event["remedy"])
+
+
+async def test_a_login_page_is_named_by_its_title_and_goes_on_by_itself():
+    """A gateway's session ended; a minute later somebody logs in, and nobody need be called for the lane."""
+    page = f"<html><head><title>网络准入 登录 {NAME}</title></head><input type='password'></html>".encode()
+    async with serving(http(200, page), http(200, page), said(200)) as platform:
+        clock = [0.0]
+        with capture_logs() as logs:
+            async with gateway(platform.port, breaker=SOON, now=lambda: clock[0]) as opened:
+                for _ in range(2):
+                    assert RetryCause.LOGIN_PAGE == (await opened.post(batch(), MSGID)).cause
+                clock[0] += 5.0
+                assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+    event, closed = logs
+    assert ("login_page", 200, "", "breaker_closed") == (event["cause"], event["http_status"], event["code"], closed["event"])
+    assert "网络准入 登录" in event["platform_says"]
+    assert NAME not in repr(logs)
+    assert "login" in event["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "words"),
+    [
+        (said(0, "成功"), HoldCause.UNKNOWN_CODE, "成功"),
+        (http(200, orjson.dumps('{"code":200,"message":"已入库"}')), HoldCause.JSON_IN_STRING, "已入库"),
+        (http(200, b'{"code":200,"code":40003}'), HoldCause.DOUBLED_MEMBER, ""),
+        (http(302, b'{"code":200}', Location="http://elsewhere/"), HoldCause.REDIRECT_ANSWERED, ""),
+    ],
+    ids=["code 0", "JSON in a string", "twice", "redirect"],
+)
+async def test_what_cannot_pass_by_itself_is_held_with_the_first_answer(answer, cause, words):
+    """The fifth try tells nothing that the first one did not, and each is a night's sleep later."""
+    async with serving(answer, said(40005)) as platform, gateway(platform.port, breaker=SOON) as opened:
+        found = await opened.post(batch(), MSGID)
+        assert (Held, cause, True) == (type(found), found.cause, found.leaves_open)
+        assert words in found.message
+        assert Accepted(code="40005", repeated=True) == await opened.post(batch(), MSGID)
+    first, second = platform.bodies
+    assert first["msgid"] == second["msgid"]
+
+
+@pytest.mark.parametrize("after", ["0", "Wed, 01 May 2024 03:00:00 GMT"])
+async def test_a_platform_that_says_at_once_is_left_alone_for_longer_each_time(after):
+    """It said that it takes no more. Seven hundred requests a second from each lane would be an attack."""
+    async with serving(http(429, Retry_After=after)) as platform:
+        clock, waits = [100.0], []
+        async with gateway(platform.port, now=lambda: clock[0]) as opened:
+            for _ in range(9):
+                assert isinstance(await opened.post(batch(), MSGID), Throttled)
+                wait = await opened.post(batch(), MSGID)
+                waits.append(wait.after_s)
+                clock[0] += wait.after_s
+            assert [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0] == waits
+            platform.answers = [said(200), http(429, Retry_After=after)]
+            await opened.post(batch(), MSGID)
+            await opened.post(batch(), MSGID)
+            assert 1.0 == (await opened.post(batch(), MSGID)).after_s
+    assert 11 == len(platform.requests)
