@@ -8,10 +8,12 @@ after the other and asks brokers by chance, so that one which hangs would hold u
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import AIOKafkaConnection
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
@@ -30,16 +32,37 @@ session of a member (10 s)."""
 _HELD_BACK: Final = (JoinGroupRequest, SyncGroupRequest)
 _KNOWN_AT_ONCE: Final = (ApiVersionRequest, FindCoordinatorRequest, HeartbeatRequest, MetadataRequest)
 _plain_send: Final = AIOKafkaConnection.send
+_plain_send_token: Final = AIOKafkaConnection._send_sasl_token  # noqa: SLF001 - guarded by the pin
 _plain_connect: Final = AIOKafkaConnection.connect
 _plain_lookup: Final = AIOKafkaClient.coordinator_lookup
 
 
 def _send(self: Any, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002 - aiokafka's signature
-    """The answer. Raises TimeoutError, upon which aiokafka closes the connection and asks another broker, or again."""
-    sent = _plain_send(self, request, expect_response)
+    """The answer. Raises TimeoutError, upon which aiokafka closes the connection and asks another broker, or again; and
+    KafkaConnectionError also where the connection was torn a moment ago.
+    """
+    with _untorn(self):
+        sent = _plain_send(self, request, expect_response)
     if not expect_response or isinstance(request, _HELD_BACK):
         return sent
     return _in_time(sent, SOON_S if isinstance(request, _KNOWN_AT_ONCE) else ANSWER_S)
+
+
+def _send_token(self: Any, *args: Any, **options: Any) -> Any:
+    with _untorn(self):
+        return _plain_send_token(self, *args, **options)
+
+
+@contextmanager
+def _untorn(connection: Any) -> Iterator[None]:
+    """Raises KafkaConnectionError where the connection was torn a moment ago. A worker's event loop calls that an error of the
+    program: it ended lanes, and in silence what asks for leaders, so that transactions waited in vain.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN, exc=exc)
+        raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} was torn") from exc
 
 
 async def _connect(self: Any) -> Any:
@@ -71,5 +94,6 @@ async def _lookup(self: Any, kind: Any, key: Any) -> Any:
 def install() -> None:
     """For every client of this process."""
     AIOKafkaConnection.send = _send
+    AIOKafkaConnection._send_sasl_token = _send_token  # noqa: SLF001 - guarded by the pin
     AIOKafkaConnection.connect = _connect
     AIOKafkaClient.coordinator_lookup = _lookup

@@ -4,10 +4,9 @@ import random
 import subprocess
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from tests.chaos.hospital import Hospital
 from tests.chaos.restored import recover
 from tests.chaos.result import Result
 from tests.chaos.scenarios import Scenario
+from tests.chaos.stillness import answers, told
 from tests.chaos.verdict import Refusing, Verdict, expectations, missing, overtaken_refunds, pronounce, read_letters
 
 _HIGHEST_RATE = 400.0
@@ -67,11 +67,6 @@ def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, 
         acts=tuple(run.course.acts),
         notes=(*run.notes, *verdict.notes),
     )
-
-
-def _longest(moments: Iterable[int]) -> int:
-    """The longest pause between two of them."""
-    return max((later - earlier for earlier, later in pairwise(sorted(moments))), default=0)
 
 
 class _Run:
@@ -144,22 +139,12 @@ class _Run:
         return site
 
     def _stillness(self, site: Site) -> list[str]:
-        """How long nothing was accepted in the live days, at most: nothing at all, and nothing of one partition; how late the
-        latest record was, and its capture.
-        """
+        """How long the live days stood while something waited."""
         if self._scenario.options.brokers == 1:
             return []
         written = read_whole(client_options(site), site.topics.receipts)
         receipts = [(message.partition, decode_receipt(message.value)) for message in written]
-        lines = [(one.answered_at, line) for _, one in receipts for line in one.records if line.committed_at >= self._live_ms]
-        live = [(partition, one.answered_at) for partition, one in receipts if one.answered_at >= self._live_ms]
-        still = _longest(answered for _, answered in live)
-        alone, which = max((_longest(at for number, at in live if number == one), one) for one in {one for one, _ in live} or {0})
-        late = max((answered - line.committed_at for answered, line in lines), default=0)
-        captured = max((line.captured_at - line.committed_at for _, line in lines), default=0)
-        times = f"the latest record took {late / 1000:.1f} s, the latest capture {captured / 1000:.1f} s"
-        parts = f"of partition {which} for {alone / 1000:.1f} s"
-        return [f"nothing was accepted for {still / 1000:.1f} s at most, {parts}; {times}"]
+        return [told(answers(receipts, since_ms=self._live_ms), since_ms=self._live_ms)]
 
     def end(self) -> None:
         """Leave nothing behind on the stack."""
