@@ -59,6 +59,8 @@ class ConnectorPlan:
     action: Action
     changes: tuple[Change, ...]
     consequences: tuple[Consequence, ...]
+    read_again: tuple[str, ...] = ()
+    """Tables of which capture has not read the rows, or not all columns, that it captures from then on."""
 
     @property
     def loses(self) -> bool:
@@ -92,6 +94,7 @@ def plan_connector(connector: str, *, source: str, desired: Config, live: Config
         action=Action.UPDATE if changes else Action.UNCHANGED,
         changes=changes,
         consequences=tuple(_consequences(keys, live=there, desired=desired)),
+        read_again=tuple(_to_be_read(live=there, desired=desired)),
     )
 
 
@@ -138,13 +141,24 @@ _LOSSES = {
 
 def _of_list(key: str, *, live: Config, desired: Config, noun: str) -> Iterator[Consequence]:
     before, after = _entries(live.get(key)), _entries(desired.get(key))
-    if added := [entry for entry in after if entry not in before]:
+    if added := _added(key, live=live, desired=desired):
         yield Consequence(
             cost=Cost.RESNAPSHOT,
             what=f"{noun} added: {', '.join(added)}; their existing rows arrive only after a snapshot on demand",
         )
     if removed := [entry for entry in before if entry not in after]:
         yield Consequence(cost=Cost.NOTE, what=f"{noun} no longer captured: {', '.join(removed)}")
+
+
+def _to_be_read(*, live: Config, desired: Config) -> Iterator[str]:
+    tables = _added("table.include.list", live=live, desired=desired)
+    of_columns = [column.rpartition(".")[0] for column in _added("column.include.list", live=live, desired=desired)]
+    yield from dict.fromkeys((*tables, *of_columns))
+
+
+def _added(key: str, *, live: Config, desired: Config) -> list[str]:
+    before = _entries(live.get(key))
+    return [entry for entry in _entries(desired.get(key)) if entry not in before]
 
 
 def _entries(text: str | None) -> list[str]:

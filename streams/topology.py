@@ -25,6 +25,7 @@ from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
 from streams.lanes.fellows import Fellowship
+from streams.lanes.place.failures import FailureOf
 from streams.lanes.place.lookout import LookAt
 from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import told, topics_there
@@ -59,6 +60,8 @@ class Process:
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
     look_at: LookAt | None = None
     """Looks at the sources' databases, for the place stage; None: nobody does."""
+    failure_of: FailureOf | None = None
+    """Asks Connect about the sources' captures, for the place stage; None: nobody does."""
 
 
 async def place_worker(process: Process) -> LaneApp:
@@ -66,7 +69,8 @@ async def place_worker(process: Process) -> LaneApp:
     site = process.site
     await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
     fellows = await _alone_with_its_mapping(process, "place")
-    return place_app(place_stage(site, home=process.home, index=process.index, look_at=process.look_at, fellows=fellows))
+    stage = place_stage(site, home=process.home, index=process.index, look_at=process.look_at, fellows=fellows)
+    return place_app(stage, failure_of=process.failure_of)
 
 
 async def join_worker(process: Process) -> LaneApp:

@@ -16,6 +16,7 @@ from connector.plan import ConnectorPlan
 from connector.remedies import remedy_of
 from yibao.capture import stands_against
 from yibao.facts import Stand
+from yibao.lags import StageLag
 from yibao.options import Output
 
 
@@ -101,15 +102,21 @@ class Shown:
         return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
 
 
-def show_states(shown: Sequence[Shown], *, output: Output) -> None:
-    """How each capture stands."""
+def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), *, output: Output) -> None:
+    """How each capture stands, and how far behind the stages are."""
     if output is Output.JSON:
-        typer.echo(json.dumps({"connectors": [each.document for each in shown]}, ensure_ascii=False, indent=2))
+        document = {"connectors": [each.document for each in shown], "stages": [each.document for each in lags]}
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", box=None, pad_edge=False)
     for each in shown:
         table.add_row(*map(escape, each.row))
     Console(soft_wrap=True).print(table)
+    if lags:
+        stages = Table("STAGE", "WAITING", "WORKERS", box=None, pad_edge=False)
+        for lag in lags:
+            stages.add_row(*map(escape, lag.row))
+        Console(soft_wrap=True).print(stages)
     for each in shown:
         for line in each.lines:
             typer.echo(line)

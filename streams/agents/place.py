@@ -10,6 +10,7 @@ from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.place.failures import FailureOf, FailureWatch
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.state import PlaceState
 from streams.lanes.place.ticks import PlaceTicker
@@ -36,7 +37,7 @@ class PlaceStage:
     """Milliseconds since the epoch."""
 
 
-def place_app(stage: PlaceStage) -> LaneApp:
+def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> LaneApp:
     """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
     sources, states = stage.sources, dict[TopicPartition, PlaceState]()
     stores = RocksStores(stage.app.home / "state", topic="place.state") if stage.shared.has_headers else None
@@ -69,11 +70,19 @@ def place_app(stage: PlaceStage) -> LaneApp:
     app.closing.append(stage.context.broker.stop)
     if stores is not None:
         app.closing.append(stores.close)
-    lookout = stage.shared.lookout
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
-    if lookout is not None:
-        keep_running(app, lambda: lookout.run(lambda: [sources[at.topic] for at in lanes.lanes]))
+    _look_out(app, stage, failure_of, lambda: [sources[at.topic] for at in lanes.lanes])
     return app
+
+
+def _look_out(app: LaneApp, stage: PlaceStage, failure_of: FailureOf | None, placed_here: Callable[[], list[str]]) -> None:
+    """Look for the life of the app at the databases and captures of the sources that this process places."""
+    lookout = stage.shared.lookout
+    if lookout is not None:
+        keep_running(app, lambda: lookout.run(placed_here))
+    if failure_of is not None:
+        failures = FailureWatch(failure_of)
+        keep_running(app, lambda: failures.run(placed_here))

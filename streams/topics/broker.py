@@ -12,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Of
 from kafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
     KafkaError,
     NotCoordinatorError,
     TopicAlreadyExistsError,
@@ -191,7 +192,8 @@ class Broker:
         """Whoever takes part in one of the groups now, as `group: client at host`."""
         with self._answers("read the members of the groups"):
             described: Mapping[str, Mapping[str, Any]] = self._admin.describe_groups(list(groups))
-        if errors := [f"{group}: {one['error']}" for group, one in described.items() if one["error"]]:
+        told = {group: f"{one['error']}" for group, one in described.items() if one["error"]}
+        if errors := [f"{group}: {error}" for group, error in told.items() if GroupIdNotFoundError.__name__ not in error]:
             raise Unreachable(f"{self._where} does not say who works ({'; '.join(errors)}); try again")
         return [
             f"{group}: {member['client_id']} at {member['client_host'].lstrip('/')}"

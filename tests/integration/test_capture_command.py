@@ -8,7 +8,6 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -37,7 +36,7 @@ from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 from yibao import resnapshot, slots
 from yibao.capture import chosen_sources
-from yibao.facts import controls_of, look_at, looking_at, write_down
+from yibao.facts import look_at, looking_at, note_to_read
 from yibao.main import run
 from yibao.resnapshot import Waits
 
@@ -336,13 +335,18 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
 
     assert yibao("resume", "his", "--why", "the beginning", config=site)[0] == 0
     with workers_that_stood(site, stack, yibao) as place:
-        owes = replace(controls_of(load_site(site)).by_source["his"], read_again=("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
-        write_down(load_site(site), owes)
+        (source,) = capture_sources(load_site(site))
+        note_to_read(load_site(site), source, ("his.sf_fymx", "his.jc_ks", "his.sf_jsjl"))
         reading_again(site, stack, yibao, monkeypatch)
         assert [] == readings_beside_the_log(stack)
         rows_that_went(site, stack, yibao, place)
         join_of_another_mapping(site)
+        code, out, _ = yibao("connector", "status", "-o", "json", config=site)
+        stages = {one["stage"]: one for one in json.loads(out)["stages"]}
+        assert {"place": 1, "join": 1, "deliver": 0} == {name: one["workers"] for name, one in stages.items()}
+        assert (True, "his") == (stages["deliver"]["waiting"] > 20, stages["place"]["source"])
     code, out, _ = yibao("connector", "status", config=site)
+    assert "deliver" in out
     assert (0, True, False) == (code, "resnapshot his.sf_jsjl" in out, "resnapshot his.sf_fymx" in out)
 
     code, out, _ = yibao("connector", "plan", config=changed(his={"slot": "another_slot"}))

@@ -30,8 +30,9 @@ from yibao.capture import (
     topic_settings,
 )
 from yibao.captures_shown import Planned, Shown, show_plans, show_states
-from yibao.facts import found_in_source, note_applied, stands_of
+from yibao.facts import found_in_source, note_applied, note_to_read, stands_of
 from yibao.interrupted import leaving
+from yibao.lags import lags_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.slots import found_in_use, slot_left
 
@@ -105,6 +106,8 @@ def apply(
         raise typer.Exit(1)
     _demand_topics(site, sources)
     with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
+        for each, before in zip(sources, planned, strict=True):
+            note_to_read(site, each, before.plan.read_again)
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
         for each in sources if check else ():
             note_applied(site, each)
@@ -113,8 +116,9 @@ def apply(
 
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show each connector's state and the age of its last heartbeat, and whether the rows of its source are placed. Exit code 1
-    when one does not run, is silent or stopped, or when its database is no longer what its capture was applied against.
+    """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, and how far behind
+    each stage is. Exit code 1 when a capture does not run, is silent or stopped, or when its database is no longer what its capture
+    was applied against.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -128,6 +132,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     states = reconciler(site).status(sources)
     with Broker(broker_access(site)) as broker:
         beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+        lags = lags_of(site, broker)
     warn_of_other_site(site)
     now_ms = time.time_ns() // 1_000_000
     ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
@@ -135,7 +140,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     shown = [
         Shown(source=each, status=states[each.name], heartbeat_age_s=ages[each.name], stand=stands[each.name]) for each in sources
     ]
-    show_states(shown, output=output)
+    show_states(shown, lags, output=output)
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
         raise typer.Exit(1)

@@ -71,6 +71,13 @@ def test_added_tables_and_columns_need_a_snapshot_and_lose_nothing():
     ]
 
 
+def test_tables_that_must_be_read_again_are_known_by_name():
+    """Told once, it is forgotten; also a table that was captured before, and left out for a while."""
+    plan = planned(**{"table.include.list": r"his\.visit,his\.drug", "column.include.list": r"his\.visit\.a,his\.fee\.c"})
+    assert ("his.drug", "his.fee") == plan.read_again
+    assert () == planned().read_again
+
+
 def test_a_password_that_somebody_put_there_by_hand_is_not_shown():
     """A plan is pasted into tickets."""
     plan = planned(live={**LIVE, "database.password": "hunter2"})

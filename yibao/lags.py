@@ -1,0 +1,86 @@
+"""How far behind each stage is: in rows and records, by the numbers that the stages count themselves."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from streams.errors import YibaoError
+from streams.lanes.marks import join_mark, place_mark, seq_of
+from streams.lanes.numbers import FIRST
+from streams.mapping import Site
+from streams.topics.broker import Broker, CommittedOffset
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageLag:
+    """One stage; of place, one source of it."""
+
+    stage: str
+    """`place`, `join` or `deliver`."""
+    source: str | None
+    """Of place: whose rows; None of the others."""
+    waiting: int | None
+    """What has come for it and is not taken yet, in rows, of deliver in records; None where its offsets say nothing."""
+    workers: int
+    """How many take part in it now."""
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As `-o json` has it."""
+        return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers}
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """As the table has it."""
+        name = self.stage if self.source is None else f"{self.stage} ({self.source})"
+        return name, "not known" if self.waiting is None else f"{self.waiting}", f"{self.workers}"
+
+
+def lags_of(site: Site, broker: Broker) -> list[StageLag]:
+    """Every stage. What place wrote for the join, and the join for deliver, is counted by numbers: the ends of those topics also
+    count the marks of transactions. Raises Unreachable.
+    """
+    topics, partitions = site.topics, range(site.kafka.partitions)
+    groups = {stage: topics.group(stage) for stage in ("place", "join", "deliver")}
+    workers = {stage: len(broker.members([group])) for stage, group in groups.items()}
+    placed = {name: broker.committed(groups["place"], topics.rows(name), [0])[0] for name in site.sources}
+    joined = broker.committed(groups["join"], topics.changes, partitions)
+    delivered = broker.committed(groups["deliver"], topics.ready, partitions)
+    of_place = [
+        StageLag(stage="place", source=name, waiting=_of_place(broker, topics.rows(name), one), workers=workers["place"])
+        for name, one in placed.items()
+    ]
+    of_join = StageLag(stage="join", source=None, waiting=_known(_of_join, placed, joined), workers=workers["join"])
+    of_deliver = StageLag(stage="deliver", source=None, waiting=_known(_of_deliver, joined, delivered), workers=workers["deliver"])
+    return [*of_place, of_join, of_deliver]
+
+
+def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
+    end = broker.ends(rows).get(0)
+    return None if end is None or taken.offset < 0 else max(0, end - taken.offset)
+
+
+def _of_join(placed: Mapping[str, CommittedOffset], joined: Mapping[int, CommittedOffset]) -> int:
+    """What place numbered for each partition and the join has not taken, of every source."""
+    taken = {number: join_mark(one.metadata).taken for number, one in joined.items()}
+    waiting = 0
+    for source, one in placed.items():
+        mark = place_mark(one.metadata)
+        series = mark.series(source)
+        waiting += sum(max(0, out - taken[number].get(series, FIRST)) for number, out in enumerate(mark.out))
+    return waiting
+
+
+def _of_deliver(joined: Mapping[int, CommittedOffset], delivered: Mapping[int, CommittedOffset]) -> int:
+    """What the join numbered for each partition, and has no outcome that is committed."""
+    return sum(max(0, seq_of(joined[number].metadata) - seq_of(one.metadata)) for number, one in delivered.items())
+
+
+def _known(count: Callable[[T, Mapping[int, CommittedOffset]], int], before: T, after: Mapping[int, CommittedOffset]) -> int | None:
+    """None where an offset is missing or not ours: the stage's worker tells that, and ends for it."""
+    with suppress(YibaoError):
+        return count(before, after)
+    return None
