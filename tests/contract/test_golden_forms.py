@@ -121,7 +121,7 @@ def test_an_entry_of_a_later_form_is_refused(one):
 # Entries of the place stage ----------------------------------------------------------------------------------------------------
 
 
-@each("place_entries_v1")
+@each("place_entries_v1", "place_entries_v2")
 def test_an_entry_of_the_place_stage_is_read_and_written(one):
     """Where a line hangs is known only from here: unread, it would be in no visit when its bill moves."""
     key, value = one["key"].encode(), one["value"].encode()
@@ -140,13 +140,15 @@ def plain(entry):
 
 def test_entries_of_the_place_stage_are_written_as_this_version_promises():
     """What later versions will have to read, each kind of key among them."""
-    expected = {one["key"]: one["value"] for one in golden("place_entries_v1")}
-    assert expected == {key.decode(): value.decode() for key, value in place_course.entries().items()}
+    written = {"place_entries_v1": place_course.entries(), "place_entries_v2": place_course.entries(place_course.EXCHANGED, tx=501)}
+    for name, found in written.items():
+        expected = {one["key"]: one["value"] for one in golden(name)}
+        assert expected == {key.decode(): value.decode() for key, value in found.items()}
 
 
 def test_an_entry_of_the_place_stage_of_a_later_form_is_refused():
     """Written back without what was added to it, it would have lost it."""
-    one = next(one for one in golden("place_entries_v1") if one["value"][0] == "r")
+    one = next(one for one in golden("place_entries_v2") if f"[{PLACED_FORM}," in one["value"])
     later = one["value"].replace(f"[{PLACED_FORM},", f'[{PLACED_FORM + 1},"added",', 1)
     with pytest.raises(Newer, match=rf"in place\.state \(form {PLACED_FORM + 1}.*newer version"):
         entries.load(one["key"].encode(), later.encode())

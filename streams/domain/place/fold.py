@@ -21,6 +21,7 @@ from streams.domain.place import entries
 from streams.domain.place.entries import View
 from streams.domain.place.going import NOTHING, Going, after, former_key, table_of
 from streams.domain.place.headers import LinkedTables
+from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
 from streams.domain.place.resolving import Settling
 from streams.domain.records import Header
@@ -150,9 +151,9 @@ class Placer:
         tables, tick = self._linked.get(source), _event(envelope)
         if tables is None or not isinstance(tick, Tick):
             return Folded(ticks, "tick", going)
-        settling = Settling(tables=tables, source=source, view=view, now=tick.at)
+        settling = Settling(memory=Memory(tables=tables, view=view), source=source, now=tick.at)
         told = list(settling.tick(tick.at))
-        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.state, len(told))
+        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.memory.state, len(told))
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
@@ -226,18 +227,13 @@ class Placer:
         change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming, going)
-        settling = Settling(
-            tables=tables,
-            source=change.source,
-            view=view,
-            now=incoming.timestamp_ms,
-            transaction=said.get("txId"),
-        )
+        memory = Memory(tables=tables, view=view)
+        settling = Settling(memory=memory, source=change.source, now=incoming.timestamp_ms, transaction=said.get("txId"))
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
-            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.state)
+            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.memory.state)
         settling.truncated(change, table)
-        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.state)
+        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.memory.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
         for visit, value, left in settling.out:
