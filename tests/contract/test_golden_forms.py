@@ -61,7 +61,7 @@ def course():
 # State entries ------------------------------------------------------------------------------------------------------------------
 
 
-@each("state_entries_v1", "state_entries_v2", "state_entries_v3", "state_entries_v4", "state_entries_v5")
+@each(*(f"state_entries_v{form}" for form in range(1, ENTRY_FORM + 1)))
 def test_a_state_entry_is_read(one):
     """What was reported of a visit is known only from here: unread, the visit is reported again."""
     row = join_course.read(one["key"].encode(), one["value"].encode())
@@ -70,7 +70,8 @@ def test_a_state_entry_is_read(one):
 
 def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
-    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved()}
+    exchanged = join_course.exchanged()
+    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved(), "state_entries_v6": exchanged}
     for name, join in written.items():
         assert [(one["key"], one["value"]) for one in golden(name)] == [
             (one["key"], one["value"]) for one in join_course.entries(join)
@@ -108,7 +109,7 @@ def test_an_entry_without_its_record_stays_as_it_was(one):
     assert (row, "") == (load(key, dump(row)), row.reported_as)
 
 
-@each("state_entries_v5")
+@each("state_entries_v5", "state_entries_v6")
 def test_an_entry_of_a_later_form_is_refused(one):
     """Written back without what was added to it, it would have lost it."""
     begin = one["value"].index("[")

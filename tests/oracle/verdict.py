@@ -28,7 +28,7 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
                 if flow.patients.fresh:
                     found += flow.patients.wrong()
             case Kind.WORKER:
-                flow.change_workers()
+                flow.change_workers(message)
             case Kind.TICK:
                 flow.tick(message)
             case Kind.COMPARED:

@@ -22,6 +22,9 @@ from streams.domain.records import Row
 from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, Told, told_value
 from streams.domain.unsent import whole
 
+EXCHANGED: Final = "exchanged"
+"""Outcome: of a row under whose key another one stood, or stands, because its transaction exchanges keys."""
+
 _TRANSACTION: Final = "txId"
 _NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot", _TRANSACTION})
 """What of a source block is not worth keeping: it is known already, or says how a row was read."""
@@ -87,7 +90,7 @@ class Settling:
             about, beneath = held(change, before.columns, before.beneath)
             if about is None:
                 self.memory.put(where, before._replace(mark=after(change.mark, before.mark), beneath=beneath))
-                return "exchanged"
+                return EXCHANGED
             change = about
         entry = _entry(change, table, before, said=said, beneath=beneath)
         if entry is None:
@@ -100,7 +103,7 @@ class Settling:
         self.memory.note(where, entry)
         self._settle(where, entry, table, op=change.op)
         self._settle_below(table, before, entry)
-        return "hopped"
+        return "hopped" if beneath is None else EXCHANGED
 
     def truncated(self, change: Truncated, table: LinkedTable) -> None:
         """Forget the rows of a table that was emptied, but for those that came after that, where it is told again. Those under them
