@@ -82,8 +82,8 @@ class Partition:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
         self.told = told
-        """Kind, service, record key; and the record's values, a letter's class, rule and row, the row whose collision ended, or
-        None of a recall.
+        """Kind, service, record key; and the record's values, a letter's class, rule and row, of one that closed itself the row
+        whose collision ended or the rule, or None of a recall.
         """
         self.last_in = last_in
         self.offset = 0
@@ -137,8 +137,9 @@ class Partition:
         for letter in [letter for letter in folded.dead if not letter.closed]:
             what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
             self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
-        for letter in [letter for letter in folded.dead if letter.closed and letter.rule == "COLLISION"]:
-            self.told.append(("closed", letter.service, letter.record_key, (letter.row.table, *letter.row.key)))
+        for letter in [letter for letter in folded.dead if letter.closed]:
+            where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
+            self.told.append(("closed", letter.service, letter.row.record_key or letter.record_key, where))
         records = [f"{one.record.service} {one.record.key}" for one in folded.ready]
         return [*records, *(f"{letter.rule} {letter.record_key}" for letter in folded.dead)]
 
@@ -166,7 +167,7 @@ class Patients:
         self.tables.take([incoming])
         if not message.repeated:
             value = orjson.loads(message.value or b"")
-            self.standing.take((PATIENT, _patient(value)), value)
+            self.standing.take((PATIENT, _patient(value)), value, message.server)
 
     def begin_anew(self, message: Message) -> None:
         """Another worker reads the topic from its beginning, and compaction has left the last message of each key: of one that was
@@ -227,6 +228,8 @@ class Flow:
         for source, value in self.absent:
             self.take(source, value, message)
             known.take(replace(message, kind=Kind.ROW, value=value))
+        if len(self.absent) > 1:
+            known.changed = ""  # which of them led to what is not known
         self.absent.clear()
 
     def tick(self, message: Message) -> None:

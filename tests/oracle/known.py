@@ -36,7 +36,7 @@ class Known:
         row, table = value["after"] or value["before"], f"{value['source']['schema']}.{value['source']['table']}"
         if (where := (table, row[KEY_OF[table]])) in MANY or where in TWICE:
             self.changed = SERVICE[table]
-            self._standing.take(where, value)
+            self._standing.take(where, value, message.server)
 
     @property
     def rows(self) -> Mapping[Where, Row]:

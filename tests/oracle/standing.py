@@ -10,8 +10,9 @@ class Standing:
         self._rows: dict[tuple[str, str], list[Row]] = {}
         self._transaction: dict[tuple[str, str], object] = {}
 
-    def take(self, where: tuple[str, str], envelope: Row) -> None:
-        op, row, transaction = envelope["op"], envelope["after"] or envelope["before"], envelope["source"].get("txId")
+    def take(self, where: tuple[str, str], envelope: Row, server: str) -> None:
+        """A change of the row under a key. server: whose transaction it is of."""
+        op, row, transaction = envelope["op"], envelope["after"] or envelope["before"], (server, envelope["source"].get("txId"))
         rows = self._rows.get(where, [])
         if transaction != self._transaction.get(where) and op != "r":
             rows = rows[-1:]

@@ -14,6 +14,9 @@ from tests.oracle.flow import Flow
 from tests.oracle.known import Known, each, shown
 from tests.oracle.messages import Kind
 
+WITHDRAWN = {"KEY_CHANGED_AFTER_REPORT", "DELETED_AFTER_REPORT"}
+"""The letters about reported records that no row backs any more."""
+
 
 def faults(course: Course, features: Features = KEPT) -> list[str]:
     """What the stages did wrong in this course, in words; empty where nothing."""
@@ -50,16 +53,21 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
     held: dict[tuple[str, str], tuple[int, Any]] = {}
     letters: defaultdict[tuple[str, str], list[tuple[int, Any]]] = defaultdict(list)
     collided: defaultdict[tuple[str, str], set[Where]] = defaultdict(set)
+    withdrawn: dict[tuple[str, str], int] = {}
     for moment, (kind, service, key, what) in enumerate(told):
         if kind in ("record", "recall"):
             # What is recalled may have waited for a refused parent until then: the platform has none of it.
             held[service, key] = moment if kind == "record" else held[service, key][0], what
+        elif kind == "closed" and what in WITHDRAWN:
+            withdrawn.pop((service, key), None)
         elif kind == "closed":
             collided[service, key].discard(what)
         elif what[0] == "COLLISION":
             collided[service, key].add(what[2])
         else:
             letters[service, key].append((moment, what))
+            if what[1] in WITHDRAWN:
+                withdrawn[service, key] = moment
     musts = expected(course.rows)
     for where in musts.keys() | held.keys():
         since, values = held.get(where, (-1, None))
@@ -69,6 +77,10 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
             if any(parent not in held or _taken_back(held[parent][0], letters[parent]) for parent in must.parents):
                 continue  # what was reported of it with another parent stands
             must = must.then
+        if where in withdrawn and since > withdrawn[where]:
+            yield f"{where}: it was reported after a person was told that it is withdrawn, and that letter is open"
+        if must is None and values is not None and where not in withdrawn:
+            yield f"{where}: no row backs it, and no letter about that is open"
         if wrong := _wrong(must, values, later) or _told_of(must, values, collided[where]):
             yield f"{where}: {wrong}"
     if features.withdrawn_at_the_end:

@@ -141,8 +141,10 @@ class Withdrawing:
 
     def arrived(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that came from another visit, where it may have been reported last: nobody but that visit knows. So it counts as
-        reported, with a content that is never this one: it is sent, and told as withdrawn if it goes before.
+        reported, with a content that is never this one: it is sent, and told as withdrawn if it goes before. What was told of it
+        here was told before that.
         """
+        row = row if colliding.was_told(row) else row._replace(refused="")
         return row._replace(emitted=ELSEWHERE, reported_as=record_backed(run, visit, row))
 
     def taken_over(self, run: Results, visit: Visit, row: StoredRow, record: Record) -> StoredRow:
