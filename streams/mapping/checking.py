@@ -149,6 +149,9 @@ def _record(document: Document, written: MappingFile, service: ServiceCode, *, s
         document.report(place, f"{len(absent)} required fields have no source: {names}")
 
 
+_PARTED = "; leave the column by which a table is partitioned out of its `key` (docs/mapping.md)"
+
+
 def _unique_lines(document: Document, written: MappingFile) -> None:
     """R12: two lines with one BKKP_SN would overwrite each other at the platform; the key of their table cannot be there twice."""
     record = written.records.fee_list_d
@@ -156,12 +159,13 @@ def _unique_lines(document: Document, written: MappingFile) -> None:
     keys = {table.key for table in written.tables if table.role is TableRole.FEE}
     if source is None or not keys:
         return
+    joint = any(len(key) > 1 for key in keys)
     if source.of not in {None, "fee"} or source.lookup or keys != {(source.column,)} or source.dictionary or source.truncate:
         named = " or ".join(sorted(", ".join(key) for key in keys))
         document.report(
             ("records", "fee_list_d", "fields", "BKKP_SN"),
             f"must be the key of the fee table ({named}) as it stands, because it is unique (rule {UNIQUE_LINES}); where another"
-            f" column is unique too, write `rules: {{{UNIQUE_LINES}: off}}` in the site's file",
+            f" column is unique too, write `rules: {{{UNIQUE_LINES}: off}}` in the site's file{_PARTED if joint else ''}",
         )
 
 

@@ -34,7 +34,8 @@ class Table(Strict):
     """What its rows are: visit, settlement, fee, header (bills, prescriptions: not reported, other rows reach their visit through
     them) or lookup."""
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
-    """Columns that identify a row."""
+    """Columns that identify a row. Of a partitioned table without the column by which it is partitioned, where their values differ
+    in all partitions: the database's key must hold that column, and a row that moves to another partition has another key then."""
     visit_key: Columns | None = None
     """Column that holds the visit key, or a list of them, in an order that is the same in all tables. Required for every role but
     lookup, where there is no `under`."""

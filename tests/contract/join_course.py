@@ -146,6 +146,18 @@ def moved():
     return join
 
 
+def exchanged():
+    """A statement that exchanges the keys of two lines, seen half."""
+    join = Join()
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge")
+    join.change("h.charge", charge_id="C2", item="头孢")
+    join.change("h.charge", "d", tx=501)
+    join.change("h.charge", charge_id="C2", tx=501)
+    return join
+
+
 def _numbered(number, *more):
     return ((FROM, b"his/3f9a01c2"), (NUMBER, b"%d" % number), *more)
 

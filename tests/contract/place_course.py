@@ -40,15 +40,23 @@ COURSE = (
     ("c", "line", {"id": 3, "bill": "B1"}),
     ("d", "line", {"id": 3, "bill": "B1"}),
 )
+OTHER = BILL | {"id": 2, "no": "B2"}
+EXCHANGED = (
+    ("c", "bill", BILL),
+    ("c", "bill", OTHER),
+    ("d", "bill", BILL),
+    ("c", "bill", BILL | {"id": 2}),
+)
+"""A statement that exchanges keys, seen half."""
 
 
-def entries():
-    """The entries after the course, by key."""
+def entries(course=COURSE, *, tx=None):
+    """The entries after a course, by key. tx: the transaction of its changes."""
     placer = Placer({}, partitions=3, linked={"his": TABLES})
     state, found = PlaceState(TopicPartition("place.state.his", 0)), {}
-    for number, (op, table, row) in enumerate(COURSE):
+    for number, (op, table, row) in enumerate(course):
         images = {"before": row, "after": None} if op == "d" else {"before": None, "after": row}
-        at = {"ts_ms": BEGIN_MS + number, "ts_us": (BEGIN_MS + number) * 1000, "lsn": 101 + number}
+        at = {"ts_ms": BEGIN_MS + number, "ts_us": (BEGIN_MS + number) * 1000, "lsn": 101 + number, "txId": tx}
         source = {"connector": "postgresql", "name": "his", "schema": "h", "table": table, **at}
         value = orjson.dumps({"op": op, **images, "source": source})
         overlay = Overlay(state)

@@ -61,7 +61,7 @@ def course():
 # State entries ------------------------------------------------------------------------------------------------------------------
 
 
-@each("state_entries_v1", "state_entries_v2", "state_entries_v3", "state_entries_v4", "state_entries_v5")
+@each(*(f"state_entries_v{form}" for form in range(1, ENTRY_FORM + 1)))
 def test_a_state_entry_is_read(one):
     """What was reported of a visit is known only from here: unread, the visit is reported again."""
     row = join_course.read(one["key"].encode(), one["value"].encode())
@@ -70,7 +70,8 @@ def test_a_state_entry_is_read(one):
 
 def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
-    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved()}
+    exchanged = join_course.exchanged()
+    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved(), "state_entries_v6": exchanged}
     for name, join in written.items():
         assert [(one["key"], one["value"]) for one in golden(name)] == [
             (one["key"], one["value"]) for one in join_course.entries(join)
@@ -108,7 +109,7 @@ def test_an_entry_without_its_record_stays_as_it_was(one):
     assert (row, "") == (load(key, dump(row)), row.reported_as)
 
 
-@each("state_entries_v5")
+@each("state_entries_v5", "state_entries_v6")
 def test_an_entry_of_a_later_form_is_refused(one):
     """Written back without what was added to it, it would have lost it."""
     begin = one["value"].index("[")
@@ -121,7 +122,7 @@ def test_an_entry_of_a_later_form_is_refused(one):
 # Entries of the place stage ----------------------------------------------------------------------------------------------------
 
 
-@each("place_entries_v1")
+@each("place_entries_v1", "place_entries_v2")
 def test_an_entry_of_the_place_stage_is_read_and_written(one):
     """Where a line hangs is known only from here: unread, it would be in no visit when its bill moves."""
     key, value = one["key"].encode(), one["value"].encode()
@@ -140,13 +141,15 @@ def plain(entry):
 
 def test_entries_of_the_place_stage_are_written_as_this_version_promises():
     """What later versions will have to read, each kind of key among them."""
-    expected = {one["key"]: one["value"] for one in golden("place_entries_v1")}
-    assert expected == {key.decode(): value.decode() for key, value in place_course.entries().items()}
+    written = {"place_entries_v1": place_course.entries(), "place_entries_v2": place_course.entries(place_course.EXCHANGED, tx=501)}
+    for name, found in written.items():
+        expected = {one["key"]: one["value"] for one in golden(name)}
+        assert expected == {key.decode(): value.decode() for key, value in found.items()}
 
 
 def test_an_entry_of_the_place_stage_of_a_later_form_is_refused():
     """Written back without what was added to it, it would have lost it."""
-    one = next(one for one in golden("place_entries_v1") if one["value"][0] == "r")
+    one = next(one for one in golden("place_entries_v2") if f"[{PLACED_FORM}," in one["value"])
     later = one["value"].replace(f"[{PLACED_FORM},", f'[{PLACED_FORM + 1},"added",', 1)
     with pytest.raises(Newer, match=rf"in place\.state \(form {PLACED_FORM + 1}.*newer version"):
         entries.load(one["key"].encode(), later.encode())

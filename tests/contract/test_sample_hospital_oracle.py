@@ -26,7 +26,8 @@ from sandbox.hospital import (
 from sandbox.platform.rows import Rules, judge_rows, split_rows
 from streams.domain.changes import Incoming, decode, tick_value
 from streams.domain.join.building import JoinLimits
-from streams.domain.join.entries import claims_in, due_from, group, group_of, visit_key_of, waits
+from streams.domain.join.claims import claims_in
+from streams.domain.join.entries import due_from, group, group_of, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.place.fold import Placed, Placer

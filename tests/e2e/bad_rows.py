@@ -10,7 +10,7 @@ import psycopg
 from sandbox.hospital import Transaction, Verb, Workload
 from sandbox.hospital.changes import Change
 from sandbox.hospital.database import PUBLICATION
-from sandbox.hospital.tables import FEES, PATIENTS, SETTLEMENTS, VISITS, Table
+from sandbox.hospital.tables import DEPARTMENTS, FEES, PATIENTS, SETTLEMENTS, VISITS, Table
 
 GOOD = "MZ25060200000002"
 """An outpatient visit with one settlement and no flaw, of the hospital of seed 1."""
@@ -73,6 +73,18 @@ def add_prescriptions(connection: psycopg.Connection, *, role: str) -> None:
         connection.execute(f"ALTER TABLE {table.name} REPLICA IDENTITY FULL")
         connection.execute(f"GRANT SELECT ON {table.name} TO {role}")
         connection.execute(f"ALTER PUBLICATION {PUBLICATION} ADD TABLE {table.name}")
+
+
+def let_keys_be_exchanged(connection: psycopg.Connection) -> None:
+    """Make keys deferrable, as vendors do who renumber rows in one statement."""
+    for table, key in (
+        (FEES.name, "mxid"),
+        (PRESCRIPTIONS.name, "yqdm, cfxh"),
+        (PRESCRIBED.name, "mxid"),
+        (DEPARTMENTS.name, "ksdm"),
+    ):
+        constraint = f"{table.partition('.')[2]}_pkey"
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}, ADD PRIMARY KEY ({key}) DEFERRABLE")
 
 
 class Copies:

@@ -50,6 +50,11 @@ class Hospital:
             self.execute(f"DELETE FROM {table} WHERE {column} = %s", key)
             self.execute(f"INSERT INTO {table} SELECT * FROM saved")
 
+    def exchange(self, table, column, one, other):
+        """Let two rows exchange their keys in one statement."""
+        swapped = f"UPDATE {table} SET {column} = CASE {column} WHEN %s THEN %s ELSE %s END WHERE {column} IN (%s, %s)"
+        self.execute(swapped, one, other, one, one, other)
+
     def keys_of(self, table, column):
         return {str(key) for (key,) in self._connection.execute(f"SELECT {column} FROM {table}")}
 

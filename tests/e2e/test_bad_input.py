@@ -16,7 +16,7 @@ from sandbox.hospital.catalogue import reference_rows
 from sandbox.hospital.tables import DEPARTMENTS, PATIENTS
 from streams.deliver.ledger import read_receipts
 from streams.domain.place.partitions import partition_of
-from tests.e2e.bad_rows import PRESCRIBED, PRESCRIPTIONS, add_prescriptions, transaction
+from tests.e2e.bad_rows import PRESCRIBED, PRESCRIPTIONS, add_prescriptions, let_keys_be_exchanged, transaction
 from tests.e2e.bad_site import NAME, PARTITIONS, SAMPLE, TOPICS, Hospital, running, superuser, wait_for, write_site, yibao
 from tests.patience import PATIENCE_S
 
@@ -37,6 +37,7 @@ def hospital(stack, tmp_path_factory):
     with superuser(stack, NAME) as connection, running(*serve, log=folder / "platform.log") as platform:
         create_schema(connection, password="the-capture-password", role=NAME)
         add_prescriptions(connection, role=NAME)
+        let_keys_be_exchanged(connection)
         url = json.loads(platform.stdout.readline())["url"]
         site = write_site(folder, stack, platform_url=url, keys=folder / "keys")
         yibao("topics", "apply", "-c", site)
@@ -134,6 +135,52 @@ def test_a_line_that_knows_only_its_prescription_is_reported_in_its_visit_and_fo
     assert ("RX7", "RX8") == (first["RX_DRORD_NO"], second["RX_DRORD_NO"])
     assert visit.visit["yb_jzid"] == first["MDTRT_ID"]
     assert before == hospital.letters()
+
+
+def test_rows_that_exchange_their_keys_in_one_statement_are_all_reported_and_nobody_is_told(hospital):
+    """Lines of two visits, headers, what hangs under them, a lookup. The delete of the row that had a key comes behind the create
+    of the one that has it now; taken for that one, a record would be lost, and a person told to cancel one that lives.
+    """
+    here, there = hospital.copies.visit(), hospital.copies.visit()
+    while lane_of(there) == lane_of(here):
+        there = hospital.copies.visit()
+    one, other = here.fee["mxid"], there.fee["mxid"]
+    under = [
+        prescribed(hospital.copies.visit(fee={"jsdh": here.fee["jsdh"], "xmmc": f"N{n}"}), prescription=20 + n) for n in (1, 2)
+    ]
+    headers = [{"yqdm": 36, "cfxh": 20 + n, "jzlsh": here.visit["jzlsh"], "cfh": f"RX{n}"} for n in (1, 2)]
+    before = hospital.letters()
+    hospital.commit(here.transaction(), there.transaction(), transaction(*((PRESCRIPTIONS, each) for each in headers)))
+    hospital.commit(transaction(*((PRESCRIBED, each) for each in under)))
+    hospital.wait_until_accepted(here, there)
+    for line in under:
+        wait_for(lambda line=line: hospital.sent(line["mxid"]), what="the lines under prescriptions")
+    for table, column, keys in (
+        ("his.sf_fymx", "mxid", (one, other)),
+        ("his.cf_zb", "cfxh", (21, 22)),
+        ("his.cf_mx", "mxid", [line["mxid"] for line in under]),
+    ):
+        hospital.exchange(table, column, *keys)
+    departments = [row for table, row in reference_rows() if table is DEPARTMENTS][:2]
+    hospital.exchange("his.jc_ks", "ksdm", *(row["ksdm"] for row in departments))
+    after = hospital.copies.visit(visit={"ryks_dm": departments[0]["ksdm"]})
+    hospital.commit(after.transaction())
+    hospital.wait_until_accepted(after)
+    assert departments[1]["ksmc"] == hospital.sent(after.visit["yb_jzid"])[-1]["ADM_DEPT_NAME"]
+    expected = [there.visit["yb_jzid"], here.visit["yb_jzid"], ("RX1", "N2"), ("RX2", "N1")]
+    wait_for(
+        lambda: expected == lines_of(hospital, one, other, *(line["mxid"] for line in under)), what="the lines as they are now"
+    )
+    for line in (one, other):  # now they go, of which a person must hear
+        hospital.execute("DELETE FROM his.sf_fymx WHERE mxid = %s", line)
+    hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "DELETED_AFTER_REPORT"): 2}))
+
+
+def lines_of(hospital, one, other, *under):
+    """The visits of two lines, and prescription and name of those under prescriptions, as the platform has them."""
+    visits = [hospital.sent(line)[-1]["MDTRT_ID"] for line in (one, other)]
+    last = [hospital.sent(line)[-1] for line in under]
+    return [*visits, *((each["RX_DRORD_NO"], each["MEDINS_LIST_NAME"]) for each in last)]
 
 
 def test_a_truncated_lookup_is_empty_until_it_is_filled_again(hospital):

@@ -394,14 +394,26 @@ def test_a_good_database_has_no_finding(stack, source):
 
 
 def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
-    """All at once: no publication, another role's table, a missing and a computed column, a wall clock read as an instant."""
+    """All at once: no publication, another role's table, a missing and a computed column, a wall clock read as an instant, a key
+    with the column by which a table is partitioned, and by which its partitions are.
+    """
     half = "half integer GENERATED ALWAYS AS (length(mdtrt_id) / 2) STORED"
-    execute(stack, [f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30), {half})'])
+    parts = "id varchar(9), year int, month int, mdtrt_id varchar(30), PRIMARY KEY (id, year, month)"
+    execute(
+        stack,
+        [
+            f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30), {half})',
+            f'CREATE TABLE his."Parts" ({parts}) PARTITION BY LIST (year)',
+            'CREATE TABLE his."Part" PARTITION OF his."Parts" FOR VALUES IN (2024) PARTITION BY LIST (month)',
+        ],
+    )
     visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
     extra = CapturedTable(
         name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id", "ID2", "half")
     )
-    found = {finding.where: finding for finding in findings_of(replace(source, publication="none", tables=(visit, extra)))}
+    key = ("id", "year", "month")
+    parted = CapturedTable(name="his.Parts", role=TableRole.FEE, key=key, visit_key=("mdtrt_id",), columns=(*key, "mdtrt_id"))
+    found = {finding.where: finding for finding in findings_of(replace(source, publication="none", tables=(visit, extra, parted)))}
     assert found.keys() == {
         "his.visit.admitted",
         "his.visit.created",
@@ -409,9 +421,12 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
         "his.Extra.ID2",
         "his.Extra.half",
         "his.Extra.mdtrt_id",
+        "his.Parts",
+        "his.Parts (id, year, month)",
         "publication none",
     }
-    execute(stack, ['DROP TABLE his."Extra"'])
+    assert "holds year, month, by which the table is partitioned" in found["his.Parts (id, year, month)"].what
+    execute(stack, ['DROP TABLE his."Extra"', 'DROP TABLE his."Parts"'])
 
 
 def test_the_mends_mend(stack, source):

@@ -21,6 +21,8 @@ class Features:
     """A visit has several registrations, and several bills for lines that name none; rows go on which others depend."""
     rows_collide: bool = False
     """Rows of several tables, or of one, are one record, and do not say the same; rows move between these tables."""
+    keys_exchange: bool = False
+    """One statement exchanges the keys of rows of a table, or shifts them: of visits, settlements, lines and lookup rows."""
     withdrawn_at_the_end: bool = False
     """A row that is deleted and inserted again in one transaction is not told as withdrawn."""
 
@@ -32,6 +34,7 @@ KEPT = Features(
     servers_clocks_differ=True,
     several_candidates=True,
     rows_collide=True,
+    keys_exchange=True,
     withdrawn_at_the_end=True,
 )
 """What the join keeps today."""

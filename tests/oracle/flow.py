@@ -11,7 +11,8 @@ import orjson
 from connector.contract import DatabaseKind
 from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import SERVER, Incoming, tick_value
-from streams.domain.join.entries import claims_in, due_from, group_of, is_moved, visit_key_of, waits
+from streams.domain.join.claims import claims_in
+from streams.domain.join.entries import due_from, group_of, is_moved, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
@@ -22,9 +23,10 @@ from streams.domain.place.going import NOTHING, Going
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
-from tests.oracle.database import KEY_OF, SOURCE_OF
+from tests.oracle.database import KEY_OF, PATIENT, SOURCE_OF
 from tests.oracle.known import Known
-from tests.oracle.messages import Kind, Message
+from tests.oracle.messages import Kind, Message, envelope
+from tests.oracle.standing import Standing
 from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
 
 TOPIC = "lookup.patient"
@@ -80,8 +82,8 @@ class Partition:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
         self.told = told
-        """Kind, service, record key; and the record's values, a letter's class, rule and row, the row whose collision ended, or
-        None of a recall.
+        """Kind, service, record key; and the record's values, a letter's class, rule and row, of one that closed itself the row
+        whose collision ended or the rule, or None of a recall.
         """
         self.last_in = last_in
         self.offset = 0
@@ -135,8 +137,9 @@ class Partition:
         for letter in [letter for letter in folded.dead if not letter.closed]:
             what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
             self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
-        for letter in [letter for letter in folded.dead if letter.closed and letter.rule == "COLLISION"]:
-            self.told.append(("closed", letter.service, letter.record_key, (letter.row.table, *letter.row.key)))
+        for letter in [letter for letter in folded.dead if letter.closed]:
+            where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
+            self.told.append(("closed", letter.service, letter.row.record_key or letter.record_key, where))
         records = [f"{one.record.service} {one.record.key}" for one in folded.ready]
         return [*records, *(f"{letter.rule} {letter.record_key}" for letter in folded.dead)]
 
@@ -146,8 +149,8 @@ class Patients:
 
     def __init__(self) -> None:
         self.topic: list[Incoming] = []
-        self.newest: dict[str, Any] = {}
-        """By key, what came last of what came for the first time."""
+        self.standing = Standing()
+        """What came of what came for the first time."""
         self.fresh = True
         """Whether the worker has read everything from the first copy on."""
         self.open()
@@ -163,21 +166,31 @@ class Patients:
         self.topic.append(incoming)
         self.tables.take([incoming])
         if not message.repeated:
-            row = orjson.loads(message.value or b"")["after"]
-            self.newest[row["patient_id"]] = row
+            value = orjson.loads(message.value or b"")
+            self.standing.take((PATIENT, _patient(value)), value, message.server)
 
-    def begin_anew(self) -> None:
-        """Another worker reads the topic from its beginning, and compaction has left the last message of each key."""
-        last = {orjson.loads(one.value or b"")["after"]["patient_id"]: one for one in self.topic}
+    def begin_anew(self, message: Message) -> None:
+        """Another worker reads the topic from its beginning, and compaction has left the last message of each key: of one that was
+        exchanged perhaps a delete, so that the table is read again, as the warning says.
+        """
+        last = {_patient(orjson.loads(one.value or b"")): one for one in self.topic}
         self.topic = sorted(last.values(), key=lambda one: one.offset)
         self.fresh = False
         self.open()
         self.tables.take(self.topic)
+        for (_, key), row in self.standing.rows.items():
+            if orjson.loads(last[key].value or b"")["op"] == "d":
+                read = envelope("r", PATIENT, row, lsn=None, ts_us=message.at * 1000, snapshot="incremental")
+                self.take(replace(message, value=read))
 
     def wrong(self) -> Iterator[str]:
-        for key, row in self.newest.items():
+        for (_, key), row in self.standing.rows.items():
             if (known := self.find("patient", (key,))) != row:
                 yield f"lookup {key}: known {known}, newest {row}"
+
+
+def _patient(value: Any) -> str:
+    return (value["after"] or value["before"])["patient_id"]
 
 
 class Flow:
@@ -215,13 +228,15 @@ class Flow:
         for source, value in self.absent:
             self.take(source, value, message)
             known.take(replace(message, kind=Kind.ROW, value=value))
+        if len(self.absent) > 1:
+            known.changed = ""  # which of them led to what is not known
         self.absent.clear()
 
     def tick(self, message: Message) -> None:
         for source in SOURCE_OF.values():
             self.take(source, tick_value(message.at), message)
 
-    def change_workers(self) -> None:
+    def change_workers(self, message: Message) -> None:
         for partition in self.partitions:
             partition.joiner = new_joiner()
-        self.patients.begin_anew()
+        self.patients.begin_anew(message)

@@ -82,9 +82,14 @@ class Hospital:
     rows: dict[Where, Row] = field(default_factory=dict)
     log: list[bytes] = field(default_factory=list)
     lsn: int = 100
+    transaction: int = 700
 
     def act(self) -> None:
-        """Do something to some row."""
+        """Do something to some row, in a transaction of its own or that of before."""
+        self.transaction += self.rng.random() < 0.7
+        if self.rng.random() < 0.08:
+            self._exchange(self.rng.choice(sorted({*UNDER, *HEADERS, "h.adm"})))
+            return
         if self.rng.random() < 0.08:
             self._archive(f"{self.rng.randrange(4)}")
             return
@@ -126,6 +131,31 @@ class Hospital:
                 self._drop(one, key)
             return
 
+    def _exchange(self, table: str) -> None:
+        """Give rows of a table the keys of each other, or the next ones, in one statement: row by row a delete and a create."""
+        keys = [key for one, key in self.rows if one == table]
+        free = [key for key in map(str, range(COUNT[table])) if key not in keys]
+        if len(keys) < 2:
+            return
+        those = self.rng.sample(keys, self.rng.randint(2, len(keys)))
+        to = [*those[1:], self.rng.choice(free) if free and self.rng.random() < 0.5 else those[0]]
+        pairs = [*zip(those, to, strict=True)]
+        self.rng.shuffle(pairs)
+        came = {}
+        for former, key in pairs:
+            row = self.rows[table, former]
+            self.lsn += 1
+            self._say("d", table, row, None, beside=True)
+            came[key] = {**row, "id": key, "v": self._version(table)}
+            self._say("c", table, None, came[key], beside=True)
+        for former in those:
+            del self.rows[table, former]
+        self.rows |= {(table, key): row for key, row in came.items()}
+
+    def _version(self, table: str) -> str:
+        """Of a row's content. Headers have none, so that two of them may say the same."""
+        return "0" if table in HEADERS else f"{self.lsn}"
+
     def _empty(self, table: str) -> None:
         for where in [one for one in self.rows if one[0] == table]:
             del self.rows[where]
@@ -149,20 +179,21 @@ class Hospital:
 
     def _put(self, table: str, key: str, columns: Row) -> None:
         before = self.rows.get((table, key))
-        row = self.rows[table, key] = {"id": key, "v": f"{self.lsn}", **columns}
+        row = self.rows[table, key] = {"id": key, "v": self._version(table), **columns}
         self._say("c" if before is None else "u", table, before, row)
 
     def _drop(self, table: str, key: str) -> None:
         self._say("d", table, self.rows.pop((table, key)), None)
 
-    def _say(self, op: str, table: str, before: Row | None, row: Row | None) -> None:
-        self.lsn += self.rng.randrange(1, 4)
+    def _say(self, op: str, table: str, before: Row | None, row: Row | None, *, beside: bool = False) -> None:
+        """beside: at this place of the log."""
+        self.lsn += 0 if beside else self.rng.randrange(1, 4)
         self.log.append(orjson.dumps({"op": op, "before": before, "after": row, "source": self._source(table)}))
 
     def _source(self, table: str) -> dict[str, object]:
         at = BEGIN_MS + len(self.log)
         place = {"schema": "h", "table": table[2:], "lsn": self.lsn, "ts_ms": at, "ts_us": at * 1000}
-        return {"connector": "postgresql", "name": SOURCE, **place}
+        return {"connector": "postgresql", "name": SOURCE, "txId": self.transaction, **place}
 
 
 def course(rng: Random, hospital: Hospital, length: int) -> Iterator[tuple[bytes, int]]:

@@ -8,6 +8,7 @@ import orjson
 from tests.oracle.database import KEY_OF, MANY, TWICE, Row, Where
 from tests.oracle.expected import SERVICE, Holds, Open, Several, expected
 from tests.oracle.messages import Kind, Message
+from tests.oracle.standing import Standing
 
 
 def each(must: Any) -> Mapping[Where, Any]:
@@ -23,7 +24,7 @@ class Known:
     """The rows of the system with several of a kind, as they were sent so far."""
 
     def __init__(self) -> None:
-        self.rows: dict[Where, Row] = {}
+        self._standing = Standing()
         self.changed = ""
         """As what the row is reported that came last."""
 
@@ -34,10 +35,13 @@ class Known:
         value = orjson.loads(message.value or b"")
         row, table = value["after"] or value["before"], f"{value['source']['schema']}.{value['source']['table']}"
         if (where := (table, row[KEY_OF[table]])) in MANY or where in TWICE:
-            self.rows.pop(where, None)
             self.changed = SERVICE[table]
-            if value["op"] != "d":
-                self.rows[where] = row
+            self._standing.take(where, value, message.server)
+
+    @property
+    def rows(self) -> Mapping[Where, Row]:
+        """Those that stand there."""
+        return self._standing.rows
 
     def guessed(self, told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
         """What was reported although several rows could be meant."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -13,6 +14,9 @@ from tests.oracle.features import KEPT, Features
 from tests.oracle.flow import Flow
 from tests.oracle.known import Known, each, shown
 from tests.oracle.messages import Kind
+
+WITHDRAWN = {"KEY_CHANGED_AFTER_REPORT", "DELETED_AFTER_REPORT"}
+"""The letters about reported records that no row backs any more."""
 
 
 def faults(course: Course, features: Features = KEPT) -> list[str]:
@@ -28,7 +32,7 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
                 if flow.patients.fresh:
                     found += flow.patients.wrong()
             case Kind.WORKER:
-                flow.change_workers()
+                flow.change_workers(message)
             case Kind.TICK:
                 flow.tick(message)
             case Kind.COMPARED:
@@ -46,20 +50,46 @@ def faults(course: Course, features: Features = KEPT) -> list[str]:
     return [*found, *flow.patients.wrong(), *_orphans(flow.told), *_wrong_in_the_end(course, flow.told, features)]
 
 
-def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], features: Features) -> Iterator[str]:
-    held: dict[tuple[str, str], tuple[int, Any]] = {}
-    letters: defaultdict[tuple[str, str], list[tuple[int, Any]]] = defaultdict(list)
-    collided: defaultdict[tuple[str, str], set[Where]] = defaultdict(set)
-    for moment, (kind, service, key, what) in enumerate(told):
+@dataclass(slots=True)
+class Outcome:
+    """What stands after all messages, by service and record key. Each with the moment at which it came."""
+
+    held: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    """What the platform holds."""
+    letters: defaultdict[tuple[str, str], list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
+    collided: defaultdict[tuple[str, str], set[Where]] = field(default_factory=lambda: defaultdict(set))
+    """The rows that are told as colliding."""
+    withdrawn: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The records that are told as having no row, and not told as having one again."""
+
+    def take(self, moment: int, kind: str, name: tuple[str, str], what: Any) -> None:
         if kind in ("record", "recall"):
             # What is recalled may have waited for a refused parent until then: the platform has none of it.
-            held[service, key] = moment if kind == "record" else held[service, key][0], what
+            self.held[name] = moment if kind == "record" else self.held[name][0], what
+        elif kind == "closed" and what in WITHDRAWN:
+            self.withdrawn.pop(name, None)
         elif kind == "closed":
-            collided[service, key].discard(what)
+            self.collided[name].discard(what)
         elif what[0] == "COLLISION":
-            collided[service, key].add(what[2])
+            self.collided[name].add(what[2])
         else:
-            letters[service, key].append((moment, what))
+            self.letters[name].append((moment, what))
+            if what[1] in WITHDRAWN:
+                self.withdrawn[name] = moment
+
+    def left_open(self, name: tuple[str, str], must: Any) -> str:
+        """Whether a letter about a record without a row is open for one that was reported since, or none for one that has none."""
+        since, values = self.held.get(name, (-1, None))
+        if since > self.withdrawn.get(name, since):
+            return "it was reported after a person was told that it is withdrawn, and that letter is open"
+        return "no row backs it, and no letter about that is open" if must is None and values and name not in self.withdrawn else ""
+
+
+def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], features: Features) -> Iterator[str]:
+    ended = Outcome()
+    for moment, (kind, service, key, what) in enumerate(told):
+        ended.take(moment, kind, (service, key), what)
+    held, letters = ended.held, ended.letters
     musts = expected(course.rows)
     for where in musts.keys() | held.keys():
         since, values = held.get(where, (-1, None))
@@ -69,7 +99,9 @@ def _wrong_in_the_end(course: Course, told: list[tuple[str, str, str, Any]], fea
             if any(parent not in held or _taken_back(held[parent][0], letters[parent]) for parent in must.parents):
                 continue  # what was reported of it with another parent stands
             must = must.then
-        if wrong := _wrong(must, values, later) or _told_of(must, values, collided[where]):
+        if wrong := ended.left_open(where, must):
+            yield f"{where}: {wrong}"
+        if wrong := _wrong(must, values, later) or _told_of(must, values, ended.collided[where]):
             yield f"{where}: {wrong}"
     if features.withdrawn_at_the_end:
         absent = {key for _, key in course.absent} | course.without

@@ -33,6 +33,8 @@ def write(
     chance = database.rng.random()
     if row is None:
         _put(database, transaction, "c", where)
+    elif features.keys_exchange and database.rng.random() < 0.07:
+        exchange(database, transaction, where, shifts=features.keys_change)
     elif by_night and deletes and chance < 0.2 and where[0] in MOVES_TO:
         _move(database, transaction, where, row)
     elif chance < 0.6 or not deletes:
@@ -91,3 +93,27 @@ def _change_key(database: Database, transaction: Transaction, where: Where, row:
         moved = content(database.rng, where, visit=visit)
         if not any(database.is_going(parent) for parent in _parents(where, moved)):
             database.write(transaction, "u", where, moved, before=row)
+
+
+def exchange(database: Database, transaction: Transaction, where: Where, *, shifts: bool) -> None:
+    """One statement that gives rows of a table the keys of each other, as a deferrable key lets it: of each a delete and a create.
+    shifts: whether the last of them may get a key that is free.
+    """
+    table, name = where[0], KEY_OF[where[0]]
+    known = {one for one in (*database.rows, *transaction.rows) if one[0] == table}
+    rows = {one: row for one in sorted(known) if (row := database.seen(transaction, one)) is not None}
+    of = {one: row for one, row in rows.items() if table != SETTLE or row["visit_id"] == rows[where]["visit_id"]}
+    those = [one for one in of if not database.is_locked(transaction, one)]
+    if len(those) < 2 or where not in those:
+        return
+    database.rng.shuffle(those)
+    those = those[: database.rng.randint(2, 4)]
+    spare = (table, database.rng.choice([*SPARE.values()]))
+    shift = shifts and table == CHARGE and spare not in rows and not database.is_locked(transaction, spare)
+    to = [*those[1:], spare if shift and database.rng.random() < 0.5 else those[0]]
+    pairs = [*zip(those, to, strict=True)]
+    database.rng.shuffle(pairs)
+    for former, new in pairs:
+        database.write(transaction, "d", former, rows[former])
+        database.write(transaction, "c", new, rows[former] | {name: new[1]}, beside=True)
+    transaction.rows |= dict.fromkeys(those) | {new: rows[former] | {name: new[1]} for former, new in pairs}

@@ -75,6 +75,8 @@ class Table:
     """The columns of its primary key; empty where there is none, or a deferrable one, which the log cannot use."""
     partitions: Mapping[str, str] = field(default_factory=dict)
     """The identity of each partition that holds rows, by the partition's name."""
+    partitioned_by: frozenset[str] = frozenset()
+    """The columns by which it, and its partitions in their turn, are partitioned."""
     rows_hidden: bool = False
     """Whether a row security policy shows the role only some of the rows."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from connector.contract import CapturedTable, TableRole
-from connector.findings import Finding
+from connector.findings import Finding, Severity
 from connector.profiles.postgresql.catalogue import Table
 from connector.profiles.postgresql.names import quoted, quoted_list, quoted_table
 
@@ -17,7 +17,9 @@ def check_key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
     if len(known) < len(wanted.key):
         return
     name, columns = quoted_table(wanted.name), quoted_list(wanted.key)
-    if not any(unique <= set(wanted.key) for unique in table.unique):
+    if table.partitioned_by:
+        yield from _check_key_of_partitioned(wanted, table)
+    if not any(unique <= {*wanted.key, *table.partitioned_by} for unique in table.unique):
         how = "" if table.kind == _PARTITIONED else " CONCURRENTLY"  # PostgreSQL cannot do that to a partitioned table
         yield Finding(
             where=f"{wanted.name} ({', '.join(wanted.key)})",
@@ -31,6 +33,34 @@ def check_key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 what="is part of the key and may be NULL",
                 mend=f"ALTER TABLE {name} ALTER COLUMN {quoted(column)} SET NOT NULL;",
             )
+
+
+def _check_key_of_partitioned(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """PostgreSQL makes nothing unique in all partitions, so that the primary key holds the columns by which a table is partitioned;
+    the mapping's key should not.
+    """
+    named = tuple(column for column in wanted.key if column in table.partitioned_by)
+    rest = tuple(column for column in wanted.key if column not in table.partitioned_by)
+    key, by = quoted_list(rest), ", ".join(named or sorted(table.partitioned_by))
+    twice = f"SELECT {key} FROM {quoted_table(wanted.name)} GROUP BY {key} HAVING count(*) > 1;"  # noqa: S608 - for a person
+    where = f"{wanted.name} ({', '.join(wanted.key)})"
+    if named and rest:
+        yield Finding(
+            where=where,
+            what=f"holds {by}, by which the table is partitioned: a row that one update moves to another partition and to another"
+            " visit is taken for one that goes and one that comes",
+            mend=f"{twice}  -- where that finds nothing, and never will, leave {by} out of the key in the mapping",
+            severity=Severity.WARNS,
+        )
+    unique = [one for one in table.unique if one <= {*wanted.key, *table.partitioned_by}]
+    if unique and not any(one <= {*wanted.key} for one in unique):
+        yield Finding(
+            where=where,
+            what="is unique in each partition, and PostgreSQL can promise no more: rows with one key would take each other for the"
+            " same",
+            mend=f"{twice}  -- must find nothing, now and later; else name {by} in the key, too",
+            severity=Severity.WARNS,
+        )
 
 
 def check_identity(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

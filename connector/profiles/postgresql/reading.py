@@ -35,6 +35,15 @@ WHERE n.nspname = ANY(%s) AND c.relkind = 'p' AND p.isleaf AND l.relkind = 'r'
 ORDER BY 1, 2
 """
 
+_PARTITIONED_BY = """
+SELECT n.nspname || '.' || c.relname, array_agg(DISTINCT a.attname::text)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN LATERAL pg_partition_tree(c.oid) p
+     JOIN pg_partitioned_table t ON t.partrelid = p.relid
+     JOIN pg_attribute a ON a.attrelid = t.partrelid AND a.attnum = ANY(t.partattrs::int2[])
+WHERE n.nspname = ANY(%s) AND c.relkind = 'p'
+GROUP BY 1
+"""
+
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname, a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attgenerated <> ''
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -121,6 +130,7 @@ def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dic
     partitions: dict[str, dict[str, str]] = {}
     for table, name, identity in connection.execute(_PARTITIONS, (schemas,)):
         partitions.setdefault(table, {})[name] = identity
+    partitioned_by = {table: frozenset(names) for table, names in connection.execute(_PARTITIONED_BY, (schemas,))}
     return {
         name: Table(
             name=name,
@@ -132,6 +142,7 @@ def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dic
             unique=tuple(unique.get(name, ())),
             primary=primary.get(name, frozenset()),
             partitions=partitions.get(name, {}),
+            partitioned_by=partitioned_by.get(name, frozenset()),
             rows_hidden=rows_hidden,
         )
         for name, kind, identity, may_select, may_update, rows_hidden in connection.execute(_TABLES, (schemas,))

@@ -195,8 +195,11 @@ class Building:
 
     def _hold(self, visit: Visit, row: StoredRow, *, now: int) -> None:
         """Let a row wait for the lane of the partition that it left. It has no limit: what holds that lane is told there."""
-        if row.waits_for != _MOVED and row.trail is not None:
-            visit.put(row._replace(waits_for=_MOVED, since=now, deadline=MOVED_FROM + row.trail.partition))
+        assert row.trail is not None
+        deadline, began = MOVED_FROM + row.trail.partition, row.waits_for != _MOVED
+        if began or row.deadline != deadline:
+            visit.put(row._replace(waits_for=_MOVED, since=now if began else row.since, deadline=deadline))
+        if began:
             self.count(WAITS)
 
     def _let_go(self, row: StoredRow) -> StoredRow:

@@ -18,18 +18,22 @@ import orjson
 
 from connector.contract import Mark, Position, TableRole
 from streams.domain import keys
+from streams.domain.exchanged import Beneath
 from streams.domain.join.parts import Part
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 5
+FORM: Final = 6
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
-row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition.
+row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
+stands under a row's key besides it, while a transaction exchanges keys.
 """
+WITH_TRAIL: Final = 5
+"""The form of entries with a trail and with nothing beneath them, and of open leaves."""
 WITHOUT_TRAIL: Final = 4
-"""The form of the entries that this version writes, but for those with a trail."""
+"""The form of the entries that this version writes, but for those."""
 
 SEPARATOR: Final = keys.SEPARATOR.encode()
 _SEPARATOR_TEXT: Final = keys.SEPARATOR
@@ -97,6 +101,8 @@ class StoredRow(NamedTuple):
     record that it claims; `""` if none was, or a version emitted it that did not say."""
     trail: Trail | None = None
     """Whose lane may still have an older version of its record; None where none can."""
+    beneath: Beneath | None = None
+    """What stands under its key besides it; None: nothing, as a rule."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
@@ -106,7 +112,7 @@ class StoredRow(NamedTuple):
         """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
         time of `_replace`.
         """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None))
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
@@ -157,7 +163,7 @@ def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
     document = orjson.dumps(
         [
-            WITHOUT_TRAIL if row.trail is None else FORM,
+            FORM if row.beneath is not None else WITHOUT_TRAIL if row.trail is None else WITH_TRAIL,
             row.position,
             row.committed_at,
             row.offset,
@@ -170,7 +176,8 @@ def dump(row: StoredRow) -> bytes:
             row.deadline,
             row.columns,
             row.reported_as,
-            *(() if row.trail is None else (tuple(row.trail),)),
+            *(() if row.trail is None and row.beneath is None else (row.trail and tuple(row.trail),)),
+            *(() if row.beneath is None else (row.beneath.members(),)),
         ]
     )
     if row.waits_for:
@@ -182,12 +189,14 @@ def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form, reported_as, trail = members[0], "", None
+    form, reported_as, trail, beneath = members[0], "", None, None
     if form == FORM:
+        *members, beneath = members
+    if form in (WITH_TRAIL, FORM):
         *members, trail = members
-    if form in (WITHOUT_TRAIL, FORM):
+    if form in (WITHOUT_TRAIL, WITH_TRAIL, FORM):
         *members, reported_as = members
-    if form in (_WITH_MARK, WITHOUT_TRAIL, FORM):
+    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -214,6 +223,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         deadline,
         reported_as,
         trail and Trail._make(trail),
+        beneath and Beneath.of(*beneath),
     )
 
 
@@ -250,21 +260,6 @@ class Recall:
         if len(self._rows) >= _REMEMBERED:
             self._rows.clear()
         self._rows[key] = value, row
-
-
-def claim_of(value: bytes) -> bytes:
-    """`reported_as` in a state value, as JSON, read without parsing the row. Something that is none, of earlier forms."""
-    if value.endswith(b"]]"):  # with a trail behind it, as few have
-        return orjson.dumps(orjson.loads(value[value.index(b"[") :])[-2])
-    return value[value.rfind(b',"', 0, -2) + 1 : -1]
-
-
-def claims_in(entries: Mapping[bytes, bytes]) -> dict[bytes, set[bytes]]:
-    """By claim, the keys of the entries that have it."""
-    found: dict[bytes, set[bytes]] = {}
-    for key, value in entries.items():
-        found.setdefault(claim_of(value), set()).add(key)
-    return found
 
 
 def waits(value: bytes) -> bool:

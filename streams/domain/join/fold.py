@@ -7,10 +7,12 @@ recognised by its mark.
 
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
-from typing import assert_never
+from typing import Final, assert_never
 
-from streams.domain.again import again
+from connector.contract import Op
+from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
+from streams.domain.exchanged import Held, held
 from streams.domain.join import letters
 from streams.domain.join.building import Building, JoinLimits
 from streams.domain.join.emptying import Emptying
@@ -27,6 +29,11 @@ from streams.domain.place.fold import UNPLACED
 from streams.domain.records import DeadLetter, Lookups
 from streams.domain.roles import ROW_INDEX
 from streams.errors import Rejected
+
+EXCHANGED: Final = "keys_exchanged"
+"""Outcome: of a row under whose key another one stood, or stands, because its transaction exchanges keys."""
+
+_CREATE: Final = Op.CREATE
 
 
 class Joiner:
@@ -102,10 +109,18 @@ class Joiner:
                 self._withdrawing.left(run, visit, before, transaction=change.transaction)
                 run.take(visit.entries())
             return
+        beneath = None
+        if before is not None and (before.beneath is not None or (change.op is _CREATE and not before.deleted)):
+            about, beneath = _held(run, visit, before, change)
+            if about is None:
+                return
+            change = about
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
             run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
             return
+        if row.beneath is not beneath:
+            row = row._replace(beneath=beneath)
         run.apply(visit, row, before=before, change=change)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
@@ -138,6 +153,19 @@ def _unusable(
 ) -> DeadLetter:
     origin = of_change(change, mapping, rule)
     return letters.unusable(run.incoming, change, origin, dead_class=why.dead_class, rule=why.rule, message=why.message)
+
+
+def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> Held:
+    """Which of the rows under a key a change is about. What the place stage wrote is about the one that it says."""
+    if change.left or change.told is not None:
+        return Held(change, None)
+    found = held(change, before.columns, before.beneath)
+    if found.change is None:
+        visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
+        run.take(visit.entries())
+    if found.change is None or found.beneath is not None:
+        run.count(EXCHANGED)
+    return found
 
 
 def _may_go(value: bytes, at: int, *, moved: bool) -> bool:

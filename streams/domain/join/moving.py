@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_TRAIL
 from streams.domain.join.parts import MOVED_FROM
 from streams.domain.join.visit import StateView
 from streams.domain.series import number_of
@@ -79,7 +79,7 @@ class Moving:
         """The state entry of a leave of a row whose own trail is open."""
         series, number = number_of(incoming)
         self._open_leaves().add((series, number))
-        document = orjson.dumps([FORM, *trail])
+        document = orjson.dumps([WITH_TRAIL, *trail])
         return _OPEN + b"%b%b%013d" % (series.encode(), SEPARATOR, number), b"w%013d-%b" % (MOVED_FROM + trail.partition, document)
 
     def close(self) -> Iterator[tuple[bytes, None]]:

@@ -14,6 +14,7 @@ from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_
 from streams.domain.unsent import whole
 from streams.domain.violations import DeadClass
 
+_CREATE: Final = Op.CREATE
 _DELETE: Final = Op.DELETE
 _READ: Final = Op.READ
 _HEADER: Final = TableRole.HEADER
@@ -125,7 +126,9 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     is known. None where a value was not sent (TOAST) and is not known from before either. offset: of the change's message.
     """
     deleted = change.op is _DELETE
-    columns = {} if deleted else whole(change, rule.columns, {} if before is None else before.columns)
+    # What a row is created over is another row.
+    known = {} if before is None or change.op is _CREATE else before.columns
+    columns = {} if deleted else whole(change, rule.columns, known)
     if columns is None:
         return None
     if before is None:

@@ -28,7 +28,7 @@ class StateView(Protocol):
         """The entries of the group that a state key belongs to."""
 
     def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
-        """The keys of the entries of a visit's rows of one role with this claim (`entries.claim_of`), perhaps with others that had
+        """The keys of the entries of a visit's rows of one role with this claim (`claims.claim_of`), perhaps with others that had
         it. Asked only of tables of which two rows can be one record.
         """
 

@@ -141,9 +141,15 @@ class Withdrawing:
 
     def arrived(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that came from another visit, where it may have been reported last: nobody but that visit knows. So it counts as
-        reported, with a content that is never this one: it is sent, and told as withdrawn if it goes before.
+        reported, with a content that is never this one: it is sent, and told as withdrawn if it goes before. What was told of it
+        here was told before that.
         """
-        return row._replace(emitted=ELSEWHERE, reported_as=record_backed(run, visit, row))
+        record = record_backed(run, visit, row)
+        if row.emitted not in ("", ELSEWHERE) and colliding.backing(visit, row, record) is None:
+            # It went out from here already, before it was known that it came: what of that still waits is sent anew.
+            recall(run, visit, row.role, row.reported_as or record, position=row.position, committed_at=row.committed_at)
+        row = row if colliding.was_told(row) else row._replace(refused="")
+        return row._replace(emitted=ELSEWHERE, reported_as=record)
 
     def taken_over(self, run: Results, visit: Visit, row: StoredRow, record: Record) -> StoredRow:
         """A row that is about to be reported for the first time, with what the platform holds of its record."""

@@ -17,12 +17,15 @@ from typing import Final, NamedTuple, Protocol
 import orjson
 
 from connector.contract import Mark
+from streams.domain.exchanged import Beneath
 from streams.domain.keys import SEPARATOR
 from streams.domain.records import Row
 from streams.errors import Newer
 
-FORM: Final = 1
-"""Of the entries that this version writes."""
+FORM: Final = 2
+"""The latest form of entries. 2: what stands under a row's key besides it, while a transaction exchanges keys."""
+ALONE: Final = 1
+"""The form of the entries that this version writes, but for those of rows with something beneath them."""
 
 THERE: Final = b"-"
 """The value of an entry that says all by its key."""
@@ -72,10 +75,16 @@ class Entry(NamedTuple):
     """Rule of the letter that was written because it has no visit; `""` where none was."""
     deadline: int = 0
     """When it is told that it has no visit, or, after a delete, forgotten (ms); 0: never."""
+    beneath: Beneath | None = None
+    """What stands under its key besides it; None: nothing, as a rule."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
         return f"Entry(deleted={self.deleted}, told={self.told!r}, deadline={self.deadline})"
+
+
+NEVER: Final = Entry(Link(), "", NOTHING, MappingProxyType({}), deleted=True)
+"""A row of which nothing came yet."""
 
 
 class View(Protocol):
@@ -131,17 +140,22 @@ def fingerprint(entry: Entry) -> str:
 def dump(entry: Entry) -> bytes:
     """The state value of a row."""
     mark = entry.mark and tuple(entry.mark)
-    link, name, columns, source, _, deleted, sent, carried, told, deadline = entry
-    document = orjson.dumps([FORM, tuple(link), name, dict(columns), source, mark, deleted, sent, dict(carried), told, deadline])
+    link, name, columns, source, _, deleted, sent, carried, told, deadline, beneath = entry
+    members = [tuple(link), name, dict(columns), source, mark, deleted, sent, dict(carried), told, deadline]
+    document = orjson.dumps([ALONE, *members] if beneath is None else [FORM, *members, beneath.members()])
     return b"w%013d-%b" % (entry.deadline, document) if entry.deadline else b"r" + document
 
 
 def load(key: bytes, value: bytes) -> Entry:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     members = orjson.loads(value[_DIGITS + 2 :] if value[:1] == _WAITS else value[1:])
-    if members[0] != FORM:
+    form, beneath = members[0], None
+    if form == FORM:
+        *members, beneath = members
+    elif form != ALONE:
         table, _ = row_of(key)
-        raise Newer(f"a row of {table} in place.state (form {members[0]}; this version knows {FORM})")
-    _, link, name, columns, source, known_by, *rest = members
+        raise Newer(f"a row of {table} in place.state (form {form}; this version knows {FORM})")
+    _, link, name, columns, source, known_by, deleted, sent, carried, told, deadline = members
     mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
-    return Entry(Link._make(link), name, columns, source, mark, *rest)
+    there = beneath and Beneath.of(*beneath)
+    return Entry(Link._make(link), name, columns, source, mark, deleted, sent, carried, told, deadline, there)

@@ -6,7 +6,7 @@ that is emptied is told to every partition. A tick says which transaction of the
 end before it calls something withdrawn; that costs no message of its own.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
@@ -15,14 +15,15 @@ import orjson
 
 from connector.contract import Op
 from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of
-from streams.domain.images import text_of
-from streams.domain.keys import VisitKey, joined, names_something
+from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after, former_key, table_of
+from streams.domain.place.going import NOTHING, Going, after, came_elsewhere, changes, creates, deletes, former_key, table_of
 from streams.domain.place.headers import LinkedTables
+from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
 from streams.domain.place.resolving import Settling
+from streams.domain.place.visit_keys import reader
 from streams.domain.records import Header
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
@@ -36,7 +37,6 @@ _READ: Final = Op.READ.value
 _UPDATE: Final = Op.UPDATE.value
 _TRUNCATE: Final = Op.TRUNCATE.value
 _REMEMBERED: Final = 65_536
-_MOST_DELETED: Final = 20_000
 
 _Image: TypeAlias = Mapping[str, object]
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
@@ -111,7 +111,7 @@ class Placer:
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
         quiet_ms: int = 0,
     ) -> None:
-        self._visit_keys = {where: _reader(key) for where, key in visit_keys.items()}
+        self._visit_keys = {where: reader(key) for where, key in visit_keys.items()}
         self._linked = linked
         self._partitions = partitions
         self._quiet_ms = quiet_ms
@@ -150,9 +150,9 @@ class Placer:
         tables, tick = self._linked.get(source), _event(envelope)
         if tables is None or not isinstance(tick, Tick):
             return Folded(ticks, "tick", going)
-        settling = Settling(tables=tables, source=source, view=view, now=tick.at)
+        settling = Settling(memory=Memory(tables=tables, view=view), source=source, now=tick.at)
         told = list(settling.tick(tick.at))
-        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.state, len(told))
+        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.memory.state, len(told))
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
@@ -169,26 +169,45 @@ class Placer:
         visit = visit_key(before if op == _DELETE else envelope.get("after"))
         was = visit_key(before) if op == _UPDATE and before else None
         if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
-            table = table_of(said)
-            if len(going.deleted) < _MOST_DELETED:
-                going.deleted[table, incoming.key] = visit
-            going = going._replace(last=(table, incoming.key, said.get("lsn")))
+            if going.came and (came := came_elsewhere(going, incoming, said, visit)) is not None:
+                return Folded(self._former(envelope, visit, came), "moved", deletes(going, incoming, said))
+            going = deletes(going, incoming, said, visit)
         elif op == _CREATE and visit is not None and going.deleted:
             was = going.deleted.pop((table_of(said), incoming.key), None)
+        elif going.came and visit is not None:
+            changes(going, incoming, said, visit, was=was)
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
         if op == _CREATE and was is None and (former := former_key(going, incoming, said)) is not None:
             arrived = arrived._replace(headers=((FORMERLY, former),))
+            going = creates(going, incoming, said, visit)
         if was is None or was == visit:
             return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
+        return Folded(self._moved(incoming, envelope, arrived, visit, was=was), "moved", going)
+
+    def _moved(
+        self, incoming: Incoming, envelope: _Image, arrived: Placed, visit: str | None, *, was: str
+    ) -> tuple[Placed, Placed]:
+        """Of a row that leaves one visit for another: what each of them is told."""
+        before = envelope.get("before")
         # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
         half: dict[str, object] = {} if visit is None else {"yibao": "left", "now": envelope.get("after")}
-        if op == _CREATE:
+        if envelope.get("op") == _CREATE:
             before, half = _columns(incoming.key), half | {"place": {"visit": was}}
         left = orjson.dumps({**envelope, **half, "op": _DELETE, "before": before, "after": None})
         leaves = Placed(self._partition_of(was), _bytes(was), left)
         if visit is not None:
             arrived = arrived._replace(headers=self._arrived(leaves.partition))
-        return Folded((leaves, arrived), "moved", going)
+        return leaves, arrived
+
+    def _former(self, envelope: _Image, visit: str, came: tuple[str, bytes | None]) -> tuple[Placed, ...]:
+        """Of a delete of the row that had a key before another one got it in this transaction, in another visit: it leaves for that
+        one. What came there, before it was known whose key it has, is said once more, and waits for the lane that it left.
+        """
+        row = orjson.loads(came[1] or b"{}").get("after")
+        left = orjson.dumps({**envelope, "yibao": "left", "now": row})
+        leaves = Placed(self._partition_of(visit), _bytes(visit), left)
+        there = orjson.dumps({**envelope, "op": _UPDATE, "before": None, "after": row})
+        return (leaves, Placed(self._partition_of(came[0]), _bytes(came[0]), there, self._arrived(leaves.partition)))
 
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
@@ -226,18 +245,13 @@ class Placer:
         change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return _unplaced(incoming, going)
-        settling = Settling(
-            tables=tables,
-            source=change.source,
-            view=view,
-            now=incoming.timestamp_ms,
-            transaction=said.get("txId"),
-        )
+        memory = Memory(tables=tables, view=view)
+        settling = Settling(memory=memory, source=change.source, now=incoming.timestamp_ms, transaction=said.get("txId"))
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
-            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.state)
+            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.memory.state)
         settling.truncated(change, table)
-        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.state)
+        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.memory.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
         for visit, value, left in settling.out:
@@ -246,24 +260,6 @@ class Placer:
             else:
                 headers = () if left is None else self._arrived(self._partition_of(left))
                 yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, headers)
-
-
-def _reader(key: VisitKey) -> Callable[[object], str | None]:
-    """A function that finds the visit key in a row image, as the join reads it; None where it names no visit."""
-    if key.is_composed:
-        return lambda image: key.of({name: _text(image.get(name)) for name in key.columns}) if isinstance(image, dict) else None
-    (column,) = key.columns
-
-    def visit_key(image: object) -> str | None:
-        # Of one column, as nearly all are: this runs for every row.
-        if not isinstance(image, dict):
-            return None
-        value = image.get(column)
-        if type(value) is not str:
-            value = _text(value)
-        return value if names_something(value) else None
-
-    return visit_key
 
 
 def _columns(key: bytes | None) -> _Image:
@@ -279,13 +275,6 @@ def _event(envelope: _Image, *, server: str = "") -> Event | None:
     """What an envelope tells; None where it cannot be read."""
     try:
         return event_of(envelope, server=server)
-    except Rejected:
-        return None
-
-
-def _text(value: object) -> str | None:
-    try:
-        return text_of(value)
     except Rejected:
         return None
 

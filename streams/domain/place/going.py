@@ -18,7 +18,10 @@ class Going(NamedTuple):
     deleted: dict[tuple[str, bytes | None], str] = {}  # noqa: RUF012 - the first one, which stays empty
     """Of the rows that it deleted so far, by table and key of the message: the visit. Some of a very large transaction; none that
     an earlier worker placed."""
-
+    came: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}  # noqa: RUF012 - as above
+    """Of the rows that got their keys by it, and whose keys other rows may have had, by table and key of the message: the visit,
+    and the message that says what stands in the row. Some of a very large transaction.
+    """
     last: tuple[object, bytes | None, object] = (None, None, None)
     """Table, key and place in the log of the row that it deleted last: a key that is changed is a delete and a create at one
     place."""
@@ -30,17 +33,52 @@ class Going(NamedTuple):
 
 NOTHING: Final = Going()
 
+_MOST: Final = 20_000
+"""So many rows of a transaction are remembered."""
+
 
 def after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
     if transaction and transaction == going.transaction:
-        return Going(transaction, at, going.deleted, going.last)
+        return Going(transaction, at, going.deleted, going.came, going.last)
     return Going(transaction, at, {})
 
 
 def table_of(said: _Image) -> str:
     """The table of a source block, with its schema: two schemas may have tables of one name."""
     return f"{said.get('schema')}.{said.get('table')}"
+
+
+def deletes(going: Going, incoming: Incoming, said: _Image, visit: str | None = None) -> Going:
+    """After a row was deleted. visit: which it may come back to another one from; None: it has done so already."""
+    table = table_of(said)
+    if visit is not None and len(going.deleted) < _MOST:
+        going.deleted[table, incoming.key] = visit
+    return going._replace(last=(table, incoming.key, said.get("lsn")))
+
+
+def creates(going: Going, incoming: Incoming, said: _Image, visit: str | None) -> Going:
+    """After a row got another key, which another row may have had until now."""
+    if visit is None:
+        return going
+    if not going.came:
+        going = going._replace(came={})
+    if len(going.came) < _MOST:
+        going.came[table_of(said), incoming.key] = (visit, incoming.value)
+    return going
+
+
+def came_elsewhere(going: Going, incoming: Incoming, said: _Image, visit: str) -> tuple[str, bytes | None] | None:
+    """Where a row with the key of one that is deleted came meanwhile, if that is another visit: its visit and message."""
+    came = going.came.pop((table_of(said), incoming.key), None)
+    return None if came is None or came[0] == visit else came
+
+
+def changes(going: Going, incoming: Incoming, said: _Image, visit: str, *, was: str | None) -> None:
+    """Note what stands in such a row now. was: the visit that it says that it was in before."""
+    where = (table_of(said), incoming.key)
+    if where in going.came and was in (None, going.came[where][0]):
+        going.came[where] = (visit, incoming.value)
 
 
 def former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:

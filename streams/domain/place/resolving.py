@@ -12,13 +12,18 @@ from typing import Final, NamedTuple
 from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import RowChange, Truncated
+from streams.domain.exchanged import Beneath, held
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
-from streams.domain.place.entries import NOTHING, Entry, Link, View
-from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, tables_of
+from streams.domain.place.entries import NEVER, NOTHING, Entry, Link
+from streams.domain.place.headers import DEEPEST, LinkedTable, tables_of
+from streams.domain.place.memory import Memory
 from streams.domain.records import Row
 from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, Told, told_value
 from streams.domain.unsent import whole
+
+EXCHANGED: Final = "exchanged"
+"""Outcome: of a row under whose key another one stood, or stands, because its transaction exchanges keys."""
 
 _TRANSACTION: Final = "txId"
 _NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot", _TRANSACTION})
@@ -59,94 +64,74 @@ class _Place(NamedTuple):
 class Settling:
     """What one message leads to, while it is collected."""
 
-    tables: LinkedTables
-    """Those of the source."""
+    memory: Memory
+    """What is known of the source."""
     source: str
     """Its name."""
-    view: View
-    """What is known of it."""
     now: int
     """The time of the message (ms)."""
     transaction: object = None
     """What capture calls the transaction that it belongs to; it moves what hangs under its rows, too. None: nobody says."""
     out: list[Out] = field(default_factory=list, repr=False)
     """The messages, in order."""
-    _changed: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
-    """Changed entries of rows."""
-    _marks: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
-    """Changed entries that say which row is a header, or hangs under one."""
-    _rows: dict[bytes, Entry | None] = field(default_factory=dict, repr=False)
-    """Rows as this message leaves them, as far as they were looked at."""
-
-    @property
-    def state(self) -> dict[bytes, bytes | None]:
-        """Changed state entries by key; None where the entry goes."""
-        return self._changed | self._marks
 
     def row(self, change: RowChange, table: LinkedTable, said: Mapping[str, object]) -> str:
         """Fold a change of a row; says what came of it. said: its source block."""
         key = joined(map(change.row.get, table.key))
-        deleted = change.op is Op.DELETE
-        if key is None or not (deleted or table.columns <= change.row.keys()):
+        if key is None or not (change.op is Op.DELETE or table.columns <= change.row.keys()):
             return self._unusable()
         where = entries.row_key(table.name, key)
-        before = self._row(where)
-        if before is not None and again(change.mark, before.mark):
-            return "repeated"
-        known = NOTHING if before is None else before.columns
-        columns = {name: change.row[name] for name in table.key} if deleted else whole(change, table.columns, known)
-        if columns is None:
-            return self._unusable()
-        entry = Entry(
-            link=Link() if deleted else table.link(columns),
-            name="" if deleted else table.name_of(columns),
-            columns=columns,
-            source={name: value for name, value in said.items() if name not in _NAMES and value is not None},
-            mark=after(change.mark, None if before is None else before.mark),
-            deleted=deleted,
-        )
+        before, beneath = self.memory.row(where), None
         if before is None:
-            before = Entry(Link(), "", NOTHING, {}, deleted=True)
-        elif change.op is Op.READ and entry[:3] == before[:3] and not before.deleted:
+            before = NEVER
+        elif again(change.mark, before.mark):
+            return "repeated"
+        elif before.beneath is not None or (change.op is Op.CREATE and not before.deleted):
+            about, beneath = held(change, before.columns, before.beneath)
+            if about is None:
+                self.memory.put(where, before._replace(mark=after(change.mark, before.mark), beneath=beneath))
+                return EXCHANGED
+            change = about
+        entry = _entry(change, table, before, said=said, beneath=beneath)
+        if entry is None:
+            return self._unusable()
+        if change.op is Op.READ and entry[:3] == before[:3] and not before.deleted:
             return self._read_again(before, table)
-        entry = entry._replace(sent=before.sent, carried=before.carried)
         if entry.link == before.link and not before.deleted:
             entry = entry._replace(told=before.told, deadline=before.deadline)
-        self._hang(table, key, before=before, entry=entry)
-        self._rows[where] = entry
+        self.memory.hang(table, key, before=before, entry=entry)
+        self.memory.note(where, entry)
         self._settle(where, entry, table, op=change.op)
         self._settle_below(table, before, entry)
-        return "hopped"
+        return "hopped" if beneath is None else EXCHANGED
 
     def truncated(self, change: Truncated, table: LinkedTable) -> None:
         """Forget the rows of a table that was emptied, but for those that came after that, where it is told again. Those under them
         are settled; of the rows themselves the join is told.
         """
-        for where in list(self.view.scan(entries.row_key(table.name, ""))):
-            before = self._row(where)
+        for where in list(self.memory.view.scan(entries.row_key(table.name, ""))):
+            before = self.memory.row(where)
             if before is None or before.deleted or again(change.mark, before.mark):
                 continue
-            entry = Entry(
-                Link(), "", NOTHING, before.source, before.mark, deleted=True, deadline=self.now + self.tables.patience.keep_ms
-            )
-            self._hang(table, entries.row_of(where)[1], before=before, entry=entry)
-            self._put(where, entry)
+            entry = Entry(Link(), "", NOTHING, before.source, before.mark, deleted=True, deadline=self._forgotten_at)
+            self.memory.hang(table, entries.row_of(where)[1], before=before, entry=entry)
+            self.memory.put(where, entry)
             self._settle_below(table, before, entry)
 
     def tick(self, at: int) -> Iterator[str]:
         """Tell of rows that waited in vain, and forget those that were deleted long ago; says what came of each."""
-        for where in list(self.view.due(at)):
-            entry, name = self._row(where), entries.row_of(where)[0]
-            table = self.tables.by_name.get(name)
+        for where in list(self.memory.view.due(at)):
+            entry, name = self.memory.row(where), entries.row_of(where)[0]
+            table = self.memory.tables.by_name.get(name)
             if entry is None or not 0 < entry.deadline <= at:
                 continue
             if entry.deleted or table is None:
-                self._put(where, None if entry.deleted else entry._replace(deadline=0))
+                self.memory.put(where, None if entry.deleted else entry._replace(deadline=0))
                 continue
             place = self._resolve(table, entry.link, DEEPEST)
             told = Told(visit=None, why=place.why, header=place.header)
             self.out.append(Out(None, self._value(told, table, entry, op=Op.UPDATE, carried=NOTHING)))
-            self._put(where, entry._replace(deadline=0, told=place.why))
+            self.memory.put(where, entry._replace(deadline=0, told=place.why))
             yield "gave_up"
 
     # Where a row belongs ---------------------------------------------------------------------------------------------------------
@@ -158,7 +143,7 @@ class Settling:
         if depth == 0:
             return _Place(None, NOTHING, HEADER_WITHOUT_VISIT, header)
         found: list[_Place] = []
-        for upper, entry in self._backing(link):
+        for upper, entry in self.memory.backing(link):
             above = self._resolve(upper, entry.link, depth - 1)
             if above.visit is None:
                 return _Place(None, NOTHING, above.why, above.header or header)
@@ -169,35 +154,13 @@ class Settling:
             return _Place(None, NOTHING, AMBIGUOUS_HEADER, header)
         return found[0]
 
-    def _backing(self, link: Link) -> Iterator[tuple[LinkedTable, Entry]]:
-        """The rows that are a header."""
-        for name in tables_of(link.headers):
-            table = self.tables.by_name.get(name)
-            if table is None:
-                continue
-            for key in self._named(table, link.name):
-                entry = self._row(entries.row_key(name, key))
-                if entry is not None and not entry.deleted and entry.name == link.name:
-                    yield table, entry
-
-    def _named(self, table: LinkedTable, name: str) -> list[str]:
-        """The keys of the rows that may have this name."""
-        if (
-            table.named_by == table.key
-            and (entry := self._row(entries.row_key(table.name, name))) is not None
-            and not entry.deleted
-        ):
-            return [name]
-        prefix = entries.names_prefix(table.name, name)
-        return sorted({name, *(key[len(prefix) :].decode() for key in self._there(prefix))})
-
     # What changes ----------------------------------------------------------------------------------------------------------------
 
     def _settle_below(self, table: LinkedTable, before: Entry, entry: Entry) -> None:
         """Settle what hangs under a header, unless nothing of it changed that concerns them."""
         if not table.named_by:
             return
-        read = self.tables.read[table.name]
+        read = self.memory.tables.read[table.name]
         same = before[:2] == entry[:2] and before.deleted == entry.deleted
         if same and all(before.columns.get(name) == entry.columns.get(name) for name in read):
             return
@@ -207,12 +170,12 @@ class Settling:
     def _below(self, table: LinkedTable, name: str, depth: int) -> None:
         if not name or depth == 0:
             return
-        for group in self.tables.groups[table.name]:
+        for group in self.memory.tables.groups[table.name]:
             prefix = entries.children_prefix(group, name)
-            for child in list(self._there(prefix)):
+            for child in list(self.memory.there(prefix)):
                 below, key = child[len(prefix) :].decode().split(SEPARATOR, 1)
-                lower, where = self.tables.by_name.get(below), entries.row_key(below, key)
-                entry = self._row(where)
+                lower, where = self.memory.tables.by_name.get(below), entries.row_key(below, key)
+                entry = self.memory.row(where)
                 if lower is None or entry is None or entry.deleted:
                     continue
                 self._settle(where, entry, lower, op=None)
@@ -222,7 +185,7 @@ class Settling:
         """Send a row to where it belongs now, and take it away from where it was. op: what was done to the row; None: nothing."""
         if not table.forwarded:
             if op is not None:
-                self._put(where, self._resting(entry))
+                self.memory.put(where, self._resting(entry))
             return
         place = _Place(None, NOTHING) if entry.deleted else self._resolve(table, entry.link, DEEPEST)
         was, visit = entry.sent, place.visit
@@ -235,20 +198,25 @@ class Settling:
                 told = Told(visit=visit, moved="arrived" if moves else "")
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
                 self.out.append(Out(visit, arrives, was if moves else None))
-                self._put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
+                self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
         elif entry.deleted or not entry.link.headers:
             if not entry.deleted:
                 self.out.append(Out(None, None))  # it names neither header nor visit
-            self._put(where, self._resting(entry))
+            self.memory.put(where, self._resting(entry))
         elif op is not None or was is not None or (entry.told and entry.told != place.why):
-            waits = 0 if entry.told == place.why else entry.deadline or self.now + self.tables.patience.wait_ms
-            self._put(where, entry._replace(sent=None, carried=NOTHING, deadline=waits))
+            waits = 0 if entry.told == place.why else entry.deadline or self.now + self.memory.tables.patience.wait_ms
+            self.memory.put(where, entry._replace(sent=None, carried=NOTHING, deadline=waits))
 
     def _resting(self, entry: Entry) -> Entry:
         """A row that is in no visit and waits for nothing; a deleted one is forgotten some day."""
         if entry.deleted:
-            return entry._replace(columns=NOTHING, sent=None, carried=NOTHING, deadline=self.now + self.tables.patience.keep_ms)
+            return entry._replace(columns=NOTHING, sent=None, carried=NOTHING, deadline=self._forgotten_at)
         return entry._replace(sent=None, carried=NOTHING, deadline=0)
+
+    @property
+    def _forgotten_at(self) -> int:
+        """When a row that is deleted now is forgotten (ms)."""
+        return self.now + self.memory.tables.patience.keep_ms
 
     def _read_again(self, entry: Entry, table: LinkedTable) -> str:
         """A row that was read as it is known: the join is told that it is there."""
@@ -268,34 +236,25 @@ class Settling:
             source[_TRANSACTION] = self.transaction
         return told_value(told, op=op, row={**entry.columns, **carried}, source=source)
 
-    # State -----------------------------------------------------------------------------------------------------------------------
 
-    def _hang(self, table: LinkedTable, key: str, *, before: Entry, entry: Entry) -> None:
-        """Note under which header a row hangs, and as which it is known itself."""
-        for one, value in ((before, None), (entry, entries.THERE)):
-            if before.link != entry.link and one.link.headers:
-                child = f"{table.name}{SEPARATOR}{key}".encode()
-                self._marks[entries.children_prefix(one.link.headers, one.link.name) + child] = value
-            if before.name != entry.name and one.name not in ("", key):
-                self._marks[entries.names_prefix(table.name, one.name) + key.encode()] = value
-
-    def _there(self, prefix: bytes) -> list[bytes]:
-        """The keys under a prefix, with what this message changed."""
-        found = dict.fromkeys(self.view.scan(prefix))
-        for key, value in self._marks.items():
-            if key.startswith(prefix):
-                if value is None:
-                    found.pop(key, None)
-                else:
-                    found[key] = None
-        return sorted(found)
-
-    def _row(self, where: bytes) -> Entry | None:
-        if where not in self._rows:
-            value = self.view.get(where)
-            self._rows[where] = None if value is None else entries.load(where, value)
-        return self._rows[where]
-
-    def _put(self, where: bytes, entry: Entry | None) -> None:
-        self._rows[where] = entry
-        self._changed[where] = None if entry is None else entries.dump(entry)
+def _entry(
+    change: RowChange, table: LinkedTable, before: Entry, *, said: Mapping[str, object], beneath: Beneath | None
+) -> Entry | None:
+    """A row as it is remembered after a change; None where a value was not sent (TOAST) and is not known from before either."""
+    deleted = change.op is Op.DELETE
+    # What a row is created over is another row.
+    known = NOTHING if change.op is Op.CREATE else before.columns
+    columns = {name: change.row[name] for name in table.key} if deleted else whole(change, table.columns, known)
+    if columns is None:
+        return None
+    return Entry(
+        link=Link() if deleted else table.link(columns),
+        name="" if deleted else table.name_of(columns),
+        columns=columns,
+        source={name: value for name, value in said.items() if name not in _NAMES and value is not None},
+        mark=after(change.mark, before.mark),
+        deleted=deleted,
+        sent=before.sent,
+        carried=before.carried,
+        beneath=beneath,
+    )

@@ -10,7 +10,8 @@ from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
-from streams.domain.join.entries import FORM, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.fold import EXCHANGED
 from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
@@ -174,7 +175,7 @@ class JoinLane(Lane[Incoming]):
         mark = replace(
             self._mark,
             seq=self._mark.seq + len(chunk.ready),
-            state=max(self._mark.state, FORM if chunk.counts[WAITS] else WITHOUT_TRAIL),
+            state=max(self._mark.state, FORM if chunk.counts[EXCHANGED] else WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL),
             taken=taken(self._mark.taken, records),
             left=first_open(chunk.overlay),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),

@@ -11,6 +11,7 @@ import structlog
 from connector.contract import Mark, Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
+from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
 from streams.domain.records import DeadLetter, Row
 from streams.errors import Rejected
@@ -44,6 +45,10 @@ class LookupTables:
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
         self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
         """By source and table, then by row."""
+        self._beneath: defaultdict[tuple[str, str], dict[tuple[str, ...], Beneath]] = defaultdict(dict)
+        """The same: what stands under a key besides its row, while a transaction exchanges keys."""
+        self._told: dict[tuple[str, str], str] = {}
+        """By source and table: the last transaction of which it was said that it exchanged keys."""
         self._running: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -109,16 +114,36 @@ class LookupTables:
             return  # records would be corrected to an older value, until the newer has come again, too
         if (mark := after(change.mark, known)) is not None:
             marks[key] = mark
+        beneath = self._beneath[change.source, change.table]
+        if key in rows and (key in beneath or change.op in (Op.CREATE, Op.DELETE)):
+            about, left = held(change, rows[key], beneath.pop(key, None))
+            if left is not None:
+                beneath[key] = left
+            if about is None or is_of_former(about, rows[key], mark=change.mark, known=known):
+                self._exchanged(change)
+                return
+            change = about
         if change.op is Op.DELETE:
             rows.pop(key, None)
         else:
             rows[key] = change.row
+
+    def _exchanged(self, change: RowChange) -> None:
+        """Of the messages under a key, compaction keeps the last one: the delete, and not the row that stands there. So whoever
+        reads the topic later does not know that row, until its table is read again.
+        """
+        table, transaction = (change.source, change.table), change.transaction
+        if self._told.get(table) != transaction:
+            self._told[table] = transaction
+            remedy = f"yibao resnapshot {change.table}"
+            log.warning("lookup_keys_exchanged", source=change.source, table=change.table, remedy=remedy)
 
     def _clear(self, table: LookupTable, event: Truncated) -> None:
         """Forget all rows that were there before it: a record must not be filled with what the database does not hold any more. A
         truncate that is sent again takes nothing away that came after it, because that is not taken in a second time.
         """
         rows, marks = self._rows[table.name], self._marks[event.source, event.table]
+        self._beneath[event.source, event.table].clear()
         gone = [key for key in rows if not again(event.mark, marks.get(key))]
         log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(gone))
         for key in gone:

@@ -8,10 +8,9 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.contract import TableRole
+from streams.domain.join.claims import claim_of, claims_in
 from streams.domain.join.entries import (
     SEPARATOR,
-    claim_of,
-    claims_in,
     due_from,
     group,
     group_of,

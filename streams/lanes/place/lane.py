@@ -9,8 +9,9 @@ from typing import cast
 
 from connector.contract import Topics
 from streams.domain.changes import SERVER, Incoming
-from streams.domain.place.entries import FORM
+from streams.domain.place.entries import ALONE, FORM
 from streams.domain.place.fold import Placed, Placer
+from streams.domain.place.resolving import EXCHANGED
 from streams.domain.records import Header
 from streams.domain.series import FROM, NUMBER
 from streams.domain.trail import left_at
@@ -144,7 +145,7 @@ class PlaceLane(Lane[Incoming]):
         mark = replace(
             self._mark,
             out=tuple(numbers),
-            state=FORM if changed else self._mark.state,
+            state=max(self._mark.state, FORM if counts[EXCHANGED] else ALONE) if changed else self._mark.state,
             going=going,
             tail=tail_of(records[-1].value),
         )

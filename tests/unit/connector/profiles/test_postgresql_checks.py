@@ -384,6 +384,31 @@ def test_all_partitions_without_an_identity_are_mended_at_once():
     assert finding.mend.count("REPLICA IDENTITY FULL") == 5
 
 
+WITH_PART = {**FEE.columns, "part": replace(FEE.columns["id"], name="part")}
+PARTED = replace(PARTITIONED, columns=WITH_PART, partitioned_by=frozenset({"part"}))
+
+
+@pytest.mark.parametrize(
+    ("key", "unique", "what"),
+    [
+        (("id", "part"), [{"id", "part"}], "holds part, by which the table is partitioned"),
+        (("id",), [{"id", "part"}], "is unique in each partition"),
+        (("id",), [{"id", "part"}, {"id"}], None),
+        (("part",), [{"part"}], None),
+    ],
+)
+def test_the_key_of_a_partitioned_table_is_best_named_without_the_column_by_which_it_is_partitioned(key, unique, what):
+    """A line that one update moves to another partition and another visit has two keys otherwise, and is told as two lines."""
+    fee = replace(SOURCE.tables[1], key=key, columns=("id", "mdtrt_id", "part"))
+    tables = {**GOOD.tables, "his.fee": replace(PARTED, unique=tuple(map(frozenset, unique)))}
+    told = found(replace(VIA_ROOT, tables=tables), replace(SOURCE, tables=(SOURCE.tables[0], fee)))
+    where = f"his.fee ({', '.join(key)})"
+    assert ([] if what is None else [where]) == [*told]
+    if what is not None:
+        assert (True, Severity.WARNS) == (what in told[where].what, told[where].severity)
+        assert 'SELECT "id" FROM "his"."fee" GROUP BY "id" HAVING count(*) > 1;' in told[where].mend
+
+
 def test_a_unique_index_of_a_partitioned_table_is_not_made_concurrently():
     """PostgreSQL refuses that, and the administrator would be at a loss."""
     assert 'CREATE UNIQUE INDEX ON "his"."fee"' in found(with_partitioned(unique=()))["his.fee (id)"].mend

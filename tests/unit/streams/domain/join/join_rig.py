@@ -9,9 +9,9 @@ import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.join.building import JoinLimits
+from streams.domain.join.claims import claims_in
 from streams.domain.join.entries import (
     StoredRow,
-    claims_in,
     due_from,
     group,
     group_of,

@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import Mark, TableRole
+from streams.domain.exchanged import Beneath
 from streams.domain.join import emptying, gone, withdrawal_guard
+from streams.domain.join.claims import claim_of
 from streams.domain.join.entries import (
     Recall,
     StoredRow,
-    claim_of,
     due_from,
     dump,
     group,
@@ -47,6 +48,7 @@ ROWS = st.builds(
     since=MOMENTS,
     deadline=MOMENTS,
     trail=st.none() | st.builds(Trail, NAMES, st.integers(0, 10_000), st.integers(0, 2**63 - 1)),
+    beneath=st.none() | st.builds(Beneath, NAMES, st.tuples(st.dictionaries(NAMES, st.none() | TEXTS, max_size=2))),
 )
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import orjson
 
 from streams.domain.changes import ARRIVED, tick_value
-from streams.domain.join.entries import FORM, WITHOUT_TRAIL
+from streams.domain.join.entries import WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.moving import NOT_KNOWN, Passed
 from streams.domain.series import FROM, NUMBER
 from streams.lanes.join.lane import JoinLane, JoinShared
@@ -78,9 +78,9 @@ async def test_rows_wait_over_take_overs_and_go_when_the_lanes_have_passed():
     moved.comes(orjson.dumps(orjson.loads(leaves) | LEFT))
     moved.comes(tick_value(1))
     mark, ready, waits, awaited = await moved.works()
-    assert (FORM, {SERIES: 5}, ["V1", "S1"], True, {1: 2}) == (mark.state, mark.left, ready, waits, awaited)
+    assert (WITH_TRAIL, {SERIES: 5}, ["V1", "S1"], True, {1: 2}) == (mark.state, mark.left, ready, waits, awaited)
 
     moved.passage.passed = Passed({1: {SERIES: 8}})
     moved.comes(tick_value(2))
     mark, ready, waits, awaited = await moved.works()
-    assert (FORM, {}, ["V1", "S1", "C1"], False, {}) == (mark.state, mark.left, ready, waits, awaited)
+    assert (WITH_TRAIL, {}, ["V1", "S1", "C1"], False, {}) == (mark.state, mark.left, ready, waits, awaited)
