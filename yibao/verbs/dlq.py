@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -21,12 +19,14 @@ from streams.deadletter.record import FORM, DeadLetterView
 from streams.deadletter.summary import Wanted, summarise
 from streams.domain.validate.judge import RULE_IDS
 from streams.domain.violations import DeadClass
-from streams.errors import Misconfigured
-from streams.mapping import Site, load_site
+from streams.mapping import Site, capture_sources, load_site
 from streams.spec.fields import ServiceCode
 from streams.spec.masking import mask_text
 from streams.wiring import client_options
 from yibao.binding import warn_of_other_site
+from yibao.letter_hints import hint_of
+from yibao.moments import age, local, now_ms
+from yibao.moments import since as moments_since
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -55,7 +55,6 @@ SinceOption = Annotated[
 ]
 DeadlineOption = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading after so long.")]
 
-_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _PLAIN_EVERY_S = 5.0
 
 
@@ -81,16 +80,14 @@ def summary(
     site = load_site(config)
     wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
     reading = _read(site, wanted, deadline_s=deadline)
-    lines, now_ms = summarise(reading.letters), _now_ms()
+    lines, now = summarise(reading.letters), now_ms()
     if output is Output.JSON:
-        groups = [{**asdict(line), "oldest_age_s": (now_ms - line.oldest) // 1000} for line in lines]
+        groups = [{**asdict(line), "oldest_age_s": (now - line.oldest) // 1000} for line in lines]
         _print_json({"total": len(reading.letters), "complete": reading.complete, "groups": groups})
     else:
         table = _table("class", "rule", "institution", "owner", "count", "oldest")
         for line in lines:
-            table.add_row(
-                line.dead_class, line.rule, line.institution or "-", line.owner, str(line.count), _age(now_ms - line.oldest)
-            )
+            table.add_row(line.dead_class, line.rule, line.institution or "-", line.owner, str(line.count), age(now - line.oldest))
         _print_table(table, f"{len(reading.letters)} dead letters")
     _warn(reading)
 
@@ -125,7 +122,7 @@ def list_letters(
         table = _table("id", "class", "rule", "service", "institution", "owner", "failed", "message")
         for letter in shown:
             facts = (letter.dead_class, letter.rule, letter.service or "-", letter.institution or "-", letter.owner)
-            table.add_row(letter.id[:12], *facts, _local(letter.last_failed_at, site), letter.message)
+            table.add_row(letter.id[:12], *facts, local(letter.last_failed_at, site), letter.message)
         _print_table(table, f"{len(shown)} of {len(reading.letters)} dead letters")
     _warn(reading)
 
@@ -152,11 +149,13 @@ def show(
         _warn(reading)
         raise typer.Exit(1)
     [letter] = reading.letters
-    document = masked_document(letter)
+    document, hint = masked_document(letter), hint_of(letter, capture_sources(site))
     if output is Output.JSON:
-        _print_json({**_said(letter), "content": asdict(document)})
+        _print_json({**_said(letter), "hint": hint, "content": asdict(document)})
     else:
         _show_facts(letter, site)
+        if hint:
+            typer.echo(f"{'hint':<16} {hint}")
         _show_document(document)
 
 
@@ -164,22 +163,7 @@ def _wanted(
     site: Site, *, dead_class: DeadClass | None, rule: str, service: ServiceCode | None, institution: str, since: str
 ) -> Wanted:
     chosen = dead_class.value if dead_class else ""
-    return Wanted(dead_class=chosen, rule=rule, service=service or "", institution=institution, since=_since(since, site))
-
-
-def _since(text: str, site: Site) -> int:
-    """Milliseconds of a time span back from now or of a local time. Raises Misconfigured for anything else."""
-    if not text:
-        return 0
-    if text[:-1].isdigit() and text[-1] in _UNITS:
-        return _now_ms() - int(text[:-1]) * _UNITS[text[-1]] * 1000
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Misconfigured(f"--since {text}: write a span such as 30m, 2h, 7d, or a time such as 2024-05-01T08:00") from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(site.timezone))
-    return int(moment.timestamp() * 1000)
+    return Wanted(dead_class=chosen, rule=rule, service=service or "", institution=institution, since=moments_since(since, site))
 
 
 def _read(site: Site, wanted: Wanted, *, deadline_s: float, values: bool = False) -> Reading:
@@ -228,7 +212,7 @@ def _visit_key(letter: DeadLetterView) -> str:
 def _show_facts(letter: DeadLetterView, site: Site) -> None:
     for name, value in _said(letter).items():
         if name.endswith("_failed_at"):
-            typer.echo(f"{name:<16} {_local(value, site)}")
+            typer.echo(f"{name:<16} {local(value, site)}")
         elif value not in ("", None):
             typer.echo(f"{name:<16} {value}")
 
@@ -284,17 +268,3 @@ def _print_table(table: Table, closing: str) -> None:
 
 def _print_json(document: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
-
-
-def _local(at_ms: int, site: Site) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(site.timezone)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _age(ms: int) -> str:
-    span = timedelta(milliseconds=max(0, ms))
-    hours, rest = divmod(span.seconds, 3_600)
-    return f"{span.days}d {hours}h" if span.days else f"{hours}h {rest // 60}m"
