@@ -66,6 +66,13 @@ async def test_http_on_a_port_with_tls_is_named_though_the_server_only_closes(ce
     assert not found.took_nothing  # what was sent could be read by whoever was there
 
 
+async def test_http_on_a_port_that_answers_in_tls_is_named_at_once():
+    """An alert of TLS in the place of an answer says it without a second look."""
+    async with serving(b"\x15\x03\x01\x00\x02\x02\x46") as platform, gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.TLS_WANTED) == (type(found), found.cause)
+
+
 async def test_https_on_a_port_without_tls_is_named():
     """The same slip the other way round."""
 
