@@ -20,7 +20,8 @@ MAX_BODY_BYTES = 64 * 1024
 
 _GATEWAY_NAME = "errcode"
 _MOST_CODE = 16
-_HTML = re.compile(r"\s*<(!doctype html|html|head|body|title|script)\b", re.IGNORECASE)
+_HTML = re.compile(r"<(!doctype html|html|head|body|title|script)\b", re.IGNORECASE)
+_BEGINNING = 1000
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _LOGIN = re.compile(r"type\s*=\s*[\"']?password|登录|登陆|身份认证|\blog ?in\b|\bsign ?in\b", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9._-]+")
@@ -140,7 +141,7 @@ def _text(value: object) -> str:
 
 
 def _page(text: str) -> Said:
-    if not _HTML.match(text):
+    if not _HTML.search(text[:_BEGINNING]):
         return Said()
     title = _TITLE.search(text)
     return Said(page=True, login=_LOGIN.search(text) is not None, text=" ".join(title[1].split()) if title else "")

@@ -18,6 +18,7 @@ class HoldCause(StrEnum):
     INSTITUTION = "institution"
     SEAL = "seal"
     REPEATED_AFTER_REFUSAL = "repeated_after_refusal"
+    REPEATED_UNPOSTED = "repeated_unposted"
     UNKNOWN_CODE = "unknown_code"
     TWO_CODES = "two_codes"
     DOUBLED_MEMBER = "doubled_member"

@@ -196,8 +196,9 @@ class Gateway:
         except BaseException:
             self._breaker = abandoned(self._breaker, self._now())
             raise
-        found, before = self._told(found, batch), self._breaker
+        found, before, throttle = self._told(found, batch), self._breaker, self._throttle
         self._learn(found, msgid, began)
+        self._outage.tell_throttled(throttle, self._throttle, url=url)
         self._outage.tell(before, self._breaker, failed=found if isinstance(found, Retry) else None, url=url)
         self._on_answer(found, self._now() - began)
         return found

@@ -8,10 +8,12 @@ import structlog
 
 from streams.deliver.breaker import Breaker, Phase
 from streams.deliver.remedies import REMEDIES
+from streams.deliver.throttle import Throttle
 from streams.deliver.verdict import Retry
 
 logger = structlog.get_logger(__name__)
 
+_TOLD_FROM, _TOLD_EVERY = 3, 10
 _PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -57,3 +59,10 @@ class Outage:
         elif before.phase is not Phase.CLOSED and after.phase is Phase.CLOSED and self._began is not None:
             logger.info("breaker_closed", address=address_of(url), since=self._since, open_s=round(self._now() - self._began, 1))
             self._began = None
+
+    def tell_throttled(self, before: Throttle, after: Throttle, *, url: str) -> None:
+        """Tell of a platform that takes no more for the third time in a row, and then of every tenth: nothing else would."""
+        if after.times > before.times and (after.times == _TOLD_FROM or after.times % _TOLD_EVERY == 0):
+            logger.warning(
+                "platform_throttled", address=address_of(url), times=after.times, wait_s=round(after.until - self._now(), 1)
+            )

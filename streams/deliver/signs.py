@@ -18,8 +18,9 @@ _COMPLAINING_NAME: Final = re.compile(r"err|exception|fail", re.IGNORECASE)
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}")
 _GOOD: Final = frozenset({"true", "success", "succeeded", "successful", "succ", "ok", "y", "yes", "成功"})
 _BAD: Final = frozenset({"false", "fail", "failed", "failure", "error", "err", "n", "no", "失败", "错误", "异常"})
-_NOTHING: Final = frozenset({"", "null", "none", "nil", "无", "-"})
+_NOTHING: Final = frozenset({"", "null", "none", "nil", "无", "-", "false", "no", "n", "否"})
 _SUCCEEDING: Final = re.compile(r"成功|success|^ok\b|已接收|已受理", re.IGNORECASE)
+_SUCCESS: Final = re.compile(r"[^\W不未没无]{0,4}成功|success(?:ful)?|succeeded|ok", re.IGNORECASE)
 _FAILING: Final = re.compile(
     r"失败|异常|错误|有误|无效|拒绝|超时|不存在|不合法|不正确|不通过|未通过|过于频繁|请求频繁|限流"
     r"|fail|error|exception|invalid|denied|refus|reject|time[d ]? ?out|too (?:frequent|many)",
@@ -132,8 +133,8 @@ def failing_words(text: str, harmless: frozenset[str]) -> bool:
 
 
 def says_success(text: str) -> bool:
-    """Whether words say success and nothing of a failure."""
-    return _SUCCEEDING.search(text) is not None and _FAILING.search(text) is None and "不成功" not in text and "未成功" not in text
+    """Whether words say success and nothing else: "已上传成功，不能重复上传" refuses."""
+    return _SUCCESS.fullmatch(text.strip().rstrip("!！.。")) is not None
 
 
 def _complains(value: object, harmless: frozenset[str], *, code: str | None) -> bool:

@@ -54,6 +54,7 @@ institutions:
 platform:
   url: https://platform.example/fsp
   msgid_memory_s: 72000              # it promises to remember a msgid for a day
+  answers: {code: infcode, accepted: [0], refused: [-1]}    # it answers as the national interface does
 
 rules: {R15: off, R23: refuse}       # levels that differ from the default
 ```

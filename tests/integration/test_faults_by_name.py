@@ -29,6 +29,12 @@ def certificate(tmp_path_factory):
     return files
 
 
+@pytest.fixture
+def logs():
+    with capture_logs() as told:
+        yield told
+
+
 @asynccontextmanager
 async def serving(*answers, certificate=None, old=False):
     """A platform with these answers, over TLS where there is a certificate. old: it speaks TLS 1.1 and nothing else."""
@@ -64,6 +70,13 @@ async def test_http_on_a_port_with_tls_is_named_though_the_server_only_closes(ce
         found, _ = await told(platform.port)
     assert (Held, HoldCause.TLS_WANTED, []) == (type(found), found.cause, platform.requests)
     assert not found.took_nothing  # what was sent could be read by whoever was there
+
+
+async def test_http_on_a_port_that_answers_in_tls_is_named_at_once():
+    """An alert of TLS in the place of an answer says it without a second look."""
+    async with serving(b"\x15\x03\x01\x00\x02\x02\x46") as platform, gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (Held, HoldCause.TLS_WANTED) == (type(found), found.cause)
 
 
 async def test_https_on_a_port_without_tls_is_named():
@@ -134,7 +147,7 @@ async def test_what_cannot_pass_by_itself_is_held_with_the_first_answer(answer, 
 
 
 @pytest.mark.parametrize("after", ["0", "Wed, 01 May 2024 03:00:00 GMT"])
-async def test_a_platform_that_says_at_once_is_left_alone_for_longer_each_time(after):
+async def test_a_platform_that_says_at_once_is_left_alone_for_longer_each_time(after, logs):
     """It said that it takes no more. Seven hundred requests a second from each lane would be an attack."""
     async with serving(http(429, Retry_After=after)) as platform:
         clock, waits = [100.0], []
@@ -150,3 +163,4 @@ async def test_a_platform_that_says_at_once_is_left_alone_for_longer_each_time(a
             await opened.post(batch(), MSGID)
             assert 1.0 == (await opened.post(batch(), MSGID)).after_s
     assert 11 == len(platform.requests)
+    assert [("platform_throttled", 3, 4.0)] == [(entry["event"], entry["times"], entry["wait_s"]) for entry in logs]

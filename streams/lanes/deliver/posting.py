@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
+from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
 from streams.lanes.deliver.holding import Hold
@@ -72,14 +73,19 @@ class Posting:
 
         unknown_since: from when on (ms) an earlier owner may have posted this msgid, None if none did. On a platform that answers
         "repeated" to an id that it refused, "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
+        "Repeated" to an id of which no post can have been taken is somebody else's, and holds the lane, too.
         """
         attempts, retries, probes, begun_at = 0, 0, 0, 0
+        may_be_taken = unknown_since is not None
         while True:
             await self._confirm(unknown_since)
             attempts, posted_at = attempts + 1, self._wall_ms()
             begun_at = begun_at or posted_at
             refused_before = unknown_since is not None and self._settings.repeats_refused
             verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
+            if isinstance(verdict, Accepted) and verdict.repeated and not may_be_taken:
+                verdict = _of_somebody_else(verdict)
+            may_be_taken = may_be_taken or _may_be_taken(verdict)
             match verdict:
                 case Accepted() | Refused():
                     self._hold.release()
@@ -112,3 +118,24 @@ class Posting:
         """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
         bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
         return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
+
+
+def _may_be_taken(verdict: Verdict) -> bool:
+    """Whether the platform may have taken the batch with a post that it did not plainly accept."""
+    match verdict:
+        case Retry():
+            return verdict.may_have_arrived
+        case Held():
+            return not verdict.took_nothing and verdict.cause is not HoldCause.REPEATED_UNPOSTED
+        case Accepted() | Refused() | Throttled():
+            return False
+        case never:
+            assert_never(never)
+
+
+def _of_somebody_else(said: Accepted) -> Held:
+    message = (
+        f"{said.code} on the first post of a msgid that nobody here can have posted before: "
+        "another sender uses it, or something on the way posts twice"
+    )
+    return Held(cause=HoldCause.REPEATED_UNPOSTED, code=said.code, message=message)

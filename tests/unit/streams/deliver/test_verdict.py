@@ -96,6 +96,8 @@ def test_each_http_status_has_its_verdict(status, body, expected):
         (b"", "retry no_code"),
         (HTML, "retry page"),
         (LOGIN, "retry login_page"),
+        (b'<?xml version="1.0"?>\n<!-- proxy --><html><title>Sign in</title></html>', "retry login_page"),
+        (b"<xml><code>200</code></xml>", "retry no_code"),
         (b"ok", "retry no_code"),
         (b"null", "retry no_code"),
         (b"200", "retry no_code"),

@@ -4,10 +4,11 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from structlog.testing import capture_logs
 
 from streams.deliver.causes import HoldCause, RetryCause
-from streams.deliver.verdict import Accepted, Held, Retry
+from streams.deliver.verdict import Accepted, Held, Retry, Throttled
 from streams.testing import FakePlatform, wait_for
 from tests.patience import PATIENCE_S
 from tests.settings import flood_guard
@@ -15,6 +16,7 @@ from tests.unit.streams.lanes.lane_rig import INSTITUTION, QUICK, READY, Rig, he
 
 NOT_LET_IN = Held(cause=HoldCause.ANSWER_CODE, code="40002", http_status=200, message="签名错误")
 SHUT_OUT = Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="解密失败")
+REPEATED = Accepted(code="40005", repeated=True)
 TWO_CODES = Held(cause=HoldCause.TWO_CODES, code="200", http_status=200, message="two codes: 200 and 40003")
 MOVED = Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")
 COMMITTED = 1_700_000_000_000  # the rig's records
@@ -168,6 +170,28 @@ async def test_a_hold_whose_outcome_is_open_ends_where_the_platform_forgets():
     await wait_for(lambda: "longer than the platform remembers" in lane.held, what="the lane stands")
     assert 2 == rig.platform.posts
     await lane.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "held"),
+    [
+        ([], True),
+        ([Retry(cause=RetryCause.UNREACHABLE)], True),
+        ([SHUT_OUT, Throttled(after_s=0.0)], True),
+        ([Retry(cause=RetryCause.TIMEOUT)], False),
+        ([TWO_CODES], False),
+        ([MOVED], False),
+    ],
+    ids=str,
+)
+async def test_repeated_is_ours_only_where_a_post_of_ours_may_have_been_taken(before, held):
+    """Another sender with the same ids has told the platform something else; a receipt would say that our records are there."""
+    rig = Rig()
+    rig.platform.script = [*before, REPEATED, REPEATED]
+    logs = await through_the_night(rig, numbers=range(1, 2))
+    causes = [entry["cause"] for entry in told(logs, "lane_held")]
+    assert held == ("repeated_unposted" in causes)
+    assert held == bool(rig.platform.accepted)  # at last it was taken under our own post
 
 
 async def test_an_owner_that_was_frozen_in_its_renewal_renews_again_before_it_posts():
