@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import Event, Incoming, RowChange, Tick, Truncated, event_of
+from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries
 from streams.domain.place.direct import Direct
@@ -178,7 +178,14 @@ class Placer:
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return unplaced(incoming, going)
         memory = Memory(tables=tables, view=view)
-        settling = Settling(memory=memory, source=change.source, now=incoming.timestamp_ms, transaction=said.get("txId"))
+        settling = Settling(
+            memory=memory,
+            source=change.source,
+            now=incoming.timestamp_ms,
+            ended=going.ended,
+            at=change.committed_at,
+            transaction=said.get("txId"),
+        )
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
             return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.memory.state)
@@ -186,11 +193,11 @@ class Placer:
         return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.memory.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
-        for visit, value, left in settling.out:
+        for visit, value, left, doubted in settling.out:
             if value is None:
                 yield Placed(UNPLACED, incoming.key, incoming.value)
             else:
-                headers = () if left is None else self._arrived(self._partition_of(left))
+                headers = self._arrived(self._partition_of(left)) if left is not None else ((DOUBTED, b"1"),) if doubted else ()
                 yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, headers)
 
 
