@@ -19,7 +19,9 @@ from streams.deliver.gateway import Gateway
 from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
+from streams.domain.place.record_names import record_names
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.fellows import Fellow, Fellowship
@@ -152,7 +154,14 @@ def _lookout(site: Site, context: LaneContext, look_at: LookAt, *, who: str) -> 
 def placer_of(site: Site) -> Placer:
     """What decides where a row of a site belongs."""
     partitions, quiet_ms = site.kafka.partitions, _QUIET * _grace_ms(site)
-    return Placer(direct_visit_keys(site), partitions=partitions, linked=linked_tables(site), quiet_ms=quiet_ms)
+    return Placer(
+        direct_visit_keys(site),
+        partitions=partitions,
+        linked=linked_tables(site),
+        names=record_names(compile_site(site)),
+        quiet_ms=quiet_ms,
+        ended_ms=_known_ms(site),
+    )
 
 
 def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None) -> JoinStage:
@@ -174,6 +183,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
                     grace_ms=_grace_ms(site),
                     per_hour=site.join.withdrawal_guard.per_hour,
                     share=site.join.withdrawal_guard.share,
+                    known_ms=_known_ms(site),
                 ),
             ),
             zone=ZoneInfo(site.timezone),
@@ -181,6 +191,11 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
         wall_ms=_wall_ms,
     )
+
+
+def _known_ms(site: Site) -> int:
+    """So long the place stage remembers which visit a record was in last, and the join relies on it."""
+    return max(ENDED_MS, _grace_ms(site))
 
 
 def _grace_ms(site: Site) -> int:

@@ -17,8 +17,13 @@ ARRIVED: Final = "arrived"
 SERVER: Final = "server"
 """Third header of a message that the place stage wrote: the server that it comes from; absent of a source's first one."""
 
+DOUBTED: Final = "doubted"
+"""Header of a row that may have come from another visit: it is not known."""
 FORMERLY: Final = "formerly"
 """Header of a row whose key was changed: the columns of its former key, as JSON. Its former row went by the message before."""
+
+_ALWAYS: Final = 2
+"""Headers that each message has which the place stage wrote."""
 
 
 class Incoming(NamedTuple):
@@ -51,6 +56,11 @@ class Incoming(NamedTuple):
     def arrived(self) -> bool:
         """Whether its row came from another visit."""
         return len(self.headers) > 0 and self.headers[-1][0] == ARRIVED
+
+    @property
+    def doubted(self) -> bool:
+        """Whether its row may have come from another visit."""
+        return len(self.headers) > _ALWAYS and any(name == DOUBTED for name, _ in self.headers[_ALWAYS:])
 
     def __repr__(self) -> str:
         """Without what the message holds: it ends up in errors and logs."""

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from streams.domain.changes import Incoming
+from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.ready import Emission
@@ -19,8 +20,8 @@ from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, mappings
 
 
 @cache
-def joiner() -> Joiner:
-    return Joiner(mappings(), LIMITS, zone=mappings()["his"].dialect.zone)
+def joiner(limits: JoinLimits) -> Joiner:
+    return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 
 class Patients:
@@ -36,6 +37,7 @@ class Lane:
     """The join and the deliver lane of one partition, and what their transactions left."""
 
     partition: int
+    limits: JoinLimits = LIMITS
     changes: list[Incoming] = field(default_factory=list)
     stored: dict[bytes, bytes] = field(default_factory=dict)
     ready: list[Emission] = field(default_factory=list)
@@ -59,7 +61,7 @@ class Lane:
         if self.taken == len(self.changes):
             return []
         incoming, overlay = self.changes[self.taken], Overlay(self.state)
-        folded = joiner().fold(incoming, overlay, Patients(), self.passed._replace(is_news=self.passed is not self.told))
+        folded = joiner(self.limits).fold(incoming, overlay, Patients(), self.passed._replace(is_news=self.passed is not self.told))
         overlay.apply(folded.state)
         self.ready += (*folded.recalls, *folded.ready)
         self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))

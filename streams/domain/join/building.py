@@ -11,14 +11,14 @@ from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.join import colliding, letters, parents, refunds
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
-from streams.domain.join.gathering import Gathered, dependents, gather, touched
+from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
-from streams.domain.join.parts import MOVED_FROM, Part
+from streams.domain.join.parts import Part
 from streams.domain.join.results import Folded
 from streams.domain.join.visit import Visit
-from streams.domain.join.waiting import wait
+from streams.domain.join.waiting import wait, waiting_for_lane
 from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission
@@ -106,6 +106,8 @@ class Building:
         if row.deleted:
             self._delete(visit, row, before=before, change=change)
             return
+        if self.incoming.doubted:
+            self._withdrawing.doubts(self, visit, row)
         if before is not None and before.emitted:
             row = self._as_reported(visit, row, before, change)
         elif before is not None and before.deleted:
@@ -124,7 +126,10 @@ class Building:
     def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
         """The row with what the platform holds of it after this change of its own."""
         if not before.deleted:
-            return self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
+            became = self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
+            if not became.emitted:
+                self.passes_on(before)
+            return became
         # An early version told a person at once when it was deleted, and did not forget it.
         return row if before.reported_as else row._replace(emitted="")
 
@@ -135,10 +140,10 @@ class Building:
             row = row._replace(emitted="")
         elif before is not None and not before.deleted and not change.left:
             self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
+        self.passes_on(before)
         if change.left:
-            self.passes_on(before)
             was_there = before is not None and not before.deleted
-            self._withdrawing.left(self, visit, row, transaction=None if was_there else change.transaction)
+            self._withdrawing.left(self, visit, row, transaction=None)
             if before is not None and before.emitted and was_there:
                 self._withdrawing.leaves(self, visit, before, last=row, now=change.now)
             row = self._withdrawing.named(visit, row)._replace(refused="")  # what is told of it there is another letter
@@ -158,7 +163,7 @@ class Building:
         self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
 
     def passes_on(self, row: StoredRow | None) -> None:
-        """A row left, perhaps while its own trail was open: who follows it must wait for that, too."""
+        """A row went, or is another record now, perhaps while its own trail was open: who follows it must wait for that, too."""
         if row is not None and row.trail is not None and self.moving.is_open(row.trail):
             self.take([self.moving.leaves(self.incoming, row.trail)])
 
@@ -182,7 +187,7 @@ class Building:
         gathered = gather(visit, row, institution=institution)
         if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
-        elif row.emitted and gathered.readings and self._stands(visit, row, gathered):
+        elif row.emitted and gathered.readings and stands(visit, row, gathered, self.lookups, today=self.today):
             visit.put(row.reported(row.emitted, row.reported_as))
             self.count("unchanged")
         else:
@@ -195,11 +200,8 @@ class Building:
 
     def _hold(self, visit: Visit, row: StoredRow, *, now: int) -> None:
         """Let a row wait for the lane of the partition that it left. It has no limit: what holds that lane is told there."""
-        assert row.trail is not None
-        deadline, began = MOVED_FROM + row.trail.partition, row.waits_for != _MOVED
-        if began or row.deadline != deadline:
-            visit.put(row._replace(waits_for=_MOVED, since=now if began else row.since, deadline=deadline))
-        if began:
+        visit.put(waiting_for_lane(row, now=now))
+        if row.waits_for != _MOVED:
             self.count(WAITS)
 
     def _let_go(self, row: StoredRow) -> StoredRow:
@@ -212,15 +214,10 @@ class Building:
         mapping = visit.mapping
         result: Record | Refusal | MissingLookup | Part
         result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
-        if isinstance(result, Record) and row.emitted and row.emitted != result.content_hash:
-            row = self._withdrawing.is_now(self, visit, row, result)
-        if isinstance(result, Record) and row.table in mapping.colliding:
-            claimed = colliding.claim(self, visit, row, result, rows)
-            if claimed is None:
+        if isinstance(result, Record):
+            if (backing := self._backing(visit, row, result, rows, now=now)) is None:
                 return
-            row = claimed
-        if isinstance(result, Record) and not row.emitted:
-            row = self._withdrawing.taken_over(self, visit, row, result)
+            row = backing
         if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
             result = refunds.judge(visit, row, result, self.lookups)
         match result:
@@ -233,11 +230,20 @@ class Building:
             case Part():
                 self._wait(visit, row, rows, part=result.value, now=now)
 
-    def _stands(self, visit: Visit, row: StoredRow, gathered: Gathered) -> bool:
-        """Whether what was reported of a row is true if one of the candidates for a part is meant. Then it is left as it is."""
-        service = visit.mapping.services_of(row.role)
-        made = (normalise(visit.mapping, service, rows, self.lookups, today=self.today) for rows in gathered.readings)
-        return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)
+    def _backing(self, visit: Visit, row: StoredRow, record: Record, rows: SourceRows, *, now: int) -> StoredRow | None:
+        """The row with what the platform holds of its record; None where that is not to be sent now."""
+        if row.emitted and row.emitted != record.content_hash:
+            row = self._withdrawing.is_now(self, visit, row, record)
+        if row.table in visit.mapping.colliding:
+            claimed = colliding.claim(self, visit, row, record, rows)
+            if claimed is None:
+                return None
+            row = claimed
+        row = self._withdrawing.taken_over(self, visit, row, record)
+        if self.moving.is_open(row.trail):
+            self._hold(visit, row, now=now)
+            return None
+        return row
 
     def _release(self, visit: Visit, row: StoredRow, built: StoredRow, *, committed_at: int, now: int) -> None:
         """Build what waits for the first record of this row, where that came now, or was refused or given up."""

@@ -1,13 +1,15 @@
 """Which rows belong together in one interface record, and what is missing where one cannot be built yet."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final, NamedTuple
 
 from connector.contract import TableRole
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.parts import Part
 from streams.domain.join.visit import Visit
-from streams.domain.records import SourceRows
+from streams.domain.normalise.record import normalise
+from streams.domain.records import Lookups, Record, SourceRows
 from streams.domain.validate.judge import PARENTS
 
 _REFUSE: Final = "refuse"
@@ -85,6 +87,13 @@ def parents_of(visit: Visit, row: StoredRow) -> Sequence[StoredRow]:
 def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], rows: SourceRows) -> list[SourceRows]:
     visits = [head.columns for head in heads] if heads else [None]
     return [rows._replace(visit=visit, settlement=settlement.columns) for visit in visits for settlement in settlements]
+
+
+def stands(visit: Visit, row: StoredRow, gathered: Gathered, lookups: Lookups, *, today: date) -> bool:
+    """Whether what was reported of a row is true if one of the candidates for a part is meant. Then it is left as it is."""
+    service = visit.mapping.services_of(row.role)
+    made = (normalise(visit.mapping, service, rows, lookups, today=today) for rows in gathered.readings)
+    return any(isinstance(one, Record) and one.content_hash == row.emitted for one in made)
 
 
 def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:

@@ -17,7 +17,7 @@ from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import StateView, Visit
 from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, load_guard
-from streams.domain.join.withdrawing import WithdrawalLimits, record_backed, withdrawal_letter
+from streams.domain.join.withdrawing import WithdrawalLimits, held, record_backed, withdrawal_letter
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.records import DeadLetter
 
@@ -120,7 +120,7 @@ class Telling:
             else:
                 visit.drop_gone(gone)
                 if not row.emitted:  # it is there, and refused: the platform holds what it said before
-                    visit.put(row._replace(emitted=gone.emitted, reported_as=gone.record))
+                    visit.put(row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=gone.record))
                     run.rebuild(visit, dependents(visit, row, before=None), committed_at=run.incoming.timestamp_ms)
 
     def _keep_archived(self, visit: Visit, gone: Gone) -> None:

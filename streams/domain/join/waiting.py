@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Final
 
 from streams.domain.join.entries import StoredRow
-from streams.domain.join.parts import Part
+from streams.domain.join.parts import MOVED_FROM, Part
 
 _FOR_EVER_MS: Final = 10**12
 """Limit for a row that waits for another one that waits itself, or was told: the other has a deadline or a letter, and the row
 none of its own.
 """
+_MOVED: Final = Part.MOVED.value
 _WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value, Part.PARENT_REFUSED.value})
 
 
@@ -29,3 +30,10 @@ def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now:
         return waiting, False
     # Another row of the visit that comes late, or goes, builds those that it concerns. A lookup row does not: every tick asks.
     return waiting._replace(refused=told()) if asks_on else row._replace(refused=told(), waits_for="", since=0, deadline=0), True
+
+
+def waiting_for_lane(row: StoredRow, *, now: int) -> StoredRow:
+    """The row while it waits for the lane that its trail names."""
+    assert row.trail is not None
+    since = row.since if row.waits_for == _MOVED else now
+    return row._replace(waits_for=_MOVED, since=since, deadline=MOVED_FROM + row.trail.partition)

@@ -19,6 +19,7 @@ from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import CompiledMapping, record_key
+from streams.domain.place.ended import ENDED_MS
 from streams.domain.records import DeadLetter, Record, Row
 
 
@@ -31,6 +32,8 @@ class WithdrawalLimits:
     per_hour: int = 1_000
     """More of one source in one partition are held if they are also more than `share` of its changes. 0: never."""
     share: float = 0.5
+    known_ms: int = ENDED_MS
+    """So long, by the database's clock, the place stage knows which visit a record was in last."""
 
 
 class Withdrawing:
@@ -92,7 +95,14 @@ class Withdrawing:
         if gone is None or not gone.deadline or (gone.table, gone.key) != (row.table, row.key):
             return row
         visit.drop_gone(gone)
-        return row._replace(emitted=gone.emitted, reported_as=gone.record)
+        return row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=gone.record)
+
+    def doubts(self, run: Results, visit: Visit, row: StoredRow) -> None:
+        """A row may have come from another visit: then the platform does not hold what this one said of its record last."""
+        for gone in visit.all_gone():
+            mine = (gone.table, gone.key) == (row.table, row.key)
+            if gone.role is row.role and (mine or gone.record == record_backed(run, visit, row)):
+                visit.put_gone(gone._replace(emitted=ELSEWHERE))
 
     def becomes(self, run: Results, visit: Visit, row: StoredRow, before: StoredRow, *, transaction: str) -> StoredRow:
         """A reported row after a change of its own: where it is another record's now, its old record is without a row."""
@@ -128,7 +138,7 @@ class Withdrawing:
 
     def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
         """A row left for another visit, which reports it. transaction: the one that turns out not to have deleted it; None where
-        the row was there.
+        the row was there, or went before.
         """
         gone = _open(visit, row)
         if gone is not None and transaction in (None, gone.transaction):
@@ -152,17 +162,23 @@ class Withdrawing:
         return row._replace(emitted=ELSEWHERE, reported_as=record)
 
     def taken_over(self, run: Results, visit: Visit, row: StoredRow, record: Record) -> StoredRow:
-        """A row that is about to be reported for the first time, with what the platform holds of its record."""
+        """A row that is about to be reported for the first time in its visit, with what the platform holds of its record, and with
+        the trail of the row that had this before.
+        """
+        if row.emitted not in ("", ELSEWHERE):
+            return row
         name = record_of(record.institution, record.key)
         gone = visit.gone(row.role, name)
         if gone is None:
             return row
         visit.drop_gone(gone)
+        former = visit.find(gone.role, gone.table, gone.key)
+        row = row._replace(trail=None if former is None else former.trail)
         if gone.letter:
             letter = withdrawal_letter(run, visit, gone)
             run.bury(letters.closing(letter, content_hash=gone.letter, at=run.incoming.timestamp_ms))
             return row
-        return row._replace(emitted=gone.emitted, reported_as=name)
+        return row if row.emitted else row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=name)
 
 
 def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
@@ -171,6 +187,13 @@ def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
     if column := mapping.belonging.columns.get(row.role):
         names.append(column)
     return any(row.columns.get(name) != now.get(name) for name in names)
+
+
+def held(gone: Gone, row: StoredRow, *, known_ms: int) -> str:
+    """What the platform holds of a record whose row this is now. Where that comes so late that the place stage has forgotten who
+    had the record meanwhile, nobody knows.
+    """
+    return gone.emitted if row.committed_at - gone.committed_at <= known_ms else ELSEWHERE
 
 
 def _open(visit: Visit, row: StoredRow) -> Gone | None:

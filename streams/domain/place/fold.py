@@ -9,71 +9,35 @@ end before it calls something withdrawn; that costs no message of its own.
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import FORMERLY, Event, Incoming, RowChange, Tick, Truncated, event_of
+from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries
+from streams.domain.place.direct import Direct
+from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after, came_elsewhere, changes, creates, deletes, former_key, table_of
+from streams.domain.place.going import NOTHING, Going, after, table_of
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
+from streams.domain.place.placed import UNPLACED, Folded, Placed, unplaced
+from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
-from streams.domain.place.visit_keys import reader
 from streams.domain.records import Header
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
 
-UNPLACED: Final = 0
-"""The partition of what belongs to no visit."""
+__all__ = ["UNPLACED", "Folded", "Placed", "Placer"]
 
-_CREATE: Final = Op.CREATE.value
-_DELETE: Final = Op.DELETE.value
 _READ: Final = Op.READ.value
-_UPDATE: Final = Op.UPDATE.value
 _TRUNCATE: Final = Op.TRUNCATE.value
 _REMEMBERED: Final = 65_536
 
 _Image: TypeAlias = Mapping[str, object]
-_NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
-
-
-class Placed(NamedTuple):
-    """One message for `visit.changes`."""
-
-    partition: int
-    key: bytes | None
-    """The visit key; None where there is none."""
-    value: bytes | None
-    """A Debezium envelope, or a tick."""
-    headers: tuple[Header, ...] = ()
-    """What else is said of it. (Written anew, an envelope could lose a number's last digits.)"""
-
-    def __repr__(self) -> str:
-        """Without what the message holds."""
-        return f"Placed(partition={self.partition})"
-
-
-class Folded(NamedTuple):
-    """What one message leads to."""
-
-    placed: tuple[Placed, ...]
-    outcome: str
-    """To be counted by the caller."""
-    going: Going
-    """After this message."""
-    state: Mapping[bytes, bytes | None] = _NOTHING
-    """Changed state entries by key; None where the entry goes."""
-    gave_up: int = 0
-    """How many rows waited for their header in vain."""
-
-    def __repr__(self) -> str:
-        """Without what the messages hold."""
-        return f"Folded(outcome={self.outcome!r})"
 
 
 class _Empty:
@@ -99,23 +63,27 @@ _EMPTY: Final = _Empty()
 
 class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
-    headers and hang under none. linked: by source, all others. partitions: of `visit.changes`. quiet_ms: after so long without a
-    row a transaction counts as over.
+    headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
+    which record they are. partitions: of `visit.changes`. quiet_ms: after so long without a row a transaction counts as over.
+    ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known of a site
         self,
         visit_keys: Mapping[tuple[str, str], VisitKey],
         *,
         partitions: int,
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
+        names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
         quiet_ms: int = 0,
+        ended_ms: int = ENDED_MS,
     ) -> None:
-        self._visit_keys = {where: reader(key) for where, key in visit_keys.items()}
         self._linked = linked
+        self._ended_ms = ended_ms
         self._partitions = partitions
         self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
+        self._direct = Direct(visit_keys, names, partition_of=self._partition_of, arrived=self._arrived)
 
     def fold(
         self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "", going: Going = NOTHING
@@ -128,17 +96,23 @@ class Placer:
         except orjson.JSONDecodeError:
             envelope = None
         if not isinstance(envelope, dict):
-            return _unplaced(incoming, going)
+            return unplaced(incoming, going)
         ours, said = envelope.get("yibao"), envelope.get("source")
         if ours == "tick":
             return self._tick(incoming, envelope, view, source=source, going=going)
         if not isinstance(said, dict):
-            return _unplaced(incoming, going)
+            return unplaced(incoming, going)
         if ours == "absent":
             return self._absent(incoming, envelope, said, view, going=going)
         if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+            if going.ended is None:
+                going = self.begins_anew(going, lost=False)
         return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
+
+    def begins_anew(self, going: Going, *, lost: bool = True) -> Going:
+        """With a memory of its own of claims that ended. lost: whether an earlier worker may have known some."""
+        return going._replace(ended=Ended(self._ended_ms, lost=lost))
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
@@ -157,57 +131,15 @@ class Placer:
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
     ) -> Folded:
-        visit_key = self._visit_keys.get((f"{said.get('name')}", f"{said.get('schema')}.{said.get('table')}"))
-        if visit_key is None:
+        table = f"{said.get('name')}", table_of(said)
+        if not self._direct.has(table):
             mine = said.get("name") == source
             return (
-                self._linked_row(incoming, envelope, said, view, server=server, going=going) if mine else _unplaced(incoming, going)
+                self._linked_row(incoming, envelope, said, view, server=server, going=going) if mine else unplaced(incoming, going)
             )
-        op, before = envelope.get("op"), envelope.get("before")
-        if op == _TRUNCATE:
+        if envelope.get("op") == _TRUNCATE:
             return Folded(self._everywhere(incoming), "truncated", going)
-        visit = visit_key(before if op == _DELETE else envelope.get("after"))
-        was = visit_key(before) if op == _UPDATE and before else None
-        if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
-            if going.came and (came := came_elsewhere(going, incoming, said, visit)) is not None:
-                return Folded(self._former(envelope, visit, came), "moved", deletes(going, incoming, said))
-            going = deletes(going, incoming, said, visit)
-        elif op == _CREATE and visit is not None and going.deleted:
-            was = going.deleted.pop((table_of(said), incoming.key), None)
-        elif going.came and visit is not None:
-            changes(going, incoming, said, visit, was=was)
-        arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
-        if op == _CREATE and was is None and (former := former_key(going, incoming, said)) is not None:
-            arrived = arrived._replace(headers=((FORMERLY, former),))
-            going = creates(going, incoming, said, visit)
-        if was is None or was == visit:
-            return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
-        return Folded(self._moved(incoming, envelope, arrived, visit, was=was), "moved", going)
-
-    def _moved(
-        self, incoming: Incoming, envelope: _Image, arrived: Placed, visit: str | None, *, was: str
-    ) -> tuple[Placed, Placed]:
-        """Of a row that leaves one visit for another: what each of them is told."""
-        before = envelope.get("before")
-        # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
-        half: dict[str, object] = {} if visit is None else {"yibao": "left", "now": envelope.get("after")}
-        if envelope.get("op") == _CREATE:
-            before, half = _columns(incoming.key), half | {"place": {"visit": was}}
-        left = orjson.dumps({**envelope, **half, "op": _DELETE, "before": before, "after": None})
-        leaves = Placed(self._partition_of(was), _bytes(was), left)
-        if visit is not None:
-            arrived = arrived._replace(headers=self._arrived(leaves.partition))
-        return leaves, arrived
-
-    def _former(self, envelope: _Image, visit: str, came: tuple[str, bytes | None]) -> tuple[Placed, ...]:
-        """Of a delete of the row that had a key before another one got it in this transaction, in another visit: it leaves for that
-        one. What came there, before it was known whose key it has, is said once more, and waits for the lane that it left.
-        """
-        row = orjson.loads(came[1] or b"{}").get("after")
-        left = orjson.dumps({**envelope, "yibao": "left", "now": row})
-        leaves = Placed(self._partition_of(visit), _bytes(visit), left)
-        there = orjson.dumps({**envelope, "op": _UPDATE, "before": None, "after": row})
-        return (leaves, Placed(self._partition_of(came[0]), _bytes(came[0]), there, self._arrived(leaves.partition)))
+        return self._direct.row(incoming, envelope, said, going, table)
 
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
@@ -216,16 +148,16 @@ class Placer:
     def _absent(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
         """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""
         name, place = table_of(said), envelope.get("place")
-        if (f"{said.get('name')}", name) in self._visit_keys:
+        if self._direct.has((f"{said.get('name')}", name)):
             if not isinstance(place, dict) or not isinstance(visit := place.get("visit"), str):
-                return _unplaced(incoming, going)
+                return unplaced(incoming, going)
             trail = self._arrived(self._partition_of(place["left"])) if "left" in place else ()
             return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value, trail),), "absent", going)
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(name)
         change = None if table is None else _event(envelope)
         if table is None or not isinstance(change, RowChange):
-            return _unplaced(incoming, going)
+            return unplaced(incoming, going)
         where = entries.row_key(name, joined(map(change.row.get, table.key)) or "")
         entry = None if (value := view.get(where)) is None else entries.load(where, value)
         if entry is None or entry.deleted or entries.fingerprint(entry) != envelope.get("compared"):
@@ -244,9 +176,16 @@ class Placer:
         table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
         change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
-            return _unplaced(incoming, going)
+            return unplaced(incoming, going)
         memory = Memory(tables=tables, view=view)
-        settling = Settling(memory=memory, source=change.source, now=incoming.timestamp_ms, transaction=said.get("txId"))
+        settling = Settling(
+            memory=memory,
+            source=change.source,
+            now=incoming.timestamp_ms,
+            ended=going.ended,
+            at=change.committed_at,
+            transaction=said.get("txId"),
+        )
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
             return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.memory.state)
@@ -254,21 +193,12 @@ class Placer:
         return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.memory.state)
 
     def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
-        for visit, value, left in settling.out:
+        for visit, value, left, doubted in settling.out:
             if value is None:
                 yield Placed(UNPLACED, incoming.key, incoming.value)
             else:
-                headers = () if left is None else self._arrived(self._partition_of(left))
+                headers = self._arrived(self._partition_of(left)) if left is not None else ((DOUBTED, b"1"),) if doubted else ()
                 yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, headers)
-
-
-def _columns(key: bytes | None) -> _Image:
-    """The row's key columns, as capture puts them into the message's key."""
-    try:
-        columns = orjson.loads(key or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return columns if isinstance(columns, dict) else {}
 
 
 def _event(envelope: _Image, *, server: str = "") -> Event | None:
@@ -281,7 +211,3 @@ def _event(envelope: _Image, *, server: str = "") -> Event | None:
 
 def _bytes(visit: str | None) -> bytes | None:
     return None if visit is None else visit.encode()
-
-
-def _unplaced(incoming: Incoming, going: Going) -> Folded:
-    return Folded((Placed(UNPLACED, incoming.key, incoming.value),), "unplaced", going)

@@ -1,9 +1,10 @@
-"""The transaction of a source that goes on: what its next row can only be understood with."""
+"""The transaction of a source that goes on, and the claims that ended: what its next row can only be understood with."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from streams.domain.changes import Incoming
+from streams.domain.place.ended import Ended
 
 _Image: TypeAlias = Mapping[str, object]
 
@@ -15,16 +16,15 @@ class Going(NamedTuple):
     """As the database names it; `""` where capture did not say, or nothing came yet."""
     at: int = 0
     """When its last row was captured (ms)."""
-    deleted: dict[tuple[str, bytes | None], str] = {}  # noqa: RUF012 - the first one, which stays empty
-    """Of the rows that it deleted so far, by table and key of the message: the visit. Some of a very large transaction; none that
-    an earlier worker placed."""
-    came: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}  # noqa: RUF012 - as above
+    came: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}  # noqa: RUF012 - the first one, which stays empty
     """Of the rows that got their keys by it, and whose keys other rows may have had, by table and key of the message: the visit,
     and the message that says what stands in the row. Some of a very large transaction.
     """
     last: tuple[object, bytes | None, object] = (None, None, None)
     """Table, key and place in the log of the row that it deleted last: a key that is changed is a delete and a create at one
     place."""
+    ended: Ended | None = None
+    """Which visits' claims ended, of this transaction and the ones before it; None before the first change."""
 
     def __repr__(self) -> str:
         """Without the rows' keys."""
@@ -40,8 +40,8 @@ _MOST: Final = 20_000
 def after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
     if transaction and transaction == going.transaction:
-        return Going(transaction, at, going.deleted, going.came, going.last)
-    return Going(transaction, at, {})
+        return Going(transaction, at, going.came, going.last, going.ended)
+    return Going(transaction, at, ended=going.ended)
 
 
 def table_of(said: _Image) -> str:
@@ -49,12 +49,9 @@ def table_of(said: _Image) -> str:
     return f"{said.get('schema')}.{said.get('table')}"
 
 
-def deletes(going: Going, incoming: Incoming, said: _Image, visit: str | None = None) -> Going:
-    """After a row was deleted. visit: which it may come back to another one from; None: it has done so already."""
-    table = table_of(said)
-    if visit is not None and len(going.deleted) < _MOST:
-        going.deleted[table, incoming.key] = visit
-    return going._replace(last=(table, incoming.key, said.get("lsn")))
+def deletes(going: Going, incoming: Incoming, said: _Image) -> Going:
+    """After a row was deleted."""
+    return going._replace(last=(table_of(said), incoming.key, said.get("lsn")))
 
 
 def creates(going: Going, incoming: Incoming, said: _Image, visit: str | None) -> Going:

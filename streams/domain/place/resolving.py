@@ -15,6 +15,7 @@ from streams.domain.changes import RowChange, Truncated
 from streams.domain.exchanged import Beneath, held
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
+from streams.domain.place.ended import DOUBT, Claim, Ended, Where, changed
 from streams.domain.place.entries import NEVER, NOTHING, Entry, Link
 from streams.domain.place.headers import DEEPEST, LinkedTable, tables_of
 from streams.domain.place.memory import Memory
@@ -39,6 +40,8 @@ class Out(NamedTuple):
     """None: the message in hand, as it came."""
     left: str | None = None
     """The visit that the row left for this one; None for none."""
+    doubted: bool = False
+    """Whether it may have left one: that is not known."""
 
     def __repr__(self) -> str:
         """Without what the message holds."""
@@ -70,6 +73,10 @@ class Settling:
     """Its name."""
     now: int
     """The time of the message (ms)."""
+    ended: Ended | None = None
+    """Which visits' claims ended; None where none did."""
+    at: int = 0
+    """When the change was committed (ms)."""
     transaction: object = None
     """What capture calls the transaction that it belongs to; it moves what hangs under its rows, too. None: nobody says."""
     out: list[Out] = field(default_factory=list, repr=False)
@@ -193,11 +200,16 @@ class Settling:
         if was is not None and was != visit:
             left = Told(visit=was, moved="left" if moves else "")
             self.out.append(Out(was, self._value(left, table, entry, op=Op.DELETE, carried=entry.carried)))
+        claim = self._claimed((table.name, where), was, visit)
+        if claim is not None and claim is not DOUBT:  # it went from there by a change before
+            gone = Told(visit=claim.visit, moved="left")
+            self.out.append(Out(claim.visit, self._value(gone, table, entry, op=Op.DELETE, carried=entry.carried)))
+            was, moves = claim.visit, True
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
                 told = Told(visit=visit, moved="arrived" if moves else "")
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
-                self.out.append(Out(visit, arrives, was if moves else None))
+                self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT))
                 self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
         elif entry.deleted or not entry.link.headers:
             if not entry.deleted:
@@ -206,6 +218,13 @@ class Settling:
         elif op is not None or was is not None or (entry.told and entry.told != place.why):
             waits = 0 if entry.told == place.why else entry.deadline or self.now + self.memory.tables.patience.wait_ms
             self.memory.put(where, entry._replace(sent=None, carried=NOTHING, deadline=waits))
+
+    def _claimed(self, row: Where, was: str | None, visit: str | None) -> Claim | None:
+        """Note that a row's claim ended, or begins; the one that it had in another visit before."""
+        ended, both = self.ended, was is not None and visit is not None
+        if ended is None or was == visit or both or (was is None and not ended):
+            return None
+        return changed(ended, None, row, visits=(was, visit), images=(None, None), at=self.at)
 
     def _resting(self, entry: Entry) -> Entry:
         """A row that is in no visit and waits for nothing; a deleted one is forgotten some day."""

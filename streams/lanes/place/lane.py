@@ -87,7 +87,9 @@ class PlaceLane(Lane[Incoming]):
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         mark = place_mark(committed.metadata)
         await self._demand_tail(committed.offset, mark.tail)
-        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
+        begun = any(number > 1 for number in mark.out)
+        going = self._shared.fold.begins_anew(mark.going, lost=begun)
+        self._mark = replace(mark, going=going, log=self.ids.get(self.at.topic, mark.log))
         if (lookout := self._shared.lookout) is not None:
             await lookout.open(self._source)
         self._from = (FROM, self._mark.series(self._source).encode())

@@ -1,11 +1,16 @@
 """Rows that know only their prescription, from capture's message through place and join: where they end, what they report."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.fold import Joiner
+from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
+from streams.domain.place.going import NOTHING
+from streams.domain.series import FROM, NUMBER
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site
@@ -42,17 +47,19 @@ class Both(Join):
 
     def over(self, site):
         self.placer = Placer(direct_visit_keys(site), partitions=1, linked=linked_tables(site))
-        self.state = PlaceState(TopicPartition("place.state.his", 0))
+        self.state, self.going = PlaceState(TopicPartition("place.state.his", 0)), NOTHING
         mappings = compile_site(site)
         self.joiner = Joiner(mappings, LIMITS, zone=mappings["his"].dialect.zone)
         return self
 
     def captured(self, value):
         overlay = Overlay(self.state)
-        folded = self.placer.fold(Incoming("rows.his", 0, self.offset, b"{}", value, (), self.now), overlay, source="his")
+        captured = Incoming("rows.his", 0, self.offset, b"{}", value, (), self.now)
+        folded = self.placer.fold(captured, overlay, source="his", going=self.going)
+        self.going = folded.going
         self.state.apply(folded.state, position=self.offset)
         for one in folded.placed:
-            self.send(one.value)
+            self.send(one.value, headers=((FROM, b"his/b"), (NUMBER, b"1"), *one.headers))
         return folded
 
     def happens(self, op, table, row, before=None):
@@ -185,3 +192,27 @@ def test_what_place_says_of_a_row_and_cannot_be_read_is_a_letter(both, said):
     """Taken for nothing, the row would be looked for where its own columns say."""
     both.send(orjson.dumps(orjson.loads(envelope("h.charge", "c", LINE, at=7)) | {"place": said}))
     assert ["DECODE DECODE"] == both.letters()
+
+
+def test_a_line_that_goes_to_another_visits_prescription_and_comes_back_is_sent_each_time(both, site):
+    """The platform keeps what comes last of a line: what the other visit said, if the first one took it for unchanged."""
+    for table, row in (("h.visit", VISIT), ("h.settle", SETTLE)):
+        both.happens("c", table, row | {"visit_id": "V2"} | ({"settle_no": "S2"} if table == "h.settle" else {}))
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=10_000))
+    both.joiner = Joiner(compile_site(site), limits, zone=compile_site(site)["his"].dialect.zone)
+    other = LINE | {"rx_no": 8, "settle_no": "S2"}
+    both.happens("c", "h.rx", RX)
+    both.happens("c", "h.rx", RX | {"rx_no": 8, "visit_id": "V2"})
+    both.happens("c", "h.charge", LINE)
+    for op, row in (("d", LINE), ("c", other), ("d", other), ("c", LINE)):
+        both.happens(op, "h.charge", row)
+        if op == "c":
+            assert ("V1" if row is LINE else "V2") == line_of(both)["MDTRT_ID"]
+    sent = len(both.ready)
+    # The same where the prescription goes to the other visit and comes back: S1 is not of that.
+    both.happens("d", "h.rx", RX)
+    both.happens("c", "h.rx", RX | {"visit_id": "V2"})
+    both.happens("d", "h.rx", RX | {"visit_id": "V2"})
+    both.happens("c", "h.rx", RX)
+    assert (sent + 1, "V1") == (len(both.ready), line_of(both)["MDTRT_ID"])
+    assert [] == both.letters()
