@@ -7,6 +7,7 @@ content it says: one from beneath is gone without effect; when the one on top go
 that says the key alone, or a content that nobody knows, takes what lies deepest: its delete is owed.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from connector.contract import Mark, Op
@@ -62,15 +63,15 @@ def held(change: RowChange, top: Row | None, beneath: Beneath | None) -> Held:
     return Held(None, _left(transaction, (*rows[:at], *rows[at + 1 :])))
 
 
-def is_of_former(change: RowChange, top: Row, *, mark: Mark | None, known: Mark | None) -> bool:
+def is_of_former(change: RowChange, top: Row, *, key: Sequence[str], mark: Mark | None, known: Mark | None) -> bool:
     """Whether a change deletes a row that stood under the key before the one that its own transaction put there. For who cannot
-    know what lies beneath. mark: of the change. known: of the last change of the key.
+    know what lies beneath. key: the columns of it; a delete that says nothing else tells no row from another. mark: of the change.
+    known: of the last change of the key.
     """
-    if change.op is not Op.DELETE or mark is None or known is None:
+    if change.op is not Op.DELETE or mark is None or known is None or (mark.ts_us, mark.server) != (known.ts_us, known.server):
         return False
-    return (
-        (mark.ts_us, mark.server) == (known.ts_us, known.server) and top.keys() <= change.row.keys() and not _says(change.row, top)
-    )
+    whole = any(value is not None for name, value in change.row.items() if name not in key)
+    return whole and top.keys() <= change.row.keys() and not _says(change.row, top)
 
 
 def _left(transaction: str, rows: tuple[Row, ...]) -> Beneath | None:

@@ -82,8 +82,8 @@ class Partition:
         self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
         self.told = told
-        """Kind, service, record key; and the record's values, a letter's class, rule and row, of one that closed itself the row
-        whose collision ended or the rule, or None of a recall.
+        """Kind, service, record key; and the record's values, a letter's class, rule, row and visit, of one that closed itself the
+        row whose collision ended or the rule, or None of a recall.
         """
         self.last_in = last_in
         self.offset = 0
@@ -135,7 +135,8 @@ class Partition:
             self.last_in[record.service, record.key] = emission.visit_key
             self.told.append(("record", record.service.value, record.key, orjson.loads(record.value)))
         for letter in [letter for letter in folded.dead if not letter.closed]:
-            what = (letter.dead_class.value, letter.rule, (letter.row.table, *letter.row.key))
+            row = (letter.row.table, *letter.row.key)
+            what = (letter.dead_class.value, letter.rule, row, letter.row.visit_key.encode())
             self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
         for letter in [letter for letter in folded.dead if letter.closed]:
             where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
@@ -198,8 +199,8 @@ class Flow:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str, Any]] = []
-        last_in: dict[tuple[str, str], bytes] = {}
-        self.partitions = [Partition(self.told, last_in) for _ in range(PARTITIONS)]
+        self.last_in: dict[tuple[str, str], bytes] = {}
+        self.partitions = [Partition(self.told, self.last_in) for _ in range(PARTITIONS)]
         self.placing, self.patients = Placing(), Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""

@@ -159,7 +159,7 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> 
     """Which of the rows under a key a change is about. What the place stage wrote is about the one that it says."""
     if change.left or change.told is not None:
         return Held(change, None)
-    found = held(change, before.columns, before.beneath)
+    found = held(change, None if before.deleted else before.columns, before.beneath)
     if found.change is None:
         visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
         run.take(visit.entries())

@@ -236,7 +236,7 @@ class Visit:
 
 def _without_content(row: StoredRow) -> StoredRow:
     """A row after its table was emptied."""
-    return row._replace(columns={}, deleted=True, waits_for="", since=0, deadline=0)
+    return row._replace(columns={}, deleted=True, waits_for="", since=0, deadline=0, beneath=None)
 
 
 def _emptied(entries: Mapping[bytes, bytes], source: str) -> Mapping[str, int]:

@@ -94,7 +94,7 @@ class Settling:
         elif again(change.mark, before.mark):
             return "repeated"
         elif before.beneath is not None or (change.op is Op.CREATE and not before.deleted):
-            about, beneath = held(change, before.columns, before.beneath)
+            about, beneath = held(change, None if before.deleted else before.columns, before.beneath)
             if about is None:
                 self.memory.put(where, before._replace(mark=after(change.mark, before.mark), beneath=beneath))
                 return EXCHANGED

@@ -119,7 +119,7 @@ class LookupTables:
             about, left = held(change, rows[key], beneath.pop(key, None))
             if left is not None:
                 beneath[key] = left
-            if about is None or is_of_former(about, rows[key], mark=change.mark, known=known):
+            if about is None or is_of_former(about, rows[key], key=table.key, mark=change.mark, known=known):
                 self._exchanged(change)
                 return
             change = about

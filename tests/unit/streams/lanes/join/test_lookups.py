@@ -114,3 +114,11 @@ def test_that_the_topic_may_not_keep_an_exchanged_key_is_said_once_a_statement(c
     known = tables()
     known.take([written(1, "c", "1"), written(2, "c", "2", name="骨科"), *EXCHANGE, *EXCHANGE])
     assert 1 == capsys.readouterr().out.count("lookup_keys_exchanged")
+
+
+@pytest.mark.parametrize("said", ["骨科", None])
+def test_a_row_that_one_transaction_changes_and_deletes_is_gone(said):
+    """Also where the log says the key alone of a row that is deleted, as it may of a lookup."""
+    known = tables()
+    known.take([written(1, "c", "1"), written(2, "u", "1", name="骨科", tx=7), written(3, "d", "1", name=said, tx=7)])
+    assert None is named(known, "1")
