@@ -94,7 +94,7 @@ async def deliver_worker(process: Process) -> LaneApp:
 async def _alone_with_its_mapping(process: Process, stage: str) -> Fellowship:
     """Waits until no worker of the stage works by another mapping."""
     fellows = fellowship(process.site, stage, index=process.index)
-    await fellows.wait()
+    await fellows.wait(patient=process.patient)
     return fellows
 
 

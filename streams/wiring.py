@@ -111,7 +111,8 @@ def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
     """A process among the workers of a stage that has a mapping."""
     group = site.topics.group(stage)
     me = Fellow(name=f"yibao-{site.site}-{stage}-{index}", mapping=mapping_of(site), since_ms=_wall_ms())
-    return Fellowship(me, partial(members_of, broker_settings(site), group), group=group, clock=_boot_time)
+    broker = broker_settings(site)
+    return Fellowship(me, partial(members_of, broker, group), group=group, servers=broker.bootstrap_servers, clock=_boot_time)
 
 
 def place_stage(

@@ -8,17 +8,19 @@ who is at work is ever disturbed by one that comes.
 """
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import BrokerResponseError, KafkaError
 
 from streams.errors import Fatal, Unreachable
 from streams.lanes.buffer import Clock
 from streams.lanes.exits import Exit
+from streams.lanes.topic_check import told as brokers_told
 
 log = structlog.get_logger()
 
@@ -76,22 +78,26 @@ def yields(fellows: Sequence[Fellow], me: Fellow) -> bool:
 class Fellowship:
     """One worker among those of its stage.
 
-    members: see `Members`. group: the stage's, for people.
+    members: see `Members`. group: the stage's, and servers the brokers' addresses, for people.
     """
 
-    def __init__(self, me: Fellow, members: Members, *, group: str, clock: Clock) -> None:
+    def __init__(self, me: Fellow, members: Members, *, group: str, servers: str, clock: Clock) -> None:
         self.me = me
         self._members = members
         self._group = group
+        self._servers = servers
         self._clock = clock
         self._seen: int | None = None
         self._asking = asyncio.Lock()
 
-    async def wait(self) -> None:
-        """Before this worker joins its group: return when nobody works by another mapping. Raises Unreachable."""
+    async def wait(self, *, patient: bool) -> None:
+        """Before this worker joins its group: return when nobody works by another mapping. patient: wait for brokers that do not
+        answer, instead of raising Unreachable.
+        """
+        within_s = math.inf if patient else _ASKED_WITHIN_S
         began = told_at = self._clock()
         told = False
-        while others := differing(await self._fellows(), self.me):
+        while others := differing(await brokers_told(self._fellows(within_s), self._servers), self.me):
             if not told or self._clock() - told_at >= _TOLD_AGAIN_S:
                 told, told_at = True, self._clock()
                 log.warning(
@@ -111,7 +117,7 @@ class Fellowship:
         async with self._asking:
             if self._seen == generation:
                 return
-            fellows = await self._fellows()
+            fellows = await self._fellows(math.inf)  # a lane waits for brokers; whoever calls their roll tells that they are away
             if yields(fellows, self.me):
                 others = "; ".join(f"{one}" for one in differing(fellows, self.me))
                 raise Fatal(
@@ -120,14 +126,15 @@ class Fellowship:
                 )
             self._seen = generation
 
-    async def _fellows(self) -> list[Fellow]:
-        """All that say what they work by. Raises Unreachable where no broker tells for long."""
-        until = self._clock() + _ASKED_WITHIN_S
+    async def _fellows(self, within_s: float) -> list[Fellow]:
+        """All that say what they work by. Raises Unreachable where no broker tells for so long, or one refuses to."""
+        until = self._clock() + within_s
         while True:
             try:
                 found = await self._members()
             except _AWAY as exc:
-                if self._clock() >= until:
+                refused = isinstance(exc, BrokerResponseError) and not exc.retriable
+                if refused or self._clock() >= until:
                     raise Unreachable(
                         f"the brokers do not say who works in {self._group} ({type(exc).__name__}): try again"
                     ) from exc

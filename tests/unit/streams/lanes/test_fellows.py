@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError
 from structlog.testing import capture_logs
 
 from streams.errors import Fatal, Unreachable
@@ -21,18 +21,19 @@ def worker(index, mapping, since_ms):
 class Group:
     """The members of a group, and a clock that goes on while somebody waits. goes: by question, who has gone before it."""
 
-    def __init__(self, *members, goes=(), away=0):
+    def __init__(self, *members, goes=(), away=0, error=KafkaConnectionError):
         self.members, self.goes, self.away, self.asked, self.now = list(members), dict(goes), away, 0, 0.0
+        self.error = error
 
     async def __call__(self):
         self.asked += 1
         if self.asked <= self.away:
-            raise KafkaConnectionError
+            raise self.error
         self.members = [one for one in self.members if one is not self.goes.get(self.asked)]
         return [(one if isinstance(one, str) else one.client_id, "/10.0.0.3") for one in self.members]
 
     def seen_by(self, me):
-        return Fellowship(me, self, group="yibao-join", clock=lambda: self.now)
+        return Fellowship(me, self, group="yibao-join", servers="b:1", clock=lambda: self.now)
 
     async def sleep(self, for_s):
         self.now += for_s
@@ -62,7 +63,7 @@ async def test_one_that_comes_waits_until_those_with_another_mapping_have_gone(p
     first, second = worker(0, OLD, 1), worker(1, OLD, 2)
     group = pausing(Group(first, second, "yibao-first-join-7", goes={3: first, 50: second}))
     with capture_logs() as logs:
-        await group.seen_by(worker(2, NEW, 3)).wait()
+        await group.seen_by(worker(2, NEW, 3)).wait(patient=False)
     assert 50 == group.asked
     assert ["mapping_awaited"] * 2 == [one["event"] for one in logs]
     assert ["yibao-first-join-0 at 10.0.0.3 with mapping 0a0a0a0a", "yibao-first-join-1 at 10.0.0.3 with mapping 0a0a0a0a"] == logs[
@@ -72,9 +73,19 @@ async def test_one_that_comes_waits_until_those_with_another_mapping_have_gone(p
 
 async def test_brokers_that_do_not_say_who_works_are_asked_again_and_not_for_ever(pausing):
     """A coordinator that moves says nothing for a moment; silence must not be taken for an empty group."""
-    await pausing(Group(away=3)).seen_by(worker(0, NEW, 1)).wait()
+    await pausing(Group(away=3)).seen_by(worker(0, NEW, 1)).wait(patient=False)
     with pytest.raises(Unreachable, match="who works in yibao-join"):
-        await pausing(Group(away=1000)).seen_by(worker(0, NEW, 1)).wait()
+        await pausing(Group(away=1000)).seen_by(worker(0, NEW, 1)).wait(patient=False)
+
+
+async def test_a_worker_at_work_waits_for_the_brokers_and_not_for_one_that_refuses(pausing):
+    """An outage ends no worker; a missing right does, for it does not come back by itself."""
+    away = pausing(Group(away=1000))
+    await away.seen_by(worker(0, NEW, 1)).demand(1)
+    await pausing(Group(away=1000)).seen_by(worker(0, NEW, 1)).wait(patient=True)
+    assert 1001 == away.asked
+    with pytest.raises(Unreachable, match="GroupAuthorizationFailedError"):
+        await pausing(Group(away=1, error=GroupAuthorizationFailedError)).seen_by(worker(0, NEW, 1)).demand(1)
 
 
 @pytest.mark.parametrize("members", [[worker(0, OLD, 1), worker(1, NEW, 2)], [worker(0, OLD, 1), worker(1, NEW, 1)]])
