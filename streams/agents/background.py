@@ -1,5 +1,6 @@
 """What runs beside the agents of an app, and how an app runs in a process of its own."""
 
+import asyncio
 import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -97,8 +98,8 @@ def run_app(make: Callable[[], Awaitable[LaneApp]]) -> bool:
     worker.spinner = None
     try:
         worker.execute_from_commandline()
-    except SystemExit as exc:
-        if exc.code:
+    except (SystemExit, asyncio.CancelledError) as exc:  # the latter where its own error was a cancellation
+        if isinstance(exc, asyncio.CancelledError) or exc.code:
             crash = app.crash_reason
             if crash and (fatal := away(crash, servers=app.servers, who="the worker's framework")):
                 raise fatal from crash

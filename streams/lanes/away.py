@@ -4,7 +4,6 @@ Mostly clients wait for a broker. But one that hung for some time and goes on na
 waits for any more, and then the client's own assertions fail: that reads like an error of the program.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from aiokafka.errors import (
@@ -18,6 +17,7 @@ from aiokafka.errors import (
 
 from streams.errors import Fatal
 from streams.lanes.exits import CANNOT_REACH
+from streams.telemetry.discretion import chain
 from streams.topics.access import is_inside_a_client
 
 _AWAY: Final = (
@@ -35,7 +35,7 @@ def away(error: BaseException, *, servers: str, who: str) -> Fatal | None:
 
     servers: as the settings have them. who: what met it.
     """
-    met = next((one for one in _chain(error) if isinstance(one, _AWAY) or is_inside_a_client(one)), None)
+    met = next((one for one in chain(error) if isinstance(one, _AWAY) or is_inside_a_client(one)), None)
     if met is None:
         return None
     fatal = Fatal(
@@ -45,11 +45,3 @@ def away(error: BaseException, *, servers: str, who: str) -> Fatal | None:
     )
     fatal.__cause__ = error
     return fatal
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and its causes."""
-    one: BaseException | None = error
-    while one is not None:
-        yield one
-        one = one.__cause__

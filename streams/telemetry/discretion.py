@@ -3,6 +3,7 @@
 import logging
 import re
 import traceback
+from collections.abc import Sequence
 from pathlib import PurePath
 
 from streams.errors import YibaoError
@@ -20,21 +21,24 @@ def spoken(error: BaseException) -> str:
     return text if text.startswith(named) else f"{named}: {text}".removesuffix(": ")
 
 
+def chain(error: BaseException) -> Sequence[BaseException]:
+    """An error and its causes. One that is raised from itself, as Faust's worker does with what ended it, is its own cause."""
+    found: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and not any(one is other for other in found):
+        found.append(one)
+        one = one.__cause__
+    return found
+
+
 def cause_of(error: BaseException) -> str:
     """The chain of causes."""
-    causes = []
-    cause = error.__cause__
-    while cause is not None:
-        causes.append(spoken(cause))
-        cause = cause.__cause__
-    return " < ".join(causes)
+    return " < ".join(map(spoken, chain(error)[1:]))
 
 
 def stack_of(error: BaseException) -> str:
     """Where the first cause was raised: files, lines and functions, without any value."""
-    first = error
-    while first.__cause__ is not None:
-        first = first.__cause__
+    first = chain(error)[-1]
     frames = traceback.extract_tb(first.__traceback__)[-_FRAMES:]
     return " ".join(f"{PurePath(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in frames)
 
