@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+import orjson
+
 from connector.contract import Mark, Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, decode, tick_value
 from streams.domain.keys import SEPARATOR, VisitKey
 from streams.domain.place import entries
 from streams.domain.place.fold import Folded, Placer
+from streams.domain.place.going import NOTHING
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
@@ -75,15 +78,19 @@ class Visits:
     faults: list[str] = field(default_factory=list)
     _marks: dict[tuple[str, str, str], Mark | None] = field(default_factory=dict)
     _last: dict[Where, int] = field(default_factory=dict)
+    gone: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """The transactions in which rows were told as deleted, by their own delete and not because a header went."""
 
-    def take(self, folded: Folded) -> None:
-        """Take the messages of one fold."""
+    def take(self, folded: Folded, value: bytes) -> None:
+        """Take the messages of one fold. value: what was folded."""
+        envelope = orjson.loads(value)
+        own = (f"h.{envelope['source']['table']}", envelope["before"]["id"]) if envelope.get("op") == "d" else None
         for one in folded.placed:
             change = decode(one.value)
             if isinstance(change, RowChange):
-                self._row(change, one.key)
+                self._row(change, one.key, own)
 
-    def _row(self, change: RowChange, visit: bytes | None) -> None:
+    def _row(self, change: RowChange, visit: bytes | None, deleted: Where | None) -> None:
         where = change.table, f"{change.row['id']}"
         if change.told is not None and change.told.visit is None:
             self.letters[where] = change.told.why
@@ -98,7 +105,11 @@ class Visits:
         self._marks[place] = after(change.mark, self._marks.get(place))
         if change.op is Op.DELETE:
             self.rows.pop(place, None)
+            self.gone[place] = "" if change.left or where != deleted else change.transaction
             return
+        told = [one for one, tx in self.gone.items() if tx == change.transaction and one[1:] == where and one != place]
+        if told and change.op is Op.CREATE and change.told is not None:
+            self.faults.append(f"{where} was told as deleted in {told[0][0]}, and came to {visit.decode()}")
         version = int(f"{change.row['v']}")
         if version < self._last.get(where, 0):
             self.faults.append(f"an older content of {where} after a newer one")
@@ -166,16 +177,20 @@ def faults(seed: int) -> list[str]:
     hospital = Hospital(rng)
     placer = Placer({(SOURCE, "h.pay"): VisitKey(("reg",))}, partitions=5, linked={SOURCE: linked()})
     state, stored, visits = PlaceState(TopicPartition("place.state", 0)), dict[bytes, bytes | None](), Visits()
+    going = NOTHING
     for offset, (value, at) in enumerate(course(rng, hospital, rng.randrange(10, 90))):
         if rng.random() < 0.02:  # another worker takes over
             state = PlaceState(TopicPartition("place.state", 0))
             state.apply(stored, position=offset)
+            going = NOTHING
+            visits.gone.clear()
         overlay = Overlay(state)
-        folded = placer.fold(Incoming("rows.his", 0, offset, None, value, (), at), overlay, source=SOURCE)
+        folded = placer.fold(Incoming("rows.his", 0, offset, None, value, (), at), overlay, source=SOURCE, going=going)
+        going = folded.going
         overlay.apply(folded.state)
         state.apply(overlay.changed, position=offset + 1)
         stored |= overlay.changed
-        visits.take(folded)
+        visits.take(folded, value)
     placed, unplaced = expected(hospital.rows)
     found = [*visits.faults, *stale(stored)]
     found += [f"{place} is missing" for place in placed.keys() - visits.rows.keys()]
