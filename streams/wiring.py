@@ -36,7 +36,7 @@ from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
-from streams.mapping.linking import direct_visit_keys, linked_tables
+from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
 from streams.platform_wiring import cut_limits, deliver_settings
@@ -103,8 +103,13 @@ def rows_topics(site: Site) -> Mapping[str, str]:
 
 
 def place_states(site: Site) -> tuple[str, ...]:
-    """The topics in which the place stage remembers headers, of the sources that have some."""
-    return tuple(site.topics.place_state(source) for source in linked_tables(site))
+    """The topics in which the place stage remembers something, of the sources of which it does."""
+    return tuple(site.topics.place_state(source) for source in sorted(_remembered(site)))
+
+
+def _remembered(site: Site) -> frozenset[str]:
+    """The sources with headers, or with tables of which two rows can be one record."""
+    return frozenset((*linked_tables(site), *claiming_tables(site)))
 
 
 def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
@@ -122,7 +127,6 @@ def place_stage(
     nobody does.
     """
     broker, outcomes = broker_settings(site), Outcomes("place")
-    linked = linked_tables(site)
     fellows = fellows or fellowship(site, "place", index=index)
     context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
     return PlaceStage(
@@ -132,7 +136,7 @@ def place_stage(
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
-            has_headers=frozenset(linked),
+            has_headers=_remembered(site),
             lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),
@@ -160,6 +164,7 @@ def placer_of(site: Site) -> Placer:
         partitions=partitions,
         linked=linked_tables(site),
         names=record_names(compile_site(site)),
+        claiming=claiming_tables(site),
         quiet_ms=quiet_ms,
         ended_ms=_known_ms(site),
     )

@@ -14,11 +14,17 @@ from streams.errors import Rejected
 
 ARRIVED: Final = "arrived"
 """Header of a row that came from another visit: what was reported of it there may stand at the platform."""
+FREED: Final = "freed"
+"""What `yibao` says in the message of a row whose record no other visit claims any more: nothing was done to the row itself."""
 SERVER: Final = "server"
 """Third header of a message that the place stage wrote: the server that it comes from; absent of a source's first one."""
 
 DOUBTED: Final = "doubted"
 """Header of a row that may have come from another visit: it is not known."""
+CLAIMED: Final = "claimed"
+"""Header of a row whose record a row of another visit claimed first: table and key of that, joined by 0x1f. It is not sent."""
+PASSED: Final = "passed"
+"""Header of the message by which a row gives up a record that another visit holds from then on."""
 FORMERLY: Final = "formerly"
 """Header of a row whose key was changed: the columns of its former key, as JSON. Its former row went by the message before."""
 
@@ -62,6 +68,18 @@ class Incoming(NamedTuple):
         """Whether its row may have come from another visit."""
         return len(self.headers) > _ALWAYS and any(name == DOUBTED for name, _ in self.headers[_ALWAYS:])
 
+    @property
+    def claimed(self) -> str:
+        """By which row of another visit its record is claimed; `""` for none."""
+        if len(self.headers) <= _ALWAYS:
+            return ""
+        return next(((value or b"").decode("utf-8", "replace") for name, value in self.headers if name == CLAIMED), "")
+
+    @property
+    def passed(self) -> bool:
+        """Whether another visit holds the record that its row gives up."""
+        return len(self.headers) > _ALWAYS and any(name == PASSED for name, _ in self.headers)
+
     def __repr__(self) -> str:
         """Without what the message holds: it ends up in errors and logs."""
         return f"Incoming(topic={self.topic!r}, partition={self.partition}, offset={self.offset}, timestamp_ms={self.timestamp_ms})"
@@ -100,6 +118,8 @@ class RowChange(NamedTuple):
     """
     compared: int | None = None
     """Of such a row: the offset of its last change, as the join knew it."""
+    freed: bool = False
+    """Whether nothing was done to it: no other visit claims its record any more."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -189,6 +209,15 @@ def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
     return _row_change(envelope, source, server)
 
 
+def mark_of(op: Op, source: Mapping[str, object], *, server: str) -> Mark | None:
+    """By what a change is recognised whose envelope is not decoded otherwise. Raises Rejected. server: as `server_of` says it."""
+    try:
+        known_by = mark(op, source, position(_KINDS[cast("str", source["connector"])], source))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
+    return known_by._replace(server=server) if server and known_by is not None else known_by
+
+
 def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
     """The value of a tick message. partitions: of `visit.changes`, to be told the time; None in that topic itself."""
     asked = {} if partitions is None else {"partitions": partitions}
@@ -260,4 +289,5 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
         now,
         absent,
         compared if isinstance(compared, int) else None,
+        ours == FREED,
     )

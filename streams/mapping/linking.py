@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
+from streams.domain.normalise.claiming import claim_of
+from streams.domain.place.claiming import ClaimingTable, ClaimingTables
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.mapping.columns import carried_by_table, columns_by_table
-from streams.mapping.compiling import visit_key_of
+from streams.mapping.compiling import compile_site, visit_key_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
@@ -27,6 +29,21 @@ def linked_tables(site: Site) -> Mapping[str, LinkedTables]:
     found = {source: tuple(_linked_tables(site.mappings[source])) for source in site.sources}
     patience = Patience(wait_ms=site.join.wait_s * 1000)
     return {source: LinkedTables(tables, patience) for source, tables in found.items() if tables}
+
+
+def claiming_tables(site: Site) -> Mapping[str, ClaimingTables]:
+    """By source, the tables of which two rows can be one record, as far as what names it stands in the row itself. Sources without
+    such tables are left out.
+    """
+    found = {
+        source: {
+            name: ClaimingTable(name=name, key=rule.key, columns=tuple(dict.fromkeys((*rule.key, *claim.columns))), claim=claim.of)
+            for name, rule in mapping.tables.items()
+            if (claim := claim_of(mapping, rule)) is not None
+        }
+        for source, mapping in compile_site(site).items()
+    }
+    return {source: tables for source, tables in found.items() if tables}
 
 
 def _linked(mapping: MappingFile) -> Mapping[str, Table]:

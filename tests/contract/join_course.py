@@ -11,7 +11,7 @@ import orjson
 
 from connector.contract import UNAVAILABLE
 from streams.deadletter.record import encode_dead_letter
-from streams.domain.changes import ARRIVED
+from streams.domain.changes import ARRIVED, CLAIMED
 from streams.domain.join.entries import SEPARATOR, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone, load_gone
@@ -19,7 +19,7 @@ from streams.domain.join.moving import Passed, load_leave
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, VISIT, Join, envelope, mappings
+from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, LIMITS, VISIT, Join, envelope, mappings
 
 MOST_BYTES = 2_000
 
@@ -155,6 +155,20 @@ def exchanged():
     join.change("h.charge", charge_id="C2", item="头孢")
     join.change("h.charge", "d", tx=501)
     join.change("h.charge", charge_id="C2", tx=501)
+    return join
+
+
+def claimed():
+    """Rows whose records rows of other visits claim: a person was told of one, and will be of the other."""
+    join = Join()
+    for number in (1, 2):
+        told = BILL | {"bill_no": f"B{number}", "visit_id": f"V{number}"}
+        join.change("m.register", visit_id=f"V{number}")
+        join.place += 1
+        first = (CLAIMED, f"m.other_bill\x1fB{number}".encode())
+        join.send(envelope("m.bill", "c", told, at=join.place, txId=number), headers=_numbered(number, first))
+        if number == 1:
+            join.tick()
     return join
 
 

@@ -2,8 +2,9 @@
 
 import orjson
 
-from streams.domain.changes import Incoming
+from streams.domain.changes import CLAIMED, Incoming
 from streams.domain.keys import VisitKey
+from streams.domain.place.claiming import ClaimingTable
 from streams.domain.place.fold import Placer
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
@@ -64,3 +65,51 @@ def entries(course=COURSE, *, tx=None):
         state.apply(folded.state, position=number)
         found |= folded.state
     return {key: value for key, value in found.items() if value is not None}
+
+
+PATIENTS = {
+    name: ClaimingTable(name=name, key=("id",), columns=("id", "no"), claim=lambda row: f"v\x1fH36110200001/{row['no']}")
+    for name in ("w.inpatient", "w.outpatient")
+}
+"""Two tables of visits whose numbers overlap."""
+
+
+def claims():
+    """The entries after an in- and an outpatient came with one number, by key."""
+    found = {}
+    for number, name in enumerate(PATIENTS):
+        found |= _placed(name, View(found), at=101 + number).state
+    return found
+
+
+def first_claimant(golden):
+    """Who claimed the number first, as another outpatient with it is told: table and key."""
+    view = View({one["key"].encode(): one["value"].encode() for one in golden})
+    (placed,) = _placed("w.outpatient", view, at=201, key=9).placed[:1]
+    return dict(placed.headers)[CLAIMED].decode().replace("\x1f", "/")
+
+
+class View(dict):
+    """Entries by key, as the place stage reads them."""
+
+    def scan(self, prefix):
+        return sorted(key for key in self if key.startswith(prefix))
+
+    def due(self, at):
+        del at
+        return []
+
+
+def _placed(table, view, *, at, key=7):
+    keys = {("his", name): VisitKey(("no",), name[2].upper()) for name in PATIENTS}
+    placer = Placer(keys, partitions=3, claiming={"his": PATIENTS})
+    said = {
+        "connector": "postgresql",
+        "name": "his",
+        "schema": "w",
+        "table": table[2:],
+        "ts_ms": BEGIN_MS,
+        "ts_us": BEGIN_MS * 1000,
+    }
+    value = orjson.dumps({"op": "c", "before": None, "after": {"id": key, "no": 17}, "source": {**said, "lsn": at}})
+    return placer.fold(Incoming("rows.his", 0, at, None, value, (), BEGIN_MS), view, source="his")

@@ -25,6 +25,7 @@ from streams.domain.changes import Incoming
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.join.entries import dump, load, waits
 from streams.domain.place import entries
+from streams.domain.place.entries import CLAIMS_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
 from streams.domain.ready import FORM as READY_FORM
 from streams.domain.ready import decode, headers_of, recalls_in
@@ -70,8 +71,8 @@ def test_a_state_entry_is_read(one):
 
 def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
-    exchanged = join_course.exchanged()
-    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved(), "state_entries_v6": exchanged}
+    written = {"state_entries_v4": course, "state_entries_v5": join_course.moved()}
+    written |= {"state_entries_v6": join_course.exchanged(), "state_entries_v7": join_course.claimed()}
     for name, join in written.items():
         assert [(one["key"], one["value"]) for one in golden(name)] == [
             (one["key"], one["value"]) for one in join_course.entries(join)
@@ -142,9 +143,15 @@ def plain(entry):
 def test_entries_of_the_place_stage_are_written_as_this_version_promises():
     """What later versions will have to read, each kind of key among them."""
     written = {"place_entries_v1": place_course.entries(), "place_entries_v2": place_course.entries(place_course.EXCHANGED, tx=501)}
+    written["place_entries_v3"] = place_course.claims()
     for name, found in written.items():
         expected = {one["key"]: one["value"] for one in golden(name)}
         assert expected == {key.decode(): value.decode() for key, value in found.items()}
+
+
+def test_claims_that_stand_in_the_state_are_known():
+    """Unread, two visits would overwrite each other's record after an update."""
+    assert "w.inpatient/7" == place_course.first_claimant(golden("place_entries_v3"))
 
 
 def test_an_entry_of_the_place_stage_of_a_later_form_is_refused():
@@ -153,6 +160,11 @@ def test_an_entry_of_the_place_stage_of_a_later_form_is_refused():
     later = one["value"].replace(f"[{PLACED_FORM},", f'[{PLACED_FORM + 1},"added",', 1)
     with pytest.raises(Newer, match=rf"in place\.state \(form {PLACED_FORM + 1}.*newer version"):
         entries.load(one["key"].encode(), later.encode())
+    later_claims = [
+        one | {"value": one["value"].replace(f"[{CLAIMS_FORM},", f"[{CLAIMS_FORM + 1},")} for one in golden("place_entries_v3")
+    ]
+    with pytest.raises(Newer, match=rf"in place\.state \(form {CLAIMS_FORM + 1}.*newer version"):
+        place_course.first_claimant(later_claims)
 
 
 # Dead letters -------------------------------------------------------------------------------------------------------------------

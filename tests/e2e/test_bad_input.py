@@ -13,7 +13,7 @@ import yaml
 
 from sandbox.hospital import create_schema
 from sandbox.hospital.catalogue import reference_rows
-from sandbox.hospital.tables import DEPARTMENTS, PATIENTS
+from sandbox.hospital.tables import DEPARTMENTS, PATIENTS, VISITS
 from streams.deliver.ledger import read_receipts
 from streams.domain.place.partitions import partition_of
 from tests.e2e.bad_rows import PRESCRIBED, PRESCRIPTIONS, add_prescriptions, let_keys_be_exchanged, transaction
@@ -77,6 +77,8 @@ def wrong_rows(hospital):
     yield visit(settlement={"tczf": "十二元"}).transaction("visit", "settlement"), ("VALIDATION", "DECIMAL")
     yield visit().transaction("settlement"), ("JOIN_INCOMPLETE", "MISSING_VISIT")
     yield visit().transaction("fee"), ("JOIN_INCOMPLETE", "MISSING_SETTLEMENT")
+    first, second = visit().visit, visit().visit
+    yield transaction((VISITS, first), (VISITS, second | {"yb_jzid": first["yb_jzid"]})), ("COLLISION", "COLLISION")
     yield transaction((PRESCRIBED, prescribed(visit(), prescription=8))), ("JOIN_INCOMPLETE", "MISSING_HEADER")
     yield transaction((PRESCRIBED, prescribed(visit(), prescription=None))), ("MAPPING", "NO_VISIT_KEY")
 

@@ -1,4 +1,6 @@
-"""The join and the deliver lane of one partition, without brokers, for courses of rows that move (`tests/oracle/moves.py`)."""
+"""The join and the deliver lane of one partition, without brokers, for courses of rows that move (`tests/oracle/moves.py`), or that
+claim what others claim (`tests/oracle/collisions.py`).
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.ready import Emission
+from streams.domain.records import DeadLetter
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.join.passage import Following
 from streams.lanes.join.state import Overlay, State
@@ -49,6 +52,8 @@ class Lane:
     following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
     passed: Passed = NOT_KNOWN
     told: Passed | None = None
+    joiner: Joiner | None = None
+    letters: list[DeadLetter] = field(default_factory=list)
 
     def take_over(self) -> None:
         """Another worker begins with what is committed."""
@@ -61,7 +66,9 @@ class Lane:
         if self.taken == len(self.changes):
             return []
         incoming, overlay = self.changes[self.taken], Overlay(self.state)
-        folded = joiner(self.limits).fold(incoming, overlay, Patients(), self.passed._replace(is_news=self.passed is not self.told))
+        folded = (self.joiner or joiner(self.limits)).fold(
+            incoming, overlay, Patients(), self.passed._replace(is_news=self.passed is not self.told)
+        )
         overlay.apply(folded.state)
         self.ready += (*folded.recalls, *folded.ready)
         self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
@@ -71,6 +78,7 @@ class Lane:
             if value is not None:
                 self.stored[key] = value
         self.taken += 1
+        self.letters += folded.dead
         if "tick" in folded.counts:
             self.told = self.passed
         return [f"{letter.dead_class.value} {letter.rule} {letter.record_key}" for letter in folded.dead if not letter.closed]

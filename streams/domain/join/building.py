@@ -8,7 +8,7 @@ from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
-from streams.domain.join import colliding, letters, parents, refunds
+from streams.domain.join import claiming, colliding, letters, parents, refunds
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
@@ -112,8 +112,7 @@ class Building:
             row = self._as_reported(visit, row, before, change)
         elif before is not None and before.deleted:
             row = self._withdrawing.comes_back(self, visit, row)
-        if self.incoming.arrived or (change.told is not None and change.told.moved == "arrived"):
-            row = self._withdrawing.arrived(self, visit, row)._replace(trail=trail_of(self.incoming))
+        row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
@@ -122,6 +121,14 @@ class Building:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
+
+    def _standing(self, visit: Visit, row: StoredRow, change: RowChange) -> StoredRow:
+        """The row with what the place stage says of it: another visit holds its record, or it comes from another one."""
+        if row.claimed or self.incoming.claimed:
+            row = claiming.held(self, row)
+        if not row.claimed and (self.incoming.arrived or (change.told is not None and change.told.moved == "arrived")):
+            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail_of(self.incoming))
+        return row
 
     def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
         """The row with what the platform holds of it after this change of its own."""
@@ -234,7 +241,7 @@ class Building:
         """The row with what the platform holds of its record; None where that is not to be sent now."""
         if row.emitted and row.emitted != record.content_hash:
             row = self._withdrawing.is_now(self, visit, row, record)
-        if row.table in visit.mapping.colliding:
+        if row.claimed or row.table in visit.mapping.colliding:
             claimed = colliding.claim(self, visit, row, record, rows)
             if claimed is None:
                 return None

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import orjson
 
-from streams.domain.join.entries import FORM
+from streams.domain.join.entries import WITH_BENEATH
 
 
 def claim_of(value: bytes) -> bytes:
     """`reported_as` in a state value, as JSON, read without parsing the row. Something that is none, of earlier forms."""
     if value.endswith(b"]]"):  # with more behind it, as few have
         members = orjson.loads(value[value.index(b"[") :])
-        return orjson.dumps(members[-3 if members[0] == FORM else -2])
+        return orjson.dumps(members[-3 if members[0] == WITH_BENEATH else -2])
     return value[value.rfind(b',"', 0, -2) + 1 : -1]
 
 

@@ -5,6 +5,8 @@ not sent: it waits until its transaction has ended and the grace has passed, bec
 for a while, and so are two rows that exchange their keys. Then a person is told (`COLLISION`), once for each content. When the
 first row is gone for good (`streams.domain.join.telling`), the second one takes the record over and closes its letter.
 
+A record that a row of another visit claims is not reported at all: that visit's row backs it (`claimed`, as the place stage says).
+
 A row that waits or was told carries the name of the record that it claims in `reported_as`, and nothing in `emitted`.
 """
 
@@ -18,8 +20,10 @@ from streams.domain.join.failing import failed_row
 from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import ELSEWHERE, Part
+from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
+from streams.domain.keys import SEPARATOR
 from streams.domain.records import Record, SourceRows
 
 _PART: Final = Part.COLLISION.value
@@ -52,6 +56,10 @@ def claiming(visit: Visit, row: StoredRow, record: str) -> list[StoredRow]:
 def claim(run: Results, visit: Visit, row: StoredRow, record: Record, rows: SourceRows) -> StoredRow | None:
     """The row with what the platform holds of its record; None where it is not to be sent, because another row backs that."""
     name = record_of(record.institution, record.key)
+    if row.claimed:
+        held_elsewhere(run, visit, row, name)
+        _park(run, visit, row, (_elsewhere(row), record, rows))
+        return None
     first = backing(visit, row, name)
     if first is None:
         waits = claims(row) and row.reported_as == name
@@ -68,11 +76,25 @@ def claim(run: Results, visit: Visit, row: StoredRow, record: Record, rows: Sour
     return None
 
 
+def held_elsewhere(run: Results, visit: Visit, row: StoredRow, name: str) -> None:
+    """Where this visit's record has no row, it was not withdrawn: another visit holds it."""
+    gone = visit.gone(row.role, name)
+    if gone is not None and gone.deadline:
+        visit.drop_gone(gone)
+        recall(run, visit, row.role, name, position=gone.position, committed_at=gone.committed_at)
+
+
+def _elsewhere(row: StoredRow) -> StoredRow:
+    """The row of another visit that claims this row's record, as far as it is known here."""
+    table, *key = row.claimed.split(SEPARATOR)
+    return StoredRow(row.role, row.source, table, tuple(key), {}, None, 0)
+
+
 def _park(run: Results, visit: Visit, row: StoredRow, collision: tuple[StoredRow, Record, SourceRows]) -> None:
     """Let the row wait, or tell a person. collision: the row that backs its record, that record as it would be, and from what."""
     (first, record, rows), now = collision, run.now
     name = record_of(record.institution, record.key)
-    both = names_of((first, row), visit.mapping)
+    both = names_of([one for one in (first, row) if one.table in visit.mapping.tables], visit.mapping)
     content = letters.digest(orjson.dumps([name, both, sorted(row.columns.items())]))
     told = f"{_PART} {content} {name}"
     parked = row._replace(emitted="", reported_as=name)
@@ -88,7 +110,8 @@ def _park(run: Results, visit: Visit, row: StoredRow, collision: tuple[StoredRow
         return
     visit.put(parked._replace(refused=told, waits_for="", since=0, deadline=0))
     run.count("collided")
-    run.bury(letters.collision(failed_row(run, visit, row, rows, key=record.key), both, content=content))
+    failed = failed_row(run, visit, row, rows, key=record.key)
+    run.bury(letters.collision(failed, both, content=content, elsewhere=bool(row.claimed)))
 
 
 def _ended(run: Results, row: StoredRow, transaction: str) -> bool:

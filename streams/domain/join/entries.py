@@ -25,15 +25,15 @@ from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 6
+FORM: Final = 7
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
-stands under a row's key besides it, while a transaction exchanges keys.
+stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed.
 """
+WITH_BENEATH: Final = 6
 WITH_TRAIL: Final = 5
-"""The form of entries with a trail and with nothing beneath them, and of open leaves."""
 WITHOUT_TRAIL: Final = 4
-"""The form of the entries that this version writes, but for those."""
+"""The forms of entries without what later forms have; that with a trail is also the form of open leaves."""
 
 SEPARATOR: Final = keys.SEPARATOR.encode()
 _SEPARATOR_TEXT: Final = keys.SEPARATOR
@@ -103,6 +103,8 @@ class StoredRow(NamedTuple):
     """Whose lane may still have an older version of its record; None where none can."""
     beneath: Beneath | None = None
     """What stands under its key besides it; None: nothing, as a rule."""
+    claimed: str = ""
+    """Table and key, joined by 0x1f, of the row of another visit that claims its record; `""` where none does."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
@@ -112,7 +114,7 @@ class StoredRow(NamedTuple):
         """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
         time of `_replace`.
         """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath))
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
@@ -161,9 +163,10 @@ def groups(visit_key: bytes) -> tuple[bytes, ...]:
 
 def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
+    form, *tail = _tail(row)
     document = orjson.dumps(
         [
-            FORM if row.beneath is not None else WITHOUT_TRAIL if row.trail is None else WITH_TRAIL,
+            form,
             row.position,
             row.committed_at,
             row.offset,
@@ -175,9 +178,7 @@ def dump(row: StoredRow) -> bytes:
             row.since,
             row.deadline,
             row.columns,
-            row.reported_as,
-            *(() if row.trail is None and row.beneath is None else (row.trail and tuple(row.trail),)),
-            *(() if row.beneath is None else (row.beneath.members(),)),
+            *tail,
         ]
     )
     if row.waits_for:
@@ -185,18 +186,30 @@ def dump(row: StoredRow) -> bytes:
     return (b"h" if _AWAITED_LINE in row.refused else b"r") + document
 
 
+def _tail(row: StoredRow) -> tuple[object, ...]:
+    """The form of a row's entry, and what stands in it behind the columns."""
+    if row.trail is None and row.beneath is None and not row.claimed:  # as nearly all
+        return WITHOUT_TRAIL, row.reported_as
+    trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
+    if row.claimed:
+        return FORM, trail, beneath, row.claimed, row.reported_as
+    return (WITH_TRAIL, row.reported_as, trail) if beneath is None else (WITH_BENEATH, row.reported_as, trail, beneath)
+
+
 def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form, reported_as, trail, beneath = members[0], "", None, None
+    form, reported_as, trail, beneath, claimed = members[0], "", None, None, ""
     if form == FORM:
+        *members, trail, beneath, claimed, reported_as = members
+    if form == WITH_BENEATH:
         *members, beneath = members
-    if form in (WITH_TRAIL, FORM):
+    if form in (WITH_TRAIL, WITH_BENEATH):
         *members, trail = members
-    if form in (WITHOUT_TRAIL, WITH_TRAIL, FORM):
+    if form in (WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH):
         *members, reported_as = members
-    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, FORM):
+    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -224,6 +237,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         reported_as,
         trail and Trail._make(trail),
         beneath and Beneath.of(*beneath),
+        claimed,
     )
 
 

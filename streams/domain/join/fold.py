@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import letters
+from streams.domain.join import claiming, letters
 from streams.domain.join.building import Building, JoinLimits
 from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import Recall, StoredRow, due_from, is_moved, waits
@@ -99,8 +99,7 @@ class Joiner:
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
         before = visit.find(rule.role, rule.name, key)
-        if change.absent and (before is None or before.deleted or before.offset != change.compared):
-            run.count("overtaken")
+        if (change.absent or change.freed) and self._said(run, visit, before, change):
             return
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
@@ -122,8 +121,20 @@ class Joiner:
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
         run.apply(visit, row, before=before, change=change)
+        claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
+
+    def _said(self, run: Building, visit: Visit, before: StoredRow | None, change: RowChange) -> bool:
+        """What is said of a row to which the database did nothing just now; whether that is all that comes of it."""
+        if change.freed:
+            claiming.free(run, visit, before, change=change, withdrawing=self._withdrawing, moving=run.moving)
+            run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
+            return True
+        if before is None or before.deleted or before.offset != change.compared:
+            run.count("overtaken")
+            return True
+        return False
 
     def _tick(self, run: Building, tick: Tick, view: StateView) -> None:
         """Try waiting rows again where a lookup may have come, or whose lane has passed; give up those whose deadline passed."""

@@ -128,11 +128,12 @@ def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
     )
 
 
-def collision(failed: FailedRow, both: str, *, content: str) -> DeadLetter:
+def collision(failed: FailedRow, both: str, *, content: str, elsewhere: bool = False) -> DeadLetter:
     """A row whose record another row backs, with another content. both: what the rows are called. content: what makes the letter's
-    id, besides the row: both, and what stands in this one.
+    id, besides the row: both, and what stands in this one. elsewhere: whether the other row is in another visit.
     """
-    message = "与另一行使用同一上报标识而内容不同，未上报；请核对两行的编号是否重叠"
+    other = "与另一次就诊的一行使用同一上报标识" if elsewhere else "与另一行使用同一上报标识而内容不同"
+    message = f"{other}，未上报；请核对两行的编号是否重叠"
     several = Violation(
         field="", rule=COLLISION, level=Level.REFUSE, dead_class=DeadClass.COLLISION, clause="R12", masked=both, message=message
     )

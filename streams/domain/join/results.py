@@ -58,6 +58,9 @@ class Results(Protocol):
     def count(self, outcome: str) -> None:
         """Count an outcome."""
 
+    def passes_on(self, row: StoredRow | None) -> None:
+        """A row gave up its record, perhaps while its own trail was open."""
+
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         """Build the records of rows that may have another content, or may go, now."""
 

@@ -112,6 +112,8 @@ class Telling:
                 run.count("deletion_ignored")
             elif row is None:
                 yield gone
+            elif row.claimed:
+                colliding.held_elsewhere(run, visit, row, gone.record)
             elif colliding.claims(row):
                 visit.put(colliding.freed(row))
                 run.rebuild(visit, [row], committed_at=run.incoming.timestamp_ms)

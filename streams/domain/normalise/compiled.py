@@ -193,12 +193,22 @@ class CompiledMapping:
 def colliding_tables(tables: Iterable[TableRule], records: Mapping[ServiceCode, CompiledRecord]) -> Iterator[str]:
     """The names of `CompiledMapping.colliding`."""
     for table in tables:
-        if table.role in {TableRole.SETTLEMENT, TableRole.FEE} and SERVICE_OF[table.role] in records:
-            compiled = records[SERVICE_OF[table.role]]
-            step = next(step for step in compiled.steps if step.name == compiled.key)
-            own = step.read is None and step.row == ROW_INDEX[table.role] and (step.column,) == table.key and step.longest >= 0
-            if table.beside or not own or step.default is not None:
-                yield table.name
+        if table.role in {TableRole.SETTLEMENT, TableRole.FEE} and may_share_a_record(records, table):
+            yield table.name
+
+
+def may_share_a_record(records: Mapping[ServiceCode, CompiledRecord], table: TableRule) -> bool:
+    """Whether two rows of a table, or one of it and one of another, can be one record."""
+    if table.role not in SERVICE_OF or SERVICE_OF[table.role] not in records:
+        return False
+    step = key_step(records[SERVICE_OF[table.role]])
+    own = step.read is None and step.row == ROW_INDEX[table.role] and (step.column,) == table.key and step.longest >= 0
+    return bool(table.beside) or not own or step.default is not None
+
+
+def key_step(compiled: CompiledRecord) -> FieldStep:
+    """How the field is made that identifies a record."""
+    return next(step for step in compiled.steps if step.name == compiled.key)
 
 
 def value_of(step: FieldStep, reading: Reading) -> str:

@@ -2,8 +2,9 @@
 
 Keys, parts joined by the unit separator (0x1f): `R`, table, row key: a row. `H`, table, name, row key: this row is the header with
 this name; written only where the name is not the row's key. `C`, header tables (joined by 0x1e), name, table, row key: this row
-hangs under this header. Value of a row: `r` and a JSON array or, where something is to be done about it at some time, `w`, the 13
-digits of that time (ms), `-` and the array. Value of the others: `-`.
+hangs under this header. `K`, `I` and `T`: who claims a record (`streams.domain.place.claims`). Value of a row: `r` and a JSON array
+or, where something is to be done about it at some time, `w`, the 13 digits of that time (ms), `-` and the array. Value of `H` and
+`C`: `-`.
 
 The array begins with its form (`FORM`). Whatever is changed about entries takes the next number: an entry of a later form is
 refused, because a row that is written back without what was added to it would have lost it.
@@ -23,9 +24,11 @@ from streams.domain.records import Row
 from streams.errors import Newer
 
 FORM: Final = 2
-"""The latest form of entries. 2: what stands under a row's key besides it, while a transaction exchanges keys."""
+"""The latest form of entries of rows. 2: what stands under a row's key besides it, while a transaction exchanges keys."""
 ALONE: Final = 1
 """The form of the entries that this version writes, but for those of rows with something beneath them."""
+CLAIMS_FORM: Final = 3
+"""Of claims (`streams.domain.place.claims`), which are in no state of earlier versions; and the latest form of all."""
 
 THERE: Final = b"-"
 """The value of an entry that says all by its key."""
@@ -124,6 +127,11 @@ def children_prefix(headers: str, name: str) -> bytes:
 def is_row(key: bytes) -> bool:
     """Whether a state key is that of a row."""
     return key[:1] == b"R"
+
+
+def is_claim(key: bytes) -> bool:
+    """Whether a state key is that of what a row claims, of who claims a record, or of when a table of such rows was emptied."""
+    return key[:1] in {b"K", b"I", b"T"}
 
 
 def due_from(value: bytes | None) -> int:

@@ -17,6 +17,7 @@ from connector.contract import Op
 from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries
+from streams.domain.place.claiming import Claiming, ClaimingTables
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
@@ -24,7 +25,7 @@ from streams.domain.place.going import NOTHING, Going, after, table_of
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.placed import UNPLACED, Folded, Placed, unplaced
+from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, unplaced
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
 from streams.domain.records import Header
@@ -37,34 +38,16 @@ _READ: Final = Op.READ.value
 _TRUNCATE: Final = Op.TRUNCATE.value
 _REMEMBERED: Final = 65_536
 
+_EMPTY: Final = Empty()
+
 _Image: TypeAlias = Mapping[str, object]
-
-
-class _Empty:
-    """The state of a source without headers."""
-
-    def get(self, key: bytes) -> None:
-        """Nothing is known."""
-        del key
-
-    def scan(self, prefix: bytes) -> Iterable[bytes]:
-        """Nothing is known."""
-        del prefix
-        return ()
-
-    def due(self, at: int) -> Iterable[bytes]:
-        """Nothing waits."""
-        del at
-        return ()
-
-
-_EMPTY: Final = _Empty()
 
 
 class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
-    which record they are. partitions: of `visit.changes`. quiet_ms: after so long without a row a transaction counts as over.
+    which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
+    partitions: of `visit.changes`. quiet_ms: after so long without a row a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
 
@@ -75,15 +58,24 @@ class Placer:
         partitions: int,
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
         names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
+        claiming: Mapping[str, ClaimingTables] = MappingProxyType({}),
         quiet_ms: int = 0,
         ended_ms: int = ENDED_MS,
     ) -> None:
         self._linked = linked
+        self._claiming = claiming
         self._ended_ms = ended_ms
         self._partitions = partitions
         self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
-        self._direct = Direct(visit_keys, names, partition_of=self._partition_of, arrived=self._arrived)
+        contested = {where for where in visit_keys if where[1] in claiming.get(where[0], ())}
+        self._direct, self._contested = (
+            Direct(keys, names, partition_of=self._partition_of, arrived=self._arrived)
+            for keys in (
+                {where: key for where, key in visit_keys.items() if where not in contested},
+                {where: visit_keys[where] for where in contested},
+            )
+        )
 
     def fold(
         self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "", going: Going = NOTHING
@@ -126,20 +118,25 @@ class Placer:
             return Folded(ticks, "tick", going)
         settling = Settling(memory=Memory(tables=tables, view=view), source=source, now=tick.at)
         told = list(settling.tick(tick.at))
-        return Folded((*self._settled(settling, incoming), *ticks), "tick", going, settling.memory.state, len(told))
+        return Folded((*self._settled(settling, incoming, None), *ticks), "tick", going, settling.memory.state, len(told))
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
     ) -> Folded:
-        table = f"{said.get('name')}", table_of(said)
-        if not self._direct.has(table):
-            mine = said.get("name") == source
-            return (
-                self._linked_row(incoming, envelope, said, view, server=server, going=going) if mine else unplaced(incoming, going)
-            )
-        if envelope.get("op") == _TRUNCATE:
-            return Folded(self._everywhere(incoming), "truncated", going)
-        return self._direct.row(incoming, envelope, said, going, table)
+        table, emptied = (f"{said.get('name')}", table_of(said)), envelope.get("op") == _TRUNCATE
+        if self._direct.has(table):
+            if emptied:
+                return Folded(self._everywhere(incoming), "truncated", going)
+            return self._direct.row(incoming, envelope, said, going, table)
+        if table[0] != source:
+            return unplaced(incoming, going)
+        if not self._contested.has(table):
+            return self._linked_row(incoming, envelope, said, view, server=server, going=going)
+        if emptied:
+            folded = Folded(self._everywhere(incoming), "truncated", going)
+        else:
+            folded = self._contested.row(incoming, envelope, said, going, table)
+        return self._claims(source, said, view).direct(folded, envelope, said, server=server)
 
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
@@ -148,11 +145,15 @@ class Placer:
     def _absent(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
         """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""
         name, place = table_of(said), envelope.get("place")
-        if self._direct.has((f"{said.get('name')}", name)):
+        at = f"{said.get('name')}", name
+        if self._direct.has(at) or self._contested.has(at):
             if not isinstance(place, dict) or not isinstance(visit := place.get("visit"), str):
                 return unplaced(incoming, going)
             trail = self._arrived(self._partition_of(place["left"])) if "left" in place else ()
-            return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value, trail),), "absent", going)
+            folded = Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value, trail),), "absent", going)
+            if self._direct.has(at) or place.get("moved") == "left":
+                return folded
+            return self._claims(at[0], said, view).direct(folded, envelope, said, server="")
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(name)
         change = None if table is None else _event(envelope)
@@ -186,19 +187,36 @@ class Placer:
             at=change.committed_at,
             transaction=said.get("txId"),
         )
+        claims = self._claims(change.source, said, view) if change.source in self._claiming else None
+        everywhere: tuple[Placed, ...] = ()
         if isinstance(change, RowChange):
             outcome = settling.row(change, table, said)
-            return Folded(tuple(self._settled(settling, incoming)), outcome, going, settling.memory.state)
-        settling.truncated(change, table)
-        return Folded((*self._everywhere(incoming), *self._settled(settling, incoming)), "truncated", going, settling.memory.state)
+        else:
+            settling.truncated(change, table)
+            outcome, everywhere = (
+                "truncated",
+                (*self._everywhere(incoming), *(() if claims is None else claims.emptied(change.table, change.mark))),
+            )
+        placed = (*everywhere, *self._settled(settling, incoming, claims))
+        return Folded(placed, outcome, going, settling.memory.state if claims is None else settling.memory.state | claims.state)
 
-    def _settled(self, settling: Settling, incoming: Incoming) -> Iterable[Placed]:
-        for visit, value, left, doubted in settling.out:
+    def _settled(self, settling: Settling, incoming: Incoming, claims: Claiming | None) -> Iterable[Placed]:
+        said, freed = ([], ()) if claims is None else claims.linked(settling.out)
+        for number, (visit, value, left, doubted, _) in enumerate(settling.out):
             if value is None:
                 yield Placed(UNPLACED, incoming.key, incoming.value)
             else:
                 headers = self._arrived(self._partition_of(left)) if left is not None else ((DOUBTED, b"1"),) if doubted else ()
-                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, headers)
+                more = said[number] if said else ()
+                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, (*more, *headers))
+        yield from freed
+
+    def _claims(self, source: str, said: _Image, view: View) -> Claiming:
+        return Claiming(self._claiming[source], view, said, self._taking_over)
+
+    def _taking_over(self, visit: str, formerly: str, value: bytes) -> Placed:
+        """A message for a visit which holds a record that another one held."""
+        return Placed(self._partition_of(visit), visit.encode(), value, self._arrived(self._partition_of(formerly)))
 
 
 def _event(envelope: _Image, *, server: str = "") -> Event | None:

@@ -1,17 +1,52 @@
 """What the fold of the place stage leads to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from streams.domain.changes import Incoming
 from streams.domain.place.going import Going
-from streams.domain.records import Header
+from streams.domain.records import Header, Row
 
 UNPLACED: Final = 0
 """The partition of what belongs to no visit."""
 
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
+
+
+class Named(NamedTuple):
+    """A row, whether it stands in the visit that is told of it, whether it was made just now, and whether it
+    stands in another visit instead.
+    """
+
+    table: str
+    columns: Row
+    stays: bool = True
+    is_new: bool = False
+    moves: bool = False
+
+    def __repr__(self) -> str:
+        """Without what the row holds."""
+        return f"Named(table={self.table!r})"
+
+
+class Out(NamedTuple):
+    """One message for a visit, before it is known in which partition that is."""
+
+    visit: str | None
+    """None: for nobody; the join knows the letter."""
+    value: bytes | None
+    """None: the message in hand, as it came."""
+    left: str | None = None
+    """The visit that the row left for this one; None for none."""
+    doubted: bool = False
+    """Whether it may have left one: that is not known."""
+    row: Named | None = None
+    """The row that it is about, where it is for a visit."""
+
+    def __repr__(self) -> str:
+        """Without what the message holds."""
+        return "Out()"
 
 
 class Placed(NamedTuple):
@@ -51,3 +86,21 @@ class Folded(NamedTuple):
 def unplaced(incoming: Incoming, going: Going) -> Folded:
     """What cannot be placed goes on as it is."""
     return Folded((Placed(UNPLACED, incoming.key, incoming.value),), "unplaced", going)
+
+
+class Empty:
+    """The state of a source without headers."""
+
+    def get(self, key: bytes) -> None:
+        """Nothing is known."""
+        del key
+
+    def scan(self, prefix: bytes) -> Iterable[bytes]:
+        """Nothing is known."""
+        del prefix
+        return ()
+
+    def due(self, at: int) -> Iterable[bytes]:
+        """Nothing waits."""
+        del at
+        return ()

@@ -19,6 +19,7 @@ from streams.domain.place.ended import DOUBT, Claim, Ended, Where, changed
 from streams.domain.place.entries import NEVER, NOTHING, Entry, Link
 from streams.domain.place.headers import DEEPEST, LinkedTable, tables_of
 from streams.domain.place.memory import Memory
+from streams.domain.place.placed import Named, Out
 from streams.domain.records import Row
 from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER, Told, told_value
 from streams.domain.unsent import whole
@@ -29,23 +30,6 @@ EXCHANGED: Final = "exchanged"
 _TRANSACTION: Final = "txId"
 _NAMES: Final = frozenset({"name", "schema", "table", "version", "db", "sequence", "snapshot", _TRANSACTION})
 """What of a source block is not worth keeping: it is known already, or says how a row was read."""
-
-
-class Out(NamedTuple):
-    """One message for a visit."""
-
-    visit: str | None
-    """None: for nobody; the join knows the letter."""
-    value: bytes | None
-    """None: the message in hand, as it came."""
-    left: str | None = None
-    """The visit that the row left for this one; None for none."""
-    doubted: bool = False
-    """Whether it may have left one: that is not known."""
-
-    def __repr__(self) -> str:
-        """Without what the message holds."""
-        return "Out()"
 
 
 class _Place(NamedTuple):
@@ -199,7 +183,8 @@ class Settling:
         moves = was is not None and visit is not None and was != visit
         if was is not None and was != visit:
             left = Told(visit=was, moved="left" if moves else "")
-            self.out.append(Out(was, self._value(left, table, entry, op=Op.DELETE, carried=entry.carried)))
+            named = Named(table.name, entry.columns, stays=False, moves=moves)
+            self.out.append(Out(was, self._value(left, table, entry, op=Op.DELETE, carried=entry.carried), row=named))
         claim = self._claimed((table.name, where), was, visit)
         if claim is not None and claim is not DOUBT:  # it went from there by a change before
             gone = Told(visit=claim.visit, moved="left")
@@ -208,8 +193,9 @@ class Settling:
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
                 told = Told(visit=visit, moved="arrived" if moves else "")
+                named = Named(table.name, entry.columns, is_new=op is Op.CREATE)
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
-                self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT))
+                self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT, named))
                 self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
         elif entry.deleted or not entry.link.headers:
             if not entry.deleted:
@@ -241,7 +227,8 @@ class Settling:
         """A row that was read as it is known: the join is told that it is there."""
         if entry.sent is not None:
             told = Told(visit=entry.sent)
-            self.out.append(Out(entry.sent, self._value(told, table, entry, op=Op.READ, carried=entry.carried)))
+            value = self._value(told, table, entry, op=Op.READ, carried=entry.carried)
+            self.out.append(Out(entry.sent, value, row=Named(table.name, entry.columns)))
         return "read_again"
 
     def _unusable(self) -> str:

@@ -10,7 +10,8 @@ from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
-from streams.domain.join.entries import FORM, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.claiming import CLAIMED
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED
 from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
 from streams.domain.join.recalls import RECALLED
@@ -175,7 +176,7 @@ class JoinLane(Lane[Incoming]):
         mark = replace(
             self._mark,
             seq=self._mark.seq + len(chunk.ready),
-            state=max(self._mark.state, FORM if chunk.counts[EXCHANGED] else WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL),
+            state=max(self._mark.state, _form_of(chunk)),
             taken=taken(self._mark.taken, records),
             left=first_open(chunk.overlay),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
@@ -214,3 +215,12 @@ class JoinLane(Lane[Incoming]):
             outcomes.count("fold", amount, label=outcome)
         for letter in chunk.dead:
             outcomes.count("dead_letter", label=letter.dead_class.value)
+
+
+def _form_of(chunk: _Chunk) -> int:
+    """The latest form of the entries that a chunk wrote."""
+    if chunk.counts[CLAIMED]:
+        return FORM
+    if chunk.counts[EXCHANGED]:
+        return WITH_BENEATH
+    return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import cast
 
 from connector.contract import Topics
 from streams.domain.changes import SERVER, Incoming
-from streams.domain.place.entries import ALONE, FORM
-from streams.domain.place.fold import Placed, Placer
+from streams.domain.place.entries import ALONE, CLAIMS_FORM, FORM, is_claim
+from streams.domain.place.fold import Placer
+from streams.domain.place.placed import Placed
 from streams.domain.place.resolving import EXCHANGED
 from streams.domain.records import Header
 from streams.domain.series import FROM, NUMBER
@@ -39,7 +40,7 @@ class PlaceShared:
     max_chunk: int
     """Input messages of one transaction."""
     has_headers: frozenset[str] = frozenset()
-    """The sources with headers: only their lanes have a state."""
+    """The sources with headers, or with tables of which two rows can be one record: only their lanes have a state."""
     lookout: Lookout | None = None
     """Says which sources must stand; None in a test of something else."""
 
@@ -147,7 +148,7 @@ class PlaceLane(Lane[Incoming]):
         mark = replace(
             self._mark,
             out=tuple(numbers),
-            state=max(self._mark.state, FORM if counts[EXCHANGED] else ALONE) if changed else self._mark.state,
+            state=max(self._mark.state, _form_of(changed, counts)),
             going=going,
             tail=tail_of(records[-1].value),
         )
@@ -182,3 +183,9 @@ class PlaceLane(Lane[Incoming]):
             more = left_at(more, numbers)
         headers = (self._from, (NUMBER, b"%d" % number), *self._server, *more)
         return Send(self._changes, key, value, headers, partition, incoming.timestamp_ms)
+
+
+def _form_of(changed: Iterable[bytes], counts: Counter[str]) -> int:
+    """The latest form of the entries of a transaction; 0 where it has none."""
+    forms = {CLAIMS_FORM if is_claim(key) else ALONE for key in changed}
+    return max((*forms, FORM if counts[EXCHANGED] else 0))

@@ -1,0 +1,63 @@
+"""Which record a row claims, as far as the row itself says so: known before it has found its visit."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from streams.domain.keys import SEPARATOR, is_of_header
+from streams.domain.normalise.compiled import CompiledMapping, TableRule, key_step, may_share_a_record, value_of
+from streams.domain.normalise.sources import Reading, values_of
+from streams.domain.records import Row, SourceRows
+from streams.domain.roles import REPORTED, ROW_INDEX, SERVICE_OF
+from streams.domain.violations import Unfit
+
+
+class Claim(NamedTuple):
+    """How to find the record that a row claims."""
+
+    columns: tuple[str, ...]
+    """What it is made of."""
+    of: Callable[[Row], str | None]
+    """Finds what names the record of a row, among all records of a source; None where nothing does, or the row is not reported."""
+
+
+_PREFIX: Final = {one.role: one.prefix for one in REPORTED}
+
+
+class _NoLookups:
+    """What a row says by itself needs none."""
+
+    def find(self, name: str, key: tuple[str, ...]) -> None:
+        """Nothing is known."""
+        del name, key
+
+
+_NO_LOOKUPS: Final = _NoLookups()
+
+
+def claim_of(mapping: CompiledMapping, table: TableRule) -> Claim | None:
+    """How to find the record that a row of this table claims; None where no two rows can claim one, or where that does not stand
+    in the row itself: institution and key may be another row's.
+    """
+    if not may_share_a_record(mapping.records, table):
+        return None
+    role, step = table.role, key_step(mapping.records[SERVICE_OF[table.role]])
+    places = [*values_of(step.source)]
+    column = mapping.belonging.columns.get(role)
+    own = bool(places) and all(of == role and not is_of_header(name) for of, name in places)
+    if not own or (column is not None and is_of_header(column)):
+        return None
+    index = ROW_INDEX[role]
+
+    def claim(row: Row) -> str | None:
+        institution = mapping.institution(role, row)
+        if institution is None or (index == 0 and not mapping.visit_required(institution)):
+            return None
+        reading = Reading(SourceRows._make(row if place == index else None for place in range(len(ROW_INDEX))), _NO_LOOKUPS)
+        reading.institution = mapping.institutions.get(institution)
+        try:
+            key = value_of(step, reading)
+        except Unfit:
+            return None
+        return f"{_PREFIX[role]}{SEPARATOR}{institution}/{key}" if key else None
+
+    return Claim((*(name for _, name in places), *(() if column is None else (column,))), claim)

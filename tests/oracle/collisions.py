@@ -1,0 +1,423 @@
+"""Random courses of rows that claim what rows of other visits claim, held against who claimed it first.
+
+`python -m tests.oracle.collisions` runs many (part of `make oracle-proof`). A seed is a course. In- and outpatients, their bills
+and their lines have the same numbers; lines of the one know their visit, those of the other one their order. The stages are the
+product's own, without brokers, and their lanes are slow or stand. The platform keeps what comes last of a record: in the end that
+is a row of the visit that claimed the record first of those that still claim it, of every other row a person is told, and of no
+one else.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import orjson
+
+from streams.domain.changes import Incoming, tick_value
+from streams.domain.join.fold import Joiner
+from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.place.fold import Placer
+from streams.domain.place.going import NOTHING
+from streams.domain.place.record_names import RecordName, record_names
+from streams.domain.ready import decode, encode, recalls_in
+from streams.domain.series import FROM, NUMBER
+from streams.domain.trail import left_at
+from streams.domain.violations import DeadClass
+from streams.lanes.deliver.orphans import Decision
+from streams.lanes.place.state import Overlay, PlaceState
+from streams.lanes.ports import TopicPartition
+from streams.mapping import Site, compile_site, load_site
+from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
+from tests.oracle.moving_lane import Lane
+from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, START_MS, envelope
+
+Row = dict[str, Any]
+Where = tuple[str, str]
+Claim = tuple[str, str]
+
+PARTITIONS: Final = 3
+GRACE_MS: Final = 10_000
+SERIES: Final = "two/b"
+TURNS: Final = 40_000
+NUMBERS: Final = ("1", "2")
+HEADS: Final = {"w.inpatient": "I", "w.outpatient": "O"}
+BILLS: Final = {"w.bill": "I", "w.other_bill": "O"}
+ITEMS: Final = ("w.item", "w.other_item")
+ORDER: Final = "w.order"
+KEYS: Final = (
+    dict.fromkeys(HEADS, "visit_no") | dict.fromkeys(BILLS, "bill_no") | dict.fromkeys(ITEMS, "row_id") | {ORDER: "order_no"}
+)
+NUMBER_OF: Final = {"mdtrt_d": "visit_no", "setl_d": "bill_no", "fee_list_d": "item_no"}
+WHO: Final = {"mdtrt_d": "ADM_DEPT_NAME", "setl_d": "PSN_NAME", "fee_list_d": "HILIST_NAME"}
+SERVICE: Final = dict.fromkeys(HEADS, "mdtrt_d") | dict.fromkeys(BILLS, "setl_d") | dict.fromkeys(ITEMS, "fee_list_d")
+ROWS: Final[tuple[Where, ...]] = (
+    *((table, number) for table in (*HEADS, *BILLS, ORDER) for number in NUMBERS),
+    *((table, number) for table in ITEMS for number in ("7", "8", "9")),
+)
+
+
+@cache
+def site() -> Site:
+    return load_site(Path(__file__).parent / "collisions_site" / "site.yaml")
+
+
+@cache
+def names() -> Mapping[tuple[str, str], RecordName]:
+    return record_names(compile_site(site()))
+
+
+@cache
+def placer() -> Placer:
+    return Placer(
+        direct_visit_keys(site()),
+        partitions=PARTITIONS,
+        linked=linked_tables(site()),
+        names=names(),
+        claiming=claiming_tables(site()),
+    )
+
+
+@cache
+def placer_without() -> Placer:
+    return Placer(direct_visit_keys(site()), partitions=PARTITIONS, linked=linked_tables(site()), names=names())
+
+
+@cache
+def joiner() -> Joiner:
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+    return Joiner(compile_site(site()), limits, zone=compile_site(site())["two"].dialect.zone)
+
+
+class Claimants:
+    """Who claims what, in the order in which it came, and which visit holds it."""
+
+    def __init__(self) -> None:
+        self.all: defaultdict[Claim, list[tuple[Where, str]]] = defaultdict(list)
+        self.holder: dict[Claim, str] = {}
+        self.without: set[Claim] = set()
+        """What nobody claimed for a while."""
+
+    def stands(self, where: Where, claim: Claim | None, visit: str | None) -> None:
+        """A row has this claim now; None: none."""
+        if visit is None:
+            claim = None
+        for one, rows in self.all.items():
+            if one != claim and any(row == where for row, _ in rows):
+                self.all[one] = [each for each in rows if each[0] != where]
+                self._hold(one)
+        if claim is None or visit is None:
+            return
+        rows = self.all[claim]
+        if any(row == where for row, _ in rows):
+            self.all[claim] = [(row, visit if row == where else at) for row, at in rows]
+        else:
+            rows.append((where, visit))
+        self._hold(claim)
+
+    def _hold(self, claim: Claim) -> None:
+        rows, held = self.all[claim], self.holder.get(claim)
+        if rows:
+            if rows[0][1] != held:
+                rows.sort(key=lambda one: one[1] != held)
+            self.holder[claim] = rows[0][1]
+        else:
+            self.without.add(claim)
+
+    def of(self, where: Where) -> set[Claim]:
+        """What a row claims."""
+        return {claim for claim, rows in self.all.items() if any(row == where for row, _ in rows)}
+
+    def is_new(self, claim: Claim | None, visit: str | None) -> bool:
+        """Whether nobody claims it now, and another visit held it last."""
+        return claim is not None and visit is not None and not self.all[claim] and self.holder.get(claim, visit) != visit
+
+
+class Course:
+    """One course."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(seed)
+        self.lanes = [Lane(partition, joiner=joiner()) for partition in range(PARTITIONS)]
+        self.rows: dict[Where, Row] = {}
+        self.claimants = Claimants()
+        self.state, self.stored = PlaceState(TopicPartition("place.state", 0)), dict[bytes, bytes | None]()
+        self.numbers, self.going, self.lsn, self.now, self.version = [1] * PARTITIONS, NOTHING, 100, START_MS, 0
+        self.placer = placer()
+        self.platform: dict[Claim, str] = {}
+        self.found: list[str] = []
+        self.log: list[bytes] = []
+        self.slow = [self.rng.choice((0.0, 0.03, 0.3, 1.0)) for _ in range(2 * PARTITIONS)]
+
+    def run(self) -> list[str]:
+        """What went wrong."""
+        if self.rng.random() < 0.2:
+            self.begin_without()
+        for _ in range(self.rng.randrange(8, 40)):
+            self.act()
+            for _ in range(self.rng.choice((0, 2, 10, 40))):
+                self.work()
+            if self.rng.random() < 0.1:
+                self.slow[self.rng.randrange(2 * PARTITIONS)] = self.rng.choice((0.0, 0.03, 0.3, 1.0))
+        self.end()
+        self.compare()
+        return self.found
+
+    # The database, and place
+
+    def begin_without(self) -> None:
+        """Rows that a version placed which looked at no claims; then their tables are read again."""
+        self.placer = placer_without()
+        for where in self.rng.sample(ROWS, self.rng.randrange(2, len(ROWS))):
+            self.version += 1
+            self.say("c", where, self.made(where))
+        self.end()
+        self.placer, self.claimants = placer(), Claimants()
+        for where in self.rng.sample(sorted(self.rows), len(self.rows)):
+            self.read_one(where)
+
+    def act(self) -> None:
+        """A transaction."""
+        rng = self.rng
+        self.version += 1
+        chance = rng.random()
+        if chance < 0.06 and self.log:
+            for value in self.log[rng.randrange(max(0, len(self.log) - 12), len(self.log)) :]:  # capture sends them again
+                self.place(value)
+        elif chance < 0.12:
+            self.read()
+        elif chance < 0.15:
+            self.empty(rng.choice(ITEMS))
+        else:
+            for _ in range(rng.choice((1, 1, 1, 2))):
+                self.write(rng.choice(ROWS))
+
+    def write(self, where: Where) -> None:
+        before = self.rows.get(where)
+        if before is not None and self.rng.random() < 0.3:
+            self.say("d", where, before)
+            if self.rng.random() < 0.4:
+                self.say("c", where, before | {"who": f"{'/'.join(where)}:{self.version}"})
+        else:
+            self.say("c" if before is None else "u", where, self.made(where), before=before)
+
+    def made(self, where: Where) -> Row:
+        """A row with some content."""
+        table, rng = where[0], self.rng
+        row: Row = {KEYS[table]: where[1], "who": f"{'/'.join(where)}:{self.version}"}
+        if table in BILLS or table in ("w.item", ORDER):
+            row["visit_no"] = rng.choice(NUMBERS)
+        if table in ITEMS:
+            row["item_no"] = rng.choice(NUMBERS)
+        if table == "w.other_item":
+            row["order_no"] = rng.choice(NUMBERS)
+        return row
+
+    def read(self) -> None:
+        """A snapshot reads some rows."""
+        for where in self.rng.sample(sorted(self.rows), min(3, len(self.rows))):
+            self.read_one(where)
+
+    def read_one(self, where: Where) -> None:
+        self.claimants.stands(where, self.claim(where, self.rows), self.visit(where, self.rows))
+        self.place(envelope(where[0], "r", self.rows[where], at=None, source="two", snapshot="incremental"))
+
+    def empty(self, table: str) -> None:
+        for where in [one for one in self.rows if one[0] == table]:
+            del self.rows[where]
+        self.lsn += 1
+        for where in sorted(ROWS):
+            if where[0] == table:
+                self.claimants.without |= self.claimants.of(where)  # no visit hears of each of these rows
+                self.claimants.stands(where, None, None)
+        schema, _, name = table.partition(".")
+        more = {"lsn": self.lsn, "ts_ms": START_MS, "ts_us": (START_MS + self.lsn) * 1000, "txId": self.version}
+        source = {"connector": "postgresql", "name": "two", "schema": schema, "table": name, **more}
+        self.log.append(orjson.dumps({"op": "t", "before": None, "after": None, "source": source}))
+        self.place(self.log[-1])
+
+    def say(self, op: str, where: Where, row: Row, *, before: Row | None = None) -> None:
+        after = {**self.rows, where: row} if op != "d" else {one: each for one, each in self.rows.items() if one != where}
+        concerned = self.concerned(where)
+        if any(self.claimants.is_new(self.claim(one, after), self.visit(one, after)) for one in concerned):
+            self.end()  # what another visit held last, and gave up, comes too early before that was told
+        self.rows = after
+        for one in concerned:
+            self.claimants.stands(one, self.claim(one, after), self.visit(one, after))
+        self.lsn += 1
+        more = {"txId": self.version, "ts_us": (START_MS + self.lsn) * 1000}
+        self.log.append(envelope(where[0], op, row, at=self.lsn, before=before, source="two", **more))
+        self.place(self.log[-1])
+
+    def concerned(self, where: Where) -> list[Where]:
+        """The rows whose visit or claim may change with this one."""
+        lines = [one for one, row in self.rows.items() if where[0] == ORDER and row.get("order_no") == where[1] and one[0] != ORDER]
+        return [where, *sorted(lines)]
+
+    def claim(self, where: Where, rows: dict[Where, Row]) -> Claim | None:
+        service = SERVICE.get(where[0])
+        return None if where not in rows or service is None else (service, rows[where][NUMBER_OF[service]])
+
+    def visit(self, where: Where, rows: dict[Where, Row]) -> str | None:
+        row, table = rows.get(where), where[0]
+        if row is None or table == ORDER:
+            return None
+        if table == "w.other_item":
+            order = rows.get((ORDER, row["order_no"]))
+            return None if order is None else f"O{order['visit_no']}"
+        return f"{(HEADS | BILLS).get(table, 'I')}{row['visit_no']}"
+
+    def place(self, value: bytes) -> None:
+        if self.rng.random() < 0.03:  # another worker takes over
+            self.state = PlaceState(TopicPartition("place.state", 0))
+            self.state.apply(self.stored, position=0)
+        self.now += 1
+        key = b"{}"
+        if b"yibao" not in value:
+            said = orjson.loads(value)
+            name = KEYS[f"{said['source']['schema']}.{said['source']['table']}"]
+            key = orjson.dumps({name: (said["after"] or said["before"] or {name: ""})[name]})
+        overlay = Overlay(self.state)
+        folded = self.placer.fold(
+            Incoming("rows.two", 0, self.lsn, key, value, (), self.now), overlay, source="two", going=self.going
+        )
+        overlay.apply(folded.state)
+        self.state.apply(overlay.changed, position=0)
+        self.stored |= overlay.changed
+        self.going = folded.going
+        for one in folded.placed:
+            number = self.numbers[one.partition]
+            self.numbers[one.partition] += 1
+            more = left_at(one.headers, self.numbers) if one.headers else ()
+            headers = ((FROM, SERIES.encode()), (NUMBER, b"%d" % number), *more)
+            changes = self.lanes[one.partition].changes
+            changes.append(Incoming("visit.changes", one.partition, len(changes), one.key, one.value, headers, self.now))
+
+    # Lanes
+
+    def work(self) -> None:
+        rng = self.rng
+        lane = rng.choice(self.lanes)
+        if rng.random() < self.slow[lane.partition]:
+            lane.fold()
+        if rng.random() < self.slow[PARTITIONS + lane.partition]:
+            self.deliver(lane)
+        chance = rng.random()
+        if chance < 0.15:
+            rng.choice(self.lanes).look(self.lanes)
+        elif chance < 0.2:
+            self.tick(rng.choice(self.lanes))
+        elif chance < 0.21:
+            lane.take_over()
+
+    def tick(self, lane: Lane, later_ms: int = 500) -> None:
+        self.now += later_ms
+        self.place(tick_value(self.now, [lane.partition]))
+
+    def deliver(self, lane: Lane) -> None:
+        if lane.delivered < len(lane.ready):
+            key, value, headers = encode(lane.ready[lane.delivered], lane.delivered + 1)
+            record = decode(Incoming("visit.ready", 0, lane.delivered, key, value, tuple(headers), self.now))
+            lane.delivered += 1
+            if recalls := recalls_in([record]):
+                lane.orphans.settle([], [], failed_at=0, recalls=recalls)
+                return
+            self.platform[record.service.value, record.record_key] = orjson.loads(record.value)[WHO[record.service.value]]
+            lane.orphans.settle([Decision([record], accepted=True)], [], failed_at=0)
+
+    def end(self) -> None:
+        """Let everything come to its end."""
+        for _ in range(3):
+            slow, self.slow = self.slow, [1.0] * len(self.slow)
+            for turn in range(TURNS):
+                self.work()
+                if turn % 20 == 0 and not self.is_busy():
+                    break
+            else:
+                self.found.append("it is stuck")
+            self.slow = slow
+            for lane in self.lanes:
+                self.tick(lane, later_ms=GRACE_MS if self.rng.random() < 0.5 else DAY_MS // 24)
+        while self.is_busy():
+            for lane in self.lanes:
+                lane.fold()
+                self.deliver(lane)
+                lane.look(self.lanes)
+
+    def is_busy(self) -> bool:
+        return any(lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.state.awaited for lane in self.lanes)
+
+    # The verdict
+
+    def compare(self) -> None:
+        told = self.told()
+        for where in told - set(self.rows):
+            self.found.append(f"{where} is told as colliding, and is not there")
+        letters = [letter for lane in self.lanes for letter in lane.letters if letter.dead_class is DeadClass.WITHDRAWN]
+        for letter in letters:
+            if letter.row is not None and letter.row.record_key:
+                claim = letter.service, letter.row.record_key
+                if claim not in self.claimants.without:
+                    self.found.append(f"{claim} is told as withdrawn, and was always claimed")
+        for claim, rows in self.claimants.all.items():
+            held = [where for where, visit in rows if visit == self.claimants.holder[claim] and self.is_ready(where, visit)]
+            says = self.platform.get(claim)
+            sent = [where for where in held if self.rows[where]["who"] == says]
+            if held and not sent:
+                self.found.append(f"{claim}: the platform has {says}, and must have one of {held} of {rows}")
+            for where, visit in rows:
+                if self.is_ready(where, visit) and (where in told) == (where in sent):
+                    self.found.append(f"{claim}: {where} in {visit} is {'' if where in told else 'not '}told of {rows}")
+
+    def told(self) -> set[Where]:
+        """The rows of which a letter of the kind is open."""
+        found: dict[str, Where] = {}
+        for lane in self.lanes:
+            for letter in lane.letters:
+                if letter.rule == "COLLISION" and letter.closed:
+                    found.pop(letter.identity, None)
+                elif letter.rule == "COLLISION" and letter.row is not None:
+                    found[letter.identity] = letter.row.table, letter.row.key[0]
+        return set(found.values())
+
+    def is_ready(self, where: Where, visit: str) -> bool:
+        """Whether what the row belongs to is with the platform: else it waits for that, which is another matter."""
+        return all(self.claimants.holder.get(parent) == visit for parent in self.parents(where, visit))
+
+    def parents(self, where: Where, visit: str) -> Iterator[Claim]:
+        if where[0] in HEADS:
+            return
+        head = next(table for table, prefix in HEADS.items() if visit[0] == prefix), visit[1]
+        yield ("mdtrt_d", visit[1]) if head in self.rows else ("", "")
+        if where[0] in ITEMS:
+            bills = [one for one, row in self.rows.items() if BILLS.get(one[0]) == visit[0] and row["visit_no"] == visit[1]]
+            yield ("setl_d", bills[0][1]) if len(bills) == 1 else ("", "")
+
+
+def faults(seed: int) -> list[str]:
+    """What went wrong in one course."""
+    return Course(seed).run()
+
+
+def main() -> int:
+    """0 when no course went wrong, 1 when one did."""
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle.collisions")
+    parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument("--count", type=int, default=3_000, help="how many seeds")
+    asked = parser.parse_args()
+    wrong = 0
+    for seed in range(asked.first, asked.first + asked.count):
+        if found := faults(seed):
+            wrong += 1
+            print(f"collisions, seed {seed}: {found[0]}", flush=True)
+    print(f"collisions, seeds {asked.first} to {asked.first + asked.count - 1}: {wrong} went wrong", flush=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
