@@ -55,10 +55,15 @@ class ConnectorPlan:
     """The difference between a desired and a live configuration."""
 
     connector: str
+    """Name in Kafka Connect."""
     source: str
+    """The database that it captures."""
     action: Action
+    """What has to be done."""
     changes: tuple[Change, ...]
+    """The options that differ."""
     consequences: tuple[Consequence, ...]
+    """What a person should know before."""
     read_again: tuple[str, ...] = ()
     """Tables of which capture has not read the rows, or not all columns, that it captures from then on."""
 

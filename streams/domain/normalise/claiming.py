@@ -19,6 +19,10 @@ class Claim(NamedTuple):
     of: Callable[[Row], str | None]
     """Finds what names the record of a row, among all records of a source; None where nothing does, or the row is not reported."""
 
+    def __repr__(self) -> str:
+        """Without what a function was made from."""
+        return f"Claim(columns={self.columns!r})"
+
 
 _PREFIX: Final = {one.role: one.prefix for one in REPORTED}
 

@@ -1,7 +1,7 @@
 """Says with the rows of one source, as they are placed, which visit holds the records that they claim."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import orjson
@@ -32,7 +32,7 @@ class ClaimingTable:
     """Columns that identify a row."""
     columns: tuple[str, ...]
     """These, and those that name the record of a row."""
-    claim: Callable[[Row], str | None]
+    claim: Callable[[Row], str | None] = field(repr=False)
     """What names the record of a row; None where nothing does."""
 
     def row_key(self, row: Row) -> tuple[str, ...] | None:

@@ -11,10 +11,12 @@ from streams.domain.place.headers import LinkedTable, LinkedTables, tables_of
 
 @dataclass(slots=True, kw_only=True)
 class Memory:
-    """tables: those of the source. view: what was known of it before."""
+    """Entries of one source."""
 
     tables: LinkedTables
+    """Its tables."""
     view: View
+    """What was known before."""
     _changed: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
     """Changed entries of rows."""
     _marks: dict[bytes, bytes | None] = field(default_factory=dict, repr=False)
