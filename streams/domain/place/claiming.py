@@ -17,6 +17,7 @@ from streams.domain.place.placed import Folded, Named, Out, Placed
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
 
+_OPS: Final = {op.value: op for op in Op}
 _PASSED: Final[tuple[Header, ...]] = ((PASSED, b"1"),)
 _SAID: Final = ("connector", "name", "ts_ms", "txId")
 """What a message that frees a row says of the change by which that came."""
@@ -66,14 +67,14 @@ class Claiming:
     def direct(self, folded: Folded, envelope: Mapping[str, object], said: Mapping[str, object], *, server: str) -> Folded:
         """What a change of a row leads to that names its visit itself. folded: without claims. server: which of the source's."""
         try:
-            op, name = Op(f"{envelope.get('op')}"), table_of(said)
+            op, name = _OPS[f"{envelope.get('op')}"], table_of(said)
             known_by = mark_of(op, said, server=server)
             if op is Op.TRUNCATE:
                 return folded._replace(placed=(*folded.placed, *self.emptied(name, known_by)), state=self.state)
             row = self._row(name, envelope, op)
             if op is Op.DELETE and folded.outcome == "moved":
                 return folded  # of a former row of its key: the present one stands elsewhere
-        except (ValueError, Rejected):  # the join knows the letter for it
+        except (KeyError, ValueError, Rejected):  # the join knows the letter for it
             return folded
         placed, visit, stays = list(folded.placed), folded.placed[-1].key, op is not Op.DELETE
         standing = self._standing(row, visit.decode() if stays and visit else None, known_by)

@@ -60,6 +60,10 @@ class Standing(NamedTuple):
     freed: tuple[Freed, ...] = ()
 
 
+_UNDISPUTED: Final = Standing()
+"""Nobody else is concerned."""
+
+
 class _Known(NamedTuple):
     """What a row claims."""
 
@@ -86,7 +90,11 @@ class Claims:
         there = () if claim is None else self._claimants(claim)
         if known is not None and known[:2] == (claim, row.visit) and row in there:
             return Standing(_first_elsewhere(there, row))
-        gone = self._gives_up(row, known) if known is not None and known.claim != claim else Standing()
+        if known is None and claim is not None and not there:  # as nearly all begin
+            self._put(where, _Known(claim, row.visit, mark))
+            self.changed[_claim_key(claim)] = b"c" + orjson.dumps([CLAIMS_FORM, tuple(row)])
+            return _UNDISPUTED
+        gone = self._gives_up(row, known) if known is not None and known.claim != claim else _UNDISPUTED
         if claim is None:
             if known is not None:
                 self.changed[where] = None
@@ -106,7 +114,7 @@ class Claims:
         where = _row_key(table, key)
         known = self._known(where)
         if known is None or again(mark, known.mark):
-            return Standing()
+            return _UNDISPUTED
         self.changed[where] = None
         return self._gives_up(Claimant(table, key, known.visit), known)
 
