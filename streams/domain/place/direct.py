@@ -57,8 +57,8 @@ class Direct:
         was = visit_key(before) if op == _UPDATE and before else None
         claim, ended, names = None, going.ended, self._names.get(table)
         if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
-            if (table[1], incoming.key) in going.came:
-                return self._beneath(incoming, envelope, said, going, visit)
+            if (came := came_elsewhere(going, incoming, said, visit)) is not None:
+                return self._beneath(incoming, envelope, said, going, visit, came=came)
             going = deletes(going, incoming, said)
         elif going.came and op == _UPDATE and visit is not None:
             changes(going, incoming, said, visit, was=was)
@@ -75,15 +75,16 @@ class Direct:
         outcome = "direct" if claim is DOUBT and left is None else "moved"
         return Folded(tuple(self._moved(incoming, envelope, said, messages=(left, claim, arrived))), outcome, going)
 
-    def _beneath(self, incoming: Incoming, envelope: _Image, said: _Image, going: Going, visit: str) -> Folded:
-        """A delete of the row that had a key before another one got it in this transaction: the claim of that one goes on."""
+    def _beneath(  # noqa: PLR0913 - the message, and what is known of it
+        self, incoming: Incoming, envelope: _Image, said: _Image, going: Going, visit: str, *, came: tuple[str, bytes | None]
+    ) -> Folded:
+        """A delete of the row that had a key before another one got it in this transaction, in another visit: the claim of that one
+        goes on.
+        """
         names, before = self._names.get((f"{said.get('name')}", table_of(said))), envelope.get("before")
         if going.ended is not None and names is not None and isinstance(before, dict) and (name := names.of(before)) is not None:
             going.ended.ends(name, visit, row=None, at=_committed_at(said))
-        came, going = came_elsewhere(going, incoming, said, visit), deletes(going, incoming, said)
-        if came is not None:
-            return Folded(self._former(envelope, visit, came), "moved", going)
-        return Folded((Placed(self._partition_of(visit), _bytes(visit), incoming.value),), "direct", going)
+        return Folded(self._former(envelope, visit, came), "moved", deletes(going, incoming, said))
 
     def _former(self, envelope: _Image, visit: str, came: tuple[str, bytes | None]) -> tuple[Placed, ...]:
         """Of a delete of the row that had a key before another one got it in this transaction, in another visit: it leaves for that
