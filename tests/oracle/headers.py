@@ -148,7 +148,7 @@ def visit_of(table: str, row: Row, rows: Mapping[Where, Row]) -> tuple[str | Non
             return agreed(table, backing, rows)
     if table == "h.adm":
         return f"I{row['org']}/{row['no']}", {}, ""
-    return row.get("reg"), {}, ""
+    return row.get("reg"), dict.fromkeys(CARRIED.get(table, ())), ""  # of a header that it has not, nothing is known
 
 
 def agreed(table: str, backing: list[tuple[str, Row]], rows: Mapping[Where, Row]) -> tuple[str | None, Row, str]:

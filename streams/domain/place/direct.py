@@ -66,9 +66,10 @@ class Direct:
             visits, images = ((visit, None), (before, None)) if op == _DELETE else ((was, visit), (before, after))
             claim = changed(ended, names, (table[1], incoming.key), visits=visits, images=images, at=_committed_at(said))
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
-        if op == _CREATE and claim in (None, DOUBT) and (former := former_key(going, incoming, said)) is not None:
-            arrived = arrived._replace(headers=((FORMERLY, former),))
+        if op == _CREATE and (former := former_key(going, incoming, said)) is not None:
             going = creates(going, incoming, said, visit)
+            if claim in (None, DOUBT):
+                arrived = arrived._replace(headers=((FORMERLY, former),))
         if claim is None and (was is None or was == visit):
             return Folded((arrived,), "direct" if visit is not None else "unplaced", going)
         left = was if was != visit else None
@@ -79,11 +80,13 @@ class Direct:
         self, incoming: Incoming, envelope: _Image, said: _Image, going: Going, visit: str, *, came: tuple[str, bytes | None]
     ) -> Folded:
         """A delete of the row that had a key before another one got it in this transaction, in another visit: the claim of that one
-        goes on.
+        goes on. The row that goes may be another record than that one, which ends.
         """
         names, before = self._names.get((f"{said.get('name')}", table_of(said))), envelope.get("before")
-        if going.ended is not None and names is not None and isinstance(before, dict) and (name := names.of(before)) is not None:
-            going.ended.ends(name, visit, row=None, at=_committed_at(said))
+        if going.ended is not None and names is not None and isinstance(before, dict):
+            name, there = names.of(before), orjson.loads(came[1] or b"{}").get("after")
+            if name is not None and name != (names.of(there) if isinstance(there, dict) else None):
+                going.ended.ends(name, visit, row=None, at=_committed_at(said))
         return Folded(self._former(envelope, visit, came), "moved", deletes(going, incoming, said))
 
     def _former(self, envelope: _Image, visit: str, came: tuple[str, bytes | None]) -> tuple[Placed, ...]:

@@ -129,7 +129,7 @@ class Settling:
 
     def _resolve(self, table: LinkedTable, link: Link, depth: int) -> _Place:
         if not link.headers:
-            return _Place(link.visit or None, NOTHING, HEADER_WITHOUT_VISIT)
+            return _Place(link.visit or None, {of_header(name): None for name in table.carried}, HEADER_WITHOUT_VISIT)
         header = f"{'|'.join(tables_of(link.headers))}/{link.name}"
         if depth == 0:
             return _Place(None, NOTHING, HEADER_WITHOUT_VISIT, header)
