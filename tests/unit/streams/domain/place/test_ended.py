@@ -63,6 +63,23 @@ def test_what_comes_back_to_its_own_visit_is_no_move():
     assert () == came.headers
 
 
+def test_a_key_that_is_exchanged_across_visits_twice_is_that_of_its_last_row():
+    """What the first statement told of the row that had the key before must not hide whose it is at the second one: its delete
+    would be told as that of a record which lives.
+    """
+    stage, going, left = placer(), NOTHING, []
+    exchanges = ((("I1", "V1"), ("I2", "V2")), (("I0", "V3"), ("I2", "V1")))
+    for tx, (one, other) in enumerate(exchanges, 1):
+        told = (("d", *one, 1), ("c", other[0], one[1], 1), ("d", *other, 2), ("c", one[0], other[1], 2))
+        for op, item, visit, place in told:
+            value = envelope("m.item", op, ITEM | {"item_id": item, "visit_id": visit}, at=tx * 10 + place, txId=tx)
+            folded = stage.fold(Incoming("rows", 0, tx, orjson.dumps({"item_id": item}), value, (), tx), source="his", going=going)
+            going = folded.going
+            changes = [decode(each.value) for each in folded.placed]
+            left += [(tx, change.row["item_id"], visit) for change in changes if change.left and (op, item) == ("d", other[0])]
+    assert [(1, "I2", "V2"), (2, "I2", "V1")] == left
+
+
 def test_a_claim_is_forgotten_in_the_time_of_the_database():
     """The memory has an end, and the join knows where."""
     ended = Ended(HOUR_MS)
