@@ -89,6 +89,7 @@ def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -
         **_selection(source),
         **_VALUES,
         **_OPERATION,
+        **_metrics(topics),
         **_heartbeat(source, topics, profile=profile, connect=connect),
         **_signals(source, topics, connect=connect),
         **_routing(source, topics),
@@ -150,6 +151,13 @@ def _selection(source: CaptureSource) -> dict[str, str]:
         "column.include.list": ",".join(re.escape(f"{table.name}.{column}") for table in tables for column in table.columns),
         "message.key.columns": ";".join(f"{re.escape(table.name)}:{','.join(table.key)}" for table in tables),
     }
+
+
+def _metrics(topics: Topics) -> dict[str, str]:
+    """Tells the metrics of two sites' captures apart: in one worker of Connect the second one of a name is never registered, and
+    waits for that while it says RUNNING.
+    """
+    return {"custom.metric.tags": f"site={topics.prefix}"} if topics.prefix else {}
 
 
 def _heartbeat(source: CaptureSource, topics: Topics, *, profile: DatabaseProfile, connect: ConnectSettings) -> dict[str, str]:

@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,12 +18,13 @@ from streams.errors import Misconfigured, Refused, Unreachable, YibaoError
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
 from streams.topics.binding import MARKS, SOURCES, Binding, Entry, OtherSite, mark_of, objection
-from streams.topics.binding_log import read_binding, write_binding
+from streams.topics.binding_log import read_binding, read_bindings, write_binding
 from streams.topics.broker import Broker
-from streams.topics.rebinding import BindingAction, BindingPlan, Consent, plan_binding
+from streams.topics.rebinding import BindingAction, BindingPlan, Consent, beside, plan_binding
 from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
-from streams.wiring import client_options
+from streams.topics.twins import twins
+from streams.wiring import broker_access, client_options
 
 
 def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, consent: Consent) -> BindingPlan:
@@ -31,13 +33,29 @@ def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, 
     is_there = any(topic.spec.name == name and topic.action is not TopicAction.CREATE for topic in topics)
     bound = read_binding(client_options(site), name) if is_there else None
     worked = bound is None and broker.has_worked(stages(site.topics, site.sources), partitions=site.kafka.partitions)
-    return plan_binding(bound, identity_of(site), topic=name, worked=worked, consent=consent)
+    plan = plan_binding(bound, identity_of(site), topic=name, worked=worked, consent=consent)
+    if not plan.writes:
+        return plan
+    others, notes = _others(site, broker)
+    return replace(beside(plan, others, consent=consent), notes=notes)
+
+
+def _others(site: Site, broker: Broker) -> tuple[dict[str, Binding], tuple[str, ...]]:
+    """What is bound under other prefixes on these brokers, by its topic; and what of that could not be read."""
+    own = site.topics.binding
+    suffix = own.removeprefix(site.kafka.topic_prefix)
+    others, unread = read_bindings(client_options(site), [name for name in broker.ending_with(suffix) if name != own])
+    return others, tuple(
+        f"note: {name} was not read; it may be of a site that reports the same: {why}" for name, why in unread.items()
+    )
 
 
 def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[TopicPlan], why: str) -> None:
     """Do it, before anything else is created. Raises Misconfigured where the topics belong to another site, Refused while workers
-    run that might go on under what was bound before, or where somebody else was quicker.
+    run that might go on under what was bound before, where another site reports the same, or where somebody else was quicker.
     """
+    if plan.twins:
+        raise Refused(plan.refusal)
     if plan.refusal:
         raise Misconfigured(plan.refusal)
     groups = list(dict.fromkeys(stage.group for stage in stages(site.topics, site.sources)))
@@ -84,10 +102,29 @@ def found_in_binding(site: Site) -> Iterator[Finding]:
     except Unreachable as away:
         yield Finding(where=site.topics.binding, what=f"was not read: {away}", mend="look again", severity=Severity.WARNS)
         return
+    yield from _found_twins(site, bound=found is None or found.binding is not None)
     if found is not None:
         is_new = found.binding is None or all(not one.bound for one in found.differences)
         severity = Severity.WARNS if is_new else Severity.BLOCKS
         yield Finding(where=f"{site.file}:", what=f"{found}", mend="docs/operations.md, Whose topics these are", severity=severity)
+
+
+def _found_twins(site: Site, *, bound: bool) -> Iterator[Finding]:
+    """The sites that report the same. That stands against one that is not bound, for `topics apply` would refuse it."""
+    try:
+        with Broker(broker_access(site)) as broker:
+            others, notes = _others(site, broker)
+    except (Unreachable, Refused) as away:
+        others, notes = {}, (f"other sites' bindings were not read: {away}",)
+    for one in twins(identity_of(site), others):
+        yield Finding(
+            where=f"{site.file}:",
+            what=f"{one}: everything in it is reported twice",
+            mend="give a copy another platform.url (docs/operations.md, Whose topics these are)",
+            severity=Severity.WARNS if bound else Severity.BLOCKS,
+        )
+    for note in notes:
+        yield Finding(where=site.topics.binding, what=note.removeprefix("note: "), mend="look again", severity=Severity.WARNS)
 
 
 def _objection(site: Site) -> OtherSite | None:
@@ -103,6 +140,7 @@ def binding_document(plan: BindingPlan) -> dict[str, object]:
         "bound": None if plan.bound is None else _bound(plan.bound),
         "differences": [{"what": one.what, "bound": one.bound, "here": one.here} for one in plan.differences],
         "refusal": plan.refusal,
+        "notes": list(plan.notes),
     }
 
 
@@ -111,7 +149,7 @@ def binding_lines(plan: BindingPlan, *, done: bool) -> list[str]:
     said = {BindingAction.UNCHANGED: "bound", BindingAction.REFUSE: "refused"}
     verb = said.get(plan.action, f"{plan.action.value}: {'done' if done else 'to do'}")
     told = [f"site {plan.here.site} -> {plan.here.platform}: {verb}", *(f"  {one}" for one in plan.differences)]
-    return [*told, *([plan.refusal] if plan.refusal else [])]
+    return [*told, *plan.notes, *([plan.refusal] if plan.refusal else [])]
 
 
 def _bound(binding: Binding) -> dict[str, Any]:

@@ -185,9 +185,9 @@ def note_read(site: Site, source: str, table: str) -> None:
     write_down(site, replace(control, read_again=rest, at=now_of(site), by=actor(), why=f"yibao resnapshot {table}"))
 
 
-def resumed(site: Site, source: CaptureSource, *, why: str) -> Control:
+def resumed(site: Site, source: CaptureSource, *, why: str) -> tuple[bool, Control]:
     """Let the rows of a source be placed again, and take what its database is now for what its capture was applied against. Returns
-    what was written; its `read_again` names the tables whose rows must be read again.
+    whether it stood, and what was written; its `read_again` names the tables whose rows must be read again.
     """
     stand = stand_of(site, source)
     before = stand.control
@@ -204,4 +204,4 @@ def resumed(site: Site, source: CaptureSource, *, why: str) -> Control:
         life=(0 if before is None else before.life) + another,
     )
     write_down(site, control)
-    return control
+    return before is not None and before.stopped, control

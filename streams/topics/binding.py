@@ -140,7 +140,9 @@ class OtherSite:
         if all(name.startswith(SOURCES) for name in names) and (why := renamed(self.differences)):
             return why
         return (
-            "A copy needs a kafka.topic_prefix of its own. Where the site itself has changed, stop all workers and run "
+            "A copy needs a kafka.topic_prefix, slots and publications of its own, and another platform.url (a test platform, or "
+            "`yibao platform serve`): with the site's own it reports everything once more. Where the site itself has changed, stop "
+            "all workers and run "
             f"`yibao topics apply {flags} --why …` (docs/operations.md)"
         )
 

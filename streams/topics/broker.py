@@ -63,6 +63,11 @@ class Broker:
             configs: Mapping[str, Mapping[str, Mapping[str, Any]]] = self._admin.describe_configs(resources)["topic"]
         return {topic["name"]: _live(topic, configs[topic["name"]]) for topic in described}
 
+    def ending_with(self, suffix: str) -> list[str]:
+        """The topics whose name ends so, of those that this account may see."""
+        with self._answers("read the topics"):
+            return sorted(name for name in self._admin.list_topics() if name.endswith(suffix))
+
     def internal(self, *, prefix: str) -> tuple[Sequence[int], list[InternalTopic]]:
         """The ids of the brokers that answer, and the topics in which they and Connect keep their state. prefix: of our own."""
         with self._answers("read the brokers' own topics"):

@@ -1,10 +1,11 @@
 """What `topics apply` may bind: new topics, a new source, and what a person asks for by name. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from streams.topics.binding import Binding, Difference, Entry, OtherSite, SiteIdentity, differences, lines, renamed
+from streams.topics.twins import Twin, refusal_of, twins
 
 
 class BindingAction(StrEnum):
@@ -29,7 +30,7 @@ class Consent:
     rebind: tuple[str, ...] = ()
     """Parts of the site that have changed."""
     report_again: bool = False
-    """Have a source under a name that remembers nothing, in place of one that does."""
+    """Have a source under a name that remembers nothing, in place of one that does; or one that another site reports, too."""
     why: str = ""
     """Kept with the binding."""
 
@@ -46,6 +47,15 @@ class BindingPlan:
     differences: tuple[Difference, ...] = field(default=())
     refusal: str = ""
     """Why it is left as it is, and what to do; `""` where it is not refused."""
+    twins: tuple[Twin, ...] = field(default=())
+    """The sites because of which it is refused: they report the same."""
+    notes: tuple[str, ...] = field(default=())
+    """What a person should know of it."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether an entry is written."""
+        return self.action not in (BindingAction.UNCHANGED, BindingAction.REFUSE)
 
     @property
     def needs_standstill(self) -> bool:
@@ -54,7 +64,7 @@ class BindingPlan:
 
     def binding(self, entry: Entry, *, fresh_mark: str) -> Binding | None:
         """The entry to write; None where there is nothing to write."""
-        if self.action in (BindingAction.UNCHANGED, BindingAction.REFUSE):
+        if not self.writes:
             return None
         if self.bound is None:
             return Binding(identity=self.here, mark=fresh_mark, entry=entry)
@@ -73,6 +83,15 @@ def plan_binding(bound: Binding | None, here: SiteIdentity, *, topic: str, worke
     return BindingPlan(action=action, here=here, bound=bound, differences=found, refusal=refusal)
 
 
+def beside(plan: BindingPlan, others: Mapping[str, Binding], *, consent: Consent) -> BindingPlan:
+    """The same plan, or a refusal where it would make a twin of another site. others: as `twins` takes them."""
+    before = () if plan.bound is None else twins(plan.bound.identity, others)
+    found = tuple(one for one in twins(plan.here, others) if one not in before)
+    if not (plan.writes and found) or consent.report_again:
+        return plan
+    return replace(plan, action=BindingAction.REFUSE, refusal=refusal_of(found), twins=found)
+
+
 def _action(bound: Binding | None, found: Sequence[Difference], *, worked: bool) -> BindingAction:
     if bound is None:
         return BindingAction.ADOPT if worked else BindingAction.BIND
@@ -87,7 +106,10 @@ def _bound_before(found: Sequence[Difference]) -> set[str]:
 
 def _wrong_consent(found: Sequence[Difference], consent: Consent) -> str:
     """Whoever names what has not changed has another file or another site before them than they think."""
-    changed = _bound_before(found)
+    changed, new = _bound_before(found), {one.what for one in found if not one.bound}
+    if unbound := [name for name in consent.rebind if name in new]:
+        told = f"{', '.join(unbound)} is not bound yet, so there is nothing to rebind: --rebind names what is bound and has changed"
+        return f"{told}. {renamed(found) or 'Leave it out: `yibao topics apply` binds a source that is new'}"
     if idle := [name for name in consent.rebind if name not in changed]:
         known = f"what differs is {', '.join(sorted(changed))}" if changed else "nothing that is bound differs from this file"
         return f"--rebind {', '.join(idle)} would change nothing: {known}"

@@ -240,7 +240,8 @@ def look_out(site, source="his"):
 def test_what_makes_capture_blind_stops_the_source_until_a_person_lets_it_go_on(site, stack, yibao):
     """Seen on this very stack: each of them lost or mangled rows while Connect said RUNNING and heartbeats came."""
     assert yibao("topics", "apply", config=site)[0] == 0
-    assert yibao("resume", "his", "--why", "the beginning", config=site)[0] == 0
+    code, out, _ = yibao("resume", "his", "--why", "the beginning", config=site)
+    assert (0, True) == (code, "it did not stand" in out)
     assert not look_out(site).stopped
     with superuser(stack, DATABASE) as database:
         for where, statements in BLIND.items():
@@ -249,7 +250,7 @@ def test_what_makes_capture_blind_stops_the_source_until_a_person_lets_it_go_on(
             control = look_out(site)
             assert [where] == [reason.partition(" ")[0] for reason in control.reasons]
             code, out, _ = yibao("resume", "his", "--why", f"{where} is meant", "-o", "json", config=site)
-            assert (0, list(control.read_again)) == (code, json.loads(out)["read_again"])
+            assert (0, True, list(control.read_again)) == (code, (told := json.loads(out))["stood"], told["read_again"])
             assert not look_out(site).stopped
 
         before = look_out(site).facts

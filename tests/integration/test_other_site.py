@@ -125,9 +125,24 @@ def test_what_a_copy_may_not_do_says_so_and_changes_nothing(scene, yibao):
     )
     code, _, err = yibao("connector", "delete", "his", "--yes", config=scene.copy)
     assert (2, True) == (code, "the topics belong to" in err)
+    code, _, err = yibao("connector", "apply", config=scene.copy)  # neither its database nor its Connect is there to be asked
+    assert (2, True) == (code, "the topics belong to" in err)
     code, _, err = yibao("dlq", "summary", config=scene.copy)
     assert (0, True) == (code, err.startswith("warning: this file is not the site"))
     assert before == scene.bound
+
+
+def test_a_copy_under_a_prefix_of_its_own_is_not_bound_to_the_same_platform(scene, yibao):
+    """It remembers nothing of what was reported: the platform got every record a second time, and all checks were green."""
+    document = yaml.load(scene.file.read_text("utf-8"), Loader=yaml.BaseLoader)
+    document["kafka"]["topic_prefix"] = f"copy-of-{PREFIX}"
+    twin = scene.file.with_name("twin.yaml")
+    twin.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+    site = load_site(twin)
+    code, _, err = yibao("topics", "apply", config=twin)
+    assert (1, True, None) == (code, f"kafka.topic_prefix {PREFIX}" in err, read_binding(scene.client, site.topics.binding))
+    code, out, _ = yibao("topics", "plan", "-o", "json", config=copy_of(twin, "another", url=scene.other_url))
+    assert (0, "bind") == (code, json.loads(out)["binding"]["action"])
 
 
 def test_of_two_that_bind_at_the_same_time_the_second_is_told(scene):

@@ -100,6 +100,7 @@ def apply(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     sources = chosen_sources(site, source)
+    refuse_other_site(site)  # first: what the database and Connect have against a copy would send a person the wrong way
     planned = [_planned(site, each, check=check) for each in sources]
     if any(each.blocked for each in planned):
         show_plans(planned, output=output)

@@ -28,7 +28,7 @@ def resume(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Let the rows of a source be placed again that was stopped because its database is no longer what its capture was applied
-    against. What stands in the database now counts from here on. Says which tables must be read again.
+    against. What stands in the database now counts from here on. Says whether it stood, and which tables must be read again.
 
     Does nothing while the database, as it is, stands against capture (exit code 1): mend that first, or the mapping.
 
@@ -44,8 +44,8 @@ def resume(
     demand_own_topics(site)
     _refuse_what_stands_against_it(captured)
     with leaving(f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"):
-        control = resumed(site, captured, why=why.strip())
-    _show(control, config, output=output)
+        stood, control = resumed(site, captured, why=why.strip())
+    _show(control, config, stood=stood, output=output)
 
 
 def _refuse_what_stands_against_it(source: CaptureSource) -> None:
@@ -55,10 +55,12 @@ def _refuse_what_stands_against_it(source: CaptureSource) -> None:
         raise Refused(f"source {source.name} was not resumed, because its database stands against capture:\n{told}")
 
 
-def _show(control: Control, config: Path, *, output: Output) -> None:
+def _show(control: Control, config: Path, *, stood: bool, output: Output) -> None:
     if output is Output.JSON:
-        typer.echo(json.dumps({"source": control.source, "read_again": list(control.read_again)}, ensure_ascii=False))
+        shown = {"source": control.source, "stood": stood, "read_again": list(control.read_again)}
+        typer.echo(json.dumps(shown, ensure_ascii=False))
         return
-    typer.echo(f"{control.source}: its rows are placed again")
+    did_not = "it did not stand: its rows were placed all the while; what stands in the database now counts from here on"
+    typer.echo(f"{control.source}: {'its rows are placed again' if stood else did_not}")
     for table in control.read_again:
         typer.echo(f"  read again: yibao resnapshot {table} --source {control.source} --wait -c {shlex.quote(str(config))}")

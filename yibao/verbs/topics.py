@@ -97,7 +97,10 @@ def apply(
     ] = False,
     report_again: Annotated[
         bool,
-        typer.Option("--report-everything-again", help="A source came for one that went: what it holds is reported once more."),
+        typer.Option(
+            "--report-everything-again",
+            help="What a source holds is reported once more: it came for one that went, or another site reports it, too.",
+        ),
     ] = False,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the binding; --rebind needs it.")] = "",
     output: OutputOption = Output.TABLE,

@@ -9,6 +9,7 @@ import pytest
 
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.errors import Misconfigured
+from connector.plan import Action, plan_connector
 from connector.render import render, table_topic
 from tests.settings import connect_settings
 
@@ -79,6 +80,17 @@ def test_rows_are_keyed_by_their_own_key_alone():
     keys = dict(each.split(":") for each in rendered()["message.key.columns"].split(";"))
     assert {"his\\.dept": "hosp,code", "his\\.visit": "visit_sn", "his\\.settlement": "SETL_ID"}.items() <= keys.items()
     assert "fee_id,line_no" in keys.values()
+
+
+def test_the_metrics_of_two_sites_captures_have_other_names():
+    """Two captures of one name in one worker of Connect: the second was never registered, said RUNNING and sent no row. A capture
+    that runs without the tag gets it and keeps its place.
+    """
+    config, before = rendered(topics=Topics(prefix="sr.")), rendered(topics=Topics(prefix="other."))
+    assert ("site=sr.", "site=other.", None) == tuple(one.get("custom.metric.tags") for one in (config, before, rendered()))
+    live = {key: value for key, value in config.items() if key != "custom.metric.tags"}
+    plan = plan_connector("sr.capture-his", source="his", desired=config, live=live)
+    assert (Action.UPDATE, (), ()) == (plan.action, plan.consequences, plan.read_again)
 
 
 def test_a_prefix_separates_sites_on_shared_brokers():

@@ -7,7 +7,7 @@ import pytest
 
 from streams.errors import Fatal, Newer
 from streams.topics.binding import Binding, Entry, SiteIdentity, in_force, objection
-from streams.topics.rebinding import BindingAction, Consent, plan_binding
+from streams.topics.rebinding import BindingAction, Consent, beside, plan_binding
 
 SITE = SiteIdentity(
     site="first-hospital", prefix="h.", platform="https://real.example:443/fsp", sources={"his": "postgresql://db.his:5432/his"}
@@ -106,6 +106,63 @@ def test_a_source_under_another_name_is_told_what_that_costs():
     """Its rows are known under the old name: all of them would be reported once more, and none of the old ones corrected again."""
     told = planned(RENAMED, rebind=("sources.his",), why="a better name").refusal
     assert ("Keep the name his" in told, "--rebind sources.his --report-everything-again" in told) == (True, True)
+
+
+TWIN = replace(SITE, site="copy", prefix="t.")
+
+
+@pytest.mark.parametrize(
+    ("here", "bound", "action"),
+    [
+        (TWIN, None, BindingAction.REFUSE),
+        (replace(TWIN, platform="http://test.example:80"), None, BindingAction.BIND),
+        (replace(TWIN, sources={"his": "postgresql://db.test:5432/his"}), None, BindingAction.BIND),
+        (replace(TWIN, sources={"emr": "postgresql://db.his:5432/his"}), None, BindingAction.REFUSE),
+        (TWIN, replace(TWIN, platform="http://test.example:80"), BindingAction.REFUSE),
+        (replace(TWIN, sources={**TWIN.sources, "emr": "postgresql://emr:5432/emr"}), TWIN, BindingAction.EXTEND),
+        (TWIN, TWIN, BindingAction.UNCHANGED),
+        (SITE, None, BindingAction.BIND),
+    ],
+)
+def test_a_site_is_not_bound_beside_one_that_reports_the_same(here, bound, action):
+    """Under a prefix of its own a copy remembers nothing of what was reported, and the platform takes all of it once more. What is
+    bound so already goes on, and gets its new sources.
+    """
+    bound = None if bound is None else replace(BOUND, identity=bound)
+    consent = Consent(rebind=("platform",), why="moved") if action is BindingAction.REFUSE and bound is not None else NOTHING_SAID
+    plan = plan_binding(bound, here, topic="t.site.binding", worked=bound is not None, consent=consent)
+    guarded = beside(plan, {TOPIC: BOUND}, consent=consent)
+    assert (action, action is BindingAction.REFUSE, bool(guarded.twins)) == (
+        guarded.action,
+        bool(guarded.refusal),
+        bool(guarded.refusal),
+    )
+    assert plan == beside(plan, {TOPIC: BOUND}, consent=replace(consent, report_again=True))
+
+
+def test_whoever_would_report_the_same_is_told_which_site_does_and_what_a_copy_needs():
+    """The prefix is what a person looks for; the flag is for whoever means it."""
+    told = beside(planned(TWIN, bound=None, worked=False), {TOPIC: BOUND}, consent=NOTHING_SAID).refusal
+    for word in (SITE.site, "kafka.topic_prefix h.", TOPIC, SITE.platform, "platform.url", "--report-everything-again"):
+        assert word in told
+
+
+@pytest.mark.parametrize("rebind", [("sources.emr",), ("sources.his", "sources.emr")])
+@pytest.mark.parametrize("report_again", [False, True])
+def test_whoever_names_the_new_name_of_a_source_is_told_to_name_the_old_one(rebind, report_again):
+    """Both differ, as the message before said: that the new one would change nothing sends a person round in circles."""
+    told = planned(RENAMED, rebind=rebind, why="a better name", report_again=report_again).refusal
+    assert (True, True, False) == (
+        "sources.emr is not bound yet" in told,
+        "--rebind sources.his --report-everything-again" in told,
+        "would change nothing" in told,
+    )
+
+
+def test_a_source_that_is_only_new_needs_no_rebinding():
+    """Whoever names it nevertheless is told that the plain word does it."""
+    more = replace(SITE, sources={**SITE.sources, "emr": "postgresql://emr:5432/emr"})
+    assert "Leave it out: `yibao topics apply`" in planned(more, rebind=("sources.emr",), why="it came").refusal
 
 
 def test_a_rebound_site_keeps_its_mark():
