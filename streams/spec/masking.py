@@ -90,8 +90,16 @@ _PLAIN: Final = _labelled(
 
 def mask_text(text: str) -> str:
     """Free text (a platform's message, a memo) without what identifies a person: whatever looks like a resident ID or a mobile
-    number anywhere, and whatever follows a known label such as 姓名 or CERTNO. The rest stays as it is.
+    number anywhere, and whatever follows a known label such as 姓名 or CERTNO. The rest stays as it is. Behind what was
+    masked another label may stand: it is looked at until there is none.
     """
+    masked = _masked(text)
+    while masked != text:
+        text, masked = masked, _masked(masked)
+    return masked
+
+
+def _masked(text: str) -> str:
     for labelled in (_SPACED, _PLAIN):
         text = labelled.sub(_mask_labelled, text)
     return _NUMBERS.sub(_mask_number, text)
