@@ -9,7 +9,10 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.ANSWER_CODE: "compare key and registration with the platform's people: `yibao keys check`, `yibao keys sample`",
     HoldCause.AUTHORISATION: "check platform.headers, and ask the platform which addresses it lets in",
     HoldCause.ADDRESS: "correct platform.url or platform.proxy in site.yaml, and restart the worker",
-    HoldCause.PROXY_LIMIT: "have the limit in front of the platform raised, or lower platform.max_chars with the lag at 0",
+    HoldCause.PROXY_LIMIT: (
+        "have the limit in front of the platform raised: what waits keeps its size. Leave platform.max_chars as it is until the "
+        "lag is 0; only what is planned after that is cut smaller by it"
+    ),
     HoldCause.CERTIFICATE: "correct platform.ca_file, or have the platform's certificate renewed",
     HoldCause.INSTITUTION: "put the institution back into site.yaml, and restart the worker",
     HoldCause.SEAL: "run `yibao keys check`, put a key there that encrypts, and restart the worker",

@@ -235,9 +235,7 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
         )
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _TOO_LARGE:
-        message = (
-            f"HTTP {status}: something in front of the platform limits the size of a request; lower platform.max_chars in site.yaml"
-        )
+        message = f"HTTP {status}: something in front of the platform takes no request of this size"
         return Held(cause=HoldCause.PROXY_LIMIT, http_status=status, message=message)
     if said.page:
         cause = RetryCause.LOGIN_PAGE if said.login else RetryCause.PAGE

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from streams.deliver.answer import HttpAnswer
 from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.remedies import REMEDIES
 from streams.deliver.throttle import DEFAULT_THROTTLE_S, FLOOR_S, MAX_WAIT_S
 from streams.deliver.verdict import Accepted, Refused, Retry, Throttled, verdict
 from streams.spec.answers import ANSWERS, AnswerClass
@@ -198,6 +199,13 @@ def test_the_platforms_words_are_kept_without_numbers_of_persons():
 def test_a_refusal_without_words_carries_the_interfaces_meaning():
     """A dead letter without any reason helps nobody."""
     assert Refused(code="40003", http_status=200, message="数据格式校验失败") == judge({"code": "40003"})
+
+
+def test_a_limit_in_front_is_not_to_be_met_by_other_batch_limits():
+    """A plan that is open keeps its cut: whoever lowers max_chars then stops every lane, and the lag never reaches 0."""
+    found = judge(status=413)
+    assert "max_chars" not in found.message
+    assert "raised" in REMEDIES[found.cause].partition(":")[0]
 
 
 @given(st.integers(100, 599), st.one_of(st.binary(max_size=200), st.text(max_size=99).map(str.encode)), st.booleans())
