@@ -5,6 +5,9 @@ from typing import Final
 
 from streams.deliver.causes import HoldCause, RetryCause
 
+REBINDING: Final = "all workers stopped, and `yibao topics apply --rebind platform --why …` before they start again"
+"""How platform.url is changed: a worker that finds it changed without that ends with 78."""
+
 REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.ANSWER_CODE: "compare key and registration with the platform's people: `yibao keys check`, `yibao keys sample`",
     HoldCause.AUTHORISATION: "check platform.headers, and ask the platform which addresses it lets in",

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.certificate import distrusted
 from streams.deliver.verdict import Held, Retry
 
 _LOOKING_S: Final = 3.0
@@ -34,10 +35,7 @@ def unsent(error: Exception, *, secure: bool) -> Held | Retry:  # noqa: PLR0911 
     named = type(error).__name__
     match error:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            message = (
-                "the platform's certificate is not trusted: check platform.url, the certificate's date and the authority's file"
-            )
-            return Held(cause=HoldCause.CERTIFICATE, message=message)
+            return distrusted(error)
         case aiohttp.ClientConnectorSSLError():
             return _tls(error.os_error)
         case ssl.SSLError():

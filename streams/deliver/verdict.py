@@ -71,6 +71,8 @@ class Held:
     """What is wrong and where, masked."""
     code: str = ""
     http_status: int | None = None
+    remedy: str = field(default="", compare=False)
+    """What mends it, where more is known than `remedies` says of the cause; `""` where not."""
 
     @property
     def took_nothing(self) -> bool:
