@@ -102,7 +102,7 @@ class Retry:
     error: str = field(default="", compare=False)
     """Type of the error that the client met; `""` for none."""
     words: str = field(default="", compare=False)
-    """What the answer says, masked; `""` where it says nothing."""
+    """What the answer says, masked, and of one without a code also its shape; of no answer, what came instead."""
 
     @property
     def may_have_arrived(self) -> bool:
@@ -243,9 +243,10 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
         cause = RetryCause.LOGIN_PAGE if said.login else RetryCause.PAGE
     else:
         cause = RetryCause.GATEWAY if said.gateway_code else RetryCause.NO_CODE
-    return Retry(
-        cause=cause, http_status=status, code=shown_code(said.gateway_code) if said.gateway_code else "", words=_words(said)
-    )
+    words = _words(said)
+    if cause is RetryCause.NO_CODE:
+        words = _saying("HTTP 204, which has no body" if status == 204 else said.shape, words)
+    return Retry(cause=cause, http_status=status, code=shown_code(said.gateway_code) if said.gateway_code else "", words=words)
 
 
 def _throttled(answer: HttpAnswer, now: datetime) -> Throttled:

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.verdict import Accepted, Held, Throttled
-from tests.integration.test_gateway import MSGID, NAME, Platform, batch, gateway, http, said
+from tests.integration.test_gateway import MSGID, NAME, Platform, batch, gateway, half, http, reset, said
 from tests.settings import breaker_settings
 
 SOON = breaker_settings(failures=2)
@@ -141,6 +141,26 @@ async def test_a_host_that_nobody_knows_is_named():
     found, event = await told(1, url="http://platform.invalid:80")
     assert (RetryCause.UNKNOWN_HOST, False) == (found.cause, found.may_have_arrived)
     assert ("unknown_host", REMEDIES[RetryCause.UNKNOWN_HOST]) == (event["cause"], event["remedy"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "something that is not HTTP"),
+        (http(200, b"{}", X=b"x" * 70_000), "headers that are too large"),
+        (http(200, b"{}", **{f"X{number}": "x" * 40 for number in range(400)}), "HTTP that breaks its rules, or too many headers"),
+        (http(200, b"abc", Content_Encoding="gzip"), "a Content-Encoding that cannot be undone, though none was asked for"),
+        (half, "an answer that is cut off"),
+        (reset, "nothing: the connection was closed"),
+    ],
+    ids=["no HTTP", "long header", "many headers", "encoding", "cut", "closed"],
+)
+async def test_an_answer_that_is_none_tells_what_came(answer, words):
+    """A wrong port, a gateway's cookies and a proxy that compresses unasked look like a bad cable otherwise."""
+    async with serving(answer) as platform:
+        found, event = await told(platform.port)
+    assert (RetryCause.CONNECTION, True) == (found.cause, found.may_have_arrived)
+    assert words == event["platform_says"]
 
 
 async def test_a_login_page_is_named_by_its_title_and_goes_on_by_itself():
