@@ -157,10 +157,9 @@ async def test_a_host_that_nobody_knows_is_named():
 )
 async def test_an_answer_that_is_none_tells_what_came(answer, words):
     """A wrong port, a gateway's cookies and a proxy that compresses unasked look like a bad cable otherwise."""
-    async with serving(answer) as platform:
-        found, event = await told(platform.port)
-    assert (RetryCause.CONNECTION, True) == (found.cause, found.may_have_arrived)
-    assert words == event["platform_says"]
+    async with serving(answer) as platform, gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (RetryCause.CONNECTION, True, words) == (found.cause, found.may_have_arrived, found.words)
 
 
 async def test_a_login_page_is_named_by_its_title_and_goes_on_by_itself():
