@@ -7,7 +7,8 @@
 | 40002, 40004, 40006, HTTP 401/403/404, a redirect, …       | Held      | stands, alarm, probes with back-off | untouched   |
 | a code that no table knows; an answer that contradicts     | Held      | the same; the outcome is unknown    | untouched   |
 | itself: two codes, a member twice, a code further inside,  |           |                                     |             |
-| success and failure at once, a code beside a redirect      |           |                                     |             |
+| success and failure at once (also a code of success in an  |           |                                     |             |
+| HTTP 5xx), a code beside a redirect                        |           |                                     |             |
 | 50000, HTTP 5xx, time-out, no connection, no code, a page  | Retry     | the same again, same msgid          | untouched   |
 | 429, "too frequent"                                        | Throttled | waits, longer each time             | untouched   |
 
@@ -143,7 +144,7 @@ def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: 
     own, its text decides.
     """
     said = read_body(answer.body, profile)
-    if (found := _by_status(answer, said, now)) is not None:
+    if (found := _by_status(answer, said, profile, now)) is not None:
         return found
     if said.code is None:
         return _without_code(answer, said, now)
@@ -152,7 +153,7 @@ def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: 
     )
 
 
-def _by_status(answer: HttpAnswer, said: Said, now: datetime) -> Verdict | None:
+def _by_status(answer: HttpAnswer, said: Said, profile: Profile, now: datetime) -> Verdict | None:
     status = answer.status
     if status == 429:
         return _throttled(answer, now)
@@ -162,7 +163,7 @@ def _by_status(answer: HttpAnswer, said: Said, now: datetime) -> Verdict | None:
     if status == 404:
         message = "the platform answers HTTP 404: check platform.url in site.yaml and the services that the platform offers"
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
-    if status >= 500:
+    if status >= 500 and (said.code is None or profile.classify(said.code) is not AnswerClass.ACCEPTED):
         wait_s = retry_after_s(answer.headers, now=now, most_s=MAX_WAIT_S)
         return Retry(cause=RetryCause.SERVER_ERROR, http_status=status, after_s=wait_s, words=_words(said))
     if status >= 400 and _WANTS_TLS.search(answer.body):
@@ -188,7 +189,10 @@ def _contradicting(answer: HttpAnswer, said: Said, profile: Profile) -> Held | N
     elif 300 <= answer.status < 400:
         cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect"
     elif kind is AnswerClass.ACCEPTED and (said.signs.failure or not 200 <= answer.status < 300):
-        cause, why = HoldCause.MIXED_ANSWER, f"code {code} is success, but {said.signs.failure or f'HTTP {answer.status}'} is not"
+        cause, why = (
+            HoldCause.MIXED_ANSWER,
+            f"code {code} is success, but {said.signs.failure or f'the HTTP status is {answer.status}'}",
+        )
     elif kind is AnswerClass.REFUSED and (said.signs.success or says_success(said.text)):
         cause, why = HoldCause.MIXED_ANSWER, f"code {code} refuses, but beside it success is told"
     else:
