@@ -23,6 +23,7 @@ from typing import TypeAlias
 
 from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
 from streams.deliver.causes import NOTHING_SENT, OUTCOME_UNKNOWN, HoldCause, RetryCause
+from streams.deliver.remedies import REMEDIES
 from streams.deliver.signs import says_success
 from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
 from streams.spec.answers import AnswerClass
@@ -207,7 +208,8 @@ def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what
     says_nothing = kind in (AnswerClass.RETRY, AnswerClass.UNKNOWN) or code == profile.general_code
     if says_nothing and _TOO_FREQUENT.search(said.text):
         return _throttled(answer, now)
-    words = mask_text(said.text) or (known.meaning if known else "")
+    meaning = known.meaning if known else ""
+    words = _words(said) or f"code {shown_code(code)} and no words{f'; in the interface it means {meaning}' if meaning else ''}"
     match kind:
         case AnswerClass.ACCEPTED:
             return Accepted(code=code, repeated=False)
@@ -217,10 +219,10 @@ def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what
         case AnswerClass.REPEATED:
             return Accepted(code=code, repeated=True)
         case AnswerClass.REFUSED:
-            return Refused(code=code, http_status=status, message=words)
+            return Refused(code=code, http_status=status, message=_words(said) or meaning)
         case AnswerClass.HELD:
-            message = f"{words}（{known.remedy}）" if known and known.remedy else words or f"code {code}"
-            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=status, message=message)
+            mend = f"{REMEDIES[HoldCause.ANSWER_CODE]}; the interface says: {known.remedy}" if known and known.remedy else ""
+            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=status, message=words, remedy=mend)
         case AnswerClass.RETRY:
             return Retry(cause=RetryCause.SYSTEM_ERROR, code=code, http_status=status, words=words)
         case AnswerClass.UNKNOWN:

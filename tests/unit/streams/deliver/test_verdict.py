@@ -241,6 +241,16 @@ def test_a_limit_in_front_is_not_to_be_met_by_other_batch_limits():
     assert "raised" in REMEDIES[found.cause].partition(":")[0]
 
 
+@pytest.mark.parametrize("code", [40002, 40004, 40006])
+def test_what_the_platform_says_is_its_own_and_the_interfaces_hint_is_a_remedy(code):
+    """Its people are asked about these words; what they never said makes them look for another system."""
+    known = ANSWERS[f"{code}"]
+    found = judge({"code": code, "message": "机构未备案"})
+    assert "机构未备案" == found.message
+    assert known.remedy in found.remedy
+    assert f"code {code} and no words; in the interface it means {known.meaning}" == judge({"code": code}).message
+
+
 @given(st.integers(100, 599), st.one_of(st.binary(max_size=200), st.text(max_size=99).map(str.encode)), st.booleans())
 def test_every_answer_has_a_verdict_and_only_an_object_settles_a_record(status, body, refused_before):
     """A crash on a strange answer stops the lane for ever; a guess loses the record."""
