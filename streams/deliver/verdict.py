@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from streams.deliver.address import redirected_to
 from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
 from streams.deliver.causes import NOTHING_SENT, OUTCOME_UNKNOWN, HoldCause, RetryCause
 from streams.deliver.remedies import REMEDIES
@@ -188,7 +189,7 @@ def _contradicting(answer: HttpAnswer, said: Said, profile: Profile) -> Held | N
     elif any(profile.classify(one) is not kind for one in inside):
         cause, why = HoldCause.CODE_INSIDE, f"code {code}, and further inside {_listed(inside)}"
     elif 300 <= answer.status < 400:
-        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect"
+        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect to {redirected_to(answer.headers)}"
     elif kind is AnswerClass.ACCEPTED and (said.signs.failure or not 200 <= answer.status < 300):
         cause, why = (
             HoldCause.MIXED_ANSWER,
@@ -237,10 +238,11 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
     if _GATEWAY_DENIES.search(said.gateway_code):
         message = f"a gateway in front of the platform does not let us in: {mask_text(said.gateway_code)} {mask_text(said.text)}"
         return Held(cause=HoldCause.AUTHORISATION, http_status=status, message=message.strip())
+    if 300 <= status < 400 and status in _WRONG_ADDRESS:
+        message = f"HTTP {status}: a redirect to {redirected_to(answer.headers)}, which is not followed"
+        return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _WRONG_ADDRESS:
-        message = (
-            f"HTTP {status} and no answer: check platform.url in site.yaml (scheme, host, path, proxy); no redirect is followed"
-        )
+        message = f"HTTP {status} and no answer: check platform.url in site.yaml (scheme, host, path, proxy)"
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _TOO_LARGE:
         message = f"HTTP {status}: something in front of the platform takes no request of this size"

@@ -203,6 +203,7 @@ async def test_a_redirect_is_not_followed(platform):
     async with gateway(platform.port) as opened:
         found = await opened.post(batch(), MSGID)
     assert (Held, HoldCause.ADDRESS) == (type(found), found.cause)
+    assert f"a redirect to 127.0.0.1:{platform.port}/elsewhere" in found.message
     assert len(platform.requests) == 1
 
 
