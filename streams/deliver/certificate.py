@@ -14,7 +14,7 @@ from streams.deliver.verdict import Held
 
 # OpenSSL's X509_V_ERR_…, which the ssl module hands on as numbers.
 _NAME: Final = frozenset({62, 64})
-_AUTHORITY: Final = frozenset({2, 19, 20, 21, 24})
+_AUTHORITY: Final = frozenset({2, 19, 20, 21})
 _RENEW: Final = "have the platform's certificate renewed"
 _OTHERS: Final[Mapping[int, tuple[str, str]]] = {
     9: ("is not valid yet", f"set this machine's clock; where it is right, {_RENEW}"),

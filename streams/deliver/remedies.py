@@ -36,7 +36,7 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     RetryCause.UNREACHABLE: "check platform.url and platform.proxy, that the platform runs, and the firewalls between",
     RetryCause.UNKNOWN_HOST: f"mend this machine's name service, or correct platform.proxy or platform.url ({REBINDING})",
     RetryCause.HANDSHAKE: "the connection is closed while TLS begins: ask what the platform's firewall or TLS expects",
-    RetryCause.CONNECTION: "look at what lies between here and the platform: the connection is closed before an answer is whole",
+    RetryCause.CONNECTION: "look at what lies between here and the platform: no whole answer comes; see platform_says",
     RetryCause.SERVER_ERROR: "tell the platform's people: their server, or a gateway before it, fails",
     RetryCause.SYSTEM_ERROR: "tell the platform's people: it answers with an error of its own system",
     RetryCause.NO_CODE: "find out who answers there; where it is the platform, name the code's place in platform.answers.code",
