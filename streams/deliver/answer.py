@@ -7,16 +7,14 @@ inside of a JSON string.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streams.deliver.members import Members, parsed
+from streams.deliver.shapes import MAX_BODY_BYTES, shape_of
 from streams.deliver.signs import NO_SIGNS, Signs, signs_at, signs_beside, word_sign
 from streams.spec.answers import is_number, spelt
 from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
-
-MAX_BODY_BYTES = 64 * 1024
-"""No answer is read further than this."""
 
 _GATEWAY_NAME = "errcode"
 _MOST_CODE = 16
@@ -35,7 +33,7 @@ class HttpAnswer:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
-    """At most `MAX_BODY_BYTES` of it."""
+    """At most one byte more than `MAX_BODY_BYTES`, which tells that it goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +60,25 @@ class Said:
     """Whether it is a page for people; its title is `text`."""
     login: bool = False
     """Whether that page asks who is there."""
+    shape: str = ""
+    """What came, in a word of ours; `""` where that is an answer with a code, or a page."""
 
 
 def read_body(body: bytes, profile: Profile) -> Said:
-    """What `body` says. Nothing (an empty `Said`) for plain text, invalid or cut JSON, and anything that is neither an object nor a
+    """What `body` says. Nothing but its `shape` for plain text, invalid or cut JSON, and anything that is neither an object nor a
     page.
     """
-    text = _decoded(body, profile.form.charset)
-    found = parsed(text)
+    text, cut = _decoded(body, profile.form.charset), len(body) > MAX_BODY_BYTES
+    found = None if cut else parsed(text)
     wrapped = isinstance(found, str) and isinstance(inner := parsed(found), Members)
     if wrapped:
         found = inner
     if not isinstance(found, Members):
-        return _page(text)
+        return _page(text, shape_of(text, found, cut=cut))
     said = _at(found, profile) if profile.form.code_at else _anywhere(found, profile)
-    return said if not wrapped or profile.form.in_string else Said(code=said.code, text=said.text, in_string=True)
+    if said.code is None:
+        said = replace(said, shape=shape_of(text, found, cut=False))
+    return said if not wrapped or profile.form.in_string else Said(code=said.code, text=said.text, shape=said.shape, in_string=True)
 
 
 def shown_code(code: str) -> str:
@@ -140,9 +142,9 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-def _page(text: str) -> Said:
+def _page(text: str, shape: str) -> Said:
     if not _HTML.search(text[:_BEGINNING]):
-        return Said()
+        return Said(shape=shape)
     title = _TITLE.search(text)
     return Said(page=True, login=_LOGIN.search(text) is not None, text=" ".join(title[1].split()) if title else "")
 

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import structlog
 
-from streams.deliver.answer import MAX_BODY_BYTES, HttpAnswer
+from streams.deliver.answer import HttpAnswer
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.echo import without_echo
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, check, data_of, envelope
+from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.throttle import Throttle, throttled
 from streams.deliver.unsent import Tls, unsent
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict, verdict
@@ -270,9 +271,9 @@ def _session(settings: GatewaySettings) -> aiohttp.ClientSession:
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The body up to `MAX_BODY_BYTES`; what is longer is cut, and then says nothing."""
+    """The body up to one byte more than `MAX_BODY_BYTES`; what is longer is cut, and then says nothing."""
     parts: list[bytes] = []
-    left = MAX_BODY_BYTES
+    left = MAX_BODY_BYTES + 1
     while left > 0 and (part := await content.read(left)):
         parts.append(part)
         left -= len(part)

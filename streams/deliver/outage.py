@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import structlog
 
+from streams.deliver.address import address_of
 from streams.deliver.breaker import Breaker, Phase
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.throttle import Throttle
@@ -14,15 +14,6 @@ from streams.deliver.verdict import Retry
 logger = structlog.get_logger(__name__)
 
 _TOLD_FROM, _TOLD_EVERY = 3, 10
-_PORTS = {"http": ":80", "https": ":443"}
-
-
-def address_of(url: str) -> str:
-    """`host:port/path`: what of an address may be told. User, password and query stay out, also of an address that is none."""
-    parts = urlsplit(url)
-    host, slash, path = (parts.netloc + parts.path).rpartition("@")[2].partition("/")
-    port = "" if ":" in host.rpartition("]")[2] else _PORTS.get(parts.scheme, "")
-    return f"{host}{port}{slash}{path}"
 
 
 class Outage:

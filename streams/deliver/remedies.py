@@ -5,11 +5,17 @@ from typing import Final
 
 from streams.deliver.causes import HoldCause, RetryCause
 
+REBINDING: Final = "all workers stopped, and `yibao topics apply --rebind platform --why …` before they start again"
+"""How platform.url is changed: a worker that finds it changed without that ends with 78."""
+
 REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.ANSWER_CODE: "compare key and registration with the platform's people: `yibao keys check`, `yibao keys sample`",
     HoldCause.AUTHORISATION: "check platform.headers, and ask the platform which addresses it lets in",
-    HoldCause.ADDRESS: "correct platform.url or platform.proxy in site.yaml, and restart the worker",
-    HoldCause.PROXY_LIMIT: "have the limit in front of the platform raised, or lower platform.max_chars with the lag at 0",
+    HoldCause.ADDRESS: f"correct platform.proxy in site.yaml and restart the worker, or correct platform.url ({REBINDING})",
+    HoldCause.PROXY_LIMIT: (
+        "have the limit in front of the platform raised: what waits keeps its size. Leave platform.max_chars as it is until the "
+        "lag is 0; only what is planned after that is cut smaller by it"
+    ),
     HoldCause.CERTIFICATE: "correct platform.ca_file, or have the platform's certificate renewed",
     HoldCause.INSTITUTION: "put the institution back into site.yaml, and restart the worker",
     HoldCause.SEAL: "run `yibao keys check`, put a key there that encrypts, and restart the worker",
@@ -20,17 +26,17 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.DOUBLED_MEMBER: "have the platform, or the gateway in front of it, mend its answer: a member stands in it twice",
     HoldCause.CODE_INSIDE: "ask the platform which code counts, and name its place in platform.answers.code (`data.code`)",
     HoldCause.MIXED_ANSWER: "ask the platform whether it has this msgid; words that are no complaint: platform.answers.harmless",
-    HoldCause.REDIRECT_ANSWERED: "find out who answers there, and correct platform.url; no redirect is followed",
+    HoldCause.REDIRECT_ANSWERED: f"find out who answers there, and correct platform.url ({REBINDING}); no redirect is followed",
     HoldCause.JSON_IN_STRING: "where the platform always answers so, set platform.answers.in_string: true",
-    HoldCause.TLS_NOT_SPOKEN: "write http:// in platform.url, or the port with TLS; then restart the worker",
-    HoldCause.TLS_WANTED: "write https:// in platform.url, or the port without TLS; then restart the worker",
+    HoldCause.TLS_NOT_SPOKEN: f"write http:// in platform.url, or the port with TLS ({REBINDING})",
+    HoldCause.TLS_WANTED: f"write https:// in platform.url, or the port without TLS ({REBINDING})",
     HoldCause.TLS_TOO_OLD: "have TLS 1.2 or newer switched on at the platform or its proxy; older ones are not spoken here",
     HoldCause.TLS_FAILED: "compare versions, ciphers and client certificates with the platform's people; see OpenSSL's reason",
     RetryCause.TIMEOUT: "ask the platform's people what makes it slow; platform.timeout_s is the wait",
     RetryCause.UNREACHABLE: "check platform.url and platform.proxy, that the platform runs, and the firewalls between",
-    RetryCause.UNKNOWN_HOST: "correct the host in platform.url or platform.proxy, or mend this machine's name service",
+    RetryCause.UNKNOWN_HOST: f"mend this machine's name service, or correct platform.proxy or platform.url ({REBINDING})",
     RetryCause.HANDSHAKE: "the connection is closed while TLS begins: ask what the platform's firewall or TLS expects",
-    RetryCause.CONNECTION: "look at what lies between here and the platform: the connection is closed before an answer is whole",
+    RetryCause.CONNECTION: "look at what lies between here and the platform: no whole answer comes; see platform_says",
     RetryCause.SERVER_ERROR: "tell the platform's people: their server, or a gateway before it, fails",
     RetryCause.SYSTEM_ERROR: "tell the platform's people: it answers with an error of its own system",
     RetryCause.NO_CODE: "find out who answers there; where it is the platform, name the code's place in platform.answers.code",

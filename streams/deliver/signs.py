@@ -42,7 +42,7 @@ class Signs:
     success: bool = False
     """A flag or word says that it went well."""
     failure: str = ""
-    """What says that it did not: the member's name, or what was found in the words; `""`: nothing does."""
+    """What says that it did not, as a clause with the member's name: "`success` is false"; `""`: nothing does."""
     inside: frozenset[str] = frozenset()
     """Codes further inside of the answer that differ from its own."""
     text: str = ""
@@ -90,7 +90,7 @@ def _signs(  # noqa: PLR0913 - what both of them found
     texts = (one[name].strip() for one in places for name in profile.text_names if isinstance(one.get(name), str))
     return Signs(
         success=True in flags,
-        failure=next(iter(failing), "a word beside the code" if False in flags else ""),
+        failure=next(iter(failing), "a word beside the code tells of a failure" if False in flags else ""),
         inside=frozenset(one for one in inside if one != code and word_sign(one) is None),
         text=next((text for text in texts if text), ""),
     )
@@ -118,7 +118,7 @@ def _failure(one: Members, profile: Profile, *, code: str | None, but: Sequence[
     for name in profile.text_names:
         value = one.get(name)
         if name not in but and isinstance(value, str) and failing_words(value, profile.form.harmless):
-            return f"the words of `{name}`"
+            return f"the words of `{name}` tell of a failure"
     return ""
 
 

@@ -9,8 +9,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp import http_exceptions
 
 from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.certificate import distrusted
 from streams.deliver.verdict import Held, Retry
 
 _LOOKING_S: Final = 3.0
@@ -24,6 +26,17 @@ _NOT_SPOKEN: Final = (
     "HTTPS_PROXY_REQUEST",
 )
 _TOO_OLD: Final = ("UNSUPPORTED_PROTOCOL", "ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "VERSION_TOO_LOW")
+_BROKEN: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (http_exceptions.ContentEncodingError, "a Content-Encoding that cannot be undone, though none was asked for"),
+    (http_exceptions.PayloadEncodingError, "an answer that is cut off"),
+    (http_exceptions.LineTooLong, "headers that are too large"),
+    (http_exceptions.BadStatusLine, "something that is not HTTP"),
+    (http_exceptions.BadHttpMessage, "HTTP that breaks its rules, or too many headers"),
+    (aiohttp.ClientPayloadError, "an answer that is cut off"),
+    (aiohttp.ServerDisconnectedError, "nothing: the connection was closed"),
+    (ConnectionError, "nothing: the connection was closed"),
+)
+"""What came instead of a whole answer, by the client's error or the parser's below it; the first that fits counts."""
 _CLOSED: Final = ("UNEXPECTED_EOF", "EOF_OCCURRED")
 
 
@@ -34,10 +47,7 @@ def unsent(error: Exception, *, secure: bool) -> Held | Retry:  # noqa: PLR0911 
     named = type(error).__name__
     match error:
         case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            message = (
-                "the platform's certificate is not trusted: check platform.url, the certificate's date and the authority's file"
-            )
-            return Held(cause=HoldCause.CERTIFICATE, message=message)
+            return distrusted(error)
         case aiohttp.ClientConnectorSSLError():
             return _tls(error.os_error)
         case ssl.SSLError():
@@ -55,7 +65,20 @@ def unsent(error: Exception, *, secure: bool) -> Held | Retry:  # noqa: PLR0911 
         case aiohttp.ClientResponseError() if _TLS_RECORD in error.message:
             return Held(cause=HoldCause.TLS_WANTED, message="http:// is spoken to a port that answers in TLS")
         case _:
-            return Retry(cause=RetryCause.CONNECTION, error=named)
+            return Retry(cause=RetryCause.CONNECTION, error=named, words=_broken(error))
+
+
+def _broken(error: Exception) -> str:
+    """What came instead of a whole answer, in a word; nothing of what was sent."""
+    why = _origin(error)
+    return next((words for kind, words in _BROKEN if isinstance(why, kind)), "")
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The parser's own error below the client's."""
+    while error.__cause__ is not None and not isinstance(error, http_exceptions.BadHttpMessage):
+        error = error.__cause__
+    return error
 
 
 def _tls(error: object) -> Held | Retry:

@@ -7,7 +7,8 @@
 | 40002, 40004, 40006, HTTP 401/403/404, a redirect, …       | Held      | stands, alarm, probes with back-off | untouched   |
 | a code that no table knows; an answer that contradicts     | Held      | the same; the outcome is unknown    | untouched   |
 | itself: two codes, a member twice, a code further inside,  |           |                                     |             |
-| success and failure at once, a code beside a redirect      |           |                                     |             |
+| success and failure at once (also a code of success in an  |           |                                     |             |
+| HTTP 5xx), a code beside a redirect                        |           |                                     |             |
 | 50000, HTTP 5xx, time-out, no connection, no code, a page  | Retry     | the same again, same msgid          | untouched   |
 | 429, "too frequent"                                        | Throttled | waits, longer each time             | untouched   |
 
@@ -20,8 +21,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
+from streams.deliver.address import redirected_to
 from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
 from streams.deliver.causes import NOTHING_SENT, OUTCOME_UNKNOWN, HoldCause, RetryCause
+from streams.deliver.remedies import REMEDIES
 from streams.deliver.signs import says_success
 from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
 from streams.spec.answers import AnswerClass
@@ -71,6 +74,8 @@ class Held:
     """What is wrong and where, masked."""
     code: str = ""
     http_status: int | None = None
+    remedy: str = field(default="", compare=False)
+    """What mends it, where more is known than `remedies` says of the cause; `""` where not."""
 
     @property
     def took_nothing(self) -> bool:
@@ -100,7 +105,7 @@ class Retry:
     error: str = field(default="", compare=False)
     """Type of the error that the client met; `""` for none."""
     words: str = field(default="", compare=False)
-    """What the answer says, masked; `""` where it says nothing."""
+    """What the answer says, masked, and of one without a code also its shape; of no answer, what came instead."""
 
     @property
     def may_have_arrived(self) -> bool:
@@ -141,7 +146,7 @@ def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: 
     own, its text decides.
     """
     said = read_body(answer.body, profile)
-    if (found := _by_status(answer, said, now)) is not None:
+    if (found := _by_status(answer, said, profile, now)) is not None:
         return found
     if said.code is None:
         return _without_code(answer, said, now)
@@ -150,7 +155,7 @@ def verdict(answer: HttpAnswer, *, refused_before: bool, profile: Profile, now: 
     )
 
 
-def _by_status(answer: HttpAnswer, said: Said, now: datetime) -> Verdict | None:
+def _by_status(answer: HttpAnswer, said: Said, profile: Profile, now: datetime) -> Verdict | None:
     status = answer.status
     if status == 429:
         return _throttled(answer, now)
@@ -160,7 +165,7 @@ def _by_status(answer: HttpAnswer, said: Said, now: datetime) -> Verdict | None:
     if status == 404:
         message = "the platform answers HTTP 404: check platform.url in site.yaml and the services that the platform offers"
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
-    if status >= 500:
+    if status >= 500 and (said.code is None or profile.classify(said.code) is not AnswerClass.ACCEPTED):
         wait_s = retry_after_s(answer.headers, now=now, most_s=MAX_WAIT_S)
         return Retry(cause=RetryCause.SERVER_ERROR, http_status=status, after_s=wait_s, words=_words(said))
     if status >= 400 and _WANTS_TLS.search(answer.body):
@@ -184,9 +189,12 @@ def _contradicting(answer: HttpAnswer, said: Said, profile: Profile) -> Held | N
     elif any(profile.classify(one) is not kind for one in inside):
         cause, why = HoldCause.CODE_INSIDE, f"code {code}, and further inside {_listed(inside)}"
     elif 300 <= answer.status < 400:
-        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect"
+        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect to {redirected_to(answer.headers)}"
     elif kind is AnswerClass.ACCEPTED and (said.signs.failure or not 200 <= answer.status < 300):
-        cause, why = HoldCause.MIXED_ANSWER, f"code {code} is success, but {said.signs.failure or f'HTTP {answer.status}'} is not"
+        cause, why = (
+            HoldCause.MIXED_ANSWER,
+            f"code {code} is success, but {said.signs.failure or f'the HTTP status is {answer.status}'}",
+        )
     elif kind is AnswerClass.REFUSED and (said.signs.success or says_success(said.text)):
         cause, why = HoldCause.MIXED_ANSWER, f"code {code} refuses, but beside it success is told"
     else:
@@ -201,7 +209,8 @@ def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what
     says_nothing = kind in (AnswerClass.RETRY, AnswerClass.UNKNOWN) or code == profile.general_code
     if says_nothing and _TOO_FREQUENT.search(said.text):
         return _throttled(answer, now)
-    words = mask_text(said.text) or (known.meaning if known else "")
+    meaning = known.meaning if known else ""
+    words = _words(said) or f"code {shown_code(code)} and no words{f'; in the interface it means {meaning}' if meaning else ''}"
     match kind:
         case AnswerClass.ACCEPTED:
             return Accepted(code=code, repeated=False)
@@ -211,10 +220,10 @@ def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what
         case AnswerClass.REPEATED:
             return Accepted(code=code, repeated=True)
         case AnswerClass.REFUSED:
-            return Refused(code=code, http_status=status, message=words)
+            return Refused(code=code, http_status=status, message=_words(said) or meaning)
         case AnswerClass.HELD:
-            message = f"{words}（{known.remedy}）" if known and known.remedy else words or f"code {code}"
-            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=status, message=message)
+            mend = f"{REMEDIES[HoldCause.ANSWER_CODE]}; the interface says: {known.remedy}" if known and known.remedy else ""
+            return Held(cause=HoldCause.ANSWER_CODE, code=code, http_status=status, message=words, remedy=mend)
         case AnswerClass.RETRY:
             return Retry(cause=RetryCause.SYSTEM_ERROR, code=code, http_status=status, words=words)
         case AnswerClass.UNKNOWN:
@@ -229,23 +238,23 @@ def _without_code(answer: HttpAnswer, said: Said, now: datetime) -> Verdict:
     if _GATEWAY_DENIES.search(said.gateway_code):
         message = f"a gateway in front of the platform does not let us in: {mask_text(said.gateway_code)} {mask_text(said.text)}"
         return Held(cause=HoldCause.AUTHORISATION, http_status=status, message=message.strip())
+    if 300 <= status < 400 and status in _WRONG_ADDRESS:
+        message = f"HTTP {status}: a redirect to {redirected_to(answer.headers)}, which is not followed"
+        return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _WRONG_ADDRESS:
-        message = (
-            f"HTTP {status} and no answer: check platform.url in site.yaml (scheme, host, path, proxy); no redirect is followed"
-        )
+        message = f"HTTP {status} and no answer: check platform.url in site.yaml (scheme, host, path, proxy)"
         return Held(cause=HoldCause.ADDRESS, http_status=status, message=message)
     if status in _TOO_LARGE:
-        message = (
-            f"HTTP {status}: something in front of the platform limits the size of a request; lower platform.max_chars in site.yaml"
-        )
+        message = f"HTTP {status}: something in front of the platform takes no request of this size"
         return Held(cause=HoldCause.PROXY_LIMIT, http_status=status, message=message)
     if said.page:
         cause = RetryCause.LOGIN_PAGE if said.login else RetryCause.PAGE
     else:
         cause = RetryCause.GATEWAY if said.gateway_code else RetryCause.NO_CODE
-    return Retry(
-        cause=cause, http_status=status, code=shown_code(said.gateway_code) if said.gateway_code else "", words=_words(said)
-    )
+    words = _words(said)
+    if cause is RetryCause.NO_CODE:
+        words = _saying("HTTP 204, which has no body" if status == 204 else said.shape, words)
+    return Retry(cause=cause, http_status=status, code=shown_code(said.gateway_code) if said.gateway_code else "", words=words)
 
 
 def _throttled(answer: HttpAnswer, now: datetime) -> Throttled:

@@ -40,11 +40,13 @@ class BindingPlan:
     """What has to be done to the binding."""
 
     action: BindingAction
+    """Whether an entry is written, and of what kind."""
     here: SiteIdentity
     """What the file says."""
     bound: Binding | None
     """What is bound."""
     differences: tuple[Difference, ...] = field(default=())
+    """In what they differ."""
     refusal: str = ""
     """Why it is left as it is, and what to do; `""` where it is not refused."""
     twins: tuple[Twin, ...] = field(default=())

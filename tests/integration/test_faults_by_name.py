@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.verdict import Accepted, Held, Throttled
-from tests.integration.test_gateway import MSGID, NAME, Platform, batch, gateway, http, said
+from tests.integration.test_gateway import MSGID, NAME, Platform, batch, gateway, half, http, reset, said
 from tests.settings import breaker_settings
 
 SOON = breaker_settings(failures=2)
@@ -100,11 +100,66 @@ async def test_a_platform_that_speaks_only_tls_1_1_is_named(certificate):
     assert (Held, HoldCause.TLS_TOO_OLD, []) == (type(found), found.cause, platform.requests)
 
 
+def issued(folder, *, host="127.0.0.1", years=("2020", "2049"), authority=None):
+    """A certificate and its key. authority: certificate and key of who signs it; None: itself."""
+    files = folder / "certificate.pem", folder / "key.pem"
+    (folder / "index.txt").touch()
+    form = "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\nrand_serial=yes\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\n"
+    (folder / "ca.cnf").write_text(f"{form}copy_extensions=copy\n[p]\ncommonName=supplied\n")
+    asking = ("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=platform")
+    asking += ("-addext", f"subjectAltName=IP:{host}", "-keyout", files[1], "-out", folder / "request.pem")
+    signer = ("-cert", authority[0], "-keyfile", authority[1]) if authority else ("-selfsign", "-keyfile", files[1])
+    signing = ("openssl", "ca", "-batch", "-config", "ca.cnf", *signer, "-in", "request.pem", "-out", files[0])
+    dates = (f"{year}0101000000Z" for year in years)
+    for command in (asking, (*signing, "-startdate", next(dates), "-enddate", next(dates))):
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return files
+
+
+@pytest.mark.parametrize(
+    ("form", "trusted", "words"),
+    [
+        ({"host": "10.9.9.9"}, True, ("another host", "platform.url")),
+        ({"years": ("2048", "2049")}, True, ("not valid yet", "clock")),
+        ({"years": ("2020", "2021")}, True, ("expired", "renewed")),
+        ({}, False, ("signed by itself", "platform.ca_file")),
+        ({"authority": True}, False, ("authority that nobody here knows", "platform.ca_file")),
+    ],
+    ids=["name", "early", "late", "self-signed", "authority"],
+)
+async def test_a_certificate_says_what_is_wrong_with_it(tmp_path, certificate, form, trusted, words):
+    """A clock, a name and an authority's file are three people's work: one text for all of them sends the wrong one."""
+    files = issued(tmp_path, **{**form, **({"authority": certificate} if "authority" in form else {})})
+    async with serving(certificate=files) as platform:
+        found, _ = await told(platform.port, scheme="https", ca_file=files[0] if trusted else None)
+    assert (HoldCause.CERTIFICATE, True, []) == (found.cause, found.took_nothing, platform.requests)
+    assert (True, True) == (words[0] in found.message, words[1] in found.remedy)
+
+
 async def test_a_host_that_nobody_knows_is_named():
     """A slip in platform.url, or a name service that is down: it may pass, and nothing was sent."""
     found, event = await told(1, url="http://platform.invalid:80")
     assert (RetryCause.UNKNOWN_HOST, False) == (found.cause, found.may_have_arrived)
     assert ("unknown_host", REMEDIES[RetryCause.UNKNOWN_HOST]) == (event["cause"], event["remedy"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "something that is not HTTP"),
+        (http(200, b"{}", X=b"x" * 70_000), "headers that are too large"),
+        (http(200, b"{}", **{f"X{number}": "x" * 40 for number in range(400)}), "HTTP that breaks its rules, or too many headers"),
+        (http(200, b"abc", Content_Encoding="gzip"), "a Content-Encoding that cannot be undone, though none was asked for"),
+        (half, "an answer that is cut off"),
+        (reset, "nothing: the connection was closed"),
+    ],
+    ids=["no HTTP", "long header", "many headers", "encoding", "cut", "closed"],
+)
+async def test_an_answer_that_is_none_tells_what_came(answer, words):
+    """A wrong port, a gateway's cookies and a proxy that compresses unasked look like a bad cable otherwise."""
+    async with serving(answer) as platform, gateway(platform.port) as opened:
+        found = await opened.post(batch(), MSGID)
+    assert (RetryCause.CONNECTION, True, words) == (found.cause, found.may_have_arrived, found.words)
 
 
 async def test_a_login_page_is_named_by_its_title_and_goes_on_by_itself():

@@ -12,11 +12,11 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from streams.deliver.answer import MAX_BODY_BYTES
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
+from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
@@ -203,6 +203,7 @@ async def test_a_redirect_is_not_followed(platform):
     async with gateway(platform.port) as opened:
         found = await opened.post(batch(), MSGID)
     assert (Held, HoldCause.ADDRESS) == (type(found), found.cause)
+    assert f"a redirect to 127.0.0.1:{platform.port}/elsewhere" in found.message
     assert len(platform.requests) == 1
 
 
@@ -212,6 +213,7 @@ async def test_an_endless_answer_is_cut_off(platform):
     async with gateway(platform.port) as opened:
         found = await asyncio.wait_for(opened.post(batch(), MSGID), 3.0)
     assert Retry(cause=RetryCause.NO_CODE, http_status=200) == found
+    assert "more than 64 KiB" in found.words
 
 
 async def test_nobody_listening_is_a_retry_of_what_cannot_have_arrived(platform, unused_tcp_port):

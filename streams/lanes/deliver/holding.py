@@ -62,7 +62,7 @@ class Hold:
             code=held.code,
             http_status=held.http_status,
             platform_says=held.message,
-            remedy=REMEDIES[held.cause] + _ON_ITS_OWN,
+            remedy=(held.remedy or REMEDIES[held.cause]) + _ON_ITS_OWN,
             institution=batch.institution,
             service=batch.service.value,
             msgid=msgid,

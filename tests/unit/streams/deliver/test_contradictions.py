@@ -118,6 +118,22 @@ def test_what_stands_in_the_place_of_a_code_may_be_a_persons_number(code):
     assert all(part not in told for part in (f"{code}", CERTNO))
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        ({"code": 200, "success": False}, 200, "code 200 is success, but `success` is false"),
+        ({"code": 200, "err_msg": "x"}, 200, "code 200 is success, but `err_msg` is not empty"),
+        ({"code": 200, "status": "FAILED"}, 200, "code 200 is success, but a word beside the code tells of a failure"),
+        ({"code": 200, "msg": "失败"}, 200, "code 200 is success, but the words of `msg` tell of a failure. It says: 失败"),
+        ({"code": 200}, 500, "code 200 is success, but the HTTP status is 500"),
+    ],
+    ids=str,
+)
+def test_what_contradicts_success_is_said_in_a_whole_sentence(body, status, why):
+    """It is read out over the telephone to the platform's people."""
+    assert why == judge(body, status=status).message.removesuffix(". It says: x")
+
+
 @pytest.mark.parametrize("name", [f"err_{CERTNO}", "error欧阳锋"])
 def test_a_members_name_is_told_only_where_it_is_plain(name):
     """The platform chooses it."""

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from streams.deliver.answer import HttpAnswer
 from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.remedies import REMEDIES
+from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.throttle import DEFAULT_THROTTLE_S, FLOOR_S, MAX_WAIT_S
 from streams.deliver.verdict import Accepted, Refused, Retry, Throttled, verdict
 from streams.spec.answers import ANSWERS, AnswerClass
@@ -76,6 +78,11 @@ def test_no_code_of_the_interface_is_left_out():
         (408, b"", "retry no_code"),
         (500, b"", "retry server_error"),
         (500, {"code": 40003}, "retry server_error"),
+        (500, {"code": 200}, "held mixed_answer"),
+        (503, {"code": 200, "message": "成功"}, "held mixed_answer"),
+        (500, {"data": {"code": 200}}, "held code_inside"),
+        (500, {"code": 40005}, "retry server_error"),
+        (500, {"status": 500, "error": "Internal Server Error"}, "retry server_error"),
         (502, HTML, "retry server_error"),
         (503, b"", "retry server_error"),
         (504, b"", "retry server_error"),
@@ -198,6 +205,50 @@ def test_the_platforms_words_are_kept_without_numbers_of_persons():
 def test_a_refusal_without_words_carries_the_interfaces_meaning():
     """A dead letter without any reason helps nobody."""
     assert Refused(code="40003", http_status=200, message="数据格式校验失败") == judge({"code": "40003"})
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "shape"),
+    [
+        (b"", 200, "an empty body"),
+        (b"\r\n", 200, "an empty body"),
+        (b"", 204, "HTTP 204, which has no body"),
+        (b'{"code":200', 200, "JSON that is cut off or invalid"),
+        (b"{'code': 200}", 200, "JSON that is cut off or invalid"),
+        (b"ok", 200, "text that is no JSON"),
+        (b"<xml><code>200</code></xml>", 200, "markup such as XML, and no JSON"),
+        (b"null", 200, "a JSON null, and no object"),
+        (b'[{"code":200}]', 200, "a JSON list, and no object"),
+        (b"200", 200, "a JSON number, and no object"),
+        (b"true", 200, "a JSON true or false, and no object"),
+        (b'"200"', 200, "a JSON string, and no object"),
+        ({}, 200, "a JSON object without a code"),
+        ({"message": "系统升级"}, 200, "a JSON object without a code. It says: 系统升级"),
+        (b'{"code":200}' + b" " * MAX_BODY_BYTES, 200, "a body of more than 64 KiB, which is read no further"),
+    ],
+    ids=lambda value: f"{value}"[:24],
+)
+def test_an_answer_without_a_code_tells_its_shape_and_nothing_of_its_content(body, status, shape):
+    """An empty body is a proxy's, a list another interface's, a cut one the network's: "no code" sends nobody to any of them."""
+    found = judge(body, status=status)
+    assert (RetryCause.NO_CODE, shape) == (found.cause, found.words)
+
+
+def test_a_limit_in_front_is_not_to_be_met_by_other_batch_limits():
+    """A plan that is open keeps its cut: whoever lowers max_chars then stops every lane, and the lag never reaches 0."""
+    found = judge(status=413)
+    assert "max_chars" not in found.message
+    assert "raised" in REMEDIES[found.cause].partition(":")[0]
+
+
+@pytest.mark.parametrize("code", [40002, 40004, 40006])
+def test_what_the_platform_says_is_its_own_and_the_interfaces_hint_is_a_remedy(code):
+    """Its people are asked about these words; what they never said makes them look for another system."""
+    known = ANSWERS[f"{code}"]
+    found = judge({"code": code, "message": "机构未备案"})
+    assert "机构未备案" == found.message
+    assert known.remedy in found.remedy
+    assert f"code {code} and no words; in the interface it means {known.meaning}" == judge({"code": code}).message
 
 
 @given(st.integers(100, 599), st.one_of(st.binary(max_size=200), st.text(max_size=99).map(str.encode)), st.booleans())

@@ -36,6 +36,14 @@ async def through_the_night(rig, numbers=FIVE):
     return logs
 
 
+async def test_what_is_known_of_this_fault_mends_it_and_not_what_mends_most_of_its_kind():
+    """An expired certificate and a wrong host name are one cause, and two people's work."""
+    rig = Rig()
+    rig.platform.script = [Held(cause=HoldCause.CERTIFICATE, message="has expired", remedy="have it renewed")]
+    (held,) = told(await through_the_night(rig), "lane_held")
+    assert held["remedy"].startswith("have it renewed; ")
+
+
 async def test_a_held_lane_tells_whose_records_wait_how_many_and_since_when():
     """Twenty hospitals, twelve lanes: a cause alone sends nobody to the right key."""
     rig = Rig()
