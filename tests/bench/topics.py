@@ -21,8 +21,10 @@ _BORN_WITHIN_S = 120.0
 
 
 def apply_topics(site: Path) -> None:
-    """Create the topics and first offsets of a site."""
-    command = [sys.executable, "-m", "yibao", "topics", "apply", "--config", str(site)]
+    """Create the topics and first offsets of a site. Several of one broker report the same database, which is not there, to one
+    platform.
+    """
+    command = [sys.executable, "-m", "yibao", "topics", "apply", "--report-everything-again", "--config", str(site)]
     until = time.monotonic() + _BORN_WITHIN_S
     # A broker that was just born has no group coordinator yet; the command may be repeated.
     while (code := subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False).returncode) != 0:
