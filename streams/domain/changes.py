@@ -215,6 +215,10 @@ def mark_of(op: Op, source: Mapping[str, object], *, server: str) -> Mark | None
         known_by = mark(op, source, position(_KINDS[cast("str", source["connector"])], source))
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
+    return _of_server(known_by, server)
+
+
+def _of_server(known_by: Mark | None, server: str) -> Mark | None:
     return known_by._replace(server=server) if server and known_by is not None else known_by
 
 
@@ -256,9 +260,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     if not 0 <= committed_at < _END_OF_TIME:
         raise Rejected("the envelope's time of commit is impossible")
     place = position(kind, source)
-    known_by = mark(op, source, place)
-    if server and known_by is not None:
-        known_by = known_by._replace(server=server)
+    known_by = _of_server(mark(op, source, place), server)
     if op is Op.TRUNCATE:
         transaction = f"{source.get('txId') or ''}"
         return Truncated(
@@ -273,21 +275,9 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
     compared = envelope.get("compared") if absent else None
+    compared = compared if isinstance(compared, int) else None
+    transaction, known_by = f"{source.get('txId') or ''}", known_by if told is None or left else None
+    left = left or (told is not None and told.moved == "left")
+    said = told, transaction, left, now, absent, compared, ours == FREED
     # By position: by name, it costs more than half as much again as reading the row.
-    return RowChange(
-        name,
-        table,
-        op,
-        row,
-        before,
-        place,
-        committed_at,
-        known_by if told is None or left else None,
-        told,
-        f"{source.get('txId') or ''}",
-        left or (told is not None and told.moved == "left"),
-        now,
-        absent,
-        compared if isinstance(compared, int) else None,
-        ours == FREED,
-    )
+    return RowChange(name, table, op, row, before, place, committed_at, known_by, *said)

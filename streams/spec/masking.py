@@ -88,15 +88,19 @@ _PLAIN: Final = _labelled(
 )
 
 
+_PASSES = 8
+
+
 def mask_text(text: str) -> str:
     """Free text (a platform's message, a memo) without what identifies a person: whatever looks like a resident ID or a mobile
     number anywhere, and whatever follows a known label such as 姓名 or CERTNO. The rest stays as it is. Behind what was
     masked another label may stand: it is looked at until there is none.
     """
-    masked = _masked(text)
-    while masked != text:
-        text, masked = masked, _masked(masked)
-    return masked
+    for _ in range(_PASSES):  # two nearly always, and one to see that it was the last; it ends in any case
+        if (masked := _masked(text)) == text:
+            break
+        text = masked
+    return text
 
 
 def _masked(text: str) -> str:
