@@ -103,13 +103,8 @@ def rows_topics(site: Site) -> Mapping[str, str]:
 
 
 def place_states(site: Site) -> tuple[str, ...]:
-    """The topics in which the place stage remembers something, of the sources of which it does."""
-    return tuple(site.topics.place_state(source) for source in sorted(_remembered(site)))
-
-
-def _remembered(site: Site) -> frozenset[str]:
-    """The sources with headers, or with tables of which two rows can be one record."""
-    return frozenset((*linked_tables(site), *claiming_tables(site)))
+    """The topics in which the place stage remembers something."""
+    return tuple(site.topics.place_state(source) for source in sorted(site.sources))
 
 
 def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
@@ -136,7 +131,6 @@ def place_stage(
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
-            has_headers=_remembered(site),
             lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),

@@ -40,13 +40,13 @@ class PlaceStage:
 def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> LaneApp:
     """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
     sources, states = stage.sources, dict[TopicPartition, PlaceState]()
-    stores = RocksStores(stage.app.home / "state", topic="place.state") if stage.shared.has_headers else None
+    stores = RocksStores(stage.app.home / "state", topic="place.state")
     numbers = {topic: number for number, topic in enumerate(sorted(sources))}
 
     def open_lane(at: TopicPartition, generation: int) -> PlaceLane:
         source = sources[at.topic]
         state = states.get(at)
-        if state is None and stores is not None and source in stage.shared.has_headers:
+        if state is None:
             state = states[at] = PlaceState(
                 TopicPartition(stage.shared.topics.place_state(source), 0), stores.of(numbers[at.topic])
             )

@@ -31,7 +31,7 @@ from typing import Final
 import orjson
 
 from streams.domain.join.entries import FORM as ENTRY_FORM
-from streams.domain.place.entries import CLAIMS_FORM as PLACED_FORM
+from streams.domain.place.entries import ENDED_FORM as PLACED_FORM
 from streams.domain.place.going import NOTHING, Going
 from streams.errors import Newer
 from streams.lanes.deliver.plan import Plan, plan_in

@@ -5,6 +5,7 @@ import orjson
 from streams.domain.changes import CLAIMED, Incoming
 from streams.domain.keys import VisitKey
 from streams.domain.place.claiming import ClaimingTable
+from streams.domain.place.ended import Ended
 from streams.domain.place.fold import Placer
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
@@ -80,6 +81,25 @@ def claims():
     for number, name in enumerate(PATIENTS):
         found |= _placed(name, View(found), at=101 + number).state
     return found
+
+
+ENDINGS = ((("w.fee", b'{"id":"7"}'), "I17"), (("fee_list_d", "H36110200001", "731"), "O17"))
+"""Claims that end: of a row, and of a record which another row has."""
+
+
+def ended():
+    """The entries after these ended, and there was no room for one more."""
+    memory = Ended(600_000, most=len(ENDINGS))
+    memory.ends(("fee_list_d", "H36110200001", "730"), "O17", row=None, at=1_714_700_000_000)
+    for number, (name, visit) in enumerate(ENDINGS):
+        memory.ends(name, visit, row=("w.fee", b'{"id":"%d"}' % (7 + number)), at=1_714_700_000_000 + number)
+    return memory.take_changes()
+
+
+def ended_in(golden):
+    """The visits in which what comes now was last."""
+    memory = Ended.kept(View({one["key"].encode(): one["value"].encode() for one in golden}), 600_000, begun=True)
+    return [memory.begins(name, "X1", row=("w.fee", b"{}"), at=1_714_700_000_002).visit for name, _ in ENDINGS]
 
 
 def first_claimant(golden):

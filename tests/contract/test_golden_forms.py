@@ -143,15 +143,20 @@ def plain(entry):
 def test_entries_of_the_place_stage_are_written_as_this_version_promises():
     """What later versions will have to read, each kind of key among them."""
     written = {"place_entries_v1": place_course.entries(), "place_entries_v2": place_course.entries(place_course.EXCHANGED, tx=501)}
-    written["place_entries_v3"] = place_course.claims()
+    written |= {"place_entries_v3": place_course.claims(), "place_entries_v4": place_course.ended()}
     for name, found in written.items():
         expected = {one["key"]: one["value"] for one in golden(name)}
-        assert expected == {key.decode(): value.decode() for key, value in found.items()}
+        assert expected == {key.decode(): value.decode() for key, value in found.items() if value is not None}
 
 
 def test_claims_that_stand_in_the_state_are_known():
     """Unread, two visits would overwrite each other's record after an update."""
     assert "w.inpatient/7" == place_course.first_claimant(golden("place_entries_v3"))
+
+
+def test_claims_that_ended_are_known():
+    """Unread, a row that was deleted before an update and comes again after it was elsewhere, or was not, and nobody knows."""
+    assert ["I17", "O17"] == place_course.ended_in(golden("place_entries_v4"))
 
 
 def test_an_entry_of_the_place_stage_of_a_later_form_is_refused():

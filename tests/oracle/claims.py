@@ -31,6 +31,7 @@ from streams.domain.records import ReadyRecord
 from streams.domain.series import FROM, NUMBER
 from streams.domain.trail import left_at
 from streams.lanes.deliver.orphans import Decision
+from streams.lanes.place.state import MemoryStore
 from streams.mapping.linking import direct_visit_keys
 from tests.oracle.claimed import KEY_OF, LONELY, RECORDS, VISITS, Row, Where, expected, made, number
 from tests.oracle.moving_lane import Lane
@@ -83,6 +84,7 @@ class Course:
         self.room = self.rng.choice((1, 2, MOST)) if self.quick else MOST
         """So many claims the place stage remembers."""
         self.going = NOTHING._replace(ended=Ended(HORIZON_MS, most=self.room))
+        self.kept = MemoryStore()
         self.source = self.rng.choice(("his", "many"))
         mine = [name for name, tables in RECORDS.items() if SOURCES[tables[0][0]] == self.source]
         self.names = self.rng.sample(mine, self.rng.randint(1, 3))
@@ -208,9 +210,13 @@ class Course:
             changes.append(Incoming("visit.changes", one.partition, len(changes), one.key, one.value, headers, self.now))
 
     def strike(self) -> None:
-        """Now and then let the place stage begin anew."""
+        """Now and then let the place stage begin anew, now and then after an early version, which kept nothing."""
+        assert self.going.ended is not None
+        self.kept.write(self.going.ended.take_changes(), {}, position=0)
         if self.rng.random() < 0.1:
-            self.going = self.going._replace(ended=Ended(HORIZON_MS, lost=True, most=self.room))
+            state = self.kept if self.rng.random() < 0.7 else MemoryStore()
+            self.going = self.going._replace(ended=Ended.kept(state, HORIZON_MS, begun=True, most=self.room))
+            self.kept = state
 
     # Lanes
 

@@ -12,7 +12,8 @@ import orjson
 from connector.contract import Op
 from streams.domain.changes import DOUBTED, FORMERLY, Incoming
 from streams.domain.keys import VisitKey
-from streams.domain.place.ended import DOUBT, Claim, Where, changed
+from streams.domain.place.ended import DOUBT, changed
+from streams.domain.place.ended_entries import Claim, Where
 from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key, table_of
 from streams.domain.place.placed import UNPLACED, Folded, Placed
 from streams.domain.place.record_names import RecordName

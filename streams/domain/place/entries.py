@@ -2,7 +2,8 @@
 
 Keys, parts joined by the unit separator (0x1f): `R`, table, row key: a row. `H`, table, name, row key: this row is the header with
 this name; written only where the name is not the row's key. `C`, header tables (joined by 0x1e), name, table, row key: this row
-hangs under this header. `K`, `I` and `T`: who claims a record (`streams.domain.place.claims`). Value of a row: `r` and a JSON array
+hangs under this header. `K`, `I` and `T`: who claims a record (`streams.domain.place.claims`). `E`: what claims ended
+(`streams.domain.place.ended_entries`). Value of a row: `r` and a JSON array
 or, where something is to be done about it at some time, `w`, the 13 digits of that time (ms), `-` and the array. Value of `H` and
 `C`: `-`.
 
@@ -28,7 +29,9 @@ FORM: Final = 2
 ALONE: Final = 1
 """The form of the entries that this version writes, but for those of rows with something beneath them."""
 CLAIMS_FORM: Final = 3
-"""Of claims (`streams.domain.place.claims`), which are in no state of earlier versions; and the latest form of all."""
+"""Of claims (`streams.domain.place.claims`), which are in no state of earlier versions."""
+ENDED_FORM: Final = 4
+"""Of claims that ended (`streams.domain.place.ended_entries`), which earlier versions forgot; and the latest form of all."""
 
 THERE: Final = b"-"
 """The value of an entry that says all by its key."""
@@ -36,6 +39,7 @@ THERE: Final = b"-"
 NOTHING: Final[Row] = MappingProxyType({})
 """No columns."""
 
+_FORMS: Final = {b"K": CLAIMS_FORM, b"I": CLAIMS_FORM, b"T": CLAIMS_FORM, b"E": ENDED_FORM}
 _DIGITS: Final = 13
 _WAITS: Final = b"w"
 
@@ -129,9 +133,9 @@ def is_row(key: bytes) -> bool:
     return key[:1] == b"R"
 
 
-def is_claim(key: bytes) -> bool:
-    """Whether a state key is that of what a row claims, of who claims a record, or of when a table of such rows was emptied."""
-    return key[:1] in {b"K", b"I", b"T"}
+def form_of(key: bytes) -> int:
+    """The form of the entry with this key, but of a row with something beneath it."""
+    return _FORMS.get(key[:1], ALONE)
 
 
 def due_from(value: bytes | None) -> int:

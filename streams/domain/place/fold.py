@@ -99,12 +99,12 @@ class Placer:
         if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
             if going.ended is None:
-                going = self.begins_anew(going, lost=False)
+                going = going._replace(ended=Ended(self._ended_ms))
         return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
 
-    def begins_anew(self, going: Going, *, lost: bool = True) -> Going:
-        """With a memory of its own of claims that ended. lost: whether an earlier worker may have known some."""
-        return going._replace(ended=Ended(self._ended_ms, lost=lost))
+    def remembering(self, going: Going, view: View, *, begun: bool) -> Going:
+        """With the claims that ended. view: of a lane that begins. begun: whether rows were placed before."""
+        return going._replace(ended=Ended.kept(view, self._ended_ms, begun=begun))
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""

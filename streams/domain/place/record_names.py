@@ -5,13 +5,14 @@ in another column, or rows of several tables can be one record, it is made as th
 the settlement's row, nothing is known here but the row's place.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from streams.domain.images import text_of
 from streams.domain.normalise.compiled import CompiledRecord, TableRule, value_of
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.normalise.sources import Column, Constant, FirstOf, LookupUnknown, Reading, Source
+from streams.domain.place.ended_entries import Name
 from streams.domain.records import Row, SourceRows
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
 from streams.domain.violations import Unfit
@@ -47,7 +48,7 @@ class RecordName:
         """Whether two images of a row may be two records."""
         return any(one.get(column) != other.get(column) for column in self.columns)
 
-    def of(self, image: Mapping[str, object]) -> Hashable | None:
+    def of(self, image: Mapping[str, object]) -> Name | None:
         """Service, institution and number of the record of a row; None where it is none yet."""
         step = self._step
         try:

@@ -15,7 +15,8 @@ from streams.domain.changes import RowChange, Truncated
 from streams.domain.exchanged import Beneath, held
 from streams.domain.keys import SEPARATOR, joined, of_header
 from streams.domain.place import entries
-from streams.domain.place.ended import DOUBT, Claim, Ended, Where, changed
+from streams.domain.place.ended import DOUBT, Ended, changed
+from streams.domain.place.ended_entries import Claim, Where
 from streams.domain.place.entries import NEVER, NOTHING, Entry, Link
 from streams.domain.place.headers import DEEPEST, LinkedTable, tables_of
 from streams.domain.place.memory import Memory

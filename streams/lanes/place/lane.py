@@ -9,7 +9,7 @@ from typing import cast
 
 from connector.contract import Topics
 from streams.domain.changes import SERVER, Incoming
-from streams.domain.place.entries import ALONE, CLAIMS_FORM, FORM, is_claim
+from streams.domain.place.entries import FORM, form_of
 from streams.domain.place.fold import Placer
 from streams.domain.place.placed import Placed
 from streams.domain.place.resolving import EXCHANGED
@@ -39,8 +39,6 @@ class PlaceShared:
     """The pure function that decides."""
     max_chunk: int
     """Input messages of one transaction."""
-    has_headers: frozenset[str] = frozenset()
-    """The sources with headers, or with tables of which two rows can be one record: only their lanes have a state."""
     lookout: Lookout | None = None
     """Says which sources must stand; None in a test of something else."""
 
@@ -49,7 +47,7 @@ class PlaceLane(Lane[Incoming]):
     """A lane whose records are numbered by their offsets: only Connect and the ticks write to `rows.<source>`, without
     transactions, so it has no gaps.
 
-    source: the name of the source whose rows it places. state: its memory of headers.
+    source: the name of the source whose rows it places. state: what it remembers of them.
     """
 
     def __init__(  # noqa: PLR0913 - what every lane has, and its two own
@@ -78,25 +76,21 @@ class PlaceLane(Lane[Incoming]):
         return None if self.buffer is None or self.closed else self._state.next_deadline
 
     def claims(self, committed: Committed) -> Sequence[Claim]:
-        """Also of the memory of headers: without it, what hangs under one would be placed as if it had none."""
+        """Also of what it remembers: without it, what hangs under a header would be placed as if it had none."""
         mark = place_mark(committed.metadata)
         rows = Claim(at=self.at, end=committed.offset, id=mark.log)
-        if self._source not in self._shared.has_headers:
-            return (rows,)
         return rows, Claim(at=self._state.at, end=1 if mark.state else 0, id="")
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         mark = place_mark(committed.metadata)
         await self._demand_tail(committed.offset, mark.tail)
-        begun = any(number > 1 for number in mark.out)
-        going = self._shared.fold.begins_anew(mark.going, lost=begun)
+        entries = await self._state.catch_up(self.context.broker, identity=mark.series(self._source))
+        self.log.info("state_restored", entries_read=entries)
+        going = self._shared.fold.remembering(mark.going, self._state, begun=any(number > 1 for number in mark.out))
         self._mark = replace(mark, going=going, log=self.ids.get(self.at.topic, mark.log))
         if (lookout := self._shared.lookout) is not None:
             await lookout.open(self._source)
         self._from = (FROM, self._mark.series(self._source).encode())
-        if self._source in self._shared.has_headers:
-            entries = await self._state.catch_up(self.context.broker, identity=self._mark.series(self._source))
-            self.log.info("state_restored", entries_read=entries)
         return Buffer(committed.offset, lambda incoming: incoming.offset, clock=self.context.clock)
 
     async def _demand_tail(self, offset: int, tail: str) -> None:
@@ -143,7 +137,7 @@ class PlaceLane(Lane[Incoming]):
                 counts["gave_up"] += folded.gave_up
             for one in folded.placed:
                 sends.append(self._numbered(one, numbers, incoming))
-        changed = overlay.changed
+        changed = overlay.changed if going.ended is None else overlay.changed | going.ended.take_changes()
         entries = [Send(self._state.at.topic, key, value, (), 0) for key, value in changed.items()]
         mark = replace(
             self._mark,
@@ -187,5 +181,4 @@ class PlaceLane(Lane[Incoming]):
 
 def _form_of(changed: Iterable[bytes], counts: Counter[str]) -> int:
     """The latest form of the entries of a transaction; 0 where it has none."""
-    forms = {CLAIMS_FORM if is_claim(key) else ALONE for key in changed}
-    return max((*forms, FORM if counts[EXCHANGED] else 0))
+    return max((*map(form_of, changed), FORM if counts[EXCHANGED] else 0))

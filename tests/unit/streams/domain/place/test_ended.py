@@ -1,14 +1,20 @@
 """Which visit a record was in last, while its row is on its way by transactions of its own."""
 
+import random
+
 import orjson
 import pytest
 
 from streams.domain.changes import Incoming, decode
-from streams.domain.place.ended import DOUBT, Claim, Ended
+from streams.domain.place.ended import DOUBT, Ended
+from streams.domain.place.ended_entries import KEPT, Claim
+from streams.domain.place.entries import ENDED_FORM
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.record_names import record_names
 from streams.domain.trail import UNKNOWN
+from streams.errors import Newer
+from streams.lanes.place.state import MemoryStore
 from streams.mapping import compile_site, load_site
 from streams.mapping.linking import direct_visit_keys
 from tests.unit.streams.domain.join.join_rig import CHARGE, ITEM, SITE, envelope
@@ -92,7 +98,7 @@ def test_a_claim_is_forgotten_in_the_time_of_the_database():
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_what_was_forgotten_too_early_leaves_a_doubt_for_as_long(lost):
-    """After a restart of the stage, or where it was too much, nobody knows who had a record meanwhile."""
+    """Where a version kept nothing, or it was too much, nobody knows who had a record meanwhile."""
     ended = Ended(HOUR_MS, lost=lost, most=1)
     if not lost:
         ended.ends(ROW, "V1", row=ROW, at=0)
@@ -100,3 +106,39 @@ def test_what_was_forgotten_too_early_leaves_a_doubt_for_as_long(lost):
     doubts = [ended.begins(ROW, "V2", row=ROW, at=at) for at in (0, HOUR_MS, HOUR_MS + 1)]
     assert [DOUBT, DOUBT, None] == doubts
     assert lost is not bool(ended)
+
+
+@pytest.mark.parametrize("most", [3, 100])
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("seed", range(40))
+def test_the_next_worker_knows_what_the_last_one_knew(seed, begun, most):
+    """A row that is deleted, and inserted again after the worker died, must not be sent as if it had been elsewhere."""
+    rng, state = random.Random(seed), MemoryStore()
+    one, at = Ended(100, lost=begun, most=most), 0
+    for _ in range(200):
+        changed = one.take_changes()
+        state.write(changed, {}, position=0)
+        other = Ended.kept(state, 100, begun=True, most=most)
+        at += rng.choice((0, 1, 5, 60))
+        number, visit = rng.randrange(6), f"V{rng.randrange(3)}"
+        name = rng.choice((("h.charge", b"\xff%d" % number), ("fee_list_d", "H1", f"{number}")))
+        row = ("h.charge", b"%d" % rng.randrange(6))
+        if rng.random() < 0.5:
+            kept = rng.choice((row, None))
+            assert one.ends(name, visit, row=kept, at=at) == other.ends(name, visit, row=kept, at=at)
+        else:
+            assert one.begins(name, visit, row=row, at=at) == other.begins(name, visit, row=row, at=at)
+        one = rng.choice((one, other))
+
+
+def test_a_worker_that_finds_no_claims_kept_is_in_doubt():
+    """An earlier version may have forgotten some. A source of which nothing was placed has none."""
+    assert [True, False] == [bool(Ended.kept(MemoryStore(), 100, begun=begun)) for begun in (True, False)]
+
+
+def test_claims_of_a_later_version_are_refused():
+    """Written back without what was added to them, they would have lost it."""
+    state = MemoryStore()
+    state.write({KEPT: b"e[%d,0,1]" % (ENDED_FORM + 1)}, {}, position=0)
+    with pytest.raises(Newer):
+        Ended.kept(state, 100, begun=True)
