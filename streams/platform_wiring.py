@@ -6,6 +6,7 @@ from streams.bounded import KEY_BYTES, read_bounded
 from streams.deliver.breaker import BreakerSettings
 from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.limits import LimitSettings
+from streams.deliver.replaced_key import ReplacedKey
 from streams.deliver.request import Institution, Seal, Unsealed
 from streams.deliver.verdict import Verdict
 from streams.domain.batch.cut import CutLimits
@@ -13,6 +14,7 @@ from streams.errors import Misconfigured
 from streams.lanes.settings import DeliverSettings, FloodGuard
 from streams.mapping import Site
 from streams.mapping.compiling import encoding_of
+from streams.mapping.reporting import Institution as Reporting
 from streams.mapping.secret_files import read_secret
 from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
 from streams.telemetry.outcomes import Outcomes
@@ -22,7 +24,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
     """The platform of a site, not entered yet. Raises Misconfigured for a key or a header's file that cannot be read."""
     return Gateway(
         gateway_settings(site),
-        {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one.public_key_file)) for one in site.institutions},
+        {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one)) for one in site.institutions},
         profile=site.platform.answers.profile(),
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
@@ -88,16 +90,20 @@ def deliver_settings(site: Site) -> DeliverSettings:
     )
 
 
-def _seal(site: Site, public_key_file: Path | None) -> Seal:
+def _seal(site: Site, institution: Reporting) -> Seal:
+    file = institution.public_key_file
     if not site.platform.encrypt:
         return Unsealed()
-    assert public_key_file is not None, "the model of site.yaml demands it"
+    assert file is not None, "the model of site.yaml demands it"
+    return ReplacedKey(file, lambda: _read_key(site, file), institution=institution.code)
+
+
+def _read_key(site: Site, file: Path) -> tuple[Sealer, str]:
+    """What seals with the key that stands in a file now, and the key's fingerprint."""
     try:
-        text = key_text(read_bounded(public_key_file, most=KEY_BYTES))
-        return Sealer(parse_public_key(text), encoding_of(site.platform))
+        key = parse_public_key(key_text(read_bounded(file, most=KEY_BYTES)))
     except OSError as exc:
-        raise Misconfigured(
-            f"{public_key_file} cannot be read ({exc.strerror}): institutions.public_key_file in {site.file}"
-        ) from exc
+        raise Misconfigured(f"{file} cannot be read ({exc.strerror}): institutions.public_key_file in {site.file}") from exc
     except Misconfigured as exc:
-        raise Misconfigured(f"{public_key_file}: {exc}") from exc
+        raise Misconfigured(f"{file}: {exc}") from exc
+    return Sealer(key, encoding_of(site.platform)), key.fingerprint

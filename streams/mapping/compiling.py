@@ -96,6 +96,7 @@ def dialect_of(whole: Site) -> Dialect:
         dictionaries=whole.value_lists,
         levels=whole.rules,
         options=RuleOptions(price_decimals=options.price_decimals, fund_includes_account=options.fund_includes_account),
+        capital_x=whole.platform.capital_x,
         blank="" if whole.platform.blank == "empty" else None,
     )
 

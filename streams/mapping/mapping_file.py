@@ -79,7 +79,7 @@ records:
 ```
 
 Conversions follow from the interface: a DECIMAL field reads a decimal, a DATE field a date, a DATETIME field a date and time. Texts
-are trimmed, and blank texts count as NULL.
+are trimmed, and blank texts count as NULL, also those of zero-width or control characters alone.
 """
 
 from collections.abc import Mapping

@@ -106,6 +106,8 @@ class Platform(Strict):
     """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
     blank: Literal["omit", "empty"] = "omit"
     """Optional fields without a value: left out, or sent as empty text."""
+    capital_x: bool = True
+    """A lower-case `x` that ends a resident ID (CERTNO, MDTRT_CERT_NO) is written as `X`, as GB 11643 has it."""
 
     @model_validator(mode="after")
     def _secure(self) -> Self:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, UNIQUE_LINES
+from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, TEXTS, UNIQUE_LINES
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import SiteFile
 
@@ -25,6 +25,7 @@ _OTHER_RULES: Final = (
     (UNIQUE_LINES, "fee_list_d", "refuse", "BKKP_SN is the key of the fee table (`yibao check`)", "§3.3.1 #1"),
     (PARENTS, "setl_d, fee_list_d", "refuse", "nothing goes before its refused visit or settlement: it is held", "§3.3"),
     (OPEN_CODES, "all", "warn", "codes that are not in a list which may be incomplete", "§3.3"),
+    (TEXTS, "all", "warn", "texts without U+FFFD and controls, names without `??`", "§2.2"),
 )
 """Rules that look at more than one record, or at each field."""
 

@@ -22,6 +22,11 @@ def check_digit(first_17: str) -> str:
     return _CHECKS[sum(int(digit) * weight for digit, weight in zip(first_17, _WEIGHTS, strict=True)) % 11]
 
 
+def with_capital_x(text: str) -> str:
+    """An 18-character resident ID with `X` where `x` ends it, as GB 11643 writes it; every other text as it is."""
+    return text.upper() if text[-1:] == "x" and _RESIDENT_ID.fullmatch(text) is not None else text
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def birth_date(resident_id: str) -> date | None:
     """The date of birth that an 18-character resident ID states; None where it has another shape or no such day exists."""

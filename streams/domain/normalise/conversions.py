@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final, TypeAlias
 
+from streams.domain.normalise.unseen import is_blank
 from streams.domain.violations import DeadClass, unfit
 from streams.spec.fields import Field, FieldKind
 
@@ -59,7 +60,7 @@ def translated(field: Field, translation: Translation) -> Convert:
 
     def convert(raw: str) -> str:
         value = raw.strip()
-        if not value:
+        if is_blank(value):
             return ""
         found = codes.get(value, default)
         if found is not None:
@@ -91,7 +92,9 @@ def text(field: Field, *, trim: bool, truncate: bool) -> Convert:
     longest = field.max_chars if field.max_chars is not None else 1 << 30
 
     def convert(raw: str) -> str:
-        value = raw.strip() if trim else raw if raw.strip() else ""
+        value = raw.strip() if trim else raw
+        if is_blank(value):
+            return ""
         if len(value) <= longest:
             return value
         if truncate:
@@ -116,7 +119,7 @@ def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
 
     def exact(raw: str) -> str:
         stripped = raw.strip()
-        if not stripped:
+        if is_blank(stripped):
             return ""
         if len(stripped) > _LONGEST_NUMBER or _DECIMAL.fullmatch(stripped) is None:
             raise unfit(field, "DECIMAL", value=stripped, message="不是数字")

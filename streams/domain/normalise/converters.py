@@ -48,8 +48,8 @@ def converter(
             steps.append(padded(dictionary.codes))
         if dictionary.closed or open_codes != "off":
             steps.append(_in_dictionary(field, dictionary, open_codes))
-        return remembered(_chain(steps))
-    return remembered(_chain(steps)) if conversion.translation is not None else _chain(steps)
+        return remembered(chain(steps))
+    return remembered(chain(steps)) if conversion.translation is not None else chain(steps)
 
 
 def _shape(field: Field, conversion: Conversion, zone: tzinfo) -> Convert:
@@ -63,15 +63,16 @@ def _shape(field: Field, conversion: Conversion, zone: tzinfo) -> Convert:
         case FieldKind.DATETIME:
             shown = instant_time(field, zone) if conversion.instant else wall_time(field)
     if field.kind is FieldKind.TEXT:
-        return _chain([shown, text(field, trim=True, truncate=conversion.truncate)])
+        return chain([shown, text(field, trim=True, truncate=conversion.truncate)])
     return shown
 
 
-def _chain(steps: list[Convert]) -> Convert:
+def chain(steps: list[Convert]) -> Convert:
+    """One conversion after the other."""
     if len(steps) == 1:
         return steps[0]
     first, *others = steps
-    rest = _chain(others)
+    rest = chain(others)
     return lambda raw: rest(first(raw))
 
 

@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.domain.normalise.conversions import Conversion, Convert
-from streams.domain.normalise.converters import converter, remembered
+from streams.domain.normalise.converters import chain, converter, remembered
 from streams.domain.normalise.sources import Column, Constant, InstitutionValue, Reader, Source, reader
 from streams.domain.roles import ROW_INDEX
 from streams.domain.validate.judge import OPEN_CODES
 from streams.domain.validate.rules import RuleLevel, RuleOptions
 from streams.spec.dictionaries import Dictionary
 from streams.spec.fields import Field, FieldKind
+from streams.spec.identity import with_capital_x
+
+_IDENTITY_NUMBERS: Final = frozenset({"CERTNO", "MDTRT_CERT_NO"})
+"""Fields that a resident ID can stand in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class Dialect:
     """Levels of rules that differ from the rules' own, by rule id."""
     options: RuleOptions = field(default_factory=RuleOptions)
     """Readings of rules that differ between platforms."""
+    capital_x: bool = True
+    """A lower-case `x` that ends a resident ID is written as `X`."""
     blank: str | None = None
     """What an optional field without a value becomes: None leaves it out, `""` sends it empty."""
 
@@ -99,14 +105,19 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
 
 def _longest(one: Field, conversion: Conversion, dialect: Dialect) -> int:
     plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim
-    if not plain or conversion.translation is not None or one.max_chars is None or one.dictionary in dialect.dictionaries:
+    if not plain or conversion.translation is not None or _may_end_in_x(one, dialect) or one.dictionary in dialect.dictionaries:
         return -1
-    return one.max_chars
+    return -1 if one.max_chars is None else one.max_chars
 
 
 def _converter(one: Field, conversion: Conversion, dialect: Dialect) -> Convert:
     dictionary = dialect.dictionaries.get(one.dictionary or "")
-    return converter(one, conversion, dictionary=dictionary, zone=dialect.zone, open_codes=dialect.levels.get(OPEN_CODES))
+    convert = converter(one, conversion, dictionary=dictionary, zone=dialect.zone, open_codes=dialect.levels.get(OPEN_CODES))
+    return chain([convert, with_capital_x]) if _may_end_in_x(one, dialect) else convert
+
+
+def _may_end_in_x(one: Field, dialect: Dialect) -> bool:
+    return dialect.capital_x and one.name in _IDENTITY_NUMBERS
 
 
 def absent_step(one: Field) -> FieldStep:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from streams.domain.normalise.conversions import Convert
+from streams.domain.normalise.unseen import is_blank
 from streams.domain.violations import Unfit, unfit
 from streams.spec.fields import Field, FieldKind
 
@@ -142,7 +143,7 @@ def instant_time(field: Field, zone: tzinfo) -> Convert:
         if (shown := _shortly(hours, raw)) is not None:
             return shown
         value = raw.strip()
-        if not value:
+        if is_blank(value):
             return ""
         found = _MOMENT.fullmatch(value)
         if found is None:

@@ -12,10 +12,12 @@ import orjson
 
 from connector.contract import UNAVAILABLE
 from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
+from streams.domain.normalise.fields import Dialect
 from streams.domain.normalise.sources import LookupUnknown, Reading
+from streams.domain.normalise.unseen import hides, odd_texts
 from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROLE_OF, ROW_INDEX
-from streams.domain.validate.judge import judge
+from streams.domain.validate.judge import TEXTS, judge
 from streams.domain.validate.rules import RelatedField, Subject
 from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
 from streams.spec.fields import ServiceCode
@@ -39,12 +41,12 @@ def normalise(
     code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
     reading.institution = institution = None if code is None else mapping.institutions.get(code)
     try:
-        values, violations = _made(compiled, reading, mapping.dialect.blank)
+        values, value, violations = _made(compiled, reading, mapping.dialect)
         kind = mapping.care_kind(reading)
     except LookupUnknown as unknown:
         if institution is not None:
             return unknown.missing
-        values, violations, kind = {}, [], ""
+        values, value, violations, kind = {}, b"{}", [], ""
     infno = mapping.infno[service].get(kind, "")
     if institution is None or not infno:
         violations.insert(0, _unplaced(known=institution is not None))
@@ -52,7 +54,6 @@ def normalise(
     violations += judge(
         Subject(values, kind, today=today, options=mapping.dialect.options, related=related), compiled.rules, service
     )
-    value = orjson.dumps(values)
     if len(value) + _BRACKETS > mapping.max_plain_bytes or value.find(_UNAVAILABLE) >= 0:
         violations += _unsendable(compiled, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
@@ -99,15 +100,19 @@ def _refusal(
     )
 
 
-def _made(compiled: CompiledRecord, reading: Reading, blank: str | None) -> tuple[dict[str, str], list[Violation]]:
-    """The values of a record and what is wrong with it: made by the fast function, or, where that finds a fault, by the loop that
-    finds all of them.
+def _made(compiled: CompiledRecord, reading: Reading, dialect: Dialect) -> tuple[dict[str, str], bytes, list[Violation]]:
+    """The values of a record, its bytes, and what is wrong with it: made by the fast function, or, where that finds a fault or the
+    bytes hide something, by the loop that finds all faults.
     """
     try:
         values = compiled.fill(reading)
     except Unfit:
         values = None
-    return (values, []) if values is not None else thoroughly(compiled, reading, blank)
+    if values is not None and not hides(value := orjson.dumps(values)):
+        return values, value, []
+    values, violations = thoroughly(compiled, reading, dialect.blank)
+    violations += odd_texts((step.field for step in compiled.steps), values, dialect.levels.get(TEXTS))
+    return values, orjson.dumps(values), violations
 
 
 def _related(compiled: CompiledRecord, reading: Reading, key: RelatedField) -> str | None:

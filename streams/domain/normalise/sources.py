@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from connector.contract import TableRole
+from streams.domain.normalise.unseen import is_blank
 from streams.domain.records import Lookups, MissingLookup, Row, SourceRows
 from streams.domain.roles import ROW_INDEX
 
@@ -139,7 +140,7 @@ def _first_of(readers: tuple[Reader, ...]) -> Reader:
     def read(reading: Reading) -> str | None:
         for one in readers:
             value = one(reading)
-            if value is not None and value.strip():
+            if value is not None and not is_blank(value):
                 return value
         return None
 
@@ -166,6 +167,8 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
             key.append(part)
         row = reading.lookups.find(lookup, tuple(key))
         if row is None:
+            if any(map(is_blank, key)):
+                return NO_ROW
             raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key)))
         return row
 

@@ -17,6 +17,9 @@ RULES: Final[tuple[Rule, ...]] = (*MONEY_RULES, *PERSON_RULES, *STAY_RULES)
 OPEN_CODES: Final = "DICTIONARY"
 """Id of the rule for codes that are missing from a list which may be incomplete. Default: warn; a site can set another level."""
 
+TEXTS: Final = "TEXT"
+"""Texts that lost characters or hold controls: decided where values are read."""
+
 REFUNDS: Final = "R9"
 """Refund lines follow the lines that they take back: decided in the join, over the lines of a visit."""
 
@@ -26,7 +29,7 @@ UNIQUE_LINES: Final = "R12"
 PARENTS: Final = "R24"
 """What belongs to a refused visit or settlement does not go without it: decided in the join."""
 
-RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, REFUNDS, UNIQUE_LINES, PARENTS})
+RULE_IDS: Final = frozenset({rule.id for rule in RULES} | {OPEN_CODES, TEXTS, REFUNDS, UNIQUE_LINES, PARENTS})
 
 _FIELDS: Final = {service.code: {field.name: field for field in service.fields} for service in SERVICES.values()}
 

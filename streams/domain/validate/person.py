@@ -22,7 +22,8 @@ _TAIWAN: Final = re.compile(r"[0-9]{8}(?:[0-9]{2})?")
 _TAIWAN_TYPE: Final = "06"
 _PSN_TYPES_OF: Final = {"310": ("11", "12", "13", "34"), "390": ("14", "15", "16"), "340": ("13",)}
 _OLDEST: Final = 130
-_LABELS: Final = {"CERTNO": "证件号码", "BRDY": "出生日期", "GEND": "性别"}
+_AGE: Final = "AGE"
+_LABELS: Final = {"MDTRT_ID": "就诊ID", "PSN_NO": "人员编号", "CERTNO": "证件号码", "BRDY": "出生日期", "GEND": "性别"}
 _LIST_CODES: Final = {
     "101": re.compile(r"[XZ][A-Z0-9]{22}(?:-.+)?"),
     "201": re.compile(r"[0-9]{15}(?:-.+)?"),
@@ -104,12 +105,15 @@ def number_fits(subject: Subject) -> tuple[Finding, ...]:
 
 
 def same_person(subject: Subject) -> tuple[Finding, ...]:
-    """R23: a settlement names the person that its visit names."""
+    """R23: a settlement names the visit, and the person, that its visit names."""
     found = NOTHING
     for name, label in _LABELS.items():
         own, other = subject.values.get(name), subject.related((ServiceCode.VISIT, name))
         if own and other and own != other:
             found += (Finding(field=name, message=f"结算的{label}与就诊的{label}不一致"),)
+    own, other = subject.values.get(_AGE), subject.related((ServiceCode.VISIT, _AGE))
+    if own and other and abs(Decimal(own) - Decimal(other)) > 1:  # a birthday may lie between the two
+        found += (Finding(field=_AGE, message="结算的年龄与就诊的年龄不一致"),)
     return found
 
 
@@ -122,7 +126,7 @@ def list_code(subject: Subject) -> tuple[Finding, ...]:
     return (Finding(field="MED_LIST_CODG", message=f"医疗目录编码不是目录类别 {kind} 的编码格式"),)
 
 
-_SAME: Final = tuple((ServiceCode.VISIT, name) for name in _LABELS)
+_SAME: Final = tuple((ServiceCode.VISIT, name) for name in (*_LABELS, _AGE))
 
 PERSON_RULES: Final = (
     Rule(id="R15", level=Level.WARN, services=PERSON, clause="guide 1.2.4", title="insurance, person", check=insurance_fits_person),
@@ -133,8 +137,8 @@ PERSON_RULES: Final = (
         id="R23",
         level=Level.WARN,
         services=SETTLEMENT,
-        clause="§3.3.2 #7-10",
-        title="one person",
+        clause="§3.3.2 #2-11",
+        title="one visit, one person",
         check=same_person,
         related=_SAME,
     ),

@@ -190,6 +190,16 @@ def test_r23_one_person_in_all_tables():
     assert other == judged(SETTLEMENT, person, related={**person, **begun, "CERTNO": "110101199003078515"})
 
 
+@pytest.mark.parametrize(("field", "value"), [("MDTRT_ID", "M-2"), ("PSN_NO", "3610-2"), ("AGE", "82.0")])
+def test_r23_a_settlement_names_the_visit_and_the_person_of_its_visit(field, value):
+    """The platform adds up a person's money by these: what differs is paid for somebody else, and nobody sees it."""
+    visit = {"MDTRT_ID": "M-1", "PSN_NO": "3610-1", "AGE": "84.0"}
+    assert [] == judged(SETTLEMENT, visit, related=visit)
+    assert [] == judged(SETTLEMENT, {**visit, "AGE": "85.0"}, related=visit)  # a birthday in hospital
+    assert [] == judged(SETTLEMENT, {name: text for name, text in visit.items() if name != field}, related=visit)
+    assert [("R23", field, Level.WARN)] == judged(SETTLEMENT, visit, related={**visit, field: value})
+
+
 @pytest.mark.parametrize(
     ("kind", "number", "field"),
     [
@@ -248,4 +258,4 @@ def test_the_rules_of_one_record_are_all_there():
     """The list that `yibao check` offers is the one that is promised."""
     promised = {"R1", "R3", "R4", "R5", "R6", "R7", "R8", "R10", "R13", "R14", "R15", "R16", "R19", "R20", "R22", "R23"}
     elsewhere = {"R9", "R12", "R24"}
-    assert promised | elsewhere | {"IDENTITY", "CODES", "DICTIONARY"} == RULE_IDS
+    assert promised | elsewhere | {"IDENTITY", "CODES", "DICTIONARY", "TEXT"} == RULE_IDS
