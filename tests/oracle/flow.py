@@ -17,24 +17,39 @@ from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
-from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.place.going import NOTHING, Going
+from streams.domain.place.record_names import record_names
 from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.place.state import Overlay, PlaceState
+from streams.lanes.ports import TopicPartition
+from streams.mapping import load_site
+from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
 from tests.oracle.database import KEY_OF, PATIENT, SOURCE_OF
 from tests.oracle.known import Known
 from tests.oracle.messages import Kind, Message, envelope
 from tests.oracle.standing import Standing
-from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
+from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, is_row, mappings
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
 GRACE_MS = 300
-PLACER = Placer(
-    {(SOURCE_OF[table[0]], table): VisitKey(("visit_id",)) for table in KEY_OF}, partitions=PARTITIONS, quiet_ms=20 * SOON_MS
-)
+
+
+@cache
+def placer() -> Placer:
+    """The product's own of the site's mappings, with all that it knows of records."""
+    site = load_site(SITE)
+    return Placer(
+        direct_visit_keys(site),
+        partitions=PARTITIONS,
+        linked=linked_tables(site),
+        names=record_names(mappings()),
+        claiming=claiming_tables(site),
+        quiet_ms=20 * SOON_MS,
+    )
 
 
 _FRONT = (("from", b""), ("number", b"0"))
@@ -65,11 +80,13 @@ class Placing:
 
     def __init__(self) -> None:
         self.going: defaultdict[str, Going] = defaultdict(lambda: NOTHING)
+        self.states = {source: PlaceState(TopicPartition("place.state", 0)) for source in SOURCE_OF.values()}
 
     def placed(self, source: str, value: bytes, message: Message) -> tuple[Placed, ...]:
         """What the message leads to, with the headers of a lane."""
-        incoming = Incoming("rows", 0, 0, _key(value), value, (), message.at)
-        folded = PLACER.fold(incoming, source=source, server=message.server, going=self.going[source])
+        incoming, overlay = Incoming("rows", 0, 0, _key(value), value, (), message.at), Overlay(self.states[source])
+        folded = placer().fold(incoming, overlay, source=source, server=message.server, going=self.going[source])
+        self.states[source].apply(folded.state, position=0)
         self.going[source] = folded.going
         server = ((SERVER, message.server.encode()),) if message.server else ()
         return tuple(one._replace(headers=(*_FRONT, *server, *one.headers)) for one in folded.placed)
