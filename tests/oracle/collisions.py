@@ -1,10 +1,10 @@
 """Random courses of rows that claim what rows of other visits claim, held against who claimed it first.
 
 `python -m tests.oracle.collisions` runs many (part of `make oracle-proof`). A seed is a course. In- and outpatients, their bills
-and their lines have the same numbers; lines of the one know their visit, those of the other one their order. The stages are the
-product's own, without brokers, and their lanes are slow or stand. The platform keeps what comes last of a record: in the end that
-is a row of the visit that claimed the record first of those that still claim it, of every other row a person is told, and of no
-one else.
+and their lines have the same numbers; lines of the one know their visit, those of the other one their order, which may have a
+number for them, too. The stages are the product's own, without brokers, and their lanes are slow or stand. The platform keeps what
+comes last of a record: in the end that is a row of the visit that claimed the record first of those that still claim it, of every
+other row a person is told, and of no one else.
 """
 
 import argparse
@@ -216,6 +216,8 @@ class Course:
             row["item_no"] = rng.choice(NUMBERS)
         if table == "w.other_item":
             row["order_no"] = rng.choice(NUMBERS)
+        if table == ORDER:
+            row["item_no"] = rng.choice((None, None, *NUMBERS))
         return row
 
     def read(self) -> None:
@@ -260,8 +262,11 @@ class Course:
         return [where, *sorted(lines)]
 
     def claim(self, where: Where, rows: dict[Where, Row]) -> Claim | None:
-        service = SERVICE.get(where[0])
-        return None if where not in rows or service is None else (service, rows[where][NUMBER_OF[service]])
+        service, row = SERVICE.get(where[0]), rows.get(where)
+        if row is None or service is None:
+            return None
+        header = rows.get((ORDER, row["order_no"]), {}) if "order_no" in row else {}
+        return service, header.get("item_no") or row[NUMBER_OF[service]]
 
     def visit(self, where: Where, rows: dict[Where, Row]) -> str | None:
         row, table = rows.get(where), where[0]
