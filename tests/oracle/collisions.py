@@ -147,8 +147,9 @@ class Course:
         self.rows: dict[Where, Row] = {}
         self.claimants = Claimants()
         self.state, self.stored = PlaceState(TopicPartition("place.state", 0)), dict[bytes, bytes | None]()
-        self.numbers, self.going, self.lsn, self.now, self.version = [1] * PARTITIONS, NOTHING, 100, START_MS, 0
+        self.numbers, self.lsn, self.now, self.version = [1] * PARTITIONS, 100, START_MS, 0
         self.placer = placer()
+        self.going = self.placer.remembering(NOTHING, self.state, begun=False)
         self.platform: dict[Claim, str] = {}
         self.found: list[str] = []
         self.log: list[bytes] = []
@@ -281,6 +282,7 @@ class Course:
         if self.rng.random() < 0.03:  # another worker takes over
             self.state = PlaceState(TopicPartition("place.state", 0))
             self.state.apply(self.stored, position=0)
+            self.going = self.placer.remembering(self.going, self.state, begun=True)
         self.now += 1
         key = b"{}"
         if b"yibao" not in value:
@@ -292,6 +294,8 @@ class Course:
             Incoming("rows.two", 0, self.lsn, key, value, (), self.now), overlay, source="two", going=self.going
         )
         overlay.apply(folded.state)
+        if folded.going.ended is not None:
+            overlay.apply(folded.going.ended.take_changes())
         self.state.apply(overlay.changed, position=0)
         self.stored |= overlay.changed
         self.going = folded.going
