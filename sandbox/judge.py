@@ -210,9 +210,12 @@ def _judge_contents(judgement: Judgement, identity: RecordId, hashes: Sequence[s
     if strangers := set(hashes) - set(versions):
         judgement.unexpected.append(f"{_name(identity)}: {len(strangers)} contents that the database never showed")
         return
-    places = [versions.index(content_hash) for content_hash in dict.fromkeys(hashes)]
-    if places != sorted(places):
-        judgement.out_of_order.append(f"{_name(identity)}: an older version after a newer one")
+    left = [*versions]
+    for content_hash in dict.fromkeys(hashes):
+        if content_hash not in left:  # whatever the database showed it as stands before what was accepted already
+            judgement.out_of_order.append(f"{_name(identity)}: an older version after a newer one")
+            return
+        left = left[left.index(content_hash) :]
 
 
 def _doubled(acceptances: Sequence[Acceptance], versions: Mapping[RecordId, Sequence[str]]) -> list[str]:

@@ -41,6 +41,8 @@ class Change:
     """What is wrong with the row on purpose; None for nothing."""
     was: Cell = None
     """Of an update that changes the key, the key that the row had; None for all others."""
+    left: str | None = None
+    """Of an update that changes the visit, the visit key that the row had; None for all others."""
 
     @property
     def key(self) -> Cell:

@@ -123,6 +123,8 @@ class Oracle:
             return
         visit = self._visits.setdefault(f"{visit_key}", _Visit())
         accounts = visit.of(name)
+        if change.left is not None and change.key in (left := self._visits[change.left].of(name)):
+            accounts[change.key] = left.pop(change.key)
         _rename(visit, accounts, change)
         account = accounts.setdefault(change.key, _Account(row=change.row, flaw=change.flaw))
         account.row, account.flaw, account.deleted = change.row, change.flaw, change.verb is Verb.DELETE

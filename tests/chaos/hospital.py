@@ -6,7 +6,7 @@ Each transaction writes its own number beside its rows, so that after a crash of
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import psycopg
 from psycopg import sql
 
 from sandbox.hospital import Expected, Oracle, Transaction, Verb, Workload, create_schema
-from sandbox.hospital.database import statement, values
 from sandbox.hospital.tables import BY_VISIT, FEES, PATIENTS, VISITS
 from sandbox.stack import Endpoints
 from streams.errors import Unreachable
@@ -22,6 +21,7 @@ from streams.private_files import open_private
 from streams.spec.fields import ServiceCode
 from tests.chaos.in_flight import Overlapping
 from tests.chaos.nightly import PAST, create_past, move
+from tests.chaos.rearranged import Exchange, allow_exchange, play, rearranged
 from yibao.demonstration.demo_site import write_password
 
 _SLOT_S = 90.0
@@ -31,10 +31,16 @@ _SERVICES = dict(zip((table.name for table in BY_VISIT), (ServiceCode.VISIT, Ser
 
 
 class Hospital:
-    """database: its name. changes: about how many row changes it makes in all, a sixth of them before capture begins."""
+    """database: its name. changes: about how many row changes it makes in all, a sixth of them before capture begins. rearranges:
+    it exchanges keys of lines, and moves lines to another visit and back.
+    """
 
-    def __init__(self, endpoints: Endpoints, *, database: str, changes: int, seed: int, expected: Path) -> None:
+    def __init__(
+        self, endpoints: Endpoints, *, database: str, changes: int, seed: int, expected: Path, rearranges: bool = False
+    ) -> None:
         self.changes = 0
+        self.rearranged = 0
+        """How many transactions exchanged keys or moved a line."""
         self.rows: Counter[str] = Counter()
         self.is_live = False
         self.error: BaseException | None = None
@@ -43,14 +49,11 @@ class Hospital:
         self._database = database
         self._file = open_private(expected, "wb")
         self._oracle = Oracle(self._write)
-        visits = max(20, -(-changes // _CHANGES_A_VISIT))
-        self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))
-        while self.total < changes:
-            visits += visits // 50 + 1
-            self.total = sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed))
-        self._transactions: Iterator[tuple[int, Transaction]] = enumerate(Workload(visits=visits, seed=seed), start=1)
-        self._before = int(sum(1 for _ in Workload(visits=visits, seed=seed)) * _BEFORE)
-        self._workload = Workload(visits=visits, seed=seed)
+        self._rearranges = rearranges
+        self._days = _days(changes, seed=seed, rearranges=rearranges)
+        self.total = sum(len(transaction.changes) for transaction in self._days())
+        self._transactions: Iterator[tuple[int, Transaction]] = enumerate(self._days(), start=1)
+        self._before = int(sum(1 for _ in self._days()) * _BEFORE)
         self._patients: dict[str, str] = {}
         self._gone: dict[tuple[str, str], tuple[str, int]] = {}
         self._stopped = threading.Event()
@@ -64,6 +67,8 @@ class Hospital:
         with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
             create_schema(conn, password=write_password(self._endpoints))
             create_past(conn)
+            if self._rearranges:
+                allow_exchange(conn)
             conn.execute("CREATE SCHEMA chaos; CREATE TABLE chaos.progress (n bigint); INSERT INTO chaos.progress VALUES (0)")
         for number, transaction in islice(self._transactions, self._before):
             self._commit(number, transaction)
@@ -102,7 +107,7 @@ class Hospital:
         """Write what must be reported of the transactions up to one, as if nothing had come after it."""
         with open_private(file, "wb") as out:
             oracle = Oracle(lambda expected: out.write(expected.line()))
-            for number, transaction in enumerate(islice(self._workload, last), start=1):
+            for number, transaction in enumerate(islice(self._days(), last), start=1):
                 oracle.follow(transaction)
                 if number == self._before:
                     oracle.start_capture()
@@ -156,8 +161,7 @@ class Hospital:
                 found = link.execute("SELECT n FROM chaos.progress").fetchone()
                 if found is None or found[0] < number:
                     with link.transaction():
-                        for change in transaction.changes:
-                            link.execute(statement(change, link), values(change))
+                        play(link, transaction)
                         link.execute("UPDATE chaos.progress SET n = %s", (number,))
                 for visit_key in transaction.closes:
                     move(link, visit_key)
@@ -182,6 +186,7 @@ class Hospital:
     def _follow(self, transaction: Transaction) -> None:
         self._oracle.follow(transaction)
         self.changes += len(transaction.changes)
+        self.rearranged += isinstance(transaction, Exchange) or any(change.left is not None for change in transaction.changes)
         for change in transaction.changes:
             self.rows[change.table.name] += {Verb.INSERT: 1, Verb.UPDATE: 0, Verb.DELETE: -1}[change.verb]
             if change.table is VISITS:
@@ -199,6 +204,15 @@ class Hospital:
 
     def _write(self, expected: Expected) -> None:
         self._file.write(expected.line())
+
+
+def _days(changes: int, *, seed: int, rearranges: bool) -> Callable[[], Iterator[Transaction]]:
+    """All transactions, from the first one on each time. changes: at least so many."""
+    visits = max(20, -(-changes // _CHANGES_A_VISIT))
+    while sum(len(transaction.changes) for transaction in Workload(visits=visits, seed=seed)) < changes:
+        visits += visits // 50 + 1
+    workload = Workload(visits=visits, seed=seed)
+    return lambda: rearranged(workload) if rearranges else iter(workload)
 
 
 def _count(conn: psycopg.Connection, table: str) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 
 from sandbox.hospital import Transaction
-from sandbox.hospital.database import statement, values
+from tests.chaos.rearranged import play
 
 _TOGETHER: Final = 6
 _OPEN_S: Final = (0.3, 2.0)
@@ -88,8 +88,7 @@ class Overlapping:
             touches = _touches(transaction)
             self._commit(*[one for one in self._open if one.touches & touches])
             link = psycopg.connect(self._where, options="-c lock_timeout=20s")
-            for change in transaction.changes:
-                link.execute(statement(change, link), values(change))
+            play(link, transaction)
             due = now + self._rng.uniform(*_OPEN_S)
             self._open.append(_Open(number=number, transaction=transaction, link=link, touches=touches, due=due))
 
@@ -106,5 +105,6 @@ def _touches(transaction: Transaction) -> frozenset[tuple[str, object]]:
     """The rows and visits of a transaction."""
     rows = {(change.table.name, change.key) for change in transaction.changes}
     visits = {("visit", change.row[change.table.visit_key]) for change in transaction.changes if change.table.visit_key is not None}
+    visits |= {("visit", change.left) for change in transaction.changes if change.left is not None}
     patients = {("patient", change.row["brid"]) for change in transaction.changes if "brid" in change.row}
     return frozenset(rows | visits | patients)

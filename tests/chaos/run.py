@@ -83,7 +83,12 @@ class _Run:
         self._refusing = Refusing(percent=scenario.options.refuse_percent, seed=seed)
         self.site = ChaosSite(name, home=home, endpoints=endpoints, seed=seed, refuse_percent=scenario.options.refuse_percent)
         self.hospital = Hospital(
-            endpoints, database=self.site.database, changes=changes, seed=seed, expected=home / "expected.jsonl"
+            endpoints,
+            database=self.site.database,
+            changes=changes,
+            seed=seed,
+            expected=home / "expected.jsonl",
+            rearranges=scenario.options.rearranges,
         )
         self.rate = min(_HIGHEST_RATE, self.hospital.total / scenario.options.live_s)
         self.crew = Crew(site=self.site.site_file, home=home, rng=rng)
@@ -110,7 +115,7 @@ class _Run:
                 return recover(another, self, lost=endings, client=client, dead=dead, home=self._home)
             self.crew.stop()
             stats = self.site.stats()
-            self.course.strikes += sum(stats["by_fault"].values())
+            self.course.strikes += sum(stats["by_fault"].values()) + self.hospital.rearranged
             if self._capture_restarts:
                 self.notes.append(f"failed capture tasks restarted: {self._capture_restarts}")
             self.notes += self._stillness(site)

@@ -203,7 +203,7 @@ _ONCE_IS_ENOUGH = {
         "churn",
     ),
     *("kill-before-post", "kill-after-post", "kill-in-bisection", "kill-in-dead-letter", "kill-at-commit", "batch-refused"),
-    *("kill-between-parts", "restored", "in-flight"),
+    *("kill-between-parts", "restored", "in-flight", "rearranged"),
 }
 
 
@@ -264,6 +264,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(name="clock", plan=_clock),
     Scenario(name="restored", plan=_restored),
     Scenario(name="in-flight", plan=lambda _course: None, options=Options(in_flight=True)),
+    Scenario(name="rearranged", plan=lambda _course: None, options=Options(rearranges=True)),
     Scenario(name="everything", plan=_everything, options=Options(refuse_percent=1.0, live_s=90, patience_s=60)),
     Scenario(name="selection", plan=_selection),
     *(
@@ -292,5 +293,6 @@ def named(name: str) -> Scenario:
         patience_s=max(part.options.patience_s for part in parts),
         brokers=max(part.options.brokers for part in parts),
         in_flight=any(part.options.in_flight for part in parts),
+        rearranges=any(part.options.rearranges for part in parts),
     )
     return Scenario(name=name, plan=plan, options=options)

@@ -10,7 +10,6 @@ In half of the courses the lanes are slow or stand, and nothing is forgotten. In
 the next one, the database's clock leaps, and the place stage begins anew or has room for little.
 """
 
-import argparse
 import sys
 from dataclasses import replace
 from functools import cache
@@ -19,78 +18,52 @@ from typing import Any, Final
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.building import JoinLimits
+from streams.domain.join.fold import Joiner
 from streams.domain.join.withdrawing import WithdrawalLimits
-from streams.domain.place.ended import MOST, Ended
+from streams.domain.place.ended import MOST
 from streams.domain.place.fold import Placer
-from streams.domain.place.going import NOTHING
-from streams.domain.place.record_names import record_names
-from streams.domain.ready import decode, encode, recalls_in
 from streams.domain.records import ReadyRecord
-from streams.domain.series import FROM, NUMBER
-from streams.domain.trail import left_at
-from streams.lanes.deliver.orphans import Decision
-from streams.lanes.place.state import MemoryStore
-from streams.mapping.linking import direct_visit_keys
+from streams.mapping import load_site
 from tests.oracle.claimed import KEY_OF, LONELY, RECORDS, VISITS, Row, Where, expected, made, number
-from tests.oracle.moving_lane import Lane
-from tests.unit.streams.domain.join.join_rig import (
-    BILL,
-    LIMITS,
-    REGISTER,
-    SETTLE,
-    SITE,
-    SOURCES,
-    START_MS,
-    VISIT,
-    envelope,
-)
+from tests.oracle.lanes import Lane, PlaceLane
+from tests.oracle.stages import PARTITIONS, Stages, joiner_of, placer_of, run_many, values_of
+from tests.unit.streams.domain.join.join_rig import BILL, LIMITS, REGISTER, SETTLE, SITE, SOURCES, VISIT, envelope
 
-PARTITIONS: Final = 3
 GRACE_MS: Final = 10_000
 HORIZON_MS: Final = 600_000
-SERIES: Final = "his/b"
-TURNS: Final = 40_000
 
 
 @cache
-def placer() -> Placer:
-    from streams.mapping import compile_site, load_site  # noqa: PLC0415
-
-    site = load_site(SITE)
-    return Placer(direct_visit_keys(site), partitions=PARTITIONS, names=record_names(compile_site(site)), ended_ms=HORIZON_MS)
-
-
-LIMITED: Final = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+def folds() -> tuple[Placer, Joiner]:
+    """Those of place and join."""
+    site, limits = load_site(SITE), replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+    return placer_of(site, ended_ms=HORIZON_MS), joiner_of(site, limits)
 
 
-class Course:
+class Course(Stages):
     """One course."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = Random(seed)
-        self.limits: JoinLimits = LIMITED
-        self.lanes = [Lane(partition, limits=self.limits) for partition in range(PARTITIONS)]
+        rng, (placer, joiner) = Random(seed), folds()
+        self.quick = rng.random() < 0.5
+        self.room = rng.choice((1, 2, MOST)) if self.quick else MOST
+        """So many claims the place stage remembers."""
+        sources = {
+            source: PlaceLane(source, placer, partitions=PARTITIONS, ended_ms=HORIZON_MS, most=self.room)
+            for source in ("his", "many")
+        }
+        super().__init__(rng, sources, joiner, quick=self.quick)
         self.rows: dict[Where, Row] = {}
         """The rows that come and go, by table and row key."""
         self.was: dict[tuple[str, str], str] = {}
         """What was said of a record in a visit last, so that it can come back as it was."""
-        self.numbers, self.lsn, self.tx = [1] * PARTITIONS, 100, 1
-        self.now = self.committed = START_MS
-        self.platform: dict[tuple[str, str], Row] = {}
-        self.found: list[str] = []
-        self.quick = self.rng.random() < 0.5
-        self.room = self.rng.choice((1, 2, MOST)) if self.quick else MOST
-        """So many claims the place stage remembers."""
-        self.going = NOTHING._replace(ended=Ended(HORIZON_MS, most=self.room))
-        self.kept = MemoryStore()
+        self.lsn, self.tx = 100, 1
+        self.committed = self.now
+        self.platform: dict[tuple[str, str], dict[str, str]] = {}
         self.source = self.rng.choice(("his", "many"))
         mine = [name for name, tables in RECORDS.items() if SOURCES[tables[0][0]] == self.source]
         self.names = self.rng.sample(mine, self.rng.randint(1, 3))
         self.refused = set() if self.quick else {f"S{visit}" for visit in VISITS if self.rng.random() < 0.3}
-        """Settlements that the platform does not take before they are mended."""
-        self.slow = [1.0 if self.quick else self.rng.choice((0.0, 0.03, 0.3, 1.0)) for _ in range(2 * PARTITIONS)]
 
     def run(self) -> list[str]:
         """What went wrong."""
@@ -106,9 +79,8 @@ class Course:
                 self.strike()
             elif self.refused and self.rng.random() < 0.1:
                 self.mend(self.rng.choice(sorted(self.refused)))
-            for _ in range(self.rng.choice((0, 2, 10, 40))):
-                self.work()
-        self.slow = [max(chance, self.rng.choice((0.05, 1.0))) for chance in self.slow]
+            self.work_for(self.rng.choice((0, 2, 10, 40)))
+        self.hurry()
         self.end()
         for settle in sorted(self.refused):
             self.mend(settle)
@@ -171,8 +143,7 @@ class Course:
             self.rows[which] = after = before | {"item_id": name}
             self.was[name, f"{after['visit_id']}"] = after["item"]
             self.say(which[0], "u", after, before=before)
-            for _ in range(self.rng.choice((0, 4))):
-                self.work()
+            self.work_for(self.rng.choice((0, 4)))
 
     def content(self, table: str, key: str, name: str, visit: str) -> Row:
         """A row, often with what was said of its record in this visit last."""
@@ -196,84 +167,22 @@ class Course:
             table, op, row, at=self.lsn, before=before, committed_at=self.committed,
             txId=self.tx, ts_us=self.committed * 1000,
         )  # fmt: skip
-        self.place(Incoming("rows.his", 0, self.lsn, key, value, (), self.now))
-
-    def place(self, incoming: Incoming) -> None:
-        folded = placer().fold(incoming, source=self.source, going=self.going)
-        self.going = folded.going
-        for one in folded.placed:
-            number = self.numbers[one.partition]
-            self.numbers[one.partition] += 1
-            more = left_at(one.headers, self.numbers) if one.headers else ()
-            headers = ((FROM, SERIES.encode()), (NUMBER, b"%d" % number), *more)
-            changes = self.lanes[one.partition].changes
-            changes.append(Incoming("visit.changes", one.partition, len(changes), one.key, one.value, headers, self.now))
+        self.place(SOURCES[table.partition(".")[0]], value, key)
 
     def strike(self) -> None:
-        """Now and then let the place stage begin anew, now and then after an early version, which kept nothing."""
-        assert self.going.ended is not None
-        self.kept.write(self.going.ended.take_changes(), {}, position=0)
+        """Now and then let the place stage begin anew, now and then behind an early version, which kept nothing."""
         if self.rng.random() < 0.1:
-            state = self.kept if self.rng.random() < 0.7 else MemoryStore()
-            self.going = self.going._replace(ended=Ended.kept(state, HORIZON_MS, begun=True, most=self.room))
-            self.kept = state
+            self.sources[self.source].take_over(forgets=self.rng.random() < 0.3)
 
-    # Lanes
+    # The platform
 
-    def work(self) -> None:
-        rng = self.rng
-        lane = rng.choice(self.lanes)
-        if rng.random() < self.slow[lane.partition]:
-            lane.fold()
-        if rng.random() < self.slow[PARTITIONS + lane.partition]:
-            self.deliver(lane)
-        chance = rng.random()
-        if chance < 0.15:
-            rng.choice(self.lanes).look(self.lanes)
-        elif chance < 0.2:
-            self.tick(rng.choice(self.lanes))
-        elif chance < 0.21:
-            lane.take_over()
+    def pause(self, lane: Lane) -> int | None:
+        if lane.taken < len(lane.changes):
+            return None
+        return 5_000 if lane.state.awaited else self.rng.choice((0, 0, 1_000))
 
-    def tick(self, lane: Lane) -> None:
-        if lane.taken == len(lane.changes):
-            self.now += 5_000 if lane.state.awaited else self.rng.choice((0, 0, 1_000))
-            self.place(Incoming("rows.his", 0, 0, None, tick_value(self.now, [lane.partition]), (), self.now))
-
-    def deliver(self, lane: Lane) -> None:
-        if freed := lane.orphans.free(1):
-            self.post(lane, *freed)
-        elif lane.delivered < len(lane.ready):
-            key, value, headers = encode(lane.ready[lane.delivered], lane.delivered + 1)
-            record = decode(Incoming("visit.ready", 0, lane.delivered, key, value, tuple(headers), self.now))
-            lane.delivered += 1
-            if recalls := recalls_in([record]):
-                lane.orphans.settle([], [], failed_at=0, recalls=recalls)
-            elif lane.orphans.left_out([record]):
-                lane.orphans.settle([], [record], failed_at=0)
-            else:
-                self.post(lane, record)
-
-    def post(self, lane: Lane, record: ReadyRecord) -> None:
-        accepted = record.record_key not in self.refused
-        if accepted:
-            self.platform[record.service.value, record.record_key] = orjson.loads(record.value)
-        lane.orphans.settle([Decision([record], accepted)], [], failed_at=0)
-
-    def end(self) -> None:
-        """Let everything come to its end."""
-        for turn in range(TURNS):
-            self.work()
-            if turn % 10 == 0 and not self.is_busy():
-                break
-        else:
-            self.found.append("it is stuck")
-
-    def is_busy(self) -> bool:
-        return any(
-            lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.orphans.free(1) or lane.state.awaited
-            for lane in self.lanes
-        )
+    def take(self, record: ReadyRecord) -> None:
+        self.platform[record.service.value, record.record_key] = values_of(record)
 
     def compare(self) -> None:
         """What the platform has with what the database shows."""
@@ -286,20 +195,10 @@ class Course:
                 self.found.append(f"{record}: the platform holds {shown} and must hold {must}")
 
 
-def main() -> int:
-    """0 when no course went wrong, 1 when one did."""
-    parser = argparse.ArgumentParser(prog="python -m tests.oracle.claims")
-    parser.add_argument("--first", type=int, default=0, help="first seed")
-    parser.add_argument("--count", type=int, default=6_000, help="how many seeds")
-    asked = parser.parse_args()
-    wrong = 0
-    for seed in range(asked.first, asked.first + asked.count):
-        if found := Course(seed).run():
-            wrong += 1
-            print(f"claims, seed {seed}: {found[0]}", flush=True)
-    print(f"claims, seeds {asked.first} to {asked.first + asked.count - 1}: {wrong} went wrong", flush=True)
-    return 1 if wrong else 0
+def faults(seed: int) -> list[str]:
+    """What went wrong in one course."""
+    return Course(seed).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_many("claims", faults, count=6_000))

@@ -10,35 +10,40 @@ import orjson
 
 from connector.contract import DatabaseKind
 from streams.domain.absent import Comparison, Seen
-from streams.domain.changes import SERVER, Incoming, tick_value
+from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.claims import claims_in
 from streams.domain.join.entries import due_from, group_of, is_moved, visit_key_of, waits
 from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.moving import Passed
 from streams.domain.join.withdrawing import WithdrawalLimits
-from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placed, Placer
-from streams.domain.place.going import NOTHING, Going
 from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.mapping import load_site
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
 from tests.oracle.database import KEY_OF, PATIENT, SOURCE_OF
 from tests.oracle.known import Known
+from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
+from tests.oracle.stages import placer_of
 from tests.oracle.standing import Standing
-from tests.unit.streams.domain.join.join_rig import LIMITS, is_row, mappings
+from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, is_row, mappings
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
 GRACE_MS = 300
-PLACER = Placer(
-    {(SOURCE_OF[table[0]], table): VisitKey(("visit_id",)) for table in KEY_OF}, partitions=PARTITIONS, quiet_ms=20 * SOON_MS
+PASSED = Passed(
+    {partition: dict.fromkeys([f"{source}/b" for source in SOURCE_OF.values()], 1 << 60) for partition in range(PARTITIONS)}
 )
+"""No lane has anything of before under way: each message is taken when the one before it came to its end."""
 
 
-_FRONT = (("from", b""), ("number", b"0"))
-"""What stands before a message's other headers. No course loses a message, so that nobody asks for the numbers."""
+@cache
+def placer() -> Placer:
+    """Of the site's mappings."""
+    return placer_of(load_site(SITE), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
 
 
 def new_joiner() -> Joiner:
@@ -58,21 +63,6 @@ def _key(value: bytes) -> bytes:
         return b"{}"
     row, table = message["after"] or message["before"], f"{message['source']['schema']}.{message['source']['table']}"
     return orjson.dumps({KEY_OF[table]: row[KEY_OF[table]]})
-
-
-class Placing:
-    """The place stage: a lane for each source."""
-
-    def __init__(self) -> None:
-        self.going: defaultdict[str, Going] = defaultdict(lambda: NOTHING)
-
-    def placed(self, source: str, value: bytes, message: Message) -> tuple[Placed, ...]:
-        """What the message leads to, with the headers of a lane."""
-        incoming = Incoming("rows", 0, 0, _key(value), value, (), message.at)
-        folded = PLACER.fold(incoming, source=source, server=message.server, going=self.going[source])
-        self.going[source] = folded.going
-        server = ((SERVER, message.server.encode()),) if message.server else ()
-        return tuple(one._replace(headers=(*_FRONT, *server, *one.headers)) for one in folded.placed)
 
 
 class Partition:
@@ -120,8 +110,8 @@ class Partition:
     def take(self, message: Message, placed: Placed, lookups: Any) -> list[str]:
         """Fold one message; what it led to, in words."""
         self.offset += 1
-        incoming = Incoming("visit.changes", 0, self.offset, placed.key, placed.value, placed.headers, message.at)
-        folded = self.joiner.fold(incoming, self, lookups)
+        incoming = Incoming("visit.changes", placed.partition, self.offset, placed.key, placed.value, placed.headers, message.at)
+        folded = self.joiner.fold(incoming, self, lookups, PASSED)
         for key, entry in folded.state.items():
             entries = self.groups[visit_key_of(key)][group_of(key)]
             entries.pop(key, None)
@@ -201,13 +191,15 @@ class Flow:
         self.told: list[tuple[str, str, str, Any]] = []
         self.last_in: dict[tuple[str, str], bytes] = {}
         self.partitions = [Partition(self.told, self.last_in) for _ in range(PARTITIONS)]
-        self.placing, self.patients = Placing(), Patients()
+        self.placing = {source: PlaceLane(source, placer(), partitions=PARTITIONS) for source in SOURCE_OF.values()}
+        self.patients = Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""
 
     def take(self, source: str, value: bytes, message: Message) -> list[str]:
         """A message of a source; what it led to, in words."""
-        placed = self.placing.placed(source, value, message)
+        incoming = Incoming("rows", 0, 0, _key(value), value, (), message.at)
+        placed = self.placing[source].fold(incoming, server=message.server)
         return [said for one in placed for said in self.partitions[one.partition].take(message, one, self.patients)]
 
     def compare(self, message: Message) -> None:
@@ -240,4 +232,6 @@ class Flow:
     def change_workers(self, message: Message) -> None:
         for partition in self.partitions:
             partition.joiner = new_joiner()
+        for lane in self.placing.values():
+            lane.take_over()
         self.patients.begin_anew(message)

@@ -1,72 +1,58 @@
 """Random courses of rows that move between visits of several partitions, whose lanes are slow, or stand for long.
 
-`python -m tests.oracle.moves` runs many (part of `make oracle-proof`). A seed is a course. The stages are the product's own,
-without brokers: place, one join and one deliver lane a partition, and what the joins look at of each other. The platform keeps
-what comes last of a record; no older version may come after a newer one, and no line before its settlement. It refuses some
-settlements until they come mended: their lines wait, and move meanwhile.
+`python -m tests.oracle.moves` runs many (part of `make oracle-proof`). A seed is a course. No older version may come after
+a newer one, and no line before its settlement. The platform refuses some settlements until they come mended: their lines wait, and
+move meanwhile.
 """
 
-import argparse
 import sys
-from collections import Counter
 from functools import cache
 from random import Random
 from typing import Any, Final
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.join.fold import Joiner
 from streams.domain.place.fold import Placer
-from streams.domain.place.going import NOTHING
-from streams.domain.ready import decode, encode, recalls_in
 from streams.domain.records import ReadyRecord
-from streams.domain.series import FROM, NUMBER
-from streams.domain.trail import left_at
-from streams.lanes.deliver.orphans import Decision
-from streams.mapping.linking import direct_visit_keys
-from tests.oracle.moving_lane import Lane
-from tests.unit.streams.domain.join.join_rig import CHARGE, SETTLE, SITE, START_MS, VISIT, envelope
+from streams.mapping import load_site
+from tests.oracle.lanes import PlaceLane
+from tests.oracle.stages import PARTITIONS, Stages, joiner_of, placer_of, run_many, values_of
+from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, SETTLE, SITE, START_MS, VISIT, envelope
 
-PARTITIONS: Final = 3
 VISITS: Final = ("V1", "V2", "V3", "V5")
 """V2 and V5 stand in one partition."""
 LINES: Final = ("C1", "C2", "C3", "C4")
 TOGETHER: Final = "C4"
 """The line that has a settlement of its own, which moves with it."""
-SERIES: Final = "his/b"
 MENDED: Final = "total"
 """The column in which a settlement was wrong."""
 VERSION: Final = "HILIST_NAME"
 """The field that says which version a record is."""
-TURNS: Final = 40_000
 
 
 @cache
-def placer() -> Placer:
-    from streams.mapping import load_site  # noqa: PLC0415
+def folds() -> tuple[Placer, Joiner]:
+    """Those of place and join."""
+    site = load_site(SITE)
+    return placer_of(site), joiner_of(site, LIMITS)
 
-    return Placer(direct_visit_keys(load_site(SITE)), partitions=PARTITIONS)
 
-
-class Course:
+class Course(Stages):
     """One course."""
 
     def __init__(self, seed: int) -> None:
-        self.rng = Random(seed)
-        self.lanes = [Lane(partition) for partition in range(PARTITIONS)]
+        placer, joiner = folds()
+        super().__init__(Random(seed), {"his": PlaceLane("his", placer, partitions=PARTITIONS)}, joiner)
         self.rows: dict[str, dict[str, Any]] = {}
         """Lines as they stand in the database."""
         self.settle: dict[str, Any] | None = None
         """The settlement that moves."""
-        self.numbers, self.going, self.lsn, self.now, self.version = [1] * PARTITIONS, NOTHING, 100, START_MS, 0
+        self.lsn, self.version = 100, 0
         self.platform: dict[tuple[str, str], int] = {}
         self.refused = {f"S{visit}" for visit in VISITS if self.rng.random() < 0.4}
-        """Settlements that the platform does not take before they are mended."""
         self.exchanged: set[str] = set()
         """Lines that got the number of another one: of them an older version may come between, but never last."""
-        self.found: list[str] = []
-        self.counts: Counter[str] = Counter()
-        self.slow = [self.rng.choice((0.0, 0.03, 0.3, 1.0)) for _ in range(2 * PARTITIONS)]
 
     def run(self) -> list[str]:
         """What went wrong."""
@@ -77,12 +63,12 @@ class Course:
             self.act()
             if self.refused and self.rng.random() < 0.1:
                 self.mend(self.rng.choice(sorted(self.refused)))
-            for _ in range(self.rng.choice((0, 2, 10, 40))):
-                self.work()
-            if self.rng.random() < 0.1:
-                self.slow[self.rng.randrange(2 * PARTITIONS)] = self.rng.choice((0.0, 0.03, 0.3, 1.0))
+            self.work_for(self.rng.choice((0, 2, 10, 40)))
+            self.change_speed()
+            if self.rng.random() < 0.05:
+                self.sources["his"].take_over()
         self.come_last()
-        self.slow = [max(chance, self.rng.choice((0.05, 1.0))) for chance in self.slow]
+        self.hurry()
         self.end()
         for settle in sorted(self.refused):
             self.mend(settle)
@@ -163,66 +149,12 @@ class Course:
         name = {"h.visit": "visit_id", "h.settle": "settle_no", "h.charge": "charge_id"}[table]
         key = orjson.dumps({name: row[name]})
         value = envelope(table, op, row, at=self.lsn, before=before, txId=tx, ts_us=(START_MS + self.lsn) * 1000)
-        self.place(Incoming("rows.his", 0, self.lsn, key, value, (), self.now))
+        self.place("his", value, key)
 
-    def place(self, incoming: Incoming) -> None:
-        folded = placer().fold(incoming, source="his", going=self.going)
-        self.going = folded.going
-        for one in folded.placed:
-            number = self.numbers[one.partition]
-            self.numbers[one.partition] += 1
-            more = left_at(one.headers, self.numbers) if one.headers else ()
-            headers = ((FROM, SERIES.encode()), (NUMBER, b"%d" % number), *more)
-            changes = self.lanes[one.partition].changes
-            changes.append(Incoming("visit.changes", one.partition, len(changes), one.key, one.value, headers, self.now))
-
-    # Lanes
-
-    def work(self) -> None:
-        rng = self.rng
-        lane = rng.choice(self.lanes)
-        if rng.random() < self.slow[lane.partition]:
-            self.told(lane.fold())
-        if rng.random() < self.slow[PARTITIONS + lane.partition]:
-            self.deliver(lane)
-        chance = rng.random()
-        if chance < 0.15:
-            rng.choice(self.lanes).look(self.lanes)
-        elif chance < 0.2:
-            self.tick(rng.choice(self.lanes))
-        elif chance < 0.21:
-            lane.take_over()
-
-    def tick(self, lane: Lane) -> None:
-        if lane.state.waits:
-            self.now += 5_000
-            self.place(Incoming("rows.his", 0, 0, None, tick_value(self.now, [lane.partition]), (), self.now))
-
-    def deliver(self, lane: Lane) -> None:
-        if freed := lane.orphans.free(1):
-            self.post(lane, *freed)
-        elif lane.delivered < len(lane.ready):
-            key, value, headers = encode(lane.ready[lane.delivered], lane.delivered + 1)
-            record = decode(Incoming("visit.ready", 0, lane.delivered, key, value, tuple(headers), self.now))
-            lane.delivered += 1
-            if recalls := recalls_in([record]):
-                self.counts["recalled"] += lane.orphans.settle([], [], failed_at=0, recalls=recalls).counts.get("recalled", 0)
-            elif lane.orphans.left_out([record]):
-                lane.orphans.settle([], [record], failed_at=0)
-            else:
-                self.post(lane, record)
-
-    def post(self, lane: Lane, record: ReadyRecord) -> None:
-        accepted = record.record_key not in self.refused
-        if accepted:
-            self.take(record)
-        lane.orphans.settle([Decision([record], accepted)], [], failed_at=0)
+    # The platform
 
     def take(self, record: ReadyRecord) -> None:
-        """What the platform does with a record."""
-        where = record.service.value, record.record_key
-        values = orjson.loads(record.value)
-        self.counts["delivered"] += 1
+        where, values = (record.service.value, record.record_key), values_of(record)
         if where[0] == "fee_list_d":
             version = int(values[VERSION])
             if version < self.platform.get(where, 0) and where[1] not in self.exchanged:
@@ -233,17 +165,8 @@ class Course:
         else:
             self.platform[where] = 1
 
-    def told(self, letters: list[str]) -> None:
+    def hear(self, letters: list[str]) -> None:
         self.found += letters
-
-    def end(self) -> None:
-        """Let everything come to its end."""
-        for turn in range(TURNS):
-            self.work()
-            if turn % 50 == 0 and not self.is_busy():
-                break
-        else:
-            self.found.append("it is stuck")
 
     def compare(self) -> None:
         """What the platform has with what the database shows."""
@@ -251,27 +174,11 @@ class Course:
             if self.platform.get(("fee_list_d", line), 0) != int(row["item"]):
                 self.found.append(f"{line}: an older version stands")
 
-    def is_busy(self) -> bool:
-        return any(
-            lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.orphans.free(1) or lane.state.awaited
-            for lane in self.lanes
-        )
 
-
-def main() -> int:
-    """0 when no course went wrong, 1 when one did."""
-    parser = argparse.ArgumentParser(prog="python -m tests.oracle.moves")
-    parser.add_argument("--first", type=int, default=0, help="first seed")
-    parser.add_argument("--count", type=int, default=6_000, help="how many seeds")
-    asked = parser.parse_args()
-    wrong = 0
-    for seed in range(asked.first, asked.first + asked.count):
-        if found := Course(seed).run():
-            wrong += 1
-            print(f"moves, seed {seed}: {found[0]}", flush=True)
-    print(f"moves, seeds {asked.first} to {asked.first + asked.count - 1}: {wrong} went wrong", flush=True)
-    return 1 if wrong else 0
+def faults(seed: int) -> list[str]:
+    """What went wrong in one course."""
+    return Course(seed).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_many("moves", faults, count=6_000))

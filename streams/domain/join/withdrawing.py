@@ -191,9 +191,11 @@ def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
 
 def held(gone: Gone, row: StoredRow, *, known_ms: int) -> str:
     """What the platform holds of a record whose row this is now. Where that comes so late that the place stage has forgotten who
-    had the record meanwhile, nobody knows.
+    had the record meanwhile, nobody knows. A row that was there before the record went has not come, whatever the clocks of two
+    servers say.
     """
-    return gone.emitted if row.committed_at - gone.committed_at <= known_ms else ELSEWHERE
+    stayed = row.offset is not None and gone.offset is not None and row.offset < gone.offset
+    return gone.emitted if stayed or row.committed_at - gone.committed_at <= known_ms else ELSEWHERE
 
 
 def _open(visit: Visit, row: StoredRow) -> Gone | None:

@@ -1,9 +1,9 @@
-"""Which record a row claims, as far as the row itself says so: known before it has found its visit."""
+"""Which record a row claims, as far as the row itself and its header say so: known before it has found its visit."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from streams.domain.keys import SEPARATOR, is_of_header
+from streams.domain.keys import SEPARATOR
 from streams.domain.normalise.compiled import CompiledMapping, TableRule, key_step, may_share_a_record, value_of
 from streams.domain.normalise.sources import Reading, values_of
 from streams.domain.records import Row, SourceRows
@@ -40,15 +40,14 @@ _NO_LOOKUPS: Final = _NoLookups()
 
 def claim_of(mapping: CompiledMapping, table: TableRule) -> Claim | None:
     """How to find the record that a row of this table claims; None where no two rows can claim one, or where that does not stand
-    in the row itself: institution and key may be another row's.
+    in the row itself or in its header: institution and key may be another row's.
     """
     if not may_share_a_record(mapping.records, table):
         return None
     role, step = table.role, key_step(mapping.records[SERVICE_OF[table.role]])
     places = [*values_of(step.source)]
     column = mapping.belonging.columns.get(role)
-    own = bool(places) and all(of == role and not is_of_header(name) for of, name in places)
-    if not own or (column is not None and is_of_header(column)):
+    if not places or any(of != role for of, _ in places):
         return None
     index = ROW_INDEX[role]
 

@@ -194,7 +194,7 @@ class Settling:
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
                 told = Told(visit=visit, moved="arrived" if moves else "")
-                named = Named(table.name, entry.columns, is_new=op is Op.CREATE)
+                named = Named(table.name, _whole(entry.columns, place.carried), is_new=op is Op.CREATE)
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
                 self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT, named))
                 self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
@@ -229,7 +229,7 @@ class Settling:
         if entry.sent is not None:
             told = Told(visit=entry.sent)
             value = self._value(told, table, entry, op=Op.READ, carried=entry.carried)
-            self.out.append(Out(entry.sent, value, row=Named(table.name, entry.columns)))
+            self.out.append(Out(entry.sent, value, row=Named(table.name, _whole(entry.columns, entry.carried))))
         return "read_again"
 
     def _unusable(self) -> str:
@@ -242,6 +242,11 @@ class Settling:
         if self.transaction is not None:
             source[_TRANSACTION] = self.transaction
         return told_value(told, op=op, row={**entry.columns, **carried}, source=source)
+
+
+def _whole(columns: Row, carried: Row) -> Row:
+    """A row with what its records read of its header."""
+    return {**columns, **carried} if carried else columns
 
 
 def _entry(

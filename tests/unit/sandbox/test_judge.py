@@ -139,6 +139,15 @@ def test_a_content_that_the_database_showed_twice_may_be_accepted_twice():
     assert again.doubled
 
 
+def test_a_content_that_the_database_showed_again_may_come_behind_another_one_for_the_first_time():
+    """Whoever captures a line that was away sees it there first, and then as it was. What is older than that is still found."""
+    others = [one for one in ACCEPTANCES if one.id != LINE.id]
+    back = replace(LINE, versions=("w0", "w1", "w2", "w1"))
+    came = [*others, accepted(LINE, "w2", "m8"), accepted(LINE, "w1", "m9")]
+    assert judge([SETTLED, back, REFUSED, WITHDRAWN, DENIED], came, LETTERS).ok
+    assert judge([SETTLED, back, REFUSED, WITHDRAWN, DENIED], [*came, accepted(LINE, "w0", "m10")], LETTERS).out_of_order
+
+
 def test_a_dead_letter_may_name_the_row_or_the_record_or_neither():
     """The join knows the row's key where no record came about, and neither where the row has no place."""
     for one in (letter(REFUSED, key="c-2"), letter(REFUSED, record_key_hash="")):

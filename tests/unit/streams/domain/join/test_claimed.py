@@ -121,6 +121,20 @@ def test_when_the_first_goes_the_second_is_reported_and_nobody_is_told_that_it_i
     assert [COLLISION, "JOIN_INCOMPLETE MISSING_VISIT"] == letters  # of the bill that lost its visit
 
 
+def test_a_number_that_stands_in_the_header_is_claimed_until_the_header_changes():
+    """An order that gives its number to its lines: it is the order's change that takes it away from them."""
+    both, order = Both(), numbered("2", "order", order_no="4")
+    both.happens(IN, **numbered("1", "in")).happens(BILL, **numbered("1", "in"), bill_no="B1")
+    both.happens(OUT, **numbered("2", "out")).happens("w.other_bill", **numbered("2", "out"), bill_no="B2")
+    both.happens(ITEM, **numbered("1", "first"), row_id="7", item_no="5")
+    both.happens("w.order", **order, item_no="5").happens("w.other_item", row_id="8", order_no="4", item_no="9", who="second")
+    sent, letters, _ = both.settled()
+    assert ("first", [COLLISION]) == (sent["fee_list_d 5"], letters)
+    both.happens("w.order", "u", before={**order, "item_no": "5"}, **order, item_no=None)
+    sent, _, closed = both.settled()
+    assert ("first", "second", ["COLLISION 5"]) == (sent["fee_list_d 5"], sent["fee_list_d 9"], closed)
+
+
 @pytest.mark.parametrize("first_goes", [True, False])
 def test_a_number_that_passes_to_another_visit_in_one_transaction_is_no_collision(first_goes):
     """A line that is booked anew in another visit, inserted there first or deleted here first."""

@@ -10,7 +10,7 @@ import pytest
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
-from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, Join, mappings
+from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, START_MS, TABLES, Join, envelope, mappings
 
 GRACE_MS = 10_000
 PATIENT = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
@@ -209,6 +209,19 @@ def test_a_row_that_was_refused_claims_nothing():
     went_on(join, ("m.item", "c", 2, {"item": None}), (NAMED, "c", 3, {}), ("m.item", "u", 4, {"item": "头孢"}))
     assert (["青霉素"], ["VALIDATION REQUIRED", COLLISION], [], []) == settled(join)
     assert "m.item" == join.dead[-1].row.table
+
+
+def test_a_refused_row_knows_what_was_reported_although_another_server_has_another_clock():
+    """It was there when the record lost its row: the next row that says what the platform has is no collision with it."""
+    join = Join(limits=PATIENT)
+    for table, columns in (("m.register", {}), ("m.bill", {}), (NAMED, {"item": None}), ("m.numbered_item", {})):
+        join.change(table, tx=1, **columns)
+    join.server, earlier = "another", START_MS - 3_600_000
+    join.send(envelope("m.numbered_item", "d", TABLES["m.numbered_item"], at=900, committed_at=earlier, txId=7))
+    join.tick(after_ms=DAY_MS)
+    row = TABLES["m.numbered_item"] | {"row_id": "2"}
+    join.send(envelope("m.numbered_item", "c", row, at=901, committed_at=earlier + 1, txId=8))
+    assert (["青霉素"], ["VALIDATION REQUIRED"], [], []) == settled(join)
 
 
 def test_a_row_that_waits_for_its_parent_claims_nothing():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.oracle.moves import Course
+from tests.oracle.moves import faults
 
 COURSES, BLOCK = 60, 15
 
@@ -12,5 +12,5 @@ def test_no_older_version_of_a_record_comes_after_a_newer_one(first):
     """However slow the lanes of the partitions are that a row left, and whoever takes them over. `make oracle-proof` runs 6,000;
     `python -m tests.oracle.moves --first SEED --count 1` runs one.
     """
-    wrong = {seed: found for seed in range(first, first + BLOCK) if (found := Course(seed).run())}
+    wrong = {seed: found for seed in range(first, first + BLOCK) if (found := faults(seed))}
     assert {} == wrong
