@@ -24,6 +24,7 @@ from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.health import Health
 from streams.lanes.fellows import Fellow, Fellowship
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
@@ -214,7 +215,7 @@ def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
 
 def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Path | None, index: int) -> DeliverStage:
     """The deliver stage of a site, posting through `gateway`. home: in place of the site's `workers.home`."""
-    broker = broker_settings(site)
+    broker, settings = broker_settings(site), deliver_settings(site)
     return DeliverStage(
         app=_app(site, "deliver", broker=broker, home=home, index=index),
         context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
@@ -222,7 +223,8 @@ def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Pat
             topics=site.topics,
             platform=gateway,
             limits=cut_limits(site),
-            settings=deliver_settings(site),
+            settings=settings,
+            health=Health(settings, clock=_boot_time, most=len(site.institutions) // 2),
             wall_ms=_wall_ms,
             zone=ZoneInfo(site.timezone),
         ),

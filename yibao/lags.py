@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streams.errors import YibaoError
-from streams.lanes.marks import join_mark, place_mark, seq_of
+from streams.lanes.marks import aside_of, join_mark, place_mark, seq_of, undelivered
 from streams.lanes.numbers import FIRST
 from streams.mapping import Site
 from streams.topics.broker import Broker, CommittedOffset
@@ -19,9 +19,9 @@ class StageLag:
     """One stage; of place, one source of it."""
 
     stage: str
-    """`place`, `join` or `deliver`."""
+    """`place`, `join`, `deliver`, or `aside` for an institution that is set aside; what waits of it counts for deliver, too."""
     source: str | None
-    """Of place: whose rows; None of the others."""
+    """Of place: whose rows; of what is aside: the institution; None of the others."""
     waiting: int | None
     """What has come for it and is not taken yet, in rows, of deliver in records; None where its offsets say nothing."""
     workers: int
@@ -55,7 +55,7 @@ def lags_of(site: Site, broker: Broker) -> list[StageLag]:
     ]
     of_join = StageLag(stage="join", source=None, waiting=_known(_of_join, placed, joined), workers=workers["join"])
     of_deliver = StageLag(stage="deliver", source=None, waiting=_known(_of_deliver, joined, delivered), workers=workers["deliver"])
-    return [*of_place, of_join, of_deliver]
+    return [*of_place, of_join, of_deliver, *_aside(delivered, workers["deliver"])]
 
 
 def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
@@ -76,7 +76,17 @@ def _of_join(placed: Mapping[str, CommittedOffset], joined: Mapping[int, Committ
 
 def _of_deliver(joined: Mapping[int, CommittedOffset], delivered: Mapping[int, CommittedOffset]) -> int:
     """What the join numbered for each partition, and has no outcome that is committed."""
-    return sum(max(0, seq_of(joined[number].metadata) - seq_of(one.metadata)) for number, one in delivered.items())
+    return sum(undelivered(one.metadata, seq_of(joined[number].metadata)) for number, one in delivered.items())
+
+
+def _aside(delivered: Mapping[int, CommittedOffset], workers: int) -> list[StageLag]:
+    """Each institution that is set aside, with what waits of it in all partitions."""
+    waiting: dict[str, int] = {}
+    for one in delivered.values():
+        with suppress(YibaoError):
+            for name, entry in aside_of(one.metadata).items():
+                waiting[name] = waiting.get(name, 0) + max(0, entry.waiting)
+    return [StageLag(stage="aside", source=name, waiting=waiting[name], workers=workers) for name in sorted(waiting)]
 
 
 def _known(count: Callable[[T, Mapping[int, CommittedOffset]], int], before: T, after: Mapping[int, CommittedOffset]) -> int | None:

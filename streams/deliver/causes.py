@@ -45,6 +45,18 @@ OUTCOME_UNKNOWN = frozenset(
 )
 """Holds whose answer leaves open whether the platform has the batch."""
 
+OF_THE_SITE = frozenset(
+    {
+        HoldCause.ADDRESS,
+        HoldCause.CERTIFICATE,
+        HoldCause.TLS_NOT_SPOKEN,
+        HoldCause.TLS_WANTED,
+        HoldCause.TLS_TOO_OLD,
+        HoldCause.TLS_FAILED,
+    }
+)
+"""Holds for the way to the platform, which all institutions share."""
+
 
 class RetryCause(StrEnum):
     """Why the outcome of a POST is unknown, where that may pass by itself. SERVER_ERROR: HTTP 5xx. SYSTEM_ERROR: 50000, and

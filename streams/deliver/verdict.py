@@ -14,6 +14,9 @@
 
 The codes are those of `spec.answers`, with what a site adds to them (`platform.answers`) in the same table (`Profile.answers`).
 An answer that contradicts itself comes first: nothing of it is believed, whatever its code.
+
+A hold may be one institution's own (`Held.of_institution`: a key, a registration, a permission, an answer to its batch) or the
+site's (the way there: address, certificate, TLS). The first sets that institution aside where others are let in.
 """
 
 import re
@@ -23,7 +26,7 @@ from typing import TypeAlias
 
 from streams.deliver.address import redirected_to
 from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
-from streams.deliver.causes import NOTHING_SENT, OUTCOME_UNKNOWN, HoldCause, RetryCause
+from streams.deliver.causes import NOTHING_SENT, OF_THE_SITE, OUTCOME_UNKNOWN, HoldCause, RetryCause
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.signs import says_success
 from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
@@ -83,6 +86,11 @@ class Held:
         registration was refused before anything was looked at.
         """
         return self.cause in _UNSENT or (self.cause is HoldCause.ANSWER_CODE and self.code in ("40002", "40006"))
+
+    @property
+    def of_institution(self) -> bool:
+        """Whether it may be the fault of one institution, or of its records: another one's may well be taken."""
+        return self.cause not in OF_THE_SITE
 
     @property
     def leaves_open(self) -> bool:

@@ -3,7 +3,8 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -175,6 +176,16 @@ class KafkaBroker:
         raise failed
 
     async def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
+        async with aclosing(self._pages(at, start)) as pages:
+            async for records, position in pages:
+                yield Page(entries=[(record.key, record.value) for record in records], position=position)
+
+    async def reread(self, at: TopicPartition, start: int) -> AsyncIterator[Sequence[Incoming]]:
+        async with aclosing(self._pages(at, start)) as pages:
+            async for records, _ in pages:
+                yield [incoming(record) for record in records]
+
+    async def _pages(self, at: TopicPartition, start: int) -> AsyncGenerator[tuple[list[Any], int], None]:
         consumer, partition = self._consumer(), KafkaPartition(*at)
         await consumer.start()
         try:
@@ -186,8 +197,7 @@ class KafkaBroker:
                 fetched = await consumer.getmany(partition, timeout_ms=500)
                 # The position also moves over control records, which are never handed out.
                 position = await consumer.position(partition)
-                entries = [(record.key, record.value) for records in fetched.values() for record in records]
-                yield Page(entries=entries, position=position)
+                yield [record for records in fetched.values() for record in records], position
         finally:
             await consumer.stop()
 

@@ -14,9 +14,14 @@ def object_of(text: str) -> dict[str, object]:
         mark = orjson.loads(text)
     except orjson.JSONDecodeError as exc:
         raise foreign() from exc
-    if not isinstance(mark, dict):
+    return object_in(mark)
+
+
+def object_in(value: object) -> dict[str, object]:
+    """An object within it. Raises Fatal where it is something else."""
+    if not isinstance(value, dict):
         raise foreign()
-    return cast("dict[str, object]", mark)
+    return cast("dict[str, object]", value)
 
 
 def refuse_others(mark: dict[str, object], members: frozenset[str]) -> None:

@@ -13,14 +13,21 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
                     "b": batches settled, "x": records left out, "q": 1 while none of its requests is
                     unanswered, "o": 1 for a plan of orphans},
-           "orphans": [parents that the platform refused, records that wait for them], "log": id of visit.ready}
+           "orphans": [parents that the platform refused, records that wait for them], "log": id of visit.ready,
+           "at": number of the record at the offset, while "seq" is a lower one, of the first that is aside,
+           "aside": by institution that is set aside: {"n": number from which on its records wait, "o": offset to read from,
+                     "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
+                     "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
+                     next batch, "f": 1 while nothing of it in a plan of the lane is settled}}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
 is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
 means, or that must keep out even versions which do not look for unknown members, writes it as text: so does this one beside
-"orphans", because a version that knows nothing of them would never send them.
+"orphans", because a version that knows nothing of them would never send them. Beside "aside" it is text, too, and names what every
+reader of marks may take for settled: a version that knows nothing of it refuses the mark, and one that only compares does not pass
+what waits.
 """
 
 from collections.abc import Mapping
@@ -34,12 +41,13 @@ from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.place.entries import ENDED_FORM as PLACED_FORM
 from streams.domain.place.going import NOTHING, Going
 from streams.errors import Newer
+from streams.lanes.deliver.aside import Aside, aside_in, lowest
 from streams.lanes.deliver.plan import Plan, plan_in
 from streams.lanes.mark_text import foreign, number_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +125,16 @@ class DeliverMark:
     """What stands in its part of `visit.orphans`: parents that the platform refused, and records that wait for them."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
+    aside: Mapping[str, Aside] = field(default_factory=dict)
+    """By institution: what is set aside."""
 
     def text(self) -> str:
         """As it is committed."""
         mark: dict[str, object] = {"seq": self.seq}
-        if any(self.orphans) or (self.plan is not None and (self.plan.left or self.plan.of_orphans)):
-            mark = {"seq": f"{self.seq}", "orphans": self.orphans}
+        if self.aside or any(self.orphans) or (self.plan is not None and (self.plan.left or self.plan.of_orphans)):
+            mark = {"seq": f"{lowest(self.aside.values(), self.seq)}", "orphans": self.orphans}
+        if self.aside:
+            mark |= {"at": self.seq, "aside": {name: entry.document() for name, entry in self.aside.items()}}
         if self.last_plan:
             mark["last"] = self.last_plan
         if self.refused_in_a_row:
@@ -199,7 +211,8 @@ def deliver_mark(text: str) -> DeliverMark:
         refuse_others(mark, _DELIVER)
     plan = mark.get("plan")
     return DeliverMark(
-        seq=_seq(mark),
+        seq=number_in(mark, "at") if "aside" in mark else _seq(mark),
+        aside=aside_in(mark["aside"]) if "aside" in mark else {},
         orphans=_pair(mark["orphans"]) if "orphans" in mark else (0, 0),
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=number_in(mark, "row") if "row" in mark else 0,
@@ -209,8 +222,26 @@ def deliver_mark(text: str) -> DeliverMark:
 
 
 def seq_of(text: str) -> int:
-    """The number in a mark, for whoever only compares it, whatever a later version wrote beside it. Raises Fatal as the others."""
+    """The number in a mark up to which all is done, for whoever only compares it, whatever a later version wrote beside it. Raises
+    Fatal as the others.
+    """
     return _seq(object_of(text))
+
+
+def undelivered(text: str, joined: int) -> int:
+    """How many records have no outcome. text: the deliver stage's mark. joined: the next number of the join. Raises Fatal as the
+    others.
+    """
+    mark = object_of(text)
+    if "aside" not in mark:
+        return max(0, joined - _seq(mark))
+    aside = aside_in(mark["aside"]).values()
+    return max(0, joined - number_in(mark, "at")) + sum(max(0, entry.waiting) for entry in aside)
+
+
+def aside_of(text: str) -> Mapping[str, Aside]:
+    """What is aside in a deliver stage's mark. Raises Fatal as the others."""
+    return aside_in(object_of(text).get("aside", {}))
 
 
 def joined_upto(text: str) -> Mapping[str, int]:

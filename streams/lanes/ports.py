@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from streams.domain.changes import Incoming
 from streams.domain.records import Header
 
 
@@ -107,6 +108,9 @@ class Broker(Protocol):
 
     def read(self, at: TopicPartition, start: int) -> AsyncIterator[Page]:
         """What was committed from `start` to the end as it is now."""
+
+    def reread(self, at: TopicPartition, start: int) -> AsyncIterator[Sequence[Incoming]]:
+        """The same as whole messages, with their headers and offsets; some at a time."""
 
     async def send(self, at: TopicPartition, value: bytes, *, key: bytes | None = None) -> int:
         """Write one message outside of any transaction, without duplicates, and return its offset."""

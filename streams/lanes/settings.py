@@ -116,6 +116,10 @@ class DeliverSettings:
     """Longest wait that the platform's Retry-After can demand."""
     alarm_every_s: float = 60.0
     """How often a held lane says so again."""
+    aside_after_s: float = 10.0
+    """How long an institution is held before its records are set aside and the others go on."""
+    aside_answers: int = 2
+    """How many answers must have held it by then."""
 
     def __post_init__(self) -> None:
         if not 0 < self.max_plan <= MOST_RECORDS:

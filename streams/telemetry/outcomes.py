@@ -22,6 +22,7 @@ DECLARED: Final[Mapping[str, str]] = {
     "retried": "tries whose outcome is unknown and that are repeated",
     "throttled": "tries that the platform asked to repeat later",
     "held": "tries while our or the platform's configuration is at fault",
+    "aside": "institutions that were set aside in a partition, and that caught up",
     "plan": "plans finished",
     "plan_restored": "plans taken over from an earlier owner",
     "lease_renewed": "ownerships confirmed before a late POST",

@@ -135,6 +135,12 @@ class FakeLog:
             yield Page(entries=[(message.key, message.value)], position=message.offset + 1)
         yield Page(entries=[], position=self._stable(at))
 
+    async def reread(self, at: TopicPartition, start: int) -> AsyncIterator[Sequence[Incoming]]:
+        """Committed messages to the end, whole."""
+        await self.on_step("read")
+        for message in self.messages(at, start):
+            yield [message]
+
     async def send(self, at: TopicPartition, value: bytes, *, key: bytes | None = None) -> int:
         """Write one message outside of any transaction."""
         return self.append(at, key=key, value=value)

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from streams.deliver.causes import RetryCause
-from streams.deliver.verdict import Accepted, Refused, Retry, Verdict
+from streams.deliver.causes import HoldCause, RetryCause
+from streams.deliver.verdict import Accepted, Held, Refused, Retry, Verdict
 from streams.domain.batch.cut import Batch
 
 
@@ -32,6 +32,7 @@ class FakePlatform:
     refuses: keys of records. A batch with one of them is refused, and judged anew when it comes again.
     script: verdicts to give first, one for each post; the batches of these posts are neither taken nor refused.
     away: no post reaches it (UNREACHABLE).
+    shut_out: institutions whose key it does not know (40006), when the script is over.
     loses_answer: asked with the msgid of each batch that it just took; where it says True, the sender gets no answer (TIMEOUT).
     on_post: awaited with batch and msgid before a post is judged. It may look, wait (which makes the platform slow, or holds the
     post until something happens), or raise `Crash`.
@@ -44,6 +45,7 @@ class FakePlatform:
         self.refuses = set(refuses)
         self.script: list[Verdict] = []
         self.away = False
+        self.shut_out: set[str] = set()
         self.loses_answer: Callable[[str], bool] = _never
         self.on_post: Callable[[Batch, str], Awaitable[None]] = _go_on
         self.accepted: list[Taken] = []
@@ -77,6 +79,9 @@ class FakePlatform:
         await self.on_post(batch, msgid)
         await asyncio.sleep(0)
         self.refused_before.append(refused_before)
+        if batch.institution in self.shut_out and not self.script:
+            self.posts += 1
+            return Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="not the key of this institution")
         return self.receive(msgid, [Posted(one.number, one.record_key, one.value) for one in batch.records])
 
     # Behind the port -------------------------------------------------------------------------------------------------------------

@@ -36,6 +36,15 @@ class Options:
     rearranges: bool = False
 
 
+@dataclass(slots=True)
+class Held:
+    """institutions: whose keys are wrong. Times are milliseconds since the epoch; 0 before it happened."""
+
+    institutions: tuple[str, ...]
+    from_ms: int = 0
+    to_ms: int = 0
+
+
 class Course:
     """The faults of one scenario. Acts run in the main thread; `aside` runs what takes long in a thread of its own."""
 
@@ -49,6 +58,10 @@ class Course:
         self.acts: list[str] = []
         self.another: AnotherServer | None = None
         """The server that takes the place of the first one, in the end."""
+        self.held: Held | None = None
+        """Institutions whose keys are wrong for a while."""
+        self.held: Held | None = None
+        """Institutions whose keys are wrong for a while."""
         self._started = 0.0
         self._due: list[tuple[float, int, str, Act]] = []
         self._number = itertools.count()

@@ -21,6 +21,7 @@ from streams.wiring import client_options
 from tests.chaos.chaos_site import PATIENT_LOOKUP, WAIT_S, ChaosSite
 from tests.chaos.course import Course
 from tests.chaos.crew import STAGES, Crew
+from tests.chaos.held_institutions import told as of_the_held
 from tests.chaos.hospital import Hospital
 from tests.chaos.restored import recover
 from tests.chaos.result import Result
@@ -144,12 +145,14 @@ class _Run:
         return site
 
     def _stillness(self, site: Site) -> list[str]:
-        """How long the live days stood while something waited."""
-        if self._scenario.options.brokers == 1:
+        """How long the live days stood while something waited, and what it cost the others that some institutions were held."""
+        held = self.course.held
+        if self._scenario.options.brokers == 1 and held is None:
             return []
         written = read_whole(client_options(site), site.topics.receipts)
         receipts = [(message.partition, decode_receipt(message.value)) for message in written]
-        return [told(answers(receipts, since_ms=self._live_ms), since_ms=self._live_ms)]
+        stood = told(answers(receipts, since_ms=self._live_ms), since_ms=self._live_ms)
+        return [stood] if held is None else [stood, of_the_held([receipt for _, receipt in receipts], held)]
 
     def end(self) -> None:
         """Leave nothing behind on the stack."""

@@ -23,6 +23,7 @@ from streams.domain.ready import Emission
 from streams.domain.records import Record
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.health import Health
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.spec.fields import ServiceCode
 from streams.telemetry.dying import die
@@ -140,6 +141,7 @@ def main(options):
         platform=HttpPlatform(options.get("url", "")),
         limits=CutLimits(max_chars=50_000, max_rows=20, sealed_chars=lambda plain: 2 * plain),
         settings=deliver_settings(**options.get("deliver", {})),
+        health=Health(deliver_settings(), clock=time.monotonic, most=0),
         wall_ms=wall_ms,
         zone=UTC,
     )

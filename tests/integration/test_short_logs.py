@@ -19,6 +19,7 @@ from streams.domain.ready import encode
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.evidence import place_evidence
 from streams.lanes.exits import Exit
@@ -144,6 +145,7 @@ class Scene:
             platform=FakePlatform(),
             limits=limits,
             settings=deliver_settings(max_plan=20, late_linger_s=0.0),
+            health=Health(deliver_settings(), clock=time.monotonic, most=0),
             wall_ms=lambda: 1_714_000_000_000,
             zone=UTC,
         )

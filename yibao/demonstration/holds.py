@@ -16,7 +16,7 @@ Lane: TypeAlias = tuple[str, int]
 SILENT: Final = "silent"
 STANDS: Final = "stands"
 _WHOLE: Final[Lane] = ("", -1)
-_OVER: Final = frozenset({"lane_released", "lane_opened", "breaker_closed"})
+_OVER: Final = frozenset({"lane_released", "breaker_closed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,8 @@ class Holds:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._read = 0
-        self._by_lane: dict[Lane, Hold] = {}
+        self._by_lane: dict[tuple[Lane, str], Hold] = {}
+        """By lane, and by institution where that is set aside in the lane; `""`: the lane itself."""
 
     def now(self) -> tuple[Hold, ...]:
         """What holds now: each reason once, the one with most lanes first."""
@@ -79,19 +80,36 @@ class Holds:
 
     def _take(self, event: Mapping[str, Any]) -> None:
         name = event.get("event")
-        lane = _lane_of(event)
+        lane = _lane_of(event), ""
         if name == "lane_held":
             self._by_lane[lane] = _hold(event, says=f"{event.get('platform_says')}")
         elif name == "lane_stopped":
             self._by_lane[lane] = Hold(cause=STANDS, says=f"{event.get('why')}", remedy=f"{event.get('remedy')}")
+        elif isinstance(name, str) and name.startswith("institution_"):
+            self._take_institution(name, event)
+        elif name == "lane_opened":
+            for one in [one for one in self._by_lane if one[0] == lane[0]]:
+                del self._by_lane[one]
         elif name == "breaker_opened":
             told = [f"{event[field]}" for field in ("platform_says", "address") if event.get(field)]
             says = ", ".join(told) or f"{event.get('failures')} tries in a row failed"
-            self._by_lane[_WHOLE] = replace(_hold(event, says=says), whole=True)
+            self._by_lane[_WHOLE, ""] = replace(_hold(event, says=says), whole=True)
         elif name in _OVER:
             self._by_lane.pop(lane, None)
         elif name == "worker_ended" and f"{event.get('worker')}".startswith("deliver"):  # the next one tells anew what holds it
             self._by_lane.clear()
+
+    def _take_institution(self, name: str, event: Mapping[str, Any]) -> None:
+        """What concerns one institution that is set aside, while the others of its lane go on."""
+        institution = f"{event.get('institution')}"
+        aside = _lane_of(event), institution
+        if name == "institution_held":
+            self._by_lane[aside] = _hold(event, says=f"{institution}: {event.get('platform_says')}")
+        elif name == "institution_stopped":
+            says = f"{institution}: {event.get('why')}"
+            self._by_lane[aside] = Hold(cause=STANDS, says=says, remedy=f"{event.get('remedy')}")
+        elif name in ("institution_resumed", "institution_released"):
+            self._by_lane.pop(aside, None)
 
 
 def _hold(event: Mapping[str, Any], *, says: str) -> Hold:

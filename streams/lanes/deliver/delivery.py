@@ -1,6 +1,6 @@
 """One plan's delivery: cut it, post its batches in order, halve what is refused, and find out for each record what became of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import zip_longest
@@ -13,9 +13,10 @@ from streams.domain.batch.msgid import MSGID_CHARS, msgid
 from streams.domain.records import ReadyRecord
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.flood_guard import verdict_of
+from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
-from streams.lanes.deliver.posting import Decided, Posting, Posts
+from streams.lanes.deliver.posting import Decided, Patience, Posting, Posts, SetAside
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import DeliverSettings
@@ -34,6 +35,8 @@ class DeliverShared:
     """What one envelope can carry."""
     settings: DeliverSettings
     """What the lanes keep to."""
+    health: Health
+    """Which institutions are let in."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
     zone: tzinfo
@@ -61,6 +64,17 @@ class Owner(Protocol):
         """Stand until the worker is restarted with another setting; posts and commits nothing."""
 
 
+class Asides(Protocol):
+    """What the lane knows of institutions that are aside."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Those of which nothing is posted with the lane's plans."""
+
+    def patience(self, institution: str, run: Settling) -> Patience:
+        """What is done while this institution is held."""
+
+
 class Delivery:
     """What one lane does with a plan between its opening and its last transaction."""
 
@@ -71,6 +85,7 @@ class Delivery:
         posting: Posting,
         *,
         owner: Owner,
+        asides: Asides,
         orphans: Orphans,
         outcomes: Outcomes,
     ) -> None:
@@ -79,11 +94,12 @@ class Delivery:
         self._shared = shared
         self._posting = posting
         self._owner = owner
+        self._asides = asides
         self._outcomes = outcomes
 
     async def deliver(self, run: Settling) -> None:
         """Deliver a plan and commit it portion by portion. What the last portion leads to stays in `run`: the lane commits it
-        together with the next plan.
+        together with the next plan. What of it was set aside stands in `run.laid`; of one that was aside, the rest is left.
         """
         if run.plan.cut != self._shared.cut:
             await self._owner.stand(
@@ -91,48 +107,80 @@ class Delivery:
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
         fitting, too_large = split_oversize(run.content, self._shared.limits)
+        run.buried = {record.institution for record in too_large}
         batches = cut(fitting, self._shared.limits)
-        if not run.plan.settled:
+        if not (run.plan.settled or run.whole or run.skipped):
             await self._bury_oversize(too_large, run)
-        while run.plan.settled < len(batches):
-            portion = batches[run.plan.settled :]
+        places = [place for place in range(run.plan.settled, len(batches)) if run.institution in ("", batches[place].institution)]
+        while places:
+            portion = [batches[place] for place in places]
             if not run.plan.of_orphans:  # those are kept until all of them are settled
                 portion = list(first_portion(portion, self._shared.settings.portion))
-            run.begin(portion)
-            await self._post(portion, run)
-            run.plan = run.plan.settle(run.plan.settled + len(portion))
-            if run.plan.settled < len(batches):
+            taken, places = places[: len(portion)], places[len(portion) :]
+            run.begin(self._open(portion, run))
+            await self._post(taken, batches, run)
+            if run.institution and run.laid:
+                return
+            run.plan = run.plan.settle(taken[-1] + 1)
+            if places:
                 await self._owner.settle_portion(run)
 
-    async def _post(self, portion: Sequence[Batch], run: Settling) -> None:
-        for batch, following in zip_longest(portion, portion[1:]):
+    def _open(self, portion: Sequence[Batch], run: Settling) -> Sequence[Batch]:
+        """What is posted of a portion: all but what is aside, or was set aside just now."""
+        aside = self._asides.names
+        if run.institution or not (aside or run.laid):
+            return portion
+        return [batch for batch in portion if batch.institution not in aside and batch.institution not in run.laid]
+
+    async def _post(self, taken: Sequence[int], batches: Sequence[Batch], run: Settling) -> None:
+        for place, next_place in zip_longest(taken, taken[1:]):
+            batch, following = batches[place], None if next_place is None else batches[next_place]
+            if not self._open([batch], run):
+                continue
             # The next one is sealed while this one is answered.
-            for soon in (run.posted(one) for one in (batch, following) if one is not None):
+            for soon in (run.posted(one) for one in (batch, following) if one is not None and self._open([one], run)):
                 if soon.records and not run.plan.is_refused(soon.node):
                     self._shared.platform.prepare(soon, self._msgid(soon, soon.node, run))
-            if (posted := run.posted(batch)).records:
-                await self._settle(batch.node, posted, run)
+            run.done = run.skipped
+            if (posted := run.posted(batch)).records and (aside := await self._settle(batch.node, posted, run)) is not None:
+                run.lay(place, aside, batches)
+                if run.institution:
+                    return
+                continue
             if posted is not batch:
                 sent = {record.number for record in posted.records}
                 run.left += [record for record in batch.records if record.number not in sent]
+        if run.laid and run.tally.refused:  # weighed again, without what is aside
+            run.size = run.weight(self._open([batches[place] for place in taken], run))
+            await self._weigh(run)
 
     async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
+        aside = () if run.institution else self._asides.names
         for record in too_large:
-            run.refuse(record, letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
-            await self._refuse_one(run)
+            if record.institution not in aside:
+                run.refuse(record, letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
+                await self._refuse_one(run)
 
     def _msgid(self, batch: Batch, node: int, run: Settling) -> str:
         return msgid(batch.institution, run.plan.id, node, chars=self._shared.settings.msgid_chars)
 
-    async def _settle(self, node: int, batch: Batch, run: Settling) -> None:
-        """Find out for each record of a batch whether the platform takes it."""
+    async def _settle(self, node: int, batch: Batch, run: Settling) -> SetAside | None:
+        """Find out for each record of a batch whether the platform takes it, or that its institution is set aside."""
+        if 0 < len(batch.records) <= run.skipped:
+            run.skipped -= len(batch.records)
+            return None
         message_id = self._msgid(batch, node, run)
-        decided = None
+        decided: Decided | None = None
         if not run.plan.is_refused(node):
-            decided = await self._posting.decide(batch, message_id, unknown_since=run.unknown_since)
+            found = await self._posting.decide(
+                batch, message_id, unknown_since=run.unknown_since, patience=lambda: self._asides.patience(batch.institution, run)
+            )
+            if isinstance(found, SetAside):
+                return found
+            decided = found
             if isinstance(decided.verdict, Accepted):
                 run.accept(batch, decided, msgid=message_id, topics=self._shared.topics)
-                return
+                return None
             self._outcomes.count("batch_refused")
             run.plan = run.plan.refuse(node)
             if len(batch.records) == 1:
@@ -142,15 +190,20 @@ class Delivery:
             refusing = _refusing(decided, msgid=message_id, run=run)
             run.refuse(batch.records[0], letters.rejected(batch.records[0], refusing, topic=self._at.topic))
             await self._refuse_one(run)
-            return
+            return None
         for half_node, half in halves(node, batch):
-            await self._settle(half_node, half, run)
+            if (aside := await self._settle(half_node, half, run)) is not None:
+                return aside
+        return None
 
     async def _refuse_one(self, run: Settling) -> None:
         """Count one record on its way to the dead letters. Where that makes a flood, the lane is held before any dead letter of the
         portion is written.
         """
         run.tally.refuse()
+        await self._weigh(run)
+
+    async def _weigh(self, run: Settling) -> None:
         if why := verdict_of(run.tally, self._shared.settings.flood_guard, size=run.size):
             await self._owner.stand(
                 why,

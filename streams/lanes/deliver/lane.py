@@ -8,26 +8,27 @@ in the order of its batches; that of the last portion, the offset behind the pla
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NoReturn
 
-from streams.domain.batch.cut import split_oversize
 from streams.domain.changes import Incoming
 from streams.domain.ready import decode, number_of, recalls_in
-from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Rejected
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver import letters
+from streams.lanes.deliver.around_posts import AroundPosts
+from streams.lanes.deliver.aside_changes import AsideChanges, Stands
+from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
 from streams.lanes.deliver.orphans import Changed, Orphans
-from streams.lanes.deliver.plan import Plan, open_plan
+from streams.lanes.deliver.plan import Plan
+from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
-from streams.lanes.deliver.settling import Settling, dead_send
+from streams.lanes.deliver.settling import Settling, count, sends
 from streams.lanes.deliver.strangers import Strangers
-from streams.lanes.exits import Exit
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import DeliverMark, deliver_mark
@@ -46,21 +47,37 @@ class DeliverLane(Lane[ReadyRecord]):
         self._offset = 0
         self._strangers = Strangers(context.broker, shared.topics, at, 0)
         self._restored = False
-        self._run: Settling | None = None
+        self._posts = AroundPosts(self, shared.settings, context=context, wall_ms=shared.wall_ms)
         self._hold = Hold(
             self._behind, again_s=shared.settings.alarm_every_s, clock=context.clock, wall_ms=shared.wall_ms, log=self.log
         )
         self._posting = Posting(
             shared.platform,
             shared.settings,
+            health=shared.health,
             outcomes=context.outcomes,
             wall_ms=shared.wall_ms,
-            confirm=self._confirm,
-            quiet=self._note_quiet,
+            confirm=self._posts.confirm,
+            quiet=self._posts.note_quiet,
             hold=self._hold,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
-        self._delivery = Delivery(at, shared, self._posting, owner=self, orphans=self._orphans, outcomes=context.outcomes)
+        self._planning = Planning(at, shared, self._orphans)
+        self._changes = AsideChanges(self, self._orphans, wall_ms=shared.wall_ms)
+        self._asides = Asides(
+            at,
+            shared,
+            broker=context.broker,
+            owner=self,
+            planning=self._planning,
+            orphans=self._orphans,
+            clock=context.clock,
+            outcomes=context.outcomes,
+            log=self.log,
+        )
+        self._delivery = Delivery(
+            at, shared, self._posting, owner=self, asides=self._changes, orphans=self._orphans, outcomes=context.outcomes
+        )
 
     # Records in ------------------------------------------------------------------------------------------------------------------
 
@@ -78,6 +95,7 @@ class DeliverLane(Lane[ReadyRecord]):
         if self._orphans:
             refused, waiting = self._orphans.counts
             self.log.warning("orphans_restored", refused=refused, waiting=waiting)
+        self._shared.health.suspect(self._mark.aside)
         return Buffer(self._mark.seq, lambda record: record.number, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
@@ -100,15 +118,17 @@ class DeliverLane(Lane[ReadyRecord]):
 
     async def step(self) -> None:
         assert self.buffer is not None
+        if self._mark.aside:
+            await self._asides.work()
         if (plan := self._mark.plan) is None:
             await self._open()
             return
         finished = 0 if plan.of_orphans else plan.size
         await self.buffer.have(finished)
         records = self._records(plan)
-        self._check(plan, records)
+        self._planning.check(plan, records)
         recalls = recalls_in(records)
-        run = self._run = Settling(
+        run = self._posts.run = Settling(
             plan=replace(plan, quiet=False),
             records=records,
             recalls=recalls,
@@ -124,15 +144,22 @@ class DeliverLane(Lane[ReadyRecord]):
 
     def _records(self, plan: Plan) -> Sequence[ReadyRecord]:
         assert self.buffer is not None
-        return self._orphans.free(plan.size) if plan.of_orphans else self.buffer.first(plan.size)
+        return self._orphans.freed_for(plan.size, plan.last_offset) if plan.of_orphans else self.buffer.first(plan.size)
 
     async def _open(self) -> None:
         """Open a plan when there is none."""
         assert self.buffer is not None
-        while not len(self.buffer) and not self._orphans.free(1) and not await self._strangers.may_pass(self.buffer.want):
-            await self.buffer.pause(_ASK_AGAIN_S if len(self._strangers) else None)
+        while not self._has_next and not await self._strangers.may_pass(self.buffer.want):
+            if (wait_s := self._asides.wait_s) is not None and wait_s <= 0:
+                return
+            waits = [*([_ASK_AGAIN_S] if len(self._strangers) else ()), *([wait_s] if wait_s is not None else ())]
+            await self.buffer.pause(min(waits, default=None))
         await self._gather(0, self.next_turn())
         await self._turn(0, None)
+
+    @property
+    def _has_next(self) -> bool:
+        return bool(self.buffer) or bool(self._orphans.free(1, but=self._mark.aside))
 
     async def _gather(self, finished: int, until: float) -> None:
         """Wait until `until` for the next plan's records; longer while they are late, because fuller batches bring a backlog
@@ -146,14 +173,6 @@ class DeliverLane(Lane[ReadyRecord]):
             until = max(until, self.context.clock() + settings.late_linger_s)
         await self.buffer.gather(min(finished + settings.max_plan, self.context.settings.high), until)
 
-    def _check(self, plan: Plan, records: Sequence[ReadyRecord]) -> None:
-        if len(records) < plan.size or records[-1].offset != plan.last_offset:
-            raise Fatal(
-                f"plan {plan.id} of {self.at.topic}-{self.at.partition} ends at offset {plan.last_offset}, but its last record "
-                f"stands at {records[-1].offset if records else 'none'}: the topic does not hold what it held",
-                exit_code=Exit.HOLE,
-            )
-
     async def _turn(self, finished: int, run: Settling | None) -> None:
         """Commit one transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
         assert self.buffer is not None
@@ -162,31 +181,47 @@ class DeliverLane(Lane[ReadyRecord]):
         behind = seen[finished - 1].offset + 1 if finished else self._offset
         offset = following[0].offset if following else self._strangers.end(behind)
         passed = self._strangers.before(offset)
-        changed = self._settled(run, recalls=run.recalls if run else ())
+        aside = self._changes.laid(self._mark, run)
+        changed = self._settled(run, recalls=[one for one in run.recalls if one.institution not in aside] if run else ())
         dead = [*(run.dead if run else ()), *changed.dead, *map(letters.foreign, passed)]
-        plan = self._plan(following)
+        aside = self._changes.passed(aside, seen[:finished], seq=self._mark.seq + finished, offset=offset)
+        last_plan = self._mark.last_plan
+        plan = None if self._asides.finishing else self._planning.following(following, last_plan=last_plan, but=aside)
         mark = DeliverMark(
             seq=self._mark.seq + finished,
-            last_plan=plan.id if plan else self._mark.last_plan,
+            last_plan=plan.id if plan else last_plan,
             refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
             plan=plan,
             orphans=self._orphans.counts,
             log=self._mark.log,
+            aside=aside,
         )
-        await self._save([*self._sends(run, dead), *changed.sends], offset=offset, mark=mark)
+        await self._save(sends(run, dead, changed, self._shared.topics), offset=offset, mark=mark)
         self._strangers.drop(len(passed))
-        self._count(run, dead, changed)
+        count(self.context.outcomes, run, dead, changed)
+        self._asides.look()
         if run is not None:
             self.context.outcomes.count("plan")
         self.done(finished)
 
     async def settle_portion(self, run: Settling) -> None:
         """Commit what became of a portion of the plan. The offset stays where it is until the whole plan is settled."""
-        changed = self._settled(run)
+        await self._settle(run, finished=False)
+
+    async def _settle(self, run: Settling, *, finished: bool) -> None:
+        """finished: the last portion of a plan of an institution that is aside."""
+        recalls = [one for one in run.recalls if one.institution == run.institution] if finished else ()
+        changed = self._settled(run, recalls=recalls)
         dead = [*run.dead, *changed.dead]
-        mark = replace(self._mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row, orphans=self._orphans.counts)
-        await self._save([*self._sends(run, dead), *changed.sends], offset=self._offset, mark=mark)
-        self._count(run, dead, changed)
+        mark = replace(self._mark, orphans=self._orphans.counts)
+        if run.institution:
+            mark = self._changes.settled(mark, run, finished=finished)
+        else:
+            aside = self._changes.laid(self._mark, run)
+            mark = replace(mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row, aside=aside)
+        await self._save(sends(run, dead, changed, self._shared.topics), offset=self._offset, mark=mark)
+        count(self.context.outcomes, run, dead, changed)
+        self._asides.look()
         run.committed()
 
     def _settled(self, run: Settling | None, *, recalls: Sequence[ReadyRecord] = ()) -> Changed:
@@ -195,63 +230,43 @@ class DeliverLane(Lane[ReadyRecord]):
             return Changed()
         return self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000, recalls=recalls)
 
-    def _sends(self, run: Settling | None, dead: Sequence[DeadLetter]) -> list[Send]:
-        return [*(run.receipts if run else ()), *(dead_send(letter, self._shared.topics) for letter in dead)]
-
-    def _plan(self, following: Sequence[ReadyRecord]) -> Plan | None:
-        """The next plan: of orphans that may go now, else of what follows in the partition."""
-        settings = self._shared.settings
-        free = self._orphans.free(min(settings.max_plan, settings.portion))
-        records = free or following
-        if not records:
-            return None
-        now = datetime.fromtimestamp(self._shared.wall_ms() // 1000, UTC).astimezone(self._shared.zone)
-        plan = open_plan(records, last_plan=self._mark.last_plan, partition=self.at.partition, now=now, cut=self._shared.cut)
-        if free:
-            return replace(plan, of_orphans=True)
-        _, too_large = split_oversize(records, self._shared.limits)
-        left = self._orphans.left_out(records, never_sent=too_large)
-        return plan.leave_out(left) if left else plan
-
     # Ownership -------------------------------------------------------------------------------------------------------------------
 
     async def note_refusal(self, run: Settling) -> None:
         """Commit a refusal before its halves are posted or its dead letter is written."""
-        await self._save((), offset=self._offset, mark=replace(self._mark, plan=run.plan))
+        mark = self._posts.marked(run.plan)
+        if run.institution:
+            self._changes.fits(mark)
+        await self.save_mark(mark)
+
+    async def save_mark(self, mark: DeliverMark) -> None:
+        """Commit another mark, and nothing else."""
+        await self._save((), offset=self._offset, mark=mark)
 
     async def _save(self, sends: Sequence[Send], *, offset: int, mark: DeliverMark) -> None:
         await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self._offset, self._mark = offset, mark
 
-    async def _confirm(self, unknown_since: int | None) -> None:
-        """Before each POST: hold the lane where the platform may have forgotten an unknown outcome, and renew an ownership that is
-        old.
-        """
-        settings, plan = self._shared.settings, self._mark.plan
-        if plan is not None and unknown_since is not None and settings.msgid_memory_s:
-            age_s = (self._shared.wall_ms() - unknown_since) // 1000
-            if age_s > settings.msgid_memory_s:
-                await self.stand(
-                    f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",
-                    remedy="ask the platform whether it has the msgids of this plan; if not, restart this worker with "
-                    "platform.msgid_memory_s above that age (docs/operations.md: holds)",
-                )
-        if plan is not None and plan.quiet:
-            await self._save((), offset=self._offset, mark=replace(self._mark, plan=replace(plan, quiet=False)))
-        while self.context.clock() - self.fenced_at > settings.lease_s:
-            began = self.context.clock()
-            self.context.outcomes.count("lease_renewed")
-            await self._save((), offset=self._offset, mark=self._mark)
-            if self.context.clock() - began <= self.context.settings.doubt_s:
-                break  # else it was frozen in this very commit, and may have been replaced since
+    @property
+    def mark(self) -> DeliverMark:
+        """What the last transaction said."""
+        return self._mark
 
-    async def _note_quiet(self) -> None:
-        """Commit that nothing of the plan is in doubt, so that an owner after this one need not fear that the platform forgot it,
-        however long the hold lasts. Not while an acceptance waits for its commit.
-        """
-        plan, run = self._mark.plan, self._run
-        if plan is not None and not plan.quiet and run is not None and not run.decisions and run.unknown_since is None:
-            await self._save((), offset=self._offset, mark=replace(self._mark, plan=replace(plan, quiet=True)))
+    @property
+    def offset(self) -> int:
+        """What the last transaction said."""
+        return self._offset
+
+    async def deliver_aside(self, run: Settling) -> None:
+        """Deliver a plan of an institution that is aside, and commit what it leads to."""
+        self._posts.run = run
+        await self._delivery.deliver(run)
+        laid = run.laid.get(run.institution)
+        if laid is not None and not laid.batch and not laid.skipped:
+            run.committed()  # what fits into no envelope is found again with the first batch
+            run.tally.in_a_row = self._mark.aside[run.institution].refused_in_a_row
+        await self._settle(run, finished=laid is None)
+        self._asides.delivered(run)
 
     @property
     def held(self) -> str:
@@ -274,20 +289,10 @@ class DeliverLane(Lane[ReadyRecord]):
 
     async def stand(self, why: str, *, remedy: str) -> NoReturn:
         """Hold the lane until the worker is restarted with another setting. It says so again and again, and posts and commits
-        nothing.
+        nothing. An institution that is aside stands alone.
         """
+        if self._posts.of_aside:
+            raise Stands(why, remedy)
         while True:
             self._hold.stand(why, remedy=remedy)
             await asyncio.sleep(self._shared.settings.alarm_every_s)
-
-    # Outcomes --------------------------------------------------------------------------------------------------------------------
-
-    def _count(self, run: Settling | None, dead: Sequence[DeadLetter], changed: Changed) -> None:
-        outcomes = self.context.outcomes
-        for what, amount in changed.counts.items():
-            outcomes.count("orphan", amount, label=what)
-        for letter in dead:
-            outcomes.count("dead_letter", label=letter.dead_class.value)
-        if run is not None:
-            outcomes.count("accepted", run.tally.accepted)
-            outcomes.count("batch_accepted", len(run.receipts))

@@ -9,7 +9,7 @@ What waits and has no row in its visit any more (the join sends a recall) is dro
 from then on: the platform never took it, and what names it may still wait.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -121,9 +121,31 @@ class Orphans:
 
     # Before a plan is posted -----------------------------------------------------------------------------------------------------
 
-    def free(self, most: int) -> Sequence[ReadyRecord]:
-        """The first of what waited and may go now, in the order of its numbers."""
-        return [self._visits[self._waiting[number]].waiting[number].record for number in sorted(self._free)[:most]]
+    def free(self, most: int, *, of: str | None = None, but: Collection[str] = ()) -> Sequence[ReadyRecord]:
+        """The first of what waited and may go now, in the order of its numbers: of one institution, or of the first one that is not
+        among `but`.
+        """
+        found: list[ReadyRecord] = []
+        for number in sorted(self._free):
+            record = self._record(number)
+            if of is None and record.institution not in but:
+                of = record.institution
+            if record.institution == of:
+                found.append(record)
+                if len(found) == most:
+                    break
+        return found
+
+    def freed_for(self, size: int, last_offset: int) -> Sequence[ReadyRecord]:
+        """The records of a plan of what may go. Earlier versions made one of all institutions."""
+        free = [self._record(number) for number in sorted(self._free)]
+        if len(free) >= size and free[size - 1].offset == last_offset:
+            return free[:size]
+        last = next((record.institution for record in free if record.offset == last_offset), "")
+        return self.free(size, of=last)
+
+    def _record(self, number: int) -> ReadyRecord:
+        return self._visits[self._waiting[number]].waiting[number].record
 
     def left_out(self, records: Sequence[ReadyRecord], *, never_sent: Iterable[ReadyRecord] = ()) -> int:
         """The records of a new plan that are not posted with it, one bit each. never_sent: those that fit into no envelope."""

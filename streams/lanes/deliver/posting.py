@@ -4,14 +4,19 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from enum import Enum, auto
+from typing import Final, Protocol, assert_never
 
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
+from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.holding import Hold
 from streams.lanes.settings import DeliverSettings
 from streams.telemetry.outcomes import Outcomes
+
+_LOOK_AGAIN_S: Final = 1.0
+_SOON_S: Final = 0.001
 
 
 class Posts(Protocol):
@@ -40,6 +45,26 @@ class Decided:
     """Of the answer to it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """It is not decided: the institution is held, and its records are set aside."""
+
+    unknown_since: int | None
+    """From when on (ms) a POST of this msgid may have reached the platform; None where none can have."""
+    held: Held | None
+    """Why, where that was heard just now."""
+
+
+class Patience(Enum):
+    """What is done while an institution is held. LANE: the lane waits. LASTING: until it is known to last and others are let in.
+    NONE: the lane waits no moment.
+    """
+
+    LANE = auto()
+    LASTING = auto()
+    NONE = auto()
+
+
 class Posting:
     """The tries of one lane, one after the other.
 
@@ -54,6 +79,7 @@ class Posting:
         platform: Posts,
         settings: DeliverSettings,
         *,
+        health: Health,
         outcomes: Outcomes,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
@@ -62,62 +88,147 @@ class Posting:
     ) -> None:
         self._platform = platform
         self._settings = settings
+        self._health = health
         self._outcomes = outcomes
         self._wall_ms = wall_ms
         self._confirm = confirm
         self._quiet = quiet
         self._hold = hold
 
-    async def decide(self, batch: Batch, msgid: str, *, unknown_since: int | None) -> Decided:
-        """Post until it is accepted or refused.
+    async def decide(
+        self, batch: Batch, msgid: str, *, unknown_since: int | None, patience: Callable[[], Patience] = lambda: Patience.LANE
+    ) -> Decided | SetAside:
+        """Post until it is accepted or refused, or as long as `patience` lasts.
 
         unknown_since: from when on (ms) an earlier owner may have posted this msgid, None if none did. On a platform that answers
         "repeated" to an id that it refused, "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
-        "Repeated" to an id of which no post can have been taken is somebody else's, and holds the lane, too.
+        "Repeated" to an id of which no post can have been taken is somebody else's, and holds the lane, too. patience: asked where
+        the institution is held.
         """
-        attempts, retries, probes, begun_at = 0, 0, 0, 0
-        may_be_taken = unknown_since is not None
-        while True:
-            await self._confirm(unknown_since)
-            attempts, posted_at = attempts + 1, self._wall_ms()
-            begun_at = begun_at or posted_at
-            refused_before = unknown_since is not None and self._settings.repeats_refused
-            verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
-            if isinstance(verdict, Accepted) and verdict.repeated and not may_be_taken:
-                verdict = _of_somebody_else(verdict)
-            may_be_taken = may_be_taken or _may_be_taken(verdict)
+        tries = _Tries(unknown_since=unknown_since, may_be_taken=unknown_since is not None)
+        while not self._goes_aside(tries.unknown_since, patience) and await self._turn(batch, msgid, tries, patience):
+            try:
+                verdict = await self._once(batch, msgid, tries)
+            finally:
+                self._health.leave(batch.institution)
             match verdict:
                 case Accepted() | Refused():
                     self._hold.release()
-                    decided_at = self._wall_ms()
-                    return Decided(
-                        verdict=verdict, attempts=attempts, begun_at=begun_at, posted_at=posted_at, decided_at=decided_at
-                    )
+                    return tries.decided(verdict, self._wall_ms())
                 case Retry():
-                    if verdict.may_have_arrived and unknown_since is None:
-                        unknown_since = posted_at
+                    if verdict.may_have_arrived:
+                        tries.doubt()
                     self._outcomes.count("retried", label=verdict.cause.value)
-                    await asyncio.sleep(self._jitter(retries, at_least=verdict.after_s or 0.0))
-                    retries += 1
+                    await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
+                    tries.retries += 1
                 case Throttled():
                     self._outcomes.count("throttled")
                     await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
                 case Held():
-                    if verdict.leaves_open and unknown_since is None:
-                        unknown_since = posted_at
                     self._outcomes.count("held", label=verdict.cause.value)
-                    self._hold.wait(verdict, batch, msgid)
-                    if verdict.took_nothing and unknown_since is None:
-                        await self._quiet()
-                    await asyncio.sleep(min(self._settings.probe_s * 2.0**probes, self._settings.max_probe_s))
-                    probes = min(probes + 1, 16)
+                    if verdict.of_institution and patience() is Patience.NONE:
+                        return tries.aside(verdict)
+                    await self._wait(verdict, batch, msgid, tries)
                 case never:
                     assert_never(never)
+        self._hold.release()
+        return tries.aside(None)
+
+    def _goes_aside(self, unknown_since: int | None, patience: Callable[[], Patience]) -> bool:
+        """Whether the platform may have forgotten an outcome: a person is asked, and the others need not wait for that."""
+        memory_s = self._settings.msgid_memory_s
+        if not memory_s or unknown_since is None or not self._health.sets_aside:
+            return False
+        return (self._wall_ms() - unknown_since) // 1000 > memory_s and patience() is Patience.LASTING
+
+    async def _turn(self, batch: Batch, msgid: str, tries: "_Tries", patience: Callable[[], Patience]) -> bool:
+        """Wait until a POST of the institution makes sense, and take the turn to make it; False where patience ends before."""
+        health, institution = self._health, batch.institution
+        while health.is_at_fault(institution):
+            how = patience()
+            if how is Patience.NONE:  # the turn was taken before
+                return True
+            if how is Patience.LASTING and health.is_lasting(institution):
+                return False
+            if health.probe(institution):
+                return True
+            if (held := health.why(institution)) is not None and held is not tries.heard:  # another lane heard it
+                self._hold.wait(held, batch, msgid)
+                if not tries.may_be_taken:
+                    await self._quiet()
+            await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
+        return True
+
+    async def _once(self, batch: Batch, msgid: str, tries: "_Tries") -> Verdict:
+        await self._confirm(tries.unknown_since)
+        tries.begin(self._wall_ms())
+        refused_before = tries.unknown_since is not None and self._settings.repeats_refused
+        verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
+        if isinstance(verdict, Accepted) and verdict.repeated and not tries.may_be_taken:
+            verdict = _of_somebody_else(verdict)
+        tries.may_be_taken = tries.may_be_taken or _may_be_taken(verdict)
+        if isinstance(verdict, Accepted | Refused):
+            self._health.answered(batch.institution)
+        if isinstance(verdict, Held):
+            if verdict.leaves_open:
+                tries.doubt()
+            tries.heard = verdict
+            if verdict.of_institution:
+                self._health.failed(batch.institution, verdict)
+        return verdict
+
+    async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
+        self._hold.wait(held, batch, msgid)
+        if held.took_nothing and tries.unknown_since is None:
+            await self._quiet()
+        if not held.of_institution:  # for the others, the turn is waited for
+            await asyncio.sleep(min(self._settings.probe_s * 2.0**tries.probes, self._settings.max_probe_s))
+            tries.probes = min(tries.probes + 1, 16)
 
     def _jitter(self, retries: int, *, at_least: float) -> float:
         """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
         bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
         return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tries:
+    """The tries of one batch so far. Times are milliseconds since the epoch."""
+
+    unknown_since: int | None
+    """From when on one of them may have reached the platform; None: none can have."""
+    may_be_taken: bool
+    """Whether the platform may have taken the batch with one that it did not plainly accept."""
+    attempts: int = 0
+    """How many there were."""
+    retries: int = 0
+    """After how many of them the outcome was unknown."""
+    probes: int = 0
+    """How often the lane was held for the way to the platform; grows to 16."""
+    begun_at: int = 0
+    """Of the first one."""
+    posted_at: int = 0
+    """Of the last one."""
+    heard: Held | None = None
+    """The last answer that held it."""
+
+    def begin(self, now: int) -> None:
+        self.attempts, self.posted_at = self.attempts + 1, now
+        self.begun_at = self.begun_at or now
+
+    def doubt(self) -> None:
+        """The last one may have reached the platform."""
+        if self.unknown_since is None:
+            self.unknown_since = self.posted_at
+
+    def decided(self, verdict: Accepted | Refused, now: int) -> Decided:
+        return Decided(verdict=verdict, attempts=self.attempts, begun_at=self.begun_at, posted_at=self.posted_at, decided_at=now)
+
+    def aside(self, held: Held | None) -> SetAside:
+        """Where a try may have been taken, an owner of another day must know it."""
+        if self.may_be_taken and self.unknown_since is None:
+            self.unknown_since = self.begun_at
+        return SetAside(unknown_since=self.unknown_since, held=held)
 
 
 def _may_be_taken(verdict: Verdict) -> bool:

@@ -2,18 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.deliver.receipt import encode_receipt, receipt
-from streams.deliver.verdict import Accepted
+from streams.deliver.verdict import Accepted, Held
 from streams.domain.batch.cut import Batch
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.lanes.deliver.flood_guard import Tally
-from streams.lanes.deliver.orphans import Decision
+from streams.lanes.deliver.orphans import Changed, Decision
 from streams.lanes.deliver.plan import Plan
-from streams.lanes.deliver.posting import Decided
+from streams.lanes.deliver.posting import Decided, SetAside
 from streams.lanes.ports import Send
+from streams.telemetry.outcomes import Outcomes
+
+
+class Laid(NamedTuple):
+    """Where in a plan an institution was set aside: all that is its own before is settled, nothing behind."""
+
+    batch: int
+    """The first batch of it that is not settled."""
+    skipped: int
+    """How many of that batch's records are settled nevertheless."""
+    quiet: bool
+    """Whether nothing of it can have been taken by the platform."""
+    fresh: bool
+    """Whether nothing of it in the plan is settled or refused."""
+    held: Held | None
+    """Why, where that was heard just now."""
 
 
 @dataclass(slots=True)
@@ -40,6 +57,18 @@ class Settling:
     """What the platform decided, in its order; what fits into no envelope counts as refused."""
     left: list[ReadyRecord] = field(default_factory=list)
     """Records that were not posted, because what they belong to is refused."""
+    institution: str = ""
+    """Whose records alone are delivered, which were aside; `""`: a plan of the lane."""
+    whole: bool = False
+    """Whether these were set aside in a plan of the lane, and its records are those of all institutions."""
+    skipped: int = 0
+    """Of the first batch, so many records are settled."""
+    done: int = 0
+    """Of the batch under way, so many records are settled or decided."""
+    laid: dict[str, Laid] = field(default_factory=dict)
+    """By institution: where in the plan it was set aside."""
+    buried: set[str] = field(default_factory=set)
+    """Institutions of records that fit into no envelope, which became dead letters with the plan's first portion."""
 
     @property
     def unknown_since(self) -> int | None:
@@ -56,8 +85,33 @@ class Settling:
 
     def begin(self, portion: Iterable[Batch]) -> None:
         """Begin with a portion: from now on the flood guard counts refusals against what is posted of these batches only."""
-        self.size = sum([len(self.posted(batch).records) for batch in portion])
+        self.size = self.weight(portion)
         self.tally = Tally(in_a_row=self.tally.in_a_row)
+
+    def weight(self, batches: Iterable[Batch]) -> int:
+        """How many of their records are posted."""
+        return sum([len(self.posted(batch).records) for batch in batches])
+
+    def lay(self, place: int, aside: SetAside, batches: Sequence[Batch]) -> None:
+        """Note that an institution is set aside from one of its batches on. A plan of orphans is settled as a whole, or its records
+        would not be found again: what of it was taken is in doubt.
+        """
+        batch = batches[place]
+        if self.plan.of_orphans:
+            taken = any(decision.accepted for decision in self.decisions)
+            self.tally = Tally(in_a_row=max(0, self.tally.in_a_row - self.tally.refused))
+            self.committed()
+            quiet = aside.unknown_since is None and not taken
+            self.laid[batch.institution] = Laid(batch=0, skipped=0, quiet=quiet, fresh=False, held=aside.held)
+            return
+        touched = self.done or self.plan.is_refused(batch.node) or batch.institution in self.buried
+        self.laid[batch.institution] = Laid(
+            batch=place,
+            skipped=self.done,
+            quiet=aside.unknown_since is None,
+            fresh=not touched and all(one.institution != batch.institution for one in batches[:place]),
+            held=aside.held,
+        )
 
     def posted(self, batch: Batch) -> Batch:
         """A batch without the records that are left out. It may be empty."""
@@ -70,6 +124,7 @@ class Settling:
         """Note that a record goes to the dead letters."""
         self.dead.append(letter)
         self.decisions.append(Decision((record,), accepted=False))
+        self.done += 1
 
     def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:
         """Note that the platform took a batch."""
@@ -87,6 +142,7 @@ class Settling:
         key, value = encode_receipt(written)
         self.receipts.append(Send(topic=topics.receipts, key=key, value=value))
         self.decisions.append(Decision(batch.records, accepted=True))
+        self.done += len(batch.records)
         self.tally.accept(len(batch.records))
 
     def committed(self) -> None:
@@ -94,7 +150,22 @@ class Settling:
         self.receipts, self.dead, self.decisions, self.left = [], [], [], []
 
 
-def dead_send(letter: DeadLetter, topics: Topics) -> Send:
-    """The message of a dead letter."""
+def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:
+    """The messages of a transaction. run: None where no plan is settled with it."""
+    return [*(run.receipts if run else ()), *(_dead_send(letter, topics) for letter in dead), *changed.sends]
+
+
+def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], changed: Changed) -> None:
+    """Count what a transaction has committed."""
+    for what, amount in changed.counts.items():
+        outcomes.count("orphan", amount, label=what)
+    for letter in dead:
+        outcomes.count("dead_letter", label=letter.dead_class.value)
+    if run is not None:
+        outcomes.count("accepted", run.tally.accepted)
+        outcomes.count("batch_accepted", len(run.receipts))
+
+
+def _dead_send(letter: DeadLetter, topics: Topics) -> Send:
     key, value, headers = encode_dead_letter(letter)
     return Send(topic=topics.dead, key=key, value=value, headers=headers)

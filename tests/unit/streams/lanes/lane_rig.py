@@ -13,6 +13,7 @@ from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
@@ -46,11 +47,11 @@ QUICK = lane_settings(
 LIMITS = CutLimits(max_chars=10_000, max_rows=5, sealed_chars=lambda plain: plain)
 
 
-def record(key, value=b"{}"):
+def record(key, value=b"{}", institution=INSTITUTION):
     """An interface record of a service that follows from its key."""
     return Record(
         service=ServiceCode.FEE if key % 3 == 0 else ServiceCode.SETTLEMENT,
-        institution=INSTITUTION,
+        institution=institution,
         infno="2204",
         key=str(key),
         value=value,
@@ -61,9 +62,13 @@ def record(key, value=b"{}"):
     )
 
 
-def emission(key, *, value=b"{}", visit=b"v1"):
+def emission(key, *, value=b"{}", visit=b"v1", institution=INSTITUTION):
     return Emission(
-        record=record(key, value), visit_key=visit, position="7", committed_at=1_700_000_000_000, captured_at=1_700_000_000_090
+        record=record(key, value, institution),
+        visit_key=visit,
+        position="7",
+        committed_at=1_700_000_000_000,
+        captured_at=1_700_000_000_090,
     )
 
 
@@ -110,6 +115,8 @@ class Rig:
         self.fold = CountingFold()
         self.guard = flood_guard(min_refused=1000)
         self.deliver_options = {}
+        self.most_aside = 0
+        self.health = None
         self.now_ms = 1_714_000_000_000
         self.limits = LIMITS
         for stage, at in (("join", CHANGES), ("deliver", READY)):
@@ -132,7 +139,21 @@ class Rig:
         return JoinLane(CHANGES, generation, context=self.context("join"), flow=RecordingFlow(), shared=shared, state=State(STATE))
 
     def deliver_lane(self, generation=1):
-        settings = deliver_settings(
+        settings = self.deliver_settings()
+        health = self.health or Health(settings, clock=self.clock, most=self.most_aside)
+        shared = DeliverShared(
+            topics=TOPICS,
+            platform=self.platform,
+            limits=self.limits,
+            settings=settings,
+            health=health,
+            wall_ms=lambda: self.now_ms,
+            zone=UTC,
+        )
+        return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), shared=shared)
+
+    def deliver_settings(self):
+        return deliver_settings(
             **{
                 "max_plan": 20,
                 "late_linger_s": 0.0,
@@ -144,19 +165,16 @@ class Rig:
                 **self.deliver_options,
             }
         )
-        shared = DeliverShared(
-            topics=TOPICS, platform=self.platform, limits=self.limits, settings=settings, wall_ms=lambda: self.now_ms, zone=UTC
-        )
-        return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), shared=shared)
 
     def change(self, number, visit=None):
         return self.log.append(CHANGES, key=b"v%d" % (number % 3 if visit is None else visit), value=b"%d" % number)
 
-    def ready(self, number, key=None, value=b"{}"):
+    def ready(self, number, key=None, value=b"{}", institution=INSTITUTION):
         """Write one ready record with its number, as the join does, which says that it wrote it."""
         said = Committed(offset=0, metadata=JoinMark(seq=number + 1).text())
         self.log.committed_offsets[TOPICS.group("join"), CHANGES] = said
-        key_, value_, headers = encode(emission(number if key is None else key, value=value, visit=b"v%d" % (number % 4)), number)
+        emitted = emission(number if key is None else key, value=value, visit=b"v%d" % (number % 4), institution=institution)
+        key_, value_, headers = encode(emitted, number)
         return self.log.append(READY, key=key_, value=value_, headers=headers)
 
     def committed(self, stage):

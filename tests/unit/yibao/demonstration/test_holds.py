@@ -71,6 +71,18 @@ def test_a_lane_that_stands_and_a_platform_that_is_silent_hold_too(log):
     assert (stands,) == holds.now()
 
 
+def test_an_institution_that_is_set_aside_is_held_when_its_lane_goes_on(log):
+    """The others arrive, and whoever waits for this one must not read that nothing is held any more."""
+    holds = Holds(log.file)
+    aside = [lane(n, "institution_held", institution="H36110200001", cause="seal", platform_says="no key") for n in (0, 1)]
+    log(lane(0, cause="seal", platform_says="no key"), *aside, lane(0, "lane_released"))
+    assert (Hold(cause="seal", says="H36110200001: no key", lanes=2),) == holds.now()
+    log(lane(0, "institution_released", institution="H36110200001"), lane(1, "lane_opened"))
+    assert () == holds.now()
+    log(lane(1, "institution_stopped", institution="H36110200001", why="a flood", remedy="look"))
+    assert (Hold(cause=STANDS, says="H36110200001: a flood", remedy="look"),) == holds.now()
+
+
 def test_half_a_line_is_read_when_it_is_whole(log):
     """The worker writes while we read."""
     holds = Holds(log.file)

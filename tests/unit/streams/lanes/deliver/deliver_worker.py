@@ -9,6 +9,7 @@ from connector.contract import Topics
 from streams.domain.batch.cut import CutLimits
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
+from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import FloodGuard
@@ -42,6 +43,8 @@ class Setup:
     guard: FloodGuard = LENIENT
     msgid_memory_s: float = 0.0
     repeats_refused: bool = False
+    most_aside: int = 0
+    pace: tuple = ()
 
     @property
     def limits(self):
@@ -55,6 +58,7 @@ class Setup:
             flood_guard=self.guard,
             msgid_memory_s=self.msgid_memory_s,
             repeats_refused=self.repeats_refused,
+            **dict(self.pace),
         )
 
 
@@ -93,7 +97,13 @@ class Worker(Process):
             die=self.die,
         )
         shared = DeliverShared(
-            topics=TOPICS, platform=world.platform, limits=setup.limits, settings=setup.settings(), wall_ms=world.wall_ms, zone=UTC
+            topics=TOPICS,
+            platform=world.platform,
+            limits=setup.limits,
+            settings=setup.settings(),
+            health=Health(setup.settings(), clock=world.loop.time, most=setup.most_aside),
+            wall_ms=world.wall_ms,
+            zone=UTC,
         )
         self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, shared=shared)
 

@@ -77,7 +77,7 @@ class ForgetfulPlatform:
         body = tuple((one.number, one.service, one.institution, one.infno, one.value) for one in batch.records)
         request = Request(msgid=msgid, body=body, bad=any(b"bad" in one.value for one in batch.records), began_at=self._loop.time())
         await stand("post")
-        fate = self.weather.popleft() if self.weather else Fate.ANSWERED
+        fate = self.weather.popleft() if self.weather else self.calm(batch)
         match fate:
             case Fate.UNREACHABLE:
                 return Retry(cause=RetryCause.UNREACHABLE)
@@ -102,6 +102,11 @@ class ForgetfulPlatform:
         if isinstance(said, Refused):
             current().refused.add(msgid)
         return said
+
+    def calm(self, batch):
+        """What becomes of a request of which nothing else is said."""
+        del batch
+        return Fate.ANSWERED
 
     def arrive(self, request):
         """A request reaches the platform; its answer code, None where it did not reach it."""

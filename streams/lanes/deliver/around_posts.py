@@ -1,0 +1,92 @@
+"""What a lane commits around its POSTs: that the partition is still its own, that a node is refused, that nothing is in doubt."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn, Protocol
+
+from streams.lanes.context import LaneContext
+from streams.lanes.deliver.plan import Plan
+from streams.lanes.deliver.settling import Settling
+from streams.lanes.marks import DeliverMark
+from streams.lanes.settings import DeliverSettings
+
+
+class Committing(Protocol):
+    """The lane."""
+
+    fenced_at: float
+
+    @property
+    def mark(self) -> DeliverMark:
+        """What the last transaction said."""
+
+    async def save_mark(self, mark: DeliverMark) -> None:
+        """Commit another mark, and nothing else."""
+
+    async def stand(self, why: str, *, remedy: str) -> NoReturn:
+        """Hold the lane until the worker is restarted with another setting."""
+
+
+class AroundPosts:
+    """The plan that is posted now, and what its state in the mark is.
+
+    run: of that plan, once there was one.
+    """
+
+    def __init__(self, lane: Committing, settings: DeliverSettings, *, context: LaneContext, wall_ms: Callable[[], int]) -> None:
+        self.run: Settling | None = None
+        self._lane = lane
+        self._settings = settings
+        self._context = context
+        self._wall_ms = wall_ms
+
+    @property
+    def of_aside(self) -> bool:
+        """Whether the plan is one of an institution that is aside."""
+        return self.run is not None and bool(self.run.institution)
+
+    async def confirm(self, unknown_since: int | None) -> None:
+        """Before each POST: hold the lane where the platform may have forgotten an unknown outcome, and renew an ownership that is
+        old.
+        """
+        lane, settings, plan = self._lane, self._settings, self._plan
+        if plan is not None and unknown_since is not None and settings.msgid_memory_s:
+            age_s = (self._wall_ms() - unknown_since) // 1000
+            if age_s > settings.msgid_memory_s:
+                await lane.stand(
+                    f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",
+                    remedy="ask the platform whether it has the msgids of this plan; if not, restart this worker with "
+                    "platform.msgid_memory_s above that age (docs/operations.md: holds)",
+                )
+        if plan is not None and plan.quiet:
+            await lane.save_mark(self.marked(replace(plan, quiet=False)))
+        while self._context.clock() - lane.fenced_at > settings.lease_s:
+            began = self._context.clock()
+            self._context.outcomes.count("lease_renewed")
+            await lane.save_mark(lane.mark)
+            if self._context.clock() - began <= self._context.settings.doubt_s:
+                break  # else it was frozen in this very commit, and may have been replaced since
+
+    async def note_quiet(self) -> None:
+        """Commit that nothing of the plan is in doubt, so that an owner after this one need not fear that the platform forgot it,
+        however long the hold lasts. Not while an acceptance waits for its commit.
+        """
+        plan, run = self._plan, self.run
+        if plan is None or plan.quiet or run is None or run.decisions or run.unknown_since is not None:
+            return
+        if any(name not in self._lane.mark.aside for name in run.laid):
+            return  # what was set aside just now may be in doubt, and only the plan says so until that is committed
+        await self._lane.save_mark(self.marked(replace(plan, quiet=True)))
+
+    @property
+    def _plan(self) -> Plan | None:
+        mark, run = self._lane.mark, self.run
+        return mark.aside[run.institution].plan if run is not None and run.institution else mark.plan
+
+    def marked(self, plan: Plan) -> DeliverMark:
+        """The mark with another state of the plan."""
+        mark, run = self._lane.mark, self.run
+        if run is None or not run.institution:
+            return replace(mark, plan=plan)
+        entry = mark.aside[run.institution]
+        return replace(mark, aside={**mark.aside, run.institution: replace(entry, plan=plan)})
