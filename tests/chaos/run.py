@@ -203,7 +203,9 @@ class _Run:
             self._operator = self._desk.submit(self.site.restart_failed)
 
     def _drain(self, endings: list[Ending], site: Site) -> None:
-        """Wait until everything is accepted; let the time pass that rows wait for parts that never come; wait for the letters."""
+        """Wait until everything is accepted; let the time pass that rows wait for parts that never come; wait for the letters, and
+        for what was not accepted before.
+        """
         since = time.monotonic()
         journal: list[dict[str, Any]] = []
 
@@ -218,6 +220,8 @@ class _Run:
         self.crew.shift_clocks(WAIT_S + 60)
         wanted = sum(bool(ending.dead_class) for ending in endings)
         self.until_none(lambda: self._letters_missing(endings, site, wanted))
+        if left:  # that nothing moved for so long is noted; what came since is judged by what it is
+            self.until_none(unaccepted)
         until = time.monotonic() + _SETTLE_S
         while time.monotonic() < until:
             self.look()

@@ -69,6 +69,8 @@ class _Writer:
         self._told = Course()
         self._now = 1_714_700_100_000
         self._sent = 0
+        self._compared: set[str] = set()
+        """Tables that were read whole since capture was blind."""
         self._lookups_change = features.lookups_change or rng.random() < 0.2
         # Few rows, so that they meet.
         self._rows = MANY if features.several_candidates and rng.random() < 0.25 else ROWS
@@ -199,9 +201,11 @@ class _Writer:
                 self._tell_absent()
 
     def _compare(self, table: str, seen: Sequence[tuple[str, str]]) -> None:
+        self._compared.add(table)
         self._told.messages.append(Message(kind=Kind.COMPARED, at=self._now, table=table, seen=tuple(seen)))
 
     def _tell_absent(self) -> None:
+        self._database.unseen = {where for where in self._database.unseen if where[0] not in self._compared}
         self._say(Kind.ABSENT)
 
     def _go_blind(self) -> None:
@@ -210,7 +214,10 @@ class _Writer:
         if not self._features.deletes_while_blind:
             for transaction in [one for one in self._database.open if one.removes]:
                 self._database.roll_back(transaction)
+        before = {*self._database.rows}
         self._work(self._rng.randint(1, 4), blind=True)
+        self._database.unseen |= before - self._database.rows.keys()
+        self._compared.clear()
         self._start_log()
         self._snapshot()
         self._compare_all()

@@ -95,6 +95,8 @@ class Database:
     """What no clock may show again: the moment at which this server began."""
     server: str = ""
     """Which one it is: `""` for the first."""
+    unseen: set[Where] = field(default_factory=set)
+    """Rows that were deleted while nobody read the log, and of which that is not told yet."""
 
     def begin(self) -> Transaction:
         self.transactions += 1
@@ -106,6 +108,12 @@ class Database:
 
     def is_locked(self, transaction: Transaction, where: Where) -> bool:
         return any(where in other.rows for other in self.open if other is not transaction)
+
+    def is_unsure(self, where: Where) -> bool:
+        """Whether a row that was deleted unseen has been inserted again by a transaction that is open. One that is deleted by the
+        same transaction once more may stay reported (docs/exactness.md).
+        """
+        return where in self.unseen and where not in self.rows
 
     def write(
         self, transaction: Transaction, op: str, where: Where, row: Row, *, beside: bool = False, before: Row | None = None

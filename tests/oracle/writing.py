@@ -31,6 +31,7 @@ def write(
     if database.is_locked(transaction, where) or (where[0] == PATIENT and row is not None and not lookups):
         return
     chance = database.rng.random()
+    deletes = deletes and not database.is_unsure(where)
     if row is None:
         _put(database, transaction, "c", where)
     elif features.keys_exchange and database.rng.random() < 0.07:
@@ -103,7 +104,7 @@ def exchange(database: Database, transaction: Transaction, where: Where, *, shif
     known = {one for one in (*database.rows, *transaction.rows) if one[0] == table}
     rows = {one: row for one in sorted(known) if (row := database.seen(transaction, one)) is not None}
     of = {one: row for one, row in rows.items() if table != SETTLE or row["visit_id"] == rows[where]["visit_id"]}
-    those = [one for one in of if not database.is_locked(transaction, one)]
+    those = [one for one in of if not database.is_locked(transaction, one) and not database.is_unsure(one)]
     if len(those) < 2 or where not in those:
         return
     database.rng.shuffle(those)
