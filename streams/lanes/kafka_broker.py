@@ -3,10 +3,10 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,7 +20,7 @@ from streams.domain.changes import Incoming
 from streams.lanes import answer_time, offset_answers, stale_answers
 from streams.lanes.absence import TRANSACTION_S
 from streams.lanes.pinned import require_versions
-from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
+from streams.lanes.ports import Committed, Page, Send, TopicPartition
 from streams.lanes.settings import BrokerSettings
 from streams.lanes.topic_ids import IdsOf, ids_in
 
@@ -47,7 +47,6 @@ class KafkaProducer:
     """A transactional producer, with settings that were measured: no linger, large batches, fast retries."""
 
     def __init__(self, settings: BrokerSettings, transactional_id: str, *, timeout_s: float) -> None:
-        self._open: dict[tuple[str, int], tuple[Any, asyncio.Future[Any]]] = {}
         self._made = partial(
             AIOKafkaProducer,
             **connection(settings),
@@ -74,23 +73,28 @@ class KafkaProducer:
             await started(self._producer)
 
     async def begin(self) -> None:
-        self._open.clear()
         await self._producer.begin_transaction()
 
-    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Append the message to a batch that is sent as a whole: the client's usual way, a future per message, costs as much as
+    async def write(self, messages: Sequence[Send], partition: int) -> list[int]:
+        """Append the messages to batches that are sent as a whole: the client's usual way, a future per message, costs as much as
         building a record.
         """
-        partition = partition if message.partition is None else message.partition
-        place = message.topic, partition
-        builder, written = self._open.get(place, (None, None))
-        if builder is None or not _append(builder, message):
-            builder = self._producer.create_batch()
-            _append(builder, message)
-            written = await self._producer.send_batch(builder, message.topic, partition=partition)
-            self._open[place] = builder, written
-        assert written is not None
-        return _Place(written, builder.record_count() - 1)
+        full: dict[tuple[str, int], _Batch] = {}
+        places: list[tuple[_Batch, int]] = []
+        sent: list[_Batch] = []
+        for topic, key, value, headers, of, timestamp_ms in messages:
+            place = topic, partition if of is None else of
+            batch = full.get(place)
+            added = None if batch is None else batch.append(timestamp=timestamp_ms, key=key, value=value, headers=[*headers])
+            if batch is None or added is None:  # one that is full, or on its way already, takes no more
+                builder = self._producer.create_batch()
+                builder.append(timestamp=timestamp_ms, key=key, value=value, headers=[*headers])
+                batch = full[place] = _Batch(builder.append, await self._producer.send_batch(builder, topic, partition=place[1]))
+                sent.append(batch)
+            places.append((batch, batch.count))
+            batch.count += 1
+        await _all(sent)
+        return [batch.first + number for batch, number in places]
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
         offsets = {KafkaPartition(*at): OffsetAndMetadata(committed.offset, committed.metadata)}
@@ -103,30 +107,32 @@ class KafkaProducer:
         await self._producer.stop()
 
 
-def _append(builder: Any, message: Send) -> bool:
-    """Whether the message went into the batch: one that is full, or on its way already, takes no more."""
-    added = builder.append(timestamp=message.timestamp_ms, key=message.key, value=message.value, headers=list(message.headers))
-    return added is not None
+class _Batch:
+    """A batch of messages for one partition. append: adds one; None where it takes no more. written: what becomes of it. count: how
+    many it holds. first: offset of the first one, once it is written.
+    """
+
+    __slots__ = ("append", "count", "first", "written")
+
+    def __init__(self, append: Callable[..., Any], written: Awaitable[Any]) -> None:
+        self.append = append
+        self.written = written
+        self.count = 0
+        self.first = 0
 
 
-class _At(NamedTuple):
-    """Where a message stands."""
-
-    offset: int
-
-
-class _Place:
-    """The offset of one message of a batch, known when the batch is written."""
-
-    __slots__ = ("_batch", "_number")
-
-    def __init__(self, batch: "asyncio.Future[Any]", number: int) -> None:
-        self._batch = batch
-        self._number = number
-
-    def __await__(self) -> Generator[Any, None, Written]:
-        first = yield from self._batch.__await__()
-        return _At(first.offset + self._number)
+async def _all(batches: Sequence[_Batch]) -> None:
+    """Wait for every batch. Raises where one failed, when nothing is under way any more: the client would commit the transaction
+    without it.
+    """
+    failed: Exception | None = None
+    for batch in batches:
+        try:
+            batch.first = (await batch.written).offset
+        except Exception as exc:  # noqa: BLE001 - raised below
+            failed = failed or exc
+    if failed is not None:
+        raise failed
 
 
 class KafkaBroker:

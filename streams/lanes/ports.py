@@ -2,7 +2,7 @@
 memory.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -56,14 +56,6 @@ class Page:
     """Offset where the next page starts."""
 
 
-class Written(Protocol):
-    """Where a message was written."""
-
-    @property
-    def offset(self) -> int:
-        """Its offset in its partition."""
-
-
 class Producer(Protocol):
     """A transactional producer. Whoever started one last with the id of a partition owns that partition."""
 
@@ -73,9 +65,9 @@ class Producer(Protocol):
     async def begin(self) -> None:
         """Open a transaction."""
 
-    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Hand one message over, for this partition where it names none. Await the result for the place that it was written to,
-        or for the error.
+    async def write(self, messages: Sequence[Send], partition: int) -> list[int]:
+        """Write messages, into this partition where they name none; their offsets. Raises where one of them failed, when nothing is
+        under way any more: the client would commit the transaction without that one.
         """
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from streams.domain.changes import Incoming
 from streams.domain.records import Header
-from streams.lanes.ports import Committed, Page, Send, TopicPartition, Written
+from streams.lanes.ports import Committed, Page, Send, TopicPartition
 
 
 class Crash(BaseException):
@@ -52,11 +52,6 @@ class _Transaction:
     entries: list[_Entry] = field(default_factory=list)
     partitions: set[TopicPartition] = field(default_factory=set)
     offsets: dict[tuple[str, TopicPartition], Committed] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _At:
-    offset: int
 
 
 class FakeLog:
@@ -212,16 +207,20 @@ class FakeProducer:
         """Open a transaction: known to the client alone, as in Kafka."""
         await self._log.on_step("begin")
 
-    async def send(self, message: Send, partition: int) -> Awaitable[Written]:
-        """Write one message."""
-        await self._log.on_step("send")
-        written: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
-        try:
-            self._log.check(self._id, self._epoch)
-            written.set_result(_At(self._log.write(self._id, message, partition)))
-        except (Fenced, OSError) as exc:
-            written.set_exception(exc)
-        return written
+    async def write(self, messages: Sequence[Send], partition: int) -> list[int]:
+        """Write messages, one after the other."""
+        offsets: list[int] = []
+        failed: Exception | None = None
+        for message in messages:
+            await self._log.on_step("send")
+            try:
+                self._log.check(self._id, self._epoch)
+                offsets.append(self._log.write(self._id, message, partition))
+            except (Fenced, OSError) as exc:
+                failed = failed or exc
+        if failed is not None:
+            raise failed
+        return offsets
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
         """Make an offset part of the transaction."""

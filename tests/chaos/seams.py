@@ -13,7 +13,7 @@ part            the same, and of a plan the first batches are settled, the other
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,12 @@ class SeamProducer:
     async def begin(self) -> None:
         await self._producer.begin()
 
-    async def send(self, message: Send, partition: int) -> Any:
-        sent = await self._producer.send(message, partition)
-        if message.topic == self._dead:
-            self._passages.at("dead-letter")
-        return sent
+    async def write(self, messages: Sequence[Send], partition: int) -> list[int]:
+        offsets: list[int] = await self._producer.write(messages, partition)
+        for message in messages:
+            if message.topic == self._dead:
+                self._passages.at("dead-letter")
+        return offsets
 
     async def send_offset(self, group: str, at: TopicPartition, committed: Committed) -> None:
         # The join's mark has no plan, and its other members are none of a deliver mark's.

@@ -29,8 +29,7 @@ async def test_what_the_stages_write_can_be_read_by_every_command(kafka, codec):
     values = [b"%d" % number * 500 for number in range(20)]
     await producer.start()
     await producer.begin()
-    for value in values:
-        await producer.send(Send(topic=topic, key=b"k", value=value), 0)
+    assert list(range(20)) == await producer.write([Send(topic=topic, key=b"k", value=value) for value in values], 0)
     await producer.commit()
     await producer.stop()
     await broker.stop()

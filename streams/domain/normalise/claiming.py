@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from streams.domain.keys import SEPARATOR
-from streams.domain.normalise.compiled import CompiledMapping, TableRule, key_step, may_share_a_record, value_of
-from streams.domain.normalise.sources import Reading, values_of
-from streams.domain.records import Row, SourceRows
+from streams.domain.normalise.compiled import CompiledMapping, TableRule, key_step, may_share_a_record
+from streams.domain.normalise.own_values import own_value
+from streams.domain.normalise.sources import values_of
+from streams.domain.records import Row
 from streams.domain.roles import REPORTED, ROW_INDEX, SERVICE_OF
-from streams.domain.violations import Unfit
 
 
-class Claim(NamedTuple):
+class ClaimOf(NamedTuple):
     """How to find the record that a row claims."""
 
     columns: tuple[str, ...]
@@ -21,24 +21,13 @@ class Claim(NamedTuple):
 
     def __repr__(self) -> str:
         """Without what a function was made from."""
-        return f"Claim(columns={self.columns!r})"
+        return f"ClaimOf(columns={self.columns!r})"
 
 
 _PREFIX: Final = {one.role: one.prefix for one in REPORTED}
 
 
-class _NoLookups:
-    """What a row says by itself needs none."""
-
-    def find(self, name: str, key: tuple[str, ...]) -> None:
-        """Nothing is known."""
-        del name, key
-
-
-_NO_LOOKUPS: Final = _NoLookups()
-
-
-def claim_of(mapping: CompiledMapping, table: TableRule) -> Claim | None:
+def claim_of(mapping: CompiledMapping, table: TableRule) -> ClaimOf | None:
     """How to find the record that a row of this table claims; None where no two rows can claim one, or where that does not stand
     in the row itself or in its header: institution and key may be another row's.
     """
@@ -49,18 +38,14 @@ def claim_of(mapping: CompiledMapping, table: TableRule) -> Claim | None:
     column = mapping.belonging.columns.get(role)
     if not places or any(of != role for of, _ in places):
         return None
-    index = ROW_INDEX[role]
+    index, named = ROW_INDEX[role], f"{_PREFIX[role]}{SEPARATOR}"
+    key_in = own_value(mapping, step, index)
 
     def claim(row: Row) -> str | None:
         institution = mapping.institution(role, row)
         if institution is None or (index == 0 and not mapping.visit_required(institution)):
             return None
-        reading = Reading(SourceRows._make(row if place == index else None for place in range(len(ROW_INDEX))), _NO_LOOKUPS)
-        reading.institution = mapping.institutions.get(institution)
-        try:
-            key = value_of(step, reading)
-        except Unfit:
-            return None
-        return f"{_PREFIX[role]}{SEPARATOR}{institution}/{key}" if key else None
+        key = key_in(row, institution)
+        return f"{named}{institution}/{key}" if key else None
 
-    return Claim((*(name for _, name in places), *(() if column is None else (column,))), claim)
+    return ClaimOf((*(name for _, name in places), *(() if column is None else (column,))), claim)

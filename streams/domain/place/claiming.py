@@ -10,9 +10,8 @@ from connector.contract import UNAVAILABLE, Mark, Op
 from streams.domain.changes import CLAIMED, FREED, PASSED, mark_of
 from streams.domain.images import text_of
 from streams.domain.keys import names_something
-from streams.domain.place.claims import Claimant, Claims, Freed, Standing
+from streams.domain.place.claims import UNDISPUTED, Claimant, Claims, Freed, Standing
 from streams.domain.place.entries import View
-from streams.domain.place.going import table_of
 from streams.domain.place.placed import Folded, Named, Out, Placed
 from streams.domain.records import Header, Row
 from streams.errors import Rejected
@@ -38,8 +37,13 @@ class ClaimingTable:
 
     def row_key(self, row: Row) -> tuple[str, ...] | None:
         """A row's key; None where it has none."""
-        parts = tuple([value for name in self.key if (value := row.get(name)) is not None and names_something(value)])
-        return parts if len(parts) == len(self.key) else None
+        parts: list[str] = []
+        for name in self.key:
+            value = row.get(name)
+            if value is None or not names_something(value):
+                return None
+            parts.append(value)
+        return tuple(parts)
 
 
 ClaimingTables: TypeAlias = Mapping[str, ClaimingTable]
@@ -56,7 +60,7 @@ class Claiming:
     ) -> None:
         self._tables = tables
         self._claims = Claims(view)
-        self._said = {name: said[name] for name in _SAID if name in said}
+        self._said = said
         self._place = place
 
     @property
@@ -64,11 +68,13 @@ class Claiming:
         """Changed state entries by key; None where the entry goes."""
         return self._claims.changed
 
-    def direct(self, folded: Folded, envelope: Mapping[str, object], said: Mapping[str, object], *, server: str) -> Folded:
-        """What a change of a row leads to that names its visit itself. folded: without claims. server: which of the source's."""
+    def direct(self, folded: Folded, envelope: Mapping[str, object], name: str, *, server: str) -> Folded:
+        """What a change of a row leads to that names its visit itself. folded: without claims. name: of its table. server: which of
+        the source's.
+        """
         try:
-            op, name = _OPS[f"{envelope.get('op')}"], table_of(said)
-            known_by = mark_of(op, said, server=server)
+            op = _OPS[f"{envelope.get('op')}"]
+            known_by = mark_of(op, self._said, server=server)
             if op is Op.TRUNCATE:
                 return folded._replace(placed=(*folded.placed, *self.emptied(name, known_by)), state=self.state)
             row = self._row(name, envelope, op)
@@ -76,8 +82,11 @@ class Claiming:
                 return folded  # of a former row of its key: the present one stands elsewhere
         except (KeyError, ValueError, Rejected):  # the join knows the letter for it
             return folded
-        placed, visit, stays = list(folded.placed), folded.placed[-1].key, op is not Op.DELETE
+        visit, stays = folded.placed[-1].key, op is not Op.DELETE
         standing = self._standing(row, visit.decode() if stays and visit else None, known_by)
+        if standing == UNDISPUTED:  # as nearly all are
+            return Folded(folded.placed, folded.outcome, folded.going, self._claims.changed, folded.gave_up)
+        placed = list(folded.placed)
         placed[-1] = _with(placed[-1], _claimed(standing))
         if standing.passed:
             visits = [one.key for one in placed]
@@ -92,7 +101,10 @@ class Claiming:
         image = before if op is Op.DELETE else after
         if not isinstance(image, dict):
             raise Rejected(f"the envelope of op {op.value!r} carries no row")
-        columns = {one: text_of(image.get(one)) for one in self._tables[name].columns}
+        columns = {
+            one: value if (value := image.get(one)) is None or type(value) is str else text_of(value)
+            for one in self._tables[name].columns
+        }
         if UNAVAILABLE in columns.values():
             known = before if isinstance(before, dict) else {}
             columns |= {one: text_of(known.get(one)) for one, value in columns.items() if value == UNAVAILABLE}
@@ -124,7 +136,7 @@ class Claiming:
         table = self._tables[row.table]
         key = table.row_key(row.columns)
         if key is None:
-            return Standing()
+            return UNDISPUTED
         if visit is None:
             return self._claims.goes(row.table, key, mark)
         return self._claims.stands(Claimant(row.table, key, visit), table.claim(row.columns), mark, is_new=row.is_new)
@@ -133,7 +145,8 @@ class Claiming:
         for row, formerly in freed:
             schema, _, name = row.table.partition(".")
             columns = dict(zip(self._tables[row.table].key, row.key, strict=True)) if row.table in self._tables else {}
-            said = {"source": self._said | {"schema": schema, "table": name}, "place": {"visit": row.visit}}
+            known = {one: self._said[one] for one in _SAID if one in self._said}
+            said = {"source": known | {"schema": schema, "table": name}, "place": {"visit": row.visit}}
             value = {"yibao": FREED, "op": Op.DELETE.value, "before": columns, "after": None, **said}
             yield self._place(row.visit, formerly, orjson.dumps(value))
 

@@ -60,7 +60,7 @@ class Standing(NamedTuple):
     freed: tuple[Freed, ...] = ()
 
 
-_UNDISPUTED: Final = Standing()
+UNDISPUTED: Final = Standing()
 """Nobody else is concerned."""
 
 
@@ -93,8 +93,8 @@ class Claims:
         if known is None and claim is not None and not there:  # as nearly all begin
             self._put(where, _Known(claim, row.visit, mark))
             self.changed[_claim_key(claim)] = b"c" + orjson.dumps([CLAIMS_FORM, tuple(row)])
-            return _UNDISPUTED
-        gone = self._gives_up(row, known) if known is not None and known.claim != claim else _UNDISPUTED
+            return UNDISPUTED
+        gone = self._gives_up(row, known) if known is not None and known.claim != claim else UNDISPUTED
         if claim is None:
             if known is not None:
                 self.changed[where] = None
@@ -114,7 +114,7 @@ class Claims:
         where = _row_key(table, key)
         known = self._known(where)
         if known is None or again(mark, known.mark):
-            return _UNDISPUTED
+            return UNDISPUTED
         self.changed[where] = None
         return self._gives_up(Claimant(table, key, known.visit), known)
 

@@ -23,7 +23,6 @@ from streams.domain.records import Header
 _CREATE: Final = Op.CREATE.value
 _DELETE: Final = Op.DELETE.value
 _UPDATE: Final = Op.UPDATE.value
-_ENDING: Final = (_DELETE, _UPDATE)
 
 _Image: TypeAlias = Mapping[str, object]
 
@@ -41,33 +40,34 @@ class Direct:
         partition_of: Callable[[str], int],
         arrived: Callable[[int], tuple[Header, ...]],
     ) -> None:
-        self._visit_keys = {where: reader(key) for where, key in visit_keys.items()}
-        self._names = names
+        self._tables = {where: (reader(key), names.get(where)) for where, key in visit_keys.items()}
         self._partition_of = partition_of
         self._arrived = arrived
 
     def has(self, table: tuple[str, str]) -> bool:
         """Whether this is such a table."""
-        return table in self._visit_keys
+        return table in self._tables
 
     def row(self, incoming: Incoming, envelope: _Image, said: _Image, going: Going, table: tuple[str, str]) -> Folded:
         """A change of a row. table: its source and table."""
-        visit_key = self._visit_keys[table]
+        visit_key, names = self._tables[table]
         op, before, after = envelope.get("op"), envelope.get("before"), envelope.get("after")
         visit = visit_key(before if op == _DELETE else after)
         was = visit_key(before) if op == _UPDATE and before else None
-        claim, ended, names = None, going.ended, self._names.get(table)
+        claim, ended = None, going.ended
         if op == _DELETE and visit is not None and going.transaction and incoming.key is not None:
             if (came := came_elsewhere(going, incoming, said, visit)) is not None:
                 return self._beneath(incoming, envelope, said, going, visit, came=came)
             going = deletes(going, incoming, said)
         elif going.came and op == _UPDATE and visit is not None:
             changes(going, incoming, said, visit, was=was)
-        if ended is not None and incoming.key is not None and (ended or op in _ENDING) and (before or op != _UPDATE):
+        # Most rows that change stay where they are, and what they are.
+        changes_claims = bool(before) and (was != visit or names is not None) if op == _UPDATE else op == _DELETE or bool(ended)
+        if changes_claims and ended is not None and incoming.key is not None:
             visits, images = ((visit, None), (before, None)) if op == _DELETE else ((was, visit), (before, after))
             claim = changed(ended, names, (table[1], incoming.key), visits=visits, images=images, at=_committed_at(said))
         arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
-        if op == _CREATE and (former := former_key(going, incoming, said)) is not None:
+        if going.last[2] is not None and op == _CREATE and (former := former_key(going, incoming, said)) is not None:
             going = creates(going, incoming, said, visit)
             if claim in (None, DOUBT):
                 arrived = arrived._replace(headers=((FORMERLY, former),))
@@ -83,7 +83,7 @@ class Direct:
         """A delete of the row that had a key before another one got it in this transaction, in another visit: the claim of that one
         goes on. The row that goes may be another record than that one, which ends.
         """
-        names, before = self._names.get((f"{said.get('name')}", table_of(said))), envelope.get("before")
+        (_, names), before = self._tables[f"{said.get('name')}", table_of(said)], envelope.get("before")
         if going.ended is not None and names is not None and isinstance(before, dict):
             name, there = names.of(before), orjson.loads(came[1] or b"{}").get("after")
             if name is not None and name != (names.of(there) if isinstance(there, dict) else None):

@@ -68,14 +68,11 @@ class Placer:
         self._partitions = partitions
         self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
-        contested = {where for where in visit_keys if where[1] in claiming.get(where[0], ())}
-        self._direct, self._contested = (
-            Direct(keys, names, partition_of=self._partition_of, arrived=self._arrived)
-            for keys in (
-                {where: key for where, key in visit_keys.items() if where not in contested},
-                {where: visit_keys[where] for where in contested},
-            )
-        )
+        self._direct = Direct(visit_keys, names, partition_of=self._partition_of, arrived=self._arrived)
+        self._contested = {where for where in visit_keys if where[1] in claiming.get(where[0], ())}
+        self._plain = visit_keys.keys() - self._contested
+        self._named: Mapping[object, tuple[str, str]] = {(where[0], *where[1].split(".", 1)): where for where in visit_keys}
+        """As a source block names a table."""
 
     def fold(
         self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "", going: Going = NOTHING
@@ -96,11 +93,22 @@ class Placer:
             return unplaced(incoming, going)
         if ours == "absent":
             return self._absent(incoming, envelope, said, view, going=going)
-        if envelope.get("op") != _READ:  # a row that is read stands in no transaction's way
+        op, table = envelope.get("op"), self._table(said)
+        if op != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
-        return self._row(incoming, envelope, said, view, source=source, server=server, going=going)
+        if table in self._plain and op != _TRUNCATE:  # as nearly all are
+            return self._direct.row(incoming, envelope, said, going, table)
+        return self._row(incoming, envelope, said, view, table=table, source=source, server=server, going=going)
+
+    def _table(self, said: _Image) -> tuple[str, str]:
+        """Source and table of a row."""
+        try:
+            found = self._named.get((said.get("name"), said.get("schema"), said.get("table")))
+        except TypeError:  # these are no names
+            found = None
+        return found or (f"{said.get('name')}", table_of(said))
 
     def remembering(self, going: Going, view: View, *, begun: bool) -> Going:
         """With the claims that ended. view: of a lane that begins. begun: whether rows were placed before."""
@@ -121,22 +129,29 @@ class Placer:
         return Folded((*self._settled(settling, incoming, None), *ticks), "tick", going, settling.memory.state, len(told))
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
-        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, source: str, server: str, going: Going
+        self,
+        incoming: Incoming,
+        envelope: _Image,
+        said: _Image,
+        view: View,
+        *,
+        table: tuple[str, str],
+        source: str,
+        server: str,
+        going: Going,
     ) -> Folded:
-        table, emptied = (f"{said.get('name')}", table_of(said)), envelope.get("op") == _TRUNCATE
-        if self._direct.has(table):
-            if emptied:
-                return Folded(self._everywhere(incoming), "truncated", going)
-            return self._direct.row(incoming, envelope, said, going, table)
+        """What concerns more than the row's own visit."""
+        if table in self._plain:
+            return Folded(self._everywhere(incoming), "truncated", going)
         if table[0] != source:
             return unplaced(incoming, going)
-        if not self._contested.has(table):
+        if table not in self._contested:
             return self._linked_row(incoming, envelope, said, view, server=server, going=going)
-        if emptied:
+        if envelope.get("op") == _TRUNCATE:
             folded = Folded(self._everywhere(incoming), "truncated", going)
         else:
-            folded = self._contested.row(incoming, envelope, said, going, table)
-        return self._claims(source, said, view).direct(folded, envelope, said, server=server)
+            folded = self._direct.row(incoming, envelope, said, going, table)
+        return self._claims(source, said, view).direct(folded, envelope, table[1], server=server)
 
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
@@ -146,14 +161,14 @@ class Placer:
         """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""
         name, place = table_of(said), envelope.get("place")
         at = f"{said.get('name')}", name
-        if self._direct.has(at) or self._contested.has(at):
+        if self._direct.has(at):
             if not isinstance(place, dict) or not isinstance(visit := place.get("visit"), str):
                 return unplaced(incoming, going)
             trail = self._arrived(self._partition_of(place["left"])) if "left" in place else ()
             folded = Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value, trail),), "absent", going)
-            if self._direct.has(at) or place.get("moved") == "left":
+            if at not in self._contested or place.get("moved") == "left":
                 return folded
-            return self._claims(at[0], said, view).direct(folded, envelope, said, server="")
+            return self._claims(at[0], said, view).direct(folded, envelope, name, server="")
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(name)
         change = None if table is None else _event(envelope)

@@ -40,7 +40,7 @@ _MOST: Final = 20_000
 def after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
     if transaction and transaction == going.transaction:
-        return Going(transaction, at, going.came, going.last, going.ended)
+        return going if at == going.at else Going(transaction, at, going.came, going.last, going.ended)
     return Going(transaction, at, ended=going.ended)
 
 

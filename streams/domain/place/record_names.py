@@ -6,64 +6,50 @@ the settlement's row, nothing is known here but the row's place.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from streams.domain.images import text_of
-from streams.domain.normalise.compiled import CompiledRecord, TableRule, value_of
+from streams.domain.normalise.compiled import CompiledRecord, TableRule, key_step
+from streams.domain.normalise.own_values import own_value
 from streams.domain.normalise.record import CompiledMapping
-from streams.domain.normalise.sources import Column, Constant, FirstOf, LookupUnknown, Reading, Source
+from streams.domain.normalise.sources import Column, Constant, FirstOf, Source
 from streams.domain.place.ended_entries import Name
-from streams.domain.records import Row, SourceRows
+from streams.domain.records import Row
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
-from streams.domain.violations import Unfit
 from streams.errors import Rejected
-
-
-class _NoLookups:
-    def find(self, name: str, key: tuple[str, ...]) -> None:
-        """Nothing is known."""
-        del name, key
-
-
-_NO_LOOKUPS: Final = _NoLookups()
-_ROWS: Final = range(len(ROW_INDEX))
 
 
 class RecordName:
     """Of the rows of one table. columns: those that it is made from."""
 
-    __slots__ = ("_index", "_mapping", "_role", "_service", "_step", "columns")
+    __slots__ = ("_mapping", "_number", "_role", "_service", "columns")
 
     def __init__(self, mapping: CompiledMapping, table: TableRule, compiled: CompiledRecord) -> None:
         self._mapping = mapping
         self._role = table.role
         self._service = SERVICE_OF[table.role].value
-        self._index = ROW_INDEX[table.role]
-        self._step = next(step for step in compiled.steps if step.name == compiled.key)
+        step = key_step(compiled)
+        self._number = own_value(mapping, step, ROW_INDEX[table.role])
         institution = mapping.belonging.columns.get(table.role)
-        places = {*columns_in(self._step.source), *(() if institution is None else (institution,))}
+        places = {*columns_in(step.source), *(() if institution is None else (institution,))}
         self.columns = tuple(sorted(places))
 
     def differs(self, one: Mapping[str, object], other: Mapping[str, object]) -> bool:
         """Whether two images of a row may be two records."""
-        return any(one.get(column) != other.get(column) for column in self.columns)
+        for column in self.columns:  # noqa: SIM110 - this runs for every row
+            if one.get(column) != other.get(column):
+                return True
+        return False
 
     def of(self, image: Mapping[str, object]) -> Name | None:
         """Service, institution and number of the record of a row; None where it is none yet."""
-        step = self._step
         try:
             row: Row = {column: text_of(image.get(column)) for column in self.columns}
-            if step.read is None:
-                raw = row[step.column]
-                number = ("" if raw is None else step.convert(raw)) or step.default
-            else:
-                number = value_of(
-                    step, Reading(SourceRows(*(row if index == self._index else None for index in _ROWS)), _NO_LOOKUPS)
-                )
-        except (Rejected, Unfit, LookupUnknown):
+        except Rejected:
             return None
         institution = self._mapping.institution(self._role, row)
-        return (self._service, institution, number) if number and institution is not None else None
+        if institution is None or not (number := self._number(row, institution)):
+            return None
+        return self._service, institution, number
 
 
 def record_names(mappings: Mapping[str, CompiledMapping]) -> Mapping[tuple[str, str], RecordName]:

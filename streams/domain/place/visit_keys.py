@@ -18,6 +18,8 @@ def reader(key: VisitKey) -> Callable[[object], str | None]:
         if not isinstance(image, dict):
             return None
         value = image.get(column)
+        if type(value) is int:
+            return str(value)
         if type(value) is not str:
             value = _text(value)
         return value if names_something(value) else None
