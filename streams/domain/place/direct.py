@@ -23,6 +23,7 @@ from streams.domain.records import Header
 _CREATE: Final = Op.CREATE.value
 _DELETE: Final = Op.DELETE.value
 _UPDATE: Final = Op.UPDATE.value
+_ENDING: Final = (_DELETE, _UPDATE)
 
 _Image: TypeAlias = Mapping[str, object]
 
@@ -52,6 +53,11 @@ class Direct:
         """A change of a row. table: its source and table."""
         visit_key, names = self._tables[table]
         op, before, after = envelope.get("op"), envelope.get("before"), envelope.get("after")
+        if op == _UPDATE and before and not going.came:  # it stays where it is, and what it is, as nearly all do
+            there = visit_key(after)
+            same = names is None or (isinstance(before, dict) and isinstance(after, dict) and not names.differs(before, after))
+            if same and there is not None and there == visit_key(before):
+                return Folded((self._to(there, incoming.value),), "direct", going)
         visit = visit_key(before if op == _DELETE else after)
         was = visit_key(before) if op == _UPDATE and before else None
         claim, ended = None, going.ended
@@ -61,12 +67,10 @@ class Direct:
             going = deletes(going, incoming, said)
         elif going.came and op == _UPDATE and visit is not None:
             changes(going, incoming, said, visit, was=was)
-        # Most rows that change stay where they are, and what they are.
-        changes_claims = bool(before) and (was != visit or names is not None) if op == _UPDATE else op == _DELETE or bool(ended)
-        if changes_claims and ended is not None and incoming.key is not None:
+        if ended is not None and incoming.key is not None and (ended or op in _ENDING) and (before or op != _UPDATE):
             visits, images = ((visit, None), (before, None)) if op == _DELETE else ((was, visit), (before, after))
             claim = changed(ended, names, (table[1], incoming.key), visits=visits, images=images, at=_committed_at(said))
-        arrived = Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), incoming.value)
+        arrived = self._to(visit, incoming.value)
         if going.last[2] is not None and op == _CREATE and (former := former_key(going, incoming, said)) is not None:
             going = creates(going, incoming, said, visit)
             if claim in (None, DOUBT):
@@ -76,6 +80,12 @@ class Direct:
         left = was if was != visit else None
         outcome = "direct" if claim is DOUBT and left is None else "moved"
         return Folded(tuple(self._moved(incoming, envelope, said, messages=(left, claim, arrived))), outcome, going)
+
+    def _to(self, visit: str | None, value: bytes | None) -> Placed:
+        """A message for a visit, or for none."""
+        if visit is None:
+            return Placed(UNPLACED, None, value)
+        return Placed(self._partition_of(visit), visit.encode(), value)
 
     def _beneath(  # noqa: PLR0913 - the message, and what is known of it
         self, incoming: Incoming, envelope: _Image, said: _Image, going: Going, visit: str, *, came: tuple[str, bytes | None]

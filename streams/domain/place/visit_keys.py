@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from streams.domain.images import text_of
-from streams.domain.keys import VisitKey, names_something
+from streams.domain.keys import SEPARATOR, VisitKey, names_something
 from streams.errors import Rejected
 
 
@@ -18,11 +18,12 @@ def reader(key: VisitKey) -> Callable[[object], str | None]:
         if not isinstance(image, dict):
             return None
         value = image.get(column)
+        if type(value) is str:
+            return value if value.strip() and SEPARATOR not in value else None
         if type(value) is int:
             return str(value)
-        if type(value) is not str:
-            value = _text(value)
-        return value if names_something(value) else None
+        text = _text(value)
+        return text if names_something(text) else None
 
     return visit_key
 
