@@ -54,7 +54,8 @@ class Hospitals(Rig):
         lane.put(self.log.messages(READY, self.committed("deliver").offset))
         with capture_logs() as logs:
             lane.start()
-            await wait_for(lambda: until() or self.deaths.reasons, what=what)
+            # What is committed is told at once, but not in the same moment.
+            await wait_for(lambda: (until() and lane.mark == self.mark) or self.deaths.reasons, what=what)
             await lane.close()
         assert [] == self.deaths.reasons
         return logs
