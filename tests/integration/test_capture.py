@@ -339,6 +339,16 @@ def test_long_ids_keep_every_digit(captured):
     assert any(b'"visit_sn":1234567890123456789,' in record.value for record in captured.changes)
 
 
+def test_the_end_of_a_day_is_not_its_beginning(captured):
+    """24:00:00 of a `time`, in a snapshot and in the log: as 00:00:00 nobody could tell which of the two stood in the database."""
+    clocks = {
+        image["mdtrt_id"]: image["clock"] for record in captured.changes if (image := envelope(record)["after"] or {}).get("clock")
+    }
+    assert {"M1": "23:59:58.5Z", "M3": "24:00:00Z", "M10": "08:00:00Z", "LAST": "24:00:00Z"} == {
+        visit: clock for visit, clock in clocks.items() if visit in ("M1", "M3", "M10", "LAST")
+    }
+
+
 def test_the_envelopes_are_what_the_decoder_was_written_for(captured):
     """Shapes of every type and operation, as the real connector writes them; a newer Debezium must not change them unseen."""
     wanted = json.loads((HERE / "golden" / "capture_envelopes.json").read_text(encoding="utf-8"))
