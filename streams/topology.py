@@ -84,9 +84,10 @@ async def deliver_worker(process: Process) -> LaneApp:
     """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     outcomes = Outcomes("deliver")
     gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
-    await _check_topics(process)
+    mark = await _check_topics(process)
     await gateway.__aenter__()
-    lanes = deliver_app(deliver_stage(process.site, gateway, outcomes=outcomes, home=process.home, index=process.index))
+    stage = deliver_stage(process.site, gateway, mark=mark, outcomes=outcomes, home=process.home, index=process.index)
+    lanes = deliver_app(stage)
     lanes.closing.append(lambda: gateway.__aexit__(None, None, None))
     return lanes
 
@@ -98,7 +99,8 @@ async def _alone_with_its_mapping(process: Process, stage: str) -> Fellowship:
     return fellows
 
 
-async def _check_topics(process: Process, also: Sequence[str] = ()) -> None:
+async def _check_topics(process: Process, also: Sequence[str] = ()) -> str:
+    """Whether the topics are there and the site's own; the mark that they are bound with."""
     site = process.site
     broker = broker_settings(site)
     there = topics_there(
@@ -109,4 +111,4 @@ async def _check_topics(process: Process, also: Sequence[str] = ()) -> None:
         patient=process.patient,
     )
     await told(there, broker.bootstrap_servers)
-    await told(demand_site(broker, identity_of(site), topic=site.topics.binding), broker.bootstrap_servers)
+    return await told(demand_site(broker, identity_of(site), topic=site.topics.binding), broker.bootstrap_servers)

@@ -213,8 +213,12 @@ def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
     }
 
 
-def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Path | None, index: int) -> DeliverStage:
-    """The deliver stage of a site, posting through `gateway`. home: in place of the site's `workers.home`."""
+def deliver_stage(  # noqa: PLR0913 - each by its name
+    site: Site, gateway: Gateway, *, mark: str, outcomes: Outcomes, home: Path | None, index: int
+) -> DeliverStage:
+    """The deliver stage of a site, posting through `gateway`. mark: what its topics are bound with. home: in place of the site's
+    `workers.home`.
+    """
     broker, settings = broker_settings(site), deliver_settings(site)
     return DeliverStage(
         app=_app(site, "deliver", broker=broker, home=home, index=index),
@@ -226,7 +230,7 @@ def deliver_stage(site: Site, gateway: Gateway, *, outcomes: Outcomes, home: Pat
             settings=settings,
             health=Health(settings, clock=_boot_time, most=len(site.institutions) // 2),
             wall_ms=_wall_ms,
-            zone=ZoneInfo(site.timezone),
+            site=mark,
         ),
     )
 

@@ -4,7 +4,7 @@ import getpass
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -37,7 +37,8 @@ def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, 
     if not plan.writes:
         return plan
     others, notes = _others(site, broker)
-    return replace(beside(plan, others, consent=consent), notes=notes)
+    taken = frozenset(one.mark for one in others.values())
+    return replace(beside(plan, others, consent=consent), notes=notes, taken=taken)
 
 
 def _others(site: Site, broker: Broker) -> tuple[dict[str, Binding], tuple[str, ...]]:
@@ -64,11 +65,18 @@ def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[Topi
             f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"
         )
     entry = Entry(id=secrets.token_hex(8), at=now_of(site), by=actor(), why=why.strip())
-    binding = plan.binding(entry, fresh_mark=mark_of(secrets.randbelow(MARKS)))
+    binding = plan.binding(entry, fresh_mark=_fresh_mark(plan.taken))
     if binding is None:
         return
     broker.create([one.spec for one in topics if one.spec.name == site.topics.binding and one.action is TopicAction.CREATE])
     write_binding(client_options(site), site.topics.binding, binding)
+
+
+def _fresh_mark(taken: Collection[str]) -> str:
+    """A mark that no other site of these brokers has: it tells their msgids apart."""
+    while (mark := mark_of(secrets.randbelow(MARKS))) in taken:
+        pass
+    return mark
 
 
 def demand_own_topics(site: Site) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import typer
 from rich.console import Console
@@ -61,15 +62,19 @@ class Shown:
 
     source: CaptureSource
     status: ConnectorStatus | None
-    """What Connect says; None where there is no connector."""
+    """What Connect says; None where there is no connector, or where nobody could ask."""
     heartbeat_age_s: float | None
     """Since the last heartbeat; None where there was none."""
     stand: Stand
     """What is written down about it."""
+    asked: bool = True
+    """Whether Connect answered."""
 
     @property
     def remedy(self) -> str | None:
-        """What to do about a connector that is missing or has failed; None where neither is so."""
+        """What to do about a connector that is missing or has failed; None where neither is so, or that is not known."""
+        if not self.asked:
+            return None
         if self.status is None:
             return "yibao connector apply"
         return None if self.status.failure is None else remedy_of(self.status.failure, self.source)
@@ -80,6 +85,7 @@ class Shown:
         return {
             "source": self.source.name,
             "heartbeat_age_s": self.heartbeat_age_s,
+            "connect_answers": self.asked,
             "status": None if self.status is None else asdict(self.status),
             "remedy": self.remedy,
             "rows": self.stand.document,
@@ -90,7 +96,7 @@ class Shown:
         """As the table has it."""
         age = "none" if self.heartbeat_age_s is None else f"{self.heartbeat_age_s:.0f} s ago"
         if self.status is None:
-            return self.source.name, "-", "absent", "-", age
+            return self.source.name, "-", "absent" if self.asked else "not known", "-", age
         tasks = ", ".join(f"{task.number}: {task.state}" for task in self.status.tasks) or "none"
         return self.source.name, self.status.connector, self.status.state, tasks, age
 
@@ -117,6 +123,6 @@ def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), *, output
         for lag in lags:
             stages.add_row(*map(escape, lag.row))
         Console(soft_wrap=True).print(stages)
-    for each in shown:
-        for line in each.lines:
-            typer.echo(line)
+    now = datetime.now(UTC)
+    for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
+        typer.echo(line)

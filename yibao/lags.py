@@ -1,17 +1,61 @@
 """How far behind each stage is: in rows and records, by the numbers that the stages count themselves."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
 
 from streams.errors import YibaoError
-from streams.lanes.marks import aside_of, join_mark, place_mark, seq_of, undelivered
+from streams.lanes.marks import aside_of, deliver_mark, join_mark, place_mark, seq_of, undelivered
 from streams.lanes.numbers import FIRST
 from streams.mapping import Site
 from streams.topics.broker import Broker, CommittedOffset
 
 T = TypeVar("T")
+_DELIVER: Final = "deliver"
+_LONG_S: Final = 120.0
+"""A plan of 3,000 records is through in less, of a platform that answers in a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenPlan:
+    """What a lane of the deliver stage has under way, as it stands beside its offset."""
+
+    partition: int
+    """Of `visit.ready`."""
+    id: str
+    """Of the plan: `plan` in the log."""
+    records: int
+    """How many it has."""
+    opened_at: datetime
+    """Since when it is under way."""
+    held: bool
+    """Whether the lane is held, and the platform has taken nothing of what is open: the platform, or something of ours, is at fault
+    and no record is."""
+
+    def is_long(self, now: datetime) -> bool:
+        """Whether it is under way for longer than a healthy platform takes."""
+        return self.held or (now - self.opened_at).total_seconds() > _LONG_S
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As `-o json` has it."""
+        opened = self.opened_at.isoformat(timespec="seconds")
+        return {"partition": self.partition, "plan": self.id, "records": self.records, "opened_at": opened, "held": self.held}
+
+    def lines(self, now: datetime) -> list[str]:
+        """As a person reads it, with what to do."""
+        opened, minutes = self.opened_at.isoformat(" ", timespec="seconds"), (now - self.opened_at).total_seconds() / 60
+        state = (
+            "held, nothing of it was taken: the platform, or a key, certificate or address of ours, is at fault"
+            if self.held
+            else "not through: held, or the platform does not answer, or is slow"
+        )
+        what = f"deliver, partition {self.partition}: plan {self.id} ({self.records} records)"
+        why = "its worker says why and what to do, every minute: lane_held, lane_stopped or breaker_opened, with cause and remedy"
+        return [f"{what} is open since {opened} ({minutes:.0f} min), {state}", f"  {why} (docs/operations.md, A lane that stands)"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +70,21 @@ class StageLag:
     """What has come for it and is not taken yet, in rows, of deliver in records; None where its offsets say nothing."""
     workers: int
     """How many take part in it now."""
+    plans: tuple[OpenPlan, ...] = ()
+    """Of deliver: what its lanes have under way."""
 
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
-        return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers}
+        plans = {"plans": [one.document for one in self.plans]} if self.stage == _DELIVER else {}
+        return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers, **plans}
+
+    def lines(self, now: datetime) -> list[str]:
+        """What a person must know and do, under the table."""
+        idle = (
+            [] if self.workers or not self.waiting else [f"{self.row[0]}: {self.waiting} wait and no worker takes part: start it"]
+        )
+        return [*idle, *(line for one in self.plans if one.is_long(now) for line in one.lines(now))]
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -44,18 +98,24 @@ def lags_of(site: Site, broker: Broker) -> list[StageLag]:
     count the marks of transactions. Raises Unreachable.
     """
     topics, partitions = site.topics, range(site.kafka.partitions)
-    groups = {stage: topics.group(stage) for stage in ("place", "join", "deliver")}
+    groups = {stage: topics.group(stage) for stage in ("place", "join", _DELIVER)}
     workers = {stage: len(broker.members([group])) for stage, group in groups.items()}
     placed = {name: broker.committed(groups["place"], topics.rows(name), [0])[0] for name in site.sources}
     joined = broker.committed(groups["join"], topics.changes, partitions)
-    delivered = broker.committed(groups["deliver"], topics.ready, partitions)
+    delivered = broker.committed(groups[_DELIVER], topics.ready, partitions)
     of_place = [
         StageLag(stage="place", source=name, waiting=_of_place(broker, topics.rows(name), one), workers=workers["place"])
         for name, one in placed.items()
     ]
     of_join = StageLag(stage="join", source=None, waiting=_known(_of_join, placed, joined), workers=workers["join"])
-    of_deliver = StageLag(stage="deliver", source=None, waiting=_known(_of_deliver, joined, delivered), workers=workers["deliver"])
-    return [*of_place, of_join, of_deliver, *_aside(delivered, workers["deliver"])]
+    of_deliver = StageLag(
+        stage=_DELIVER,
+        source=None,
+        waiting=_known(_of_deliver, joined, delivered),
+        workers=workers[_DELIVER],
+        plans=tuple(_plans(delivered, ZoneInfo(site.timezone))),
+    )
+    return [*of_place, of_join, of_deliver, *_aside(delivered, workers[_DELIVER])]
 
 
 def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
@@ -87,6 +147,15 @@ def _aside(delivered: Mapping[int, CommittedOffset], workers: int) -> list[Stage
             for name, entry in aside_of(one.metadata).items():
                 waiting[name] = waiting.get(name, 0) + max(0, entry.waiting)
     return [StageLag(stage="aside", source=name, waiting=waiting[name], workers=workers) for name in sorted(waiting)]
+
+
+def _plans(delivered: Mapping[int, CommittedOffset], zone: ZoneInfo) -> Iterator[OpenPlan]:
+    """What is open in each partition whose offset is ours."""
+    for partition, one in delivered.items():
+        with suppress(YibaoError):
+            if (plan := deliver_mark(one.metadata).plan) is not None:
+                opened = datetime.fromtimestamp(plan.opened_at, zone)
+                yield OpenPlan(partition=partition, id=plan.id, records=plan.size, opened_at=opened, held=plan.quiet)
 
 
 def _known(count: Callable[[T, Mapping[int, CommittedOffset]], int], before: T, after: Mapping[int, CommittedOffset]) -> int | None:

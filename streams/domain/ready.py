@@ -91,9 +91,10 @@ def encode(emission: Emission, number: int) -> tuple[bytes, bytes, list[Header]]
 
 def number_of(headers: tuple[Header, ...]) -> int:
     """The gapless number of a message in `visit.ready`. Raises Rejected where it is not one of ours."""
-    if not headers or headers[0][0] != NUMBER or not _A_NUMBER.fullmatch(headers[0][1] or b""):
+    number = headers[0][1] or b"" if headers and headers[0][0] == NUMBER else b""
+    if not _A_NUMBER.fullmatch(number):
         raise Rejected(f"the first header is not {NUMBER!r}: the join did not write this message")
-    return int(headers[0][1])
+    return int(number)
 
 
 def decode(message: Incoming) -> ReadyRecord:

@@ -13,7 +13,8 @@ from streams.spec.fields import ServiceCode
 Row: TypeAlias = Mapping[str, str | None]
 """One database row after decoding: every value is text or NULL; no float, no number, no time object."""
 
-Header: TypeAlias = tuple[str, bytes]
+Header: TypeAlias = tuple[str, bytes | None]
+"""A header of a message. Kafka knows names without a value; none of ours is, but anybody may have written one."""
 
 
 class Lookups(Protocol):

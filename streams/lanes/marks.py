@@ -11,23 +11,22 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
-                    "b": batches settled, "x": records left out, "q": 1 while none of its requests is
-                    unanswered, "o": 1 for a plan of orphans},
+                    "b": batches settled, "x": records left out, "q": 1 while no request is unanswered, "o": 1 if of orphans},
            "orphans": [parents that the platform refused, records that wait for them], "log": id of visit.ready,
            "at": number of the record at the offset, while "seq" is a lower one, of the first that is aside,
            "aside": by institution that is set aside: {"n": number from which on its records wait, "o": offset to read from,
                      "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
                      "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
-                     next batch, "f": 1 while nothing of it in a plan of the lane is settled}}
+                     next batch, "f": 1 while nothing of it in a plan of the lane is settled},
+           "layout": 2, of the last plan's msgids; absent where they have the first}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
-
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
 is refused. Only `seq` is asked of marks by others than their lane, and they do not mind the rest; a version that changes what it
 means, or that must keep out even versions which do not look for unknown members, writes it as text: so does this one beside
-"orphans", because a version that knows nothing of them would never send them. Beside "aside" it is text, too, and names what every
-reader of marks may take for settled: a version that knows nothing of it refuses the mark, and one that only compares does not pass
-what waits.
+"orphans", because a version that knows nothing of them would never send them, and beside a plan with "layout", because one that
+makes other msgids would send what is in doubt once more. Beside "aside" it is text, too, and names what every reader of marks may
+take for settled: a version that knows nothing of it refuses the mark, and one that only compares does not pass what waits.
 """
 
 from collections.abc import Mapping
@@ -37,6 +36,7 @@ from typing import Final
 
 import orjson
 
+from streams.domain.batch.msgid import LAYOUT, layout_of
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.place.entries import ENDED_FORM as PLACED_FORM
 from streams.domain.place.going import NOTHING, Going
@@ -47,7 +47,7 @@ from streams.lanes.mark_text import foreign, number_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +137,8 @@ class DeliverMark:
             mark |= {"at": self.seq, "aside": {name: entry.document() for name, entry in self.aside.items()}}
         if self.last_plan:
             mark["last"] = self.last_plan
+        if LAYOUT in {layout_of(plan) for plan in (self.last_plan, self.plan and self.plan.id) if plan}:
+            mark |= {"layout": LAYOUT} | ({"seq": f"{mark['seq']}"} if self.plan is not None else {})
         if self.refused_in_a_row:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
@@ -210,6 +212,8 @@ def deliver_mark(text: str) -> DeliverMark:
     if "seq" in mark:
         refuse_others(mark, _DELIVER)
     plan = mark.get("plan")
+    if "layout" in mark and (layout := number_in(mark, "layout")) > LAYOUT:
+        raise Newer(f"this partition's msgids (layout {layout}; this version knows {LAYOUT})")
     return DeliverMark(
         seq=number_in(mark, "at") if "aside" in mark else _seq(mark),
         aside=aside_in(mark["aside"]) if "aside" in mark else {},
@@ -254,7 +258,7 @@ def joined_upto(text: str) -> Mapping[str, int]:
 
 
 def _seq(mark: dict[str, object]) -> int:
-    if "orphans" in mark and isinstance(said := mark.get("seq"), str) and said.isdecimal():
+    if ("orphans" in mark or "layout" in mark) and isinstance(said := mark.get("seq"), str) and said.isdecimal():
         return int(said)
     return number_in(mark, "seq")
 

@@ -20,6 +20,8 @@ class SiteCheck:
         self._here = here
         self._at = TopicPartition(topic, 0)
         self._seen = -1
+        self.mark = ""
+        """What they are bound with, once that was read."""
 
     async def demand(self) -> None:
         """Raise Fatal where the topics are another site's or nobody's."""
@@ -28,22 +30,25 @@ class SiteCheck:
             return
         start = await self._broker.first_offset(self._at)
         values = [value async for page in self._broker.read(self._at, start) for _key, value in page.entries]
-        if (found := objection(in_force(values), self._here, topic=self._at.topic)) is not None:
+        bound = in_force(values)
+        if (found := objection(bound, self._here, topic=self._at.topic)) is not None:
             raise _fatal(found)
-        self._seen = end
+        self._seen, self.mark = end, "" if bound is None else bound.mark
 
 
-async def demand_site(settings: BrokerSettings, here: SiteIdentity, *, topic: str) -> None:
-    """The same once, before a worker begins. Raises Fatal, Unreachable."""
+async def demand_site(settings: BrokerSettings, here: SiteIdentity, *, topic: str) -> str:
+    """The same once, before a worker begins; the mark that they are bound with. Raises Fatal, Unreachable."""
     broker = KafkaBroker(settings)
     try:
         if topic not in await partition_counts(settings, [topic]):
             raise _fatal(OtherSite(binding=None, topic=topic))
-        await SiteCheck(broker, here, topic=topic).demand()
+        check = SiteCheck(broker, here, topic=topic)
+        await check.demand()
     except (KafkaError, OSError, AssertionError, LookupError) as exc:
         raise Unreachable(f"the brokers do not say whose topics these are ({type(exc).__name__}): try again") from exc
     finally:
         await broker.stop()
+    return check.mark
 
 
 def _fatal(found: OtherSite) -> Fatal:

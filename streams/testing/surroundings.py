@@ -47,4 +47,4 @@ async def wait_for(condition: Callable[[], bool], *, within_s: float = 240.0, wh
 
 def numbers(values: Sequence[Incoming], header: str = "seq") -> list[int]:
     """The numbers in the headers of messages."""
-    return [int(dict(message.headers)[header]) for message in values]
+    return [int(dict(message.headers)[header] or b"") for message in values]

@@ -53,6 +53,8 @@ class BindingPlan:
     """The sites because of which it is refused: they report the same."""
     notes: tuple[str, ...] = field(default=())
     """What a person should know of it."""
+    taken: frozenset[str] = frozenset()
+    """Marks that other sites of these brokers have."""
 
     @property
     def writes(self) -> bool:

@@ -25,6 +25,7 @@ from sandbox.own_folder import OwnFolder
 from sandbox.stack import Stack, let_postgres_through
 from streams.errors import Misconfigured
 from streams.private_files import keep_private
+from tests.bench import interpreter
 from tests.bench.capture import capture
 from tests.bench.course import Surroundings
 from tests.bench.freshness import freshness
@@ -74,6 +75,7 @@ def main() -> None:
     finally:
         home.remove()
     print(json.dumps(found, indent=2))
+    sys.stderr.writelines(f"{line}\n" for line in interpreter.lines())
     for name in names:
         sys.stderr.writelines(f"{line}\n" for line in ratio_lines(found[_key(name)]))
 
@@ -105,7 +107,10 @@ def _keep(found: dict[str, Any], name: str, measure: Callable[[], dict[str, Any]
     measured = measure()
     when = datetime.now(UTC).isoformat(timespec="seconds")
     loads = [round(load, 2) for load in (before[0], os.getloadavg()[0])]
-    found[name] = {**measured, "measured": {"at": when, **about, "cores": os.cpu_count(), "load": loads}}
+    found[name] = {
+        **measured,
+        "measured": {"at": when, **about, "cores": os.cpu_count(), "load": loads, "python": interpreter.interpreter()},
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 

@@ -68,7 +68,7 @@ async def run(kind: str, stage: str, file: Path, home: Path) -> None:
         return
     outcomes = Outcomes("deliver")
     async with gateway_of(site, outcomes) as gateway:
-        delivering = deliver_stage(site, gateway, home=home, index=0, outcomes=outcomes)
+        delivering = deliver_stage(site, gateway, mark="b3nc", home=home, index=0, outcomes=outcomes)
         if kind == "plain":
             await _plain(consumer, delivering)
         else:

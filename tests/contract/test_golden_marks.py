@@ -28,7 +28,7 @@ def as_far_as(told, expected):
     return {name: as_far_as(told[name], wanted) for name, wanted in expected.items()}
 
 
-@each("marks_v1", "marks_v2", "marks_v3", "marks_v4", "marks_v5", "marks_v6")
+@each("marks_v1", "marks_v2", "marks_v3", "marks_v4", "marks_v5", "marks_v6", "marks_v7")
 def test_a_mark_is_read(one):
     """It stands beside the offset at which an updated worker goes on; the plan in it was perhaps posted."""
     mark = MARK[one["stage"]](one["text"])
@@ -42,6 +42,7 @@ def test_a_mark_is_read(one):
         ("deliver", '{"seq":"184","orphans":[0,0],"beside":{"H36110200001":[1,7,3,733,1714536000,"0"]}}'),
         ("deliver", '{"seq":"9","orphans":[0,0],"at":184,"aside":{"H36110200001":{"n":9,"o":9,"t":1,"w":1,"z":1}}}'),
         ("deliver", '{"seq":184,"plan":{"n":5,"to":7,"id":"20240501120000b00","no":"0","t":1714536000,"c":"8c1f","layout":2}}'),
+        ("deliver", '{"seq":"184","last":"29dzc0s1te0b00","layout":3}'),
         ("place", '{"out":[1,1],"born":"x","ends":{}}'),
         ("place", f'{{"out":[1,1],"born":"x","state":{PLACED_FORM + 1}}}'),
         ("join", '{"seq":184,"born":"x","rows":{"his":733}}'),

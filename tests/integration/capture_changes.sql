@@ -17,4 +17,4 @@ TRUNCATE his."费用明细";
 TRUNCATE his.dept;
 SELECT pg_logical_emit_message(true, 'of another tool', 'in a transaction'), pg_logical_emit_message(false, '', 'at once');
 INSERT INTO his.dept VALUES ('H1', 'D3', '儿科', 'x');
-INSERT INTO his.visit (visit_sn, mdtrt_id) VALUES (99, 'LAST');
+INSERT INTO his.visit (visit_sn, mdtrt_id, clock) VALUES (99, 'LAST', '24:00');

@@ -30,6 +30,6 @@ INSERT INTO his.visit VALUES (
   '2024-05-06 07:08:09.5+08', '23:59:58.5', '10:00:00+08', 170.50, 1.2300, true, '1', 74.24000000000001, 'a note', '{"a": 1}', '\x0102');
 INSERT INTO his.visit (visit_sn, mdtrt_id, psn_name, born, admitted, created)
   VALUES (2, NULL, '李四', '0850-12-31', '2024-05-06 00:00:00', '1900-01-01 00:00:00+08:05:43');
-INSERT INTO his.visit (visit_sn, mdtrt_id, note) VALUES (3, 'M3', repeat(md5('long'), 300));
+INSERT INTO his.visit (visit_sn, mdtrt_id, note, clock) VALUES (3, 'M3', repeat(md5('long'), 300), '24:00');
 INSERT INTO his.settlement VALUES ('S1', 'M1', '2024-05-06 10:00:00', 100.10, 'o');
 INSERT INTO his."费用明细" VALUES (1, 1, 'M1', 'S1', 2.5, 'elsewhere');

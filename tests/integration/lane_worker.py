@@ -4,7 +4,6 @@
 import json
 import sys
 import time
-from datetime import UTC
 from pathlib import Path
 
 import aiohttp
@@ -143,7 +142,7 @@ def main(options):
         settings=deliver_settings(**options.get("deliver", {})),
         health=Health(deliver_settings(), clock=time.monotonic, most=0),
         wall_ms=wall_ms,
-        zone=UTC,
+        site="s1te",
     )
     join = JoinStage(
         app=app,

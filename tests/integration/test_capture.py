@@ -339,6 +339,16 @@ def test_long_ids_keep_every_digit(captured):
     assert any(b'"visit_sn":1234567890123456789,' in record.value for record in captured.changes)
 
 
+def test_the_end_of_a_day_is_not_its_beginning(captured):
+    """24:00:00 of a `time`, in a snapshot and in the log: as 00:00:00 nobody could tell which of the two stood in the database."""
+    clocks = {
+        image["mdtrt_id"]: image["clock"] for record in captured.changes if (image := envelope(record)["after"] or {}).get("clock")
+    }
+    assert {"M1": "23:59:58.5Z", "M3": "24:00:00Z", "M10": "08:00:00Z", "LAST": "24:00:00Z"} == {
+        visit: clock for visit, clock in clocks.items() if visit in ("M1", "M3", "M10", "LAST")
+    }
+
+
 def test_the_envelopes_are_what_the_decoder_was_written_for(captured):
     """Shapes of every type and operation, as the real connector writes them; a newer Debezium must not change them unseen."""
     wanted = json.loads((HERE / "golden" / "capture_envelopes.json").read_text(encoding="utf-8"))
@@ -395,21 +405,26 @@ def test_a_good_database_has_no_finding(stack, source):
 
 def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, source):
     """All at once: no publication, another role's table, a missing and a computed column, a wall clock read as an instant, a key
-    with the column by which a table is partitioned, and by which its partitions are.
+    with the column by which a table is partitioned, and by which its partitions are, and a name (also behind a domain).
     """
     half = "half integer GENERATED ALWAYS AS (length(mdtrt_id) / 2) STORED"
     parts = "id varchar(9), year int, month int, mdtrt_id varchar(30), PRIMARY KEY (id, year, month)"
     execute(
         stack,
         [
-            f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30), {half})',
+            "CREATE DOMAIN his.account AS name",
+            f'CREATE TABLE his."Extra" (id varchar(9) PRIMARY KEY, mdtrt_id char(30), {half}, clerk name, by his.account)',
             f'CREATE TABLE his."Parts" ({parts}) PARTITION BY LIST (year)',
             'CREATE TABLE his."Part" PARTITION OF his."Parts" FOR VALUES IN (2024) PARTITION BY LIST (month)',
         ],
     )
     visit = replace(source.tables[0], instants=frozenset({"admitted"}), wall_clock=frozenset({"created"}))
     extra = CapturedTable(
-        name="his.Extra", role=TableRole.FEE, key=("id",), visit_key=("mdtrt_id",), columns=("id", "mdtrt_id", "ID2", "half")
+        name="his.Extra",
+        role=TableRole.FEE,
+        key=("id",),
+        visit_key=("mdtrt_id",),
+        columns=("id", "mdtrt_id", "ID2", "half", "clerk", "by"),
     )
     key = ("id", "year", "month")
     parted = CapturedTable(name="his.Parts", role=TableRole.FEE, key=key, visit_key=("mdtrt_id",), columns=(*key, "mdtrt_id"))
@@ -419,6 +434,8 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
         "his.visit.created",
         "his.Extra",
         "his.Extra.ID2",
+        "his.Extra.by",
+        "his.Extra.clerk",
         "his.Extra.half",
         "his.Extra.mdtrt_id",
         "his.Parts",
@@ -426,7 +443,8 @@ def test_what_stands_against_capture_is_found_in_the_real_catalogue(stack, sourc
         "publication none",
     }
     assert "holds year, month, by which the table is partitioned" in found["his.Parts (id, year, month)"].what
-    execute(stack, ['DROP TABLE his."Extra"', 'DROP TABLE his."Parts"'])
+    assert all("the log brings it as NULL" in found[f"his.Extra.{name}"].what for name in ("by", "clerk"))
+    execute(stack, ['DROP TABLE his."Extra"', "DROP DOMAIN his.account", 'DROP TABLE his."Parts"'])
 
 
 def test_the_mends_mend(stack, source):

@@ -449,8 +449,20 @@ def test_what_cannot_be_reached_is_named_with_exit_code_3(changed, yibao, words,
 def test_a_path_that_connect_does_not_have_is_no_missing_connector(stack, changed, yibao, words):
     """Connect answers 404 to both. `plan` would say "create", and whoever believes it looks for the connector that is gone."""
     code, out, err = yibao("connector", *words, config=changed(connect={"url": f"{stack.connect_url}/connect"}))
-    assert (3, "", True) == (code, out, f"{stack.connect_url}/connect/connectors: " in err)
+    assert (3, True) == (code, f"{stack.connect_url}/connect/connectors: " in err)
     assert "path prefix" in err
+    assert ("status" in words, False) == ("not known" in out and "deliver" in out, "connector apply" in out)
+
+
+def test_stages_are_shown_while_connect_is_away(changed, yibao):
+    """Whoever is called at night asks one command; what the brokers know does not depend on Connect."""
+    code, out, err = yibao("connector", "status", "-o", "json", config=changed(connect={"url": "http://127.0.0.1:1"}))
+    assert (3, True) == (code, "127.0.0.1:1" in err)
+    told = json.loads(out)
+    assert [("his", False, None, None)] == [
+        (one["source"], one["connect_answers"], one["status"], one["remedy"]) for one in told["connectors"]
+    ]
+    assert ["place", "join", "deliver"] == [one["stage"] for one in told["stages"]]
 
 
 def test_a_wrong_password_is_exit_code_2(changed, yibao, tmp_path):

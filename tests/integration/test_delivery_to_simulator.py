@@ -130,7 +130,7 @@ async def test_every_record_is_accepted_once_or_found_whatever_goes_wrong(tmp_pa
     records = plan_of(400, wrong=wrong)
     try:
         async with Gateway(settings, institutions, profile=REPORTING) as gateway:
-            sending = Sending(gateway, plan_id(next_plan(None, datetime(2024, 5, 6, 12, tzinfo=UTC)), 4))
+            sending = Sending(gateway, plan_id(next_plan(None, datetime(2024, 5, 6, 12, tzinfo=UTC)), 4, site="s1te"))
             batches = cut(records, LIMITS)
             for batch in batches:
                 await sending.settle(batch.node, batch)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from dataclasses import replace
-from datetime import UTC
 from functools import partial
 
 import orjson
@@ -147,7 +146,7 @@ class Scene:
             settings=deliver_settings(max_plan=20, late_linger_s=0.0),
             health=Health(deliver_settings(), clock=time.monotonic, most=0),
             wall_ms=lambda: 1_714_000_000_000,
-            zone=UTC,
+            site="s1te",
         )
         return DeliverLane(self.at(stage), 1, shared=shared, **rest)
 

@@ -1,7 +1,6 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
 import shlex
-import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,11 +12,12 @@ import typer
 from connector.contract import CaptureSource
 from connector.errors import Refused
 from connector.plan import Action
+from streams.errors import YibaoError
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
-from yibao.binding import demand_own_topics, refuse_other_site, warn_of_other_site
+from yibao.binding import demand_own_topics, refuse_other_site
 from yibao.capture import (
     chosen_sources,
     connect_client,
@@ -29,10 +29,10 @@ from yibao.capture import (
     stands_against,
     topic_settings,
 )
-from yibao.captures_shown import Planned, Shown, show_plans, show_states
-from yibao.facts import found_in_source, note_applied, note_to_read, stands_of
+from yibao.captures_asked import asked_brokers, asked_connect
+from yibao.captures_shown import Planned, show_plans, show_states
+from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
-from yibao.lags import lags_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.slots import found_in_use, slot_left
 
@@ -117,9 +117,9 @@ def apply(
 
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, and how far behind
-    each stage is. Exit code 1 when a capture does not run, is silent or stopped, or when its database is no longer what its capture
-    was applied against.
+    """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
+    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, or when its
+    database is no longer what its capture was applied against; 3 when Connect does not answer: the rest is shown all the same.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -130,18 +130,14 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     sources = chosen_sources(site, source)
-    states = reconciler(site).status(sources)
-    with Broker(broker_access(site)) as broker:
-        beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
-        lags = lags_of(site, broker)
-    warn_of_other_site(site)
-    now_ms = time.time_ns() // 1_000_000
-    ages = {name: None if beat is None else max(0, now_ms - beat) / 1000 for name, beat in beats.items()}
-    stands = stands_of(site, sources)
-    shown = [
-        Shown(source=each, status=states[each.name], heartbeat_age_s=ages[each.name], stand=stands[each.name]) for each in sources
-    ]
+    states, away = asked_connect(site, sources)
+    try:
+        shown, lags = asked_brokers(site, sources, states)
+    except YibaoError as exc:
+        raise (away or exc) from exc
     show_states(shown, lags, output=output)
+    if away is not None:
+        raise away
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
         raise typer.Exit(1)

@@ -6,13 +6,14 @@ from difflib import get_close_matches
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
-from connector.profiles.postgresql.column_types import check_times, check_visit_keys
+from connector.profiles.postgresql.column_types import check_times, check_visit_keys, retype
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
 from connector.profiles.postgresql.links import check_headers, check_settlement_links
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.publication import check_publication
 
 _ORDINARY, _PARTITIONED = "r", "p"
+_NAME, _NAME_BYTES = "name", 63
 
 
 def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
@@ -148,6 +149,12 @@ def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
                 what=f"is {table.columns[column].shown}: capture cuts long texts and not long arrays, and one of more than 8 MB "
                 "would end the capture of the whole source",
                 mend="take it from the mapping, or let a trigger fill an ordinary text column with what of it is reported",
+            )
+        elif table.columns[column].type == _NAME:
+            yield Finding(
+                where=f"{wanted.name}.{column}",
+                what="is of PostgreSQL's own type name: a snapshot reads its value, and the log brings it as NULL",
+                mend=retype(table.name, table.columns[column], f"varchar({_NAME_BYTES})"),
             )
 
 

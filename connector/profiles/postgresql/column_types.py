@@ -44,7 +44,7 @@ def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Fi
                     where=where,
                     what=f"is a visit key of type {column.shown}, and {first[0]} is {first[1].shown}: captured as text, the two are"
                     " never the same, and one visit's rows would part ways",
-                    mend=_retype(table.name, column, first[1].shown) + _WITHOUT_BLANKS * ("bpchar" in (column.type, first[1].type)),
+                    mend=retype(table.name, column, first[1].shown) + _WITHOUT_BLANKS * ("bpchar" in (column.type, first[1].type)),
                 )
 
 
@@ -58,7 +58,7 @@ def _undependable(keys: Sequence[tuple[str, CapturedTable, Column]]) -> Iterator
             yield Finding(
                 where=where,
                 what=f"is a visit key of type {column.shown}, which carries no dependable text",
-                mend=_retype(table.name, column, "varchar(30)"),
+                mend=retype(table.name, column, "varchar(30)"),
             )
 
 
@@ -120,6 +120,7 @@ def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
             )
 
 
-def _retype(table: str, column: Column, wanted: str) -> str:
+def retype(table: str, column: Column, wanted: str) -> str:
+    """The SQL that gives a column another type."""
     name = quoted(column.name)
     return f"ALTER TABLE {quoted_table(table)} ALTER COLUMN {name} TYPE {wanted} USING {name}::{wanted};  -- rewrites the table"

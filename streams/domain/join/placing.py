@@ -93,7 +93,7 @@ _HEADERS: Final = {
 
 
 def _missing(change: RowChange, expected: frozenset[str]) -> Unplaceable:
-    message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected - change.row.keys()))}"
+    message = f"表 {change.table} 的变更缺少列：{'、'.join(sorted(expected.difference(change.row)))}"
     return Unplaceable(dead_class=DeadClass.SCHEMA_DRIFT, rule="MISSING_COLUMN", message=message)
 
 

@@ -15,7 +15,6 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Controls but tab and line breaks, which stand in what people type."""
 _LOST: Final = "\ufffd"
 _NAME: Final = "_NAME"
-_LEADS: Final = (b"\\", b"?", b"\x7f", b"\xc2", b"\xe2", b"\xef")
 _HIDES: Final = re.compile(
     rb"\\|\?|\x7f|\xc2[\x80-\x9f\xad]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf\xbd", re.DOTALL
 )
@@ -30,10 +29,9 @@ def hides(record: bytes) -> bool:
     """Whether the JSON of a record may hold what `is_blank` or `odd_texts` would find. Asked of every record, so it is cheap: most
     have none of the bytes that such characters begin with.
     """
-    for lead in _LEADS:
-        if lead in record:
-            return _HIDES.search(record) is not None
-    return False
+    # Written out, and by numbers: a loop over one-byte texts takes eight times as long.
+    may_hide = 0x3F in record or 0x5C in record or 0x7F in record or 0xC2 in record or 0xE2 in record or 0xEF in record
+    return may_hide and _HIDES.search(record) is not None
 
 
 def odd_texts(fields: Iterable[Field], values: Mapping[str, str], level: RuleLevel | None) -> list[Violation]:

@@ -200,7 +200,7 @@ class Placer:
             now=incoming.timestamp_ms,
             ended=going.ended,
             at=change.committed_at,
-            transaction=said.get("txId"),
+            transaction=named if isinstance(named := said.get("txId"), int | str) else None,
         )
         claims = self._claims(change.source, said, view) if change.source in self._claiming else None
         everywhere: tuple[Placed, ...] = ()

@@ -62,7 +62,7 @@ class Settling:
     """Which visits' claims ended; None where none did."""
     at: int = 0
     """When the change was committed (ms)."""
-    transaction: object = None
+    transaction: int | str | None = None
     """What capture calls the transaction that it belongs to; it moves what hangs under its rows, too. None: nobody says."""
     out: list[Out] = field(default_factory=list, repr=False)
     """The messages, in order."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 from itertools import zip_longest
 from typing import NoReturn, Protocol
 
@@ -39,8 +38,8 @@ class DeliverShared:
     """Which institutions are let in."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
-    zone: tzinfo
-    """Of the site, for msgids."""
+    site: str
+    """The mark that the site's topics are bound with, for msgids."""
 
     @property
     def cut(self) -> str:

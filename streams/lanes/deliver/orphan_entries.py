@@ -42,7 +42,7 @@ def refused_value(visit_key: bytes) -> bytes:
 
 def waiting_value(record: ReadyRecord) -> bytes:
     """Value of a waiting record's entry: everything that stood in `visit.ready`."""
-    headers = [[name, value.decode("latin-1")] for name, value in headers_of(record)]
+    headers = [[name, (value or b"").decode("latin-1")] for name, value in headers_of(record)]
     said = [FORM, record.offset, record.ready_at, record.key.decode("latin-1"), headers]
     return orjson.dumps(said) + b"\n" + record.value
 

@@ -76,16 +76,28 @@ class Plan:
         return said
 
 
-def open_plan(records: Sequence[ReadyRecord], *, last_plan: str, partition: int, now: datetime, cut: str) -> Plan:
-    """A plan of these records, later than the partition's last one (`""`: there was none). now: on the site's clock."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """Whose plans a lane opens."""
+
+    site: str
+    """The mark that the site's topics are bound with."""
+    partition: int
+    """The lane's partition."""
+    cut: str
+    """Mark of the limits that its plans are cut by."""
+
+
+def open_plan(records: Sequence[ReadyRecord], by: Opening, *, last_plan: str, now: datetime) -> Plan:
+    """A plan of these records, later than the partition's last one (`""`: there was none). now: aware."""
     stamp = next_plan(stamp_of(last_plan) if last_plan else None, now)
     return Plan(
         size=len(records),
         last_offset=records[-1].offset,
-        id=plan_id(stamp, partition),
+        id=plan_id(stamp, by.partition, site=by.site),
         refused=0,
         opened_at=int(now.timestamp()),
-        cut=cut,
+        cut=by.cut,
     )
 
 

@@ -9,7 +9,7 @@ from streams.domain.records import ReadyRecord
 from streams.errors import Fatal
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.orphans import Orphans
-from streams.lanes.deliver.plan import Plan, open_plan
+from streams.lanes.deliver.plan import Opening, Plan, open_plan
 from streams.lanes.exits import Exit
 from streams.lanes.ports import TopicPartition
 
@@ -38,8 +38,8 @@ class Planning:
     def open(self, records: Sequence[ReadyRecord], *, last_plan: str, of_orphans: bool) -> Plan:
         """A plan of these records, later than the partition's last one."""
         shared = self._shared
-        now = datetime.fromtimestamp(shared.wall_ms() // 1000, UTC).astimezone(shared.zone)
-        plan = open_plan(records, last_plan=last_plan, partition=self._at.partition, now=now, cut=shared.cut)
+        opened = Opening(site=shared.site, partition=self._at.partition, cut=shared.cut)
+        plan = open_plan(records, opened, last_plan=last_plan, now=datetime.fromtimestamp(shared.wall_ms() // 1000, UTC))
         if of_orphans:
             return replace(plan, of_orphans=True)
         _, too_large = split_oversize(records, shared.limits)

@@ -422,6 +422,14 @@ def test_an_array_is_refused_because_nothing_cuts_it():
     ]
 
 
+def test_a_column_of_type_name_is_refused_because_its_changes_arrive_empty():
+    """A snapshot has its value and the stream has not: every change would take the value out of what was reported."""
+    odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": replace(column("mdtrt_id"), type="name", shown="name")})
+    (finding,) = (one for one in check(SOURCE, with_table(odd)) if "the log brings it as NULL" in one.what)
+    assert ("his.fee.mdtrt_id", Severity.BLOCKS) == (finding.where, finding.severity)
+    assert 'ALTER COLUMN "mdtrt_id" TYPE varchar(63)' in finding.mend
+
+
 def test_a_column_that_the_database_computes_is_found():
     """The snapshot has it and the log has not: every row would change once, into one without it."""
     odd = replace(FEE, columns={**FEE.columns, "mdtrt_id": replace(column("mdtrt_id"), generated=True)})

@@ -2,7 +2,6 @@
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import time
-from datetime import UTC
 
 import orjson
 
@@ -26,6 +25,7 @@ from tests.patience import PATIENCE_S
 from tests.settings import deliver_settings, flood_guard, join_settings, lane_settings
 
 INSTITUTION = "H36110200001"
+SITE = "s1te"
 TOPICS = Topics()
 CHANGES = TopicPartition(TOPICS.changes, 0)
 READY = TopicPartition(TOPICS.ready, 0)
@@ -113,6 +113,7 @@ class Rig:
         self.platform = FakePlatform()
         self.lookups = NoLookups()
         self.fold = CountingFold()
+        self.site = SITE
         self.guard = flood_guard(min_refused=1000)
         self.deliver_options = {}
         self.most_aside = 0
@@ -148,7 +149,7 @@ class Rig:
             settings=settings,
             health=health,
             wall_ms=lambda: self.now_ms,
-            zone=UTC,
+            site=self.site,
         )
         return DeliverLane(READY, generation, context=self.context("deliver"), flow=RecordingFlow(), shared=shared)
 

@@ -114,7 +114,7 @@ def use(site: Site) -> None:
     wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
     outcomes = Outcomes("deliver")
-    wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), outcomes=outcomes, home=None, index=0)
+    wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 
 
 def test_every_setting_is_read_by_something(site_of, monkeypatch):
@@ -198,7 +198,7 @@ def test_no_secret_is_in_what_prints(site_of):
         brokers.broker_access(site),
         capture.connect_client(site)._access,
         wiring.join_stage(site, home=None, index=0).app,
-        wiring.deliver_stage(site, gateway, outcomes=outcomes, home=None, index=0).app,
+        wiring.deliver_stage(site, gateway, mark="s1te", outcomes=outcomes, home=None, index=0).app,
     )
     assert [] == [type(one).__name__ for one in made if SECRET in f"{one!r}"]
     assert SECRET in f"{platform_wiring.gateway_settings(site).headers}"

@@ -1,6 +1,10 @@
 package yibao.connect;
 
+import io.debezium.config.Configuration;
 import io.debezium.connector.postgresql.PostgresConnectorTask;
+import io.debezium.connector.postgresql.PostgresOffsetContext;
+import io.debezium.connector.postgresql.PostgresPartition;
+import io.debezium.pipeline.ChangeEventSourceCoordinator;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +31,12 @@ public final class WholeTransactionPostgresTask extends PostgresConnectorTask {
     @Override
     public void initialize(SourceTaskContext context) {
         super.initialize(RestartOffsetReader.within(context));
+    }
+
+    /** With {@link EndOfDay} among its converters, which is no option: every capture of ours writes times so. */
+    @Override
+    public ChangeEventSourceCoordinator<PostgresPartition, PostgresOffsetContext> start(Configuration config) {
+        return super.start(config.edit().with("converters", "yibao").with("yibao.type", EndOfDay.class.getName()).build());
     }
 
     @Override

@@ -2,20 +2,22 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.batch.msgid import PlanStamp, base36, check_institution, msgid, next_plan, plan_id, stamp_of
+from streams.domain.batch.msgid import PlanStamp, base36, check_institution, layout_of, msgid, next_plan, plan_id, stamp_of
 from streams.errors import Misconfigured
 
 HOSPITAL = "H36110200001"
-SHANGHAI = ZoneInfo("Asia/Shanghai")
-MOMENT = datetime(2024, 5, 1, 12, 0, 0, tzinfo=SHANGHAI)
+MOMENT = datetime(2024, 5, 1, 4, 0, 0, tzinfo=UTC)
+SECOND = 136_699_200
+FIRST_LAYOUT = "20240501120000" + "0b" + "z"
+SITE = "s1te"
 
 jumps = st.lists(st.integers(-4_000, 4_000), min_size=1, max_size=80)
+marks = st.text(alphabet="0123456789abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=4)
 
 
 def stamps(seconds):
@@ -35,59 +37,71 @@ def test_plans_are_always_later_than_the_one_before_whatever_the_clock_does(seco
     assert found == sorted(set(found))
 
 
-@given(jumps, st.integers(0, 1295), st.integers(0, 1295))
-def test_ids_of_different_plans_partitions_and_nodes_differ(seconds, one, other):
+@given(jumps, st.sets(st.integers(0, 1295), min_size=1, max_size=2), st.sets(marks, min_size=1, max_size=2))
+def test_ids_of_different_sites_plans_partitions_and_nodes_differ(seconds, partitions, sites):
     """Two requests with one id are one request to the platform."""
-    partitions = {one, other}
     ids = [
-        msgid(HOSPITAL, plan_id(at, partition), node) for at in stamps(seconds) for partition in partitions for node in (0, 1, 999)
+        msgid(HOSPITAL, plan_id(at, partition, site=site), node)
+        for at in stamps(seconds)
+        for partition in partitions
+        for site in sites
+        for node in (0, 1, 5999)
     ]
     assert len(ids) == len(set(ids))
-    assert all(re.fullmatch(r"H\d{11}\d{14}[0-9a-z]{6}", found) for found in ids)
+    assert all(re.fullmatch(r"H\d{11}[0-9a-z]{18}02", found) for found in ids)
 
 
-@given(jumps, st.integers(0, 1295))
-def test_a_stamp_is_read_back_from_its_plan_id(seconds, partition):
+def test_two_sites_of_one_institution_make_no_id_alike_in_one_second():
+    """A trial beside the real site: what the one has posted the platform would call repeated to the other, which then would write
+    receipts for records that were never taken.
+    """
+    at = next_plan(None, MOMENT)
+    assert msgid(HOSPITAL, plan_id(at, 3, site="aaaa"), 0) != msgid(HOSPITAL, plan_id(at, 3, site="aaab"), 0)
+
+
+@given(jumps, st.integers(0, 1295), marks)
+def test_a_stamp_is_read_back_from_its_plan_id(seconds, partition, site):
     """The committed offset's metadata keeps the plan id and nothing else to remember the time by."""
     for at in stamps(seconds):
-        assert at == stamp_of(plan_id(at, partition))
+        assert at == stamp_of(plan_id(at, partition, site=site))
 
 
-def test_an_id_is_written_as_the_interface_says():
-    """Interface §3.2.1: organisation 12, time 14, and what makes it unique: 32 in all."""
-    at = PlanStamp(wall="20240501120000", sequence=35)
-    assert msgid(HOSPITAL, plan_id(at, 11), 998) == "H36110200001" + "20240501120000" + "0b" + "z" + "0rq"
-    assert len(msgid(HOSPITAL, plan_id(at, 11), 998)) == 32
+def test_an_id_is_written_in_thirty_two_characters():
+    """Interface §3.2.1: the organisation's code, and what makes it unique."""
+    at = PlanStamp(second=SECOND, sequence=1295)
+    assert msgid(HOSPITAL, plan_id(at, 11, site=SITE), 998) == "H36110200001" + "29dxs0" + "s1te" + "0b" + "zz" + "00rq" + "02"
+    assert 32 == len(msgid(HOSPITAL, plan_id(at, 11, site=SITE), 998))
 
 
 def test_the_platform_that_wants_36_characters_gets_them():
     """The interface says 32 and describes 12 + 24; some platform will have read the description."""
-    assert len(msgid(HOSPITAL, plan_id(next_plan(None, MOMENT), 0), 5, chars=36)) == 36
+    for plan in (plan_id(next_plan(None, MOMENT), 0, site=SITE), FIRST_LAYOUT):
+        assert 36 == len(msgid(HOSPITAL, plan, 5, chars=36))
 
 
-def test_the_time_is_the_sites_wall_clock():
-    """Whoever reads an id in the platform's log looks for the local hour."""
-    assert next_plan(None, MOMENT.astimezone(UTC).astimezone(SHANGHAI)).wall == "20240501120000"
+def test_a_plan_that_was_opened_in_the_first_layout_keeps_its_ids():
+    """What of it was posted before an update goes again under the same ids, or the platform takes it twice."""
+    assert "H36110200001" + "20240501120000" + "0b" + "z" + "0rq" == msgid(HOSPITAL, FIRST_LAYOUT, 998)
+    assert (1, None) == (layout_of(FIRST_LAYOUT), stamp_of(FIRST_LAYOUT))
 
 
-def test_after_36_plans_in_one_second_the_next_second_begins():
+@given(st.datetimes(datetime(2024, 1, 1), datetime(2088, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis wants them naive
+def test_the_layouts_have_no_id_in_common(now):
+    """Whoever reads one can tell which it is: the year follows the code in the first alone."""
+    assert not plan_id(next_plan(None, now), 0, site="2024").startswith("20")
+
+
+def test_after_1296_plans_in_one_second_the_next_second_begins():
     """A busy second must not stop the lane nor repeat an id."""
-    found = stamps([0] * 37)
-    assert [(at.wall, at.sequence) for at in found[-2:]] == [("20240501120000", 35), ("20240501120001", 0)]
+    found = stamps([0] * 1297)
+    assert [(at.second, at.sequence) for at in found[-2:]] == [(SECOND, 1295), (SECOND + 1, 0)]
 
 
-def test_the_second_moves_on_over_the_end_of_a_year():
-    """Seconds of an id are a calendar, not a number."""
-    last = PlanStamp(wall="20241231235959", sequence=35)
-    assert next_plan(last, MOMENT) == PlanStamp(wall="20250101000000", sequence=0)
-
-
-def test_a_repeated_hour_of_a_zone_with_summer_time_repeats_no_id():
-    """The wall clock goes back every autumn where there is summer time."""
-    berlin = ZoneInfo("Europe/Berlin")
-    first = next_plan(None, datetime(2024, 10, 27, 2, 30, tzinfo=berlin, fold=0))
-    again = next_plan(first, datetime(2024, 10, 27, 2, 10, tzinfo=berlin, fold=1))
-    assert again > first
+def test_a_clock_that_starts_in_1970_stops_nothing():
+    """A machine without a battery: its plans go on from the last one's time."""
+    early = datetime(1970, 1, 1, tzinfo=UTC)
+    assert PlanStamp(second=0, sequence=0) == next_plan(None, early)
+    assert PlanStamp(second=SECOND, sequence=1) == next_plan(next_plan(None, MOMENT), early)
 
 
 def test_a_naive_time_is_not_taken():
@@ -96,16 +110,25 @@ def test_a_naive_time_is_not_taken():
         next_plan(None, datetime(2024, 5, 1))  # noqa: DTZ001 - that is the point
 
 
+@pytest.mark.parametrize("site", ["", "abc", "ABCD", "abcde", "ab-c"])
+def test_what_is_no_mark_of_a_site_makes_no_plan(site):
+    """Its ids would have another length, or be another site's."""
+    with pytest.raises(ValueError, match="mark"):
+        plan_id(next_plan(None, MOMENT), 0, site=site)
+
+
 @pytest.mark.parametrize("code", ["", "H3611020000", "H361102000011", "H3611020000 ", "医院361102000"], ids=repr)
 def test_an_institution_whose_code_is_not_12_characters_stops_the_start(code):
     """Every id would have another length than the interface's; that must be known before the first record."""
     with pytest.raises(Misconfigured, match="12 letters and digits"):
         check_institution(code)
     with pytest.raises(Misconfigured):
-        msgid(code, plan_id(next_plan(None, MOMENT), 0), 0)
+        msgid(code, FIRST_LAYOUT, 0)
 
 
-@pytest.mark.parametrize("text", ["", "2024050112000000", "2024050112000000A", "20241301120000000", "202405011200000000"], ids=repr)
+@pytest.mark.parametrize(
+    "text", ["", "2024050112000000", "2024050112000000A", "20241301120000000", "202405011200000000", "29dxs0S1te0bzz"], ids=repr
+)
 def test_what_is_no_plan_id_is_not_read_as_one(text):
     """Foreign metadata must stop a lane, not set its clock."""
     with pytest.raises(ValueError, match=r".+"):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from streams.domain.batch.cut import cut, split_oversize
 from streams.domain.ready import recalls_in
 from streams.lanes.marks import deliver_mark, seq_of
-from tests.unit.streams.lanes.deliver.deliver_worker import GROUP, PLAN_CHARS, READY, node_of
+from tests.unit.streams.lanes.deliver.deliver_worker import GROUP, READY, node_of, plan_of
 from tests.unit.streams.lanes.deliver.forgetful_platform import Fate
 from tests.unit.streams.lanes.deliver.orphan_world import KinPlatform, OrphanWorld
 
@@ -55,10 +55,10 @@ class AsideWorld(OrphanWorld):
         institution, entry = msgid[_OF], self.mark.aside.get(msgid[_OF])
         plan = self.mark.plan if entry is None else entry.plan
         assert plan is not None, f"{msgid} is posted without a plan"
-        assert plan.id == msgid[PLAN_CHARS], f"{msgid} is no id of the plan of {institution}"
+        assert plan.id == plan_of(msgid), f"{msgid} is no id of the plan of {institution}"
         assert not plan.quiet, f"{msgid} is posted, and the next owner would think that nothing was"
         assert not plan.is_refused(node_of(msgid)), f"{msgid} was refused and is posted again"
-        heard = [one for one in worker.refused if one[PLAN_CHARS] == plan.id and one[_OF] == institution]
+        heard = [one for one in worker.refused if plan_of(one) == plan.id and one[_OF] == institution]
         assert all(plan.is_refused(node_of(one)) for one in heard), f"a refusal is not written down before {msgid}"
 
     def look(self):

@@ -1,7 +1,6 @@
 """A worker with one deliver lane, for models: what it is set to, what it is given, and the site that it works for."""
 
 from dataclasses import dataclass
-from datetime import UTC
 
 import orjson
 
@@ -25,11 +24,20 @@ INSTITUTIONS = ("H36110200001", "P36110200002")
 LANE = lane_settings(linger_s=0.4, idle_linger_s=0.03, offset_within_s=0.0, high=40, low=20)
 MAX_CHARS = 150
 LENIENT, STRICT = flood_guard(min_refused=10_000, in_a_row=0), flood_guard(min_refused=2, ratio=0.5, in_a_row=3)
-PLAN_CHARS = slice(12, 29)
+SITE = "s1te"
+
+
+def plan_of(msgid):
+    """The id of the plan that a msgid belongs to."""
+    return msgid[12:29] if _is_first_layout(msgid) else msgid[12:26]
 
 
 def node_of(msgid):
-    return int(msgid[PLAN_CHARS.stop :], 36)
+    return int(msgid[29:], 36) if _is_first_layout(msgid) else int(msgid[26:-2], 36)
+
+
+def _is_first_layout(msgid):
+    return msgid[12:14] == "20"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +111,7 @@ class Worker(Process):
             settings=setup.settings(),
             health=Health(setup.settings(), clock=world.loop.time, most=setup.most_aside),
             wall_ms=world.wall_ms,
-            zone=UTC,
+            site=SITE,
         )
         self.lane = DeliverLane(READY, 1, context=context, flow=self.flow, shared=shared)
 

@@ -8,7 +8,8 @@ import orjson
 from streams.domain.batch.cut import cut, split_oversize
 from streams.domain.ready import Emission, decode, encode, recalls_in
 from streams.domain.records import Record
-from streams.lanes.marks import JoinMark, deliver_mark
+from streams.lanes.deliver.plan import Plan
+from streams.lanes.marks import DeliverMark, JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.testing import FakeLog
@@ -16,12 +17,12 @@ from tests.unit.streams.lanes.deliver.deliver_worker import (
     DEAD,
     GROUP,
     INSTITUTIONS,
-    PLAN_CHARS,
     READY,
     RECEIPTS,
     TOPICS,
     Worker,
     node_of,
+    plan_of,
 )
 from tests.unit.streams.lanes.stepped import SteppedLoop, current, noticing, stand
 
@@ -113,6 +114,14 @@ class World:
         key, value, headers = encode(emission, number)
         return self.log.append(READY, key=key, value=value, headers=headers)
 
+    def leave_open(self, count, setup):
+        """An earlier version has opened a plan of the first records, and may have posted some of it."""
+        last = [message.offset for message in self.log.messages(READY) if "seq" in dict(message.headers)][count - 1]
+        plan = Plan(size=count, last_offset=last, id="20240424000000000", refused=0, opened_at=1, cut=setup.limits.mark)
+        self.mark = DeliverMark(seq=1, last_plan=plan.id, plan=plan)
+        self.log.committed_offsets[GROUP, READY] = self.committed = Committed(offset=0, metadata=self.mark.text())
+        self.opened[plan.id], self.setups[plan.id] = self.loop.time(), setup
+
     # Who works -------------------------------------------------------------------------------------------------------------------
 
     def start(self, setup, *, back=0):
@@ -141,9 +150,9 @@ class World:
         plan = self.mark.plan
         if worker is self.owner:
             assert plan is not None, f"{msgid} is posted without a plan"
-            assert plan.id == msgid[PLAN_CHARS], f"{msgid} is no id of the plan"
+            assert plan.id == plan_of(msgid), f"{msgid} is no id of the plan"
             assert not plan.is_refused(node_of(msgid)), f"{msgid} was refused and is posted again"
-            heard = (node_of(refused) for refused in worker.refused if refused[PLAN_CHARS] == plan.id)
+            heard = (node_of(refused) for refused in worker.refused if plan_of(refused) == plan.id)
             assert all(map(plan.is_refused, heard)), f"a refusal is not written down before {msgid}"
         else:
             assert self.loop.time() - worker.fenced_at <= worker.setup.settings().lease_s, "a replaced worker posts after its lease"
@@ -234,6 +243,6 @@ class World:
                 reached[visit] = max(reached[visit], number)
         for request in self.platform.again:
             assert forgets_after_s is not None
-            open_s = self.loop.time() - self.opened[request.msgid[PLAN_CHARS]]
+            open_s = self.loop.time() - self.opened[plan_of(request.msgid)]
             assert open_s > forgets_after_s, f"{request.msgid} was taken twice after {open_s} s"
         assert not self.platform.again or forgets_after_s is not None

@@ -1,5 +1,7 @@
 """The deliver stage's lane: plans, refusals, holds, and what is never posted."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from streams.lanes.ports import Committed
 from streams.lanes.settings import MOST_RECORDS
 from streams.testing import FakePlatform, numbers, wait_for
 from tests.settings import deliver_settings, flood_guard, lane_settings
-from tests.unit.streams.lanes.lane_rig import DEAD, READY, RECEIPTS, TOPICS, Rig, held, through
+from tests.unit.streams.lanes.lane_rig import DEAD, INSTITUTION, READY, RECEIPTS, SITE, TOPICS, Rig, held, through
 
 
 async def test_the_plan_is_committed_before_the_first_post():
@@ -105,6 +107,33 @@ async def test_the_time_of_plans_never_goes_back():
     assert await rig.settle(rig.deliver_lane(2), through(rig, 3), at=READY)
     first, second = (msgid for msgid, _ in rig.platform.accepted)
     assert first < second
+
+
+async def test_two_sites_of_one_institution_post_no_msgid_alike():
+    """A trial beside the real site, in the same second: "repeated" to the second one's would count as a lost answer of its own, and
+    it would write receipts for records that the platform never took.
+    """
+    posted = []
+    for site in ("re4l", "tr1l"):
+        rig = Rig()
+        rig.site = site
+        rig.ready(1)
+        assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
+        posted += [msgid for msgid, _ in rig.platform.accepted]
+    assert 2 == len(set(posted))
+
+
+async def test_a_plan_of_the_first_layout_keeps_its_msgids_and_the_next_has_the_sites():
+    """What it has posted may have been taken: under other ids the platform would take it twice."""
+    rig = Rig()
+    first, _ = rig.ready(1), rig.ready(2)
+    plan = Plan(size=1, last_offset=first, id="20240425000000000", refused=0, opened_at=1, cut=rig.limits.mark)
+    mark = DeliverMark(seq=1, last_plan=plan.id, plan=plan)
+    rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=mark.text())
+    assert await rig.settle(rig.deliver_lane(), through(rig, 3), at=READY)
+    old, new = (msgid for msgid, _ in rig.platform.accepted)
+    assert f"{INSTITUTION}{plan.id}000" == old
+    assert re.fullmatch(rf"{INSTITUTION}[0-9a-z]{{6}}{SITE}[0-9a-z]{{8}}02", new)
 
 
 async def test_a_repeated_number_is_dropped_and_a_hole_stops_the_lane_there():

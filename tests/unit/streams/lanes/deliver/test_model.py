@@ -10,7 +10,7 @@ from hypothesis.stateful import rule
 
 from streams.lanes.ports import Committed
 from tests.unit.streams.lanes.deliver.deliver_model import MODEL, PATIENCE, DeliverModel
-from tests.unit.streams.lanes.deliver.deliver_worker import GROUP, PLAN_CHARS, READY, node_of
+from tests.unit.streams.lanes.deliver.deliver_worker import GROUP, READY, node_of, plan_of
 from tests.unit.streams.lanes.deliver.forgetful_platform import ForgetfulPlatform
 from tests.unit.streams.lanes.stepped import silence
 
@@ -41,7 +41,7 @@ class RefusalsAreRemembered(DeliverModel):
         worker.dead = True
         world, plan = self.world, self.world.mark.plan
         for msgid in world.platform.refused:
-            if msgid[PLAN_CHARS] == plan.id:
+            if plan_of(msgid) == plan.id:
                 plan = plan.refuse(node_of(msgid))
         answered = Committed(offset=world.committed.offset, metadata=replace(world.mark, plan=plan).text())
         world.log.committed_offsets[GROUP, READY] = answered

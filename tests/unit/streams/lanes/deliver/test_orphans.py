@@ -254,6 +254,14 @@ def test_a_waiting_record_comes_back_as_it_stood():
     assert record == entries.read_waiting(entries.waiting_value(record), READY)
 
 
+def test_a_header_without_a_value_ends_no_worker():
+    """Kafka knows such headers, and anybody may write one behind ours."""
+    rig = Rig()
+    write(rig, 7, FEE, "F", tail=(("theirs", None),), MDTRT_ID="M")
+    [record] = records_of(rig)
+    assert (("theirs", b""),) == entries.read_waiting(entries.waiting_value(record), READY).added
+
+
 def test_an_entry_of_a_later_version_is_refused():
     """It may say something that must not be dropped."""
     with pytest.raises(Newer):

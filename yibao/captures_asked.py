@@ -1,0 +1,49 @@
+"""How captures and stages stand: what Connect says, and what the brokers know, each also without the other."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from connector.connect import ConnectorStatus
+from connector.contract import CaptureSource
+from connector.errors import Unreachable
+from streams.mapping import Site
+from streams.topics.broker import Broker
+from streams.wiring import broker_access
+from yibao.binding import warn_of_other_site
+from yibao.capture import reconciler
+from yibao.captures_shown import Shown
+from yibao.facts import stands_of
+from yibao.lags import StageLag, lags_of
+
+
+def asked_connect(
+    site: Site, sources: Sequence[CaptureSource]
+) -> tuple[Mapping[str, ConnectorStatus | None] | None, Unreachable | None]:
+    """What Connect says of each source, or why nobody could ask it."""
+    try:
+        return reconciler(site).status(sources), None
+    except Unreachable as away:
+        return None, away
+
+
+def asked_brokers(
+    site: Site, sources: Sequence[CaptureSource], states: Mapping[str, ConnectorStatus | None] | None
+) -> tuple[list[Shown], list[StageLag]]:
+    """Every source and stage. states: what Connect says; None where it does not answer."""
+    with Broker(broker_access(site)) as broker:
+        beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+        lags = lags_of(site, broker)
+    warn_of_other_site(site)
+    now_ms = time.time_ns() // 1_000_000
+    stands = stands_of(site, sources)
+    shown = [
+        Shown(
+            source=each,
+            status=None if states is None else states[each.name],
+            heartbeat_age_s=None if (beat := beats[each.name]) is None else max(0, now_ms - beat) / 1000,
+            stand=stands[each.name],
+            asked=states is not None,
+        )
+        for each in sources
+    ]
+    return shown, lags
