@@ -16,8 +16,9 @@ from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
 from streams.deliver.gateway import Gateway
-from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
+from streams.domain.join.indexed import Index
+from streams.domain.join.limits import JoinLimits
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
@@ -169,6 +170,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
     """The join of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("join")
     lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
+    mappings = compile_site(site)
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
         topics=site.topics,
@@ -176,7 +178,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
         context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s, fellows=fellows),
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
         fold=Joiner(
-            compile_site(site),
+            mappings,
             JoinLimits(
                 wait_ms=site.join.wait_s * 1000,
                 unsettled_wait_ms=site.join.unsettled_wait_s * 1000,
@@ -190,6 +192,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
             zone=ZoneInfo(site.timezone),
         ),
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
+        index=Index(mappings),
         wall_ms=_wall_ms,
     )
 

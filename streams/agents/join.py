@@ -9,6 +9,7 @@ from connector.contract import Topics
 from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.domain.join.indexed import Index
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import Fold, JoinLane, JoinShared, LookupRows
@@ -41,6 +42,8 @@ class JoinStage:
     """The pure function that decides."""
     lookups: LookupRows
     """All lookup rows."""
+    index: Index
+    """How rows are found without reading the others of their visit."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
 
@@ -63,13 +66,20 @@ def join_app(stage: JoinStage) -> LaneApp:
         awaited=lambda: _awaited(lanes),
         on_news=lambda: ticker.tick(),  # noqa: PLW0108 - it is made below
     )
-    shared = JoinShared(topics=stage.topics, fold=stage.fold, lookups=stage.lookups, settings=stage.settings, passage=passage)
+    shared = JoinShared(
+        topics=stage.topics,
+        fold=stage.fold,
+        lookups=stage.lookups,
+        settings=stage.settings,
+        passage=passage,
+        hurry=lambda: ticker.hurry(),  # noqa: PLW0108 - it is made below
+    )
     stores, states = RocksStores(stage.app.home / "state"), dict[TopicPartition, State]()
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
         state = states.get(at)
         if state is None:
-            state = states[at] = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition))
+            state = states[at] = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition), index=stage.index)
         return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=shared, state=state)
 
     def forget(kept: set[TopicPartition]) -> None:

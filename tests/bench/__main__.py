@@ -6,6 +6,7 @@ stages     each stage alone; the same lanes on a bare aiokafka loop; the deliver
 slow       a platform that answers in 50 ms
 two        two workers of each stage beside one; as root also with the same bound on the CPU of each worker
 linear     ten times the visits
+growth     one change in a stay of 10 to 20,000 lines, without brokers
 capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
 """
@@ -29,13 +30,14 @@ from tests.bench import interpreter
 from tests.bench.capture import capture
 from tests.bench.course import Surroundings
 from tests.bench.freshness import freshness
+from tests.bench.growth import growth
 from tests.bench.processes import CHECKOUT
 from tests.bench.sections import SECTIONS, Bench, Section, load_of, ratio_lines
 
-_FRESHNESS, _CAPTURE = "freshness", "capture"
+_FRESHNESS, _CAPTURE, _GROWTH = "freshness", "capture", "growth"
 _WITHIN_WHOLE = "place"
-_WITH_A_DATABASE = (_CAPTURE, _FRESHNESS)
-_HOLDS = ("b[0-9]*", "capture", "mapping.yaml", "platform.log", "platform.pub", "stack", "steady", "workers")
+_WITHOUT_THE_PATH = (_CAPTURE, _FRESHNESS, _GROWTH)
+_HOLDS = ("b[0-9]*", "capture", "growth", "mapping.yaml", "platform.log", "platform.pub", "stack", "steady", "workers")
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
         "sections",
         nargs="*",
         metavar="SECTION",
-        choices=[*SECTIONS, *_WITH_A_DATABASE, []],
+        choices=[*SECTIONS, *_WITHOUT_THE_PATH, []],
         help="default: all (place is in whole)",
     )
     asked.add_argument("--visits", type=int, default=5000, help="of the sample hospital; about 24 changes each")
@@ -56,7 +58,7 @@ def main() -> None:
     asked.add_argument("--out", type=Path, default=CHECKOUT / "build" / "bench.json")
     chosen = asked.parse_args()
     found = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {}
-    names = chosen.sections or [*(name for name in SECTIONS if name != _WITHIN_WHOLE), *_WITH_A_DATABASE]
+    names = chosen.sections or [*(name for name in SECTIONS if name != _WITHIN_WHOLE), *_WITHOUT_THE_PATH]
     keep_private()
     home = OwnFolder(root=chosen.home.resolve(), kind="bench", holds=_HOLDS)
     try:
@@ -66,8 +68,10 @@ def main() -> None:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)
     try:
-        if paths := [name for name in names if name not in _WITH_A_DATABASE]:
+        if paths := [name for name in names if name not in _WITHOUT_THE_PATH]:
             _measure_paths(paths, chosen, found)
+        if _GROWTH in names:
+            _keep(found, _GROWTH, lambda: growth(chosen.home / "growth"), chosen.out, {})
         if _CAPTURE in names:
             _keep(found, _CAPTURE, lambda: capture(chosen.home / "capture"), chosen.out, {})
         if _FRESHNESS in names:

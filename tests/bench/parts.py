@@ -18,12 +18,13 @@ from connector.contract import TableRole
 from streams.agents.background import collect_less_often
 from streams.deliver.request import array
 from streams.domain.changes import Incoming, RowChange, decode
-from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
+from streams.domain.join.limits import JoinLimits
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Row
-from streams.lanes.join.state import Overlay, State
+from streams.lanes.join.overlay import Overlay
+from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import connection
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import BrokerSettings
@@ -76,6 +77,11 @@ class Known:
         """The row of a lookup."""
         return self._rows.get((name, key))
 
+    def version(self, name: str) -> int:
+        """Of a lookup."""
+        del name
+        return 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -122,6 +128,8 @@ def fold_all(load: Load) -> Folded:
             folded = joiner.fold(incoming, overlay, known)
             overlay.apply(folded.state)
             states[message.partition].apply(overlay.changed, position=offset)
+            states[message.partition].keep_ledgers(overlay.ledgers)
+            states[message.partition].note(folded.missing)
             emissions.extend(folded.ready)
     return Folded(
         emissions=emissions, builds=builds, fold_us=(time.process_time() - began) / len(load.changes) * 1e6, states=states

@@ -25,20 +25,20 @@ from sandbox.hospital import (
 )
 from sandbox.platform.rows import Rules, judge_rows, split_rows
 from streams.domain.changes import Incoming, decode, tick_value
-from streams.domain.join.building import JoinLimits
-from streams.domain.join.claims import claims_in
-from streams.domain.join.entries import due_from, group, group_of, visit_key_of, waits
+from streams.domain.join.entries import group, group_of, visit_key_of
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.limits import JoinLimits
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.ready import Emission
-from streams.domain.records import DeadLetter, Row
+from streams.domain.records import DeadLetter, Lookups, Row
 from streams.mapping import compile_site, load_site
 from streams.mapping.linking import direct_visit_keys
 from streams.spec.dictionaries import load_dictionaries
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import SERVICES
+from tests.unit.streams.domain.join.beside import LookedThrough, waiting_rows
 from tests.unit.streams.domain.join.join_rig import is_row
 
 SITE = Path(__file__).parents[2] / "deploy" / "sites" / "sample" / "site.yaml"
@@ -47,7 +47,7 @@ VISITS = 160
 LIMITS = JoinLimits(wait_ms=4 * 86_400_000, unsettled_wait_ms=400 * 86_400_000)
 
 
-class Pipeline:
+class Pipeline(LookedThrough):
     """Decoding, mapping and join over a dictionary instead of topics; collects what comes out."""
 
     def __init__(self):
@@ -66,6 +66,11 @@ class Pipeline:
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         return self.rows.get((name, key))
 
+    def version(self, name: str) -> int:
+        """Of a lookup."""
+        del name
+        return self.messages
+
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         return {key: value for key, value in self.by_visit.get(visit_key, {}).items() if is_row(key)}
 
@@ -77,9 +82,6 @@ class Pipeline:
         begin = group_of(key)
         return {other: value for other, value in self.by_visit.get(visit_key_of(key), {}).items() if group_of(other) == begin}
 
-    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
-        return claims_in(self.of_role(visit_key, role)).get(claim, ())
-
     def moved(self) -> Iterable[bytes]:
         return ()  # there is one partition
 
@@ -90,9 +92,9 @@ class Pipeline:
         entries = self.by_visit.items()
         return [visit for visit, each in entries if any(is_gone(key) and 0 < deadline_of(each[key]) <= at for key in each)]
 
-    def due(self, at: int) -> Iterable[bytes]:
-        visits = {key: self.visit(key) for key in self.by_visit}
-        return [key for key, values in visits.items() if any(waits(value) and due_from(value) <= at for value in values.values())]
+    def due(self, at: int, lookups: Lookups) -> Iterable[tuple[bytes, list[bytes]]]:
+        del lookups  # the fold looks
+        return waiting_rows({key: self.visit(key) for key in self.by_visit}, at)
 
     def take(self, change: Change, *, at: datetime, transaction: int = 0) -> None:
         """One change, as capture would write it."""

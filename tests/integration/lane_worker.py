@@ -17,6 +17,7 @@ from streams.agents.join import JoinStage, join_app
 from streams.deliver.causes import RetryCause
 from streams.deliver.verdict import Accepted, Refused, Retry
 from streams.domain.batch.cut import CutLimits
+from streams.domain.join.indexed import Index
 from streams.domain.join.results import Folded
 from streams.domain.ready import Emission
 from streams.domain.records import Record
@@ -152,6 +153,7 @@ def main(options):
         settings=join_settings(),
         fold=CountingFold(),
         lookups=NoLookups(),
+        index=Index(),
         wall_ms=wall_ms,
     )
 

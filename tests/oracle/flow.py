@@ -1,7 +1,6 @@
 """The stages up to the join's outcomes, with a state in memory."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,15 +10,15 @@ import orjson
 from connector.contract import DatabaseKind
 from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.claims import claims_in
-from streams.domain.join.entries import due_from, group_of, is_moved, visit_key_of, waits
-from streams.domain.join.entries import group as group_name
 from streams.domain.join.fold import Joiner
-from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.indexed import Index
 from streams.domain.join.moving import Passed
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placed, Placer
 from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.join.overlay import Overlay
+from streams.lanes.join.state import State
+from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
@@ -29,7 +28,7 @@ from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
 from tests.oracle.stages import placer_of
 from tests.oracle.standing import Standing
-from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, is_row, mappings
+from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, mappings
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
@@ -66,11 +65,14 @@ def _key(value: bytes) -> bytes:
 
 
 class Partition:
-    """A state in memory. told: what comes out of the join, in its order. last_in: the visit in which a record was emitted last."""
+    """A state in memory, as a lane has it: nothing is at hand, and of each visit only what is asked for is read. told: what comes
+    out of the join, in its order. last_in: the visit in which a record was emitted last.
+    """
 
     def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes]) -> None:
-        self.groups: defaultdict[bytes, defaultdict[bytes, dict[bytes, bytes]]] = defaultdict(lambda: defaultdict(dict))
         self.joiner = joiner()
+        self.state = State(TopicPartition("visit.state", 0), index=Index(self.joiner.mappings), at_hand=1_500, few=1)
+        self.entries: dict[bytes, bytes] = {}
         self.told = told
         """Kind, service, record key; and the record's values, a letter's class, rule, row and visit, of one that closed itself the
         row whose collision ended or the rule, or None of a recall.
@@ -78,45 +80,20 @@ class Partition:
         self.last_in = last_in
         self.offset = 0
 
-    def visit(self, visit_key: bytes) -> dict[bytes, bytes]:
-        return {key: value for entries in self.groups[visit_key].values() for key, value in entries.items() if is_row(key)}
-
-    def of_role(self, visit_key: bytes, role: Any) -> dict[bytes, bytes]:
-        return self.groups[visit_key][group_name(visit_key, role)]
-
-    def entries_beside(self, key: bytes) -> dict[bytes, bytes]:
-        return self.groups[visit_key_of(key)][group_of(key)]
-
-    def claims(self, visit_key: bytes, role: Any, claim: bytes) -> Iterable[bytes]:
-        return claims_in(self.of_role(visit_key, role)).get(claim, ())
-
-    def moved(self) -> list[bytes]:
-        return [visit for visit in self.groups if any(map(is_moved, self.visit(visit).values()))]
-
-    def visits_after(self, after: bytes, most: int) -> list[bytes]:
-        return sorted(visit for visit in self.groups if visit > after)[:most]
-
-    def gone(self, at: int) -> list[bytes]:
-        return [
-            visit
-            for visit, groups in self.groups.items()
-            for name, entries in groups.items()
-            if is_gone(name + b"\x1f") and any(0 < deadline_of(one) <= at for one in entries.values())
-        ]
-
-    def due(self, at: int) -> list[bytes]:
-        return [key for key in self.groups if any(waits(one) and due_from(one) <= at for one in self.visit(key).values())]
-
     def take(self, message: Message, placed: Placed, lookups: Any) -> list[str]:
         """Fold one message; what it led to, in words."""
         self.offset += 1
         incoming = Incoming("visit.changes", placed.partition, self.offset, placed.key, placed.value, placed.headers, message.at)
-        folded = self.joiner.fold(incoming, self, lookups, PASSED)
+        overlay = Overlay(self.state)
+        folded = self.joiner.fold(incoming, overlay, lookups, PASSED)
+        overlay.apply(folded.state)
+        self.state.apply(overlay.changed, position=self.offset)
+        self.state.keep_ledgers(overlay.ledgers)
+        self.state.note(folded.missing)
         for key, entry in folded.state.items():
-            entries = self.groups[visit_key_of(key)][group_of(key)]
-            entries.pop(key, None)
+            self.entries.pop(key, None)
             if entry is not None:
-                entries[key] = entry
+                self.entries[key] = entry
         for emission in folded.recalls:
             if self.last_in.get(where := (emission.record.service, emission.record.key)) == emission.visit_key:
                 self.told.append(("recall", *where, None))
@@ -151,6 +128,10 @@ class Patients:
 
     def find(self, name: str, key: tuple[str, ...]) -> Any:
         return self.tables.find(name, key)
+
+    def version(self, name: str) -> int:
+        """Of a lookup."""
+        return self.tables.version(name)
 
     def take(self, message: Message) -> None:
         incoming = Incoming(TOPIC, 0, len(self.topic), b"k", message.value, (), message.at)
@@ -209,8 +190,7 @@ class Flow:
             seen.add((key,), visit)
         of, columns = SOURCE_OF[message.table.partition(".")[0]], (KEY_OF[message.table],)
         comparison = Comparison(of, DatabaseKind.POSTGRESQL, message.table, columns, seen)
-        groups = [group for partition in self.partitions for visit in partition.groups.values() for group in visit.values()]
-        entries = [entry for group in groups for entry in group.items()]
+        entries = [entry for partition in self.partitions for entry in partition.entries.items()]
         absent = [one for entry in entries if (one := comparison.of_join(*entry)) is not None]
         moved = {one.key: one.visit for one in absent if one.moved}
         absent += [one for entry in entries if (one := comparison.arrived(*entry, moved)) is not None]

@@ -7,6 +7,7 @@ from typing import Any
 
 from streams.domain.changes import SERVER, Incoming
 from streams.domain.join.fold import Joiner
+from streams.domain.join.indexed import Index
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.place.ended import ENDED_MS, MOST, Ended
 from streams.domain.place.entries import ENDED_FORM, form_of
@@ -18,8 +19,8 @@ from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.domain.trail import left_at
 from streams.lanes.deliver.orphans import Orphans
+from streams.lanes.join.overlay import Overlay as Folding
 from streams.lanes.join.passage import Following
-from streams.lanes.join.state import Overlay as Folding
 from streams.lanes.join.state import State
 from streams.lanes.marks import JoinMark, joined_upto, seq_of
 from streams.lanes.numbers import taken
@@ -34,6 +35,11 @@ class Patients:
     def find(self, name: str, key: tuple[str, ...]) -> Any:
         del name
         return PATIENT | {"patient_id": key[0]}
+
+    def version(self, name: str) -> int:
+        """Nothing changes."""
+        del name
+        return 0
 
 
 class PlaceLane:
@@ -94,16 +100,23 @@ class Lane:
     mark: JoinMark = field(default_factory=lambda: JoinMark(seq=1))
     taken: int = 0
     delivered: int = 0
-    state: State = field(default_factory=lambda: State(TopicPartition("visit.state", 0)))
+    state: State = field(init=False)
     orphans: Orphans = field(default_factory=lambda: Orphans(TopicPartition("visit.orphans", 0), TopicPartition("visit.ready", 0)))
     following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
     passed: Passed = NOT_KNOWN
     told: Passed | None = None
     letters: list[DeadLetter] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.state = self._new_state()
+
+    def _new_state(self) -> State:
+        """Nothing is at hand, and of each visit only what is asked for is read."""
+        return State(TopicPartition("visit.state", 0), index=Index(self.joiner.mappings), at_hand=1_500, few=1)
+
     def take_over(self) -> None:
         """Another worker begins with what is committed."""
-        self.state, self.following = State(TopicPartition("visit.state", 0)), defaultdict(Following)
+        self.state, self.following = self._new_state(), defaultdict(Following)
         self.state.apply(self.stored, position=0)
         self.passed, self.told = NOT_KNOWN, None
 
@@ -118,6 +131,8 @@ class Lane:
         self.ready += (*folded.recalls, *folded.ready)
         self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
         self.state.apply(overlay.changed, position=self.taken)
+        self.state.keep_ledgers(overlay.ledgers)
+        self.state.note(folded.missing)
         for key, value in overlay.changed.items():
             self.stored.pop(key, None)
             if value is not None:

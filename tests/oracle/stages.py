@@ -12,8 +12,8 @@ from typing import Final
 import orjson
 
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.building import JoinLimits
 from streams.domain.join.fold import Joiner
+from streams.domain.join.limits import JoinLimits
 from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names

@@ -1,7 +1,6 @@
-"""Building the records of a visit's rows while one event is folded, and what comes of it: state, ready records, letters, counts."""
+"""Building the records of a visit's rows while one event is folded, and what comes of it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Final
@@ -13,35 +12,22 @@ from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
+from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
 from streams.domain.join.results import Folded
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait, waiting_for_lane
-from streams.domain.join.withdrawing import WithdrawalLimits, Withdrawing
+from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.trail import trail_of
 
 _MOVED: Final = Part.MOVED.value
-_UNSETTLED: Final = Part.UNSETTLED.value
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinLimits:
-    """How long (ms) a row waits for a part that should already be there, and for a settlement that is still to be made."""
-
-    wait_ms: int
-    unsettled_wait_ms: int
-    withdrawals: WithdrawalLimits = field(default_factory=WithdrawalLimits)
-
-    def of(self, part: str) -> int:
-        """How long a row waits for this part."""
-        return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms
 
 
 class Building:
@@ -71,14 +57,16 @@ class Building:
         self._limits = limits
         self._withdrawing = withdrawing
         self._state: dict[bytes, bytes | None] = {}
+        self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
-        self._charged = False
-        """Whether a line was reported, or stopped waiting, that refund lines may have waited for."""
+        self.kept: set[bytes] = set()
+        self._charged: list[StoredRow] = []
+        """Lines that refund lines may have waited for, as they were and as they are."""
 
     def folded(self) -> Folded:
-        return Folded(self._state, tuple(self._recalls), tuple(self._ready), tuple(self._dead), self.counts)
+        return Folded(self._state, tuple(self._recalls), tuple(self._ready), tuple(self._dead), self.counts, self._missing)
 
     def recall(self, emission: Emission) -> None:
         self._recalls.append(emission)
@@ -92,10 +80,12 @@ class Building:
     def keep(self, visit: Visit, *, committed_at: int, now: int) -> None:
         """Build the refund lines that may go out now (rule R9), then take over all entries that the fold changed."""
         while self._charged:
-            self._charged = False
-            for refund in visit.waiting_refunds():
+            charged, self._charged = self._charged, []
+            for refund in refunds.freed_by(visit, charged, self.lookups):
                 self.build(visit, refund, committed_at=committed_at, now=now)
-        self.take(visit.entries())
+        if changed := [*visit.entries()]:
+            self.take(changed)
+            self.kept.add(visit.key)
 
     def take(self, entries: Iterable[tuple[bytes, bytes | None]]) -> None:
         self._state.update(entries)
@@ -115,6 +105,8 @@ class Building:
         row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
+        if self._charged and before is not None:
+            self._charged.append(before)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
             self._without(visit, before, committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
@@ -162,7 +154,7 @@ class Building:
         if before is not None and before.emitted and not before.deleted:
             self._without(visit, before, committed_at=row.committed_at)
         if before is not None and not before.deleted:
-            self._charged |= row.role is _FEE and before.is_awaited
+            self._charged += [before] if row.role is _FEE and before.is_awaited else []
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
     def _without(self, visit: Visit, before: StoredRow, *, committed_at: int) -> None:
@@ -233,6 +225,7 @@ class Building:
             case Refusal():
                 self._refuse(visit, row, result, rows)
             case MissingLookup():
+                self._missing[visit.place(row)] = result
                 self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
             case Part():
                 self._wait(visit, row, rows, part=result.value, now=now)
@@ -257,7 +250,7 @@ class Building:
         if held := parents.outcome(row, built):
             self.count(held)
         if parents.is_settled(row, built):
-            self._charged |= row.role is _FEE
+            self._charged += [row] if row.role is _FEE else []
             for dependent in dependents(visit, row, before=None):
                 self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
 
@@ -268,7 +261,7 @@ class Building:
         if unchanged:
             self.count("unchanged")
             return
-        self._charged |= row.role is _FEE and not refunds.is_refund(record)
+        self._charged += [row] if row.role is _FEE and not refunds.is_refund(record) else []
         self.count("corrected" if row.emitted else "emitted")
         if parents.goes_alone(visit, row):
             self.count(parents.WARNED)

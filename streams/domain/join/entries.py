@@ -11,7 +11,6 @@ number: an entry of a later form is refused, because a row that is written back 
 Form 1 had no number. Earlier forms are read for ever.
 """
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
@@ -40,14 +39,14 @@ _SEPARATOR_TEXT: Final = keys.SEPARATOR
 _ROLE_LETTER: Final = {one.role: one.prefix.encode() for one in REPORTED}
 _ROLES: Final = {one.prefix.encode(): one.role for one in REPORTED}
 _DEADLINE_DIGITS: Final = 13
-_REMEMBERED: Final = 8_000
 _WITH_OFFSET: Final = 2
 _BEFORE_OFFSET: Final = 2
 """The form that added the offset, and how many members stand before it."""
 _WITH_MARK: Final = 3
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
-
-
+_MEMBER_LOOKUP: Final = b',"lookup '
+_LOOKUP_NOT_TOLD: Final = b',"","lookup '
+"""What a row's refusal is, and what it waits for."""
 _MOVED: Final = b"w9"
 _CONTENT: Final = 4
 _HISTORY: Final = 10
@@ -59,6 +58,8 @@ _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 _REFUND_MARK: Final = ord("+")
 _REFUND_IN_VAIN: Final = ord("h")
 _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
+_WAITS: Final = ord("w")
+_FEE_ROW: Final = _ROLE_LETTER[TableRole.FEE] + SEPARATOR
 
 
 class StoredRow(NamedTuple):
@@ -154,6 +155,11 @@ def group_of(key: bytes) -> bytes:
 def group(visit_key: bytes, role: TableRole) -> bytes:
     """What the state keys of a visit's rows of one role have in common."""
     return visit_key + SEPARATOR + _ROLE_LETTER[role]
+
+
+def role_letter(role: TableRole) -> bytes:
+    """How a state key names the role of its row."""
+    return _ROLE_LETTER[role]
 
 
 def groups(visit_key: bytes) -> tuple[bytes, ...]:
@@ -252,30 +258,6 @@ def _mark_from(position: list[int] | None, committed_at: int, *, deleted: bool) 
     return Mark((*position, 0 if deleted else 1), committed_at * 1000 + 999)
 
 
-class Recall:
-    """`load` with a memory of the rows it read last, because most changes of a visit follow each other. A remembered row is used
-    only for exactly the value that it was read from.
-    """
-
-    def __init__(self) -> None:
-        self._rows: dict[bytes, tuple[bytes, StoredRow]] = {}
-
-    def load(self, key: bytes, value: bytes) -> StoredRow:
-        """The row in a state entry."""
-        known = self._rows.get(key)
-        if known is not None and known[0] == value:
-            return known[1]
-        row = load(key, value)
-        self.keep(key, value, row)
-        return row
-
-    def keep(self, key: bytes, value: bytes, row: StoredRow) -> None:
-        """Remember that `value` holds this row."""
-        if len(self._rows) >= _REMEMBERED:
-            self._rows.clear()
-        self._rows[key] = value, row
-
-
 def waits(value: bytes) -> bool:
     """Whether the row in a state value waits for something."""
     return value[:1] == b"w"
@@ -286,6 +268,21 @@ def is_moved(value: bytes) -> bool:
     return value[:2] == _MOVED
 
 
+def awaits_lookup(value: bytes) -> bool:
+    """Whether the row in a state value waits for a row of a lookup, read without parsing it."""
+    return value[:1] == b"w" and _MEMBER_LOOKUP in value
+
+
+def lookup_deadline(value: bytes) -> int:
+    """Of a row that waits for a row of a lookup: its deadline (ms), below 0; 0 where a person was told, and time does no more."""
+    return -deadline_in(value) if _LOOKUP_NOT_TOLD in value else 0
+
+
+def deadline_in(value: bytes) -> int:
+    """When the wait of the row in a state value ends (ms), read without parsing it."""
+    return int(value[1 : 1 + _DEADLINE_DIGITS])
+
+
 def due_from(value: bytes) -> int:
     """From when on (ms) a tick has something to do for a row that waits, read without parsing the row: its deadline; or 0, always,
     where it waits for a lookup row, which may have come.
@@ -293,8 +290,9 @@ def due_from(value: bytes) -> int:
     return 0 if _WAITS_FOR_LOOKUP in value else int(value[1 : 1 + _DEADLINE_DIGITS])
 
 
-def refunds_in(entries: Mapping[bytes, bytes]) -> list[bytes]:
-    """The keys of refund lines that wait, or waited in vain, for the line that they take back. Perhaps of other lines too: it is
-    asked about all lines of a visit for every line that is reported, so it does not parse them.
+def is_held_refund(key: bytes, value: bytes) -> bool:
+    """Whether an entry is of a refund line that waits, or waited in vain, for the line that it takes back. Perhaps of another line
+    that waits, too: it is asked of every change, and does not parse the row.
     """
-    return [key for key, value in entries.items() if value[0] == _REFUND_IN_VAIN or value[_REFUND_PLACE] == _REFUND_MARK]
+    held = value[0] == _REFUND_IN_VAIN or (value[0] == _WAITS and value[_REFUND_PLACE] == _REFUND_MARK)
+    return held and key[key.index(SEPARATOR) + 1 :].startswith(_FEE_ROW)

@@ -5,7 +5,7 @@ out again only when its content changed. Of a row, what comes later in the topic
 recognised by its mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from typing import Final, assert_never
 
@@ -14,15 +14,18 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
 from streams.domain.join import claiming, letters
-from streams.domain.join.building import Building, JoinLimits
+from streams.domain.join.building import Building
 from streams.domain.join.emptying import Emptying
-from streams.domain.join.entries import Recall, StoredRow, due_from, is_moved, waits
+from streams.domain.join.entries import StoredRow, is_moved
+from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
 from streams.domain.join.telling import Telling
-from streams.domain.join.visit import Arrival, StateView, Visit, arrival
+from streams.domain.join.view import StateView
+from streams.domain.join.visit import Arrival, Visit, arrival
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
@@ -33,6 +36,9 @@ from streams.errors import Rejected
 EXCHANGED: Final = "keys_exchanged"
 """Outcome: of a row under whose key another one stood, or stands, because its transaction exchanges keys."""
 
+LEFT: Final = "due_left"
+"""Outcome: a tick had something to do for more rows than one transaction may hold. The next tick goes on."""
+
 _CREATE: Final = Op.CREATE
 
 
@@ -40,7 +46,7 @@ class Joiner:
     """The fold, with what it needs to know of a site. mappings: by source name. zone: the site's time zone."""
 
     def __init__(self, mappings: Mapping[str, CompiledMapping], limits: JoinLimits, *, zone: tzinfo) -> None:
-        self._mappings = mappings
+        self.mappings = mappings
         self._limits = limits
         self._zone = zone
         self._recall = Recall()
@@ -89,7 +95,7 @@ class Joiner:
         return self._day[1]
 
     def _change(self, run: Building, change: RowChange, view: StateView) -> None:
-        mapping = self._mappings.get(change.source)
+        mapping = self.mappings.get(change.source)
         rule = None if mapping is None else mapping.tables.get(change.table)
         placed = place(change, rule)
         if isinstance(placed, Unplaceable) or mapping is None or rule is None:
@@ -141,22 +147,45 @@ class Joiner:
         run.count("tick")
         run.time, run.now = tick, tick.at
         run.take(run.moving.close())
-        moved = set(view.moved()) if run.moving.is_news else set()
-        for visit_key in dict.fromkeys((*view.due(tick.at), *moved)):
-            entries = view.visit(visit_key).items()
-            waiting = [self._recall.load(key, value) for key, value in entries if _may_go(value, tick.at, moved=visit_key in moved)]
-            due = [row for row in waiting if not run.moving.is_open(row.trail)]
-            for source in sorted({row.source for row in due} & self._mappings.keys()):
-                visit = Visit(visit_key, self._mappings[source], view, self._recall)
-                for row in sorted(filter(visit.knows, due), key=_reporting_order):
-                    # Building an earlier row may have released this one already.
-                    if (current := visit.current(row)).waits_for:
-                        committed_at, run.captured_at = _released(row, tick.at)
-                        run.build(visit, current, committed_at=committed_at, now=tick.at)
-                committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
-                run.keep(visit, committed_at=committed_at, now=tick.at)
+        left = self._limits.rows_a_tick
+        for visit_key, keys in self._waiting(run, tick, view):
+            if left <= 0:
+                break
+            rows = [self._recall.load(key, value) for key in keys if (value := view.get(key)) is not None]
+            left -= self._due(run, tick, view, visit_key, [row for row in rows if not run.moving.is_open(row.trail)], most=left)
+        if left <= 0:
+            run.count(LEFT)
         self._telling.tick(run, tick, view)
         self._emptying.tick(run, tick, view)
+
+    def _waiting(self, run: Building, tick: Tick, view: StateView) -> Iterator[tuple[bytes, Collection[bytes]]]:
+        """The visits with rows for which a tick may have something to do, each once, with these rows' keys."""
+        moved = dict.fromkeys(view.moved()) if run.moving.is_news else {}
+        for visit_key, keys in view.due(tick.at, run.lookups):
+            of_lanes = _moved_in(view, visit_key) if visit_key in moved else ()
+            moved.pop(visit_key, None)
+            yield visit_key, {*keys, *of_lanes}
+        for visit_key in moved:
+            yield visit_key, _moved_in(view, visit_key)
+
+    def _due(  # noqa: PLR0913 - a part of `_tick`
+        self, run: Building, tick: Tick, view: StateView, visit_key: bytes, due: Sequence[StoredRow], *, most: int
+    ) -> int:
+        """Try the rows of a visit for which a tick may have something to do; of how many that was so, `most` at most."""
+        done = 0
+        for source in sorted({row.source for row in due} & self.mappings.keys()):
+            visit = Visit(visit_key, self.mappings[source], view, self._recall)
+            for row in sorted(filter(visit.knows, due), key=_reporting_order):
+                if done >= most:
+                    break
+                # Building an earlier row may have released this one already.
+                if (current := visit.current(row)).waits_for:
+                    committed_at, run.captured_at = _released(row, tick.at)
+                    run.build(visit, current, committed_at=committed_at, now=tick.at)
+                    done += visit.current(row) != current
+            committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
+            run.keep(visit, committed_at=committed_at, now=tick.at)
+        return done
 
 
 def _unusable(
@@ -179,9 +208,9 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> 
     return found
 
 
-def _may_go(value: bytes, at: int, *, moved: bool) -> bool:
-    """Whether a tick may have something to do for the row in a state entry. moved: also for one that waits for another lane."""
-    return waits(value) and (due_from(value) <= at or (moved and is_moved(value)))
+def _moved_in(view: StateView, visit_key: bytes) -> list[bytes]:
+    """The keys of a visit's rows that wait for a lane of another partition."""
+    return [key for key, value in view.visit(visit_key).items() if is_moved(value)]
 
 
 def _released(row: StoredRow, at: int) -> tuple[int, int]:

@@ -119,8 +119,9 @@ def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
 
 def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
     """The fee lines that name this settlement, or name none because their table cannot."""
-    links = {name: table.settlement_link for name, table in visit.mapping.tables.items()}
-    return [row for row in visit.rows(_FEE) if links[row.table] is None or (_settlement_key(visit, row),) == settlement.key]
+    links = {name: table.settlement_link for name, table in visit.mapping.tables.items() if table.role is _FEE}
+    rows = visit.rows(_FEE) if None in links.values() or len(settlement.key) != 1 else visit.lines_under(settlement.key[0])
+    return [row for row in rows if links[row.table] is None or (_settlement_key(visit, row),) == settlement.key]
 
 
 def touched(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:

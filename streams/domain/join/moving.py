@@ -18,7 +18,7 @@ import orjson
 from streams.domain.changes import Incoming
 from streams.domain.join.entries import FORM, SEPARATOR, WITH_TRAIL
 from streams.domain.join.parts import MOVED_FROM
-from streams.domain.join.visit import StateView
+from streams.domain.join.view import StateView
 from streams.domain.series import number_of
 from streams.domain.trail import Trail
 from streams.errors import Newer

@@ -9,7 +9,7 @@ from streams.domain.changes import Incoming, Tick
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
-from streams.domain.records import DeadLetter, Lookups
+from streams.domain.records import DeadLetter, Lookups, MissingLookup
 
 
 class Folded(NamedTuple):
@@ -25,6 +25,8 @@ class Folded(NamedTuple):
     """What a person is told."""
     counts: Mapping[str, int] = MappingProxyType({})
     """How often each outcome happened, to be counted by the caller."""
+    missing: Mapping[bytes, MissingLookup] = MappingProxyType({})
+    """By state key of a row that was built and waits for a row of a lookup: which one."""
 
     def __repr__(self) -> str:
         """Without what the entries hold."""
@@ -48,6 +50,8 @@ class Results(Protocol):
     """Of the change that is folded; `""` of everything else."""
     time: Tick | None
     """The tick that is folded."""
+    kept: set[bytes]
+    """The visits that were changed. What the fold sees of them is what they were before."""
 
     def recall(self, emission: Emission) -> None:
         """Let the deliver stage know that a record has no row any more."""

@@ -10,12 +10,14 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Tick
 from streams.domain.join import colliding, withdrawal_letters
-from streams.domain.join.entries import Recall, StoredRow
+from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import dependents
 from streams.domain.join.gone import HELD, Gone, deadline_of, gone_group, load_gone
 from streams.domain.join.recalls import recall
+from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
-from streams.domain.join.visit import StateView, Visit
+from streams.domain.join.view import StateView
+from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, load_guard
 from streams.domain.join.withdrawing import WithdrawalLimits, held, record_backed, withdrawal_letter
 from streams.domain.normalise.record import CompiledMapping
@@ -45,7 +47,7 @@ class Telling:
         """Tell of what nothing has backed again since its transaction ended and the grace passed, unless it is too much."""
         looked_at = {
             visit_key: [load_gone(value) for value in view.entries_beside(gone_group(visit_key)).values() if deadline_of(value)]
-            for visit_key in islice(view.gone(tick.at), _VISITS_A_TICK)
+            for visit_key in islice(_untouched(run, view.gone(tick.at)), _VISITS_A_TICK)
         }
         for source, mapping in self._mappings.items():
             if tick.source not in ("", source):
@@ -148,6 +150,11 @@ class Telling:
             row = visit.find(gone.role, gone.table, gone.key)
             if row is not None and row.deleted and row.reported_as:  # it is known for as long as the record is open
                 visit.put(row._replace(reported_as=""))
+
+
+def _untouched(run: Results, visits: Iterable[bytes]) -> Iterator[bytes]:
+    """Those that the same tick did not change before: the next one looks at them as they are then."""
+    return (visit for visit in visits if visit not in run.kept)
 
 
 def _precedence(row: StoredRow) -> int:

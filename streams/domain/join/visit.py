@@ -1,49 +1,19 @@
 """The rows of one visit while one event is folded."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, Recall, StoredRow, dump, key_of, refunds_in, waits
+from streams.domain.join.entries import SEPARATOR, StoredRow, dump, key_of, waits
 from streams.domain.join.gone import Gone, dump_gone, gone_group, gone_key, load_gone
+from streams.domain.join.ledger import Charge, Ledger
 from streams.domain.join.parts import Part
+from streams.domain.join.remembered import Recall
+from streams.domain.join.view import StateView
 from streams.domain.normalise.record import CompiledMapping
-
-
-class StateView(Protocol):
-    """The state entries of one partition as the chunk in hand sees them: what is committed, overlaid by what the chunk changed."""
-
-    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one visit's rows by full state key."""
-
-    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
-        """The entries of a visit's rows of one role. (To find its visit, a fee line must not look through all lines of the
-        visit.)
-        """
-
-    def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of the group that a state key belongs to."""
-
-    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
-        """The keys of the entries of a visit's rows of one role with this claim (`claims.claim_of`), perhaps with others that had
-        it. Asked only of tables of which two rows can be one record.
-        """
-
-    def due(self, at: int) -> Iterable[bytes]:
-        """The keys of the visits with a waiting row for which a tick at `at` (ms) has something to do."""
-
-    def moved(self) -> Iterable[bytes]:
-        """The keys of the visits with a row that waits for a lane of another partition."""
-
-    def visits_after(self, after: bytes, most: int) -> Sequence[bytes]:
-        """The keys of the first visits behind this one, in the order of their bytes."""
-
-    def gone(self, at: int) -> Iterable[bytes]:
-        """The keys of the visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""
-
 
 _DOCUMENT: Final = 15
 """Where the document of an entry begins that waits."""
@@ -70,6 +40,7 @@ class Visit:
         "_groups",
         "_heads",
         "_keys",
+        "_ledger",
         "_recall",
         "_view",
         "changed",
@@ -90,6 +61,7 @@ class Visit:
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
         self._heads: Sequence[StoredRow] | None = None
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
+        self._ledger = view.ledger(key, mapping.source)
         self._emptied = _emptied(view.entries_beside(EMPTIED + SEPARATOR), mapping.source)
 
     def put(self, row: StoredRow) -> None:
@@ -98,6 +70,8 @@ class Visit:
             self._heads = None
         where = self._place(row.role, row.table, row.key)
         self.changed[where] = row
+        if self._ledger is not None and row.role is _FEE:
+            self._ledger.put(where, row if self._stands(row) else None)
         if self._claims is not None and row.reported_as:
             self._claims.setdefault(row.reported_as, set()).add(where)
 
@@ -105,7 +79,7 @@ class Visit:
         """The row under this key, deleted or not."""
         where = self._place(role, table, key)
         row = self.changed.get(where)
-        if row is None and (value := self._entries(role).get(where)) is not None:
+        if row is None and (value := self._view.get(where)) is not None:
             row = self._recall.load(where, value)
             if self._emptied and self._is_emptied(row):
                 row = _without_content(row)
@@ -115,12 +89,13 @@ class Visit:
         """The rows that are reported as this record, or claim it, in the order in which they came. Only of tables of which two rows
         can be one record. emptied: instead, those whose table was emptied and that are not put right yet.
         """
-        entries, found = self._entries(role), []
+        found = []
         places = {*self._view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
         for where in places:
-            row = self.changed.get(where) or self._recall.load(where, entries[where])
-            mine = row.reported_as == record and row.role is role and not row.deleted
-            if mine and (self.knows(row) if not emptied else bool(self._emptied) and self._is_emptied(row)):
+            row = self._row(where)
+            if row is None or row.reported_as != record or row.role is not role or row.deleted:
+                continue
+            if self.knows(row) if not emptied else bool(self._emptied) and self._is_emptied(row):
                 found.append(row)
         return sorted(found, key=arrival) if len(found) > 1 else found
 
@@ -143,7 +118,7 @@ class Visit:
         key = gone_key(self.key, role, record)
         if key in self.changed_gone:
             return self.changed_gone[key]
-        value = self._view.entries_beside(key).get(key)
+        value = self._view.get(key)
         return None if value is None else load_gone(value)
 
     def all_gone(self) -> list[Gone]:
@@ -174,13 +149,54 @@ class Visit:
             rows.sort(key=arrival)
         return rows
 
-    def waiting_refunds(self) -> list[StoredRow]:
-        """The refund lines that wait, or waited in vain, for the line that they take back."""
-        entries = self._entries(_FEE)
-        rows = [self._recall.load(key, entries[key]) for key in refunds_in(entries) if key not in self.changed]
-        rows += [row for row in self.changed.values() if _AWAITED_LINE in row.waits_for or _AWAITED_LINE in row.refused]
-        refunds = [row for row in rows if _AWAITED_LINE in (row.waits_for or row.refused) and not row.deleted and self.knows(row)]
-        return sorted(refunds, key=arrival)
+    def lines_under(self, settlement: str) -> list[StoredRow]:
+        """The existing fee lines that may name this settlement, in the order in which they came."""
+        places = {*self._view.lines_under(self.key, settlement), *(key for key, row in self.changed.items() if row.role is _FEE)}
+        rows = [row for where in places if (row := self._row(where)) is not None and not row.deleted and self.knows(row)]
+        return sorted(rows, key=arrival)
+
+    @property
+    def holds_refunds(self) -> int:
+        """How many refund lines wait, or waited in vain, for the line that they take back, and that this fold changed, about."""
+        return len(self._view.refunds(self.key)) + sum(map(_is_held, self.changed.values()))
+
+    def waiting_refunds(self, those: Collection[bytes] | None = None) -> list[StoredRow]:
+        """The refund lines that wait, or waited in vain, for the line that they take back. those: of these only."""
+        places = {*self._view.refunds(self.key), *self.changed} if those is None else those
+        rows = [row for where in places if (row := self._row(where)) is not None and _is_held(row) and self._stands(row)]
+        return sorted(rows, key=arrival)
+
+    def ledger(self, tag: object, charge_of: Callable[[StoredRow], Charge | None], *, make: bool) -> Ledger | None:
+        """What was charged to the visit, where that is known. charge_of: by a line. tag: what that depends on besides the line."""
+        if self._ledger is None or self._ledger.tag != self._tag(tag):
+            return self.made_ledger(tag, charge_of) if make else None
+        return self._ledger
+
+    def made_ledger(self, tag: object, charge_of: Callable[[StoredRow], Charge | None]) -> Ledger:
+        """The same; it is made where it is not known."""
+        if self._ledger is None or self._ledger.tag != self._tag(tag):
+            self._ledger = Ledger(charge_of, self._tag(tag))
+            for row in self.rows(_FEE):
+                self._ledger.put(self.place(row), row)
+            self._view.keep_ledger(self.key, self.mapping.source, self._ledger)
+        return self._ledger
+
+    def _tag(self, tag: object) -> object:
+        return self.mapping.version, tag, tuple(sorted(self._emptied.items()))
+
+    def place(self, row: StoredRow) -> bytes:
+        """The state key of a row."""
+        return self._place(row.role, row.table, row.key)
+
+    def _stands(self, row: StoredRow) -> bool:
+        return not row.deleted and self.knows(row)
+
+    def _row(self, where: bytes) -> StoredRow | None:
+        """The row of this state key, deleted or not, whatever was done to its table."""
+        row = self.changed.get(where)
+        if row is None and (value := self._view.get(where)) is not None:
+            return self._recall.load(where, value)
+        return row
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""
@@ -224,14 +240,18 @@ class Visit:
         compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
         for key, row in self.changed.items():
-            before = self._entries(row.role).get(key)
+            before = self._view.get(key)
             if before is None or self._recall.load(key, before) != row:
                 value = dump(row)
                 self._recall.keep(key, value, row)
                 yield key, value
         for key, gone in self.changed_gone.items():
-            if gone is not None or key in self._view.entries_beside(key):
+            if gone is not None or self._view.get(key) is not None:
                 yield key, None if gone is None else dump_gone(gone)
+
+
+def _is_held(row: StoredRow) -> bool:
+    return _AWAITED_LINE in (row.waits_for or row.refused)
 
 
 def _without_content(row: StoredRow) -> StoredRow:

@@ -202,3 +202,17 @@ def columns_of(source: Source) -> Iterator[tuple[TableRole, str]]:
                 yield from columns_of(one)
         case Constant() | InstitutionValue():
             return
+
+
+def lookups_of(source: Source) -> Iterator[str]:
+    """The names of the lookups that `source` reads."""
+    match source:
+        case LookupColumn():
+            yield source.lookup
+            for one in source.by:
+                yield from lookups_of(one)
+        case FirstOf():
+            for one in source.sources:
+                yield from lookups_of(one)
+        case Column() | Constant() | InstitutionValue():
+            return

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -12,18 +12,19 @@ from streams.domain.changes import Incoming
 from streams.domain.join import letters
 from streams.domain.join.claiming import CLAIMED
 from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
-from streams.domain.join.fold import EXCHANGED
+from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
-from streams.domain.join.visit import StateView
+from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
+from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.passage import Passage
-from streams.lanes.join.state import Overlay, State
+from streams.lanes.join.state import State
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import JoinMark, join_mark
@@ -55,6 +56,10 @@ class LookupRows(Lookups, Protocol):
         """Close the connection."""
 
 
+def _no_hurry() -> None:
+    """The next tick comes when it comes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinShared:
     """What the join's lanes of a process share."""
@@ -63,6 +68,8 @@ class JoinShared:
     fold: Fold
     lookups: LookupRows
     settings: JoinSettings
+    hurry: Callable[[], None] = _no_hurry
+    """Asks for a tick at once: the last one left something to do."""
     passage: Passage | None = None
     """How far the lanes of other partitions are; None in a test of something else."""
 
@@ -152,6 +159,7 @@ class JoinLane(Lane[Incoming]):
                     "an error of this program; nothing of the record is committed"
                 ) from exc
             chunk.overlay.apply(folded.state)
+            chunk.overlay.note(folded.missing)
             chunk.ready.extend(folded.recalls)
             chunk.ready.extend(folded.ready)
             chunk.dead.extend(folded.dead)
@@ -184,10 +192,15 @@ class JoinLane(Lane[Incoming]):
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
+        self.state.keep_ledgers(chunk.overlay.ledgers)
+        self.state.note(chunk.overlay.missing)
         self._mark = mark
         if chunk.counts["tick"]:
             self._ticks += chunk.counts["tick"]
-            self._told = chunk.passed
+            if chunk.counts[LEFT]:
+                self._shared.hurry()
+            else:
+                self._told = chunk.passed
         self._count(len(records), chunk)
         self.done(len(records))
 

@@ -3,9 +3,9 @@
 Changes and the position of the changelog behind them are one write batch, so that a crash leaves an exact prefix. What is on disk
 is a copy of `visit.state` or `place.state.<source>`: a folder that is lost or broken is made anew and read again.
 
-Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `m` →
-identity, position and, from form 2 on, the form of these keys and values (of entries, see `streams.domain.join.entries`). A copy of
-a form that this version does not know is made anew, too.
+Keys: 2 bytes partition, then `e` and the state key → value; `d` and the state key of an entry that waits → its deadline; `i` and a
+place in the index (`streams.domain.join.indexed`) → nothing; `m` → identity, position and, where there is an index, as text how
+that is made. A copy of another form is made anew; one without this index gets it from its own entries.
 """
 
 import re
@@ -19,10 +19,11 @@ import orjson
 import structlog
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
 
-from streams.domain.join.entries import SEPARATOR, visit_key_of
+from streams.domain.join.entries import SEPARATOR, awaits_lookup, is_row, lookup_deadline, visit_key_of
+from streams.domain.join.indexed import Index
 from streams.errors import Fatal, Misconfigured
 from streams.lanes.exits import Exit
-from streams.lanes.join.store import Changes, Deadlines, Groups, grouped
+from streams.lanes.join.store import Changes, Deadlines, Entries, Groups, Places, grouped
 from streams.private_files import private_folder
 
 _CACHE_BYTES: Final = 32 << 20
@@ -41,7 +42,9 @@ _OF_THE_DISK: Final = ("no space", "permission denied", "read-only", "input/outp
 _MADE_BY_ROCKSDB: Final = re.compile(
     r"CURRENT|IDENTITY|LOCK|LOG(\.old\.\d+)?|MANIFEST-\d+|OPTIONS-\d+(\.dbtmp)?|\d+\.(sst|log|blob|dbtmp)|rocksdict-config\.json"
 )
-_ENTRY, _DEADLINE, _META = b"e", b"d", b"m"
+_ENTRY, _DEADLINE, _INDEX, _META = b"e", b"d", b"i", b"m"
+_AT_ONCE: Final = 10_000
+_NOWHERE: Final[Places] = {}
 _BEHIND_A_VISIT: Final = SEPARATOR + b"\xff"
 
 _log = structlog.get_logger(__name__)
@@ -80,20 +83,42 @@ class RocksStore:
         self._topic = topic
         self._folder = folder
         self._prefix = partition.to_bytes(2, "big")
-        self._entries = self._prefix + _ENTRY
-        self._waiting = self._prefix + _DEADLINE
-        self._meta = self._prefix + _META
-        self._identity = ""
+        self._entries, self._waiting, self._found, self._meta = (self._prefix + one for one in (_ENTRY, _DEADLINE, _INDEX, _META))
+        self._identity: tuple[str, ...] = ("",)
+        """Of the entries, and of the index where there is one."""
 
-    def open(self, identity: str) -> int:
-        """The offset in the changelog up to which the entries are known; 0 for another `identity`, whose entries are dropped."""
-        self._identity = identity
+    def open(self, identity: str, index: Index | None = None) -> int:
+        """The offset in the changelog up to which the entries are known; 0 for another `identity`, whose entries are dropped.
+
+        index: how entries are found; None: not at all.
+        """
+        self._identity = (identity,) if index is None else (identity, index.form)
         match self._known():
-            case [known, int(position)] if known == identity:
+            case [known, int(position)] | [known, int(position), str()] as told if known == identity:
+                if index is not None and told[2:] != [index.form]:
+                    self._done(lambda: self._index_anew(index, position))
                 return position
             case _:
                 self.clear()
                 return 0
+
+    def _index_anew(self, index: Index, position: int) -> None:
+        """Make the index from the entries, and what it says of lookups. What ends in the middle begins anew at the next start."""
+        self._database.delete_range(self._found, self._prefix + bytes([_INDEX[0] + 1]))
+        batch = WriteBatch(raw_mode=True)
+        for key, value in self._from(self._entries):
+            for place in index.all_places(key, value):
+                batch.put(self._found + b"".join(place), b"")
+            if is_row(key) and awaits_lookup(value):
+                batch.put(self._waiting + key, b"%d" % lookup_deadline(value))
+            if batch.len() >= _AT_ONCE:
+                self._database.write(batch)
+                batch = WriteBatch(raw_mode=True)
+        batch.put(self._meta, self._told(position))
+        self._database.write(batch)
+
+    def _told(self, position: int) -> bytes:
+        return orjson.dumps([self._identity[0], position, *self._identity[1:]])
 
     def _known(self) -> object:
         """What the copy says of itself: identity and position, and more of it where another version made it."""
@@ -112,6 +137,20 @@ class RocksStore:
         """All entries of one visit."""
         begin = visit_key + SEPARATOR
         return self._done(lambda: grouped((begin + rest, value) for rest, value in self._from(self._entries + begin)))
+
+    def few(self, visit_key: bytes, most: int) -> Groups | None:
+        """All entries of a visit of so many at most; None where it has more."""
+        begin = visit_key + SEPARATOR
+        found = self._done(lambda: [*islice(self._from(self._entries + begin), most + 1)])
+        return None if len(found) > most else grouped((begin + rest, value) for rest, value in found)
+
+    def group(self, name: bytes) -> Entries:
+        """The entries of one group."""
+        return self._done(lambda: {name + rest: value for rest, value in self._from(self._entries + name)})
+
+    def found(self, under: bytes) -> list[bytes]:
+        """What stands in the index under this: the rest of each entry's key."""
+        return self._done(lambda: [rest for rest, _ in self._from(self._found + under)])
 
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
@@ -134,7 +173,7 @@ class RocksStore:
             cursor.seek(self._entries + visit_key + _BEHIND_A_VISIT)
         cursor.status()
 
-    def write(self, changed: Changes, deadlines: Deadlines, *, position: int) -> None:
+    def write(self, changed: Changes, deadlines: Deadlines, *, position: int, places: Places = _NOWHERE) -> None:
         """Take over changes and the position behind them."""
         batch = WriteBatch(raw_mode=True)
         for key, value in changed.items():
@@ -147,7 +186,12 @@ class RocksStore:
                 batch.delete(self._waiting + key)
             else:
                 batch.put(self._waiting + key, b"%d" % deadline)
-        batch.put(self._meta, orjson.dumps([self._identity, position]))
+        for (above, rest), stands in places.items():
+            if stands:
+                batch.put(self._found + above + rest, b"")
+            else:
+                batch.delete(self._found + above + rest)
+        batch.put(self._meta, self._told(position))
         self._done(lambda: self._database.write(batch))
 
     def clear(self) -> None:

@@ -5,52 +5,71 @@ always in memory, so that a tick looks only at visits for which it has something
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.join.claims import claim_of, claims_in
 from streams.domain.join.entries import (
     SEPARATOR,
-    due_from,
+    awaits_lookup,
+    deadline_in,
     group,
-    group_of,
-    groups,
+    is_held_refund,
     is_moved,
+    lookup_deadline,
     visit_key_of,
     waits,
 )
-from streams.domain.join.gone import deadline_of, gone_group, is_gone
+from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.indexed import HELD, Index, Place, as_in_an_entry, claimed, held, under
+from streams.domain.join.ledger import Ledger
 from streams.domain.join.parts import MOVED_FROM
-from streams.lanes.join.store import Changes, Entries, Groups, MemoryStore, Store
+from streams.domain.records import Lookups, MissingLookup
+from streams.lanes.join.at_hand import FEW, MOST_BYTES, AtHand
+from streams.lanes.join.awaited import AwaitedLookups
+from streams.lanes.join.store import Changes, Entries, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
 
-_AT_HAND = 256
-
-_NONE: Mapping[bytes, bytes] = {}
+_LINES_IN_LEDGERS: Final = 20_000
+"""Of all visits of a partition, at half a kilobyte each. One visit may have more."""
+_NO_KEYS: frozenset[bytes] = frozenset()
 
 
 class State:
     """Committed entries of one partition.
 
-    position: offset in the changelog up to which they are known. at_hand: how many visits are kept in memory.
+    position: offset in the changelog up to which they are known. index: how rows are found without reading the others; None: not
+    at all. at_hand: how many bytes of visits are kept in memory, about. few: a visit of more entries is not read whole.
     """
 
-    def __init__(self, at: TopicPartition, store: Store | None = None, *, at_hand: int = _AT_HAND) -> None:
+    def __init__(
+        self,
+        at: TopicPartition,
+        store: Store | None = None,
+        *,
+        index: Index | None = None,
+        at_hand: int = MOST_BYTES,
+        few: int = FEW,
+    ) -> None:
         self.at = at
         self.position = 0
         self._store = MemoryStore() if store is None else store
-        self._most = at_hand
-        self._at_hand: OrderedDict[bytes, Groups] = OrderedDict()
-        self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
-        """Of groups that are in memory and were asked about: by claim, the keys of the entries that have it, or had it."""
+        self._index = Index() if index is None else index
+        self._is_found = index is not None
+        self._at_hand = AtHand(self._store, most=at_hand, few=few)
         self._waiting: dict[bytes, dict[bytes, int]] = {}
         self._gone: dict[bytes, dict[bytes, int]] = {}
         self._moved: dict[bytes, dict[bytes, int]] = {}
+        self._lookups = AwaitedLookups()
+        self._refunds: dict[bytes, set[bytes]] = {}
+        """By visit: the keys of refund lines that are held."""
+        self._ledgers: OrderedDict[tuple[bytes, str], Ledger] = OrderedDict()
+        self._in_ledgers = 0
 
     @property
     def waits(self) -> bool:
         """Whether some row waits for something, or a record for a row."""
-        return bool(self._waiting or self._gone or self._moved)
+        return bool(self._waiting or self._gone or self._moved or self._lookups)
 
     @property
     def awaited(self) -> Counter[int]:
@@ -61,38 +80,73 @@ class State:
         """The entries of one visit by full state key. The visit is not kept in memory: a tick looks at many visits and changes
         few.
         """
-        found = self._at_hand.get(visit_key)
-        if found is None:
-            found = self._store.visit(visit_key)
-        return {key: value for entries in found.values() for key, value in entries.items()}
+        return {key: value for entries in self._at_hand.whole(visit_key).values() for key, value in entries.items()}
 
     def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
         """The entries of a visit's rows of one role."""
         return self.group(group(visit_key, role))
 
-    def group(self, name: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one group. Its visit is kept in memory: whoever asks for a group is about to change it."""
-        visit_key = visit_key_of(name)
-        found = self._at_hand.get(visit_key)
-        if found is None:
-            found = self._at_hand[visit_key] = self._store.visit(visit_key)
-            self._let_go()
-        return found.get(name, _NONE)
+    def group(self, name: bytes) -> Entries:
+        """The entries of one group. It is kept in memory: whoever asks for a group is about to change it."""
+        return self._at_hand.group(name)
+
+    def get(self, key: bytes) -> bytes | None:
+        """One entry."""
+        return self._at_hand.get(key)
+
+    def take_ledger(self, visit_key: bytes, source: str) -> Ledger | None:
+        """What was charged to a visit. It is not kept here any more: the chunk that changes it gives it back with its changes."""
+        ledger = self._ledgers.pop((visit_key, source), None)
+        self._in_ledgers -= 0 if ledger is None else len(ledger)
+        return ledger
+
+    def note(self, missing: Mapping[bytes, MissingLookup]) -> None:
+        """Which rows of lookups the entries wait for that a chunk built which was committed."""
+        self._lookups.note(missing)
+
+    def keep_ledgers(self, ledgers: Mapping[tuple[bytes, str], Ledger]) -> None:
+        """Keep those of a chunk that was committed, and the last ones of before."""
+        self._ledgers.update(ledgers)
+        self._in_ledgers += sum(map(len, ledgers.values()))
+        while self._in_ledgers > _LINES_IN_LEDGERS and len(self._ledgers) > 1:
+            _, dropped = self._ledgers.popitem(last=False)
+            self._in_ledgers -= len(dropped)
+
+    def refunds(self, visit_key: bytes) -> Collection[bytes]:
+        """The keys of a visit's refund lines that are held."""
+        return self._refunds.get(visit_key, _NO_KEYS)
+
+    def lines_under(self, visit_key: bytes, settlement: str) -> Iterable[bytes]:
+        """The keys of the visit's lines that name this settlement, perhaps with others."""
+        if not self._is_found:
+            return self.of_role(visit_key, TableRole.FEE)
+        begin = visit_key + SEPARATOR
+        return [begin + rest for rest in self._store.found(under(visit_key, as_in_an_entry(settlement)))]
 
     def claims(self, name: bytes, claim: bytes) -> Iterable[bytes]:
         """The keys of a group's entries with this claim, perhaps with others that had it."""
-        entries, known = self.group(name), self._claims.get(name)
-        if known is None:
-            known = self._claims[name] = claims_in(entries)
-        return known.get(claim, ())
+        known = self._at_hand.claims(name, claim)
+        if known is None and not self._is_found:
+            self.group(name)
+            known = self._at_hand.claims(name, claim)
+        if known is not None:
+            return known
+        begin = visit_key_of(name) + SEPARATOR
+        return [begin + rest for rest in self._store.found(claimed(name, claim))]
 
     def visits_after(self, after: bytes, most: int) -> list[bytes]:
         """The keys of the first visits behind this one, in the order of their bytes."""
         return self._store.visits_after(after, most)
 
-    def due(self, at: int) -> Iterator[bytes]:
-        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
-        yield from _due(self._waiting, at)
+    def due(self, at: int, lookups: Lookups) -> Iterator[tuple[bytes, Collection[bytes]]]:
+        """The visits with rows for which a tick at `at` (ms) has something to do, with the keys of these rows' entries."""
+        come: dict[bytes, set[bytes]] = {}
+        for key in self._lookups.come(lookups):
+            come.setdefault(visit_key_of(key), set()).add(key)
+        for visit_key in filter(None, _due(self._waiting, at)):  # what stands beside the visits is no row
+            over = {key for key, deadline in self._waiting[visit_key].items() if deadline <= at}
+            yield visit_key, over | come.pop(visit_key, set())
+        yield from come.items()
 
     def moved(self) -> Iterator[bytes]:
         """The visits with a row that waits for a lane of another partition."""
@@ -109,7 +163,7 @@ class State:
         identity: names the series of record numbers that the lane continues (`JoinMark.born`). A store of another series is read
         anew.
         """
-        self._open(self._store.open(identity))
+        self._open(self._store.open(identity, self._index))
         first, ends = await broker.first_offset(self.at), await broker.end_offsets([self.at])
         if not first <= self.position <= ends[self.at]:
             self._store.clear()
@@ -123,34 +177,58 @@ class State:
     def apply(self, changed: Changes, *, position: int | None) -> None:
         """Take over what a transaction committed. Never call it before the commit returned."""
         self.position = self.position if position is None else position
-        deadlines = dict(self._deadlines(changed))
+        deadlines, places = dict(self._deadlines(changed)), dict[Place, bool]()
         for key, value in changed.items():
-            if (found := self._at_hand.get(visit_key := visit_key_of(key))) is not None:
-                self._at_hand.move_to_end(visit_key)
-                _put(found.setdefault(name := group_of(key), {}), key, value)
-                if value is not None and name in self._claims:
-                    self._claims[name].setdefault(claim_of(value), set()).add(key)
-        self._store.write(changed, deadlines, position=self.position)
+            self._at_hand.put(key, value)
+            if value is not None:
+                places.update(dict.fromkeys(self._index.places(key, value), True))
+            is_held = value is not None and is_held_refund(key, value)
+            if is_held != (key in self.refunds(visit_key_of(key))):
+                self._hold(key, is_held=is_held)
+                places[held(key)] = is_held
+        self._store.write(changed, deadlines, position=self.position, places=places)
+
+    def _hold(self, key: bytes, *, is_held: bool) -> None:
+        visit_key = visit_key_of(key)
+        if is_held:
+            self._refunds.setdefault(visit_key, set()).add(key)
+        elif len(known := self._refunds[visit_key]) == 1:
+            del self._refunds[visit_key]
+        else:
+            known.remove(key)
 
     def _open(self, position: int) -> None:
         self.position = position
         self._at_hand.clear()
-        self._claims.clear()
+        self._refunds.clear()
+        self._lookups.clear()
+        self._ledgers.clear()
+        self._in_ledgers = 0
         self._waiting.clear()
         self._gone.clear()
         self._moved.clear()
         for key, deadline in self._store.deadlines():
-            waiting = self._gone if is_gone(key) else self._moved if deadline >= MOVED_FROM else self._waiting
-            waiting.setdefault(visit_key_of(key), {})[key] = deadline
+            if deadline <= 0:
+                self._lookups.add(key)
+            if deadline := abs(deadline):
+                waiting = self._gone if is_gone(key) else self._moved if deadline >= MOVED_FROM else self._waiting
+                waiting.setdefault(visit_key_of(key), {})[key] = deadline
+        for key in self._store.found(HELD):
+            self._hold(key, is_held=True)
 
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
         """The deadlines that these changes set or remove (None), taken over in memory at the same time."""
         for key, value in changed.items():
             visit_key, gone = visit_key_of(key), is_gone(key)
+            awaited = value is not None and not gone and awaits_lookup(value)
+            if awaited or key in self._lookups:
+                yield from self._of_lookup(visit_key, key, value if awaited else None)
+            if awaited:
+                continue
             waiting = self._gone if gone else self._waiting
             was_moved = bool(self._moved) and _drop(self._moved, visit_key, key)
             if value is not None and waits(value):
-                deadline = deadline_of(value) if gone else due_from(value)
+                deadline = deadline_of(value) if gone else deadline_in(value)
                 if not gone and is_moved(value):
                     _drop(waiting, visit_key, key)
                     waiting, deadline = self._moved, deadline_of(value)
@@ -161,15 +239,19 @@ class State:
             elif _drop(waiting, visit_key, key) or was_moved:
                 yield key, None
 
-    def _let_go(self) -> None:
-        """Drop from memory the visits that did not change for longest. A fold that still holds their entries is safe: only `apply`
-        changes entries.
-        """
-        while len(self._at_hand) > max(1, self._most):
-            visit_key, _ = self._at_hand.popitem(last=False)
-            if self._claims:
-                for name in groups(visit_key):
-                    self._claims.pop(name, None)
+    def _of_lookup(self, visit_key: bytes, key: bytes, value: bytes | None) -> Iterator[tuple[bytes, int | None]]:
+        """The same of an entry that waits for a lookup, or did so before (None)."""
+        _drop(self._waiting, visit_key, key)
+        _drop(self._moved, visit_key, key)
+        if value is None:
+            self._lookups.drop(key)
+            yield key, None
+            return
+        self._lookups.add(key)
+        deadline = lookup_deadline(value)
+        if deadline:
+            self._waiting.setdefault(visit_key, {})[key] = -deadline
+        yield key, deadline
 
 
 def _due(waiting: Mapping[bytes, Mapping[bytes, int]], at: int) -> Iterator[bytes]:
@@ -186,86 +268,3 @@ def _drop(waiting: dict[bytes, dict[bytes, int]], visit_key: bytes, key: bytes) 
     if not known:
         del waiting[visit_key]
     return True
-
-
-def _put(entries: Entries, key: bytes, value: bytes | None) -> None:
-    if value is None:
-        entries.pop(key, None)
-    else:
-        entries[key] = value
-
-
-class Overlay:
-    """The state as a chunk that is being folded sees it: committed entries, overlaid by the chunk's changes."""
-
-    def __init__(self, state: State) -> None:
-        self.changed: dict[bytes, bytes | None] = {}
-        self._state = state
-        self._groups: dict[bytes, Entries] = {}
-        self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
-
-    def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of one visit by full state key."""
-        return {key: value for group in groups(visit_key) for key, value in self._group(group).items()}
-
-    def of_role(self, visit_key: bytes, role: TableRole) -> Mapping[bytes, bytes]:
-        """The entries of a visit's rows of one role."""
-        return self._group(group(visit_key, role))
-
-    def entries_beside(self, key: bytes) -> Mapping[bytes, bytes]:
-        """The entries of the group that a state key belongs to."""
-        return self._group(group_of(key))
-
-    def due(self, at: int) -> Iterable[bytes]:
-        """The visits with a waiting row for which a tick at `at` (ms) has something to do."""
-        touched = {visit_key_of(name) for name in self._groups}
-        yield from (visit_key for visit_key in self._state.due(at) if visit_key not in touched)
-        for visit_key in touched:
-            if any(waits(value) and due_from(value) <= at for value in self.visit(visit_key).values()):
-                yield visit_key
-
-    def claims(self, visit_key: bytes, role: TableRole, claim: bytes) -> Iterable[bytes]:
-        """The keys of the entries of a visit's rows of one role with this claim, perhaps with others that had it."""
-        name = group(visit_key, role)
-        own = self._groups.get(name)
-        if own is None:
-            return self._state.claims(name, claim)
-        known = self._claims.get(name)
-        if known is None:
-            known = self._claims[name] = claims_in(own)
-        return known.get(claim, ())
-
-    def visits_after(self, after: bytes, most: int) -> list[bytes]:
-        """The keys of the first visits behind this one, in the order of their bytes."""
-        changed = {visit_key for name in self._groups if (visit_key := visit_key_of(name)) > after}
-        return sorted(changed.union(self._state.visits_after(after, most)))[:most]
-
-    def moved(self) -> Iterable[bytes]:
-        """The visits with a row that waits for a lane of another partition."""
-        touched = {visit_key_of(name) for name in self._groups}
-        yield from (visit_key for visit_key in self._state.moved() if visit_key and visit_key not in touched)
-        yield from (visit_key for visit_key in touched if any(map(is_moved, self.visit(visit_key).values())))
-
-    def gone(self, at: int) -> Iterable[bytes]:
-        """The visits with a record that no row backs any more, for which a tick at `at` (ms) has something to do."""
-        touched = {visit_key_of(name) for name in self._groups if is_gone(name + SEPARATOR)}
-        yield from (visit_key for visit_key in self._state.gone(at) if visit_key not in touched)
-        for visit_key in touched:
-            if any(0 < deadline_of(value) <= at for value in self.entries_beside(gone_group(visit_key)).values()):
-                yield visit_key
-
-    def apply(self, changed: Changes) -> None:
-        """Take over what one message changed."""
-        for key, value in changed.items():
-            name = group_of(key)
-            entries = self._groups.get(name)
-            if entries is None:
-                entries = self._groups[name] = dict(self._state.group(name))
-            _put(entries, key, value)
-            if value is not None and name in self._claims:
-                self._claims[name].setdefault(claim_of(value), set()).add(key)
-        self.changed.update(changed)
-
-    def _group(self, name: bytes) -> Mapping[bytes, bytes]:
-        own = self._groups.get(name)
-        return self._state.group(name) if own is None else own

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -31,12 +32,20 @@ class Ticker:
         self._wall_ms = wall_ms
         self._asked: dict[TopicPartition, tuple[JoinLane, int]] = {}
         self._failing = False
+        self._hurried = asyncio.Event()
 
     async def run(self) -> None:
         """Tick for ever."""
         while True:
-            await asyncio.sleep(self._every_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await self._hurried.wait()
+            self._hurried.clear()
             await self.tick()
+
+    def hurry(self) -> None:
+        """Tick at once: the last tick had something to do for more rows than one transaction may hold."""
+        self._hurried.set()
 
     async def tick(self) -> None:
         """Tick once."""

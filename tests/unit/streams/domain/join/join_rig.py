@@ -8,11 +8,8 @@ from pathlib import Path
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
-from streams.domain.join.building import JoinLimits
-from streams.domain.join.claims import claims_in
 from streams.domain.join.entries import (
     StoredRow,
-    due_from,
     group,
     group_of,
     is_moved,
@@ -22,10 +19,12 @@ from streams.domain.join.entries import (
 )
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
+from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.mapping import compile_site, load_site
+from tests.unit.streams.domain.join.beside import LookedThrough, waiting_rows
 
 SITE = Path(__file__).parent / "join_site" / "site.yaml"
 HOSPITAL, PHARMACY = "H36110200001", "P36110200002"
@@ -135,7 +134,7 @@ def is_row(key):
 
 
 @dataclass
-class Join:
+class Join(LookedThrough):
     """One partition: folds what it is given and remembers everything that comes out, in order."""
 
     limits: JoinLimits = LIMITS
@@ -159,6 +158,10 @@ class Join:
         assert name == "patient"
         return self.patients.get(key)
 
+    def version(self, name):
+        del name  # nothing is kept from one fold to the next
+        return 0
+
     def visit(self, visit_key):
         return {key: value for key, value in self.entries.get(visit_key, {}).items() if is_row(key)}
 
@@ -173,11 +176,9 @@ class Join:
     def waiting(self):
         return [visit for visit in self.entries if any(map(waits, self.visit(visit).values()))]
 
-    def due(self, at):
-        return [visit for visit in self.entries if any(waits(one) and due_from(one) <= at for one in self.visit(visit).values())]
-
-    def claims(self, visit_key, role, claim):
-        return claims_in(self.of_role(visit_key, role)).get(claim, ())
+    def due(self, at, lookups):
+        del lookups  # the fold looks
+        return waiting_rows({visit: self.visit(visit) for visit in self.entries}, at)
 
     def moved(self):
         return [visit for visit in self.entries if any(map(is_moved, self.visit(visit).values()))]

@@ -1,7 +1,10 @@
 """Waiting for a part: how long, what is said when it does not come, and what happens when it comes after all."""
 
+from dataclasses import replace
+
 import orjson
 
+from streams.domain.join.fold import LEFT
 from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, PATIENT, VISIT, Join, whole
 
 THREE = ["mdtrt_d V1", "setl_d S1", "fee_list_d C1"]
@@ -186,3 +189,29 @@ def test_a_row_that_waited_in_vain_and_is_inserted_again_still_asks_for_its_look
     join.patients["P1",] = PATIENT
     join.tick()
     assert (["mdtrt_d V1"], []) == (join.reported(), join.waiting())
+
+
+def test_a_tick_gives_up_no_more_than_one_transaction_may_hold():
+    """What a night let wait must not be one transaction that passes the broker's time-out, again and again."""
+    join = Join(limits=replace(LIMITS, rows_a_tick=2))
+    for number in range(5):
+        join.change("h.settle", visit_id=f"V{number // 3}", settle_no=f"S{number}")
+    told = []
+    for after_ms in (LIMITS.wait_ms, 1, 1, 1):
+        folded = join.tick(after_ms=after_ms)
+        told.append((len(join.letters()), folded.counts.get(LEFT, 0)))
+    assert [(2, 1), (4, 1), (5, 0), (5, 0)] == told
+    assert {f"S{number}" for number in range(5)} == {letter.record_key for letter in join.dead}
+    assert [] == join.waiting()
+
+
+def test_rows_that_a_tick_can_do_nothing_for_keep_none_from_those_behind_them():
+    """Rows that wait for a lookup's row are tried by every tick, and may be many."""
+    join = Join(limits=replace(LIMITS, rows_a_tick=2), patients={})
+    for number in range(5):
+        join.change("h.visit", visit_id=f"L{number}")
+    join.change("h.settle")
+    join.tick(after_ms=LIMITS.wait_ms)
+    for _ in range(3):
+        join.tick(after_ms=1)
+    assert 6 == len(join.letters())

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector.contract import TableRole
+from streams.domain.join.indexed import Index
 from streams.errors import Fatal, Misconfigured
 from streams.lanes.exits import Exit
 from streams.lanes.join import rocks_store
@@ -18,6 +20,8 @@ from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.store import MemoryStore
 from streams.lanes.ports import Page, TopicPartition
+from tests.unit.streams.domain.join.join_rig import mappings
+from tests.unit.streams.lanes.lane_rig import NoLookups
 
 AT = TopicPartition("visit.state", 3)
 VISITS = (b"a", b"ab", b"b", b"\xe5\x8d\x81")
@@ -26,8 +30,24 @@ KEYS = st.builds(
     st.sampled_from(VISITS),
     st.sampled_from([b"v\x1f1", b"f\x1f1", b"f\x1f2", b"x\x1ff\x1fH/1"]),
 )
-VALUES = st.sampled_from([None, b"r1", b"r2", b"w0000000000001-[]", b"w0000000000009-[]", b'w0000000000009-["lookup patient"]'])
+HELD = b'h["positive_line"]', b"w0000000000009+[]"
+VALUES = st.sampled_from(
+    [
+        None,
+        b"r1",
+        b"r2",
+        b"w0000000000001-[]",
+        b"w0000000000009-[]",
+        b'w0000000000009-[1,"","lookup patient"]',
+        b'w0000000000009-[1,"told","lookup patient"]',
+        *HELD,
+    ]
+)
 WRITES = st.lists(st.dictionaries(KEYS, VALUES, max_size=6), max_size=6)
+
+
+def due_of(view, at):
+    return {(visit, *sorted(keys)) for visit, keys in view.due(at, NoLookups())}
 
 
 class Changelog:
@@ -52,9 +72,10 @@ class Changelog:
 
 
 def told(state):
-    due = {at: (set(state.due(at)), set(state.gone(at))) for at in (0, 1, 9)}
+    due = {at: (due_of(state, at), set(state.gone(at))) for at in (0, 1, 9)}
     pages = [state.visits_after(after, 2) for after in (b"", *VISITS)]
-    return {visit: dict(state.visit(visit)) for visit in VISITS}, due, pages, state.position
+    refunds = {visit: set(state.refunds(visit)) for visit in VISITS}
+    return {visit: dict(state.visit(visit)) for visit in VISITS}, due, pages, state.position, refunds
 
 
 @pytest.fixture
@@ -84,6 +105,10 @@ def test_what_is_on_disk_is_what_was_in_memory(writes, other):
         for changed in other:
             beside.apply(changed, position=1)
         assert told(disk) == told(kept)
+        for visit, entries in told(kept)[0].items():
+            assert kept.refunds(visit) == {
+                key for key, value in entries.items() if value in HELD and key.startswith(visit + b"\x1ff\x1f")
+            }
         asyncio.run(stores.close())
         stores = RocksStores(Path(folder) / "state")
         again = State(AT, stores.of(3))
@@ -274,3 +299,34 @@ def test_a_store_that_fails_while_it_works_ends_the_worker(tmp_path):
     with pytest.raises(Fatal, match=r"visit\.state") as met:
         store.write({b"a\x1fv\x1f1": b"r1"}, {}, position=1)
     assert met.value.exit_code == Exit.STORE
+
+
+LINE = b"V1\x1ff\x1fhis\x1fh.charge\x1f"
+
+
+def test_a_copy_of_before_is_found_through_an_index_that_is_made_of_it(stores):
+    """Reading all of the changelog again for it would take minutes in which nothing is reported."""
+    store = stores.of(3)
+    store.open("x")
+    entries = {LINE + b"%d" % one: b'r[{"settle_no":"S%d"}]' % (one % 10) for one in range(100)} | {LINE + b"h": HELD[0]}
+    store.write(entries, {}, position=57)
+    changelog = Changelog([(None, None)] * 57)
+    state = State(AT, stores.of(3), index=Index(mappings()))
+    assert 0 == catch_up(state, changelog)
+    assert {LINE + b"%d4" % ten for ten in range(1, 10)} | {LINE + b"4"} == set(state.lines_under(b"V1", "S4"))
+    assert {LINE + b"h"} == set(state.refunds(b"V1"))
+    unlinked = Index({"his": mappings()["clinic"]})
+    assert 0 == catch_up(State(AT, stores.of(3), index=unlinked), changelog)
+    assert [] == store.found(b"l")
+
+
+def test_of_a_long_stay_only_what_is_asked_for_is_read(stores):
+    """A line of a stay of months must not cost a look at all the others."""
+    state = State(AT, stores.of(3), index=Index(mappings()))
+    catch_up(state, Changelog([]))
+    state.apply({LINE + b"%d" % one: b"r1" for one in range(1_000)}, position=1_000)
+    assert (b"r1", None) == (state.get(LINE + b"7"), state.get(LINE + b"x"))
+    state.apply({LINE + b"7": b"r2", LINE + b"x": b"r3"}, position=1_002)
+    assert (b"r2", b"r3", 1_001) == (state.get(LINE + b"7"), state.get(LINE + b"x"), len(state.of_role(b"V1", TableRole.FEE)))
+    state.apply({LINE + b"7": None}, position=1_003)
+    assert (None, 1_000) == (state.get(LINE + b"7"), len(state.of_role(b"V1", TableRole.FEE)))

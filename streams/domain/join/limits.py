@@ -1,0 +1,24 @@
+"""How long rows wait, and how much a tick does."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from streams.domain.join.parts import Part
+from streams.domain.join.withdrawing import WithdrawalLimits
+
+_UNSETTLED: Final = Part.UNSETTLED.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinLimits:
+    """How long (ms) a row waits for a part that should already be there, and for a settlement still to be made."""
+
+    wait_ms: int
+    unsettled_wait_ms: int
+    withdrawals: WithdrawalLimits = field(default_factory=WithdrawalLimits)
+    rows_a_tick: int = 1_000
+    """For so many rows a tick does something, so that no transaction grows with what waits."""
+
+    def of(self, part: str) -> int:
+        """How long a row waits for this part."""
+        return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms
