@@ -24,11 +24,15 @@ class Charge(NamedTuple):
     """What a line charges, or takes back."""
 
     of: Item
+    """Its institution and item."""
     amount: Decimal
+    """Less than 0 of a refund."""
     record: str
     """As which it was reported; `""` where that is not known."""
     is_reported: bool
+    """Whether it was reported."""
     is_awaited: bool
+    """Whether it may still be reported: it waits for something."""
     came: tuple[int, str, tuple[str, ...]]
     """Sorts lines as they came."""
 

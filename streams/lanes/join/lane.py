@@ -65,9 +65,13 @@ class JoinShared:
     """What the join's lanes of a process share."""
 
     topics: Topics
+    """Names of the topics."""
     fold: Fold
+    """The pure function that decides."""
     lookups: LookupRows
+    """The rows of lookups."""
     settings: JoinSettings
+    """What the lanes keep to."""
     hurry: Callable[[], None] = _no_hurry
     """Asks for a tick at once: the last one left something to do."""
     passage: Passage | None = None
