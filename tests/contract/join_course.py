@@ -19,7 +19,7 @@ from streams.domain.join.moving import Passed, load_leave
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, LIMITS, VISIT, Join, envelope, mappings
+from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, VISIT, Join, envelope, mappings
 
 MOST_BYTES = 2_000
 
@@ -159,7 +159,9 @@ def exchanged():
 
 
 def claimed():
-    """Rows whose records rows of other visits claim: a person was told of one, and will be of the other."""
+    """Rows whose records rows of other visits claim: a person was told of one, and will be of the other. And a line that went while
+    it waited for another lane.
+    """
     join = Join()
     for number in (1, 2):
         told = BILL | {"bill_no": f"B{number}", "visit_id": f"V{number}"}
@@ -169,6 +171,10 @@ def claimed():
         join.send(envelope("m.bill", "c", told, at=join.place, txId=number), headers=_numbered(number, first))
         if number == 1:
             join.tick()
+    for number, op in ((3, "u"), (4, "d")):
+        join.place += 1
+        arrives = [(ARRIVED, b"1:7")] if op == "u" else []
+        join.send(envelope("m.item", op, ITEM, at=join.place, txId=3), headers=_numbered(number, *arrives))
     return join
 
 

@@ -232,7 +232,7 @@ class Course(Stages):
         told = self.told()
         for where in told - set(self.rows):
             self.found.append(f"{where} is told as colliding, and is not there")
-        letters = [letter for lane in self.lanes for letter in lane.letters if letter.dead_class is DeadClass.WITHDRAWN]
+        letters = [letter for letter in self.letters if letter.dead_class is DeadClass.WITHDRAWN]
         for letter in letters:
             if letter.row is not None and letter.row.record_key:
                 claim = letter.service, letter.row.record_key
@@ -251,12 +251,11 @@ class Course(Stages):
     def told(self) -> set[Where]:
         """The rows of which a letter of the kind is open."""
         found: dict[str, Where] = {}
-        for lane in self.lanes:
-            for letter in lane.letters:
-                if letter.rule == "COLLISION" and letter.closed:
-                    found.pop(letter.identity, None)
-                elif letter.rule == "COLLISION" and letter.row is not None:
-                    found[letter.identity] = letter.row.table, letter.row.key[0]
+        for letter in self.letters:
+            if letter.rule == "COLLISION" and letter.closed:
+                found.pop(letter.identity, None)
+            elif letter.rule == "COLLISION" and letter.row is not None:
+                found[letter.identity] = letter.row.table, letter.row.key[0]
         return set(found.values())
 
     def is_ready(self, where: Where, visit: str) -> bool:

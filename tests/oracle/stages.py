@@ -18,7 +18,7 @@ from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names
 from streams.domain.ready import decode, encode, recalls_in
-from streams.domain.records import ReadyRecord
+from streams.domain.records import DeadLetter, ReadyRecord
 from streams.lanes.deliver.orphans import Decision
 from streams.mapping import Site, compile_site
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
@@ -57,7 +57,9 @@ class Stages:
     def __init__(self, rng: Random, sources: Mapping[str, PlaceLane], joiner: Joiner, *, quick: bool = False) -> None:
         self.rng = rng
         self.sources = sources
-        self.lanes = [Lane(partition, joiner=joiner) for partition in range(PARTITIONS)]
+        self.letters: list[DeadLetter] = []
+        """Of all lanes, as they were written."""
+        self.lanes = [Lane(partition, joiner=joiner, letters=self.letters) for partition in range(PARTITIONS)]
         self.now = START_MS
         self.refused: set[str] = set()
         """Keys of the records that the platform does not take."""

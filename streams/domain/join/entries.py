@@ -27,7 +27,8 @@ from streams.errors import Newer
 FORM: Final = 7
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
-stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed.
+stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
+the trail of a row that went while it waited.
 """
 WITH_BENEATH: Final = 6
 WITH_TRAIL: Final = 5

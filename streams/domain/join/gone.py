@@ -14,6 +14,7 @@ from connector.contract import Position, TableRole
 from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.records import SourceRows
 from streams.domain.roles import REPORTED
+from streams.domain.trail import Trail
 from streams.errors import Newer
 
 HELD: Final = 9_999_999_999_999
@@ -61,6 +62,8 @@ class Gone(NamedTuple):
     """What was reported of the rows that belong to it, as they may be shown."""
     letter: str = ""
     """Content hash of the letter by which a person was told; `""` before."""
+    trail: Trail | None = None
+    """For which lane its row waited still, when it went; None for none."""
 
     def __repr__(self) -> str:
         """Without what the rows hold."""
@@ -95,7 +98,8 @@ def is_gone(key: bytes) -> bool:
 
 def dump_gone(gone: Gone) -> bytes:
     """The state value."""
-    document = orjson.dumps([WITHOUT_TRAIL, *gone])
+    *members, trail = gone
+    document = orjson.dumps([WITHOUT_TRAIL, *members] if trail is None else [FORM, *members, tuple(trail)])
     return b"w%013d-%b" % (gone.deadline, document) if gone.deadline else b"r" + document
 
 
@@ -104,8 +108,9 @@ def load_gone(value: bytes) -> Gone:
     form, *members = orjson.loads(value[1:] if value[:1] == b"r" else value[_DIGITS + 2 :])
     if form > FORM:
         raise Newer(f"a withdrawn record in visit.state (form {form}; this version knows {FORM})")
+    trail = Trail._make(members.pop()) if form == FORM else None
     role, source, table, key, position, *rest = members
-    return Gone(TableRole(role), source, table, tuple(key), None if position is None else tuple(position), *rest)
+    return Gone(TableRole(role), source, table, tuple(key), None if position is None else tuple(position), *rest, trail=trail)
 
 
 def deadline_of(value: bytes) -> int:

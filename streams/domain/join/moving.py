@@ -27,6 +27,8 @@ WAITS: Final = "moved_waiting"
 """Outcome: a row that came from another partition began to wait for the lane there."""
 GOES_ON: Final = "moved_on"
 """Outcome: it waits no more."""
+WENT: Final = "moved_gone"
+"""Outcome: it went, and its record is open."""
 
 _OPEN: Final = SEPARATOR + b"m" + SEPARATOR
 """What the state keys of open leaves have in common."""

@@ -13,6 +13,7 @@ from streams.domain.join import colliding, letters, parents, withdrawal_letters
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import gather
 from streams.domain.join.gone import Gone, record_of
+from streams.domain.join.moving import WENT
 from streams.domain.join.origin import of_row
 from streams.domain.join.parts import ELSEWHERE
 from streams.domain.join.recalls import recall
@@ -72,15 +73,20 @@ class Withdrawing:
                 day=record_key(mapping, service, rows, run.lookups, field=mapping.records[service].business_day)[:10],
                 rows={name: part for name, part in parts if part is not None},
                 children=parents.reported_children(visit, row),
+                trail=row.trail,
             )
         )
+        if row.trail is not None:
+            run.count(WENT)
 
     def goes_again(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str) -> None:
         """A row goes that was not reported since it went before: its record is open since now."""
         gone = _open(visit, row)
         if gone is not None:
-            now = run.incoming.timestamp_ms
-            visit.put_gone(gone._replace(transaction=transaction, since=now, deadline=now + self._limits.grace_ms))
+            now, trail = run.incoming.timestamp_ms, row.trail or gone.trail
+            visit.put_gone(gone._replace(transaction=transaction, since=now, deadline=now + self._limits.grace_ms, trail=trail))
+            if trail is not None:
+                run.count(WENT)
 
     def renamed(self, run: Results, visit: Visit, row: StoredRow, *, formerly: bytes, transaction: str) -> None:
         """A row has another key than before: what was reported under the former one is told together with what it is now."""
@@ -172,8 +178,10 @@ class Withdrawing:
         if gone is None:
             return row
         visit.drop_gone(gone)
-        former = visit.find(gone.role, gone.table, gone.key)
-        row = row._replace(trail=None if former is None else former.trail)
+        trail = gone.trail
+        if trail is None and (former := visit.find(gone.role, gone.table, gone.key)) is not None and former.deleted:
+            trail = former.trail  # an earlier version kept it there alone
+        row = row._replace(trail=trail)
         if gone.letter:
             letter = withdrawal_letter(run, visit, gone)
             run.bury(letters.closing(letter, content_hash=gone.letter, at=run.incoming.timestamp_ms))

@@ -13,7 +13,7 @@ from streams.domain.join import letters
 from streams.domain.join.claiming import CLAIMED
 from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
-from streams.domain.join.moving import NOT_KNOWN, WAITS, Passed, first_open
+from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
 from streams.domain.join.view import StateView
@@ -236,7 +236,7 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[CLAIMED]:
+    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
         return FORM
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH

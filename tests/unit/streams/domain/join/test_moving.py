@@ -8,7 +8,7 @@ from streams.domain.join.entries import is_moved
 from streams.domain.join.moving import Passed, first_open
 from streams.domain.join.parts import MOVED_FROM
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, Join, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, TABLES, Join, envelope
 
 SERIES = "his/b"
 
@@ -140,6 +140,22 @@ def test_within_its_partition_it_takes_its_trail_along(moves):
     assert [] == moves.reported()
     moves.passes(8)
     assert ["fee_list_d C1"] == moves.reported()
+
+
+def test_who_takes_a_record_over_waits_for_what_its_former_row_waited_for(moves):
+    """The key of that row may be another record's by then. The older version is still on its way, and would come last."""
+    moves.change("m.register")
+    moves.change("m.bill")
+    moves.ready.clear()
+    item = TABLES["m.numbered_item"]
+    moves.numbered(moves.envelope("m.numbered_item", "u", item), (ARRIVED, b"1:7"))
+    moves.numbered(moves.envelope("m.numbered_item", "d", item))
+    moves.passed = Passed({2: {SERIES: 9}})
+    moves.numbered(moves.envelope("m.numbered_item", "c", item | {"item_id": "I2"}), (ARRIVED, b"2:3"))
+    moves.numbered(moves.envelope("m.numbered_item", "c", item | {"row_id": "2"}))
+    assert ["fee_list_d I2"] == moves.reported()
+    moves.passes(8)
+    assert ["fee_list_d I2", "fee_list_d I1"] == moves.reported()
 
 
 def test_a_tick_looks_at_what_waits_only_when_a_lane_got_further(moves):
