@@ -166,7 +166,7 @@ async def test_damaged_text_is_told_from_a_wrong_key(sender):
     """40001 refuses content, 40006 holds the lane: which damage gives which is promised in the package's description."""
     sealed = sender.seal(array(fee()))
     assert await sender.post(data=sealed[:-1]) == 40001
-    assert await sender.post(data=sealed[2:]) == 40001
+    assert await sender.post(data="03" + sealed[2:]) == 40001
     assert await sender.post(data=sealed[:190]) == 40001
     assert await sender.post(data="x" + sealed[1:]) == 40001
     assert await sender.post(data=sealed[:-2]) == 40006

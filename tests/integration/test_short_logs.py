@@ -58,7 +58,8 @@ class Scene:
         self.admin = AIOKafkaAdminClient(bootstrap_servers=servers)
         self.producer = AIOKafkaProducer(bootstrap_servers=servers)
         names = self.names
-        self.topics = (names.rows(SOURCE), names.changes, names.state, names.ready, names.receipts, names.orphans, names.dead)
+        read = (names.rows(SOURCE), names.changes, names.ready)
+        self.topics = (*read, names.place_state(SOURCE), names.state, names.receipts, names.orphans, names.dead)
 
     async def __aenter__(self):
         await self.admin.start()
