@@ -110,7 +110,8 @@ def load_gone(value: bytes) -> Gone:
         raise Newer(f"a withdrawn record in visit.state (form {form}; this version knows {FORM})")
     trail = Trail._make(members.pop()) if form == FORM else None
     role, source, table, key, position, *rest = members
-    return Gone(TableRole(role), source, table, tuple(key), None if position is None else tuple(position), *rest, trail=trail)
+    place = None if position is None else tuple(position)
+    return Gone(TableRole(role), source, table, tuple(key), place, *rest)._replace(trail=trail)
 
 
 def deadline_of(value: bytes) -> int:
