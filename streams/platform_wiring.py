@@ -21,10 +21,19 @@ from streams.telemetry.outcomes import Outcomes
 
 
 def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
-    """The platform of a site, not entered yet. Raises Misconfigured for a key or a header's file that cannot be read."""
+    """The platform of a site, not entered yet. Raises Misconfigured for a header's file that cannot be read, and where no
+    institution has a key; one without is held alone.
+    """
+    seals = {one.code: _seal(site, one) for one in site.institutions}
+    keys = [seal for seal in seals.values() if isinstance(seal, ReplacedKey)]
+    faults = [(key, key.fault) for key in keys if key.fault is not None]
+    if faults and len(faults) == len(keys):
+        raise faults[0][1]
+    for key, fault in faults:
+        key.refused(fault)
     return Gateway(
         gateway_settings(site),
-        {one.code: Institution(code=one.code, name=one.name, seal=_seal(site, one)) for one in site.institutions},
+        {one.code: Institution(code=one.code, name=one.name, seal=seals[one.code]) for one in site.institutions},
         profile=site.platform.answers.profile(),
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )

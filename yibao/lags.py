@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from streams.errors import YibaoError
+from streams.lanes.deliver.aside import Aside
 from streams.lanes.marks import aside_of, deliver_mark, join_mark, place_mark, seq_of, undelivered
 from streams.lanes.numbers import FIRST
 from streams.mapping import Site
@@ -15,6 +16,7 @@ from streams.topics.broker import Broker, CommittedOffset
 
 T = TypeVar("T")
 _DELIVER: Final = "deliver"
+_ASIDE: Final = "aside"
 _LONG_S: Final = 120.0
 """A plan of 3,000 records is through in less, of a platform that answers in a second."""
 
@@ -72,19 +74,30 @@ class StageLag:
     """How many take part in it now."""
     plans: tuple[OpenPlan, ...] = ()
     """Of deliver: what its lanes have under way."""
+    since: datetime | None = None
+    """Of what is aside: when it was set aside first; None of the others."""
 
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
-        plans = {"plans": [one.document for one in self.plans]} if self.stage == _DELIVER else {}
-        return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers, **plans}
+        more: dict[str, object] = {"plans": [one.document for one in self.plans]} if self.stage == _DELIVER else {}
+        if self.since is not None:
+            more["since"] = self.since.isoformat(timespec="seconds")
+        return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers, **more}
 
     def lines(self, now: datetime) -> list[str]:
         """What a person must know and do, under the table."""
         idle = (
             [] if self.workers or not self.waiting else [f"{self.row[0]}: {self.waiting} wait and no worker takes part: start it"]
         )
-        return [*idle, *(line for one in self.plans if one.is_long(now) for line in one.lines(now))]
+        aside = [] if self.since is None else self._aside_lines(self.since)
+        return [*idle, *aside, *(line for one in self.plans if one.is_long(now) for line in one.lines(now))]
+
+    def _aside_lines(self, since: datetime) -> list[str]:
+        why = "its workers say why and what to do, every minute: institution_held or institution_stopped, with cause and remedy"
+        what = f"{self.source}: set aside since {since.isoformat(' ', timespec='seconds')}, {self.waiting} of its records wait"
+        others = "the others go on, but for rows that moved from a partition where it is aside"
+        return [f"{what}; {others}", f"  {why} (docs/operations.md, An institution that is set aside)"]
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -115,7 +128,7 @@ def lags_of(site: Site, broker: Broker) -> list[StageLag]:
         workers=workers[_DELIVER],
         plans=tuple(_plans(delivered, ZoneInfo(site.timezone))),
     )
-    return [*of_place, of_join, of_deliver, *_aside(delivered, workers[_DELIVER])]
+    return [*of_place, of_join, of_deliver, *_aside(delivered, workers[_DELIVER], ZoneInfo(site.timezone))]
 
 
 def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
@@ -139,14 +152,23 @@ def _of_deliver(joined: Mapping[int, CommittedOffset], delivered: Mapping[int, C
     return sum(undelivered(one.metadata, seq_of(joined[number].metadata)) for number, one in delivered.items())
 
 
-def _aside(delivered: Mapping[int, CommittedOffset], workers: int) -> list[StageLag]:
+def _aside(delivered: Mapping[int, CommittedOffset], workers: int, zone: ZoneInfo) -> list[StageLag]:
     """Each institution that is set aside, with what waits of it in all partitions."""
-    waiting: dict[str, int] = {}
+    found: dict[str, list[Aside]] = {}
     for one in delivered.values():
         with suppress(YibaoError):
             for name, entry in aside_of(one.metadata).items():
-                waiting[name] = waiting.get(name, 0) + max(0, entry.waiting)
-    return [StageLag(stage="aside", source=name, waiting=waiting[name], workers=workers) for name in sorted(waiting)]
+                found.setdefault(name, []).append(entry)
+    return [
+        StageLag(
+            stage=_ASIDE,
+            source=name,
+            waiting=sum(max(0, entry.waiting) for entry in entries),
+            workers=workers,
+            since=datetime.fromtimestamp(min(entry.since for entry in entries), zone),
+        )
+        for name, entries in sorted(found.items())
+    ]
 
 
 def _plans(delivered: Mapping[int, CommittedOffset], zone: ZoneInfo) -> Iterator[OpenPlan]:

@@ -18,7 +18,8 @@ _State: TypeAlias = tuple[int, int, int, int]
 
 class ReplacedKey:
     """The seal of one institution. A file that can be read as a key replaces the one before with the next batch that is sealed; one
-    that cannot leaves it in force, and says so once.
+    that cannot leaves it in force, and says so once. Where there is none before, nothing can be sealed until the file is mended:
+    that holds this institution, and no other one.
 
     file: whose state on disk tells that it is another one; through links, as Kubernetes replaces a secret. read: makes the seal of
     it, and the fingerprint of its key; raises Misconfigured.
@@ -29,12 +30,21 @@ class ReplacedKey:
         self._read = read
         self._institution = institution
         self._state = self._look()
-        self._seal, self._fingerprint = read()
+        self._seal: Seal | None = None
+        self._fingerprint = ""
+        self.fault: Misconfigured | None = None
+        """Why nothing can be sealed; None where it can."""
+        try:
+            self._seal, self._fingerprint = read()
+        except Misconfigured as error:
+            self.fault = error
 
     def seal(self, plain: bytes) -> str:
         """`plain` as the text of `data`, under the key as it is on disk."""
         if (state := self._look()) != self._state:
             self._take(state)
+        if self._seal is None:
+            raise self.fault or Misconfigured(f"{self._file} holds no key")
         return self._seal.seal(plain)
 
     def _look(self) -> _State | None:
@@ -52,9 +62,11 @@ class ReplacedKey:
         try:
             seal, fingerprint = self._read()
         except Misconfigured as error:
-            logger.error(  # noqa: TRY400 - the message says it
-                "key_refused", institution=self._institution, why=f"{error}", fingerprint=self._fingerprint
-            )
+            self.refused(error)
             return
-        before, self._fingerprint, self._seal = self._fingerprint, fingerprint, seal
+        before, self._fingerprint, self._seal, self.fault = self._fingerprint, fingerprint, seal, None
         logger.info("key_replaced", institution=self._institution, before=before, fingerprint=fingerprint)
+
+    def refused(self, why: Misconfigured) -> None:
+        """Say that the file holds no key, and which one is in force; `""` for none."""
+        logger.error("key_refused", institution=self._institution, why=f"{why}", fingerprint=self._fingerprint)

@@ -27,21 +27,25 @@ class AsideTelling:
         """After a transaction: tell what changed."""
         for name in aside.keys() - self._told_at.keys():
             self._outcomes.count("aside", label="begun")
-            self.held(name, aside[name], health.why(name))
+            self.still(name, aside[name], health)
         for name in self._told_at.keys() - aside.keys():
             del self._told_at[name]
             self._why.pop(name, None)
             self._outcomes.count("aside", label="ended")
             self._log.info("institution_released", institution=name)
 
-    def still(self, name: str, entry: Aside, held: Held | None) -> None:
-        """It is aside. held: why it is held; None where it catches up."""
+    def still(self, name: str, entry: Aside, health: Health) -> None:
+        """It is aside. Where an earlier owner set it aside, nobody knows why before it is probed."""
         if self._clock() - self._told_at.get(name, -self._again_s) < self._again_s:
             return
         if name in self._why:
             self.stand(name, entry, why=self._why[name][0], remedy=self._why[name][1])
-        else:
+        elif not health.is_at_fault(name):
+            self.held(name, entry, None)
+        elif (held := health.why(name)) is not None:
             self.held(name, entry, held)
+        else:
+            self._told_at.setdefault(name, -self._again_s)
 
     def held(self, name: str, entry: Aside, held: Held | None) -> None:
         """It probes by itself. Tells it now, if it was not told just now."""

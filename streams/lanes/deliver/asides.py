@@ -114,7 +114,7 @@ class Asides:
         entry, health = self._owner.mark.aside.get(name), self._shared.health
         if entry is None:
             return False
-        self._telling.still(name, entry, health.why(name) if health.is_at_fault(name) else None)
+        self._telling.still(name, entry, health)
         if name in self._standing or self._clock() < self._not_before.get(name, 0.0):
             return False
         if not self._has_work(name, entry):

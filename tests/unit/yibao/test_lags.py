@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from connector.contract import Topics
+from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.topics.broker import CommittedOffset
@@ -67,6 +68,19 @@ def test_a_stage_without_a_worker_is_named_where_something_waits_for_it():
     """Numbers that grow, and nobody who is at fault: it was never started."""
     lines = told(Offsets(None, None, workers=0), after_s=0)
     assert ["deliver: 60 wait and no worker takes part: start it"] == lines
+
+
+def test_an_institution_that_is_aside_is_named_since_when_and_where_to_look():
+    """All lanes go on, so nothing else in view would tell why one hospital's records do not come."""
+    broker, begun = Offsets(None, None), int(OPENED.timestamp())
+    for number, waiting in enumerate((3, 4)):
+        aside = {"H36110200001": Aside(number=5, offset=5, since=begun + number, waiting=waiting)}
+        broker._marks["visit.ready"][number] = DeliverMark(seq=40, aside=aside).text()
+    (lag,) = (one for one in lags_of(SITE, broker) if one.stage == "aside")
+    what, where = lag.lines(OPENED)
+    assert what.startswith("H36110200001: set aside since 2024-05-01 12:00:00+08:00, 7 of its records wait")
+    assert "institution_held" in where
+    assert "2024-05-01T12:00:00+08:00" == lag.document["since"]
 
 
 def test_a_mark_that_is_not_ours_takes_nothing_else_from_view():

@@ -79,8 +79,15 @@ def test_a_file_that_holds_no_key_leaves_the_one_before_in_force_and_is_told_onc
     assert PLAIN == open_sealed(second, seal.seal(PLAIN), Encoding())
 
 
-def test_a_worker_does_not_begin_with_a_file_that_holds_no_key(disk):
-    """At start a wrong file is somebody's mistake of today, and not a moment between two writes."""
+def test_without_a_key_from_the_start_nothing_is_sealed_until_the_file_is_mended(disk):
+    """A worker that was killed while one hospital's file was broken must begin again for all the others."""
+    pair = generate_key_pair()
     disk.put("no key")
-    with pytest.raises(Misconfigured):
-        seal_on(disk)
+    seal = seal_on(disk)
+    assert seal.fault is not None
+    for _ in range(2):
+        with pytest.raises(Misconfigured):
+            seal.seal(PLAIN)
+    disk.put(pair.public.hex)
+    assert PLAIN == open_sealed(pair, seal.seal(PLAIN), Encoding())
+    assert (None, 2) == (seal.fault, disk.times_read)
