@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from streams import platform_wiring, wiring
 from streams import wiring as brokers
@@ -283,15 +284,24 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     """A mounted secret that is missing is the most frequent first error."""
     site = site_of(*FULL)
     (tmp_path / "secret").unlink()
-    (tmp_path / "keys" / "h1.pem").write_text("no key")
     with pytest.raises(Misconfigured, match=r"secret cannot be read .*; kafka.security.ssl_password_file"):
         wiring.broker_settings(site)
     with pytest.raises(Misconfigured, match=r"connect.password_file"):
         capture.connect_client(site)
-    with pytest.raises(Misconfigured, match=r"h1.pem"):
-        platform_wiring.gateway_of(
-            SimpleNamespace(**{**_parts(site), "platform": site.platform.model_copy(update={"headers": {}})}), Outcomes("x")
-        )
+
+
+def test_a_worker_begins_without_the_key_of_one_institution_and_not_without_all(site_of, tmp_path):
+    """One hospital's broken file must not stop the others, and where none is right the mount is missing."""
+    site = site_of(*FULL)
+    site = SimpleNamespace(**{**_parts(site), "platform": site.platform.model_copy(update={"headers": {}})})
+    (tmp_path / "keys" / "h1.pem").write_text("no key")
+    with capture_logs() as logs:
+        platform_wiring.gateway_of(site, Outcomes("x"))
+    assert [("key_refused", True)] == [(log["event"], "h1.pem" in log["why"]) for log in logs]
+    for file in (tmp_path / "keys").iterdir():
+        file.write_text("no key")
+    with pytest.raises(Misconfigured, match=r"h\d.pem"):
+        platform_wiring.gateway_of(site, Outcomes("x"))
 
 
 def _parts(site) -> Mapping[str, object]:
