@@ -32,6 +32,9 @@ T = TypeVar("T")
 _NOT_FOUND = 404
 _BUSY = (409, 503)
 """409: the workers are sharing out the work. 503: a worker is still starting."""
+_FAILED = 500
+_REBALANCES = "a rebalance is expected"
+"""What Connect says with 500 of a request that came while it shares out the work: nothing of it was done."""
 _VALIDATION_TIMES = 3
 """Connect asks the database before it answers."""
 
@@ -146,7 +149,7 @@ class Connect:
                 raise NotConnect("no list of connectors, which every Connect has")
             self.names()  # the answer to a wrong path looks the same, and then this fails
             return _Absent(f"{where}: Kafka Connect answers {answer.status}: {told}")
-        hint = "; the workers are still sharing out the work, try again" if answer.status in _BUSY else ""
+        hint = "; the workers are still sharing out the work, try again" if _busy(answer) else ""
         return Refused(f"{where}: Kafka Connect answers {answer.status}: {told}{hint}")
 
     def _ways_in(self, answer: Answer) -> str:
@@ -165,10 +168,10 @@ def _path(connector: str) -> str:
 
 def _busy(answer: Answer) -> bool:
     """Whether Connect itself asks for patience. A proxy's page with the same number is told at once."""
-    if answer.status not in _BUSY:
+    if answer.status not in (*_BUSY, _FAILED):
         return False
     try:
-        own_error(answer)
+        told = own_error(answer)
     except NotConnect:
         return False
-    return True
+    return answer.status in _BUSY or _REBALANCES in told

@@ -67,9 +67,13 @@ def test_a_missing_connector_is_none_and_not_an_error(server, connect):
     assert connect.config("capture-his") is None
 
 
-def test_a_rebalancing_cluster_is_waited_for(server, connect, waits):
-    """Each change of a connector makes the cluster answer 409 for a moment; that is nobody's error."""
-    busy = refusal(409, "rebalance")
+@pytest.mark.parametrize(
+    "busy",
+    [refusal(409, "rebalance"), refusal(500, "Request cannot be completed because a rebalance is expected")],
+    ids=["409", "500"],
+)
+def test_a_rebalancing_cluster_is_waited_for(server, connect, waits, busy):
+    """Each change of a connector makes the cluster answer so for a moment; that is nobody's error."""
     server.script["GET", "/connector-plugins"] = [busy, busy, (200, [{"class": "a", "version": "1"}, {"class": "b"}])]
     assert connect.plugins() == (Plugin(class_name="a", version="1"), Plugin(class_name="b", version=None))
     assert len(waits) == 2
