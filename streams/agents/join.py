@@ -9,6 +9,7 @@ from connector.contract import Topics
 from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.agents.kept import Kept
 from streams.domain.join.indexed import Index
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
@@ -74,20 +75,13 @@ def join_app(stage: JoinStage) -> LaneApp:
         passage=passage,
         hurry=lambda: ticker.hurry(),  # noqa: PLW0108 - it is made below
     )
-    stores, states = RocksStores(stage.app.home / "state"), dict[TopicPartition, State]()
+    stores = RocksStores(stage.app.home / "state")
+    states = Kept(lambda at: State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition), index=stage.index))
 
     def open_lane(at: TopicPartition, generation: int) -> JoinLane:
-        state = states.get(at)
-        if state is None:
-            state = states[at] = State(TopicPartition(stage.topics.state, at.partition), stores.of(at.partition), index=stage.index)
-        return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=shared, state=state)
+        return JoinLane(at, generation, context=stage.context, flow=app.flow_of(at), shared=shared, state=states.of(at))
 
-    def forget(kept: set[TopicPartition]) -> None:
-        """A partition that is kept through a rebalance goes on; one that comes back reads what was written since it went."""
-        for at in states.keys() - kept:
-            del states[at]
-
-    lanes = Assignment([stage.topics.changes], open_lane, forget=forget)
+    lanes = Assignment([stage.topics.changes], open_lane, forget=states.forget)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
 
     @app.agent(app.lists_of(stage.topics.changes), name="join")

@@ -7,6 +7,7 @@ from typing import Any
 from streams.agents.background import call_brokers, keep_running
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
+from streams.agents.kept import Kept
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
@@ -39,27 +40,18 @@ class PlaceStage:
 
 def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> LaneApp:
     """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
-    sources, states = stage.sources, dict[TopicPartition, PlaceState]()
+    sources, names = stage.sources, stage.shared.topics
     stores = RocksStores(stage.app.home / "state", topic="place.state")
     numbers = {topic: number for number, topic in enumerate(sorted(sources))}
+    states = Kept(lambda at: PlaceState(TopicPartition(names.place_state(sources[at.topic]), 0), stores.of(numbers[at.topic])))
 
     def open_lane(at: TopicPartition, generation: int) -> PlaceLane:
-        source = sources[at.topic]
-        state = states.get(at)
-        if state is None:
-            state = states[at] = PlaceState(
-                TopicPartition(stage.shared.topics.place_state(source), 0), stores.of(numbers[at.topic])
-            )
+        source, state = sources[at.topic], states.of(at)
         return PlaceLane(
             at, generation, context=stage.context, flow=app.flow_of(at), shared=stage.shared, source=source, state=state
         )
 
-    def forget(kept: set[TopicPartition]) -> None:
-        """A source that is kept through a rebalance goes on; one that comes back reads what was written since it went."""
-        for at in states.keys() - kept:
-            del states[at]
-
-    lanes = Assignment(sources, open_lane, forget=forget)
+    lanes = Assignment(sources, open_lane, forget=states.forget)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
 
     @app.agent(app.lists_of(*sources), name="place")
@@ -67,9 +59,7 @@ def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> Lane
         async for event in rows.noack().events():
             hand_to_lanes(lanes, event)
 
-    app.closing.append(stage.context.broker.stop)
-    if stores is not None:
-        app.closing.append(stores.close)
+    app.closing += [stage.context.broker.stop, stores.close]
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)

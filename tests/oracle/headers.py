@@ -4,7 +4,6 @@
 the place stage: it looks for each row's header among the rows, again and again.
 """
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from tests.oracle.bills import BEGIN_MS, CARRIED, COLUMNS, HEADERS, SOURCE, UNDER, WAIT_MS, Hospital, Row, Where
+from tests.oracle.stages import run_many
 
 
 def linked() -> LinkedTables:
@@ -214,20 +214,5 @@ def stale(stored: Mapping[bytes, bytes | None]) -> Iterator[str]:
             yield f"{kind} {parts} is remembered"
 
 
-def main() -> int:
-    """0 when no course went wrong, 1 when one did."""
-    parser = argparse.ArgumentParser(prog="python -m tests.oracle.headers")
-    parser.add_argument("--first", type=int, default=0, help="first seed")
-    parser.add_argument("--count", type=int, default=20_000, help="how many seeds")
-    asked = parser.parse_args()
-    wrong = 0
-    for seed in range(asked.first, asked.first + asked.count):
-        if found := faults(seed):
-            wrong += 1
-            print(f"headers, seed {seed}: {found[0]}", flush=True)
-    print(f"headers, seeds {asked.first} to {asked.first + asked.count - 1}: {wrong} went wrong", flush=True)
-    return 1 if wrong else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_many("headers", faults, count=20_000))
