@@ -30,8 +30,8 @@ app = typer.Typer(
     help="""\
 Plan and create the topics of a site, bind them to it, and write the first committed offsets of all stages.
 
-What is bound is the site's name, prefix, platform and databases. A worker with another file is refused (exit code 78): a copy with
-another platform address would report real records there.
+What is bound is the site's name, prefix, platform, databases and institutions. A worker with another file is refused (exit code
+78): a copy with another platform address would report real records there.
 
 \b
 Examples:
@@ -90,7 +90,11 @@ def apply(
     config: ConfigOption = SITE,
     rebind: Annotated[
         list[str] | None,
-        typer.Option("--rebind", metavar="PART", help="It has changed: site, platform, sources.NAME. All workers must be stopped."),
+        typer.Option(
+            "--rebind",
+            metavar="PART",
+            help="It has changed: site, platform, sources.NAME, institutions.NAME. All workers must be stopped.",
+        ),
     ] = None,
     bind_unbound: Annotated[
         bool, typer.Option("--bind", help="Bind topics that an earlier version has worked in. All workers must be stopped.")
