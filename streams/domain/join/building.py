@@ -16,6 +16,7 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
+from streams.domain.join.replaying import RESENT, Replaying, headers_of, tagged
 from streams.domain.join.results import Folded
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait, waiting_for_lane
@@ -62,6 +63,8 @@ class Building:
         self._ready: list[Emission] = []
         self._dead: list[DeadLetter] = []
         self.kept: set[bytes] = set()
+        self.replaying: Replaying | None = None
+        """The row that is tried again because a person ordered it."""
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -256,6 +259,10 @@ class Building:
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged = record.content_hash == row.emitted
+        if unchanged and self.replaying is not None and self.replaying.resends(visit, row):
+            unchanged = False
+            self.count(RESENT)
+            self.take([self.replaying.entry])
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:
@@ -267,7 +274,7 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        tail = parents.tail_of(visit, row)
+        tail = (*parents.tail_of(visit, row), *headers_of(self.replaying, visit, row))
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))
@@ -276,8 +283,9 @@ class Building:
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
         print_ = letters.fingerprint(refusal, row)
         visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
-        if print_ != row.refused:
-            self.bury(letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)))
+        said = headers_of(self.replaying, visit, row)
+        if print_ != row.refused or said:
+            self.bury(tagged(letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)), said))
 
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
@@ -285,7 +293,8 @@ class Building:
         told = partial(letters.given_up, part, rows, candidates)
         left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
         visit.put(left)
-        if in_vain and candidates:
-            self.bury(letters.ambiguous(part, failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)))
-        elif in_vain:
-            self.bury(letters.incomplete(part, failed_row(self, visit, row, rows)))
+        said = headers_of(self.replaying, visit, row)
+        if in_vain or (said and row.refused and left.refused == row.refused):
+            failed = failed_row(self, visit, row, rows)
+            names = names_of(candidates, visit.mapping)
+            self.bury(tagged(letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed), said))
