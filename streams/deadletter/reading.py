@@ -7,7 +7,11 @@ from typing import Any
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.deadletter.summary import Wanted
 from streams.errors import Rejected
+from streams.topics.access import BrokerAccess
+from streams.topics.onward import Onward
 from streams.topics.whole import OnProgress, read_whole
+
+_ONE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,19 @@ def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults th
     letters = _Letters(wanted or Wanted(), values=values)
     letters.take(read_whole(client, topic, deadline_s=deadline_s, on_progress=progress))
     return letters.reading(complete=complete)
+
+
+def read_letter(access: BrokerAccess, topic: str, partition: int, offset: int, *, client_id: str) -> DeadLetterView | None:
+    """The letter that stands there, with its original bytes (they are personal data); None where the topic does not hold it."""
+    with Onward(access, topic, [partition], client_id=client_id, most=1) as reader:
+        reach = reader.reach()[partition]
+        if not reach.begin <= offset < reach.end:
+            return None
+        for portion in reader.read({partition: offset}, {partition: offset + 1}, deadline_s=_ONE_S):
+            if portion.messages:
+                [message] = portion.messages
+                return read_dead_letter(message) if message.offset == offset else None
+    return None
 
 
 class _Letters:
