@@ -16,7 +16,9 @@ from streams.spec.masking import mask_text
 LONGEST: Final = 60
 """Characters of a cause."""
 
-_MASK: Final = re.compile(r"[^\s,，;；。、:：/\[\]【】()（）]*\*[^\s,，;；。、:：/\[\]【】()（）]*")
+_WORD: Final = r"[^\s,，;；。、:：/\[\]【】()（）]*"
+_MASK: Final = re.compile(rf"(?:{_WORD}[:：]\s*)?{_WORD}\*{_WORD}")
+"""A word that is masked, with its label."""
 _NUMBER: Final = re.compile(r"\d+")
 _CODED: Final = frozenset(
     field.name

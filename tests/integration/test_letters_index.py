@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-import re
 import sqlite3
 import stat
+import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import orjson
@@ -19,7 +20,11 @@ from streams.deadletter.index.schema import FORM
 from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.errors import Misconfigured
 from streams.mapping import load_site
+from streams.topics.access import BrokerAccess
+from streams.topics.broker import Broker
+from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import CERTNO, INVALID, NAME, PHONE, REJECTED, as_json, dlq, sample_site
+from tests.integration.test_end_of_a_run import wait_for
 from yibao.letters_asked import FOLDER, ask, clock_of, wanted_by
 
 pytestmark = pytest.mark.stack
@@ -27,9 +32,9 @@ SEVERAL = 7
 
 
 @pytest.fixture
-async def place(kafka, tmp_path, request):
+async def place(kafka, tmp_path):
     """A site with letters of its own: REJECTED, and INVALID of several rows."""
-    prefix = f"{re.sub('[^a-z]', '-', request.node.name)[:40]}-"
+    prefix = f"letters-{uuid.uuid4().hex[:12]}-"
     made = Place(kafka.bootstrap_servers, f"{prefix}visit.dead", f"{prefix}visit.control")
     await made.create()
     await made.write(0, REJECTED)
@@ -46,7 +51,7 @@ class Place:
         self.site = None
 
     async def create(self):
-        async with AIOKafkaAdminClient(bootstrap_servers=self.bootstrap) as admin:
+        async with admin_of(self) as admin:
             await admin.create_topics([NewTopic(self.topic, 2, 1), NewTopic(self.control, 1, 1)])
 
     async def write(self, partition, *letters):
@@ -71,6 +76,16 @@ class Place:
         site = load_site(self.site)
         wanted = wanted_by(words).with_default()
         return ask(site, lambda index: page(index, wanted, clock_of(site), most=99), deadline_s=deadline_s)
+
+
+@asynccontextmanager
+async def admin_of(place):
+    admin = AIOKafkaAdminClient(bootstrap_servers=place.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 def of_row(number, **more):
@@ -162,10 +177,10 @@ async def test_an_index_that_is_damaged_or_of_another_version_is_made_anew(place
 async def test_a_topic_that_was_made_anew_is_another_one(place):
     """Its offsets begin again at 0: reading on from the old ones would leave letters out for ever."""
     place.asked()
-    async with AIOKafkaAdminClient(bootstrap_servers=place.bootstrap) as admin:
+    async with admin_of(place) as admin:
         await admin.delete_topics([place.topic])
-        while place.topic in await admin.list_topics():
-            await asyncio.sleep(0.05)
+    with Broker(BrokerAccess(bootstrap_servers=place.bootstrap)) as broker:
+        await asyncio.to_thread(wait_for, lambda: not broker.topics([place.topic]))
     await place.create()
     await place.write(1, *(of_row(number) for number in range(20, 20 + SEVERAL)))
     page_, freshness = place.asked()
@@ -178,7 +193,7 @@ async def test_a_topic_that_was_made_anew_is_another_one(place):
 async def test_letters_that_the_topic_dropped_are_not_counted_any_more(place):
     """What retention took cannot be shown, sent or mended."""
     place.asked()
-    async with AIOKafkaAdminClient(bootstrap_servers=place.bootstrap) as admin:
+    async with admin_of(place) as admin:
         await admin.delete_records({TopicPartition(place.topic, 1): RecordsToDelete(before_offset=SEVERAL - 2)})
     page_, freshness = place.asked()
     assert (3, "", 0) == (page_.total, freshness.built, freshness.read)
@@ -193,19 +208,17 @@ async def test_several_verbs_at_once_see_the_same(place):
     assert SEVERAL + 1 == sum(freshness.read for _, freshness in found)
 
 
-async def test_what_is_personal_is_shown_for_a_reason_that_is_noted(place):
+async def test_what_is_personal_is_shown_for_a_reason_that_is_noted(kafka, tmp_path):
     """And nowhere else than where it was asked for."""
+    file = sample_site(tmp_path, kafka.bootstrap_servers, "unmasked-")
+    apply_topics(file)
+    place = Place(kafka.bootstrap_servers, "unmasked-visit.dead", "unmasked-visit.control")
+    await place.write(0, REJECTED)
     with pytest.raises(Misconfigured, match="--unmask needs --reason"):
-        dlq("show", letter_id(REJECTED), "-c", place.site, "--unmask")
-    site = load_site(place.site)
-    await bind(place, site)
-    shown = dlq("show", letter_id(REJECTED), "-c", place.site, "--unmask", "--reason", "find the patient", "-o", "json")
+        dlq("show", letter_id(REJECTED), "-c", file, "--unmask")
+    shown = dlq("show", letter_id(REJECTED), "-c", file, "--unmask", "--reason", "find the patient", "-o", "json")
     assert NAME == json.loads(shown.stdout)["content"]["record"]["PSN_NAME"]
-    [line] = [orjson.loads(message.value) for message in await messages(place.bootstrap, place.control)]
+    async with AIOKafkaConsumer(place.control, bootstrap_servers=place.bootstrap, auto_offset_reset="earliest") as consumer:
+        line = orjson.loads((await consumer.getone()).value)
     assert ("dlq show --unmask", "find the patient", letter_id(REJECTED)) == (line["order"], line["why"], line["letter"])
     assert NAME not in orjson.dumps(line).decode()
-
-
-async def messages(bootstrap, topic):
-    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
-        return [await consumer.getone()]

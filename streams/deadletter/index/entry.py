@@ -91,6 +91,10 @@ class Entry(NamedTuple):
     evidence: str
     """By what: the platform's number, the letter that took its place."""
 
+    def __repr__(self) -> str:
+        """Without keys and reasons."""
+        return f"Entry(partition={self.partition}, offset={self.offset}, group={self.group})"
+
 
 class Entries:
     """Reads messages. Remembers the groups and causes that it met: letters that have the same are read faster."""

@@ -72,6 +72,10 @@ class Letter(NamedTuple):
     rest: str
     """What is only shown, as `streams.deadletter.index.entry` writes it."""
 
+    def __repr__(self) -> str:
+        """Without keys and reasons."""
+        return f"Letter(id={self.id}, dead_class={self.dead_class}, rule={self.rule})"
+
     @property
     def shown(self) -> Mapping[str, str]:
         """What is only shown, by name (`RESTS`)."""

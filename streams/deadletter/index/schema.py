@@ -20,15 +20,15 @@ CREATE TABLE letters (
     record_hash BLOB NOT NULL, record_key TEXT NOT NULL, row_key TEXT NOT NULL, visit_key TEXT NOT NULL,
     attempts INTEGER NOT NULL, replays INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     partition INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL, rest TEXT NOT NULL,
-    closed INTEGER NOT NULL, said_at INTEGER NOT NULL, said_in INTEGER NOT NULL);
+    closed INTEGER NOT NULL, said_at INTEGER NOT NULL, said_in INTEGER NOT NULL, told INTEGER NOT NULL);
 CREATE TABLE history (
     id BLOB NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, at INTEGER NOT NULL, closed TEXT NOT NULL,
     who TEXT NOT NULL, why TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (id, partition, offset)) WITHOUT ROWID;
 """
-"""`letters`: one row an id. `partition`, `offset`: of its latest message that tells of the failure. `closed`: ms, 0 while it is
-open. `rest`: what is only shown.
-`said_at`, `said_in`: time and partition of the message that decided so. `history`: of each letter what came after its first
-message. `positions.offset`: the offset to go on from; all rows are of messages before it, for both are written as one.
+"""`letters`: one row an id. `partition`, `offset`: of its latest message that tells of the failure. `rest`: what is only shown.
+`closed`: ms, 0 while it is open. `said_at`, `said_in`: time and partition of the message that decided so. `told`: 0 where all its
+messages are closings. `history`: of each letter what came after its first message. `positions.offset`: the offset to go on from;
+all rows are of messages before it, for both are written as one.
 """
 
 INDEXES: Final = """

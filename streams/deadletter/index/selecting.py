@@ -125,7 +125,7 @@ def _key(value: str, _clock: Clock) -> Condition:
 
 
 def _id(value: str, _clock: Clock) -> Condition:
-    return Condition("id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
+    return Condition("l.id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
 
 
 def _text(value: str, _clock: Clock) -> Condition:

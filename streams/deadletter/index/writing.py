@@ -13,7 +13,7 @@ from streams.deadletter.record import Message
 HOUR_MS: Final = 3_600_000
 _MOST_REMEMBERED: Final = 50_000
 
-_INSERT: Final = f"INSERT INTO letters VALUES ({', '.join('?' * 19)})"
+_INSERT: Final = f"INSERT INTO letters VALUES ({', '.join('?' * 20)})"
 _NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 13)}, 0, 0)"
 
 
@@ -38,6 +38,11 @@ class Row(NamedTuple):
     closed: int
     said_at: int
     said_in: int
+    told: int
+
+    def __repr__(self) -> str:
+        """Without keys."""
+        return f"Row(partition={self.partition}, offset={self.offset}, closed={self.closed})"
 
 
 _UPDATE: Final = f"UPDATE letters SET {', '.join(f'{name} = ?' for name in Row._fields)} WHERE number = ?"
@@ -47,11 +52,11 @@ _UPDATE: Final = f"UPDATE letters SET {', '.join(f'{name} = ?' for name in Row._
 class _Changes:
     """What some messages change, until it is written."""
 
-    rows: dict[bytes, tuple[Row, int | None, Row | None]] = field(default_factory=dict)
+    rows: dict[bytes, tuple[Row, int | None, Row | None]] = field(default_factory=dict, repr=False)
     """By id: the letter as it is now, the number of its row, and as it was; None and None where it is new."""
-    reasons: dict[int, str] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict, repr=False)
     groups: list[tuple[object, ...]] = field(default_factory=list)
-    history: list[tuple[object, ...]] = field(default_factory=list)
+    history: list[tuple[object, ...]] = field(default_factory=list, repr=False)
 
 
 class Writing:
@@ -105,15 +110,15 @@ class Writing:
             return
         row, number, before = there
         changes.history.append(_event(entry))
-        if _decides(entry, row):
-            changes.rows[entry.id] = self._after(entry, row, changes), number, before
+        changes.rows[entry.id] = self._after(entry, row, changes) if _decides(entry, row) else _beside(entry, row), number, before
 
     def _after(self, entry: Entry, row: Row, changes: _Changes) -> Row:
+        """The letter after a message that has the last word on it."""
         said_at = max(entry.at, row.said_at) if entry.partition == row.said_in else entry.at
         if entry.closed:
-            return row._replace(closed=entry.at or 1, said_at=said_at, said_in=entry.partition)
-        now = self._row(entry, changes)
-        return now._replace(first=min(row.first, now.first), last=max(row.last, now.last), said_at=said_at)
+            return _beside(entry, row)._replace(closed=entry.at or 1, said_at=said_at, said_in=entry.partition)
+        now = self._row(entry, changes)._replace(said_at=said_at)
+        return now._replace(first=min(row.first, now.first), last=max(row.last, now.last)) if row.told else now
 
     def _row(self, entry: Entry, changes: _Changes) -> Row:
         return Row(
@@ -135,6 +140,7 @@ class Writing:
             (entry.at or 1) if entry.closed else 0,
             entry.at,
             entry.partition,
+            0 if entry.closed else 1,
         )
 
     def _group(self, group: Group, changes: _Changes) -> int:
@@ -154,7 +160,7 @@ class Writing:
         return number
 
     def _write(self, changes: _Changes) -> None:
-        changed = [(row, number, before) for row, number, before in changes.rows.values() if row is not before]
+        changed = [(row, number, before) for row, number, before in changes.rows.values() if row != before]
         run = self._index.executemany
         run(_NEW_GROUP, changes.groups)
         run(
@@ -190,6 +196,16 @@ def _decides(entry: Entry, row: Row) -> bool:
     if entry.partition == row.said_in:
         return True
     return (entry.at, not entry.closed) > (row.said_at, not row.closed)
+
+
+def _beside(entry: Entry, row: Row) -> Row:
+    """The letter after a message that has not the last word: that it failed then, too, is true."""
+    told = 0 if entry.closed else 1
+    if told < row.told:
+        return row
+    if told > row.told:
+        return row._replace(first=entry.first, last=entry.at, told=told)
+    return row._replace(first=min(row.first, entry.first), last=max(row.last, entry.at))
 
 
 def _event(entry: Entry) -> tuple[object, ...]:
