@@ -6,7 +6,7 @@ no value is shown.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -59,6 +59,19 @@ def masked_document(view: DeadLetterView) -> MaskedDocument:
     if record := _record(decoded, view):
         return MaskedDocument(rows={}, record=record, violations=(), unread=None)
     return MaskedDocument(rows={}, record={}, violations=(), unread=len(view.value or b""))
+
+
+def clear_document(view: DeadLetterView) -> MaskedDocument:
+    """The same with nothing masked, for who may see it. Never raises; what cannot be read is not shown."""
+    decoded, masked = _object(view.value), masked_document(view)
+    rows = decoded.get("rows")
+    if isinstance(rows, dict):
+        return replace(masked, rows={part: _clear(row) for part, row in rows.items() if isinstance(row, dict)})
+    return replace(masked, record=_clear(decoded)) if masked.record else masked
+
+
+def _clear(row: Mapping[str, object]) -> Mapping[str, str]:
+    return {name: NULL if value is None else f"{value}" for name, value in row.items()}
 
 
 def _object(value: bytes | None) -> Mapping[str, object]:

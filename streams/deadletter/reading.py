@@ -1,13 +1,16 @@
-"""Read the dead letters: the whole topic as it is now, every failure once. Synchronous; never call it from an event loop."""
+"""Read dead letters from the topic: the whole of it as it is now, every failure once; or the one that stands at a place."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
-from streams.deadletter.summary import Wanted
 from streams.errors import Rejected
+from streams.topics.access import BrokerAccess
+from streams.topics.onward import Onward
 from streams.topics.whole import OnProgress, read_whole
+
+_ONE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,16 +27,15 @@ class Reading:
     """False when the time was up before the end of the topic."""
 
 
-def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults that fit
+def read_dead_letters(
     client: Mapping[str, Any],
     topic: str,
     *,
-    wanted: Wanted | None = None,
     values: bool = False,
     deadline_s: float = 300.0,
     on_progress: OnProgress = lambda _read, _total: None,
 ) -> Reading:
-    """The wanted letters of `topic`, up to its end as it is when the reading begins.
+    """The letters of `topic`, up to its end as it is when the reading begins. Synchronous; never call it from an event loop.
 
     client: how to reach the brokers, as kafka-python names it. values: keep the original bytes, too (they are personal data).
     on_progress: told of messages read and to be read. Raises as `read_whole`.
@@ -45,14 +47,26 @@ def read_dead_letters(  # noqa: PLR0913 - all but the first two have defaults th
         complete = read >= total
         on_progress(read, total)
 
-    letters = _Letters(wanted or Wanted(), values=values)
+    letters = _Letters(values=values)
     letters.take(read_whole(client, topic, deadline_s=deadline_s, on_progress=progress))
     return letters.reading(complete=complete)
 
 
+def read_letter(access: BrokerAccess, topic: str, partition: int, offset: int, *, client_id: str) -> DeadLetterView | None:
+    """The letter that stands there, with its original bytes (they are personal data); None where the topic does not hold it."""
+    with Onward(access, topic, [partition], client_id=client_id, most=1) as reader:
+        reach = reader.reach()[partition]
+        if not reach.begin <= offset < reach.end:
+            return None
+        for portion in reader.read({partition: offset}, {partition: offset + 1}, deadline_s=_ONE_S):
+            if portion.messages:
+                [message] = portion.messages
+                return read_dead_letter(message) if message.offset == offset else None
+    return None
+
+
 class _Letters:
-    def __init__(self, wanted: Wanted, *, values: bool) -> None:
-        self._wanted = wanted
+    def __init__(self, *, values: bool) -> None:
         self._values = values
         self._latest: dict[str, DeadLetterView] = {}
         self._messages = 0
@@ -72,8 +86,7 @@ class _Letters:
             except Rejected:
                 self._foreign += 1
                 continue
-            if self._wanted.takes(letter):
-                self._keep(letter)
+            self._keep(letter)
 
     def _keep(self, letter: DeadLetterView) -> None:
         earlier = self._latest.get(letter.id)

@@ -19,7 +19,6 @@ from structlog.testing import capture_logs
 import streams
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import read_dead_letter
-from streams.deadletter.summary import summarise
 from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
@@ -31,9 +30,10 @@ from streams.telemetry.dying import cause_of, stack_of
 from streams.testing import wait_for
 from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, changes, leaks, patient, visit
 from tests.settings import breaker_settings, gateway_settings
+from tests.unit.streams.deadletter.index.in_memory import indexed
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
-from yibao.verbs.dlq import _said
+from yibao.letters_shown import said
 
 PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
 LOOKUP_TOPIC = "lookup.patient"
@@ -222,9 +222,18 @@ def test_nothing_personal_is_in_a_receipt(run):
 def test_nothing_personal_is_in_what_the_command_line_shows_of_a_dead_letter(run):
     """Screens are photographed and sent around."""
     for letter in run.letters:
-        shown = asdict(masked_document(letter)), _said(letter)
+        shown = asdict(masked_document(letter))
         assert leaks(shown) == [], (letter.dead_class, letter.rule, shown)
-    assert leaks(summarise(run.letters)) == []
+    letters = indexed(run.dead).listed("any")
+    assert {letter.dead_class for letter in run.letters} == {letter.dead_class for letter in letters}
+    assert leaks([said(letter) for letter in letters]) == []
+
+
+def test_nothing_personal_is_in_the_index_of_the_dead_letters(run):
+    """It lies on a disk, and is searched: what is in a letter's value, or hidden in its headers, must not be found by it."""
+    kept = indexed(run.dead).index.serialize()
+    assert b"REJECTED" in kept
+    assert leaks(kept.decode("latin-1").encode("latin-1").decode(errors="replace")) == []
 
 
 def test_nothing_personal_is_logged_counted_or_committed(run):

@@ -1,67 +1,69 @@
-"""`yibao dlq`: what could not be reported, and why. Nothing personal is shown; the original bytes stay in the topic."""
+"""`yibao dlq`: what could not be reported, and why. Nothing personal is shown unless it is asked for, with a reason."""
 
-import json
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Annotated, Any
+import sqlite3
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
-from streams.deadletter.document import MaskedDocument, masked_document
-from streams.deadletter.reading import Reading, read_dead_letters
-from streams.deadletter.record import FORM, DeadLetterView
-from streams.deadletter.summary import Wanted, summarise
+from streams.deadletter.document import clear_document, masked_document
+from streams.deadletter.filter.grammar import parse
+from streams.deadletter.filter.terms import grammar, term
+from streams.deadletter.index.counting import PARTS, summary
+from streams.deadletter.index.pages import Event, Letter, history, page
+from streams.deadletter.reading import read_letter
 from streams.domain.validate.judge import RULE_IDS
 from streams.domain.violations import DeadClass
+from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources, load_site
 from streams.spec.fields import ServiceCode
-from streams.spec.masking import mask_text
-from streams.wiring import client_options
-from yibao.binding import warn_of_other_site
+from streams.wiring import broker_access
+from streams.wording import nearest
+from yibao import audit, letters_shown
+from yibao.binding import demand_own_topics
 from yibao.letter_hints import hint_of
-from yibao.moments import age, local, now_ms
-from yibao.moments import since as moments_since
+from yibao.letters_asked import ask, clock_of, notes_on, say, wanted_by
+from yibao.moments import now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""\
+    help=f"""\
 What could not be reported, and why. Personal values are masked; the original bytes stay in the topic.
 
 \b
 Examples:
-  yibao dlq summary                         counts by class, rule and institution, and who mends them
-  yibao dlq list --class validation --since 2h
-  yibao dlq list --institution H36110200001 --rule R1 -o json
+  yibao dlq summary                         counts by what caused them, and who mends them
+  yibao dlq list class:VALIDATION since:2h
+  yibao dlq list 'rule:R1 institution:H36110200001 not owner:clerk' -o json
   yibao dlq show 3fa4c1                     one letter, by the beginning of its id
+
+\b
+A FILTER says which letters are meant. All of its conditions must hold; of several values, divided by commas, one;
+`not` turns the condition behind it round. Without `open`, `closed` or `any` in it, open letters are meant.
+{grammar()}
+  open, closed, any
 """,
 )
 
-ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="Only this class.")]
+FilterArgument = Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters; see `yibao dlq -h`.")]
+ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="As class: in the filter.")]
 RuleOption = Annotated[
-    str,
-    typer.Option("--rule", metavar="RULE", autocompletion=lambda: sorted(RULE_IDS), help="Only this rule, such as R1 or REQUIRED."),
+    str, typer.Option("--rule", metavar="RULE", autocompletion=lambda: sorted(RULE_IDS), help="As rule: in the filter.")
 ]
-ServiceOption = Annotated[ServiceCode | None, typer.Option("--service", help="Only this service.")]
-InstitutionOption = Annotated[str, typer.Option("--institution", metavar="CODE", help="Only this FIXMEDINS_CODE.")]
-SinceOption = Annotated[
-    str, typer.Option("--since", metavar="WHEN", help="Only failures since then: 2h, 7d, 2024-05-01, 2024-05-01T08:00.")
-]
-DeadlineOption = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading after so long.")]
+ServiceOption = Annotated[ServiceCode | None, typer.Option("--service", help="As service: in the filter.")]
+InstitutionOption = Annotated[str, typer.Option("--institution", metavar="CODE", help="As institution: in the filter.")]
+SinceOption = Annotated[str, typer.Option("--since", metavar="WHEN", help="As since: in the filter: 2h, 7d, 2024-05-01T08:00.")]
+DeadlineOption = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading the topic after so long.")]
 
-_PLAIN_EVERY_S = 5.0
+_BY = "class,rule,field,cause,service,institution"
 
 
-@app.command("summary", short_help="Count dead letters by class, rule and institution.")
-def summary(
+@app.command("summary", short_help="Count dead letters by what caused them.")
+def summarise(
+    words: FilterArgument = None,
     *,
     config: ConfigOption = SITE,
+    by: Annotated[str, typer.Option("--by", metavar="PARTS", help=f"Of {', '.join(PARTS)}, divided by commas.")] = _BY,
     dead_class: ClassOption = None,
     rule: RuleOption = "",
     service: ServiceOption = None,
@@ -70,30 +72,35 @@ def summary(
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Count dead letters by class, rule and institution, with the age of the oldest.
+    """Count dead letters by class, rule, field, the value that caused them, service and institution: how many are open and closed,
+    the age of the oldest open one, how many came in the last 24 hours and in those before.
 
     \b
     Examples:
-      yibao dlq summary -c site.yaml
-      yibao dlq summary --since 24h --institution H36110200001 -o json
+      yibao dlq summary
+      yibao dlq summary --by cause,institution class:DICTIONARY
+      yibao dlq summary since:24h -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-    site = load_site(config)
-    wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
-    reading = _read(site, wanted, deadline_s=deadline)
-    lines, now = summarise(reading.letters), now_ms()
+    site, parts = load_site(config), _parts(by)
+    asked = wanted_by(
+        words or (), dead_class=dead_class or "", rule=rule, service=service or "", institution=institution, since=since
+    )
+    clock = clock_of(site)
+    (lines, notes), freshness = ask(
+        site, lambda index: (summary(index, asked, clock, by=parts), notes_on(index, asked)), deadline_s=deadline
+    )
+    # Those that are closed are counted beside the open ones, unless the filter says which are meant.
+    shown = lines if asked.status else [line for line in lines if line.open]
     if output is Output.JSON:
-        groups = [{**asdict(line), "oldest_age_s": (now - line.oldest) // 1000} for line in lines]
-        _print_json({"total": len(reading.letters), "complete": reading.complete, "groups": groups})
+        letters_shown.print_json(letters_shown.summary_document(shown, parts, complete=freshness.complete, now=now_ms()))
     else:
-        table = _table("class", "rule", "institution", "owner", "count", "oldest")
-        for line in lines:
-            table.add_row(line.dead_class, line.rule, line.institution or "-", line.owner, str(line.count), age(now - line.oldest))
-        _print_table(table, f"{len(reading.letters)} dead letters")
-    _warn(reading)
+        letters_shown.show_summary(shown, parts, now=now_ms())
+    say(freshness, notes)
 
 
 @app.command("list")
 def list_letters(
+    words: FilterArgument = None,
     *,
     config: ConfigOption = SITE,
     dead_class: ClassOption = None,
@@ -102,169 +109,98 @@ def list_letters(
     institution: InstitutionOption = "",
     since: SinceOption = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, the latest failures first.")] = 100,
+    after: Annotated[str, typer.Option("--after", metavar="PLACE", help="Go on where the page before ended, as it says.")] = "",
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """List dead letters, each failure once.
+    """List dead letters, each failure once. `complete` in JSON says whether all that are meant are listed; `next` is for --after.
 
     \b
     Examples:
-      yibao dlq list --class validation --since 2h
-      yibao dlq list --service setl_d --rule R1 --limit 20 -o json
+      yibao dlq list class:validation since:2h
+      yibao dlq list 'service:setl_d rule:R1' --limit 20 -o json
+      yibao dlq list key:F1 any
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    wanted = _wanted(site, dead_class=dead_class, rule=rule, service=service, institution=institution, since=since)
-    reading = _read(site, wanted, deadline_s=deadline)
-    shown = sorted(reading.letters, key=lambda letter: letter.last_failed_at, reverse=True)[:limit]
+    asked = wanted_by(
+        words or (), dead_class=dead_class or "", rule=rule, service=service or "", institution=institution, since=since
+    )
+    clock = clock_of(site)
+    try:
+        (found, notes), freshness = ask(
+            site,
+            lambda index: (page(index, asked, clock, most=limit, after=after), notes_on(index, asked)),
+            deadline_s=deadline,
+        )
+    except ValueError as error:
+        raise Misconfigured(f"--after {after}: give what the page before named") from error
     if output is Output.JSON:
-        _print_json({"total": len(reading.letters), "complete": reading.complete, "letters": [_said(letter) for letter in shown]})
+        letters_shown.print_json(letters_shown.page_document(found, complete=freshness.complete))
     else:
-        table = _table("id", "class", "rule", "service", "institution", "owner", "failed", "message")
-        for letter in shown:
-            facts = (letter.dead_class, letter.rule, letter.service or "-", letter.institution or "-", letter.owner)
-            table.add_row(letter.id[:12], *facts, local(letter.last_failed_at, site), letter.message)
-        _print_table(table, f"{len(shown)} of {len(reading.letters)} dead letters")
-    _warn(reading)
+        letters_shown.show_page(found, site, closed=any(letter.closed for letter in found.letters))
+    say(freshness, notes)
 
 
 @app.command("show", short_help="Show one dead letter; its content is masked.")
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or the beginning of one.")],
     config: ConfigOption = SITE,
+    unmask: Annotated[bool, typer.Option("--unmask", help="Show what is personal, too. It is noted who did, and why.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; needed with --unmask.")] = "",
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show one dead letter: what is known of it, and its content with everything personal masked. Exit code 1 if there is none.
+    """Show one dead letter, open or closed: what is known of it, its history, and its content with everything personal masked.
+    Exit code 1 if there is none.
 
     \b
     Examples:
       yibao dlq show 3fa4c1
       yibao dlq show 3fa4c1 -o json
+      yibao dlq show 3fa4c1 --unmask --reason "the clerk must find the patient"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if unmask and not reason.strip():
+        raise Misconfigured("--unmask needs --reason: it is noted who saw what is personal, and why")
     site = load_site(config)
-    reading = _read(site, Wanted(id=letter_id.lower()), deadline_s=deadline, values=True)
-    if len(reading.letters) != 1:
-        found = f"{len(reading.letters)} dead letters begin with {letter_id!r}: give more of the id"
-        typer.echo(found if reading.letters else f"no dead letter {letter_id!r}", err=True)
-        _warn(reading)
-        raise typer.Exit(1)
-    [letter] = reading.letters
-    document, hint = masked_document(letter), hint_of(letter, capture_sources(site))
+    if unmask:
+        demand_own_topics(site)
+    letter, events = _one(site, letter_id, deadline_s=deadline)
+    view = read_letter(broker_access(site), site.topics.dead, letter.partition, letter.offset, client_id=f"yibao-{site.site}")
+    if view is None or view.id != letter.id:
+        raise Refused(f"{site.topics.dead} does not hold the letter any more: its retention (retention.dead_days) is over")
+    if unmask:
+        audit.note(site, "dlq show --unmask", why=reason, about={"letter": letter.id})
+    content = clear_document(view) if unmask else masked_document(view)
+    hint = hint_of(view, capture_sources(site))
     if output is Output.JSON:
-        _print_json({**_said(letter), "hint": hint, "content": asdict(document)})
+        letters_shown.print_json(letters_shown.letter_document(letter, events, content, hint))
     else:
-        _show_facts(letter, site)
-        if hint:
-            typer.echo(f"{'hint':<16} {hint}")
-        _show_document(document)
+        letters_shown.show_letter(letter, events, site, hint)
+        letters_shown.show_content(content, masked=not unmask)
 
 
-def _wanted(
-    site: Site, *, dead_class: DeadClass | None, rule: str, service: ServiceCode | None, institution: str, since: str
-) -> Wanted:
-    chosen = dead_class.value if dead_class else ""
-    return Wanted(dead_class=chosen, rule=rule, service=service or "", institution=institution, since=moments_since(since, site))
+def _one(site: Site, letter_id: str, *, deadline_s: float) -> tuple[Letter, list[Event]]:
+    """The letter whose id begins so, and what happened to it. Raises Exit(1) where that is none, or several."""
+    wanted = parse("any").and_also([term("id", [letter_id])] if letter_id else [])
+    clock = clock_of(site)
 
+    def question(index: sqlite3.Connection) -> tuple[int, Letter | None, list[Event], list[str]]:
+        found = page(index, wanted, clock, most=1)
+        letter = found.letters[0] if found.total == 1 else None
+        return found.total, letter, history(index, letter.id) if letter else [], notes_on(index, wanted)
 
-def _read(site: Site, wanted: Wanted, *, deadline_s: float, values: bool = False) -> Reading:
-    with _progress("reading dead letters") as told:
-        reading = read_dead_letters(
-            client_options(site), site.topics.dead, wanted=wanted, values=values, deadline_s=deadline_s, on_progress=told
-        )
-    warn_of_other_site(site)
-    return reading
-
-
-@contextmanager
-def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; elsewhere a line every few seconds. On standard error, so that the result can be piped."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        with Progress(console=console, transient=True) as bar:
-            task = bar.add_task(doing, total=None)
-            yield lambda read, total: bar.update(task, completed=read, total=total)
-        return
-    last = time.monotonic()
-
-    def line(read: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PLAIN_EVERY_S:
-            last = time.monotonic()
-            typer.echo(f"{doing}: {read} of {total}", err=True)
-
-    yield line
-
-
-def _said(letter: DeadLetterView) -> dict[str, Any]:
-    hidden = {"key", "value", "original_headers", "partition", "offset"}
-    said = {name: value for name in letter.__slots__ if name not in hidden and (value := getattr(letter, name)) is not None}
-    return {**said, "visit_key": _visit_key(letter), "stands_at": f"{letter.partition}/{letter.offset}"}
-
-
-def _visit_key(letter: DeadLetterView) -> str:
-    """As the letter says it. Letters of form 1 have it only as their key, which need not be fit to be shown."""
-    is_said = letter.stage == "join" and letter.form > 1
-    if letter.visit_key or is_said or letter.dead_class == DeadClass.DECODE:
-        return letter.visit_key
-    return mask_text((letter.key or b"").decode(errors="replace"))
-
-
-def _show_facts(letter: DeadLetterView, site: Site) -> None:
-    for name, value in _said(letter).items():
-        if name.endswith("_failed_at"):
-            typer.echo(f"{name:<16} {local(value, site)}")
-        elif value not in ("", None):
-            typer.echo(f"{name:<16} {value}")
-
-
-def _show_document(document: MaskedDocument) -> None:
-    for violation in document.violations:
-        named = f"{violation.field} {violation.rule} {violation.level} {violation.clause}".strip()
-        typer.echo(f"\n{named}\n  {violation.message} [{violation.masked}]")
-    for part, row in document.rows.items():
-        _show_row(f"row of the {part} (values stay hidden)", row)
-    if document.record:
-        _show_row("record as it was sent (personal fields masked)", document.record)
-    if document.unread is not None:
-        typer.echo(f"\n{document.unread} bytes that are neither rows nor a record; not shown")
-
-
-def _show_row(title: str, row: Mapping[str, str]) -> None:
-    typer.echo(f"\n{title}")
-    for name, value in row.items():
-        typer.echo(f"  {name:<24} {value}")
-
-
-def _warn(reading: Reading) -> None:
-    """Say what the figures above leave out. Exit code 1 when not all was read."""
-    if reading.foreign:
-        typer.echo(f"{reading.foreign} messages in the topic are no dead letters of ours", err=True)
-    if later := sum(letter.form > FORM for letter in reading.letters):
-        typer.echo(
-            f"{later} of them were written by a newer version: what it added is not shown; run that version or newer "
-            "(docs/upgrade.md)",
-            err=True,
-        )
-    if not reading.complete:
-        typer.echo("the time was up before the end of the topic: the figures are too small; use a longer --deadline", err=True)
+    (total, letter, events, notes), freshness = ask(site, question, deadline_s=deadline_s)
+    if letter is None:
+        several = f"{total} dead letters begin with {letter_id!r}: give more of the id"
+        typer.echo(several if total else f"no dead letter {letter_id!r}", err=True)
+        say(freshness, notes)
         raise typer.Exit(1)
+    return letter, events
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column, justify="right" if column == "count" else "left", overflow="fold" if column == "message" else "ellipsis"
-        )
-    return table
-
-
-def _print_table(table: Table, closing: str) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 240)
-    if table.row_count:
-        console.print(table)
-    typer.echo(closing)
-
-
-def _print_json(document: Mapping[str, Any]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+def _parts(by: str) -> list[str]:
+    names = [name.strip() for name in by.split(",")]
+    for name in names:
+        if name not in PARTS:
+            raise Misconfigured(f"--by {name}: letters are not counted by that{nearest(name, PARTS)}; there are {', '.join(PARTS)}")
+    return list(dict.fromkeys(names))

@@ -17,7 +17,6 @@ from streams.deadletter.record import (
     record_key_hash,
     safe_message,
 )
-from streams.deadletter.summary import Wanted, summarise
 from streams.domain.records import DeadLetter, RowOrigin
 from streams.domain.violations import DeadClass
 from streams.errors import Rejected
@@ -242,33 +241,3 @@ def test_of_bytes_that_nobody_could_read_only_the_size_is_shown(value):
     """They may be anything, a patient's name among them."""
     shown = masked_document(view(replace(LETTER, stage="join", value=value)))
     assert (dict(shown.record), [row for row in shown.rows.values() if row]) == ({}, [])
-
-
-def test_the_summary_counts_by_class_rule_and_institution_and_keeps_the_oldest():
-    """What to mend first: the most frequent; how urgent: the oldest."""
-    letters = [
-        view(replace(LETTER, identity=str(number), failed_at=5_000 - number, rule="40003" if number else "40000"))
-        for number in range(4)
-    ]
-    assert [(line.rule, line.count, line.oldest) for line in summarise(letters)] == [("40003", 3, 4_997), ("40000", 1, 5_000)]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "taken"),
-    [
-        ({}, True),
-        ({"dead_class": "REJECTED", "rule": "40003", "service": "setl_d", "institution": "H36110200001"}, True),
-        ({"dead_class": "OVERSIZE"}, False),
-        ({"rule": "R1"}, False),
-        ({"service": "fee_list_d"}, False),
-        ({"institution": "H2"}, False),
-        ({"since": 1_700_000_000_000}, True),
-        ({"since": 1_700_000_000_001}, False),
-        ({"id": letter_id(LETTER)[:6]}, True),
-        ({"id": "zz"}, False),
-    ],
-    ids=str,
-)
-def test_letters_are_chosen_by_what_their_headers_say(wanted, taken):
-    """A filter that lets the wrong ones through ends in the wrong replay."""
-    assert Wanted(**wanted).takes(view(LETTER)) is taken

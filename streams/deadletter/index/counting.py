@@ -1,0 +1,150 @@
+"""How many letters a filter means, by the counts that are kept of them wherever these say it."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from streams.deadletter.filter.grammar import Filter
+from streams.deadletter.filter.terms import Term
+from streams.deadletter.index.selecting import Clock, Condition, Selection, both, select
+from streams.deadletter.index.writing import HOUR_MS
+
+_DAY_HOURS: Final = 24
+
+
+class SummaryLine(NamedTuple):
+    """The letters that have the asked parts in common."""
+
+    parts: tuple[str, ...]
+    """Values, in the order in which they were asked for."""
+    owners: str
+    """Who mends them; several divided by commas."""
+    open: int
+    """How many are open."""
+    closed: int
+    """How many are closed."""
+    oldest: int
+    """First failure among the open ones (ms); 0 where none is."""
+    today: int
+    """How many were told first in the last 24 hours, by the full hour."""
+    before: int
+    """And in the 24 hours before those."""
+
+
+PARTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "class": "dead_class",
+        "rule": "rule",
+        "field": "field",
+        "cause": "cause",
+        "service": "service",
+        "institution": "institution",
+        "owner": "owner",
+        "stage": "stage",
+        "source": "source",
+        "table": "row_table",
+        "code": "code",
+        "mapping": "mapping_version",
+    }
+)
+"""By what letters can be counted: name, and column of `groups`."""
+
+
+class Counted(NamedTuple):
+    """The letters of one group that a filter means."""
+
+    grp: int
+    """Number of the group."""
+    open: int
+    """How many are open."""
+    closed: int
+    """How many are closed."""
+
+
+def groups(index: sqlite3.Connection, asked: Selection) -> list[Counted]:
+    """The groups that a filter means, with all their letters of the status that it means, whatever else it asks."""
+    where = both(asked.groups)
+    found = index.execute(f"SELECT id, open, closed FROM groups WHERE {where.sql}", where.values)
+    meant = [Counted(grp, open_ * asked.opened, closed * asked.closed) for grp, open_, closed in found]
+    return [one for one in meant if one.open or one.closed]
+
+
+def within(asked: Selection, found: Sequence[Counted]) -> Condition:
+    """Letters of these groups. Where keys or times find fewer, the index of groups is left aside."""
+    plus = "+" if asked.keyed or asked.timed else ""
+    return Condition(f"{plus}l.grp IN ({', '.join(f'{one.grp}' for one in found)})")
+
+
+def by_index(asked: Selection, *, few: bool) -> str:
+    """Which index the letters are found by: nobody but us knows how many are meant."""
+    if asked.keyed:
+        return ""
+    return f"INDEXED BY {'letters_by_group' if few and not asked.timed else 'letters_by_time'}"
+
+
+def counts(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]) -> list[Counted]:
+    """By group, the letters that a filter means. found: its groups."""
+    if not asked.letters:
+        return list(found)
+    where = both([asked.status, *asked.letters, within(asked, found)])
+    counted, by = "SELECT grp, total(l.closed = 0), total(l.closed > 0) FROM letters l", by_index(asked, few=True)
+    query = f"{counted} {by} WHERE {where.sql} GROUP BY grp"
+    return [Counted(grp, int(open_), int(closed)) for grp, open_, closed in index.execute(query, where.values)]
+
+
+def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequence[str]) -> list[SummaryLine]:
+    """The letters that a filter means, counted by these parts (`PARTS`): most open ones first."""
+    asked = select(wanted, clock)
+    found = groups(index, asked)
+    oldest = _oldest(index, asked, found)
+    columns = ", ".join(PARTS[one] for one in by)
+    names = {row[0]: (row[1], row[2:]) for row in index.execute(f"SELECT id, owner, {columns} FROM groups")}
+    hours = _hours(index, clock) if not asked.letters else {}
+    lines: dict[tuple[str, ...], SummaryLine] = {}
+    owners: dict[tuple[str, ...], set[str]] = {}
+    for grp, open_, closed in counts(index, asked, found):
+        owner, parts = names[grp]
+        before = lines.get(parts) or SummaryLine(parts, "", 0, 0, 0, 0, 0)
+        owners.setdefault(parts, set()).add(owner)
+        today, yesterday = hours.get(grp, (0, 0))
+        lines[parts] = before._replace(
+            open=before.open + open_,
+            closed=before.closed + closed,
+            oldest=min(filter(None, (before.oldest, oldest.get(grp, 0))), default=0),
+            today=before.today + today,
+            before=before.before + yesterday,
+        )
+    told = [line._replace(owners=",".join(sorted(owners[parts]))) for parts, line in lines.items()]
+    return sorted(told, key=lambda line: (-line.open, -line.closed, line.parts))
+
+
+def values(index: sqlite3.Connection, name: str) -> list[str]:
+    """What letters have as a part of `PARTS`: for who mistyped one."""
+    return [row[0] for row in index.execute(f"SELECT DISTINCT {PARTS[name]} FROM groups ORDER BY 1")]
+
+
+def unknown(index: sqlite3.Connection, wanted: Filter) -> list[tuple[Term, str]]:
+    """Terms of a filter with values that no letter has, open or closed."""
+    asked = [one for one in wanted.terms if one.name in PARTS]
+    return [(one, value) for one in asked for value in one.values if value not in values(index, one.name)]
+
+
+def _oldest(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]) -> dict[int, int]:
+    """First failure among the open letters of each group."""
+    if not asked.letters:
+        first = "SELECT min(first) FROM letters WHERE grp = ? AND closed = 0"
+        return {one.grp: index.execute(first, (one.grp,)).fetchone()[0] for one in found if one.open}
+    where = both([Condition("l.closed = 0"), asked.status, *asked.letters, within(asked, found)])
+    return dict(
+        index.execute(
+            f"SELECT grp, min(first) FROM letters l {by_index(asked, few=True)} WHERE {where.sql} GROUP BY grp", where.values
+        )
+    )
+
+
+def _hours(index: sqlite3.Connection, clock: Clock) -> dict[int, tuple[int, int]]:
+    this = clock.now_ms // HOUR_MS
+    query = "SELECT grp, total(hour > ?), total(hour <= ?) FROM hours WHERE hour > ? GROUP BY grp"
+    found = index.execute(query, (this - _DAY_HOURS, this - _DAY_HOURS, this - 2 * _DAY_HOURS))
+    return {grp: (int(today), int(before)) for grp, today, before in found}

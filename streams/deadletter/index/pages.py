@@ -1,0 +1,171 @@
+"""Letters out of the index: a page of them, all that a filter means, what happened to one."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from streams.deadletter.filter.grammar import Filter
+from streams.deadletter.index.counting import Counted, by_index, counts, groups, within
+from streams.deadletter.index.entry import RESTS, SEPARATOR, Group
+from streams.deadletter.index.selecting import Clock, Condition, Selection, both, select
+
+_FEW: Final = 20_000
+"""So many letters are sorted; of more the latest are looked for in the order of time."""
+
+
+class Letter(NamedTuple):
+    """A letter as the index has it. What is not known is `""`."""
+
+    id: str
+    """32 hex characters."""
+    dead_class: str
+    """Class."""
+    rule: str
+    """Rule."""
+    field: str
+    """Interface field that is wrong."""
+    cause: str
+    """What caused it."""
+    service: str
+    """Service."""
+    institution: str
+    """FIXMEDINS_CODE."""
+    owner: str
+    """Who mends it."""
+    stage: str
+    """Stage that gave it up."""
+    source: str
+    """Source of the row."""
+    row_table: str
+    """Table of the row."""
+    code: str
+    """Answer code of the platform."""
+    mapping_version: str
+    """Mapping that judged it."""
+    message: str
+    """Reason, masked."""
+    record_key: str
+    """As far as it may be shown, as the next two."""
+    row_key: str
+    """Key of the row."""
+    visit_key: str
+    """Key of the visit."""
+    attempts: int
+    """How often it was tried."""
+    replays: int
+    """How often it was replayed."""
+    first: int
+    """First failure (ms)."""
+    last: int
+    """Last failure (ms)."""
+    closed: int
+    """When it was closed (ms); 0 while it is open."""
+    partition: int
+    """Where its latest message stands."""
+    offset: int
+    """Where its latest message stands."""
+    form: int
+    """Form of that message."""
+    record_hash: bytes
+    """Equal for equal records."""
+    rest: str
+    """What is only shown, as `streams.deadletter.index.entry` writes it."""
+
+    def __repr__(self) -> str:
+        """Without keys and reasons."""
+        return f"Letter(id={self.id}, dead_class={self.dead_class}, rule={self.rule})"
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """What is only shown, by name (`RESTS`)."""
+        return dict(zip(RESTS, self.rest.split(SEPARATOR), strict=True))
+
+
+class Event(NamedTuple):
+    """What happened to a letter after it was told first."""
+
+    at: int
+    """When (ms)."""
+    closed: str
+    """What closed it; `""`: it failed again."""
+    who: str
+    """Who closed it: a person, or a stage."""
+    why: str
+    """The reason, masked."""
+    evidence: str
+    """By what it was closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the letters that a filter means."""
+
+    letters: Sequence[Letter]
+    """The latest failures first."""
+    total: int
+    """How many letters the filter means."""
+    after: str
+    """Where the next page begins; `""` where this is the last."""
+
+
+_GROUP_COLUMNS: Final = ", ".join(Group._fields)
+_OWN_COLUMNS: Final = (
+    "record_key, row_key, visit_key, attempts, replays, first, last, l.closed, partition, offset, form, record_hash, rest"
+)
+_COLUMNS: Final = f"l.id, {_GROUP_COLUMNS}, r.text, {_OWN_COLUMNS}"
+_FROM: Final = "FROM letters l JOIN groups g ON g.id = l.grp JOIN reasons r ON r.id = l.reason"
+
+
+def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, after: str = "") -> Page:
+    """The latest failures that a filter means. after: as the page before says; ValueError for what no page says."""
+    asked = select(wanted, clock)
+    found = groups(index, asked)
+    behind = [_behind(after)] if after else []
+    few = sum(one.open + one.closed for one in found) <= _FEW
+    rows = list(index.execute(*_ordered(asked, found, behind, most=most + 1, few=few)))
+    letters = [_letter(row) for row in rows[:most]]
+    last = letters[-1] if len(rows) > most else None
+    total = sum(one.open + one.closed for one in counts(index, asked, found))
+    return Page(letters=letters, total=total, after=f"{last.last}-{last.id}" if last else "")
+
+
+def every(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> Iterator[Letter]:
+    """All letters that a filter means, the oldest message first: for whoever reads them from the topic, too."""
+    asked = select(wanted, clock)
+    where = both([asked.status, *asked.letters, within(asked, groups(index, asked))])
+    query = f"SELECT {_COLUMNS} {_FROM} WHERE {where.sql} ORDER BY partition, offset"
+    for row in index.execute(query, where.values):
+        yield _letter(row)
+
+
+def history(index: sqlite3.Connection, letter_id: str) -> list[Event]:
+    """What happened to a letter after it was told first, in the order of time."""
+    found = index.execute(
+        "SELECT at, closed, who, why, evidence FROM history WHERE id = ? ORDER BY at, partition, offset",
+        (bytes.fromhex(letter_id),),
+    )
+    return [Event(*row) for row in found]
+
+
+def _ordered(
+    asked: Selection, found: Sequence[Counted], behind: Sequence[Condition], *, most: int, few: bool
+) -> tuple[str, tuple[object, ...]]:
+    """The numbers of the letters first, from an index alone; then what is shown of them."""
+    where = both([asked.status, *asked.letters, *behind, within(asked, found)])
+    by = by_index(asked, few=few)
+    numbers = f"SELECT number FROM letters l {by} WHERE {where.sql} ORDER BY last DESC, id DESC LIMIT {most}"
+    return f"SELECT {_COLUMNS} {_FROM} WHERE l.number IN ({numbers}) ORDER BY last DESC, l.id DESC", where.values
+
+
+def _behind(after: str) -> Condition:
+    last, dash, letter_id = after.partition("-")
+    if not dash or not last.isdigit():
+        raise ValueError(after)
+    return Condition("(last, l.id) < (?, ?)", (int(last), bytes.fromhex(letter_id)))
+
+
+def _letter(row: Sequence[object]) -> Letter:
+    identity, *rest = row
+    assert isinstance(identity, bytes)
+    return Letter(identity.hex(), *rest)  # type: ignore[arg-type]  # as the query orders them

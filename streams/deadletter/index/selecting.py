@@ -1,0 +1,161 @@
+"""A filter as conditions of the index's tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from streams.deadletter.filter.grammar import Filter
+from streams.deadletter.filter.moments import moment_ms
+from streams.deadletter.filter.terms import Status, Term
+
+_OF_GROUP: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "class": "dead_class",
+        "rule": "rule",
+        "field": "field",
+        "cause": "cause",
+        "service": "service",
+        "institution": "institution",
+        "owner": "owner",
+        "stage": "stage",
+        "source": "source",
+        "table": "row_table",
+        "code": "code",
+    }
+)
+"""Conditions that many letters share, by the column of `groups`."""
+
+_MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
+    {
+        Status.OPEN: frozenset({Status.OPEN}),
+        Status.CLOSED: frozenset({Status.CLOSED}),
+        Status.ANY: frozenset({Status.OPEN, Status.CLOSED}),
+    }
+)
+_ID_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What times in a filter count from."""
+
+    now_ms: int
+    """Of whoever asks."""
+    zone: tzinfo
+    """Of the site."""
+
+
+class Condition(NamedTuple):
+    """A condition and the values for its marks."""
+
+    sql: str
+    values: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A filter, taken apart. All of its conditions must hold."""
+
+    groups: Sequence[Condition]
+    """Over `groups`."""
+    opened: bool
+    """Whether open letters are meant."""
+    closed: bool
+    """Whether closed letters are meant."""
+    letters: Sequence[Condition]
+    """Over the rest of `letters`."""
+    keyed: bool
+    """Whether few letters are meant, which an index of their keys finds."""
+    timed: bool
+    """Whether letters of a time are meant."""
+
+    @property
+    def status(self) -> Condition:
+        """Over `letters`, as `l`."""
+        if self.opened and self.closed:
+            return Condition("1")
+        return Condition("l.closed = 0" if self.opened else "l.closed > 0" if self.closed else "0")
+
+
+def select(wanted: Filter, clock: Clock) -> Selection:
+    """The conditions of a filter."""
+    groups, letters, meant = [], [], _MEANT[Status.ANY]
+    for one in wanted.terms:
+        if one.name in _OF_GROUP:
+            groups.append(_turned(one, _among(_OF_GROUP[one.name], one.values)))
+        elif one.name in _MEANT:
+            meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
+        else:
+            letters.append(_turned(one, _any([_LETTERS[one.name](value, clock) for value in one.values])))
+    keyed = any(one.name in {"key", "id"} and not one.negated for one in wanted.terms)
+    return Selection(
+        groups=groups,
+        opened=Status.OPEN in meant,
+        closed=Status.CLOSED in meant,
+        letters=letters,
+        keyed=keyed,
+        timed=any(one.name in {"since", "until"} for one in wanted.terms),
+    )
+
+
+def both(conditions: Sequence[Condition]) -> Condition:
+    """All of these at once."""
+    values = tuple(value for one in conditions for value in one.values)
+    return Condition(" AND ".join(f"({one.sql})" for one in conditions) or "1", values)
+
+
+def _any(conditions: Sequence[Condition]) -> Condition:
+    return Condition(" OR ".join(one.sql for one in conditions), tuple(value for one in conditions for value in one.values))
+
+
+def _turned(one: Term, condition: Condition) -> Condition:
+    return Condition(f"NOT ({condition.sql})", condition.values) if one.negated else condition
+
+
+def _among(column: str, values: Sequence[str]) -> Condition:
+    return Condition(f"{column} IN ({', '.join('?' * len(values))})", tuple(values))
+
+
+def _key(value: str, _clock: Clock) -> Condition:
+    keys = ("record_key", "row_key", "visit_key")
+    # Said twice: the indexes of keys leave out those that are not known, and are used where that is asked, too.
+    return Condition(" OR ".join(f"({key} = ? AND {key} <> '')" for key in keys), (value,) * len(keys))
+
+
+def _id(value: str, _clock: Clock) -> Condition:
+    return Condition("l.id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
+
+
+def _text(value: str, _clock: Clock) -> Condition:
+    return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (value.lower(),))
+
+
+def _since(value: str, clock: Clock) -> Condition:
+    return Condition("last >= ?", (moment_ms(value, now_ms=clock.now_ms, zone=clock.zone),))
+
+
+def _until(value: str, clock: Clock) -> Condition:
+    return Condition("last < ?", (moment_ms(value, now_ms=clock.now_ms, zone=clock.zone),))
+
+
+def _number(column: str) -> Callable[[str, Clock], Condition]:
+    def compared(value: str, _clock: Clock) -> Condition:
+        digits = value.lstrip("<>=")
+        return Condition(f"{column} {value.removesuffix(digits) or '='} ?", (int(digits),))
+
+    return compared
+
+
+_LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType(
+    {
+        "key": _key,
+        "id": _id,
+        "text": _text,
+        "since": _since,
+        "until": _until,
+        "attempts": _number("attempts"),
+        "replayed": _number("replays"),
+    }
+)

@@ -1,0 +1,197 @@
+"""Keep the index up to date with the topic: read on from where it stands, or make it anew where that would not be the truth.
+
+It is made anew where there is none, it is damaged or of another form, the topic is another one (deleted and created again), ends
+before what was read, or begins behind it.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from streams.deadletter.index.store import Store
+from streams.deadletter.index.writing import Writing
+from streams.errors import Misconfigured
+from streams.topics.access import BrokerAccess
+from streams.topics.broker import Broker
+from streams.topics.offsets import Reach
+from streams.topics.onward import Onward
+from streams.topics.whole import OnProgress
+
+_COMMIT_EVERY: Final = 20_000
+"""Messages."""
+_PRIMARY: Final = 0xFF
+_OF_THE_PLACE: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
+)
+"""Errors that a new index would meet, too."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How far an index is."""
+
+    complete: bool
+    """Whether it holds all that the topic held when it was asked. False when the time was up."""
+    built: str
+    """Why it was made anew; `""` where it was not."""
+    read: int
+    """Messages that were read for it now."""
+    foreign: int
+    """Messages of the topic that are no letters of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """access, topic: what it is of. client_id: our name at the brokers. deadline_s: so long it may read."""
+
+    store: Store
+    access: BrokerAccess
+    topic: str
+    client_id: str
+    deadline_s: float = 300.0
+    on_progress: OnProgress = lambda _read, _total: None
+    waits: Callable[[], None] = lambda: None
+
+    def ask(self, question: Callable[[sqlite3.Connection], Answer]) -> tuple[Answer, Freshness]:
+        """What the index answers, up to date. It is made anew where it turns out to be damaged, and asked again.
+
+        Raises as `Onward`, and Misconfigured where its folder is not to be had, or full.
+        """
+        try:
+            return self._asked(question, anew="")
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _OF_THE_PLACE:
+                raise self._not_to_be_had(error) from error
+        try:
+            return self._asked(question, anew="it was damaged")
+        except sqlite3.DatabaseError as error:
+            raise self._not_to_be_had(error) from error
+
+    def _asked(self, question: Callable[[sqlite3.Connection], Answer], *, anew: str) -> tuple[Answer, Freshness]:
+        freshness = self._fresh(anew)
+        with self.store.opened() as index:
+            assert index is not None
+            index.execute("BEGIN")  # all that is asked is of one moment
+            return question(index), freshness
+
+    def _not_to_be_had(self, error: sqlite3.DatabaseError) -> Misconfigured:
+        return Misconfigured(f"the index of {self.topic} in {self.store.folder} cannot be used ({error}): see workers.home")
+
+    def _fresh(self, anew: str) -> Freshness:
+        until = time.monotonic() + self.deadline_s
+        with self.store.alone(self.waits), Broker(self.access) as broker:
+            reach = broker.reach(self.topic)
+            if not reach:
+                where = f"Kafka at {self.access.bootstrap_servers} has no topic {self.topic}"
+                raise Misconfigured(f"{where}: create it with `yibao topics apply`, or check kafka.topic_prefix")
+            topic_id = broker.topic_id(self.topic).hex()
+            why, found = (anew, None) if anew else self._brought(reach, topic_id, until)
+            return found or self._built(reach, topic_id, until, why)
+
+    def _brought(self, reach: Mapping[int, Reach], topic_id: str, until: float) -> tuple[str, Freshness | None]:
+        """The index after reading on; None, and why, where it must be made anew."""
+        with self.store.opened() as index:
+            if index is None:
+                return "there was none of this form", None
+            if why := _objection(index, reach, topic_id):
+                return why, None
+            stands = _positions(index)
+            if all(stands[number] >= one.end for number, one in reach.items()) and not _begins_later(index, reach):
+                return "", Freshness(complete=True, built="", read=0, foreign=_foreign(index))
+            with Onward(self.access, self.topic, reach, client_id=self.client_id) as topic:
+                return "", self._read_on(index, topic, until)
+
+    def _read_on(self, index: sqlite3.Connection, topic: Onward, until: float) -> Freshness:
+        reach = topic.reach()
+        index.execute("BEGIN IMMEDIATE")
+        try:
+            writing = Writing(index)
+            if begins := _begins_later(index, reach):
+                writing.forget(begins)
+                index.executemany("UPDATE positions SET begin = ? WHERE partition = ?", [(at, one) for one, at in begins.items()])
+            read = self._read(index, writing, topic, reach, until, between=lambda: index.executescript("COMMIT; BEGIN IMMEDIATE"))
+        except BaseException:
+            index.rollback()
+            raise
+        index.execute("COMMIT")
+        return _freshness(index, reach, built="", read=read)
+
+    def _built(self, there: Iterable[int], topic_id: str, until: float, why: str) -> Freshness:
+        with Onward(self.access, self.topic, there, client_id=self.client_id) as topic:
+            reach, read = topic.reach(), 0
+
+            def fill(index: sqlite3.Connection) -> None:
+                nonlocal read
+                rows = [(number, one.begin, one.begin) for number, one in reach.items()]
+                index.executemany("INSERT INTO positions VALUES (?, ?, ?)", rows)
+                read = self._read(index, Writing(index), topic, reach, until, between=lambda: None)
+
+            self.store.build({"topic": self.topic, "topic_id": topic_id, "foreign": "0"}, fill)
+        with self.store.opened() as index:
+            assert index is not None
+            return _freshness(index, reach, built=why, read=read)
+
+    def _read(  # noqa: PLR0913 - what is read, into what
+        self,
+        index: sqlite3.Connection,
+        writing: Writing,
+        topic: Onward,
+        reach: Mapping[int, Reach],
+        until: float,
+        *,
+        between: Callable[[], object],
+    ) -> int:
+        starts, ends = _positions(index), {number: one.end for number, one in reach.items()}
+        total = sum(ends.values()) - sum(starts.values())
+        before, read, pending = _foreign(index), 0, 0
+        for messages, positions in topic.read(starts, ends, deadline_s=until - time.monotonic()):
+            writing.take(messages)
+            read, pending = read + len(messages), pending + len(messages)
+            index.executemany("UPDATE positions SET offset = ? WHERE partition = ?", [(at, one) for one, at in positions.items()])
+            index.execute("UPDATE meta SET value = ? WHERE name = 'foreign'", (f"{before + writing.foreign}",))
+            if pending >= _COMMIT_EVERY:
+                between()
+                pending = 0
+            self.on_progress(total - sum(max(0, end - positions[one]) for one, end in ends.items()), total)
+        return read
+
+
+def _objection(index: sqlite3.Connection, reach: Mapping[int, Reach], topic_id: str) -> str:
+    stands, was = _positions(index), _meta(index, "topic_id")
+    if was != topic_id or stands.keys() != reach.keys():
+        return "the topic is another one"
+    if any(stands[number] > one.end for number, one in reach.items()):
+        return "the topic ends before what was read of it"
+    if any(stands[number] < one.begin for number, one in reach.items()):
+        return "the topic begins behind what was read of it"
+    counted = index.execute("SELECT total(open + closed) = (SELECT count(*) FROM letters) FROM groups").fetchone()[0]
+    return "" if counted else "its counts are not those of its letters"
+
+
+def _begins_later(index: sqlite3.Connection, reach: Mapping[int, Reach]) -> dict[int, int]:
+    """Where the topic dropped what is in the index."""
+    began = dict(index.execute("SELECT partition, begin FROM positions"))
+    return {number: one.begin for number, one in reach.items() if one.begin > began[number]}
+
+
+def _freshness(index: sqlite3.Connection, reach: Mapping[int, Reach], *, built: str, read: int) -> Freshness:
+    stands = _positions(index)
+    complete = all(stands[number] >= one.end for number, one in reach.items())
+    return Freshness(complete=complete, built=built, read=read, foreign=_foreign(index))
+
+
+def _positions(index: sqlite3.Connection) -> dict[int, int]:
+    return dict(index.execute("SELECT partition, offset FROM positions"))
+
+
+def _foreign(index: sqlite3.Connection) -> int:
+    return int(_meta(index, "foreign"))
+
+
+def _meta(index: sqlite3.Connection, name: str) -> str:
+    found = index.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return f"{found[0]}" if found else ""

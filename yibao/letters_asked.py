@@ -1,0 +1,107 @@
+"""What a verb asks of the dead letters: its filter, and the index of the site, brought up to date while it waits."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from streams.deadletter.filter.grammar import Filter, parse
+from streams.deadletter.filter.terms import Term, term
+from streams.deadletter.index.counting import unknown, values
+from streams.deadletter.index.selecting import Clock
+from streams.deadletter.index.store import Store
+from streams.deadletter.index.upkeep import Freshness, Upkeep
+from streams.deadletter.record import FORM
+from streams.mapping import Site
+from streams.wiring import broker_access
+from streams.wording import nearest
+from yibao.binding import warn_of_other_site
+from yibao.moments import now_ms
+
+FOLDER: Final = "letters"
+"""Below `workers.home`."""
+
+_PLAIN_EVERY_S: Final = 5.0
+
+Answer = TypeVar("Answer")
+
+
+def wanted_by(words: Sequence[str], **options: str) -> Filter:
+    """The filter of a verb's words, and of its options beside them (`dead_class` is `class`)."""
+    more: list[Term] = [term("class" if name == "dead_class" else name, [value]) for name, value in options.items() if value]
+    return parse(" ".join(words)).and_also(more)
+
+
+def clock_of(site: Site) -> Clock:
+    """Now, at the site."""
+    return Clock(now_ms=now_ms(), zone=ZoneInfo(site.timezone))
+
+
+def ask(site: Site, question: Callable[[sqlite3.Connection], Answer], *, deadline_s: float) -> tuple[Answer, Freshness]:
+    """What the index answers, up to date. Progress is told on standard error, so that the result can be piped."""
+    topic = site.topics.dead
+    with _progress("reading dead letters") as told:
+        found = Upkeep(
+            store=Store(site.workers.home / FOLDER, topic),
+            access=broker_access(site),
+            topic=topic,
+            client_id=f"yibao-{site.site}",
+            deadline_s=deadline_s,
+            on_progress=told,
+            waits=lambda: typer.echo("another yibao brings the index of the dead letters up to date: waiting for it", err=True),
+        ).ask(question)
+    warn_of_other_site(site)
+    return found
+
+
+def notes_on(index: sqlite3.Connection, wanted: Filter) -> list[str]:
+    """What a person should know of an answer: values of the filter that no letter has, letters of a newer version."""
+    notes = [f"no letter has {one.name}:{value}{nearest(value, values(index, one.name))}" for one, value in unknown(index, wanted)]
+    if later := index.execute("SELECT count(*) FROM letters WHERE form > ?", (FORM,)).fetchone()[0]:
+        notes.append(
+            f"{later} letters were written by a newer version: what it added is not shown; run that version or newer "
+            "(docs/upgrade.md)"
+        )
+    return notes
+
+
+def say(freshness: Freshness, notes: Sequence[str]) -> None:
+    """Say on standard error what an answer leaves out. Exit code 1 when not all was read."""
+    if freshness.foreign:
+        typer.echo(f"{freshness.foreign} messages in the topic are no dead letters of ours", err=True)
+    for note in notes:
+        typer.echo(note, err=True)
+    if not freshness.complete:
+        typer.echo(
+            "the time was up before the end of the topic: the figures are too small; the same command goes on from there, or use a "
+            "longer --deadline",
+            err=True,
+        )
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal; elsewhere a line every few seconds."""
+    console = Console(stderr=True)
+    if console.is_terminal and sys.stderr.isatty():
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task(doing, total=None)
+            yield lambda read, total: bar.update(task, completed=read, total=total)
+        return
+    last = time.monotonic()
+
+    def line(read: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PLAIN_EVERY_S:
+            last = time.monotonic()
+            typer.echo(f"{doing}: {read} of {total}", err=True)
+
+    yield line
