@@ -170,30 +170,34 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
     """The join of a site. home: in place of the site's `workers.home`."""
     broker, outcomes = broker_settings(site), Outcomes("join")
     lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
-    mappings = compile_site(site)
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
         topics=site.topics,
         sources=tuple(site.sources),
         context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s, fellows=fellows),
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
-        fold=Joiner(
-            mappings,
-            JoinLimits(
-                wait_ms=site.join.wait_s * 1000,
-                unsettled_wait_ms=site.join.unsettled_wait_s * 1000,
-                withdrawals=WithdrawalLimits(
-                    grace_ms=_grace_ms(site),
-                    per_hour=site.join.withdrawal_guard.per_hour,
-                    share=site.join.withdrawal_guard.share,
-                    known_ms=_known_ms(site),
-                ),
-            ),
-            zone=ZoneInfo(site.timezone),
-        ),
+        fold=joiner_of(site),
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
-        index=Index(mappings),
+        index=Index(compile_site(site)),
         wall_ms=_wall_ms,
+    )
+
+
+def joiner_of(site: Site) -> Joiner:
+    """The fold of the join of a site."""
+    return Joiner(
+        compile_site(site),
+        JoinLimits(
+            wait_ms=site.join.wait_s * 1000,
+            unsettled_wait_ms=site.join.unsettled_wait_s * 1000,
+            withdrawals=WithdrawalLimits(
+                grace_ms=_grace_ms(site),
+                per_hour=site.join.withdrawal_guard.per_hour,
+                share=site.join.withdrawal_guard.share,
+                known_ms=_known_ms(site),
+            ),
+        ),
+        zone=ZoneInfo(site.timezone),
     )
 
 

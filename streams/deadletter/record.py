@@ -121,7 +121,11 @@ def encode_dead_letter(letter: DeadLetter) -> tuple[bytes | None, bytes | None, 
 
 
 def letter_id(letter: DeadLetter) -> str:
-    """32 hex characters, the same for the same failure of the same content, wherever and however often it happens."""
+    """32 hex characters, the same for the same failure of the same content, wherever and however often it happens. Of a record that
+    was replayed, those of the letter that it had: whatever comes of it, a person has one letter of it.
+    """
+    if replayed := next((value for name, value in letter.original_headers if name == h.REPLAYED and value), None):
+        return replayed.decode("ascii", "replace")
     parts = (letter.stage, letter.dead_class.value, letter.service, letter.institution, letter.record_key, letter.identity)
     return _digest(parts)
 

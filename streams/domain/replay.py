@@ -16,6 +16,9 @@ from streams.errors import Rejected
 REPLAY: Final = "replay"
 """What `yibao` says in the message of an order."""
 
+REPLAYED: Final = "x-dlq-replayed"
+"""Header of such a record, and of its dead letter: the letter that was replayed, whose id the next one has, too."""
+
 REPLAY_ID: Final = "x-dlq-replay-id"
 REPLAY_COUNT: Final = "x-dlq-replay-count"
 FIRST_FAILED_AT: Final = "x-dlq-first-failed-at"
@@ -34,7 +37,9 @@ class Replay(NamedTuple):
     visit: str
     """The visit in whose lane it was refused."""
     plan: str
-    """Name of the replay plan."""
+    """Id of the replay plan."""
+    letter: str
+    """Id of its letter."""
     times: int
     """How often the record was replayed before, as its letter says."""
     first_failed_at: int
@@ -51,7 +56,7 @@ class Replay(NamedTuple):
     @property
     def headers(self) -> tuple[Header, ...]:
         """What is said of the record from now on."""
-        said = {REPLAY_ID: self.plan, REPLAY_COUNT: f"{self.times + 1}", FIRST_FAILED_AT: f"{self.first_failed_at}"}
+        said = {REPLAYED: self.letter, REPLAY_ID: self.plan, REPLAY_COUNT: f"{self.times + 1}", FIRST_FAILED_AT: f"{self.first_failed_at}"}
         return tuple([(name, value.encode()) for name, value in said.items()])
 
 
@@ -65,6 +70,7 @@ def replay_value(order: Replay, *, at: int) -> bytes:
             "key": order.key,
             "visit": order.visit,
             "plan": order.plan,
+            "letter": order.letter,
             "times": order.times,
             "first_failed_at": order.first_failed_at,
             "resend": order.resend,
@@ -76,13 +82,13 @@ def replay_value(order: Replay, *, at: int) -> bytes:
 def replay_in(envelope: Mapping[str, object]) -> Replay:
     """The order in a parsed message. Raises Rejected."""
     source, key = envelope.get("source"), envelope.get("key")
-    texts = [envelope.get(name) for name in ("visit", "plan", "resend", "position")]
+    texts = [envelope.get(name) for name in ("visit", "plan", "letter", "resend", "position")]
     numbers = [envelope.get(name) for name in ("times", "first_failed_at")]
     if not (isinstance(source, dict) and isinstance(key, dict)):
         raise Rejected("an order to replay names no row")
     if not (all(type(one) is str for one in (*texts, *key.values())) and all(type(one) is int for one in numbers)):
         raise Rejected("an order to replay is not as yibao writes it")
-    visit, plan, resend, position = map(str, texts)
+    visit, plan, letter, resend, position = map(str, texts)
     table = f"{source.get('schema')}.{source.get('table')}"
     times, first = (one for one in numbers if isinstance(one, int))
-    return Replay(f"{source.get('name')}", table, key, visit, plan, times, first, resend, position)
+    return Replay(f"{source.get('name')}", table, key, visit, plan, letter, times, first, resend, position)

@@ -71,6 +71,7 @@ from streams.domain.validate.rules import RuleLevel
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
+from streams.mapping.replaying import ReplaySettings
 from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.tables import Name
@@ -105,6 +106,8 @@ class SiteFile(Strict):
     """Waiting for parts."""
     deliver: DeliverSettings = DeliverSettings()
     """Reacting to the platform."""
+    replay: ReplaySettings = ReplaySettings()
+    """Trying dead letters again."""
     rules: Mapping[str, RuleLevel] = Field(default_factory=dict)
     """Levels of data-quality rules that differ from the default: rule id: off, warn or refuse."""
     rule_options: RuleOptions = RuleOptions()

@@ -19,13 +19,14 @@ from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, START_MS, Join, whole
 from tests.unit.streams.domain.join.test_laws import arrivals
 
+LETTER = "5f" * 16
 KEYS = {"h.visit": {"visit_id": "V1"}, "h.settle": {"settle_no": "S1"}, "h.charge": {"charge_id": "C1"}}
 WRONG = {"quantity": "3.0000"}
 UNKNOWN_CODE = "DICTIONARY DICTIONARY"
 
 
 def order(table, *, times=0, key=None, source="his", **more):
-    return Replay(source, table, key or KEYS[table], "V1", "night", times, START_MS - 5, **more)
+    return Replay(source, table, key or KEYS[table], "V1", "night", LETTER, times, START_MS - 5, **more)
 
 
 def replay(join, table, **more):
@@ -86,7 +87,7 @@ def test_what_fails_again_is_told_again_under_its_id():
     join.change("h.charge", **WRONG)
     replay(join, "h.charge", times=4)
     first, again = join.dead
-    assert letter_id(first) == letter_id(again)
+    assert LETTER == letter_id(again) != letter_id(first), "the id that the order names"
     headers = said(encode_dead_letter(again)[2])
     assert ("night", "5", f"{START_MS - 5}") == tuple(headers[name] for name in (REPLAY_ID, REPLAY_COUNT, FIRST_FAILED_AT))
     assert len(said(encode_dead_letter(first)[2])) == len(headers)

@@ -1,0 +1,159 @@
+"""Run a replay plan: hand its orders to the join, at a rate of their own, behind live traffic; and see what became of them."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import batched
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from streams.deadletter.index.pages import Fate, fates
+from streams.deadletter.record import record_key_hash
+from streams.deliver.ledger import read_receipts
+from streams.domain.replay import Replay, replay_value
+from streams.errors import Refused
+from streams.mapping import Site
+from streams.private_files import replace_private
+from streams.replay.plan import Plan
+from streams.topics.broker import Broker
+from streams.topics.writing import write_all
+from streams.wiring import broker_access, client_options
+from yibao.lags import lags_of
+from yibao.letters_asked import ask
+from yibao.moments import now_ms
+
+_PORTIONS_A_SECOND: Final = 2.0
+_LOOK_EVERY_S: Final = 5.0
+_FEWEST: Final = 20
+"""So many records were sent before a share of refusals means anything."""
+_WAIT_S: Final = 1.0
+_UNKNOWN: Final = "it is not known whether the last orders were written; the same command goes on, and an order that comes twice does no harm"
+ACCEPTED: Final = "accepted"
+AGAIN: Final = "refused again"
+OTHERWISE: Final = "refused otherwise"
+CLOSED: Final = "closed otherwise"
+PENDING: Final = "pending"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is, beside the plan's file: which letters' orders were written."""
+
+    file: Path
+    sent: set[str] = field(default_factory=set)
+    cancelled: bool = False
+
+    @classmethod
+    def of(cls, plan: Path) -> "Progress":
+        """That of a plan's file; of a new one nothing was sent."""
+        file = plan.with_name(f"{plan.name}.progress")
+        try:
+            said = orjson.loads(file.read_bytes())
+        except FileNotFoundError:
+            return cls(file)
+        return cls(file, set(said["sent"]), bool(said["cancelled"]))
+
+    def save(self) -> None:
+        """Take its place in the file as a whole."""
+        replace_private(self.file, orjson.dumps({"sent": sorted(self.sent), "cancelled": self.cancelled}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """One run. say: told how far it is."""
+
+    site: Site
+    """Whose letters they are."""
+    plan: Plan
+    """What is run."""
+    progress: Progress
+    """How far it is."""
+    say: Callable[[str], None]
+    """Told how far it is."""
+
+    def run(self, orders: Sequence[Replay]) -> None:
+        """Write the orders that were not written yet. Raises Refused where too many of them are refused again."""
+        left = [one for one in orders if one.letter not in self.progress.sent]
+        portion = max(1, round(self.site.replay.rate_per_s / _PORTIONS_A_SECOND))
+        looked_at = time.monotonic()
+        with Broker(broker_access(self.site)) as broker:
+            for some in batched(left, portion):
+                if Progress.of(self.progress.file.with_name(self.progress.file.name.removesuffix(".progress"))).cancelled:
+                    raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
+                self._yield_to_others(broker)
+                began = time.monotonic()
+                self._write(some)
+                if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+                    looked_at = time.monotonic()
+                    self._stop_where_refused()
+                    self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
+                time.sleep(max(0.0, len(some) / self.site.replay.rate_per_s - (time.monotonic() - began)))
+        self._stop_where_refused()
+
+    def _write(self, orders: Sequence[Replay]) -> None:
+        at = now_ms()
+        for source in dict.fromkeys(one.source for one in orders):
+            values = [replay_value(one, at=at) for one in orders if one.source == source]
+            write_all(client_options(self.site), self.site.topics.rows(source), values, otherwise=_UNKNOWN)
+        self.progress.sent.update(one.letter for one in orders)
+        self.progress.save()
+
+    def _yield_to_others(self, broker: Broker) -> None:
+        told = False
+        while waiting := [one for one in lags_of(self.site, broker) if (one.waiting or 0) > self.site.replay.yields_above]:
+            if not told:
+                self.say(f"waits for live traffic: {', '.join(f'{one.row[0]} {one.waiting}' for one in waiting)}")
+            told = True
+            time.sleep(_WAIT_S)
+
+    def _stop_where_refused(self) -> None:
+        found = fates_of(self.site, self.plan)
+        again = sum(found[one] in (AGAIN, OTHERWISE) for one in self.progress.sent if one in found)
+        sent = len(self.progress.sent)
+        if sent >= _FEWEST and again > self.site.replay.stop_share * sent:
+            raise Refused(
+                f"stopped: {again} of {sent} were refused again, more than replay.stop_share ({self.site.replay.stop_share:g}); see "
+                "why with `yibao dlq summary`, and make a new plan"
+            )
+
+
+def fates_of(site: Site, plan: Plan, *, deadline_s: float = 300.0) -> dict[str, str]:
+    """What became of each letter of a plan that was to be sent."""
+    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=deadline_s)
+    outcomes = {item.letter: item for item in plan.passing}
+    return {letter: _fate(fate, plan) for letter, fate in found.items() if letter in outcomes}
+
+
+def _fate(fate: Fate, plan: Plan) -> str:
+    if fate.closed:
+        return ACCEPTED if fate.how == ACCEPTED else CLOSED
+    return AGAIN if fate.replay_id == plan.id else PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What became of a plan, and whether receipts say the same."""
+
+    counts: Counter[str]
+    """Letters by what became of them."""
+    without_receipt: tuple[str, ...]
+    """Letters that are closed as accepted, of which there is no receipt."""
+
+
+def verified(site: Site, plan: Plan, *, records: dict[str, bytes]) -> Verified:
+    """Hold a plan against the receipts. records: by letter, what its record's key becomes in a header."""
+    found = fates_of(site, plan)
+    counts = Counter(found.get(item.letter, PENDING) for item in plan.passing)
+    accepted = {item.letter for item in plan.passing if found.get(item.letter) == ACCEPTED}
+    known = set(_received(site)) if accepted else set[bytes]()
+    without = tuple(sorted(letter for letter in accepted if records.get(letter) not in known))
+    return Verified(counts=counts, without_receipt=without)
+
+
+def _received(site: Site) -> Iterator[bytes]:
+    for receipt in read_receipts(client_options(site), site.topics.receipts):
+        for line in receipt.records:
+            yield bytes.fromhex(record_key_hash(receipt.service, line.key))
