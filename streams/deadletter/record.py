@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 from streams.deadletter import headers as h
+from streams.deadletter.causes import cause_of
 from streams.deadletter.owners import owner_of
 from streams.domain.records import DeadLetter, Header
 from streams.errors import Rejected
@@ -142,6 +143,8 @@ def safe_message(text: str) -> str:
 
 def _ours(letter: DeadLetter) -> list[Header]:
     before = _texts(letter.original_headers)
+    message = safe_message(letter.message)
+    cause = cause_of(letter.dead_class, letter.rule, message, letter.value)
     values = {
         h.ID: letter_id(letter),
         h.FORM: str(FORM),
@@ -149,6 +152,8 @@ def _ours(letter: DeadLetter) -> list[Header]:
         h.RULE: letter.rule,
         h.STAGE: letter.stage,
         h.OWNER: owner_of(letter).value,
+        h.FIELD: cause.field,
+        h.CAUSE: cause.value,
         h.SERVICE: letter.service,
         h.INSTITUTION: letter.institution,
         h.SOURCE: letter.row.source,
@@ -162,7 +167,7 @@ def _ours(letter: DeadLetter) -> list[Header]:
         h.MAPPING_VERSION: letter.mapping_version,
         h.HTTP_STATUS: "" if letter.http_status is None else str(letter.http_status),
         h.PLATFORM_CODE: letter.platform_code or "",
-        h.MESSAGE: safe_message(letter.message),
+        h.MESSAGE: message,
         h.MSGID: letter.msgid or "",
         h.ATTEMPTS: str(letter.attempts),
         h.FIRST_FAILED_AT: before.get(h.FIRST_FAILED_AT) or str(letter.failed_at),

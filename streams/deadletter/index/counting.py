@@ -1,6 +1,7 @@
 """How many letters a filter means, by the counts that are kept of them wherever these say it."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -87,10 +88,29 @@ def counts(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]
     """By group, the letters that a filter means. found: its groups."""
     if not asked.letters:
         return list(found)
+    if asked.span is not None:
+        return _in_span(index, asked, found, *asked.span)
     where = both([asked.status, *asked.letters, within(asked, found)])
     counted, by = "SELECT grp, total(l.closed = 0), total(l.closed > 0) FROM letters l", by_index(asked, few=True)
     query = f"{counted} {by} WHERE {where.sql} GROUP BY grp"
     return [Counted(grp, int(open_), int(closed)) for grp, open_, closed in index.execute(query, where.values)]
+
+
+def _in_span(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], since: int, until: int) -> list[Counted]:
+    """By group, the letters that failed last in a time: whole hours by what is kept of them, the rest letter by letter."""
+    first, last = -(-since // HOUR_MS), until // HOUR_MS
+    parts = [(since, first * HOUR_MS), (last * HOUR_MS, until)] if first < last else [(since, until)]
+    opened: Counter[int] = Counter()
+    closed: Counter[int] = Counter()
+    hours = index.execute("SELECT grp, sum(open), sum(closed) FROM hours WHERE hour >= ? AND hour < ? GROUP BY grp", (first, last))
+    counted = "SELECT grp, sum(closed = 0), sum(closed > 0) FROM letters"
+    letters = f"{counted} INDEXED BY letters_by_time WHERE last >= ? AND last < ? GROUP BY grp"
+    for rows in (hours, *(index.execute(letters, part) for part in parts)):
+        for grp, more_open, more_closed in rows:
+            opened[grp] += more_open
+            closed[grp] += more_closed
+    meant = [Counted(one.grp, opened[one.grp] * asked.opened, closed[one.grp] * asked.closed) for one in found]
+    return [one for one in meant if one.open or one.closed]
 
 
 def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequence[str]) -> list[SummaryLine]:
@@ -145,6 +165,6 @@ def _oldest(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted
 
 def _hours(index: sqlite3.Connection, clock: Clock) -> dict[int, tuple[int, int]]:
     this = clock.now_ms // HOUR_MS
-    query = "SELECT grp, total(hour > ?), total(hour <= ?) FROM hours WHERE hour > ? GROUP BY grp"
+    query = "SELECT grp, total(told * (hour > ?)), total(told * (hour <= ?)) FROM hours WHERE hour > ? GROUP BY grp"
     found = index.execute(query, (this - _DAY_HOURS, this - _DAY_HOURS, this - 2 * _DAY_HOURS))
     return {grp: (int(today), int(before)) for grp, today, before in found}

@@ -49,6 +49,10 @@ class Group(NamedTuple):
     """Answer code of the platform."""
     mapping_version: str
     """Mapping that judged it."""
+    attempts: int
+    """How often it was tried."""
+    replays: int
+    """How often it was replayed."""
 
 
 class Entry(NamedTuple):
@@ -76,10 +80,6 @@ class Entry(NamedTuple):
     """Key of the visit."""
     record_hash: bytes
     """Equal for equal records."""
-    attempts: int
-    """How often it was tried."""
-    replays: int
-    """How often it was replayed."""
     form: int
     """Form of the letter."""
     rest: str
@@ -97,58 +97,56 @@ class Entry(NamedTuple):
 
 
 class Entries:
-    """Reads messages. Remembers the groups and causes that it met: letters that have the same are read faster."""
+    """Reads messages. Remembers the groups that it met: letters that have the same are read faster."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[bytes | None, ...], Group] = {}
-        self._causes: dict[tuple[str, str, str], tuple[str, str]] = {}
 
     def entry(self, message: Message) -> Entry | None:
         """None of what is no letter of ours."""
         said: dict[str, bytes | None] = dict(message.headers)
-        identity = _id(said.get(h.ID))
-        if identity is None:
+        get = said.get
+        identity = _hash(get(h.ID))
+        if len(identity) != _ID_BYTES:
             return None
-        text = _text(said.get(h.MESSAGE))
-        at = _number(said.get(h.LAST_FAILED_AT))
-        closed_at = _number(said.get(h.CLOSED_AT))
+        at, text = _number(get(h.LAST_FAILED_AT)), _text(get(h.MESSAGE))
+        first = get(h.FIRST_FAILED_AT)
+        closed_at = _number(get(h.CLOSED_AT)) if h.CLOSED_AT in said else 0
         return Entry(
             identity,
             message.partition,
             message.offset,
             closed_at or at,
-            _number(said.get(h.FIRST_FAILED_AT)) or at,
+            _number(first) or at,
             self._group(said, text, message.value),
-            _text(said.get(h.CLOSED_WHY)) if closed_at else text,
-            _key(said.get(h.RECORD_KEY)),
-            _key(said.get(h.ROW_KEY)),
-            _visit_key(said, message.key),
-            _hash(said.get(h.RECORD_KEY_HASH)),
-            _number(said.get(h.ATTEMPTS)),
-            _number(said.get(h.REPLAY_COUNT)),
-            _number(said.get(h.FORM)) or 1,
-            SEPARATOR.join([_text(said.get(name)) for name in _REST]),
-            (_text(said.get(h.CLOSED_BY)) or "mended") if closed_at else "",
-            _text(said.get(h.CLOSED_WHO)),
-            _text(said.get(h.CLOSED_EVIDENCE)),
+            _text(get(h.CLOSED_WHY)) if closed_at else text,
+            _text(get(h.RECORD_KEY))[:_LONGEST_KEY],
+            _text(get(h.ROW_KEY))[:_LONGEST_KEY],
+            _visit_key(said, message.key)[:_LONGEST_KEY],
+            _hash(get(h.RECORD_KEY_HASH)),
+            _number(get(h.FORM)) or 1,
+            b"\x1f".join([get(name) or b"" for name in _REST]).decode(errors="replace"),
+            (_text(get(h.CLOSED_BY)) or "mended") if closed_at else "",
+            _text(get(h.CLOSED_WHO)) if closed_at else "",
+            _text(get(h.CLOSED_EVIDENCE)) if closed_at else "",
         )
 
     def _group(self, said: Mapping[str, bytes | None], message: str, value: bytes | None) -> Group:
-        field, cause = said.get(h.FIELD), said.get(h.CAUSE)
-        if field is None or cause is None:
-            dead_class, rule = _text(said.get(h.CLASS)), _text(said.get(h.RULE))
-            found = cause_of(dead_class, rule, message, value)
-            field, cause = found.field.encode(), found.value.encode()
-        key = (field, cause, *[said.get(name) for name in _GROUPED])
+        key = tuple([said.get(name) for name in _GROUPED])
+        if None in key[:_WITH_CAUSE]:  # of a letter of an earlier version, which did not say it
+            found = cause_of(_text(said.get(h.CLASS)), _text(said.get(h.RULE)), message, value)
+            key = (found.field.encode(), found.value.encode(), *key[_WITH_CAUSE:])
         group = self._groups.get(key)
         if group is None:
-            _, _, *common = [_text(part) for part in key]
-            dead_class, rule, service, *rest = common
-            group = self._groups[key] = Group(dead_class, rule, _text(field), _text(cause), service, *rest)
+            field, cause, dead_class, rule, *rest = [_text(part) for part in key[:-2]]
+            counted: list[str | int] = [*rest, _number(key[-2]), _number(key[-1])]
+            group = self._groups[key] = Group._make((dead_class, rule, field, cause, *counted))
         return group
 
 
 _GROUPED: Final = (
+    h.FIELD,
+    h.CAUSE,
     h.CLASS,
     h.RULE,
     h.SERVICE,
@@ -159,7 +157,10 @@ _GROUPED: Final = (
     h.TABLE,
     h.PLATFORM_CODE,
     h.MAPPING_VERSION,
+    h.ATTEMPTS,
+    h.REPLAY_COUNT,
 )
+_WITH_CAUSE: Final = 2
 
 
 _REST: Final = (
@@ -183,29 +184,20 @@ def _text(value: bytes | None) -> str:
     return "" if value is None else value.decode(errors="replace")
 
 
-def _key(value: bytes | None) -> str:
-    return _text(value)[:_LONGEST_KEY]
-
-
 def _visit_key(said: Mapping[str, bytes | None], key: bytes | None) -> str:
     """As the letter says it. Letters of form 1 have it only as their key, which need not be fit to be shown."""
     is_said = said.get(h.STAGE) == b"join" and _number(said.get(h.FORM)) > 1
     if said.get(h.VISIT_KEY) or is_said or said.get(h.CLASS) == DeadClass.DECODE.encode():
-        return _key(said.get(h.VISIT_KEY))
-    return show_key(_text(key), personal=False)[:_LONGEST_KEY]
+        return _text(said.get(h.VISIT_KEY))
+    return show_key(_text(key), personal=False)
 
 
 def _number(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() else 0
 
 
-def _id(value: bytes | None) -> bytes | None:
-    found = _hash(value)
-    return found if len(found) == _ID_BYTES else None
-
-
 def _hash(value: bytes | None) -> bytes:
     try:
-        return bytes.fromhex(_text(value))
+        return bytes.fromhex(value.decode()) if value else b""
     except ValueError:
         return b""

@@ -43,6 +43,10 @@ class Letter(NamedTuple):
     """Answer code of the platform."""
     mapping_version: str
     """Mapping that judged it."""
+    attempts: int
+    """How often it was tried."""
+    replays: int
+    """How often it was replayed."""
     message: str
     """Reason, masked."""
     record_key: str
@@ -51,10 +55,6 @@ class Letter(NamedTuple):
     """Key of the row."""
     visit_key: str
     """Key of the visit."""
-    attempts: int
-    """How often it was tried."""
-    replays: int
-    """How often it was replayed."""
     first: int
     """First failure (ms)."""
     last: int
@@ -110,9 +110,7 @@ class Page:
 
 
 _GROUP_COLUMNS: Final = ", ".join(Group._fields)
-_OWN_COLUMNS: Final = (
-    "record_key, row_key, visit_key, attempts, replays, first, last, l.closed, partition, offset, form, record_hash, rest"
-)
+_OWN_COLUMNS: Final = "record_key, row_key, visit_key, first, last, l.closed, partition, offset, form, record_hash, rest"
 _COLUMNS: Final = f"l.id, {_GROUP_COLUMNS}, r.text, {_OWN_COLUMNS}"
 _FROM: Final = "FROM letters l JOIN groups g ON g.id = l.grp JOIN reasons r ON r.id = l.reason"
 

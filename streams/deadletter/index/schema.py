@@ -12,22 +12,27 @@ CREATE TABLE groups (
     id INTEGER PRIMARY KEY, dead_class TEXT NOT NULL, rule TEXT NOT NULL, field TEXT NOT NULL, cause TEXT NOT NULL,
     service TEXT NOT NULL, institution TEXT NOT NULL, owner TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,
     row_table TEXT NOT NULL, code TEXT NOT NULL, mapping_version TEXT NOT NULL,
+    attempts INTEGER NOT NULL, replays INTEGER NOT NULL,
     open INTEGER NOT NULL DEFAULT 0, closed INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE hours (grp INTEGER NOT NULL, hour INTEGER NOT NULL, told INTEGER NOT NULL, PRIMARY KEY (grp, hour)) WITHOUT ROWID;
+CREATE TABLE hours (
+    grp INTEGER NOT NULL, hour INTEGER NOT NULL, told INTEGER NOT NULL, open INTEGER NOT NULL, closed INTEGER NOT NULL,
+    PRIMARY KEY (grp, hour)) WITHOUT ROWID;
 CREATE TABLE reasons (id INTEGER PRIMARY KEY, text TEXT NOT NULL, plain TEXT NOT NULL);
 CREATE TABLE letters (
     number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, grp INTEGER NOT NULL, reason INTEGER NOT NULL,
     record_hash BLOB NOT NULL, record_key TEXT NOT NULL, row_key TEXT NOT NULL, visit_key TEXT NOT NULL,
-    attempts INTEGER NOT NULL, replays INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL,
     partition INTEGER NOT NULL, offset INTEGER NOT NULL, form INTEGER NOT NULL, rest TEXT NOT NULL,
-    closed INTEGER NOT NULL, said_at INTEGER NOT NULL, said_in INTEGER NOT NULL, told INTEGER NOT NULL);
+    closed INTEGER NOT NULL, said_at INTEGER NOT NULL, said_in INTEGER NOT NULL, said TEXT NOT NULL, told INTEGER NOT NULL);
 CREATE TABLE history (
     id BLOB NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL, at INTEGER NOT NULL, closed TEXT NOT NULL,
     who TEXT NOT NULL, why TEXT NOT NULL, evidence TEXT NOT NULL, PRIMARY KEY (id, partition, offset)) WITHOUT ROWID;
 """
 """`letters`: one row an id. `partition`, `offset`: of its latest message that tells of the failure. `rest`: what is only shown.
-`closed`: ms, 0 while it is open. `said_at`, `said_in`: time and partition of the message that decided so. `told`: 0 where all its
-messages are closings. `history`: of each letter what came after its first message. `positions.offset`: the offset to go on from;
+`closed`: ms, 0 while it is open. `said_at`, `said_in`: time and partition of the message that decided so; `said`: where several
+partitions told of it, what each said last. `told`: 0 where all its
+messages are closings. `hours`: of a group and hour since 1970 how many letters failed first (`told`), and how many that are open
+or closed failed last. `history`: of each letter what came after its first message. `positions.offset`: the offset to go on from;
 all rows are of messages before it, for both are written as one.
 """
 

@@ -27,6 +27,8 @@ _OF_GROUP: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Conditions that many letters share, by the column of `groups`."""
 
+_NUMBERS: Final[Mapping[str, str]] = MappingProxyType({"attempts": "attempts", "replayed": "replays"})
+
 _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
     {
         Status.OPEN: frozenset({Status.OPEN}),
@@ -35,6 +37,7 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
     }
 )
 _ID_DIGITS: Final = 32
+_EVER: Final = (-(1 << 60), 1 << 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,8 @@ class Selection:
     """Whether few letters are meant, which an index of their keys finds."""
     timed: bool
     """Whether letters of a time are meant."""
+    span: tuple[int, int] | None
+    """The time (ms, the second excluded), where nothing else is asked of `letters`."""
 
     @property
     def status(self) -> Condition:
@@ -85,6 +90,8 @@ def select(wanted: Filter, clock: Clock) -> Selection:
     for one in wanted.terms:
         if one.name in _OF_GROUP:
             groups.append(_turned(one, _among(_OF_GROUP[one.name], one.values)))
+        elif one.name in _NUMBERS:
+            groups.append(_turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values])))
         elif one.name in _MEANT:
             meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
         else:
@@ -97,7 +104,20 @@ def select(wanted: Filter, clock: Clock) -> Selection:
         letters=letters,
         keyed=keyed,
         timed=any(one.name in {"since", "until"} for one in wanted.terms),
+        span=_span(wanted, clock),
     )
+
+
+def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
+    asked = [one for one in wanted.terms if one.name in _LETTERS]
+    if not asked or any(one.negated or one.name not in {"since", "until"} for one in asked):
+        return None
+    at = {name: [_moment(one.values[0], clock) for one in asked if one.name == name] for name in ("since", "until")}
+    return max(at["since"], default=_EVER[0]), min(at["until"], default=_EVER[1])
+
+
+def _moment(value: str, clock: Clock) -> int:
+    return moment_ms(value, now_ms=clock.now_ms, zone=clock.zone)
 
 
 def both(conditions: Sequence[Condition]) -> Condition:
@@ -133,19 +153,16 @@ def _text(value: str, _clock: Clock) -> Condition:
 
 
 def _since(value: str, clock: Clock) -> Condition:
-    return Condition("last >= ?", (moment_ms(value, now_ms=clock.now_ms, zone=clock.zone),))
+    return Condition("last >= ?", (_moment(value, clock),))
 
 
 def _until(value: str, clock: Clock) -> Condition:
-    return Condition("last < ?", (moment_ms(value, now_ms=clock.now_ms, zone=clock.zone),))
+    return Condition("last < ?", (_moment(value, clock),))
 
 
-def _number(column: str) -> Callable[[str, Clock], Condition]:
-    def compared(value: str, _clock: Clock) -> Condition:
-        digits = value.lstrip("<>=")
-        return Condition(f"{column} {value.removesuffix(digits) or '='} ?", (int(digits),))
-
-    return compared
+def _number(column: str, value: str) -> Condition:
+    digits = value.lstrip("<>=")
+    return Condition(f"{column} {value.removesuffix(digits) or '='} ?", (int(digits),))
 
 
 _LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType(
@@ -155,7 +172,5 @@ _LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyT
         "text": _text,
         "since": _since,
         "until": _until,
-        "attempts": _number("attempts"),
-        "replayed": _number("replays"),
     }
 )

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import orjson
+
 from streams.deadletter.causes import searchable
 from streams.deadletter.index.entry import Entries, Entry, Group, text_id
 from streams.deadletter.record import Message
@@ -13,8 +15,7 @@ from streams.deadletter.record import Message
 HOUR_MS: Final = 3_600_000
 _MOST_REMEMBERED: Final = 50_000
 
-_INSERT: Final = f"INSERT INTO letters VALUES ({', '.join('?' * 20)})"
-_NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 13)}, 0, 0)"
+_NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 15)}, 0, 0)"
 
 
 class Row(NamedTuple):
@@ -27,8 +28,6 @@ class Row(NamedTuple):
     record_key: str
     row_key: str
     visit_key: str
-    attempts: int
-    replays: int
     first: int
     last: int
     partition: int
@@ -38,6 +37,7 @@ class Row(NamedTuple):
     closed: int
     said_at: int
     said_in: int
+    said: str
     told: int
 
     def __repr__(self) -> str:
@@ -45,6 +45,7 @@ class Row(NamedTuple):
         return f"Row(partition={self.partition}, offset={self.offset}, closed={self.closed})"
 
 
+_INSERT: Final = f"INSERT INTO letters ({', '.join(Row._fields)}) VALUES ({', '.join('?' * len(Row._fields))})"
 _UPDATE: Final = f"UPDATE letters SET {', '.join(f'{name} = ?' for name in Row._fields)} WHERE number = ?"
 
 
@@ -68,7 +69,7 @@ class Writing:
         names = ", ".join(Group._fields)
         found = index.execute(f"SELECT id, {names} FROM groups")
         self._groups = {Group(*row[1:]): int(row[0]) for row in found}
-        self._reasons: set[int] = set()
+        self._reasons: dict[str, int] = {}
         self.foreign = 0
         """Messages that are no letters of ours, so far."""
 
@@ -84,15 +85,13 @@ class Writing:
     def forget(self, begins: Mapping[int, int]) -> None:
         """Drop the letters whose messages the topic holds no more."""
         for partition, begin in begins.items():
-            gone = "partition = ? AND offset < ?"
-            for grp, closed, number in self._index.execute(
-                f"SELECT grp, closed > 0, count(*) FROM letters WHERE {gone} GROUP BY 1, 2",
-                (partition, begin),
-            ).fetchall():
-                column = "closed" if closed else "open"
-                self._index.execute(f"UPDATE groups SET {column} = {column} - ? WHERE id = ?", (number, grp))
-            self._index.execute(f"DELETE FROM letters WHERE {gone}", (partition, begin))
+            self._index.execute("DELETE FROM letters WHERE partition = ? AND offset < ?", (partition, begin))
         self._index.execute("DELETE FROM history WHERE id NOT IN (SELECT id FROM letters)")
+        for column, means in (("open", "closed = 0"), ("closed", "closed > 0")):
+            counted = f"SELECT count(*) FROM letters WHERE grp = groups.id AND {means}"
+            self._index.execute(f"UPDATE groups SET {column} = ({counted})")
+        self._index.execute("DELETE FROM hours")
+        self._index.execute(_COUNT_HOURS)
 
     def _there(self, ids: Iterable[bytes]) -> dict[bytes, tuple[Row, int | None, Row | None]]:
         wanted = list(dict.fromkeys(ids))
@@ -110,15 +109,11 @@ class Writing:
             return
         row, number, before = there
         changes.history.append(_event(entry))
-        changes.rows[entry.id] = self._after(entry, row, changes) if _decides(entry, row) else _beside(entry, row), number, before
-
-    def _after(self, entry: Entry, row: Row, changes: _Changes) -> Row:
-        """The letter after a message that has the last word on it."""
-        said_at = max(entry.at, row.said_at) if entry.partition == row.said_in else entry.at
-        if entry.closed:
-            return _beside(entry, row)._replace(closed=entry.at or 1, said_at=said_at, said_in=entry.partition)
-        now = self._row(entry, changes)._replace(said_at=said_at)
-        return now._replace(first=min(row.first, now.first), last=max(row.last, now.last)) if row.told else now
+        now = _said(entry, row)
+        if not entry.closed and (now.said_in == entry.partition or not row.told):
+            fresh = self._row(entry, changes)
+            now = fresh._replace(**{name: getattr(now, name) for name in ("first", "last", "closed", *_SAID)})
+        changes.rows[entry.id] = now, number, before
 
     def _row(self, entry: Entry, changes: _Changes) -> Row:
         return Row(
@@ -129,8 +124,6 @@ class Writing:
             entry.record_key,
             entry.row_key,
             entry.visit_key,
-            entry.attempts,
-            entry.replays,
             entry.first,
             entry.at,
             entry.partition,
@@ -140,6 +133,7 @@ class Writing:
             (entry.at or 1) if entry.closed else 0,
             entry.at,
             entry.partition,
+            "",
             0 if entry.closed else 1,
         )
 
@@ -151,11 +145,11 @@ class Writing:
         return number
 
     def _reason(self, text: str, changes: _Changes) -> int:
-        number = text_id(text)
-        if number not in self._reasons:
+        number = self._reasons.get(text)
+        if number is None:
             if len(self._reasons) > _MOST_REMEMBERED:
                 self._reasons.clear()
-            self._reasons.add(number)
+            number = self._reasons[text] = text_id(text)
             changes.reasons[number] = text
         return number
 
@@ -167,39 +161,64 @@ class Writing:
             "INSERT OR IGNORE INTO reasons VALUES (?, ?, ?)",
             [(one, text, searchable(text)) for one, text in changes.reasons.items()],
         )
-        run(_INSERT, [(None, *row) for row, number, _ in changed if number is None])
+        run(_INSERT, [row for row, number, _ in changed if number is None])
         run(_UPDATE, [(*row, number) for row, number, _ in changed if number is not None])
         run("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changes.history)
-        opened: Counter[int] = Counter()
-        shut: Counter[int] = Counter()
-        told: Counter[tuple[int, int]] = Counter()
+        self._count(changed)
+
+    def _count(self, changed: Iterable[tuple[Row, int | None, Row | None]]) -> None:
+        """Keep the counts of groups and hours."""
+        groups: Counter[tuple[int, bool]] = Counter()
+        hours: Counter[tuple[int, int, str]] = Counter()
         for row, _, before in changed:
-            (shut if row.closed else opened)[row.grp] += 1
+            groups[row.grp, row.closed > 0] += 1
+            hours[row.grp, row.last // HOUR_MS, "closed" if row.closed else "open"] += 1
+            hours[row.grp, row.first // HOUR_MS, "told"] += 1
             if before is not None:
-                (shut if before.closed else opened)[before.grp] -= 1
-            else:
-                told[row.grp, row.first // HOUR_MS] += 1
-        groups = opened.keys() | shut.keys()
-        run(
-            "UPDATE groups SET open = open + ?, closed = closed + ? WHERE id = ?", [(opened[one], shut[one], one) for one in groups]
-        )
-        run(
-            "INSERT INTO hours VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET told = told + excluded.told",
-            [(*group_hour, number) for group_hour, number in told.items()],
-        )
+                groups[before.grp, before.closed > 0] -= 1
+                hours[before.grp, before.last // HOUR_MS, "closed" if before.closed else "open"] -= 1
+                hours[before.grp, before.first // HOUR_MS, "told"] -= 1
+        for closed, column in ((False, "open"), (True, "closed")):
+            more = [(number, grp) for (grp, was), number in groups.items() if was is closed]
+            self._index.executemany(f"UPDATE groups SET {column} = {column} + ? WHERE id = ?", more)
+        for column in ("told", "open", "closed"):
+            more_hours = [(grp, hour, number) for (grp, hour, what), number in hours.items() if what == column]
+            self._index.executemany(_HOUR[column], more_hours)
 
 
-def _decides(entry: Entry, row: Row) -> bool:
-    """Whether a message has the last word on its letter. In one partition the later one has it. A row that moves fails in two; then
-    the later time counts, and of two messages of the same time the one that tells of a failure: what is open twice is seen.
+_HOUR: Final = {
+    column: f"INSERT INTO hours VALUES (?, ?, {', '.join('?' if one == column else '0' for one in ('told', 'open', 'closed'))}) "
+    f"ON CONFLICT DO UPDATE SET {column} = {column} + excluded.{column}"
+    for column in ("told", "open", "closed")
+}
+_COUNT_HOURS: Final = f"""
+INSERT INTO hours
+SELECT grp, hour, sum(told), sum(open), sum(closed) FROM (
+    SELECT grp, first / {HOUR_MS} AS hour, 1 AS told, 0 AS open, 0 AS closed FROM letters
+    UNION ALL SELECT grp, last / {HOUR_MS}, 0, closed = 0, closed > 0 FROM letters)
+GROUP BY grp, hour
+"""
+
+
+_SAID: Final = ("said_at", "said_in", "said", "told")
+
+
+def _said(entry: Entry, row: Row) -> Row:
+    """The letter after a message: when it failed, and whether it is open. In one partition what came last counts. A row that moves
+    may fail in two of them: then the later time counts, and of two messages of the same time the one that tells of a failure.
     """
-    if entry.partition == row.said_in:
-        return True
-    return (entry.at, not entry.closed) > (row.said_at, not row.closed)
+    said = {int(at): (when, closed) for at, (when, closed) in orjson.loads(row.said).items()} if row.said else {}
+    said = said or {row.said_in: (row.said_at, row.closed)}
+    when, _ = said.get(entry.partition, (0, 0))
+    said[entry.partition] = (max(when, entry.at), (entry.at or 1) if entry.closed else 0)
+    last = max(said, key=lambda at: (said[at][0], not said[at][1], at))
+    when, closed = said[last]
+    kept = orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS).decode() if len(said) > 1 else ""
+    return _failed(entry, row)._replace(said_at=when, said_in=last, said=kept, closed=closed)
 
 
-def _beside(entry: Entry, row: Row) -> Row:
-    """The letter after a message that has not the last word: that it failed then, too, is true."""
+def _failed(entry: Entry, row: Row) -> Row:
+    """The letter with the times of its failures. A closing says nothing of them, unless nothing else was said."""
     told = 0 if entry.closed else 1
     if told < row.told:
         return row

@@ -77,6 +77,8 @@ def test_a_dead_letter_has_every_header_and_the_original_bytes():
         ("x-dlq-rule", b"40003"),
         ("x-dlq-stage", b"deliver"),
         ("x-dlq-owner", b"clerk"),
+        ("x-dlq-field", b""),
+        ("x-dlq-cause", "格式".encode()),
         ("x-dlq-service", b"setl_d"),
         ("x-dlq-institution", b"H36110200001"),
         ("x-dlq-source", b"his"),
