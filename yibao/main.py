@@ -44,6 +44,7 @@ VERBS = (
     Verb("resume", "Let the rows of a stopped source be placed again."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),
+    Verb("replay", "Try dead letters again, as a plan that is looked at first."),
     Verb("audit", "Who ordered what, and whether the log of it is whole."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),

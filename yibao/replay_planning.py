@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from streams.deadletter.filter.grammar import Filter
+from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.index.pages import Letter, every
 from streams.deadletter.record import DeadLetterView, read_dead_letter
 from streams.domain.changes import Incoming
@@ -44,7 +44,7 @@ class Prepared:
     """By id."""
 
 
-def prepared(  # noqa: PLR0913 - what a plan is made of
+def prepared(
     site: Site, wanted: Filter, *, depth: Depth, why: str, release: bool, deadline_s: float, only: Plan | None = None
 ) -> Prepared:
     """A plan for the open letters that a filter means. only: the letters of this plan that are still open, under its id. release:
@@ -66,7 +66,7 @@ def prepared(  # noqa: PLR0913 - what a plan is made of
         why=why,
         site=site.site,
         depth=depth,
-        filter=f"{wanted}",
+        filter=written(wanted),
         mapping=mapping_of(site),
         ends=ends,
         items=tuple(tried),
@@ -135,6 +135,4 @@ def _lookups(site: Site) -> Lookups:
 
 def _incoming(message: Any) -> Incoming:
     headers: Sequence[tuple[str, bytes]] = message.headers
-    return Incoming(
-        message.topic, message.partition, message.offset, message.key, message.value, tuple(headers), message.timestamp
-    )
+    return Incoming(message.topic, message.partition, message.offset, message.key, message.value, tuple(headers), message.timestamp)

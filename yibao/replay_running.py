@@ -4,19 +4,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import batched
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from streams.deadletter.index.pages import Fate, fates
+from streams.deadletter.index.fates import Fate, fates
 from streams.deadletter.record import record_key_hash
 from streams.deliver.ledger import read_receipts
 from streams.domain.replay import Replay, replay_value
 from streams.errors import Refused
 from streams.mapping import Site
-from streams.private_files import replace_private
+from streams.private_files import write_private
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
@@ -30,35 +29,50 @@ _LOOK_EVERY_S: Final = 5.0
 _FEWEST: Final = 20
 """So many records were sent before a share of refusals means anything."""
 _WAIT_S: Final = 1.0
-_UNKNOWN: Final = "it is not known whether the last orders were written; the same command goes on, and an order that comes twice does no harm"
+_INDEX_S: Final = 300.0
+_UNKNOWN: Final = (
+    "it is not known whether the last orders were written; the same command goes on, and an order that comes twice does no harm"
+)
 ACCEPTED: Final = "accepted"
 AGAIN: Final = "refused again"
-OTHERWISE: Final = "refused otherwise"
 CLOSED: Final = "closed otherwise"
 PENDING: Final = "pending"
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is, beside the plan's file: which letters' orders were written."""
+    """How far a run is, in a file beside the plan's."""
 
     file: Path
+    """Where it stands."""
     sent: set[str] = field(default_factory=set)
-    cancelled: bool = False
+    """Letters whose orders were written."""
 
     @classmethod
     def of(cls, plan: Path) -> "Progress":
         """That of a plan's file; of a new one nothing was sent."""
         file = plan.with_name(f"{plan.name}.progress")
         try:
-            said = orjson.loads(file.read_bytes())
+            return cls(file, set(orjson.loads(file.read_bytes())))
         except FileNotFoundError:
             return cls(file)
-        return cls(file, set(said["sent"]), bool(said["cancelled"]))
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled the plan."""
+        return self._cancelled.exists()
+
+    def cancel(self) -> None:
+        """Let nothing more be handed on."""
+        write_private(self._cancelled, "")
+
+    @property
+    def _cancelled(self) -> Path:
+        return self.file.with_suffix(".cancelled")
 
     def save(self) -> None:
-        """Take its place in the file as a whole."""
-        replace_private(self.file, orjson.dumps({"sent": sorted(self.sent), "cancelled": self.cancelled}))
+        """Write it, so that it is there whole."""
+        write_private(self.file, orjson.dumps(sorted(self.sent)).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +94,9 @@ class Running:
         portion = max(1, round(self.site.replay.rate_per_s / _PORTIONS_A_SECOND))
         looked_at = time.monotonic()
         with Broker(broker_access(self.site)) as broker:
-            for some in batched(left, portion):
-                if Progress.of(self.progress.file.with_name(self.progress.file.name.removesuffix(".progress"))).cancelled:
+            for first in range(0, len(left), portion):
+                some = left[first : first + portion]
+                if self.progress.cancelled:
                     raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
                 self._yield_to_others(broker)
                 began = time.monotonic()
@@ -111,20 +126,19 @@ class Running:
 
     def _stop_where_refused(self) -> None:
         found = fates_of(self.site, self.plan)
-        again = sum(found[one] in (AGAIN, OTHERWISE) for one in self.progress.sent if one in found)
+        again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
         sent = len(self.progress.sent)
         if sent >= _FEWEST and again > self.site.replay.stop_share * sent:
             raise Refused(
-                f"stopped: {again} of {sent} were refused again, more than replay.stop_share ({self.site.replay.stop_share:g}); see "
-                "why with `yibao dlq summary`, and make a new plan"
+                f"stopped: {again} of {sent} were refused again, more than replay.stop_share "
+                f"({self.site.replay.stop_share:g}); see why with `yibao dlq summary`, and make a new plan"
             )
 
 
-def fates_of(site: Site, plan: Plan, *, deadline_s: float = 300.0) -> dict[str, str]:
-    """What became of each letter of a plan that was to be sent."""
-    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=deadline_s)
-    outcomes = {item.letter: item for item in plan.passing}
-    return {letter: _fate(fate, plan) for letter, fate in found.items() if letter in outcomes}
+def fates_of(site: Site, plan: Plan) -> dict[str, str]:
+    """What became of each letter of a plan that was to be sent, by its id."""
+    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=_INDEX_S)
+    return {letter: _fate(fate, plan) for letter, fate in found.items()}
 
 
 def _fate(fate: Fate, plan: Plan) -> str:
@@ -142,15 +156,20 @@ class Verified:
     without_receipt: tuple[str, ...]
     """Letters that are closed as accepted, of which there is no receipt."""
 
+    @property
+    def is_done(self) -> bool:
+        """Whether each letter is closed, and those that count as accepted have their receipts."""
+        return not (self.counts[AGAIN] or self.counts[PENDING] or self.without_receipt)
 
-def verified(site: Site, plan: Plan, *, records: dict[str, bytes]) -> Verified:
-    """Hold a plan against the receipts. records: by letter, what its record's key becomes in a header."""
-    found = fates_of(site, plan)
-    counts = Counter(found.get(item.letter, PENDING) for item in plan.passing)
-    accepted = {item.letter for item in plan.passing if found.get(item.letter) == ACCEPTED}
+
+def verified(site: Site, plan: Plan) -> Verified:
+    """Hold a plan against the receipts."""
+    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=_INDEX_S)
+    told = {item.letter: _fate(found[item.letter], plan) if item.letter in found else PENDING for item in plan.passing}
+    accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
     known = set(_received(site)) if accepted else set[bytes]()
-    without = tuple(sorted(letter for letter in accepted if records.get(letter) not in known))
-    return Verified(counts=counts, without_receipt=without)
+    without = tuple(sorted(letter for letter in accepted if found[letter].record_hash not in known))
+    return Verified(counts=Counter(told.values()), without_receipt=without)
 
 
 def _received(site: Site) -> Iterator[bytes]:

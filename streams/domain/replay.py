@@ -56,7 +56,12 @@ class Replay(NamedTuple):
     @property
     def headers(self) -> tuple[Header, ...]:
         """What is said of the record from now on."""
-        said = {REPLAYED: self.letter, REPLAY_ID: self.plan, REPLAY_COUNT: f"{self.times + 1}", FIRST_FAILED_AT: f"{self.first_failed_at}"}
+        said = {
+            REPLAYED: self.letter,
+            REPLAY_ID: self.plan,
+            REPLAY_COUNT: f"{self.times + 1}",
+            FIRST_FAILED_AT: f"{self.first_failed_at}",
+        }
         return tuple([(name, value.encode()) for name, value in said.items()])
 
 

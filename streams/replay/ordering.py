@@ -36,9 +36,7 @@ class Ordering:
         source, table, key = found
         resend = letter.content_hash if depth is Depth.RESEND else ""
         position = _header(letter, "position") if resend else ""
-        return Replay(
-            source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at, resend, position
-        )
+        return Replay(source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at, resend, position)
 
     def _row(self, letter: DeadLetterView) -> tuple[str, str, Mapping[str, str]] | None:
         """The row of a letter of the join, as its document names it."""

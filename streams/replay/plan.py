@@ -20,12 +20,11 @@ FORM: Final = 1
 
 class Depth(StrEnum):
     """How deep a replay reaches. RESEND: what the platform refused goes once more as it is. RENORMALISE: records are made anew of
-    what the join remembers, under today's mapping, rules and lookups. RECAPTURE: their rows are read again from the database first.
+    what the join remembers, under today's mapping, rules and lookups.
     """
 
     RESEND = "resend"
     RENORMALISE = "renormalise"
-    RECAPTURE = "recapture"
 
 
 class Outcome(StrEnum):
@@ -111,7 +110,7 @@ class Plan:
             "ends": {f"{partition}": end for partition, end in self.ends.items()},
             "outcomes": dict(self.outcomes),
         }
-        return b"\n".join([orjson.dumps(head), *[orjson.dumps(item) for item in self.items], b""])
+        return b"\n".join([orjson.dumps(head), *[orjson.dumps(tuple(item)) for item in self.items], b""])
 
 
 def digest_of(file: bytes) -> str:

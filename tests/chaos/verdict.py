@@ -95,7 +95,7 @@ def pronounce(
     unseeable, unread: see `judge`.
     """
     reading = read_letters(client, topics)
-    acceptances = list(map(_acceptance, journal))
+    acceptances = acceptances_in(journal)
     judgement = judge(endings, acceptances, reading.letters, is_over=True, unseeable=unseeable, unread=unread)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
@@ -152,6 +152,11 @@ def _as_refused(ending: Ending, refusing: Refusing, *, held: bool) -> Iterator[E
     yield replace(ending, outcome="refused", dead_class=_REJECTED, rule="", amount=Decimal(0))
     if ending.outcome == "withdrawn":
         yield replace(ending, outcome="refused", versions=())
+
+
+def acceptances_in(journal: Iterable[Mapping[str, Any]]) -> list[Acceptance]:
+    """What a platform's journal says that it took, in its order."""
+    return list(map(_acceptance, journal))
 
 
 def _acceptance(entry: Mapping[str, Any]) -> Acceptance:

@@ -1,0 +1,43 @@
+"""What became of letters that were replayed."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from streams.deadletter.index.entry import RESTS, SEPARATOR
+
+_AT_ONCE: Final = 500
+_REPLAY_ID: Final = RESTS.index("replay_id")
+_QUERY: Final = """
+SELECT l.id, l.closed, l.rest, l.record_hash, g.dead_class, g.rule,
+    coalesce((SELECT h.closed FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), '')
+FROM letters l JOIN groups g ON g.id = l.grp WHERE l.id IN
+"""
+
+
+class Fate(NamedTuple):
+    """How a letter stands."""
+
+    closed: int
+    """When it was closed (ms); 0 while it is open."""
+    how: str
+    """By what, as in `streams.deadletter.closing`; `""` while it is open."""
+    replay_id: str
+    """The plan that it was replayed by last, and failed again; `""` for none."""
+    record_hash: bytes
+    """Equal for equal records."""
+    refusal: str
+    """Class and rule."""
+
+
+def fates(index: sqlite3.Connection, letters: Sequence[str]) -> dict[str, Fate]:
+    """How these letters stand, by id. What the index does not hold is left out."""
+    found = {}
+    for first in range(0, len(letters), _AT_ONCE):
+        some = letters[first : first + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        for row in index.execute(f"{_QUERY} ({marks})", [bytes.fromhex(one) for one in some]):
+            identity, closed, rest, record_hash, dead_class, rule, how = row
+            replay_id = rest.split(SEPARATOR)[_REPLAY_ID]
+            found[identity.hex()] = Fate(closed, how if closed else "", replay_id, record_hash, f"{dead_class} {rule}")
+    return found

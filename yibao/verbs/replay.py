@@ -1,0 +1,234 @@
+"""`yibao replay`: try dead letters again after what made them was mended, as a plan that is looked at before anything is sent."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.deadletter.filter.terms import grammar
+from streams.errors import Misconfigured, Refused
+from streams.mapping import Site, load_site
+from streams.mapping.identity import mapping_of
+from streams.private_files import write_private
+from streams.replay.plan import Depth, Plan, digest_of, load
+from streams.topics.audit import AuditEntry, Link
+from streams.topics.audit_log import read_audit
+from streams.wiring import client_options
+from yibao import replay_shown
+from yibao.audited import audited
+from yibao.binding import actor, demand_own_topics
+from yibao.interrupted import leaving
+from yibao.letters_asked import wanted_by
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.replay_planning import prepared
+from yibao.replay_running import Progress, Running, fates_of, verified
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help=f"""\
+Try dead letters again after what made them was mended.
+
+A plan says what would become of each letter, and sends nothing. Its run hands the records that would pass to the join, behind live
+traffic; nothing older than what was reported can go, and an order that comes twice does no harm.
+
+\b
+Examples:
+  yibao replay plan rule:DICTIONARY --depth renormalise --why "dictionary mended"    looks, and writes replay-….plan
+  yibao replay run replay-1a2b3c4d.plan     sends what would pass; the same command goes on after a crash
+  yibao replay status replay-1a2b3c4d.plan  accepted, refused again, pending
+  yibao replay verify replay-1a2b3c4d.plan  held against the receipts
+
+\b
+A FILTER says which letters are meant, as `yibao dlq -h` tells.
+{grammar()}
+""",
+)
+
+PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A file that `replay plan` wrote.")]
+_PLANNED, _APPROVED = "replay plan", "replay approve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A plan's file."""
+
+    plan: Plan
+    digest: str
+    file: Path
+
+
+@app.command("plan")
+def plan(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters.")] = None,
+    *,
+    config: ConfigOption = SITE,
+    depth: Annotated[Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows.")],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the plan and in the audit log.")] = "",
+    release: Annotated[bool, typer.Option("--release", help="Also what was replayed as often as replay.most allows.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; default: replay-ID.plan.")] = None,
+    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Look what would become of letters if they were tried again now, and write a plan. Nothing is sent.
+
+    \b
+    Examples:
+      yibao replay plan 'rule:DICTIONARY cause:X9' --depth renormalise --why "X9 is in the dictionary now"
+      yibao replay plan class:REJECTED code:40003 --depth resend --why "the platform mended its rule"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if not why.strip():
+        raise Misconfigured("--why is needed: it is kept with the plan, for whoever asks later")
+    site = load_site(config)
+    demand_own_topics(site)
+    made = prepared(site, wanted_by(words or ()), depth=depth, why=why.strip(), release=release, deadline_s=deadline)
+    file = out or Path(f"replay-{made.plan.id}.plan")
+    written = made.plan.dump()
+    facts = {"plan": made.plan.id, "digest": digest_of(written), "depth": depth.value, "filter": made.plan.filter}
+    audited(site, _PLANNED, why=why, facts={**facts, "release": release, "outcomes": dict(made.plan.outcomes)})
+    write_private(file, written.decode())
+    replay_shown.show_plan(made, file, approve_above=site.replay.approve_above, output=output)
+
+
+@app.command("approve")
+def approve(
+    file: PlanArgument,
+    config: ConfigOption = SITE,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+) -> None:
+    """Agree to a plan that another person made. Plans of more records than `replay.approve_above` need it.
+
+    \b
+    Examples:
+      yibao replay approve replay-1a2b3c4d.plan --why "seen with the insurance office"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    demand_own_topics(site)
+    read = _read(file, site)
+    planned = _entry(site, _PLANNED, read.digest)
+    if planned is not None and planned.by == actor():
+        raise Refused(f"{planned.by} made this plan: another person approves it")
+    audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
+    typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
+
+
+@app.command("run")
+def run(
+    file: PlanArgument,
+    config: ConfigOption = SITE,
+    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
+) -> None:
+    """Hand the records of a plan that would pass to the join. Letters that were closed since, or would not pass now, are left out.
+    After a crash the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by
+    itself, because too much is refused again.
+
+    \b
+    Examples:
+      yibao replay run replay-1a2b3c4d.plan
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    demand_own_topics(site)
+    read = _read(file, site)
+    progress = Progress.of(file)
+    if progress.cancelled:
+        raise Refused(f"plan {read.plan.id} was cancelled: make a new one")
+    _demand_consent(site, read)
+    now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
+    wanted = {item.letter for item in read.plan.passing}
+    orders = [order for letter, order in now.orders.items() if letter in wanted]
+    facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
+    audited(site, "replay run", why=read.plan.why, facts=facts)
+    with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
+        Running(site=site, plan=read.plan, progress=progress, say=lambda text: typer.echo(text, err=True)).run(orders)
+    left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
+    typer.echo(
+        f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
+    )
+    typer.echo(f"  what became of them: yibao replay status {file}")
+
+
+@app.command("status")
+def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+    """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending.
+
+    \b
+    Examples:
+      yibao replay status replay-1a2b3c4d.plan -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    read = _read(file, site)
+    progress, found = Progress.of(file), fates_of(site, read.plan)
+    counts = Counter(found.values())
+    replay_shown.show_status(read.plan, counts, sent=len(progress.sent), cancelled=progress.cancelled, output=output)
+
+
+@app.command("verify")
+def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+    """Hold a plan against the receipts: each letter that counts as accepted has one. Exit code 1 where one has none, or where a
+    letter is refused again or pending.
+
+    \b
+    Examples:
+      yibao replay verify replay-1a2b3c4d.plan
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    read = _read(file, site)
+    found = verified(site, read.plan)
+    replay_shown.show_verified(read.plan, found, output=output)
+    if not found.is_done:
+        raise typer.Exit(1)
+
+
+@app.command("cancel")
+def cancel(
+    file: PlanArgument,
+    config: ConfigOption = SITE,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+) -> None:
+    """Hand on nothing more of a plan; a run that is under way stops. What was handed on goes its way.
+
+    \b
+    Examples:
+      yibao replay cancel replay-1a2b3c4d.plan --why "the wrong dictionary"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    demand_own_topics(site)
+    read = _read(file, site)
+    progress = Progress.of(file)
+    audited(site, "replay cancel", why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
+    progress.cancel()
+    typer.echo(f"cancelled: {len(progress.sent)} orders of plan {read.plan.id} were handed on before")
+
+
+def _read(file: Path, site: Site) -> Read:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be read ({error.strerror})") from error
+    found = load(content)
+    if found.site != site.site:
+        raise Misconfigured(f"{file} is a plan of site {found.site}, and this is {site.site}")
+    return Read(plan=found, digest=digest_of(content), file=file)
+
+
+def _demand_consent(site: Site, read: Read) -> None:
+    if _entry(site, _PLANNED, read.digest) is None:
+        raise Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
+    if (now := mapping_of(site)) != read.plan.mapping:
+        raise Refused(f"the mapping changed since the plan was made ({read.plan.mapping}, now {now}): make a new one")
+    count, most = len(read.plan.passing), site.replay.approve_above
+    if count > most and _entry(site, _APPROVED, read.digest) is None:
+        raise Refused(
+            f"the plan sends {count} records, more than replay.approve_above ({most}): another person runs "
+            f"`yibao replay approve {read.file}`"
+        )
+
+
+def _entry(site: Site, action: str, digest: str) -> AuditEntry | None:
+    """The order in the audit log that is of this plan."""
+    for one in read_audit(client_options(site), site.topics.audit):
+        entry = one.entry
+        if entry is not None and one.link is Link.CHAINED and entry.action == action and entry.facts.get("digest") == digest:
+            return entry
+    return None
