@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streams.deadletter.closing import (
-    ClosedBy,
     Closing,
     Confirmations,
     encode_closing,
@@ -16,6 +15,7 @@ from streams.deadletter.closing import (
 from streams.deadletter.filter.grammar import Filter, parse, written
 from streams.deadletter.index.pages import Letter, every
 from streams.deadletter.index.selecting import Clock
+from streams.domain.closings import ClosedBy
 from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.topics.writing import Message, write_messages

@@ -7,30 +7,15 @@ that comes after the closing opens it again.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from streams.deadletter import headers as h
 from streams.deadletter.record import FORM, safe_message
+from streams.domain.closings import Closed, ClosedBy
 from streams.domain.records import Header
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from streams.spec.masking import mask_text
-
-
-class ClosedBy(StrEnum):
-    """What closed a letter. HAND: a person, with a reason. EVIDENCE: a person, with what the platform confirmed. ACCEPTED: the
-    platform took a later version of the record. SUPERSEDED: a later letter tells of the record. GONE: its row went before it was
-    ever reported. MENDED: what it told is so no more.
-    """
-
-    HAND = "hand"
-    EVIDENCE = "evidence"
-    ACCEPTED = "accepted"
-    SUPERSEDED = "superseded"
-    GONE = "gone"
-    MENDED = "mended"
-
 
 NEEDS_EVIDENCE: Final = frozenset({"DELETED_AFTER_REPORT", "KEY_CHANGED_AFTER_REPORT"})
 """Rules whose letters a reason alone does not close: the platform has a record that is wrong until it confirms otherwise."""
@@ -71,6 +56,11 @@ def encode_closing(closing: Closing) -> tuple[bytes | None, bytes, list[Header]]
         h.CLOSED_EVIDENCE: closing.evidence,
     }
     return closing.key, b"", [(name, value.encode()) for name, value in values.items()]
+
+
+def encode_closed(closed: Closed, stage: str) -> tuple[bytes | None, bytes, list[Header]]:
+    """The same of a letter that a stage closes."""
+    return encode_closing(Closing(id=closed.id, key=closed.key, at=closed.at, by=closed.by, who=stage, evidence=closed.evidence))
 
 
 def needs_evidence(dead_class: str, rule: str) -> bool:

@@ -16,13 +16,14 @@ from streams.deadletter.reading import read_letter
 from streams.domain.validate.judge import RULE_IDS
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured, Refused
-from streams.mapping import Site, capture_sources, load_site
+from streams.mapping import Site, capture_sources, compile_site, load_site
 from streams.spec.fields import ServiceCode
 from streams.wiring import broker_access
 from streams.wording import nearest
 from yibao import audit, letters_closed, letters_shown
 from yibao.binding import demand_own_topics
 from yibao.letter_hints import hint_of
+from yibao.letter_mending import mending_of
 from yibao.letters_asked import ask, clock_of, notes_on, say, wanted_by
 from yibao.moments import now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -174,11 +175,12 @@ def show(
     if unmask:
         audit.note(site, "dlq show --unmask", why=reason, about={"letter": letter.id})
     content = clear_document(view) if unmask else masked_document(view)
-    hint = hint_of(view, capture_sources(site))
+    sources = capture_sources(site)
+    mending, hint = mending_of(letter, compile_site(site), sources), hint_of(view, sources)
     if output is Output.JSON:
-        letters_shown.print_json(letters_shown.letter_document(letter, events, content, hint))
+        letters_shown.print_json(letters_shown.letter_document(letter, events, content, mending, hint))
     else:
-        letters_shown.show_letter(letter, events, site, hint)
+        letters_shown.show_letter(letter, events, site, mending, hint)
         letters_shown.show_content(content, masked=not unmask)
 
 
