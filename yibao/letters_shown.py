@@ -14,6 +14,7 @@ from streams.deadletter.document import MaskedDocument
 from streams.deadletter.index.counting import SummaryLine
 from streams.deadletter.index.pages import Event, Letter, Page
 from streams.mapping import Site
+from yibao.letter_mending import Mending
 from yibao.moments import age, local
 
 _WIDE = 240
@@ -107,12 +108,15 @@ def show_summary(lines: Sequence[SummaryLine], by: Sequence[str], *, now: int) -
     print_table(table, f"{sum(line.open for line in lines)} dead letters{f', {closed} closed' if closed else ''}")
 
 
-def letter_document(letter: Letter, history: Sequence[Event], content: MaskedDocument, hint: str) -> dict[str, Any]:
+def letter_document(
+    letter: Letter, history: Sequence[Event], content: MaskedDocument, mending: Mending, hint: str
+) -> dict[str, Any]:
     """A letter with everything that is known of it, for programs."""
-    return {**said(letter), "hint": hint, "history": [event._asdict() for event in history], "content": asdict(content)}
+    more = {"where": mending.where, "then": mending.then, "hint": hint, "history": [event._asdict() for event in history]}
+    return {**said(letter), **more, "content": asdict(content)}
 
 
-def show_letter(letter: Letter, history: Sequence[Event], site: Site, hint: str) -> None:
+def show_letter(letter: Letter, history: Sequence[Event], site: Site, mending: Mending, hint: str) -> None:
     """What is known of a letter, for people; its content is behind that."""
     for name, value in said(letter).items():
         if name.endswith("_at") and isinstance(value, int):
@@ -120,8 +124,10 @@ def show_letter(letter: Letter, history: Sequence[Event], site: Site, hint: str)
                 typer.echo(f"{name:<16} {local(value, site)}")
         elif value not in ("", None):
             typer.echo(f"{name:<16} {value}")
-    if hint:
-        typer.echo(f"{'hint':<16} {hint}")
+    told = (*(("where", place) for place in mending.where), ("then", mending.then), ("hint", hint))
+    for name, value in told:
+        if value:
+            typer.echo(f"{name:<16} {value}")
     for event in history:
         what = f"closed: {event.closed}" if event.closed else "failed again"
         parts = (what, f"by {event.who}" if event.who else "", event.evidence, event.why)

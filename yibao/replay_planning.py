@@ -17,7 +17,7 @@ from streams.lanes.join.lookups import LookupTables
 from streams.mapping import Site, compile_site
 from streams.mapping.identity import mapping_of
 from streams.replay.ordering import Ordering, visit_of
-from streams.replay.plan import Depth, Item, Outcome, Plan
+from streams.replay.plan import SENT, Depth, Item, Outcome, Plan
 from streams.replay.trial import Trial, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
@@ -93,7 +93,7 @@ def _tried(
             continue
         told = trial.tried(order)
         items.append(Item(one.id, one.partition, one.offset, told.outcome, told.why))
-        if told.outcome is Outcome.PASSES:
+        if told.outcome in SENT:
             orders[one.id] = order
             released += told.released
     return items, orders, released

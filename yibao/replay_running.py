@@ -12,6 +12,7 @@ import orjson
 from streams.deadletter.index.fates import Fate, fates
 from streams.deadletter.record import record_key_hash
 from streams.deliver.ledger import read_receipts
+from streams.domain.closings import ClosedBy
 from streams.domain.replay import Replay, replay_value
 from streams.errors import Refused
 from streams.mapping import Site
@@ -37,6 +38,8 @@ ACCEPTED: Final = "accepted"
 AGAIN: Final = "refused again"
 CLOSED: Final = "closed otherwise"
 PENDING: Final = "pending"
+_HOW: Final = {ClosedBy.ACCEPTED.value: ACCEPTED, ClosedBy.SUPERSEDED.value: AGAIN}
+"""What it means for a plan that a letter was closed by this."""
 
 
 @dataclass(slots=True)
@@ -143,7 +146,7 @@ def fates_of(site: Site, plan: Plan) -> dict[str, str]:
 
 def _fate(fate: Fate, plan: Plan) -> str:
     if fate.closed:
-        return ACCEPTED if fate.how == ACCEPTED else CLOSED
+        return _HOW.get(fate.how, CLOSED)
     return AGAIN if fate.replay_id == plan.id else PENDING
 
 

@@ -16,6 +16,7 @@ from yibao.replay_running import ACCEPTED, AGAIN, CLOSED, PENDING, Verified
 
 _MEANS: Final = {
     Outcome.PASSES: "would go",
+    Outcome.MENDED: "would be closed: what it tells is so no more",
     Outcome.FAILS: "would be refused again",
     Outcome.WAITS: "would wait for what is missing",
     Outcome.UNCHANGED: "would be the same as what was handed on; --depth resend sends it as it is",

@@ -1,8 +1,8 @@
 """Names of a dead letter's headers: ours, and those that Kafka Connect's tools know."""
 
-from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID, REPLAYED
+from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID
 
-__all__ = ["FIRST_FAILED_AT", "REPLAYED", "REPLAY_COUNT", "REPLAY_ID"]
+__all__ = ["FIRST_FAILED_AT", "REPLAY_COUNT", "REPLAY_ID"]
 
 PREFIX = "x-dlq-"
 CONNECT_PREFIX = "__connect.errors."

@@ -37,8 +37,14 @@ OWNERS: Final[Mapping[DeadClass, Owner]] = {
 }
 
 
+OF_RULES: Final[Mapping[str, Owner]] = {"MISSING_LOOKUP": Owner.IT}
+"""Rules whose letters somebody else mends than the rest of their class: that a table of reference lacks a row, or that capture has
+not seen it, is nothing that a clerk can correct in a patient's record.
+"""
+
+
 def owner_of(letter: DeadLetter) -> Owner:
     """Who is asked first. A refusal under a code that the interface does not know (§3.2.4) is for the platform to explain."""
     if letter.dead_class is DeadClass.REJECTED and letter.platform_code not in REFUSING:
         return Owner.PLATFORM
-    return OWNERS[letter.dead_class]
+    return OF_RULES.get(letter.rule, OWNERS[letter.dead_class])

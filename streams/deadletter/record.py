@@ -12,6 +12,7 @@ from typing import Protocol
 from streams.deadletter import headers as h
 from streams.deadletter.causes import cause_of
 from streams.deadletter.owners import owner_of
+from streams.domain.closings import ClosedBy, letter_id
 from streams.domain.records import DeadLetter, Header
 from streams.errors import Rejected
 from streams.spec.masking import mask_text, show_key
@@ -121,16 +122,6 @@ def encode_dead_letter(letter: DeadLetter) -> tuple[bytes | None, bytes | None, 
     return letter.key, letter.value, [*_foreign(letter.original_headers), *_ours(letter), *_for_connect(letter)]
 
 
-def letter_id(letter: DeadLetter) -> str:
-    """32 hex characters, the same for the same failure of the same content, wherever and however often it happens. Of a record that
-    was replayed, those of the letter that it had: whatever comes of it, a person has one letter of it.
-    """
-    if replayed := next((value for name, value in letter.original_headers if name == h.REPLAYED and value), None):
-        return replayed.decode("ascii", "replace")
-    parts = (letter.stage, letter.dead_class.value, letter.service, letter.institution, letter.record_key, letter.identity)
-    return _digest(parts)
-
-
 def record_key_hash(service: str, record_key: str) -> str:
     """What a record's key becomes in a header: equal for equal records, and says nothing by itself."""
     return _digest((service, record_key)) if record_key else ""
@@ -176,7 +167,7 @@ def _ours(letter: DeadLetter) -> list[Header]:
         h.REPLAY_ID: before.get(h.REPLAY_ID, ""),
     }
     if letter.closed:
-        values[h.CLOSED_AT] = str(letter.failed_at)
+        values |= {h.CLOSED_AT: str(letter.failed_at), h.CLOSED_BY: ClosedBy.MENDED, h.CLOSED_WHO: letter.stage}
     return [(name, value.encode()) for name, value in values.items()]
 
 

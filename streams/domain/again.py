@@ -5,6 +5,8 @@ log. (The log's order is not that of the commits; another server begins at a low
 none.) So a mark only recognises what was folded before. What it does not recognise is folded.
 """
 
+from collections.abc import Sequence
+
 from connector.contract import Mark
 
 
@@ -33,3 +35,14 @@ def after(change: Mark | None, known: Mark | None) -> Mark | None:
     if change.ts_us >= known.ts_us or change.server != known.server:
         return change
     return change._replace(ts_us=known.ts_us)
+
+
+def mark_of_earlier(position: Sequence[int] | None, committed_at: int, *, deleted: bool) -> Mark | None:
+    """The mark of a row whose entry is of a form without marks, so that what capture sends again after the update is recognised.
+
+    Such a version did not say whether the row had been read or changed. A row that was read has the time of its snapshot, and what
+    was committed after that is no repetition.
+    """
+    if position is None:
+        return None
+    return Mark((*position, 0 if deleted else 1), committed_at * 1000 + 999)

@@ -31,6 +31,8 @@ REPORTED: Header = ("reported-before", _YES)
 """Behind the others, of a visit or settlement: it was handed to the deliver stage before, in another version."""
 ALONE: Header = ("goes-alone", _YES)
 """Behind the others, of a record of a mapping that lets records go without what they belong to (rule R24 at another level)."""
+CLOSES = "closes"
+"""Behind the others, of a record whose row has an open letter: its id. When the record is settled, the letter is closed."""
 _FORM = "form"
 RECALL: Header = (_FORM, b"%d" % FORM)
 """Behind the others, of a recall, and of nothing else."""
@@ -63,7 +65,7 @@ class Emission(NamedTuple):
     captured_at: int
     """Milliseconds at which that change was captured."""
     tail: tuple[Header, ...] = ()
-    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`."""
+    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`, `CLOSES`."""
 
     def __repr__(self) -> str:
         """Without the visit key."""
@@ -137,6 +139,11 @@ def decode(message: Incoming) -> ReadyRecord:
         )
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
+
+
+def closes(headers: Iterable[Header]) -> str:
+    """The id of the letter that is closed when a record with these headers is settled; `""` where there is none."""
+    return next(((value or b"").decode(errors="replace") for name, value in headers if name == CLOSES), "")
 
 
 def recalls_in(records: Iterable[ReadyRecord]) -> list[ReadyRecord]:

@@ -16,9 +16,6 @@ from streams.errors import Rejected
 REPLAY: Final = "replay"
 """What `yibao` says in the message of an order."""
 
-REPLAYED: Final = "x-dlq-replayed"
-"""Header of such a record, and of its dead letter: the letter that was replayed, whose id the next one has, too."""
-
 REPLAY_ID: Final = "x-dlq-replay-id"
 REPLAY_COUNT: Final = "x-dlq-replay-count"
 FIRST_FAILED_AT: Final = "x-dlq-first-failed-at"
@@ -57,7 +54,6 @@ class Replay(NamedTuple):
     def headers(self) -> tuple[Header, ...]:
         """What is said of the record from now on."""
         said = {
-            REPLAYED: self.letter,
             REPLAY_ID: self.plan,
             REPLAY_COUNT: f"{self.times + 1}",
             FIRST_FAILED_AT: f"{self.first_failed_at}",

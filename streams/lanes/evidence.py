@@ -189,6 +189,8 @@ def _orphans(messages: Iterator[Any]) -> Mapping[int, set[bytes]]:
     """By partition, the keys of the entries that stand there."""
     found: dict[int, set[bytes]] = defaultdict(set)
     for message in messages:
+        if orphan_entries.is_letter(message.key):
+            continue
         (found[message.partition].discard if message.value is None else found[message.partition].add)(message.key)
     return found
 

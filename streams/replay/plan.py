@@ -28,13 +28,14 @@ class Depth(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a dry run says of a letter. PASSES: its record would go. FAILS: it would be refused again. WAITS: a part is missing that
-    may still come. UNCHANGED: it would be the same as what was handed on before. STALE: another version was handed on since. GONE:
-    its row is not there any more. UNKNOWN: nobody remembers its row. PARKED: it was replayed as often as a record may be. EXCLUDED:
-    a letter of its kind is not mended by sending.
+    """What a dry run says of a letter. PASSES: its record would go. MENDED: what it tells is so no more, and it would be closed.
+    FAILS: it would be refused again. WAITS: a part is missing that may still come. UNCHANGED: it would be the same as what was
+    handed on before. STALE: another version was handed on since. GONE: its row is not there any more. UNKNOWN: nobody remembers its
+    row. PARKED: it was replayed as often as a record may be. EXCLUDED: a letter of its kind is not mended by sending.
     """
 
     PASSES = "passes"
+    MENDED = "mended"
     FAILS = "fails"
     WAITS = "waits"
     UNCHANGED = "unchanged"
@@ -43,6 +44,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     PARKED = "parked"
     EXCLUDED = "excluded"
+
+
+SENT: Final = frozenset({Outcome.PASSES, Outcome.MENDED})
+"""What a run hands on."""
 
 
 class Item(NamedTuple):
@@ -93,7 +98,7 @@ class Plan:
     @property
     def passing(self) -> tuple[Item, ...]:
         """What is sent."""
-        return tuple(item for item in self.items if item.outcome is Outcome.PASSES)
+        return tuple(item for item in self.items if item.outcome in SENT)
 
     def dump(self) -> bytes:
         """The file."""

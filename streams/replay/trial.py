@@ -66,6 +66,8 @@ def _told(folded: Folded, order: Replay) -> Tried:
         return Tried(Outcome.PASSES, "", len(folded.ready) - len(own))
     if refusals := [letter for letter in folded.dead if _is_of(letter.original_headers, order)]:
         return Tried(Outcome.FAILS, f"{refusals[0].dead_class.value} {refusals[0].rule}")
+    if folded.closed:
+        return Tried(Outcome.MENDED, "")
     if folded.counts.get("unchanged"):
         return Tried(Outcome.UNCHANGED, "")
     return Tried(Outcome.WAITS, "")

@@ -1,8 +1,8 @@
 """Write messages into a topic that exists. Synchronous; never call it from an event loop."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -30,6 +30,44 @@ def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, ot
     finally:
         producer.close(_WRITTEN_WITHIN_S)
     return offset
+
+
+class Message(NamedTuple):
+    """One message, and where it goes."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+    def __repr__(self) -> str:
+        """Without what it holds."""
+        return f"Message(partition={self.partition})"
+
+
+def write_messages(client: Mapping[str, Any], topic: str, messages: Iterable[Message], *, otherwise: str) -> int:
+    """Write messages, those of a partition in their order; how many, when all copies have them. Raises as `write`."""
+    left, written = iter(messages), 0
+    with let_in(client["bootstrap_servers"]):
+        # One request at a time: what is sent again after an error must not overtake what follows it.
+        producer = KafkaProducer(
+            **{**client, "acks": "all", "enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
+        )
+    try:
+        while portion := list(islice(left, _AT_ONCE)):
+            sent = [
+                producer.send(topic, key=one.key, value=one.value, partition=one.partition, headers=list(one.headers))
+                for one in portion
+            ]
+            for one in sent:
+                one.get(_WRITTEN_WITHIN_S)
+            written += len(portion)
+    except (KafkaError, OSError) as error:
+        told = f"{written} messages were written; {otherwise} ({type(error).__name__}, {topic})"
+        raise Unreachable(told) from error
+    finally:
+        producer.close(_WRITTEN_WITHIN_S)
+    return written
 
 
 def write_all(client: Mapping[str, Any], topic: str, values: Iterable[bytes], *, otherwise: str) -> None:

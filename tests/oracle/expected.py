@@ -124,7 +124,7 @@ def _settle_of(row: Row, patient: Row | None) -> Holds | Told:
     if patient is None:
         return _missing("LOOKUP")
     if row["total"] == "30.0001":
-        return Told("VALIDATION")
+        return Told("MAPPING")
     return Holds(
         {
             "SETL_ID": row["settle_no"],

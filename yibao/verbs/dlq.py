@@ -1,10 +1,12 @@
 """`yibao dlq`: what could not be reported, and why. Nothing personal is shown unless it is asked for, with a reason."""
 
 import sqlite3
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streams.deadletter.closing import confirmation as confirmed_number
 from streams.deadletter.document import clear_document, masked_document
 from streams.deadletter.filter.grammar import parse
 from streams.deadletter.filter.terms import grammar, term
@@ -14,13 +16,14 @@ from streams.deadletter.reading import read_letter
 from streams.domain.validate.judge import RULE_IDS
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured, Refused
-from streams.mapping import Site, capture_sources, load_site
+from streams.mapping import Site, capture_sources, compile_site, load_site
 from streams.spec.fields import ServiceCode
 from streams.wiring import broker_access
 from streams.wording import nearest
-from yibao import audit, letters_shown
+from yibao import audit, letters_closed, letters_shown
 from yibao.binding import demand_own_topics
 from yibao.letter_hints import hint_of
+from yibao.letter_mending import mending_of
 from yibao.letters_asked import ask, clock_of, notes_on, say, wanted_by
 from yibao.moments import now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -36,6 +39,7 @@ Examples:
   yibao dlq list class:VALIDATION since:2h
   yibao dlq list 'rule:R1 institution:H36110200001 not owner:clerk' -o json
   yibao dlq show 3fa4c1                     one letter, by the beginning of its id
+  yibao dlq close id:3fa4c1 --reason TEXT   what nobody has to mend any more
 
 \b
 A FILTER says which letters are meant. All of its conditions must hold; of several values, divided by commas, one;
@@ -124,7 +128,7 @@ def list_letters(
     site = load_site(config)
     asked = wanted_by(
         words or (), dead_class=dead_class or "", rule=rule, service=service or "", institution=institution, since=since
-    )
+    ).with_default()
     clock = clock_of(site)
     try:
         (found, notes), freshness = ask(
@@ -171,12 +175,74 @@ def show(
     if unmask:
         audit.note(site, "dlq show --unmask", why=reason, about={"letter": letter.id})
     content = clear_document(view) if unmask else masked_document(view)
-    hint = hint_of(view, capture_sources(site))
+    sources = capture_sources(site)
+    mending, hint = mending_of(letter, compile_site(site), sources), hint_of(view, sources)
     if output is Output.JSON:
-        letters_shown.print_json(letters_shown.letter_document(letter, events, content, hint))
+        letters_shown.print_json(letters_shown.letter_document(letter, events, content, mending, hint))
     else:
-        letters_shown.show_letter(letter, events, site, hint)
+        letters_shown.show_letter(letter, events, site, mending, hint)
         letters_shown.show_content(content, masked=not unmask)
+
+
+@app.command("close", short_help="Close dead letters, with a reason or the platform's confirmation.")
+def close(
+    words: FilterArgument = None,
+    *,
+    config: ConfigOption = SITE,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in each letter's history.")] = "",
+    confirmation: Annotated[
+        str, typer.Option("--confirmation", metavar="NUMBER", help="Of the platform, that it withdrew the record of one letter.")
+    ] = "",
+    confirmations: Annotated[
+        Path | None,
+        typer.Option(
+            "--confirmations", dir_okay=False, metavar="FILE", help="Lines of a letter's id or record key, and such a number."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show how many would be closed; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    deadline: DeadlineOption = 300.0,
+) -> None:
+    """Close the open letters that a filter means. The filter is needed: nothing closes all of them by an empty one. Letters about
+    reported records that have no row any more (WITHDRAWN) are closed by what the platform confirmed: one by --confirmation, several
+    by a file. The same failure opens its letter again when it comes after that. Exit code 1 where something stays open.
+
+    \b
+    Examples:
+      yibao dlq close id:3fa4c1 --reason "tested by hand, not a real visit"
+      yibao dlq close 'class:VALIDATION institution:H36110200001 until:2024-05-01' --reason "before the start of reporting"
+      yibao dlq close id:77aa01 --confirmation WX-2024-0017 --reason "withdrawn by telephone"
+      yibao dlq close class:WITHDRAWN --confirmations withdrawn.csv --reason "letter of the office of 2024-05-06"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    wanted = wanted_by(words or ())
+    if not wanted.terms:
+        raise Misconfigured("close which letters? Give a filter, such as id:3fa4c1 or class:VALIDATION")
+    if not reason.strip():
+        raise Misconfigured("--reason is needed: it stands in the history of each letter, for whoever asks later")
+    if confirmation and confirmations is not None:
+        raise Misconfigured("--confirmation is for one letter, --confirmations for several: give one of them")
+    site = load_site(config)
+    demand_own_topics(site)
+    clock, number = clock_of(site), confirmed_number(confirmation) if confirmation else ""
+    listed = letters_closed.confirmations_in(confirmations) if confirmations is not None else None
+
+    def question(index: sqlite3.Connection) -> letters_closed.ToClose:
+        if listed is not None:
+            return letters_closed.by_file(index, wanted, clock, listed)
+        if number:
+            return letters_closed.by_confirmation(index, wanted, clock, number)
+        return letters_closed.by_reason(index, wanted, clock)
+
+    order, freshness = ask(site, question, deadline_s=deadline)
+    say(freshness, order.left)
+    if dry_run or not order.letters:
+        typer.echo(f"{len(order.letters)} letters would be closed")
+    else:
+        if not yes:
+            typer.confirm(f"close {len(order.letters)} letters?", abort=True)
+        typer.echo(f"{letters_closed.close(site, order, wanted, reason=reason)} letters closed")
+    if order.left:
+        raise typer.Exit(1)
 
 
 def _one(site: Site, letter_id: str, *, deadline_s: float) -> tuple[Letter, list[Event]]:

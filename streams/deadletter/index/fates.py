@@ -21,13 +21,17 @@ class Fate(NamedTuple):
     closed: int
     """When it was closed (ms); 0 while it is open."""
     how: str
-    """By what, as in `streams.deadletter.closing`; `""` while it is open."""
+    """By what, as in `ClosedBy`; `""` while it is open."""
     replay_id: str
     """The plan that it was replayed by last, and failed again; `""` for none."""
     record_hash: bytes
     """Equal for equal records."""
     refusal: str
     """Class and rule."""
+
+    def __repr__(self) -> str:
+        """Without what stands for a record's key."""
+        return f"Fate(closed={self.closed}, how={self.how!r}, refusal={self.refusal!r})"
 
 
 def fates(index: sqlite3.Connection, letters: Sequence[str]) -> dict[str, Fate]:

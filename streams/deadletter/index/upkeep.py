@@ -46,15 +46,22 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """access, topic: what it is of. client_id: our name at the brokers. deadline_s: so long it may read."""
+    """An index, and the topic that it follows."""
 
     store: Store
+    """Where it stands."""
     access: BrokerAccess
+    """How to reach the brokers."""
     topic: str
+    """Of which it is."""
     client_id: str
+    """Our name at the brokers."""
     deadline_s: float = 300.0
+    """So long it may read."""
     on_progress: OnProgress = lambda _read, _total: None
+    """Told of messages read and to be read."""
     waits: Callable[[], None] = lambda: None
+    """Called where another process reads, and this one waits for it."""
 
     def ask(self, question: Callable[[sqlite3.Connection], Answer]) -> tuple[Answer, Freshness]:
         """What the index answers, up to date. It is made anew where it turns out to be damaged, and asked again.

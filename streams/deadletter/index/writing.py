@@ -22,23 +22,41 @@ class Row(NamedTuple):
     """A row of `letters`, without its number."""
 
     id: bytes
+    """16 bytes."""
     grp: int
+    """Number of its group."""
     reason: int
+    """Number of its reason."""
     record_hash: bytes
+    """Equal for equal records."""
     record_key: str
+    """As far as it may be shown, as the next two."""
     row_key: str
+    """Key of the row."""
     visit_key: str
+    """Key of the visit."""
     first: int
+    """First failure (ms)."""
     last: int
+    """Last failure (ms)."""
     partition: int
+    """Where its latest message that tells of it stands."""
     offset: int
+    """Where that stands."""
     form: int
+    """Of that message."""
     rest: str
+    """What is only shown."""
     closed: int
+    """When it was closed (ms); 0 while it is open."""
     said_at: int
+    """Of the message that decided so (ms)."""
     said_in: int
+    """Partition of that message."""
     said: str
+    """JSON, where several partitions told of it: by partition the time and closing of what each said last."""
     told: int
+    """1 where a message told of a failure, 0 where all are closings."""
 
     def __repr__(self) -> str:
         """Without keys."""
@@ -56,8 +74,11 @@ class _Changes:
     rows: dict[bytes, tuple[Row, int | None, Row | None]] = field(default_factory=dict, repr=False)
     """By id: the letter as it is now, the number of its row, and as it was; None and None where it is new."""
     reasons: dict[int, str] = field(default_factory=dict, repr=False)
+    """New ones by number."""
     groups: list[tuple[object, ...]] = field(default_factory=list)
+    """New ones."""
     history: list[tuple[object, ...]] = field(default_factory=list, repr=False)
+    """What happened to letters that were told before."""
 
 
 class Writing:

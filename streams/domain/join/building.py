@@ -7,6 +7,7 @@ from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
+from streams.domain.closings import ClosedBy
 from streams.domain.join import claiming, colliding, letters, parents, refunds
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
@@ -16,13 +17,13 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
-from streams.domain.join.replaying import RESENT, Replaying, headers_of, tagged
 from streams.domain.join.results import Folded
+from streams.domain.join.told import Told
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait, waiting_for_lane
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import normalise
-from streams.domain.ready import Emission
+from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.trail import trail_of
 
@@ -61,21 +62,20 @@ class Building:
         self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
         self._ready: list[Emission] = []
-        self._dead: list[DeadLetter] = []
+        self.told = Told(incoming, self.counts)
+        self.close = self.told.close
         self.kept: set[bytes] = set()
-        self.replaying: Replaying | None = None
-        """The row that is tried again because a person ordered it."""
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
     def folded(self) -> Folded:
-        return Folded(self._state, tuple(self._recalls), tuple(self._ready), tuple(self._dead), self.counts, self._missing)
+        return Folded(self._state, tuple(self._recalls), tuple(self._ready), *self.told.all, self.counts, self._missing)
 
     def recall(self, emission: Emission) -> None:
         self._recalls.append(emission)
 
     def bury(self, letter: DeadLetter) -> None:
-        self._dead.append(letter)
+        self.told.dead.append(letter)
 
     def count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -152,6 +152,9 @@ class Building:
         if before is not None and not before.deleted and colliding.was_told(before):
             colliding.close(self, visit, before)
             row = row._replace(refused="")
+        if before is not None and not before.deleted and row.letter:
+            # If it comes back as it was, it is told anew: that letter is closed.
+            row = self.close(visit, row, by=ClosedBy.MENDED if change.left else ClosedBy.GONE)._replace(refused="")
         self.count("deleted" if not change.left else "left")
         visit.put(row)
         if before is not None and before.emitted and not before.deleted:
@@ -190,7 +193,7 @@ class Building:
         if gathered.missing is None:
             self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
         elif row.emitted and gathered.readings and stands(visit, row, gathered, self.lookups, today=self.today):
-            visit.put(row.reported(row.emitted, row.reported_as))
+            visit.put(self.close(visit, row, by=ClosedBy.MENDED).reported(row.emitted, row.reported_as))
             self.count("unchanged")
         else:
             self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
@@ -259,13 +262,13 @@ class Building:
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged = record.content_hash == row.emitted
-        if unchanged and self.replaying is not None and self.replaying.resends(visit, row):
+        if unchanged and (sent := self.told.sent_again(visit, row)):
             unchanged = False
-            self.count(RESENT)
-            self.take([self.replaying.entry])
+            self.take(sent)
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:
+            self.close(visit, row, by=ClosedBy.MENDED)
             self.count("unchanged")
             return
         self._charged += [row] if row.role is _FEE and not refunds.is_refund(record) else []
@@ -274,27 +277,27 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        tail = (*parents.tail_of(visit, row), *headers_of(self.replaying, visit, row))
+        tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
+        tail += self.told.added(visit, row)
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))
             self.rebuild(visit, others, committed_at=committed_at)
 
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
-        print_ = letters.fingerprint(refusal, row)
-        visit.put(row._replace(refused=print_, waits_for="", since=0, deadline=0))
-        said = headers_of(self.replaying, visit, row)
-        if print_ != row.refused or said:
-            self.bury(tagged(letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)), said))
+        print_, before = letters.fingerprint(refusal, row), row.refused
+        row = row._replace(refused=print_, waits_for="", since=0, deadline=0)
+        if print_ != before or self.told.added(visit, row):
+            row = self.told.tell(visit, row, letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)))
+        visit.put(row)
 
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
     ) -> None:
         told = partial(letters.given_up, part, rows, candidates)
         left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
+        if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
+            failed, names = failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)
+            letter = letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed)
+            left = self.told.tell(visit, left, letter)
         visit.put(left)
-        said = headers_of(self.replaying, visit, row)
-        if in_vain or (said and row.refused and left.refused == row.refused):
-            failed = failed_row(self, visit, row, rows)
-            names = names_of(candidates, visit.mapping)
-            self.bury(tagged(letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed), said))

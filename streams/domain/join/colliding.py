@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from streams.domain.closings import ClosedBy, letter_id
 from streams.domain.join import letters
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
@@ -108,10 +109,12 @@ def _park(run: Results, visit: Visit, row: StoredRow, collision: tuple[StoredRow
         part = f"{_PART} {transaction}".rstrip()
         visit.put(parked._replace(refused="", waits_for=part, since=since, deadline=deadline))
         return
+    failed = failed_row(run, visit, row, rows, key=record.key)
+    letter = letters.collision(failed, both, content=content, elsewhere=bool(row.claimed))
+    parked = run.close(visit, parked, by=ClosedBy.SUPERSEDED, evidence=letter_id(letter))
     visit.put(parked._replace(refused=told, waits_for="", since=0, deadline=0))
     run.count("collided")
-    failed = failed_row(run, visit, row, rows, key=record.key)
-    run.bury(letters.collision(failed, both, content=content, elsewhere=bool(row.claimed)))
+    run.bury(letter)
 
 
 def _ended(run: Results, row: StoredRow, transaction: str) -> bool:

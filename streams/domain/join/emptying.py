@@ -18,6 +18,7 @@ import orjson
 from connector.contract import Mark
 from streams.domain.again import again
 from streams.domain.changes import Tick, Truncated, dotted
+from streams.domain.closings import ClosedBy
 from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.join.recalls import recall
@@ -140,6 +141,7 @@ class Emptying:
         for row in visit.empty(table):
             if colliding.was_told(row):
                 colliding.close(run, visit, row)
+            run.close(visit, row, by=ClosedBy.GONE)
             if row.emitted and colliding.backing(visit, row, row.reported_as) is None:
                 claiming = colliding.claiming(visit, row, row.reported_as)
                 if not claiming:

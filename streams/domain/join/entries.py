@@ -17,6 +17,7 @@ import orjson
 
 from connector.contract import Mark, Position, TableRole
 from streams.domain import keys
+from streams.domain.again import mark_of_earlier
 from streams.domain.exchanged import Beneath
 from streams.domain.join.parts import Part
 from streams.domain.records import Row
@@ -24,12 +25,13 @@ from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 7
+FORM: Final = 8
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
 stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
-the trail of a row that went while it waited.
+the trail of a row that went while it waited. 8: the letter by which a person was told of the row.
 """
+WITHOUT_LETTER: Final = 7
 WITH_BENEATH: Final = 6
 WITH_TRAIL: Final = 5
 WITHOUT_TRAIL: Final = 4
@@ -107,6 +109,8 @@ class StoredRow(NamedTuple):
     """What stands under its key besides it; None: nothing, as a rule."""
     claimed: str = ""
     """Table and key, joined by 0x1f, of the row of another visit that claims its record; `""` where none does."""
+    letter: str = ""
+    """Id of the open letter that tells that it has no record; `""` where there is none. A collision's is not kept here."""
 
     def __repr__(self) -> str:
         """Without what the row holds: it ends up in errors and logs."""
@@ -116,7 +120,7 @@ class StoredRow(NamedTuple):
         """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
         time of `_replace`.
         """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed))
+        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed, ""))
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
@@ -195,11 +199,13 @@ def dump(row: StoredRow) -> bytes:
 
 def _tail(row: StoredRow) -> tuple[object, ...]:
     """The form of a row's entry, and what stands in it behind the columns."""
-    if row.trail is None and row.beneath is None and not row.claimed:  # as nearly all
+    if row.trail is None and row.beneath is None and not row.claimed and not row.letter:  # as nearly all
         return WITHOUT_TRAIL, row.reported_as
     trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
+    if row.letter:
+        return FORM, trail, beneath, row.claimed, row.letter, row.reported_as
     if row.claimed:
-        return FORM, trail, beneath, row.claimed, row.reported_as
+        return WITHOUT_LETTER, trail, beneath, row.claimed, row.reported_as
     return (WITH_TRAIL, row.reported_as, trail) if beneath is None else (WITH_BENEATH, row.reported_as, trail, beneath)
 
 
@@ -207,8 +213,10 @@ def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form, reported_as, trail, beneath, claimed = members[0], "", None, None, ""
+    form, reported_as, trail, beneath, claimed, letter_id = members[0], "", None, None, "", ""
     if form == FORM:
+        *members, trail, beneath, claimed, letter_id, reported_as = members
+    if form == WITHOUT_LETTER:
         *members, trail, beneath, claimed, reported_as = members
     if form == WITH_BENEATH:
         *members, beneath = members
@@ -216,7 +224,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         *members, trail = members
     if form in (WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH):
         *members, reported_as = members
-    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, FORM):
+    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, WITHOUT_LETTER, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -224,7 +232,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
     else:
         members = members[1:] if form == _WITH_OFFSET else [*members[:_BEFORE_OFFSET], None, *members[_BEFORE_OFFSET:]]
         position, committed_at, offset, deleted, emitted, refused, waits_for, since, deadline, columns = members
-        mark = _mark_from(position, committed_at, deleted=deleted)
+        mark = mark_of_earlier(position, committed_at, deleted=deleted)
     return StoredRow(
         _ROLES[letter.encode()],
         source,
@@ -245,18 +253,8 @@ def load(key: bytes, value: bytes) -> StoredRow:
         trail and Trail._make(trail),
         beneath and Beneath.of(*beneath),
         claimed,
+        letter_id,
     )
-
-
-def _mark_from(position: list[int] | None, committed_at: int, *, deleted: bool) -> Mark | None:
-    """The mark of a row that an earlier version wrote, so that what capture sends again after the update is recognised.
-
-    Such a version did not say whether the row had been read or changed. A row that was read has the time of its snapshot, and what
-    was committed after that is no repetition.
-    """
-    if position is None:
-        return None
-    return Mark((*position, 0 if deleted else 1), committed_at * 1000 + 999)
 
 
 def waits(value: bytes) -> bool:

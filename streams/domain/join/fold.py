@@ -146,8 +146,8 @@ class Joiner:
         if row is None or row.deleted:
             run.count(replaying.GONE)
             return
-        run.replaying = replaying.replaying(visit, row, order)
-        if order.resend and not run.replaying.resends(visit, row):
+        again = run.told.replaying = replaying.replaying(visit, row, order)
+        if order.resend and not again.resends(visit, row):
             run.count(replaying.STALE)
             return
         at = run.incoming.timestamp_ms

@@ -1,6 +1,5 @@
 """Records that are tried again because a person ordered it (`streams.domain.replay`)."""
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import orjson
@@ -8,7 +7,6 @@ import orjson
 from streams.domain.changes import dotted
 from streams.domain.join.entries import SEPARATOR, StoredRow, visit_key_of
 from streams.domain.join.visit import Visit
-from streams.domain.records import DeadLetter, Header
 from streams.domain.replay import Replay
 from streams.errors import Newer
 
@@ -69,16 +67,6 @@ def replaying(visit: Visit, row: StoredRow, order: Replay) -> Replaying:
     where = visit.place(row)
     value = visit.beside(resent_key(where))
     return Replaying(where, order, Resent("", 0) if value is None else load(value))
-
-
-def headers_of(replaying: Replaying | None, visit: Visit, row: StoredRow) -> tuple[Header, ...]:
-    """What is to be said of a record or letter of this row; nothing where it is not the one that is tried again."""
-    return () if replaying is None or visit.place(row) != replaying.where else replaying.order.headers
-
-
-def tagged(letter: DeadLetter, said: tuple[Header, ...]) -> DeadLetter:
-    """A letter with what is to be said of it."""
-    return replace(letter, original_headers=said) if said else letter
 
 
 def resent_key(where: bytes) -> bytes:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
+from streams.domain.closings import Closed, ClosedBy
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
@@ -23,6 +24,8 @@ class Folded(NamedTuple):
     """Records that became ready."""
     dead: tuple[DeadLetter, ...] = ()
     """What a person is told."""
+    closed: tuple[Closed, ...] = ()
+    """What a person was told, and is so no more."""
     counts: Mapping[str, int] = MappingProxyType({})
     """How often each outcome happened, to be counted by the caller."""
     missing: Mapping[bytes, MissingLookup] = MappingProxyType({})
@@ -58,6 +61,9 @@ class Results(Protocol):
 
     def bury(self, letter: DeadLetter) -> None:
         """Tell a person."""
+
+    def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
+        """Close the letter that a row has, if it has one; the row without it. evidence: id of the letter that takes its place."""
 
     def count(self, outcome: str) -> None:
         """Count an outcome."""

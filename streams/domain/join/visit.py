@@ -105,7 +105,7 @@ class Visit:
         rows = [self._recall.load(key, value) for key, value in self._entries(rule.role).items() if key not in self.changed]
         mine = [row for row in rows if row.table == table and row.source == self.mapping.source and self._is_emptied(row)]
         for row in mine:
-            self.put(_without_content(row)._replace(emitted="", reported_as="", refused=""))
+            self.put(_without_content(row)._replace(emitted="", reported_as="", refused="", letter=""))
         return [row for row in mine if not row.deleted]
 
     def _is_emptied(self, row: StoredRow) -> bool:

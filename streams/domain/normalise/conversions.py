@@ -129,7 +129,9 @@ def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
         except InvalidOperation:
             raise unfit(field, "DECIMAL", value=stripped, message=f"整数部分超过 {whole_digits} 位") from None
         if fitted != number and not rounded:
-            raise unfit(field, "DECIMAL", value=stripped, message=f"的小数位数超过接口允许的 {scale} 位")
+            # The hospital keeps what it keeps: whether it is rounded for the interface is for the mapping to say.
+            message = f"的小数位数超过接口允许的 {scale} 位，请在映射中写明 round: true，或核对所取的列"
+            raise unfit(field, "DECIMAL", value=stripped, message=message, dead_class=DeadClass.MAPPING)
         if fitted and fitted.adjusted() >= whole_digits:
             raise unfit(field, "DECIMAL", value=stripped, message=f"整数部分超过 {whole_digits} 位")
         return f"{fitted or abs(fitted):f}"

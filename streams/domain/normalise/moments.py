@@ -10,7 +10,7 @@ from typing import Final
 
 from streams.domain.normalise.conversions import Convert
 from streams.domain.normalise.unseen import is_blank
-from streams.domain.violations import Unfit, unfit
+from streams.domain.violations import DeadClass, Unfit, unfit
 from streams.spec.fields import Field, FieldKind
 
 _DAY: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -103,7 +103,7 @@ def _wall(field: Field, value: str) -> str:
     if found is None:
         raise _not_a_time(field, value)
     if found[7] not in (None, "Z"):
-        raise unfit(field, _rule(field), value=value, message="带有时区，请在映射中写明 time: instant")
+        raise _unread(field, _rule(field), value, "带有时区，请在映射中写明 time: instant")
     return _shown(_moment(field, value, found))
 
 
@@ -124,9 +124,19 @@ def _moment(field: Field, value: str, found: re.Match[str]) -> datetime:
 
 
 def _not_a_time(field: Field, value: str) -> Unfit:
+    """A text that names no moment. In the form that is read, it is a day or hour that there is none of, and the hospital's to mend;
+    in any other form the mapping's, which takes it from a column that it cannot read.
+    """
+    if _MOMENT.fullmatch(value) is not None:
+        return unfit(field, "R20", value=value, message="不是补零的有效日期（yyyy-MM-dd HH:mm:ss）")
     if _LIKE_A_DATE.fullmatch(value) is None:
-        return unfit(field, _rule(field), value=value, message="不是日期时间")
-    return unfit(field, "R20", value=value, message="不是补零的有效日期（yyyy-MM-dd HH:mm:ss）")
+        return _unread(field, _rule(field), value, "不是日期时间，请核对映射所取的列")
+    return _unread(field, "R20", value, "不是补零的有效日期（yyyy-MM-dd HH:mm:ss），请在映射中改取可读的列")
+
+
+def _unread(field: Field, rule: str, value: str, message: str) -> Unfit:
+    """A time in a form that the mapping does not read."""
+    return unfit(field, rule, value=value, message=message, dead_class=DeadClass.MAPPING)
 
 
 def instant_day(field: Field, zone: tzinfo) -> Convert:
@@ -149,7 +159,7 @@ def instant_time(field: Field, zone: tzinfo) -> Convert:
         if found is None:
             raise _not_a_time(field, value)
         if found[7] is None or found[4] is None:
-            raise unfit(field, _rule(field), value=value, message="没有时区，请在映射中写明 time: wall")
+            raise _unread(field, _rule(field), value, "没有时区，请在映射中写明 time: wall")
         moment = _moment(field, value, found)
         try:
             moment -= _offset(found[7])

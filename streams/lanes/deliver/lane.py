@@ -27,6 +27,7 @@ from streams.lanes.deliver.orphans import Changed, Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
+from streams.lanes.deliver.refused_records import RefusedRecords
 from streams.lanes.deliver.settling import Settling, count, sends
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane
@@ -62,6 +63,7 @@ class DeliverLane(Lane[ReadyRecord]):
             hold=self._hold,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
+        self._refused = RefusedRecords(TopicPartition(shared.topics.orphans, at.partition))
         self._planning = Planning(at, shared, self._orphans)
         self._changes = AsideChanges(self, self._orphans, wall_ms=shared.wall_ms)
         self._asides = Asides(
@@ -79,8 +81,6 @@ class DeliverLane(Lane[ReadyRecord]):
             at, shared, self._posting, owner=self, asides=self._changes, orphans=self._orphans, outcomes=context.outcomes
         )
 
-    # Records in ------------------------------------------------------------------------------------------------------------------
-
     def claims(self, committed: Committed) -> Sequence[Claim]:
         return (Claim(at=self.at, end=committed.offset, id=deliver_mark(committed.metadata).log),)
 
@@ -92,6 +92,7 @@ class DeliverLane(Lane[ReadyRecord]):
         if self._mark.plan is not None:
             self.context.outcomes.count("plan_restored")
         await self._orphans.restore(self.context.broker, self._mark.orphans)
+        await self._refused.restore(self.context.broker)
         if self._orphans:
             refused, waiting = self._orphans.counts
             self.log.warning("orphans_restored", refused=refused, waiting=waiting)
@@ -113,8 +114,6 @@ class DeliverLane(Lane[ReadyRecord]):
             except Rejected as exc:
                 raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
         return numbered
-
-    # Plans -----------------------------------------------------------------------------------------------------------------------
 
     async def step(self) -> None:
         assert self.buffer is not None
@@ -228,7 +227,9 @@ class DeliverLane(Lane[ReadyRecord]):
         """What becomes of parents and orphans with a portion. recalls: of the plan, with its last one."""
         if run is None:
             return Changed()
-        return self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000, recalls=recalls)
+        changed = self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000, recalls=recalls)
+        self._refused.settle(run, changed, at=self._shared.wall_ms(), recalls=recalls)
+        return changed
 
     # Ownership -------------------------------------------------------------------------------------------------------------------
 

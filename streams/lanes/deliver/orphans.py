@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from streams.domain.closings import Closed
 from streams.domain.kinship import Identity, identity_of, is_new_parent, parents_of
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.errors import Fatal
@@ -44,6 +45,8 @@ class Changed:
     """Into `visit.orphans`."""
     dead: list[DeadLetter] = field(default_factory=list)
     """Of records for which there is no room, and, closed, of those that a later version made needless, or that were recalled."""
+    closed: list[Closed] = field(default_factory=list)
+    """Letters of this stage that what was decided closes."""
     counts: dict[str, int] = field(default_factory=dict)
     """How often what happened."""
 
@@ -101,10 +104,10 @@ class Orphans:
         if any(counts):
             async for page in broker.read(self._at, await broker.first_offset(self._at)):
                 for key, value in page.entries:
-                    if key is not None and value is not None:
-                        found[key] = value
-                    elif key is not None:
+                    if key is not None and not entries.is_letter(key):
                         found.pop(key, None)
+                        if value is not None:
+                            found[key] = value
         for key, value in sorted(found.items()):
             if entries.is_waiting(key):
                 self._put(entries.read_waiting(value, self._ready))

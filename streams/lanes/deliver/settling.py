@@ -1,16 +1,20 @@
 """What a portion of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from connector.contract import Topics
+from streams.deadletter.closing import encode_closed
 from streams.deadletter.record import encode_dead_letter
 from streams.deliver.receipt import encode_receipt, receipt
 from streams.deliver.verdict import Accepted, Held
 from streams.domain.batch.cut import Batch
+from streams.domain.closings import Closed, ClosedBy, letter_id
+from streams.domain.ready import closes
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.letters import STAGE
 from streams.lanes.deliver.orphans import Changed, Decision
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, SetAside
@@ -51,6 +55,8 @@ class Settling:
     """Records of the portion that are posted; of the whole plan while records that fit into no envelope are set aside."""
     receipts: list[Send] = field(default_factory=list)
     """Messages to write."""
+    closed: list[Closed] = field(default_factory=list)
+    """Letters that what was accepted closes."""
     dead: list[DeadLetter] = field(default_factory=list)
     """Dead letters to write."""
     decisions: list[Decision] = field(default_factory=list)
@@ -141,18 +147,30 @@ class Settling:
         )
         key, value = encode_receipt(written)
         self.receipts.append(Send(topic=topics.receipts, key=key, value=value))
+        for record in batch.records:
+            if record.added and (letter := closes(record.added)):
+                self.closed.append(Closed(letter, record.key, decided.decided_at, ClosedBy.ACCEPTED, msgid))
         self.decisions.append(Decision(batch.records, accepted=True))
         self.done += len(batch.records)
         self.tally.accept(len(batch.records))
 
     def committed(self) -> None:
         """Forget what a transaction has committed."""
-        self.receipts, self.dead, self.decisions, self.left = [], [], [], []
+        self.receipts, self.closed, self.dead, self.decisions, self.left = [], [], [], [], []
 
 
 def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:
     """The messages of a transaction. run: None where no plan is settled with it."""
-    return [*(run.receipts if run else ()), *(_dead_send(letter, topics) for letter in dead), *changed.sends]
+    closed = [*(run.closed if run else ()), *changed.closed, *_superseded(dead)]
+    letters = [*(_closed_send(one, topics) for one in closed), *(_dead_send(letter, topics) for letter in dead)]
+    return [*(run.receipts if run else ()), *letters, *changed.sends]
+
+
+def _superseded(dead: Sequence[DeadLetter]) -> Iterator[Closed]:
+    """The letters of the join about rows whose record has a letter of this stage now."""
+    for letter in dead:
+        if (before := closes(letter.original_headers)) and letter.key is not None:
+            yield Closed(before, letter.key, letter.failed_at, ClosedBy.SUPERSEDED, letter_id(letter))
 
 
 def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], changed: Changed) -> None:
@@ -164,6 +182,11 @@ def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], 
     if run is not None:
         outcomes.count("accepted", run.tally.accepted)
         outcomes.count("batch_accepted", len(run.receipts))
+
+
+def _closed_send(closed: Closed, topics: Topics) -> Send:
+    key, value, headers = encode_closed(closed, STAGE)
+    return Send(topic=topics.dead, key=key, value=value, headers=headers)
 
 
 def _dead_send(letter: DeadLetter, topics: Topics) -> Send:

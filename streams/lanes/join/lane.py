@@ -7,15 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connector.contract import Topics
+from streams.deadletter.closing import encode_closed
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
+from streams.domain.closings import Closed
 from streams.domain.join import letters
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_LETTER, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
+from streams.domain.join.told import TOLD
 from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
@@ -85,7 +88,7 @@ class _Chunk:
     overlay: Overlay
     passed: Passed
     ready: list[Emission] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
+    dead: list[DeadLetter | Closed] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -166,6 +169,7 @@ class JoinLane(Lane[Incoming]):
             chunk.overlay.note(folded.missing)
             chunk.ready.extend(folded.recalls)
             chunk.ready.extend(folded.ready)
+            chunk.dead.extend(folded.closed)  # first: what is told again with them is open
             chunk.dead.extend(folded.dead)
             for outcome, amount in folded.counts.items():
                 chunk.counts[outcome] += amount
@@ -183,7 +187,7 @@ class JoinLane(Lane[Incoming]):
         sends = [Send(topics.state, key, value) for key, value in changed.items()]
         sends += self._ready(chunk.ready)
         for letter in chunk.dead:
-            key, value, headers = encode_dead_letter(letter)
+            key, value, headers = encode_closed(letter, letters.STAGE) if isinstance(letter, Closed) else encode_dead_letter(letter)
             sends.append(Send(topics.dead, key, value, headers))
         mark = replace(
             self._mark,
@@ -231,13 +235,18 @@ class JoinLane(Lane[Incoming]):
         for outcome, amount in chunk.counts.items():
             outcomes.count("fold", amount, label=outcome)
         for letter in chunk.dead:
-            outcomes.count("dead_letter", label=letter.dead_class.value)
+            if isinstance(letter, Closed):
+                outcomes.count("dead_letter_closed", label=letter.by.value)
+            else:
+                outcomes.count("dead_letter", label=letter.dead_class.value)
 
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+    if chunk.counts[TOLD]:
         return FORM
+    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+        return WITHOUT_LETTER
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH
     return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL

@@ -116,7 +116,16 @@ def test_a_refund_that_is_awaited_is_found_without_parsing(visit_key, row):
 @given(ROWS, ROWS, TEXTS)
 def test_what_becomes_of_a_row_keeps_the_rest_of_it(row, other, text):
     """The short ways by position say the same as the names do."""
-    reported = {"emitted": text, "refused": "", "waits_for": "", "since": 0, "deadline": 0, "reported_as": "H/1", "trail": None}
+    reported = {
+        "emitted": text,
+        "refused": "",
+        "waits_for": "",
+        "since": 0,
+        "deadline": 0,
+        "reported_as": "H/1",
+        "trail": None,
+        "letter": "",
+    }
     assert row.reported(text, "H/1") == row._replace(**reported)
     assert row.waiting(text, since=3, deadline=5) == row._replace(refused="", waits_for=text, since=3, deadline=5)
     changed = row.changed(other.columns, position=other.position, committed_at=other.committed_at, offset=7, mark=other.mark)

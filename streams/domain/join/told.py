@@ -1,0 +1,61 @@
+"""What a fold tells a person, and what of that is so no more."""
+
+from dataclasses import replace
+from typing import Final
+
+from streams.domain.changes import Incoming
+from streams.domain.closings import Closed, ClosedBy, letter_id
+from streams.domain.join.entries import StoredRow
+from streams.domain.join.replaying import RESENT, Replaying
+from streams.domain.join.visit import Visit
+from streams.domain.records import DeadLetter, Header
+
+TOLD: Final = "told"
+"""Outcome: a row has a letter."""
+
+
+class Told:
+    """The letters of one fold. A row has at most one open letter of this stage: a later one takes the place of an earlier one."""
+
+    def __init__(self, incoming: Incoming, counts: dict[str, int]) -> None:
+        self._at = incoming.timestamp_ms
+        self._counts = counts
+        self.dead: list[DeadLetter] = []
+        self.closed: list[Closed] = []
+        self.replaying: Replaying | None = None
+        """The row that is tried again because a person ordered it."""
+
+    @property
+    def all(self) -> tuple[tuple[DeadLetter, ...], tuple[Closed, ...]]:
+        """What was told, and what was closed."""
+        return tuple(self.dead), tuple(self.closed)
+
+    def tell(self, visit: Visit, row: StoredRow, letter: DeadLetter) -> StoredRow:
+        """Tell a person of a row that has no record; the row with that letter."""
+        if said := self.added(visit, row):
+            letter = replace(letter, original_headers=said)
+        self.dead.append(letter)
+        self._counts[TOLD] = self._counts.get(TOLD, 0) + 1
+        told = letter_id(letter)
+        if row.letter != told:
+            row = self.close(visit, row, by=ClosedBy.SUPERSEDED, evidence=told)
+        return row._replace(letter=told)
+
+    def added(self, visit: Visit, row: StoredRow) -> tuple[Header, ...]:
+        """What is to be said of a record or letter of a row that is tried again, whatever was told of it; nothing of any other."""
+        replaying = self.replaying
+        return () if replaying is None or visit.place(row) != replaying.where else replaying.order.headers
+
+    def sent_again(self, visit: Visit, row: StoredRow) -> list[tuple[bytes, bytes | None]]:
+        """The state entry of a row whose record goes once more as it is, because the platform refused it; none otherwise."""
+        if self.replaying is None or not self.replaying.resends(visit, row):
+            return []
+        self._counts[RESENT] = self._counts.get(RESENT, 0) + 1
+        return [self.replaying.entry]
+
+    def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
+        """Close the letter that a row has, if it has one; the row without it."""
+        if not row.letter:
+            return row
+        self.closed.append(Closed(row.letter, visit.key, self._at, by, evidence))
+        return row._replace(letter="")

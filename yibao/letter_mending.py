@@ -1,0 +1,85 @@
+"""Who mends a letter, where, and what happens by itself after that: from the letter's class and the site's mapping."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from connector.contract import CaptureSource, TableRole
+from streams.deadletter.index.pages import Letter
+from streams.domain.normalise.record import CompiledMapping
+from streams.domain.normalise.sources import values_of
+from streams.domain.violations import DeadClass
+from streams.spec.fields import ServiceCode
+
+_LOOKUP: Final = "lookup "
+
+_COMES_AGAIN: Final = "when the row changes, or its table is read again, its record is made anew; accepted, it closes this letter"
+_MAPPED_ANEW: Final = (
+    "after a mended mapping and a restart, read the table again (`yibao resnapshot`); accepted, it closes this letter"
+)
+_THEN: Final[Mapping[DeadClass, str]] = {
+    DeadClass.DECODE: "nothing: report the message to whoever maintains this product, and close the letter",
+    DeadClass.SCHEMA_DRIFT: _MAPPED_ANEW,
+    DeadClass.JOIN_INCOMPLETE: "when the missing row comes, the record goes by itself; accepted, it closes this letter",
+    DeadClass.AMBIGUOUS: "when one candidate is left, the record goes by itself; accepted, it closes this letter",
+    DeadClass.COLLISION: "when one of the two rows has another key or is gone, the other one's record goes and this letter closes",
+    DeadClass.MAPPING: _MAPPED_ANEW,
+    DeadClass.DICTIONARY: _MAPPED_ANEW,
+    DeadClass.VALIDATION: _COMES_AGAIN,
+    DeadClass.OVERSIZE: _COMES_AGAIN,
+    DeadClass.ENCRYPT: "nothing: no stage writes such letters",
+    DeadClass.REJECTED: "a changed content is sent again; accepted, it closes this letter. The same content is not sent again",
+    DeadClass.WITHDRAWN: "nothing: withdraw the record at the platform, then `yibao dlq close` with its confirmation",
+    DeadClass.INTERNAL: "nothing: no stage writes such letters",
+}
+
+
+class Mending(NamedTuple):
+    """What is to be done about a letter."""
+
+    owner: str
+    """Who is asked first."""
+    where: tuple[str, ...]
+    """`schema.table.column` in the hospital's system, of what is wrong, with the row's key as far as it may be shown."""
+    then: str
+    """What happens by itself when it is mended."""
+
+
+def mending_of(letter: Letter, mappings: Mapping[str, CompiledMapping], sources: Iterable[CaptureSource]) -> Mending:
+    """Who mends a letter, where and what then. mappings: by source."""
+    own = [mapping for name, mapping in mappings.items() if letter.source in ("", name)]
+    lookups = {table.lookup: table.name for source in sources for table in source.tables if table.lookup is not None}
+    found = [place for mapping in own for place in _places(letter, mapping, lookups)]
+    known = letter.dead_class in DeadClass.__members__
+    return Mending(letter.owner, tuple(dict.fromkeys(found)), _THEN[DeadClass(letter.dead_class)] if known else "")
+
+
+def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[str]:
+    if letter.rule == "MISSING_LOOKUP" and letter.cause in lookups:
+        yield lookups[letter.cause]
+        return
+    record = mapping.records.get(ServiceCode(letter.service)) if letter.service in {*ServiceCode} else None
+    for step in record.steps if record is not None else ():
+        if step.name == letter.field:
+            for role, column in values_of(step.source):
+                yield from (f"{table}.{column}{key}" for table, key in _tables(role, letter, mapping, lookups))
+            return
+    if letter.row_table:
+        yield f"{letter.row_table}{_of(letter.row_key)}"
+
+
+def _tables(role: str, letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The tables in which a value of a role, or of a lookup, stands, and the key of the row where that is known."""
+    if role.startswith(_LOOKUP):
+        name = role.removeprefix(_LOOKUP)
+        yield lookups.get(name, name), ""
+        return
+    own = mapping.tables.get(letter.row_table)
+    if own is not None and own.role == role:
+        yield own.name, _of(letter.row_key)
+        return
+    at = _of(letter.visit_key) if role == TableRole.VISIT else ""
+    yield from ((table.name, at) for table in mapping.tables.values() if table.role == role)
+
+
+def _of(key: str) -> str:
+    return f" of {key}" if key else ""
