@@ -12,14 +12,15 @@ BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
+REPLAY_ARGS ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  DEMO_ARGS, PYTEST_ARGS, BENCH_ARGS='…' and CHAOS_ARGS='…' (--changes N --seed N --keep) are handed on"
 
 setup: ## prepare this checkout: .venv and .yibao (repeatable; the second time takes no second)
@@ -43,6 +44,9 @@ oracle-proof: setup ## hold place and join against naive oracles, 85,000 random 
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)
 	@$(VENV)/python -m tests.chaos $(SCENARIOS) $(CHAOS_ARGS)
+
+replay-proof: setup ## bad letters by the thousand and the way back, on the real stack, through kills (some minutes; REPLAY_ARGS='--visits 60')
+	@$(VENV)/python -m tests.replay $(REPLAY_ARGS)
 
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)

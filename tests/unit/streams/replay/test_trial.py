@@ -95,7 +95,7 @@ def test_what_waits_for_it_is_counted(mended):
     join.change("h.charge")
     (letter,) = join.dead
     before = entries(join)
-    joiner = mended("ADM_DEPT_NAME: ward", "ADM_DEPT_NAME: {column: ward, truncate: true}")
+    joiner = mended("DEPT_NAME: ward", "DEPT_NAME: {column: ward, truncate: true}")
     order = Ordering(joiner.mappings, rows_of(before)).order(view(letter), plan="night", depth=Depth.RENORMALISE)
     assert (Outcome.PASSES, 2) == Trial(joiner, before, join, now_ms=join.now).tried(order)[::2]
 
