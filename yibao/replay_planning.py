@@ -17,6 +17,7 @@ from streams.lanes.join.lookups import LookupTables
 from streams.mapping import Site, compile_site
 from streams.mapping.identity import mapping_of
 from streams.replay.ordering import Ordering, visit_of
+from streams.replay.pace import pace_of
 from streams.replay.plan import SENT, Depth, Item, Outcome, Plan
 from streams.replay.trial import Trial, rows_of
 from streams.telemetry.outcomes import Outcomes
@@ -82,11 +83,11 @@ def _tried(
     entries = _state_of(site, {visit_of(view).encode() for view in views.values()})
     ordering = Ordering(compile_site(site), rows_of(entries))
     trial = Trial(joiner_of(site), entries, _lookups(site), now_ms=now_ms())
-    items, orders, released = [], {}, 0
+    items, orders, released, most = [], {}, 0, pace_of(site).most
     for one in sorted(letters.values(), key=lambda one: (_ORDER.get(one.service, 2), one.partition, one.offset)):
         view = views.get(one.id)
         order = Outcome.UNKNOWN if view is None else ordering.order(view, plan=plan, depth=depth)
-        if one.replays >= site.replay.most and not release:
+        if one.replays >= most and not release:
             order = Outcome.PARKED
         if isinstance(order, Outcome):
             items.append(Item(one.id, one.partition, one.offset, order, ""))

@@ -17,6 +17,7 @@ from streams.domain.replay import Replay, replay_value
 from streams.errors import Refused
 from streams.mapping import Site
 from streams.private_files import write_private
+from streams.replay.pace import Pace
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
@@ -88,13 +89,15 @@ class Running:
     """What is run."""
     progress: Progress
     """How far it is."""
+    pace: Pace
+    """How fast it goes, and where it stops."""
     say: Callable[[str], None]
     """Told how far it is."""
 
     def run(self, orders: Sequence[Replay]) -> None:
         """Write the orders that were not written yet. Raises Refused where too many of them are refused again."""
         left = [one for one in orders if one.letter not in self.progress.sent]
-        portion = max(1, round(self.site.replay.rate_per_s / _PORTIONS_A_SECOND))
+        portion = max(1, round(self.pace.rate_per_s / _PORTIONS_A_SECOND))
         looked_at = time.monotonic()
         with Broker(broker_access(self.site)) as broker:
             for first in range(0, len(left), portion):
@@ -108,7 +111,7 @@ class Running:
                     looked_at = time.monotonic()
                     self._stop_where_refused()
                     self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
-                time.sleep(max(0.0, len(some) / self.site.replay.rate_per_s - (time.monotonic() - began)))
+                time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
         self._stop_where_refused()
 
     def _write(self, orders: Sequence[Replay]) -> None:
@@ -121,7 +124,7 @@ class Running:
 
     def _yield_to_others(self, broker: Broker) -> None:
         told = False
-        while waiting := [one for one in lags_of(self.site, broker) if (one.waiting or 0) > self.site.replay.yields_above]:
+        while waiting := [one for one in lags_of(self.site, broker) if (one.waiting or 0) > self.pace.yields_above]:
             if not told:
                 self.say(f"waits for live traffic: {', '.join(f'{one.row[0]} {one.waiting}' for one in waiting)}")
             told = True
@@ -131,10 +134,10 @@ class Running:
         found = fates_of(self.site, self.plan)
         again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
         sent = len(self.progress.sent)
-        if sent >= _FEWEST and again > self.site.replay.stop_share * sent:
+        if sent >= _FEWEST and again > self.pace.stop_share * sent:
             raise Refused(
                 f"stopped: {again} of {sent} were refused again, more than replay.stop_share "
-                f"({self.site.replay.stop_share:g}); see why with `yibao dlq summary`, and make a new plan"
+                f"({self.pace.stop_share:g}); see why with `yibao dlq summary`, and make a new plan"
             )
 
 

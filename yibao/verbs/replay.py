@@ -12,6 +12,7 @@ from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, load_site
 from streams.mapping.identity import mapping_of
 from streams.private_files import write_private
+from streams.replay.pace import pace_of
 from streams.replay.plan import Depth, Plan, digest_of, load
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
@@ -88,7 +89,7 @@ def plan(
     facts = {"plan": made.plan.id, "digest": digest_of(written), "depth": depth.value, "filter": made.plan.filter}
     audited(site, _PLANNED, why=why, facts={**facts, "release": release, "outcomes": dict(made.plan.outcomes)})
     write_private(file, written.decode())
-    replay_shown.show_plan(made, file, approve_above=site.replay.approve_above, output=output)
+    replay_shown.show_plan(made, file, approve_above=pace_of(site).approve_above, output=output)
 
 
 @app.command("approve")
@@ -140,7 +141,9 @@ def run(
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
-        Running(site=site, plan=read.plan, progress=progress, say=lambda text: typer.echo(text, err=True)).run(orders)
+        Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=lambda text: typer.echo(text, err=True)).run(
+            orders
+        )
     left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
     typer.echo(
         f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
@@ -217,7 +220,7 @@ def _demand_consent(site: Site, read: Read) -> None:
         raise Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
     if (now := mapping_of(site)) != read.plan.mapping:
         raise Refused(f"the mapping changed since the plan was made ({read.plan.mapping}, now {now}): make a new one")
-    count, most = len(read.plan.passing), site.replay.approve_above
+    count, most = len(read.plan.passing), pace_of(site).approve_above
     if count > most and _entry(site, _APPROVED, read.digest) is None:
         raise Refused(
             f"the plan sends {count} records, more than replay.approve_above ({most}): another person runs "

@@ -19,6 +19,7 @@ from streams.errors import Misconfigured
 from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.strict import Strict
+from streams.replay.pace import pace_of
 from streams.seal import generate_key_pair
 from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
@@ -115,6 +116,7 @@ def use(site: Site) -> None:
     wiring.stage_topics(site)
     wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
+    pace_of(site)
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 
