@@ -81,7 +81,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """One run. say: told how far it is."""
+    """One run."""
 
     site: Site
     """Whose letters they are."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -141,9 +142,8 @@ def run(
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
-        Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=lambda text: typer.echo(text, err=True)).run(
-            orders
-        )
+        running = Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=partial(typer.echo, err=True))
+        running.run(orders)
     left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
     typer.echo(
         f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
