@@ -8,6 +8,7 @@ from pathlib import Path
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
+from streams.domain.closings import letter_id
 from streams.domain.join.entries import (
     StoredRow,
     group,
@@ -21,6 +22,7 @@ from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.ready import closes
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.mapping import compile_site, load_site
@@ -144,6 +146,8 @@ class Join(LookedThrough):
     recalls: list = field(default_factory=list)
     ready: list = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    ends: list = field(default_factory=list)
+    """What closed letters."""
     counts: Counter = field(default_factory=Counter)
     place: int = 100
     offset: int = 0
@@ -206,6 +210,7 @@ class Join(LookedThrough):
         self.recalls += folded.recalls
         self.ready += folded.ready
         self.dead += folded.dead
+        self.ends += folded.closed
         self.counts += Counter(folded.counts)
         return folded
 
@@ -248,6 +253,11 @@ class Join(LookedThrough):
     def last(self):
         """What was emitted last of each record."""
         return {(one.record.service, one.record.institution, one.record.key): one.record.value for one in self.ready}
+
+    def open(self):
+        """The letters that nothing closed, and that no record on its way closes."""
+        ended = {one.id for one in self.ends} | {closes(one.tail) for one in self.ready}
+        return [letter for letter in self.dead if letter_id(letter) not in ended]
 
     def letters(self):
         """`class rule` of the dead letters, in order."""

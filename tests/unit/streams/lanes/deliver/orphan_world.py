@@ -61,6 +61,7 @@ class KinPlatform(ForgetfulPlatform):
         super().__init__(loop, **options)
         self.things = {}
         self.recalled = set()
+        self.open = {}
 
     def arrive(self, request):
         code = super().arrive(request)
@@ -160,6 +161,9 @@ class OrphanWorld(World):
                 self.outcome.receipts[line["number"]] += 1
         for message in self._news(DEAD):
             said = dict(message.headers)
+            if "x-dlq-closed-by" in said and "seq" not in said:
+                self._ends(said["x-dlq-id"])
+                continue
             if "seq" not in said:
                 self.outcome.foreign[int(said["__connect.errors.offset"])] += 1
                 continue
@@ -170,6 +174,9 @@ class OrphanWorld(World):
                 (self.needless if said["x-dlq-rule"] == b"SUPERSEDED" else self.recalled).add(number)
             else:
                 assert self.things[number].bad or self.things[number].large, f"{number} was never refused"
+                if said["x-dlq-class"] in (b"REJECTED", b"OVERSIZE"):
+                    self.open[said["x-dlq-id"]] = number
+        self._letters_are_of_the_last_version()
         for message in self._news(ORPHANS):
             if entries.is_waiting(message.key):
                 number = entries.number_in(message.key)
@@ -177,10 +184,27 @@ class OrphanWorld(World):
                 (self.waiting.remove if message.value is None else self.waiting.add)(number)
                 self.outcome.letters[number] += 1 if message.value is not None else -1
 
+    def _ends(self, letter):
+        assert letter in self.open, "what is closed was open"
+        del self.open[letter]
+
+    def _letters_are_of_the_last_version(self):
+        """A record that was accepted or refused since, or has no row, has no open letter of before; one that was refused last has."""
+        last = {}
+        for number in sorted({*self.outcome.receipts, *self.open}):
+            last[self.things[number].key] = number
+        for number in self.open.values():
+            assert last[self.things[number].key] == number, f"the letter of {number} is open, and a later version was accepted"
+        assert len({self.things[number].key for number in self.open.values()}) == len(self.open), "two letters of one record"
+
     def refused(self):
         """The parents in the topic."""
         last = {message.key: message.value for message in self.log.messages(ORPHANS)}
-        found = (entries.read_refused(key, value) for key, value in last.items() if value and not entries.is_waiting(key))
+        found = (
+            entries.read_refused(key, value)
+            for key, value in last.items()
+            if value and not entries.is_waiting(key) and not entries.is_letter(key)
+        )
         return [identity for identity, _ in found]
 
     def check(self, *, forgets_after_s=None):

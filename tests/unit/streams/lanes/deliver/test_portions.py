@@ -113,4 +113,4 @@ async def test_what_no_envelope_carries_is_weighed_against_the_whole_plan():
         rig.ready(number, key=3 * number, value=b"x" * (10_000 if number > 12 else 1))
     rig.ready(18, key=3)
     assert await rig.settle(rig.deliver_lane(), through(rig, 19), at=READY)
-    assert [1, *range(13, 19)] == sorted(numbers(rig.log.messages(DEAD)))
+    assert [1, *range(13, 19)] == sorted(numbers([one for one in rig.log.messages(DEAD) if "seq" in dict(one.headers)]))

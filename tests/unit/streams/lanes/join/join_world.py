@@ -34,6 +34,7 @@ class Oracle(Join):
         self.keep(folded)
         self.ready += (*folded.recalls, *folded.ready)
         self.dead += folded.dead
+        self.ends += folded.closed
 
     @property
     def flat(self):

@@ -187,7 +187,8 @@ class JoinModel(RuleBasedStateMachine):
         assert len(expected) + 1 == join_mark(committed.metadata).seq
         held = {key: entry for key, entry in self.state.items() if key not in faults and entry is not None}
         assert held == self.oracle.flat
-        assert sorted(self.dead) == sorted([*map(letter_id, self.oracle.dead), *reported])
+        closed = [one.id for one in self.oracle.ends]
+        assert sorted(self.dead) == sorted([*map(letter_id, self.oracle.dead), *closed, *reported]), "told and closed once each"
 
     def _news(self, at):
         messages = self.log.messages(at, self.seen[at])
