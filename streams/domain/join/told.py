@@ -20,6 +20,7 @@ class Told:
         self._counts = counts
         self.dead: list[DeadLetter] = []
         self.closed: list[Closed] = []
+        self._new: dict[str, DeadLetter] = {}
 
     @property
     def all(self) -> tuple[tuple[DeadLetter, ...], tuple[Closed, ...]]:
@@ -33,11 +34,15 @@ class Told:
         told = letter_id(letter)
         if row.letter != told:
             row = self.close(visit, row, by=ClosedBy.SUPERSEDED, evidence=told)
+            self._new[told] = letter
         return row._replace(letter=told)
 
     def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
         """Close the letter that a row has, if it has one; the row without it."""
         if not row.letter:
             return row
+        if (fresh := self._new.pop(row.letter, None)) is not None:  # told and ended by one message: nobody needs to hear of it
+            self.dead.remove(fresh)
+            return row._replace(letter="")
         self.closed.append(Closed(row.letter, visit.key, self._at, by, evidence))
         return row._replace(letter="")

@@ -162,7 +162,8 @@ class Settling:
 def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:
     """The messages of a transaction. run: None where no plan is settled with it."""
     closed = [*(run.closed if run else ()), *changed.closed, *_superseded(dead)]
-    letters = [*(_closed_send(one, topics) for one in closed), *(_dead_send(letter, topics) for letter in dead)]
+    # What was refused may be accepted in a later version with the same transaction: its letter stands before what closes it.
+    letters = [*(_dead_send(letter, topics) for letter in dead), *(_closed_send(one, topics) for one in closed)]
     return [*(run.receipts if run else ()), *letters, *changed.sends]
 
 
