@@ -180,6 +180,8 @@ def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], 
         outcomes.count("orphan", amount, label=what)
     for letter in dead:
         outcomes.count("dead_letter", label=letter.dead_class.value)
+    for closed in (*(run.closed if run else ()), *changed.closed, *_superseded(dead)):
+        outcomes.count("letter_closed", label=closed.by.value)
     if run is not None:
         outcomes.count("accepted", run.tally.accepted)
         outcomes.count("batch_accepted", len(run.receipts))
