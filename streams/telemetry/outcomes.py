@@ -13,7 +13,7 @@ DECLARED: Final[Mapping[str, str]] = {
     "fold": "what the join decided, by outcome",
     "emitted": "records handed to the deliver stage",
     "dead_letter": "dead letters written, by class",
-    "dead_letter_closed": "dead letters that closed by themselves, by what closed them",
+    "letter_closed": "dead letters that closed by themselves, by what closed them",
     "accepted": "records that the platform accepted",
     "batch_accepted": "batches that the platform accepted",
     "batch_refused": "batches that the platform refused, before and after bisecting",

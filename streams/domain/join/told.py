@@ -24,6 +24,7 @@ class Told:
         self.closed: list[Closed] = []
         self.replaying: Replaying | None = None
         """The row that is tried again because a person ordered it."""
+        self._new: dict[str, DeadLetter] = {}
 
     @property
     def all(self) -> tuple[tuple[DeadLetter, ...], tuple[Closed, ...]]:
@@ -39,6 +40,7 @@ class Told:
         told = letter_id(letter)
         if row.letter != told:
             row = self.close(visit, row, by=ClosedBy.SUPERSEDED, evidence=told)
+            self._new[told] = letter
         return row._replace(letter=told)
 
     def added(self, visit: Visit, row: StoredRow) -> tuple[Header, ...]:
@@ -57,5 +59,8 @@ class Told:
         """Close the letter that a row has, if it has one; the row without it."""
         if not row.letter:
             return row
+        if (fresh := self._new.pop(row.letter, None)) is not None:  # told and ended by one message: nobody needs to hear of it
+            self.dead.remove(fresh)
+            return row._replace(letter="")
         self.closed.append(Closed(row.letter, visit.key, self._at, by, evidence))
         return row._replace(letter="")

@@ -162,7 +162,8 @@ class Settling:
 def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:
     """The messages of a transaction. run: None where no plan is settled with it."""
     closed = [*(run.closed if run else ()), *changed.closed, *_superseded(dead)]
-    letters = [*(_closed_send(one, topics) for one in closed), *(_dead_send(letter, topics) for letter in dead)]
+    # What was refused may be accepted in a later version with the same transaction: its letter stands before what closes it.
+    letters = [*(_dead_send(letter, topics) for letter in dead), *(_closed_send(one, topics) for one in closed)]
     return [*(run.receipts if run else ()), *letters, *changed.sends]
 
 
@@ -179,6 +180,8 @@ def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], 
         outcomes.count("orphan", amount, label=what)
     for letter in dead:
         outcomes.count("dead_letter", label=letter.dead_class.value)
+    for closed in (*(run.closed if run else ()), *changed.closed, *_superseded(dead)):
+        outcomes.count("letter_closed", label=closed.by.value)
     if run is not None:
         outcomes.count("accepted", run.tally.accepted)
         outcomes.count("batch_accepted", len(run.receipts))

@@ -236,7 +236,7 @@ class JoinLane(Lane[Incoming]):
             outcomes.count("fold", amount, label=outcome)
         for letter in chunk.dead:
             if isinstance(letter, Closed):
-                outcomes.count("dead_letter_closed", label=letter.by.value)
+                outcomes.count("letter_closed", label=letter.by.value)
             else:
                 outcomes.count("dead_letter", label=letter.dead_class.value)
 

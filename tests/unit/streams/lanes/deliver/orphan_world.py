@@ -61,7 +61,6 @@ class KinPlatform(ForgetfulPlatform):
         super().__init__(loop, **options)
         self.things = {}
         self.recalled = set()
-        self.open = {}
 
     def arrive(self, request):
         code = super().arrive(request)
@@ -83,6 +82,7 @@ class OrphanWorld(World):
         self.waiting = set()
         self.needless = set()
         self.recalled = set()
+        self.open = {}
         super().__init__(platform_of)
         self.platform.things, self.platform.recalled = self.things, self.recalled
         self._seen[ORPHANS] = 0
@@ -189,9 +189,9 @@ class OrphanWorld(World):
         del self.open[letter]
 
     def _letters_are_of_the_last_version(self):
-        """A record that was accepted or refused since, or has no row, has no open letter of before; one that was refused last has."""
+        """No record that was accepted or refused since has an open letter of before, and none has two."""
         last = {}
-        for number in sorted({*self.outcome.receipts, *self.open}):
+        for number in sorted({*self.outcome.receipts, *self.open.values()}):
             last[self.things[number].key] = number
         for number in self.open.values():
             assert last[self.things[number].key] == number, f"the letter of {number} is open, and a later version was accepted"
