@@ -75,6 +75,7 @@ def test_state_entries_are_written_as_this_version_promises(course):
     """What later versions will have to read."""
     written = {"state_entries_v4": course, "state_entries_v5": join_course.moved()}
     written |= {"state_entries_v6": join_course.exchanged(), "state_entries_v7": join_course.claimed()}
+    written |= {"state_entries_v8": join_course.summed()}
     for name, join in written.items():
         assert [(one["key"], one["value"]) for one in golden(name)] == [
             (one["key"], one["value"]) for one in join_course.entries(join)

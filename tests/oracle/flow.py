@@ -88,7 +88,6 @@ class Partition:
         folded = self.joiner.fold(incoming, overlay, lookups, PASSED)
         overlay.apply(folded.state)
         self.state.apply(overlay.changed, position=self.offset)
-        self.state.keep_ledgers(overlay.ledgers)
         self.state.note(folded.missing)
         for key, entry in folded.state.items():
             self.entries.pop(key, None)
@@ -128,10 +127,6 @@ class Patients:
 
     def find(self, name: str, key: tuple[str, ...]) -> Any:
         return self.tables.find(name, key)
-
-    def version(self, name: str) -> int:
-        """Of a lookup."""
-        return self.tables.version(name)
 
     def take(self, message: Message) -> None:
         incoming = Incoming(TOPIC, 0, len(self.topic), b"k", message.value, (), message.at)

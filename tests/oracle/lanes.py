@@ -36,11 +36,6 @@ class Patients:
         del name
         return PATIENT | {"patient_id": key[0]}
 
-    def version(self, name: str) -> int:
-        """Nothing changes."""
-        del name
-        return 0
-
 
 class PlaceLane:
     """The place lane of one source. placer: what decides. partitions: of `visit.changes`. ended_ms, most: so long, and so many,
@@ -131,7 +126,6 @@ class Lane:
         self.ready += (*folded.recalls, *folded.ready)
         self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
         self.state.apply(overlay.changed, position=self.taken)
-        self.state.keep_ledgers(overlay.ledgers)
         self.state.note(folded.missing)
         for key, value in overlay.changed.items():
             self.stored.pop(key, None)

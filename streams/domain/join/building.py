@@ -8,7 +8,7 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.join import claiming, colliding, letters, parents, refunds
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
@@ -18,6 +18,7 @@ from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
 from streams.domain.join.replaying import RESENT, Replaying, headers_of, tagged
 from streams.domain.join.results import Folded
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait, waiting_for_lane
 from streams.domain.join.withdrawing import Withdrawing
@@ -43,6 +44,7 @@ class Building:
         today: date,
         withdrawing: Withdrawing,
         moving: Moving,
+        charging: Charging,
     ) -> None:
         self.incoming = incoming
         self.lookups = lookups
@@ -57,6 +59,7 @@ class Building:
         self.time: Tick | None = None
         self._limits = limits
         self._withdrawing = withdrawing
+        self._charging = charging
         self._state: dict[bytes, bytes | None] = {}
         self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
@@ -84,8 +87,10 @@ class Building:
         """Build the refund lines that may go out now (rule R9), then take over all entries that the fold changed."""
         while self._charged:
             charged, self._charged = self._charged, []
-            for refund in refunds.freed_by(visit, charged, self.lookups):
+            for refund in refunds.freed_by(visit, charged, self.lookups, charging=self._charging):
                 self.build(visit, refund, committed_at=committed_at, now=now)
+        if visit.uncounted and self._charging.count(visit, self.lookups):
+            self.count(SUMMED)
         if changed := [*visit.entries()]:
             self.take(changed)
             self.kept.add(visit.key)
@@ -221,7 +226,7 @@ class Building:
                 return
             row = backing
         if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
-            result = refunds.judge(visit, row, result, self.lookups)
+            result = refunds.judge(visit, row, result, self.lookups, charging=self._charging)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)

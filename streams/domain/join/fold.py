@@ -15,17 +15,19 @@ from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncat
 from streams.domain.exchanged import Held, held
 from streams.domain.join import claiming, letters, replaying
 from streams.domain.join.building import Building
+from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
-from streams.domain.join.entries import StoredRow, is_moved
+from streams.domain.join.entries import is_moved
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
+from streams.domain.join.stored import Arrival, StoredRow, arrival
 from streams.domain.join.telling import Telling
 from streams.domain.join.view import StateView
-from streams.domain.join.visit import Arrival, Visit, arrival
+from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
@@ -52,6 +54,7 @@ class Joiner:
         self._zone = zone
         self._recall = Recall()
         self._withdrawing = Withdrawing(limits.withdrawals)
+        self._charging = Charging(mappings, few=limits.few_lines)
         self._telling = Telling(mappings, limits.withdrawals, self._recall)
         self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
         self._day = (-1, date.min)
@@ -67,6 +70,7 @@ class Joiner:
             today=self._today(incoming),
             withdrawing=self._withdrawing,
             moving=Moving(view, passed, incoming.partition),
+            charging=self._charging,
         )
         try:
             event = decode(incoming.value, server=server_of(incoming))

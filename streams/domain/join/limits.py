@@ -19,6 +19,9 @@ class JoinLimits:
     rows_a_tick: int = 1_000
     """For so many rows a tick does something, so that no transaction grows with what waits."""
 
+    few_lines: int = 32
+    """Of a visit with more, what its lines charge is kept in sums (`streams.domain.join.ledger`)."""
+
     def of(self, part: str) -> int:
         """How long a row waits for this part."""
         return self.unsettled_wait_ms if part == _UNSETTLED else self.wait_ms

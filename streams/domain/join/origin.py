@@ -5,7 +5,7 @@ shown.
 from collections.abc import Iterable, Iterator
 
 from streams.domain.changes import RowChange, Truncated, dotted
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.records import RowOrigin
 from streams.domain.roles import SERVICE_OF

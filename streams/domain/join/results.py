@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup

@@ -10,8 +10,9 @@ from connector.contract import Topics
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
+from streams.domain.join.charging import SUMMED
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CLAIM, WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.recalls import RECALLED
@@ -196,7 +197,6 @@ class JoinLane(Lane[Incoming]):
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
-        self.state.keep_ledgers(chunk.overlay.ledgers)
         self.state.note(chunk.overlay.missing)
         self._mark = mark
         if chunk.counts["tick"]:
@@ -236,8 +236,10 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+    if chunk.counts[SUMMED]:
         return FORM
+    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+        return WITH_CLAIM
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH
     return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL

@@ -8,19 +8,12 @@ from pathlib import Path
 import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
-from streams.domain.join.entries import (
-    StoredRow,
-    group,
-    group_of,
-    is_moved,
-    load,
-    visit_key_of,
-    waits,
-)
+from streams.domain.join.entries import group, group_of, is_moved, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.stored import StoredRow
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.mapping import compile_site, load_site
@@ -157,10 +150,6 @@ class Join(LookedThrough):
     def find(self, name, key):
         assert name == "patient"
         return self.patients.get(key)
-
-    def version(self, name):
-        del name  # nothing is kept from one fold to the next
-        return 0
 
     def visit(self, visit_key):
         return {key: value for key, value in self.entries.get(visit_key, {}).items() if is_row(key)}
