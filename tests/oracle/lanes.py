@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.domain.changes import SERVER, Incoming
-from streams.domain.join.fold import Joiner
+from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
+from streams.domain.join.rebuilding import LATER
 from streams.domain.place.ended import ENDED_MS, MOST, Ended
 from streams.domain.place.entries import ENDED_FORM, form_of
 from streams.domain.place.fold import Placer
@@ -100,6 +101,7 @@ class Lane:
     following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
     passed: Passed = NOT_KNOWN
     told: Passed | None = None
+    hurries: bool = False
     letters: list[DeadLetter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -133,8 +135,10 @@ class Lane:
                 self.stored[key] = value
         self.taken += 1
         self.letters += folded.dead
-        if "tick" in folded.counts:
+        left = bool(folded.counts.get(LEFT))
+        if "tick" in folded.counts and not left:
             self.told = self.passed
+        self.hurries = left or bool(folded.counts.get(LATER))
         return [f"{letter.dead_class.value} {letter.rule} {letter.record_key}" for letter in folded.dead if not letter.closed]
 
     def look(self, lanes: "list[Lane]") -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import partial
 from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
-from streams.domain.join import claiming, colliding, letters, parents, refunds
+from streams.domain.join import claiming, colliding, letters, parents, rebuilding, refunds
 from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
@@ -68,6 +67,7 @@ class Building:
         self.kept: set[bytes] = set()
         self.replaying: Replaying | None = None
         """The row that is tried again because a person ordered it."""
+        self._portion = rebuilding.Portion(limits.lines_a_change)
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -170,13 +170,18 @@ class Building:
         self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
 
     def passes_on(self, row: StoredRow | None) -> None:
-        """A row went, or is another record now, perhaps while its own trail was open: who follows it must wait for that, too."""
+        """A row went, or is another record now, perhaps while its own trail was open: who follows it waits for that, too."""
         if row is not None and row.trail is not None and self.moving.is_open(row.trail):
             self.take([self.moving.leaves(self.incoming, row.trail)])
 
-    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
-        for row in rows:
-            self.build(visit, visit.current(row), committed_at=committed_at, now=self.incoming.timestamp_ms)
+    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
+        now = self.incoming.timestamp_ms if now is None else now
+        portion = [*self._portion.of(visit, rows)]
+        for row in portion:
+            self.build(visit, visit.current(row), committed_at=committed_at, now=now)
+        if len(portion) < len(rows):
+            self.take([rebuilding.left(visit, committed_at, self.captured_at, self.transaction)])
+            self.count(rebuilding.LATER)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
@@ -259,8 +264,7 @@ class Building:
             self.count(held)
         if parents.is_settled(row, built):
             self._charged += [row] if row.role is _FEE else []
-            for dependent in dependents(visit, row, before=None):
-                self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
+            self.rebuild(visit, dependents(visit, row, before=None), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged = record.content_hash == row.emitted
@@ -295,8 +299,8 @@ class Building:
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
     ) -> None:
-        told = partial(letters.given_up, part, rows, candidates)
-        left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
+        limit = self._limits.of(part)
+        left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         visit.put(left)
         said = headers_of(self.replaying, visit, row)
         if in_vain or (said and row.refused and left.refused == row.refused):

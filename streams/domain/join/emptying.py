@@ -11,6 +11,7 @@ deadline when all is put right.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import orjson
@@ -124,12 +125,14 @@ class Emptying:
         mapping = self._mappings.get(emptied.source)
         if mapping is None or emptied.table not in mapping.tables:
             return emptied._replace(deadline=0)
-        visits, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
+        found, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
+        # What this tick changed before is seen by the next one: of two changes of one entry the second would undo the first.
+        visits = [*takewhile(lambda visit_key: visit_key not in run.kept, found)]
         for visit_key in visits:
             visit = Visit(visit_key, mapping, view, self._recall)
             gone += self._empty(run, visit, emptied.table)
-        if len(visits) == _VISITS_A_TICK:
-            return emptied._replace(after=visits[-1].decode(), gone=gone)
+        if len(visits) == _VISITS_A_TICK or len(visits) < len(found):
+            return emptied._replace(after=visits[-1].decode() if visits else emptied.after, gone=gone)
         if gone:
             run.bury(withdrawal_letters.emptied(run.incoming, emptied.source, emptied.table, position=emptied.position, gone=gone))
         return emptied._replace(deadline=0, after="", gone=0)

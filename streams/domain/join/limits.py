@@ -19,6 +19,10 @@ class JoinLimits:
     rows_a_tick: int = 1_000
     """For so many rows a tick does something, so that no transaction grows with what waits."""
 
+    lines_a_change: int = 500
+    """So many lines of a visit are built at once because their visit or settlement changed; ticks build the others, as many
+    each.
+    """
     few_lines: int = 32
     """Of a visit with more, what its lines charge is kept in sums (`streams.domain.join.ledger`)."""
 

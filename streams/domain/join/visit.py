@@ -93,7 +93,7 @@ class Visit:
         found = []
         places = {*self._view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
         for where in places:
-            row = self._row(where)
+            row = self.at(where)
             if row is None or row.reported_as != record or row.role is not role or row.deleted:
                 continue
             if self.knows(row) if not emptied else bool(self._emptied) and self._is_emptied(row):
@@ -157,7 +157,7 @@ class Visit:
     def lines_under(self, settlement: str) -> list[StoredRow]:
         """The existing fee lines that may name this settlement, in the order in which they came."""
         places = {*self._view.lines_under(self.key, settlement), *(key for key, row in self.changed.items() if row.role is _FEE)}
-        rows = [row for where in places if (row := self._row(where)) is not None and not row.deleted and self.knows(row)]
+        rows = [row for where in places if (row := self.at(where)) is not None and not row.deleted and self.knows(row)]
         return sorted(rows, key=arrival)
 
     @property
@@ -170,7 +170,7 @@ class Visit:
         entries do not say, and those that this fold changed.
         """
         places = {*self._view.refunds(self.key, items), *self.changed}
-        rows = [row for where in places if (row := self._row(where)) is not None and _is_held(row) and self.stands(row)]
+        rows = [row for where in places if (row := self.at(where)) is not None and _is_held(row) and self.stands(row)]
         return sorted(rows, key=arrival)
 
     @property
@@ -199,7 +199,7 @@ class Visit:
     def lines(self) -> Iterator[tuple[bytes, StoredRow]]:
         """All fee lines of the source by state key, deleted or not, whatever was done to their tables."""
         for where in {*self._entries(_FEE), *(key for key, row in self.changed.items() if row.role is _FEE)}:
-            row = self._row(where)
+            row = self.at(where)
             if row is not None and row.source == self.mapping.source:
                 yield where, row
 
@@ -220,7 +220,7 @@ class Visit:
         """Whether a row is there, and the mapping knows its table."""
         return not row.deleted and self.knows(row)
 
-    def _row(self, where: bytes) -> StoredRow | None:
+    def at(self, where: bytes) -> StoredRow | None:
         """The row of this state key, deleted or not, whatever was done to its table."""
         return self.changed.get(where) or self._committed(where)
 

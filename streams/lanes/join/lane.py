@@ -15,6 +15,7 @@ from streams.domain.join.claiming import CLAIMED
 from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CLAIM, WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
+from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
 from streams.domain.join.view import StateView
@@ -34,6 +35,9 @@ from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
 _YIELD_EVERY = 64
+"""Messages, and entries that they change."""
+_MOST_CHANGES = 4_000
+"""Entries that a transaction holds, and what one more message changes."""
 _REPORTED = b"d"
 _NOT_OURS = "the message has no number: another program than the place stage wrote it"
 
@@ -84,10 +88,17 @@ class _Chunk:
     """What folding one chunk of input leads to."""
 
     overlay: Overlay
+    """What it changes."""
     passed: Passed
+    """How far other lanes are."""
     ready: list[Emission] = field(default_factory=list)
+    """Records that became ready."""
     dead: list[DeadLetter] = field(default_factory=list)
+    """What a person is told."""
     counts: Counter[str] = field(default_factory=Counter)
+    """How often each outcome happened."""
+    folded: int = 0
+    """How many messages it holds."""
 
 
 class JoinLane(Lane[Incoming]):
@@ -143,14 +154,22 @@ class JoinLane(Lane[Incoming]):
         await self._shared.lookups.caught_up()
         records = self.buffer.first(size)
         chunk = await self._fold(records)
-        await self._write(records, chunk)
+        await self._write(records[: chunk.folded], chunk)
 
     async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
-        chunk = _Chunk(Overlay(self.state), self._passed)
+        """Fold records, fewer where they change much: others come to their turn after a portion of work, and no transaction grows
+        with what one change leads to.
+        """
+        chunk, work = _Chunk(Overlay(self.state), self._passed), 0
         passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
-        for place, incoming in enumerate(records):
-            if place % _YIELD_EVERY == 0:
+        for incoming in records:
+            if len(chunk.overlay.changed) >= _MOST_CHANGES:
+                break
+            if work >= _YIELD_EVERY or not chunk.folded:
+                work = 0
                 await asyncio.sleep(0)
+            chunk.folded += 1
+            work += 1
             if incoming.headers and incoming.headers[0][0] == STRANGER:
                 chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
                 continue
@@ -163,6 +182,7 @@ class JoinLane(Lane[Incoming]):
                     f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "
                     "an error of this program; nothing of the record is committed"
                 ) from exc
+            work += len(folded.state)
             chunk.overlay.apply(folded.state)
             chunk.overlay.note(folded.missing)
             chunk.ready.extend(folded.recalls)
@@ -201,10 +221,10 @@ class JoinLane(Lane[Incoming]):
         self._mark = mark
         if chunk.counts["tick"]:
             self._ticks += chunk.counts["tick"]
-            if chunk.counts[LEFT]:
-                self._shared.hurry()
-            else:
+            if not chunk.counts[LEFT]:
                 self._told = chunk.passed
+        if chunk.counts[LEFT] or chunk.counts[LATER]:
+            self._shared.hurry()
         self._count(len(records), chunk)
         self.done(len(records))
 
@@ -236,7 +256,7 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[SUMMED]:
+    if chunk.counts[SUMMED] or chunk.counts[LATER]:
         return FORM
     if chunk.counts[CLAIMED] or chunk.counts[WENT]:
         return WITH_CLAIM

@@ -13,6 +13,7 @@ from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.rebuilding import is_left
 from streams.domain.join.stored import StoredRow
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
@@ -167,7 +168,8 @@ class Join(LookedThrough):
 
     def due(self, at, lookups):
         del lookups  # the fold looks
-        return waiting_rows({visit: self.visit(visit) for visit in self.entries}, at)
+        tried = {visit: {key: each[key] for key in each if is_row(key) or is_left(key)} for visit, each in self.entries.items()}
+        return waiting_rows(tried, at)
 
     def moved(self):
         return [visit for visit in self.entries if any(map(is_moved, self.visit(visit).values()))]

@@ -258,6 +258,21 @@ def test_sums_of_lines_that_other_tables_share_now_are_made_anew(sites):
     assert sums(join) == added_up(join, "shared")
 
 
+def test_two_tables_that_are_emptied_at_once_leave_the_sums_true(sites):
+    """One tick puts both right, each in every visit: the second would write the sums as if the first had not been."""
+    join = begin(sites("shared"), "shared", ALWAYS)
+    for name in ("S1", "S2"):
+        for key in KEYS:
+            line(join, "shared", (key, "A", name, ("2.0000", "20.00")))
+    assert 10 == sums(join)["H36110200001", "A"].lines
+    for table in ("m.item", "m.numbered_item"):
+        join.send(truncate(join, table))
+    for _ in range(5):
+        join.tick(after_ms=1)
+        assert sums(join) == added_up(join, "shared")
+    assert {} == sums(join)
+
+
 def test_sums_of_a_later_form_are_refused():
     """Written back without what was added to them, they would have lost it."""
     total = dump_total(load_total(b'r[8,"5.00",1,0,1]'))
