@@ -11,11 +11,14 @@ _UNSETTLED: Final = Part.UNSETTLED.value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinLimits:
-    """How long (ms) a row waits for a part that should already be there, and for a settlement still to be made."""
+    """How long rows wait, and how much is done at once."""
 
     wait_ms: int
+    """How long a row waits for a part that should already be there (ms)."""
     unsettled_wait_ms: int
+    """How long it waits for a settlement still to be made (ms)."""
     withdrawals: WithdrawalLimits = field(default_factory=WithdrawalLimits)
+    """When a person is told that a record has no row any more."""
     rows_a_tick: int = 1_000
     """For so many rows a tick does something, so that no transaction grows with what waits."""
 
