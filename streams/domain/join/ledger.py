@@ -68,6 +68,10 @@ class Line(NamedTuple):
     came: Arrival
     """Sorts lines as they came."""
 
+    def __repr__(self) -> str:
+        """Without what the line charges."""
+        return f"Line(is_reported={self.is_reported}, is_awaited={self.is_awaited})"
+
 
 def line_of(where: bytes, row: StoredRow | None, *, shared: bool) -> Line | None:
     """A row as a line; None where there is nothing of it in the sums. shared: whether two rows can be one record."""

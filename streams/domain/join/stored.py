@@ -33,6 +33,10 @@ class Charge(NamedTuple):
     amount: str
     """Decimal text; below 0 of a refund."""
 
+    def __repr__(self) -> str:
+        """Without what is charged."""
+        return f"Charge(institution={self.institution!r})"
+
     @property
     def item_of(self) -> Item:
         """Its institution and item."""
