@@ -116,7 +116,7 @@ class Building:
         if self._charged and before is not None:
             self._charged.append(before)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
-            self._without(visit, before, committed_at=committed_at)
+            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
@@ -160,14 +160,10 @@ class Building:
         self.count("deleted" if not change.left else "left")
         visit.put(row)
         if before is not None and before.emitted and not before.deleted:
-            self._without(visit, before, committed_at=row.committed_at)
+            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=row.committed_at)
         if before is not None and not before.deleted:
             self._charged += [before] if row.role is _FEE and before.is_awaited else []
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
-
-    def _without(self, visit: Visit, before: StoredRow, *, committed_at: int) -> None:
-        """Build the rows that claimed the record which this one backed."""
-        self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
 
     def passes_on(self, row: StoredRow | None) -> None:
         """A row went, or is another record now, perhaps while its own trail was open: who follows it waits for that, too."""
@@ -175,13 +171,7 @@ class Building:
             self.take([self.moving.leaves(self.incoming, row.trail)])
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
-        now = self.incoming.timestamp_ms if now is None else now
-        portion = [*self._portion.of(visit, rows)]
-        for row in portion:
-            self.build(visit, visit.current(row), committed_at=committed_at, now=now)
-        if len(portion) < len(rows):
-            self.take([rebuilding.left(visit, committed_at, self.captured_at, self.transaction)])
-            self.count(rebuilding.LATER)
+        self._portion.build(self, visit, rows, committed_at=committed_at, now=self.incoming.timestamp_ms if now is None else now)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""

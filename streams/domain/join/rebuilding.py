@@ -57,7 +57,7 @@ def key_of(visit_key: bytes, source: str) -> bytes:
     return SEPARATOR.join((visit_key, _LETTER, source.encode()))
 
 
-def left(visit: Visit, committed_at: int, captured_at: int, transaction: str) -> tuple[bytes, bytes]:
+def _left(visit: Visit, committed_at: int, captured_at: int, transaction: str) -> tuple[bytes, bytes]:
     """The state entry that lets ticks build a visit's lines: all of them, because which it is about is not remembered."""
     return key_of(visit.key, visit.mapping.source), dump(Left(committed_at, captured_at, transaction))
 
@@ -99,7 +99,16 @@ class Portion:
         self._most = most
         self._built: dict[bytes, int] = {}
 
-    def of(self, visit: Visit, rows: Sequence[StoredRow]) -> Iterator[StoredRow]:
+    def build(self, run: Results, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int) -> None:
+        """Build a visit's rows, and let ticks build those that are too many."""
+        portion = [*self._of(visit, rows)]
+        for row in portion:
+            run.build(visit, visit.current(row), committed_at=committed_at, now=now)
+        if len(portion) < len(rows):
+            run.take([_left(visit, committed_at, run.captured_at, run.transaction)])
+            run.count(LATER)
+
+    def _of(self, visit: Visit, rows: Sequence[StoredRow]) -> Iterator[StoredRow]:
         """Those of a visit's rows that are to be built now. They are counted."""
         for row in rows:
             if not can_wait(visit, visit.current(row)):
