@@ -74,7 +74,9 @@ def load(value: bytes) -> Emptied:
     form, *members = orjson.loads(value[1:] if value[:1] == b"r" else value[_DIGITS + 2 :])
     if form > FORM:
         raise Newer(f"an emptied table in visit.state (form {form}; this version knows {FORM})")
-    return Emptied(*members)
+    source, table, offset, position, transaction, mark, *more = members
+    known_by = None if mark is None else (tuple(mark[0]), mark[1], mark[2])
+    return Emptied(source, table, offset, position, transaction, known_by, *more)
 
 
 class Emptying:
@@ -95,7 +97,7 @@ class Emptying:
         value = view.entries_beside(key).get(key)
         known = None if value is None else load(value)
         mark = event.mark
-        if known is not None and known.mark is not None and again(mark, Mark(tuple(known.mark[0]), *known.mark[1:])):
+        if known is not None and known.mark is not None and again(mark, Mark(*known.mark)):
             run.count("repeated_change")
             return False
         emptied = Emptied(
