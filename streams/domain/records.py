@@ -23,9 +23,6 @@ class Lookups(Protocol):
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, or None if it is not known (yet)."""
 
-    def version(self, name: str) -> int:
-        """Another number whenever a row of the lookup changed. (What was read from it may be kept until then.)"""
-
 
 class SourceRows(NamedTuple):
     """The rows that one interface record is built from. A visit's record has no settlement and no fee."""

@@ -6,8 +6,8 @@ from typing import Final
 import orjson
 
 from streams.deadletter.record import DeadLetterView
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.gone import record_of
+from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.replay import Replay
 from streams.domain.violations import DeadClass

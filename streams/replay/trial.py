@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from streams.domain.changes import Incoming
 from streams.domain.join import replaying
-from streams.domain.join.entries import StoredRow, is_row, load, visit_key_of
+from streams.domain.join.entries import is_row, load, visit_key_of
 from streams.domain.join.fold import Joiner
 from streams.domain.join.results import Folded
+from streams.domain.join.stored import StoredRow
 from streams.domain.records import Header, Lookups
 from streams.domain.replay import REPLAY_ID, Replay, replay_value
 from streams.lanes.join.overlay import Overlay

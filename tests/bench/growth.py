@@ -59,6 +59,7 @@ class Stay:
         for table, row in self._first():
             self.change(table, row)
         self._multiply()
+        self._ready("refund")()  # so that a long stay has its sums, as one has that grew
 
     def _first(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield "h.visit", VISIT
@@ -108,7 +109,6 @@ class Stay:
         folded = self._joiner.fold(incoming, overlay, self)
         overlay.apply(folded.state)
         self._state.apply(overlay.changed, position=self._state.position + len(overlay.changed))
-        self._state.keep_ledgers(overlay.ledgers)
         self._state.note(folded.missing)
         return (time.process_time_ns() - began) / 1_000
 
@@ -116,11 +116,6 @@ class Stay:
         """The row of a lookup."""
         del name, key
         return PATIENT
-
-    def version(self, name: str) -> int:
-        """Of a lookup."""
-        del name
-        return 0
 
     def new(self) -> int:
         """The number of the next line."""

@@ -77,11 +77,6 @@ class Known:
         """The row of a lookup."""
         return self._rows.get((name, key))
 
-    def version(self, name: str) -> int:
-        """Of a lookup."""
-        del name
-        return 0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -128,7 +123,6 @@ def fold_all(load: Load) -> Folded:
             folded = joiner.fold(incoming, overlay, known)
             overlay.apply(folded.state)
             states[message.partition].apply(overlay.changed, position=offset)
-            states[message.partition].keep_ledgers(overlay.ledgers)
             states[message.partition].note(folded.missing)
             emissions.extend(folded.ready)
     return Folded(

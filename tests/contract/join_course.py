@@ -6,6 +6,7 @@ give them) and never touches those of the versions before it.
 
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import orjson
 
@@ -15,6 +16,7 @@ from streams.domain.changes import ARRIVED, CLAIMED
 from streams.domain.join.entries import SEPARATOR, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone, load_gone
+from streams.domain.join.ledger import is_sum, load_total, tables_in
 from streams.domain.join.moving import Passed, load_leave
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
@@ -178,6 +180,19 @@ def claimed():
     return join
 
 
+def summed():
+    """A stay whose lines' charges stand in sums: a line, its refund, one of another item that waits, and one that went."""
+    join = Join(limits=replace(LIMITS, few_lines=0))
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge", charge_id="C0")
+    join.change("h.charge")
+    join.change("h.charge", charge_id="C2", quantity="-1.0000", amount="-10.00")
+    join.change("h.charge", charge_id="C3", settle_no="S2")
+    join.change("h.charge", "d", charge_id="C0")
+    return join
+
+
 def _numbered(number, *more):
     return ((FROM, b"his/3f9a01c2"), (NUMBER, b"%d" % number), *more)
 
@@ -192,10 +207,19 @@ def letters(join):
     return found
 
 
+class Head(NamedTuple):
+    """What says that there are sums."""
+
+    tables: tuple
+
+
 def read(key, value):
-    """What an entry means: a row, a record that no row backs, or where a row was that left again."""
+    """What an entry means: a row, a record that no row backs, the sums of an item, or where a row was that left again."""
     if key[:1] == SEPARATOR:
         return load_leave(value)
+    if is_sum(key):
+        is_head = key.count(SEPARATOR) == 2
+        return Head(tables_in(value)) if is_head else load_total(value)._replace(balance=str(load_total(value).balance))
     return load_gone(value) if is_gone(key) else load(key, value)
 
 

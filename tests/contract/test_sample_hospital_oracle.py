@@ -66,11 +66,6 @@ class Pipeline(LookedThrough):
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         return self.rows.get((name, key))
 
-    def version(self, name: str) -> int:
-        """Of a lookup."""
-        del name
-        return self.messages
-
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         return {key: value for key, value in self.by_visit.get(visit_key, {}).items() if is_row(key)}
 

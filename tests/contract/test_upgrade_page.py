@@ -8,7 +8,8 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.batch.cut import CUT_VERSION
-from streams.domain.join.entries import StoredRow, dump
+from streams.domain.join.entries import dump
+from streams.domain.join.stored import StoredRow
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "upgrade.md").read_text("utf-8")

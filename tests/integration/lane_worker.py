@@ -4,6 +4,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,7 @@ from streams.agents.join import JoinStage, join_app
 from streams.deliver.causes import RetryCause
 from streams.deliver.verdict import Accepted, Refused, Retry
 from streams.domain.batch.cut import CutLimits
+from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.results import Folded
 from streams.domain.ready import Emission
@@ -30,6 +32,7 @@ from streams.telemetry.dying import die
 from streams.telemetry.events import configure
 from streams.telemetry.outcomes import Outcomes
 from tests.settings import broker_settings, deliver_settings, join_settings, lane_settings
+from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, mappings
 
 INSTITUTION = "H36110200001"
 
@@ -45,7 +48,7 @@ class NoLookups:
         self.faults = {}
 
     def find(self, name, key):
-        return None
+        return PATIENT if name == "patient" else None
 
     async def caught_up(self):
         return None
@@ -86,6 +89,12 @@ class CountingFold:
             committed_at=incoming.timestamp_ms,
             captured_at=incoming.timestamp_ms,
         )
+
+
+def joiner(portion):
+    """The join itself, of which a tick, or a change, does so much at once."""
+    limits = replace(LIMITS, rows_a_tick=portion, lines_a_change=portion, few_lines=0)
+    return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 
 class HttpPlatform:
@@ -151,7 +160,7 @@ def main(options):
         sources=(),
         context=context,
         settings=join_settings(),
-        fold=CountingFold(),
+        fold=joiner(options["portion"]) if "portion" in options else CountingFold(),
         lookups=NoLookups(),
         index=Index(),
         wall_ms=wall_ms,

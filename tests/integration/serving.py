@@ -39,9 +39,9 @@ async def served(platform):
         await runner.cleanup()
 
 
-async def until(condition, within_s, what):
+async def until(condition, within_s, what, *, every_s=0.2):
     """Wait for an asynchronous condition."""
     deadline = time.monotonic() + within_s
     while not await condition():
         assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(every_s)

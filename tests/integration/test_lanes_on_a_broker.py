@@ -74,13 +74,14 @@ def workers(bootstrap, topics, platform, tmp_path):
     """Starts worker processes and leaves none behind."""
     started = []
 
-    def start(stage):
+    def start(stage, **more):
         options = {
             "stage": stage,
             "prefix": topics.prefix,
             "bootstrap": bootstrap,
             "home": str(tmp_path / stage),
             "url": platform.url,
+            **more,
         }
         command = [sys.executable, str(WORKER), json.dumps(options)]
         with (tmp_path / f"{stage}-{len(started)}.log").open("wb") as log:

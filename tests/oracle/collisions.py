@@ -222,7 +222,7 @@ class Course(Stages):
                 self.tick(lane, GRACE_MS if self.rng.random() < 0.5 else DAY_MS // 24)
         while self.is_busy():
             for lane in self.lanes:
-                lane.fold()
+                self.fold(lane)
                 self.deliver(lane)
                 lane.look(self.lanes)
 

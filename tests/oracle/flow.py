@@ -10,7 +10,7 @@ import orjson
 from connector.contract import DatabaseKind
 from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import Incoming, tick_value
-from streams.domain.join.fold import Joiner
+from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.moving import Passed
 from streams.domain.join.withdrawing import WithdrawalLimits
@@ -32,6 +32,7 @@ from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, mappings
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
+_MOST_TICKS = 100
 GRACE_MS = 300
 PASSED = Passed(
     {partition: dict.fromkeys([f"{source}/b" for source in SOURCE_OF.values()], 1 << 60) for partition in range(PARTITIONS)}
@@ -46,7 +47,8 @@ def placer() -> Placer:
 
 
 def new_joiner() -> Joiner:
-    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
+    """Of a site on which a visit of two lines is a long one."""
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1)
     return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 
@@ -79,6 +81,8 @@ class Partition:
         """
         self.last_in = last_in
         self.offset = 0
+        self.left = False
+        """Whether its last tick left something to do."""
 
     def take(self, message: Message, placed: Placed, lookups: Any) -> list[str]:
         """Fold one message; what it led to, in words."""
@@ -88,8 +92,9 @@ class Partition:
         folded = self.joiner.fold(incoming, overlay, lookups, PASSED)
         overlay.apply(folded.state)
         self.state.apply(overlay.changed, position=self.offset)
-        self.state.keep_ledgers(overlay.ledgers)
         self.state.note(folded.missing)
+        if folded.counts.get("tick"):
+            self.left = bool(folded.counts.get(LEFT))
         for key, entry in folded.state.items():
             self.entries.pop(key, None)
             if entry is not None:
@@ -128,10 +133,6 @@ class Patients:
 
     def find(self, name: str, key: tuple[str, ...]) -> Any:
         return self.tables.find(name, key)
-
-    def version(self, name: str) -> int:
-        """Of a lookup."""
-        return self.tables.version(name)
 
     def take(self, message: Message) -> None:
         incoming = Incoming(TOPIC, 0, len(self.topic), b"k", message.value, (), message.at)
@@ -206,8 +207,13 @@ class Flow:
         self.absent.clear()
 
     def tick(self, message: Message) -> None:
-        for source in SOURCE_OF.values():
-            self.take(source, tick_value(message.at), message)
+        """Tell the time, and again at once for as long as a tick leaves something to do, as the ticker does."""
+        for _ in range(_MOST_TICKS):
+            for source in SOURCE_OF.values():
+                self.take(source, tick_value(message.at), message)
+            if not any(partition.left for partition in self.partitions):
+                return
+        raise AssertionError("ticks never end")
 
     def change_workers(self, message: Message) -> None:
         for partition in self.partitions:

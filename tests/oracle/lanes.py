@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streams.domain.changes import SERVER, Incoming
-from streams.domain.join.fold import Joiner
+from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
+from streams.domain.join.rebuilding import LATER
 from streams.domain.place.ended import ENDED_MS, MOST, Ended
 from streams.domain.place.entries import ENDED_FORM, form_of
 from streams.domain.place.fold import Placer
@@ -35,11 +36,6 @@ class Patients:
     def find(self, name: str, key: tuple[str, ...]) -> Any:
         del name
         return PATIENT | {"patient_id": key[0]}
-
-    def version(self, name: str) -> int:
-        """Nothing changes."""
-        del name
-        return 0
 
 
 class PlaceLane:
@@ -105,6 +101,7 @@ class Lane:
     following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
     passed: Passed = NOT_KNOWN
     told: Passed | None = None
+    hurries: bool = False
     letters: list[DeadLetter] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -131,7 +128,6 @@ class Lane:
         self.ready += (*folded.recalls, *folded.ready)
         self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
         self.state.apply(overlay.changed, position=self.taken)
-        self.state.keep_ledgers(overlay.ledgers)
         self.state.note(folded.missing)
         for key, value in overlay.changed.items():
             self.stored.pop(key, None)
@@ -139,8 +135,10 @@ class Lane:
                 self.stored[key] = value
         self.taken += 1
         self.letters += folded.dead
-        if "tick" in folded.counts:
+        left = bool(folded.counts.get(LEFT))
+        if "tick" in folded.counts and not left:
             self.told = self.passed
+        self.hurries = left or bool(folded.counts.get(LATER))
         return [f"{letter.dead_class.value} {letter.rule} {letter.record_key}" for letter in folded.dead if not letter.closed]
 
     def look(self, lanes: "list[Lane]") -> None:

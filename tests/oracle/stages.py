@@ -6,6 +6,7 @@ mended, and keeps what comes last. Courses say what happens in the database, and
 import argparse
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -46,8 +47,9 @@ def placer_of(
 
 
 def joiner_of(site: Site, limits: JoinLimits) -> Joiner:
-    """The join's fold."""
+    """The join's fold. A visit of two lines is a long one."""
     mappings = compile_site(site)
+    limits = replace(limits, lines_a_change=1, few_lines=1)
     return Joiner(mappings, limits, zone=next(iter(mappings.values())).dialect.zone)
 
 
@@ -91,7 +93,7 @@ class Stages:
         rng = self.rng
         lane = rng.choice(self.lanes)
         if rng.random() < self.slow[lane.partition]:
-            self.hear(lane.fold())
+            self.hear(self.fold(lane))
         if rng.random() < self.slow[PARTITIONS + lane.partition]:
             self.deliver(lane)
         chance = rng.random()
@@ -101,6 +103,14 @@ class Stages:
             self.tick(rng.choice(self.lanes))
         elif chance < 0.21:
             lane.take_over()
+
+    def fold(self, lane: Lane) -> list[str]:
+        """Fold one message; a tick more where that left something to do, as the lane asks for it."""
+        told = lane.fold()
+        if lane.hurries:
+            self.tick(lane, 0)
+            lane.hurries = False
+        return told
 
     def work_for(self, turns: int) -> None:
         """So many times."""

@@ -14,8 +14,13 @@ from typing import NamedTuple, TypeAlias
 from streams.domain.records import ReadyRecord
 from streams.spec.fields import ServiceCode
 
-CUT_VERSION = 3
-"""Raise it when `cut` or `halves` would divide the same records differently: open plans then carry another `mark`."""
+CUT_VERSION = 4
+"""Raise it when `cut` or `halves` would divide the same records differently: open plans then carry another `mark`. 4: a batch holds
+one version of a record.
+"""
+CUT_VERSIONS = (CUT_VERSION, 3)
+"""In which plans can be cut that are open: they keep the one that they were opened with."""
+_VERSIONS_APART = 4
 
 _PROBED_BYTES = (1, 1_000, 1_001, 1_002, 20_000, 50_000)
 
@@ -35,13 +40,17 @@ class CutLimits:
 
     @property
     def mark(self) -> str:
+        """That of plans that are opened now."""
+        return self.mark_of(CUT_VERSION)
+
+    def mark_of(self, version: int) -> str:
         """Eight characters that change with the limits or with the way of cutting.
 
         A plan that was opened under other limits must not be cut again under these: the same msgid would carry other records, and
         "repeated msgid" would then count records as delivered that never left.
         """
         probes = [self.sealed_chars(plain_bytes) for plain_bytes in _PROBED_BYTES]
-        return blake2b(repr((CUT_VERSION, self.max_chars, self.max_rows, probes)).encode(), digest_size=4).hexdigest()
+        return blake2b(repr((version, self.max_chars, self.max_rows, probes)).encode(), digest_size=4).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +86,13 @@ def split_oversize(records: Sequence[ReadyRecord], limits: CutLimits) -> tuple[t
     return fitting, tuple(record for record in records if not fits(record, limits))
 
 
-def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
-    """Batches in the order in which they must be posted; the same records and limits give the same batches, always.
+def cut(records: Sequence[ReadyRecord], limits: CutLimits, *, version: int = CUT_VERSION) -> list[Batch]:
+    """Batches in the order in which they must be posted; the same records, limits and version give the same batches, always.
 
-    A record comes after all earlier records of its visit key and after earlier versions of itself: in a later batch, or further
-    back in the same one. So a visit key's records keep their order over all batches (visit, settlement, fee lines, as the join put
-    them: rule R24), and two versions of one record never change places.
+    A record comes after all earlier records of its visit key, in a later batch or further back in the same one, and in a later
+    batch than earlier versions of itself: in which order a platform takes the records of one array is promised nowhere, and some
+    refuse an array that names a record twice. So a visit key's records keep their order over all batches (visit, settlement, fee
+    lines, as the join put them: rule R24), and two versions of one record never change places.
 
     Encrypting one record costs nearly as much as encrypting thirty, so batches should be few. A batch holds one kind of record
     (service, institution, infno). Of the kinds with records whose turn has come, one that fills a whole batch goes first; where
@@ -90,7 +100,7 @@ def cut(records: Sequence[ReadyRecord], limits: CutLimits) -> list[Batch]:
 
     Raises ValueError for a record that no envelope can carry: `split_oversize` takes those out first.
     """
-    plan, batches, first = _Plan(records, limits), list[Batch](), 0
+    plan, batches, first = _Plan(records, limits, apart=version >= _VERSIONS_APART), list[Batch](), 0
     while (taken := plan.take()) is not None:
         (service, institution, infno), chosen = taken
         batches.append(Batch(service=service, institution=institution, infno=infno, records=chosen, first=first))
@@ -111,11 +121,14 @@ class _Plan:
     """The records of a plan that are not in a batch yet. A record's place is its index in the plan.
 
     waiting: how many records each one still waits for. depth: how many changes of kind follow behind a record. ready: by kind, the
-    records that wait for nothing, the deepest first.
+    records that wait for nothing, the deepest first. apart: whether two versions of a record stand in different batches.
     """
 
-    def __init__(self, records: Sequence[ReadyRecord], limits: CutLimits) -> None:
+    def __init__(self, records: Sequence[ReadyRecord], limits: CutLimits, *, apart: bool) -> None:
         self._records = records
+        self._apart = apart
+        self._earlier: dict[int, int] = {}
+        """By record, the version of it before, where they stand apart."""
         self._sizes = [len(record.value) + 1 for record in records]
         self._most_rows = limits.max_rows
         self._most_bytes = bisect_right(range(limits.max_chars + 1), limits.max_chars, key=limits.sealed_chars) - 1
@@ -138,6 +151,8 @@ class _Plan:
             before = {last.get(record.key, place), last.get(itself, place)} - {place}
             for one in before:
                 self._behind[one].append(place)
+            if self._apart and itself in last:
+                self._earlier[place] = last[itself]
             waiting.append(len(before))
             last[record.key] = last[itself] = place
         return waiting
@@ -146,7 +161,8 @@ class _Plan:
         depth = [0] * len(self._records)
         for place in reversed(range(len(depth))):
             for other in self._behind[place]:
-                depth[place] = max(depth[place], depth[other] + (self._kinds[other] != self._kinds[place]))
+                is_behind = self._kinds[other] != self._kinds[place] or self._earlier.get(other) == place
+                depth[place] = max(depth[place], depth[other] + is_behind)
         return depth
 
     def take(self) -> tuple[_Kind, tuple[ReadyRecord, ...]] | None:
@@ -166,6 +182,7 @@ class _Plan:
         """Fill a batch of this kind until a record finds no room; records may follow in the same batch what they waited for."""
         ready, places, plain_bytes, full = self._ready[kind].copy(), list[int](), 1, False
         waiting: dict[int, int] = {}
+        taken: set[int | None] = set()
         while ready:
             _, place = heappop(ready)
             plain_bytes += self._sizes[place]
@@ -176,9 +193,10 @@ class _Plan:
                 full = True
                 break
             places.append(place)
+            taken.add(place)
             for other in self._behind[place]:
                 left = waiting[other] = waiting.get(other, self._waiting[other]) - 1
-                if not left and self._kinds[other] == kind:
+                if not left and self._kinds[other] == kind and self._earlier.get(other) not in taken:
                     heappush(ready, (-self._depth[other], other))
         return _Filling(places, (full, sum([self._depth[place] for place in places])))
 

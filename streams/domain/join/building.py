@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from functools import partial
 from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.closings import ClosedBy
-from streams.domain.join import claiming, colliding, letters, parents, refunds
-from streams.domain.join.entries import StoredRow
+from streams.domain.join import claiming, colliding, letters, parents, rebuilding, refunds
+from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
@@ -18,6 +17,7 @@ from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
 from streams.domain.join.results import Folded
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.told import Told
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import wait, waiting_for_lane
@@ -44,6 +44,7 @@ class Building:
         today: date,
         withdrawing: Withdrawing,
         moving: Moving,
+        charging: Charging,
     ) -> None:
         self.incoming = incoming
         self.lookups = lookups
@@ -58,6 +59,7 @@ class Building:
         self.time: Tick | None = None
         self._limits = limits
         self._withdrawing = withdrawing
+        self._charging = charging
         self._state: dict[bytes, bytes | None] = {}
         self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
@@ -65,6 +67,7 @@ class Building:
         self.told = Told(incoming, self.counts)
         self.close = self.told.close
         self.kept: set[bytes] = set()
+        self._portion = rebuilding.Portion(limits.lines_a_change)
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -84,8 +87,10 @@ class Building:
         """Build the refund lines that may go out now (rule R9), then take over all entries that the fold changed."""
         while self._charged:
             charged, self._charged = self._charged, []
-            for refund in refunds.freed_by(visit, charged, self.lookups):
+            for refund in refunds.freed_by(visit, charged, self.lookups, charging=self._charging):
                 self.build(visit, refund, committed_at=committed_at, now=now)
+        if visit.uncounted and self._charging.count(visit, self.lookups):
+            self.count(SUMMED)
         if changed := [*visit.entries()]:
             self.take(changed)
             self.kept.add(visit.key)
@@ -111,7 +116,7 @@ class Building:
         if self._charged and before is not None:
             self._charged.append(before)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
-            self._without(visit, before, committed_at=committed_at)
+            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
@@ -158,23 +163,18 @@ class Building:
         self.count("deleted" if not change.left else "left")
         visit.put(row)
         if before is not None and before.emitted and not before.deleted:
-            self._without(visit, before, committed_at=row.committed_at)
+            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=row.committed_at)
         if before is not None and not before.deleted:
             self._charged += [before] if row.role is _FEE and before.is_awaited else []
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
-    def _without(self, visit: Visit, before: StoredRow, *, committed_at: int) -> None:
-        """Build the rows that claimed the record which this one backed."""
-        self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
-
     def passes_on(self, row: StoredRow | None) -> None:
-        """A row went, or is another record now, perhaps while its own trail was open: who follows it must wait for that, too."""
+        """A row went, or is another record now, perhaps while its own trail was open: who follows it waits for that, too."""
         if row is not None and row.trail is not None and self.moving.is_open(row.trail):
             self.take([self.moving.leaves(self.incoming, row.trail)])
 
-    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
-        for row in rows:
-            self.build(visit, visit.current(row), committed_at=committed_at, now=self.incoming.timestamp_ms)
+    def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
+        self._portion.build(self, visit, rows, committed_at=committed_at, now=self.incoming.timestamp_ms if now is None else now)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
@@ -224,7 +224,7 @@ class Building:
                 return
             row = backing
         if isinstance(result, Record) and refunds.is_refund(result) and result.content_hash != row.emitted:
-            result = refunds.judge(visit, row, result, self.lookups)
+            result = refunds.judge(visit, row, result, self.lookups, charging=self._charging)
         match result:
             case Record():
                 self._emit(visit, row, result, committed_at=committed_at)
@@ -257,8 +257,7 @@ class Building:
             self.count(held)
         if parents.is_settled(row, built):
             self._charged += [row] if row.role is _FEE else []
-            for dependent in dependents(visit, row, before=None):
-                self.build(visit, visit.current(dependent), committed_at=committed_at, now=now)
+            self.rebuild(visit, dependents(visit, row, before=None), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged = record.content_hash == row.emitted
@@ -294,8 +293,8 @@ class Building:
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
     ) -> None:
-        told = partial(letters.given_up, part, rows, candidates)
-        left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
+        limit = self._limits.of(part)
+        left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
             failed, names = failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)
             letter = letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed)

@@ -4,10 +4,10 @@ from typing import Final
 
 from streams.domain.changes import RowChange
 from streams.domain.join import colliding
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import dependents
 from streams.domain.join.moving import Moving
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing, record_backed
 from streams.domain.trail import trail_of

@@ -16,13 +16,13 @@ import orjson
 
 from streams.domain.closings import ClosedBy, letter_id
 from streams.domain.join import letters
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import ELSEWHERE, Part
 from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.keys import SEPARATOR
 from streams.domain.records import Record, SourceRows

@@ -11,6 +11,7 @@ deadline when all is put right.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 import orjson
@@ -74,7 +75,9 @@ def load(value: bytes) -> Emptied:
     form, *members = orjson.loads(value[1:] if value[:1] == b"r" else value[_DIGITS + 2 :])
     if form > FORM:
         raise Newer(f"an emptied table in visit.state (form {form}; this version knows {FORM})")
-    return Emptied(*members)
+    source, table, offset, position, transaction, mark, *more = members
+    known_by = None if mark is None else (tuple(mark[0]), mark[1], mark[2])
+    return Emptied(source, table, offset, position, transaction, known_by, *more)
 
 
 class Emptying:
@@ -95,7 +98,7 @@ class Emptying:
         value = view.entries_beside(key).get(key)
         known = None if value is None else load(value)
         mark = event.mark
-        if known is not None and known.mark is not None and again(mark, Mark(tuple(known.mark[0]), *known.mark[1:])):
+        if known is not None and known.mark is not None and again(mark, Mark(*known.mark)):
             run.count("repeated_change")
             return False
         emptied = Emptied(
@@ -125,12 +128,14 @@ class Emptying:
         mapping = self._mappings.get(emptied.source)
         if mapping is None or emptied.table not in mapping.tables:
             return emptied._replace(deadline=0)
-        visits, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
+        found, gone = view.visits_after(emptied.after.encode(), _VISITS_A_TICK), emptied.gone
+        # What this tick changed before is seen by the next one: of two changes of one entry the second would undo the first.
+        visits = [*takewhile(lambda visit_key: visit_key not in run.kept, found)]
         for visit_key in visits:
             visit = Visit(visit_key, mapping, view, self._recall)
             gone += self._empty(run, visit, emptied.table)
-        if len(visits) == _VISITS_A_TICK:
-            return emptied._replace(after=visits[-1].decode(), gone=gone)
+        if len(visits) == _VISITS_A_TICK or len(visits) < len(found):
+            return emptied._replace(after=visits[-1].decode() if visits else emptied.after, gone=gone)
         if gone:
             run.bury(withdrawal_letters.emptied(run.incoming, emptied.source, emptied.table, position=emptied.position, gone=gone))
         return emptied._replace(deadline=0, after="", gone=0)

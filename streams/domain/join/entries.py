@@ -11,27 +11,29 @@ number: an entry of a later form is refused, because a row that is written back 
 Form 1 had no number. Earlier forms are read for ever.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
-from connector.contract import Mark, Position, TableRole
+from connector.contract import Mark, TableRole
 from streams.domain import keys
 from streams.domain.again import mark_of_earlier
 from streams.domain.exchanged import Beneath
 from streams.domain.join.parts import Part
-from streams.domain.records import Row
+from streams.domain.join.stored import Charge, Item, StoredRow
 from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 8
+FORM: Final = 9
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
 stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
-the trail of a row that went while it waited. 8: the letter by which a person was told of the row.
+the trail of a row that went while it waited. 8: the letter by which a person was told of the row. 9: what a line charges, as the
+sums of its visit hold it, and these sums (`streams.domain.join.ledger`).
 """
-WITHOUT_LETTER: Final = 7
+WITH_LETTER: Final = 8
+WITH_CLAIM: Final = 7
 WITH_BENEATH: Final = 6
 WITH_TRAIL: Final = 5
 WITHOUT_TRAIL: Final = 4
@@ -46,94 +48,18 @@ _WITH_OFFSET: Final = 2
 _BEFORE_OFFSET: Final = 2
 """The form that added the offset, and how many members stand before it."""
 _WITH_MARK: Final = 3
+_WITH_MARKS: Final = tuple(range(_WITH_MARK, FORM + 1))
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 _MEMBER_LOOKUP: Final = b',"lookup '
 _LOOKUP_NOT_TOLD: Final = b',"","lookup '
 """What a row's refusal is, and what it waits for."""
 _MOVED: Final = b"w9"
-_CONTENT: Final = 4
-_HISTORY: Final = 10
-_EMITTED_LAST: Final = 11
-_REPORTED_AS: Final = 15
-"""Where in a row its content begins, where what became of it, where that of its last refusal, and where what it was reported as."""
-
 _AWAITED_LINE: Final = Part.POSITIVE_LINE.value
 _REFUND_MARK: Final = ord("+")
 _REFUND_IN_VAIN: Final = ord("h")
 _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 _WAITS: Final = ord("w")
 _FEE_ROW: Final = _ROLE_LETTER[TableRole.FEE] + SEPARATOR
-
-
-class StoredRow(NamedTuple):
-    """One row as the join remembers it. A named tuple, because several are made for every change."""
-
-    role: TableRole
-    """What it describes."""
-    source: str
-    """Debezium's `topic.prefix`."""
-    table: str
-    """`schema.table`."""
-    key: tuple[str, ...]
-    """Values of its key columns."""
-    columns: Row
-    """The captured columns; empty after a delete."""
-    position: Position | None
-    """Of its last change in the database's log, for people; None where that carried none."""
-    committed_at: int
-    """Milliseconds of that change's commit."""
-    offset: int | None = None
-    """In `visit.changes`, of the last change of this row that was folded; None where an entry of form 1 did not say and no
-    change came since."""
-    mark: Mark | None = None
-    """By what changes of the row are recognised that were folded before; None while none came from the log."""
-    deleted: bool = False
-    """Whether it was deleted."""
-    emitted: str = ""
-    """Content hash of what was last emitted for it; `""` if nothing was."""
-    refused: str = ""
-    """Fingerprint of the last refusal, or of what was waited for in vain, that went to the dead letters, so that it does not go
-    twice."""
-    waits_for: str = ""
-    """A Part, or `""`. For a lookup `lookup <name>`, also after it was given up."""
-    since: int = 0
-    """When it began to wait (ms)."""
-    deadline: int = 0
-    """When the wait ends (ms); 0 when it does not wait."""
-    reported_as: str = ""
-    """`institution/key` of the record that was emitted for it last, after it went until that was told; of a row that collides, the
-    record that it claims; `""` if none was, or a version emitted it that did not say."""
-    trail: Trail | None = None
-    """Whose lane may still have an older version of its record; None where none can."""
-    beneath: Beneath | None = None
-    """What stands under its key besides it; None: nothing, as a rule."""
-    claimed: str = ""
-    """Table and key, joined by 0x1f, of the row of another visit that claims its record; `""` where none does."""
-    letter: str = ""
-    """Id of the open letter that tells that it has no record; `""` where there is none. A collision's is not kept here."""
-
-    def __repr__(self) -> str:
-        """Without what the row holds: it ends up in errors and logs."""
-        return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
-
-    def reported(self, content_hash: str, record: str) -> "StoredRow":
-        """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
-        time of `_replace`.
-        """
-        return StoredRow._make((*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed, ""))
-
-    def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
-        """The row while it waits for a part."""
-        return StoredRow._make((*self[:_EMITTED_LAST], "", part, since, deadline, *self[_REPORTED_AS:]))
-
-    def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int, mark: Mark | None) -> "StoredRow":
-        """The row after a change, with its history kept."""
-        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, mark, False, *self[_HISTORY:]))
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether its first record is still to come. What belongs to it must wait until then (rule R24)."""
-        return bool(self.waits_for) and not self.refused and (not self.emitted or self.trail is not None)
 
 
 def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tuple[str, ...]) -> bytes:
@@ -199,13 +125,15 @@ def dump(row: StoredRow) -> bytes:
 
 def _tail(row: StoredRow) -> tuple[object, ...]:
     """The form of a row's entry, and what stands in it behind the columns."""
-    if row.trail is None and row.beneath is None and not row.claimed and not row.letter:  # as nearly all
+    if row.trail is None and row.beneath is None and not row.claimed and not row.letter and row.charge is None:  # as nearly all
         return WITHOUT_TRAIL, row.reported_as
     trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
+    if row.charge is not None:
+        return FORM, trail, beneath, row.claimed, row.letter, row.charge.members(), row.reported_as
     if row.letter:
-        return FORM, trail, beneath, row.claimed, row.letter, row.reported_as
+        return WITH_LETTER, trail, beneath, row.claimed, row.letter, row.reported_as
     if row.claimed:
-        return WITHOUT_LETTER, trail, beneath, row.claimed, row.reported_as
+        return WITH_CLAIM, trail, beneath, row.claimed, row.reported_as
     return (WITH_TRAIL, row.reported_as, trail) if beneath is None else (WITH_BENEATH, row.reported_as, trail, beneath)
 
 
@@ -213,10 +141,12 @@ def load(key: bytes, value: bytes) -> StoredRow:
     """The row in a state entry. Raises Newer where a later version wrote it."""
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
-    form, reported_as, trail, beneath, claimed, letter_id = members[0], "", None, None, "", ""
+    form, reported_as, trail, beneath, claimed, told, charge = members[0], "", None, None, "", "", None
     if form == FORM:
-        *members, trail, beneath, claimed, letter_id, reported_as = members
-    if form == WITHOUT_LETTER:
+        *members, trail, beneath, claimed, told, charge, reported_as = members
+    if form == WITH_LETTER:
+        *members, trail, beneath, claimed, told, reported_as = members
+    if form == WITH_CLAIM:
         *members, trail, beneath, claimed, reported_as = members
     if form == WITH_BENEATH:
         *members, beneath = members
@@ -224,7 +154,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         *members, trail = members
     if form in (WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH):
         *members, reported_as = members
-    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, WITHOUT_LETTER, FORM):
+    if form in _WITH_MARKS:
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -253,7 +183,8 @@ def load(key: bytes, value: bytes) -> StoredRow:
         trail and Trail._make(trail),
         beneath and Beneath.of(*beneath),
         claimed,
-        letter_id,
+        told,
+        charge and Charge.of(charge),
     )
 
 
@@ -295,3 +226,10 @@ def is_held_refund(key: bytes, value: bytes) -> bool:
     """
     held = value[0] == _REFUND_IN_VAIN or (value[0] == _WAITS and value[_REFUND_PLACE] == _REFUND_MARK)
     return held and key[key.index(SEPARATOR) + 1 :].startswith(_FEE_ROW)
+
+
+def item_in(value: bytes) -> Item | None:
+    """What of which institution the line in a state value charges; None where its entry does not say it."""
+    members = orjson.loads(value[value.index(b"[") :])
+    charge = members[-2] if members[:1] == [FORM] else None
+    return None if charge is None else Charge.of(charge).item_of

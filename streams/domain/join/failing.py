@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.letters import FailedRow
 from streams.domain.join.origin import of_row
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import record_key
 from streams.domain.records import Lookups, SourceRows

@@ -15,17 +15,20 @@ from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncat
 from streams.domain.exchanged import Held, held
 from streams.domain.join import claiming, letters, replaying
 from streams.domain.join.building import Building
+from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
-from streams.domain.join.entries import StoredRow, is_moved
+from streams.domain.join.entries import is_moved, is_row
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
 from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.rebuilding import Rebuilding, is_left
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
+from streams.domain.join.stored import Arrival, StoredRow, arrival
 from streams.domain.join.telling import Telling
 from streams.domain.join.view import StateView
-from streams.domain.join.visit import Arrival, Visit, arrival
+from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
@@ -52,8 +55,10 @@ class Joiner:
         self._zone = zone
         self._recall = Recall()
         self._withdrawing = Withdrawing(limits.withdrawals)
+        self._charging = Charging(mappings, few=limits.few_lines)
         self._telling = Telling(mappings, limits.withdrawals, self._recall)
         self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
+        self._rebuilding = Rebuilding(mappings, self._recall)
         self._day = (-1, date.min)
 
     def fold(self, incoming: Incoming, view: StateView, lookups: Lookups, passed: Passed = NOT_KNOWN) -> Folded:
@@ -67,6 +72,7 @@ class Joiner:
             today=self._today(incoming),
             withdrawing=self._withdrawing,
             moving=Moving(view, passed, incoming.partition),
+            charging=self._charging,
         )
         try:
             event = decode(incoming.value, server=server_of(incoming))
@@ -175,7 +181,13 @@ class Joiner:
         for visit_key, keys in self._waiting(run, tick, view):
             if left <= 0:
                 break
-            rows = [self._recall.load(key, value) for key in keys if (value := view.get(key)) is not None]
+            portion = self._limits.lines_a_change
+            built = sum(self._rebuilding.tick(run, tick, view, key, most=portion) for key in keys if is_left(key))
+            left -= built
+            if built:  # what the visit is now is seen by the next tick
+                run.count(LEFT)
+                continue
+            rows = [self._recall.load(key, value) for key in keys if is_row(key) and (value := view.get(key)) is not None]
             left -= self._due(run, tick, view, visit_key, [row for row in rows if not run.moving.is_open(row.trail)], most=left)
         if left <= 0:
             run.count(LEFT)

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from connector.contract import TableRole
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.parts import Part
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import normalise
 from streams.domain.records import Lookups, Record, SourceRows

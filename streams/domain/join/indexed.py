@@ -15,7 +15,8 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.join.claims import claim_of
-from streams.domain.join.entries import SEPARATOR, is_held_refund, role_letter
+from streams.domain.join.entries import SEPARATOR, is_held_refund, item_in, role_letter
+from streams.domain.join.stored import Item
 from streams.domain.normalise.record import CompiledMapping
 
 Place: TypeAlias = tuple[bytes, bytes]
@@ -24,7 +25,8 @@ Place: TypeAlias = tuple[bytes, bytes]
 HELD: Final = b"h"
 _LINK: Final = b"l"
 _CLAIM: Final = b"c"
-_FORM: Final = 1
+_FORM: Final = 2
+"""2: refund lines that are held stand under their item."""
 _PARTS: Final = 5
 """Of a row's key: visit, role, source, table, and the columns of its key."""
 
@@ -71,16 +73,23 @@ class Index:
         """Where an entry stands in it."""
         yield from self.places(key, value)
         if is_held_refund(key, value):
-            yield held(key)
+            yield held(key, item_in(value))
 
 
 _NOTHING: Final = _Rule(None, collides=False)
 
 
-def held(key: bytes) -> Place:
-    """Where a refund line that is held stands."""
+def held(key: bytes, item: Item | None) -> Place:
+    """Where a refund line that is held stands. item: None where its entry does not say it."""
     visit_key, _, rest = key.partition(SEPARATOR)
-    return b"".join((HELD, visit_key, SEPARATOR)), rest
+    return b"".join((HELD, visit_key, SEPARATOR)), b"".join((orjson.dumps(item), SEPARATOR, rest))
+
+
+def held_at(place: bytes) -> tuple[bytes, Item | None]:
+    """The key and the item of a refund line that is held, from what stands behind `HELD` of its place."""
+    visit_key, item, rest = place.split(SEPARATOR, 2)
+    told = orjson.loads(item)
+    return visit_key + SEPARATOR + rest, None if told is None else (told[0], told[1])
 
 
 def under(visit_key: bytes, settlement: bytes) -> bytes:

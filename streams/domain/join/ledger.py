@@ -1,40 +1,31 @@
-"""What a visit was charged, by institution and item, kept up to date while its lines change, so that a refund is not counted anew
-over all of them (rule R9, `streams.domain.join.refunds`).
+"""What a visit was charged, by institution and item, as sums that are kept up to date while its lines change: so that a refund is
+not counted anew over all of them (rule R9, `streams.domain.join.refunds`).
 
-It is made of the visit's rows when the first refund asks for it, and lives in memory only, with the state that it is of: what a
-transaction did not commit it forgets. Every line that a fold changes is put into it (`Visit.put`).
+The sums stand in the state beside the visit's rows, and are written with them. Each line says in its own entry what they hold of it
+(`StoredRow.charge`), so they are at all times what adding up the entries gives, whatever became of lookups, parents or the mapping
+since. They are kept of long stays: they begin when a visit has more than a few lines; of a stay that an earlier version left, when
+the first refund is weighed.
+
+Entry keys: visit key, `t` and source, joined by 0x1f, and `r` with a JSON array: form, and the fee tables of which two lines can be
+one record. Where the mapping has others, the sums are made anew. For each item: the same, institution and item, and `r` with a JSON
+array: form, balance (decimal text), how many reported records charge something, how many lines that charge something are still to
+be reported, how many lines there are. An item without lines has none.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import NamedTuple, TypeAlias
+from functools import lru_cache
+from typing import Final, NamedTuple
 
-from streams.domain.join.entries import StoredRow
-from streams.domain.join.parts import Part
+import orjson
 
-Item: TypeAlias = tuple[str, str]
-"""Institution, and what of it."""
+from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.stored import Arrival, Item, StoredRow, arrival
+from streams.domain.join.view import StateView
+from streams.errors import Newer
 
-_AWAITED_LINE = Part.POSITIVE_LINE.value
-_NOTHING = Decimal(0)
-
-
-class Charge(NamedTuple):
-    """What a line charges, or takes back."""
-
-    of: Item
-    """Its institution and item."""
-    amount: Decimal
-    """Less than 0 of a refund."""
-    record: str
-    """As which it was reported; `""` where that is not known."""
-    is_reported: bool
-    """Whether it was reported."""
-    is_awaited: bool
-    """Whether it may still be reported: it waits for something."""
-    came: tuple[int, str, tuple[str, ...]]
-    """Sorts lines as they came."""
+_LETTER: Final = b"t"
+_NOTHING: Final = Decimal(0)
 
 
 class Sum(NamedTuple):
@@ -48,98 +39,228 @@ class Sum(NamedTuple):
     """Of what was reported."""
 
 
-@dataclass(slots=True)
-class _Account:
-    """The lines of one item."""
+class Total(NamedTuple):
+    """The sums of an item."""
 
-    records: dict[str | bytes, dict[bytes, Charge]] = field(default_factory=dict, repr=False)
-    """What was reported, by record and line: two rows may back one record, which was charged once, as the first of them says."""
     balance: Decimal = _NOTHING
+    """Of what was reported; two lines may back one record, which was charged once, as the first of them says."""
     positive: int = 0
+    """How many of these records charge something."""
     awaited: int = 0
-
-    def count(self, name: str | bytes, sign: int) -> None:
-        """Add a record to the sums, or take it out."""
-        if lines := self.records.get(name):
-            amount = _first(lines.values()).amount
-            self.balance += sign * amount
-            self.positive += sign * (amount > 0)
+    """How many lines that charge something are still to be reported."""
+    lines: int = 0
+    """How many lines there are."""
 
 
-def _first(charges: Iterable[Charge]) -> Charge:
-    return min(charges, key=lambda charge: charge.came)
+class Line(NamedTuple):
+    """A line as the sums hold it."""
+
+    item: Item
+    """Its institution and item."""
+    amount: Decimal
+    """Less than 0 of a refund."""
+    record: str | bytes
+    """As which it was reported; its state key where no other line can be that record."""
+    is_reported: bool
+    """Whether it was reported."""
+    is_awaited: bool
+    """Whether it may still be reported: it waits for something."""
+    came: Arrival
+    """Sorts lines as they came."""
+
+    def __repr__(self) -> str:
+        """Without what the line charges."""
+        return f"Line(is_reported={self.is_reported}, is_awaited={self.is_awaited})"
+
+
+def line_of(where: bytes, row: StoredRow | None, *, shared: bool) -> Line | None:
+    """A row as a line; None where there is nothing of it in the sums. shared: whether two rows can be one record."""
+    if row is None or row.charge is None:
+        return None
+    awaited, record = row.is_awaited, row.reported_as if shared and row.reported_as else where
+    amount = Decimal(row.charge.amount)
+    return Line(row.charge.item_of, amount, record, bool(row.emitted) and not awaited, awaited, arrival(row))
 
 
 class Ledger:
-    """charge_of: what a line charges; None where nobody can say. tag: what that depends on besides the line."""
+    """The sums of one visit and source while one event is folded.
 
-    def __init__(self, charge_of: Callable[[StoredRow], Charge | None], tag: object) -> None:
-        self.tag = tag
-        self._charge_of = charge_of
-        self._lines: dict[bytes, tuple[Charge | None, bool]] = {}
-        self._accounts: dict[Item, _Account] = {}
-        self._held: dict[Item | None, set[bytes]] = {}
+    committed: a row as it is in the state, by state key. claimants: the state keys of lines that are reported as a record, perhaps
+    with others. tables: the fee tables of which two lines can be one record.
+    """
 
-    def __len__(self) -> int:
-        return len(self._lines)
+    __slots__ = (
+        "_claimants",
+        "_committed",
+        "_from_nothing",
+        "_head",
+        "_is_kept",
+        "_lines",
+        "_shared",
+        "_stale",
+        "_tag",
+        "_totals",
+        "_view",
+    )
+
+    def __init__(
+        self,
+        head: bytes,
+        view: StateView,
+        *,
+        committed: Callable[[bytes], StoredRow | None],
+        claimants: Callable[[str], Iterable[bytes]],
+        tables: Iterable[str],
+    ) -> None:
+        self._head = head
+        self._view = view
+        self._committed = committed
+        self._claimants = claimants
+        self._tag = tuple(sorted(tables))
+        self._shared = bool(self._tag)
+        self._totals: dict[bytes, Total] = {}
+        self._lines: dict[bytes, Line | None] = {}
+        self._stale: set[bytes] = set()
+        """Entries that go unless they are made again."""
+        self._from_nothing = False
+        """Whether the sums are made anew in this fold."""
+        value = view.get(head)
+        self._is_kept = value is not None and tables_in(value) == self._tag
+        if value is not None and not self._is_kept:
+            self._stale.add(head)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there are sums."""
+        return self._is_kept
+
+    def begin(self) -> None:
+        """Make the sums anew: of no line, until it is put in."""
+        self._is_kept = self._from_nothing = True
+        self._stale |= {key for key in self._view.entries_beside(self._head) if key.startswith(self._head + SEPARATOR)}
+        self._totals.clear()
+        self._lines.clear()
 
     def put(self, where: bytes, row: StoredRow | None) -> None:
         """A line as it is now; None where there is none."""
-        charge, held = self._lines.pop(where, (None, False))
-        if held:
-            self._held[charge and charge.of].discard(where)
-        if charge is not None:
-            self._count(where, charge, -1)
-        if row is None:
+        before, now = self._held(where), line_of(where, row, shared=self._shared)
+        if before == now:
             return
-        charge, held = self._charge_of(row), _AWAITED_LINE in (row.waits_for or row.refused)
-        self._lines[where] = charge, held
-        if held:
-            self._held.setdefault(charge and charge.of, set()).add(where)
-        if charge is not None:
-            self._count(where, charge, 1)
-
-    def held(self, items: Iterable[Item]) -> set[bytes]:
-        """The refund lines that are held, of these items or of what nobody can say."""
-        return set().union(*(self._held.get(item, ()) for item in (None, *items)))
+        records = {(line.item, line.record) for line in (before, now) if line is not None and line.is_reported}
+        for item, record in records:
+            self._add(item, record, -1)
+        self._lines[where] = now
+        for item, record in records:
+            self._add(item, record, 1)
+        for line, sign in ((before, -1), (now, 1)):
+            if line is not None:
+                self._change(line.item, awaited=sign * _is_to_come(line), lines=sign)
 
     def sum_of(self, item: Item, *, but: bytes, record: str) -> Sum:
         """What all lines of an item say to one of them. record: which that is, or will be."""
-        account = self._accounts.get(item)
-        if account is None:
-            return Sum(is_reported=False, is_awaited=False, balance=_NOTHING)
-        balance, positive, awaited = account.balance, account.positive, account.awaited
-        own, _ = self._lines.get(but, (None, False))
-        mine = own is not None and own.of == item
-        if mine and own is not None:
-            awaited -= own.is_awaited and own.amount > 0
-        for name in {record, _name(but, own) if mine and own is not None and own.is_reported else record}:
-            lines = account.records.get(name, {})
-            others = [] if name == record else [charge for where, charge in lines.items() if where != but]
-            for charges, sign in ((lines.values(), -1), (others, 1)):
-                if charges:
-                    amount = _first(charges).amount
+        balance, positive, awaited, _ = self._total(self._key(item))
+        own = self._held(but)
+        mine = own if own is not None and own.item == item else None
+        names: set[str | bytes] = {record} if self._shared else {but}
+        if mine is not None:
+            awaited -= _is_to_come(mine)
+            names |= {mine.record} if mine.is_reported else set()
+        for name in names:
+            lines = self._reported(item, name)
+            others = [] if name == record else [line for where, line in lines.items() if where != but]
+            for those, sign in ((lines.values(), -1), (others, 1)):
+                if those:
+                    amount = _first(those).amount
                     balance += sign * amount
                     positive += sign * (amount > 0)
         return Sum(is_reported=positive > 0, is_awaited=awaited > 0, balance=balance)
 
-    def _count(self, where: bytes, charge: Charge, sign: int) -> None:
-        account = self._accounts.setdefault(charge.of, _Account())
-        if charge.is_awaited and charge.amount > 0:
-            account.awaited += sign
-        if not charge.is_reported:
-            return
-        name = _name(where, charge)
-        account.count(name, -1)
-        lines = account.records.setdefault(name, {})
-        if sign > 0:
-            lines[where] = charge
-        else:
-            del lines[where]
-        account.count(name, 1)
-        if not lines:
-            del account.records[name]
+    def entries(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """The state entries that the fold changed."""
+        if self._from_nothing:
+            yield self._head, b"r" + orjson.dumps([FORM, self._tag])
+        for key, total in self._totals.items():
+            value = dump_total(total) if total.lines else None
+            if value != self._view.get(key):
+                yield key, value
+        for key in self._stale:
+            if key not in self._totals and not (key == self._head and self._from_nothing):
+                yield key, None
+
+    def _key(self, item: Item) -> bytes:
+        return SEPARATOR.join((self._head, item[0].encode(), item[1].encode()))
+
+    def _held(self, where: bytes) -> Line | None:
+        """A line as the sums hold it."""
+        if where in self._lines:
+            return self._lines[where]
+        return None if self._from_nothing else line_of(where, self._committed(where), shared=self._shared)
+
+    def _reported(self, item: Item, record: str | bytes) -> dict[bytes, Line]:
+        """The lines of an item that were reported as a record."""
+        places = (record,) if isinstance(record, bytes) else self._claimants(record)
+        lines = {where: line for where in places if (line := self._held(where)) is not None}
+        return {where: line for where, line in lines.items() if line.is_reported and (line.item, line.record) == (item, record)}
+
+    def _add(self, item: Item, record: str | bytes, sign: int) -> None:
+        """Add a record to the sums, or take it out."""
+        if lines := self._reported(item, record):
+            amount = _first(lines.values()).amount
+            self._change(item, balance=sign * amount, positive=sign * (amount > 0))
+
+    def _change(self, item: Item, *, balance: Decimal = _NOTHING, positive: int = 0, awaited: int = 0, lines: int = 0) -> None:
+        key = self._key(item)
+        total = self._total(key)
+        self._totals[key] = Total(total.balance + balance, total.positive + positive, total.awaited + awaited, total.lines + lines)
+
+    def _total(self, key: bytes) -> Total:
+        total = self._totals.get(key)
+        if total is not None:
+            return total
+        value = None if self._from_nothing else self._view.get(key)
+        return Total() if value is None else load_total(value)
 
 
-def _name(where: bytes, charge: Charge) -> str | bytes:
-    return charge.record or where
+def head_of(visit_key: bytes, source: str) -> bytes:
+    """The state key that says that there are sums of a visit's lines."""
+    return SEPARATOR.join((visit_key, _LETTER, source.encode()))
+
+
+def is_sum(key: bytes) -> bool:
+    """Whether a state key is of the sums of a visit, and not of a row."""
+    after = key.index(SEPARATOR) + 1
+    return key[after : after + 2] == _LETTER + SEPARATOR
+
+
+def dump_total(total: Total) -> bytes:
+    """The state value of an item's sums."""
+    return b"r" + orjson.dumps([FORM, str(total.balance), *total[1:]])
+
+
+def load_total(value: bytes) -> Total:
+    """The sums in a state value. Raises Newer where a later version wrote it."""
+    form, *members = orjson.loads(value[1:])
+    _demand_known(form)
+    balance, positive, awaited, lines = members
+    return Total(Decimal(balance), positive, awaited, lines)
+
+
+@lru_cache(64)
+def tables_in(value: bytes) -> tuple[str, ...]:
+    """The fee tables in the state value that says that there are sums. Raises Newer where a later version wrote it."""
+    form, *members = orjson.loads(value[1:])
+    _demand_known(form)
+    return tuple(members[0])
+
+
+def _demand_known(form: int) -> None:
+    if form > FORM:
+        raise Newer(f"the sums of a visit in visit.state (form {form}; this version knows {FORM})")
+
+
+def _first(lines: Iterable[Line]) -> Line:
+    return min(lines, key=lambda line: line.came)
+
+
+def _is_to_come(line: Line) -> int:
+    return int(line.is_awaited and line.amount > 0)

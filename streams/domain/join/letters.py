@@ -8,8 +8,8 @@ import orjson
 
 from connector.contract import Op
 from streams.domain.changes import Incoming, RowChange, Truncated
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.parts import Part
+from streams.domain.join.stored import StoredRow
 from streams.domain.records import DeadLetter, Refusal, RowOrigin, SourceRows
 from streams.domain.violations import DeadClass, Level, Violation
 from streams.spec.fields import ServiceCode

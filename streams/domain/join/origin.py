@@ -5,7 +5,7 @@ shown.
 from collections.abc import Iterable, Iterator
 
 from streams.domain.changes import RowChange, Truncated, dotted
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.records import RowOrigin
 from streams.domain.roles import SERVICE_OF
@@ -48,7 +48,7 @@ def _visit_key(change: RowChange, rule: TableRule) -> str:
 def names_of(rows: Iterable[StoredRow], mapping: CompiledMapping) -> str:
     """Table and key of rows, as they may be shown, in an order that says nothing. Their mapping knows their tables."""
     ordered = sorted(rows, key=lambda row: (row.table, row.key))
-    return "、".join(_name_of(row, personal="key" in _personal(mapping, mapping.tables[row.table])) for row in ordered)
+    return "、".join(_name_of(row, personal="key" in {*_personal(mapping, mapping.tables[row.table])}) for row in ordered)
 
 
 def _name_of(row: StoredRow, *, personal: bool) -> str:

@@ -8,10 +8,10 @@ deliver stage holds in the same way (`streams.lanes.deliver.orphans`); the join 
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import dependents, parents_of
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import ALONE, REPORTED
 from streams.domain.records import Header

@@ -6,7 +6,7 @@ from typing import Final
 from connector.contract import UNAVAILABLE, Op, TableRole
 from streams.domain.again import after
 from streams.domain.changes import RowChange
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.stored import StoredRow
 from streams.domain.keys import is_of_header, names_something
 from streams.domain.normalise.record import TableRule
 from streams.domain.records import Row

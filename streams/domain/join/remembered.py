@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from streams.domain.join.entries import StoredRow, load
+from streams.domain.join.entries import load
+from streams.domain.join.stored import StoredRow
 
 _MOST_BYTES: Final = 24 << 20
 _OF_A_ROW: Final = 1_000

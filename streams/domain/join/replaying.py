@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 import orjson
 
 from streams.domain.changes import dotted
-from streams.domain.join.entries import SEPARATOR, StoredRow, visit_key_of
+from streams.domain.join.entries import SEPARATOR, visit_key_of
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.replay import Replay
 from streams.errors import Newer

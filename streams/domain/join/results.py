@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
 from streams.domain.closings import Closed, ClosedBy
-from streams.domain.join.entries import StoredRow
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup
@@ -51,8 +51,12 @@ class Results(Protocol):
     """So long after a transaction's end a row may go, or come back."""
     transaction: str
     """Of the change that is folded; `""` of everything else."""
+    captured_at: int
+    """When the change that makes records ready was captured (ms)."""
     time: Tick | None
     """The tick that is folded."""
+    counts: dict[str, int]
+    """How often each outcome happened."""
     kept: set[bytes]
     """The visits that were changed. What the fold sees of them is what they were before."""
 
@@ -70,6 +74,9 @@ class Results(Protocol):
 
     def passes_on(self, row: StoredRow | None) -> None:
         """A row gave up its record, perhaps while its own trail was open."""
+
+    def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
+        """Build the record of one row."""
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         """Build the records of rows that may have another content, or may go, now."""

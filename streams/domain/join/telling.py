@@ -10,12 +10,12 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Tick
 from streams.domain.join import colliding, withdrawal_letters
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import dependents
 from streams.domain.join.gone import HELD, Gone, deadline_of, gone_group, load_gone
 from streams.domain.join.recalls import recall
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, load_guard

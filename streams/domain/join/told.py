@@ -5,8 +5,8 @@ from typing import Final
 
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed, ClosedBy, letter_id
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.replaying import RESENT, Replaying
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.records import DeadLetter, Header
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from connector.contract import TableRole
-from streams.domain.join.ledger import Ledger
+from streams.domain.join.stored import Item
 from streams.domain.records import Lookups
 
 
@@ -25,16 +25,14 @@ class StateView(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """One entry by its full state key. (A stay of 5,000 lines is not read for one of them.)"""
 
-    def ledger(self, visit_key: bytes, source: str) -> Ledger | None:
-        """What was charged to a visit by the lines of a source, where it was made for a fold before; it is the caller's to keep up
-        to date.
-        """
+    def lines_known(self, visit_key: bytes) -> int | None:
+        """How many entries a visit's fee lines have, about; None where only looking at each would tell."""
 
-    def keep_ledger(self, visit_key: bytes, source: str, ledger: Ledger) -> None:
-        """Keep it for the next fold."""
+    def holds_refunds(self, visit_key: bytes) -> bool:
+        """Whether any fee line of a visit waits, or waited in vain, for the line that it takes back."""
 
-    def refunds(self, visit_key: bytes) -> Collection[bytes]:
-        """The keys of the entries of a visit's refund lines that wait, or waited in vain, for the line that they take back."""
+    def refunds(self, visit_key: bytes, items: Collection[Item] | None = None) -> Collection[bytes]:
+        """The keys of the entries of such lines, of these items or of what their entries do not say; of all items for None."""
 
     def lines_under(self, visit_key: bytes, settlement: str) -> Iterable[bytes]:
         """The keys of the entries of a visit's fee lines that name this settlement, perhaps with others. Asked only of tables whose

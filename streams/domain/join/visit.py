@@ -1,26 +1,24 @@
 """The rows of one visit while one event is folded."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, StoredRow, dump, key_of, waits
+from streams.domain.join.entries import SEPARATOR, dump, key_of, waits
 from streams.domain.join.gone import Gone, dump_gone, gone_group, gone_key, load_gone
-from streams.domain.join.ledger import Charge, Ledger
+from streams.domain.join.ledger import Ledger, head_of
 from streams.domain.join.parts import Part
 from streams.domain.join.remembered import Recall
+from streams.domain.join.stored import Item, StoredRow, arrival
 from streams.domain.join.view import StateView
 from streams.domain.normalise.record import CompiledMapping
 
 _DOCUMENT: Final = 15
 """Where the document of an entry begins that waits."""
 _NOWHERE: Final[Mapping[str, int]] = {}
-
-Arrival: TypeAlias = tuple[int, str, tuple[str, ...]]
-"""When the last change of a row came, to sort by."""
 
 EMPTIED: Final = SEPARATOR + b"e"
 """What the state keys of emptied tables (`streams.domain.join.emptying`) have in common."""
@@ -47,6 +45,7 @@ class Visit:
         "changed_gone",
         "key",
         "mapping",
+        "uncounted",
     )
 
     def __init__(self, key: bytes, mapping: CompiledMapping, view: StateView, recall: Recall) -> None:
@@ -55,13 +54,15 @@ class Visit:
         self.changed: dict[bytes, StoredRow] = {}
         self.changed_gone: dict[bytes, Gone | None] = {}
         """Records that went in this fold, and those that are backed again (None)."""
+        self.uncounted: set[bytes] = set()
+        """Lines that this fold changed and that are not in the sums yet as they are now (`streams.domain.join.charging`)."""
         self._view = view
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
         self._heads: Sequence[StoredRow] | None = None
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
-        self._ledger = view.ledger(key, mapping.source)
+        self._ledger: Ledger | None = None
         self._emptied = _emptied(view.entries_beside(EMPTIED + SEPARATOR), mapping.source)
 
     def put(self, row: StoredRow) -> None:
@@ -70,8 +71,8 @@ class Visit:
             self._heads = None
         where = self._place(row.role, row.table, row.key)
         self.changed[where] = row
-        if self._ledger is not None and row.role is _FEE:
-            self._ledger.put(where, row if self._stands(row) else None)
+        if row.role is _FEE:
+            self.uncounted.add(where)
         if self._claims is not None and row.reported_as:
             self._claims.setdefault(row.reported_as, set()).add(where)
 
@@ -92,7 +93,7 @@ class Visit:
         found = []
         places = {*self._view.claims(self.key, role, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
         for where in places:
-            row = self._row(where)
+            row = self.at(where)
             if row is None or row.reported_as != record or row.role is not role or row.deleted:
                 continue
             if self.knows(row) if not emptied else bool(self._emptied) and self._is_emptied(row):
@@ -156,51 +157,72 @@ class Visit:
     def lines_under(self, settlement: str) -> list[StoredRow]:
         """The existing fee lines that may name this settlement, in the order in which they came."""
         places = {*self._view.lines_under(self.key, settlement), *(key for key, row in self.changed.items() if row.role is _FEE)}
-        rows = [row for where in places if (row := self._row(where)) is not None and not row.deleted and self.knows(row)]
+        rows = [row for where in places if (row := self.at(where)) is not None and not row.deleted and self.knows(row)]
         return sorted(rows, key=arrival)
 
     @property
-    def holds_refunds(self) -> int:
-        """How many refund lines wait, or waited in vain, for the line that they take back, and that this fold changed, about."""
-        return len(self._view.refunds(self.key)) + sum(map(_is_held, self.changed.values()))
+    def holds_refunds(self) -> bool:
+        """Whether any refund line waits, or waited in vain, for the line that it takes back."""
+        return self._view.holds_refunds(self.key) or any(map(_is_held, self.changed.values()))
 
-    def waiting_refunds(self, those: Collection[bytes] | None = None) -> list[StoredRow]:
-        """The refund lines that wait, or waited in vain, for the line that they take back. those: of these only."""
-        places = {*self._view.refunds(self.key), *self.changed} if those is None else those
-        rows = [row for where in places if (row := self._row(where)) is not None and _is_held(row) and self._stands(row)]
+    def waiting_refunds(self, items: Collection[Item] | None = None) -> list[StoredRow]:
+        """The refund lines that wait, or waited in vain, for the line that they take back. items: of these, or of what their
+        entries do not say, and those that this fold changed.
+        """
+        places = {*self._view.refunds(self.key, items), *self.changed}
+        rows = [row for where in places if (row := self.at(where)) is not None and _is_held(row) and self.stands(row)]
         return sorted(rows, key=arrival)
 
-    def ledger(self, tag: object, charge_of: Callable[[StoredRow], Charge | None], *, make: bool) -> Ledger | None:
-        """What was charged to the visit, where that is known. charge_of: by a line. tag: what that depends on besides the line."""
-        if self._ledger is None or self._ledger.tag != self._tag(tag):
-            return self.made_ledger(tag, charge_of) if make else None
+    @property
+    def ledger(self) -> Ledger:
+        """The sums of its lines, where they are kept."""
+        if self._ledger is None:
+            self._ledger = Ledger(
+                head_of(self.key, self.mapping.source),
+                self._view,
+                committed=self._committed,
+                claimants=self._claimed_as,
+                tables=(name for name in self.mapping.colliding if self.mapping.tables[name].role is _FEE),
+            )
         return self._ledger
 
-    def made_ledger(self, tag: object, charge_of: Callable[[StoredRow], Charge | None]) -> Ledger:
-        """The same; it is made where it is not known."""
-        if self._ledger is None or self._ledger.tag != self._tag(tag):
-            self._ledger = Ledger(charge_of, self._tag(tag))
-            for row in self.rows(_FEE):
-                self._ledger.put(self.place(row), row)
-            self._view.keep_ledger(self.key, self.mapping.source, self._ledger)
-        return self._ledger
+    @property
+    def lines_known(self) -> int | None:
+        """How many lines it has, about; None where only looking at each would tell."""
+        return self._view.lines_known(self.key)
 
-    def _tag(self, tag: object) -> object:
-        return self.mapping.version, tag, tuple(sorted(self._emptied.items()))
+    @property
+    def is_emptied(self) -> bool:
+        """Whether tables were emptied and the state is not put right yet: then more rows are gone than their entries say."""
+        return bool(self._emptied)
+
+    def lines(self) -> Iterator[tuple[bytes, StoredRow]]:
+        """All fee lines of the source by state key, deleted or not, whatever was done to their tables."""
+        for where in {*self._entries(_FEE), *(key for key, row in self.changed.items() if row.role is _FEE)}:
+            row = self.at(where)
+            if row is not None and row.source == self.mapping.source:
+                yield where, row
+
+    def _committed(self, where: bytes) -> StoredRow | None:
+        """The row of this state key before this fold."""
+        value = self._view.get(where)
+        return None if value is None else self._recall.load(where, value)
+
+    def _claimed_as(self, record: str) -> set[bytes]:
+        """The state keys of fee lines that are reported as this record, or claim it, perhaps with others that did."""
+        return {*self._view.claims(self.key, _FEE, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
 
     def place(self, row: StoredRow) -> bytes:
         """The state key of a row."""
         return self._place(row.role, row.table, row.key)
 
-    def _stands(self, row: StoredRow) -> bool:
+    def stands(self, row: StoredRow) -> bool:
+        """Whether a row is there, and the mapping knows its table."""
         return not row.deleted and self.knows(row)
 
-    def _row(self, where: bytes) -> StoredRow | None:
+    def at(self, where: bytes) -> StoredRow | None:
         """The row of this state key, deleted or not, whatever was done to its table."""
-        row = self.changed.get(where)
-        if row is None and (value := self._view.get(where)) is not None:
-            return self._recall.load(where, value)
-        return row
+        return self.changed.get(where) or self._committed(where)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""
@@ -252,6 +274,8 @@ class Visit:
         for key, gone in self.changed_gone.items():
             if gone is not None or self._view.get(key) is not None:
                 yield key, None if gone is None else dump_gone(gone)
+        if self._ledger is not None:
+            yield from self._ledger.entries()
 
 
 def _is_held(row: StoredRow) -> bool:
@@ -274,10 +298,3 @@ def _emptied(entries: Mapping[bytes, bytes], source: str) -> Mapping[str, int]:
 def _emptied_of(values: tuple[bytes, ...], source: str) -> Mapping[str, int]:
     told = [orjson.loads(value[_DOCUMENT:]) for value in values if waits(value)]
     return {table: offset for _, of, table, offset, *_ in told if of == source}
-
-
-def arrival(row: StoredRow) -> Arrival:
-    """Sorts rows in the order in which their last changes came, and rows by key that did not change since an early version, which
-    did not note it. Repetitions do not move a row, and neither does reading it again as it is known.
-    """
-    return -1 if row.offset is None else row.offset, row.table, row.key

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.parts import MOVED_FROM, Part
+from streams.domain.join.stored import StoredRow
 
 _FOR_EVER_MS: Final = 10**12
 """Limit for a row that waits for another one that waits itself, or was told: the other has a deadline or a letter, and the row

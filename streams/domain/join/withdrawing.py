@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from streams.domain.changes import key_in
 from streams.domain.join import colliding, letters, parents, withdrawal_letters
-from streams.domain.join.entries import StoredRow
 from streams.domain.join.gathering import gather
 from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.moving import WENT
@@ -18,6 +17,7 @@ from streams.domain.join.origin import of_row
 from streams.domain.join.parts import ELSEWHERE
 from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import CompiledMapping, record_key
 from streams.domain.place.ended import ENDED_MS

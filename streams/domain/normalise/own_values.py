@@ -18,11 +18,6 @@ class _NoLookups:
         """Nothing is known."""
         del name, key
 
-    def version(self, name: str) -> int:
-        """Nothing is known, and nothing changes."""
-        del name
-        return 0
-
 
 _NO_LOOKUPS: Final = _NoLookups()
 _PLACES: Final = range(len(ROW_INDEX))

@@ -9,20 +9,34 @@ from streams.domain.validate.rules import RuleLevel
 from streams.domain.violations import Violation, unfit, warning
 from streams.spec.fields import Field, FieldKind
 
-_UNSEEN: Final = re.compile("[\\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*")
-"""White space, controls, soft hyphens, and what has no width."""
+_RANGES: Final = (
+    # Default_Ignorable_Code_Point of Unicode 16, which is stable: it only grows within these blocks.
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    # Blanks that Unicode calls no white space: the empty braille pattern, a note without a head, a filler of Khitan script.
+    "\u2800\U0001d159\U00016fe4"
+    # Controls; line and paragraph separators are white space.
+    "\x00-\x1f\x7f-\x9f"
+)
+_UNSEEN: Final = re.compile(f"[\\s{_RANGES}]+")
+"""White space, and what nobody sees."""
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Controls but tab and line breaks, which stand in what people type."""
 _LOST: Final = "\ufffd"
 _NAME: Final = "_NAME"
 _HIDES: Final = re.compile(
-    rb"\\|\?|\x7f|\xc2[\x80-\x9f\xad]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf\xbd", re.DOTALL
+    rb"\\|\?|\x7f|\xc2[\x80-\x9f\xad]|\xcd\x8f|\xd8\x9c|\xe1(?:\x85[\x9f\xa0]|\x9e[\xb4\xb5]|\xa0[\x8b-\x8f])|\xe2\x80[\x8b-\x8f\xa8-\xae]"
+    rb"|\xe2\x81[\xa0-\xaf]|\xe2\xa0\x80|\xe3\x85\xa4|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xef\xbe\xa0|\xef\xbf[\xb0-\xb8\xbd]"
+    rb"|\xf0\x96\xbf\xa4|\xf0\x9b\xb2[\xa0-\xa3]|\xf0\x9d\x85[\x99\xb3-\xba]|\xf3\xa0[\x80-\xbf]",
+    re.DOTALL,
 )
+_FILLER: Final = "\u3164".encode()
+"""Its first byte begins Chinese punctuation, too: so it is looked for whole."""
 
 
 def is_blank(text: str) -> bool:
     """Whether a text says nothing: nobody sees a character of it."""
-    return not text.strip() or (not text.isprintable() and _UNSEEN.fullmatch(text) is not None)
+    return not text.strip() or _UNSEEN.fullmatch(text) is not None
 
 
 def hides(record: bytes) -> bool:
@@ -31,6 +45,8 @@ def hides(record: bytes) -> bool:
     """
     # Written out, and by numbers: a loop over one-byte texts takes eight times as long.
     may_hide = 0x3F in record or 0x5C in record or 0x7F in record or 0xC2 in record or 0xE2 in record or 0xEF in record
+    may_hide = may_hide or 0xE1 in record or 0xF0 in record or 0xF3 in record or 0xCD in record or 0xD8 in record
+    may_hide = may_hide or (0xE3 in record and _FILLER in record)
     return may_hide and _HIDES.search(record) is not None
 
 

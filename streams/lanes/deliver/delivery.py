@@ -7,7 +7,7 @@ from typing import NoReturn, Protocol
 
 from connector.contract import Topics
 from streams.deliver.verdict import Accepted, Refused
-from streams.domain.batch.cut import Batch, CutLimits, cut, first_portion, halves, split_oversize
+from streams.domain.batch.cut import CUT_VERSION, CUT_VERSIONS, Batch, CutLimits, cut, first_portion, halves, split_oversize
 from streams.domain.batch.msgid import MSGID_CHARS, msgid
 from streams.domain.records import ReadyRecord
 from streams.lanes.deliver import letters
@@ -15,6 +15,7 @@ from streams.lanes.deliver.flood_guard import verdict_of
 from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
+from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, Patience, Posting, Posts, SetAside
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.ports import TopicPartition
@@ -44,8 +45,15 @@ class DeliverShared:
     @property
     def cut(self) -> str:
         """Mark of all that a plan's msgids depend on: with another, the same content would go out under other ids."""
-        chars = self.settings.msgid_chars
-        return self.limits.mark if chars == MSGID_CHARS else f"{self.limits.mark}-{chars}"
+        return self._mark_of(CUT_VERSION)
+
+    def version_of(self, plan: Plan) -> int | None:
+        """In which version a plan is cut; None where it was opened under other limits, or by a later version."""
+        return next((version for version in CUT_VERSIONS if self._mark_of(version) == plan.cut), None)
+
+    def _mark_of(self, version: int) -> str:
+        mark, chars = self.limits.mark_of(version), self.settings.msgid_chars
+        return mark if chars == MSGID_CHARS else f"{mark}-{chars}"
 
 
 class Owner(Protocol):
@@ -100,14 +108,14 @@ class Delivery:
         """Deliver a plan and commit it portion by portion. What the last portion leads to stays in `run`: the lane commits it
         together with the next plan. What of it was set aside stands in `run.laid`; of one that was aside, the rest is left.
         """
-        if run.plan.cut != self._shared.cut:
+        if (version := self._shared.version_of(run.plan)) is None:
             await self._owner.stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
             )
         fitting, too_large = split_oversize(run.content, self._shared.limits)
         run.buried = {record.institution for record in too_large}
-        batches = cut(fitting, self._shared.limits)
+        batches = cut(fitting, self._shared.limits, version=version)
         if not (run.plan.settled or run.whole or run.skipped):
             await self._bury_oversize(too_large, run)
         places = [place for place in range(run.plan.settled, len(batches)) if run.institution in ("", batches[place].institution)]

@@ -65,6 +65,12 @@ class AtHand:
             self._grew(visit, sum(map(_size, found.items())))
         return _NONE if found is None else found
 
+    def known(self, name: bytes) -> int | None:
+        """How many entries a group has; None where it would have to be read to tell."""
+        visit = self._visit(visit_key_of(name))
+        found = visit.groups.get(name)
+        return len(found) if found is not None else 0 if visit.is_whole else None
+
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
         visit = self._visit(visit_key_of(key))

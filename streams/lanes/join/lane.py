@@ -12,10 +12,12 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
 from streams.domain.join import letters
+from streams.domain.join.charging import SUMMED
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_LETTER, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CLAIM, WITH_LETTER, WITH_TRAIL, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
+from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
 from streams.domain.join.told import TOLD
@@ -36,6 +38,9 @@ from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
 _YIELD_EVERY = 64
+"""Messages, and entries that they change."""
+_MOST_CHANGES = 4_000
+"""Entries that a transaction holds, and what one more message changes."""
 _REPORTED = b"d"
 _NOT_OURS = "the message has no number: another program than the place stage wrote it"
 
@@ -86,10 +91,17 @@ class _Chunk:
     """What folding one chunk of input leads to."""
 
     overlay: Overlay
+    """What it changes."""
     passed: Passed
+    """How far other lanes are."""
     ready: list[Emission] = field(default_factory=list)
+    """Records that became ready."""
     dead: list[DeadLetter | Closed] = field(default_factory=list)
+    """What a person is told, and what of that is so no more."""
     counts: Counter[str] = field(default_factory=Counter)
+    """How often each outcome happened."""
+    folded: int = 0
+    """How many messages it holds."""
 
 
 class JoinLane(Lane[Incoming]):
@@ -145,14 +157,22 @@ class JoinLane(Lane[Incoming]):
         await self._shared.lookups.caught_up()
         records = self.buffer.first(size)
         chunk = await self._fold(records)
-        await self._write(records, chunk)
+        await self._write(records[: chunk.folded], chunk)
 
     async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
-        chunk = _Chunk(Overlay(self.state), self._passed)
+        """Fold records, fewer where they change much: others come to their turn after a portion of work, and no transaction grows
+        with what one change leads to.
+        """
+        chunk, work = _Chunk(Overlay(self.state), self._passed), 0
         passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
-        for place, incoming in enumerate(records):
-            if place % _YIELD_EVERY == 0:
+        for incoming in records:
+            if len(chunk.overlay.changed) >= _MOST_CHANGES:
+                break
+            if work >= _YIELD_EVERY or not chunk.folded:
+                work = 0
                 await asyncio.sleep(0)
+            chunk.folded += 1
+            work += 1
             if incoming.headers and incoming.headers[0][0] == STRANGER:
                 chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
                 continue
@@ -165,6 +185,7 @@ class JoinLane(Lane[Incoming]):
                     f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "
                     "an error of this program; nothing of the record is committed"
                 ) from exc
+            work += len(folded.state)
             chunk.overlay.apply(folded.state)
             chunk.overlay.note(folded.missing)
             chunk.ready.extend(folded.recalls)
@@ -200,15 +221,14 @@ class JoinLane(Lane[Incoming]):
         offset = records[-1].offset + 1
         offsets = await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self.state.apply(changed, position=offsets[len(changed) - 1] + 1 if changed else None)
-        self.state.keep_ledgers(chunk.overlay.ledgers)
         self.state.note(chunk.overlay.missing)
         self._mark = mark
         if chunk.counts["tick"]:
             self._ticks += chunk.counts["tick"]
-            if chunk.counts[LEFT]:
-                self._shared.hurry()
-            else:
+            if not chunk.counts[LEFT]:
                 self._told = chunk.passed
+        if chunk.counts[LEFT] or chunk.counts[LATER]:
+            self._shared.hurry()
         self._count(len(records), chunk)
         self.done(len(records))
 
@@ -243,10 +263,12 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[TOLD]:
+    if chunk.counts[SUMMED] or chunk.counts[LATER]:
         return FORM
+    if chunk.counts[TOLD]:
+        return WITH_LETTER
     if chunk.counts[CLAIMED] or chunk.counts[WENT]:
-        return WITHOUT_LETTER
+        return WITH_CLAIM
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH
     return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL

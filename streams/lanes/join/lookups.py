@@ -1,7 +1,7 @@
 """The rows of all lookup tables, whole in the memory of every join worker."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -44,7 +44,6 @@ class LookupTables:
         self._tables = tables
         self._outcomes = outcomes
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
-        self._versions = Counter[str]()
         self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
         """By source and table, then by row."""
         self._beneath: defaultdict[tuple[str, str], dict[tuple[str, ...], Beneath]] = defaultdict(dict)
@@ -57,10 +56,6 @@ class LookupTables:
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, None while it is not known."""
         return self._rows[name].get(key)
-
-    def version(self, name: str) -> int:
-        """Another number whenever a row of the lookup changed."""
-        return self._versions[name]
 
     async def caught_up(self) -> None:
         """Return when every lookup record that stood in the topics at the time of the call is known.
@@ -131,7 +126,6 @@ class LookupTables:
                 self._exchanged(change)
                 return
             change = about
-        self._versions[table.name] += 1
         if change.op is Op.DELETE:
             rows.pop(key, None)
         else:
@@ -155,7 +149,6 @@ class LookupTables:
         self._beneath[event.source, event.table].clear()
         gone = [key for key in rows if not again(event.mark, marks.get(key))]
         log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(gone))
-        self._versions[table.name] += 1
         for key in gone:
             del rows[key]
 

@@ -10,15 +10,15 @@ from streams.domain.join.entries import (
     group,
     group_of,
     groups,
-    is_held_refund,
     is_moved,
     is_row,
     visit_key_of,
     waits,
 )
 from streams.domain.join.gone import deadline_of, gone_group, is_gone
-from streams.domain.join.ledger import Ledger
+from streams.domain.join.stored import Item
 from streams.domain.records import Lookups, MissingLookup
+from streams.lanes.join.held import HeldRefunds
 from streams.lanes.join.state import State
 from streams.lanes.join.store import Changes, Entries, put
 
@@ -37,12 +37,10 @@ class Overlay:
         """Groups that were asked for whole and have changes, with them."""
         self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
         """Of groups with changes that were asked about: by claim, the changed entries that have it."""
-        self._refunds: dict[bytes, set[bytes]] = {}
-        """By visit, where they changed: the keys of refund lines that are held."""
+        self._held = HeldRefunds()
+        """Of the entries that changed."""
         self.missing: dict[bytes, MissingLookup] = {}
         """Which rows of lookups are waited for, by the entries that do."""
-        self.ledgers: dict[tuple[bytes, str], Ledger] = {}
-        """What was charged, by visit and source. Without its commit, a chunk's are forgotten."""
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key."""
@@ -60,21 +58,21 @@ class Overlay:
         """One entry."""
         return self.changed[key] if key in self.changed else self._state.get(key)
 
-    def ledger(self, visit_key: bytes, source: str) -> Ledger | None:
-        """What was charged to a visit by the lines of a source, where it is known."""
-        ledger = self.ledgers.get((visit_key, source))
-        if ledger is None and (ledger := self._state.take_ledger(visit_key, source)) is not None:
-            self.ledgers[visit_key, source] = ledger
-        return ledger
+    def lines_known(self, visit_key: bytes) -> int | None:
+        """How many entries a visit's fee lines have, those that this chunk changed counted twice; None where only looking at each
+        would tell.
+        """
+        known = self._state.lines_known(visit_key)
+        return None if known is None else known + len(self._changed.get(group(visit_key, _FEE), ()))
 
-    def keep_ledger(self, visit_key: bytes, source: str, ledger: Ledger) -> None:
-        """Keep it for the next fold."""
-        self.ledgers[visit_key, source] = ledger
+    def holds_refunds(self, visit_key: bytes) -> bool:
+        """Whether any refund line of a visit is held."""
+        return self._state.holds_refunds(visit_key) or visit_key in self._held
 
-    def refunds(self, visit_key: bytes) -> Collection[bytes]:
-        """The keys of a visit's refund lines that are held."""
-        own = self._refunds.get(visit_key)
-        return self._state.refunds(visit_key) if own is None else own
+    def refunds(self, visit_key: bytes, items: Collection[Item] | None = None) -> Collection[bytes]:
+        """The keys of a visit's refund lines that are held, of these items or of what their entries do not say; None: of all."""
+        before, own = self._state.refunds(visit_key, items), self._held.of(visit_key, items)
+        return {*(key for key in before if key not in self.changed), *own}
 
     def lines_under(self, visit_key: bytes, settlement: str) -> Iterable[bytes]:
         """The keys of the visit's lines that name this settlement, perhaps with others."""
@@ -140,15 +138,9 @@ class Overlay:
                 put(whole, key, value)
             if value is not None and name in self._claims:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
-            self._hold(key, value)
+            for _ in self._held.put(key, value):
+                pass  # this chunk has no index
         self.changed.update(changed)
-
-    def _hold(self, key: bytes, value: bytes | None) -> None:
-        visit_key, is_held = visit_key_of(key), value is not None and is_held_refund(key, value)
-        known = self.refunds(visit_key)
-        if is_held != (key in known):
-            own = self._refunds.setdefault(visit_key, set(known))
-            (own.add if is_held else own.discard)(key)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:
         changed = self._changed.get(name)

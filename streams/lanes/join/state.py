@@ -4,9 +4,8 @@ The visits that changed last are in memory; all others are in the store, on disk
 always in memory, so that a tick looks only at visits for which it has something to do.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.join.entries import (
@@ -14,25 +13,21 @@ from streams.domain.join.entries import (
     awaits_lookup,
     deadline_in,
     group,
-    is_held_refund,
     is_moved,
     lookup_deadline,
     visit_key_of,
     waits,
 )
 from streams.domain.join.gone import deadline_of, is_gone
-from streams.domain.join.indexed import HELD, Index, Place, as_in_an_entry, claimed, held, under
-from streams.domain.join.ledger import Ledger
+from streams.domain.join.indexed import HELD, Index, Place, as_in_an_entry, claimed, held_at, under
 from streams.domain.join.parts import MOVED_FROM
+from streams.domain.join.stored import Item
 from streams.domain.records import Lookups, MissingLookup
 from streams.lanes.join.at_hand import FEW, MOST_BYTES, AtHand
 from streams.lanes.join.awaited import AwaitedLookups
+from streams.lanes.join.held import HeldRefunds
 from streams.lanes.join.store import Changes, Entries, MemoryStore, Store
 from streams.lanes.ports import Broker, TopicPartition
-
-_LINES_IN_LEDGERS: Final = 20_000
-"""Of all visits of a partition, at half a kilobyte each. One visit may have more."""
-_NO_KEYS: frozenset[bytes] = frozenset()
 
 
 class State:
@@ -61,10 +56,7 @@ class State:
         self._gone: dict[bytes, dict[bytes, int]] = {}
         self._moved: dict[bytes, dict[bytes, int]] = {}
         self._lookups = AwaitedLookups()
-        self._refunds: dict[bytes, set[bytes]] = {}
-        """By visit: the keys of refund lines that are held."""
-        self._ledgers: OrderedDict[tuple[bytes, str], Ledger] = OrderedDict()
-        self._in_ledgers = 0
+        self._refunds = HeldRefunds()
 
     @property
     def waits(self) -> bool:
@@ -94,27 +86,21 @@ class State:
         """One entry."""
         return self._at_hand.get(key)
 
-    def take_ledger(self, visit_key: bytes, source: str) -> Ledger | None:
-        """What was charged to a visit. It is not kept here any more: the chunk that changes it gives it back with its changes."""
-        ledger = self._ledgers.pop((visit_key, source), None)
-        self._in_ledgers -= 0 if ledger is None else len(ledger)
-        return ledger
-
     def note(self, missing: Mapping[bytes, MissingLookup]) -> None:
         """Which rows of lookups the entries wait for that a chunk built which was committed."""
         self._lookups.note(missing)
 
-    def keep_ledgers(self, ledgers: Mapping[tuple[bytes, str], Ledger]) -> None:
-        """Keep those of a chunk that was committed, and the last ones of before."""
-        self._ledgers.update(ledgers)
-        self._in_ledgers += sum(map(len, ledgers.values()))
-        while self._in_ledgers > _LINES_IN_LEDGERS and len(self._ledgers) > 1:
-            _, dropped = self._ledgers.popitem(last=False)
-            self._in_ledgers -= len(dropped)
+    def lines_known(self, visit_key: bytes) -> int | None:
+        """How many entries a visit's fee lines have; None where only looking at each would tell."""
+        return self._at_hand.known(group(visit_key, TableRole.FEE))
 
-    def refunds(self, visit_key: bytes) -> Collection[bytes]:
-        """The keys of a visit's refund lines that are held."""
-        return self._refunds.get(visit_key, _NO_KEYS)
+    def holds_refunds(self, visit_key: bytes) -> bool:
+        """Whether any refund line of a visit is held."""
+        return visit_key in self._refunds
+
+    def refunds(self, visit_key: bytes, items: Collection[Item] | None = None) -> Collection[bytes]:
+        """The keys of a visit's refund lines that are held, of these items or of what their entries do not say; None: of all."""
+        return self._refunds.of(visit_key, items)
 
     def lines_under(self, visit_key: bytes, settlement: str) -> Iterable[bytes]:
         """The keys of the visit's lines that name this settlement, perhaps with others."""
@@ -182,28 +168,14 @@ class State:
             self._at_hand.put(key, value)
             if value is not None:
                 places.update(dict.fromkeys(self._index.places(key, value), True))
-            is_held = value is not None and is_held_refund(key, value)
-            if is_held != (key in self.refunds(visit_key_of(key))):
-                self._hold(key, is_held=is_held)
-                places[held(key)] = is_held
+            places.update(self._refunds.put(key, value))
         self._store.write(changed, deadlines, position=self.position, places=places)
-
-    def _hold(self, key: bytes, *, is_held: bool) -> None:
-        visit_key = visit_key_of(key)
-        if is_held:
-            self._refunds.setdefault(visit_key, set()).add(key)
-        elif len(known := self._refunds[visit_key]) == 1:
-            del self._refunds[visit_key]
-        else:
-            known.remove(key)
 
     def _open(self, position: int) -> None:
         self.position = position
         self._at_hand.clear()
         self._refunds.clear()
         self._lookups.clear()
-        self._ledgers.clear()
-        self._in_ledgers = 0
         self._waiting.clear()
         self._gone.clear()
         self._moved.clear()
@@ -213,8 +185,8 @@ class State:
             if deadline := abs(deadline):
                 waiting = self._gone if is_gone(key) else self._moved if deadline >= MOVED_FROM else self._waiting
                 waiting.setdefault(visit_key_of(key), {})[key] = deadline
-        for key in self._store.found(HELD):
-            self._hold(key, is_held=True)
+        for place in self._store.found(HELD):
+            self._refunds.add(*held_at(place))
 
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
         """The deadlines that these changes set or remove (None), taken over in memory at the same time."""

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.fold import LEFT
+from streams.domain.join.rebuilding import LATER
 from streams.domain.join.results import Folded
 from streams.lanes.assignment import Assignment
 from streams.lanes.buffer import Buffer, Water
@@ -296,6 +297,35 @@ async def test_the_next_tick_is_asked_for_at_once_where_one_left_something_to_do
     await wait_for(lambda: len(rig.log.messages(rows)) == 1)
     assert [1] == hurried
     running.cancel()
+    await lane.close()
+
+
+async def test_a_transaction_holds_a_portion_of_what_changes_lead_to():
+    """Seven changes of long stays in one transaction are one of thousands of entries, in which no other lane comes to its turn."""
+
+    class WideFold(CountingFold):
+        def fold(self, incoming, view, lookups, passed):
+            turns.append(others[0])
+            entries = {b"%b\x1ff\x1f%d" % (incoming.key, number): b"r[]" for number in range(1_500)}
+            return Folded(state=entries, counts={LATER: 1})
+
+    async def other():
+        while True:
+            others[0] += 1
+            await asyncio.sleep(0)
+
+    rig, hurried, others, turns = Rig(), [], [0], []
+    lane = rig.join_lane()
+    lane._shared = dataclasses.replace(lane._shared, fold=WideFold(), hurry=lambda: hurried.append(rig.committed("join").offset))
+    for number in range(7):
+        rig.change(number)
+    beside = asyncio.ensure_future(other())
+    lane.put(rig.log.messages(CHANGES))
+    lane.start()
+    await wait_for(lambda: rig.committed("join").offset == 7)
+    beside.cancel()
+    assert [3, 6, 7] == hurried
+    assert len({*turns}) == len(turns) == 7
     await lane.close()
 
 

@@ -2,7 +2,7 @@
 
 from connector.contract import TableRole
 from streams.domain.join.claims import claims_in
-from streams.domain.join.entries import due_from, is_held_refund, waits
+from streams.domain.join.entries import due_from, is_held_refund, item_in, waits
 
 
 def waiting_rows(visits, at):
@@ -18,14 +18,15 @@ class LookedThrough:
     def get(self, key):
         return self.entries_beside(key).get(key)
 
-    def ledger(self, visit_key, source):
-        """Counted anew each time."""
+    def lines_known(self, visit_key):
+        return len(self.of_role(visit_key, TableRole.FEE))
 
-    def keep_ledger(self, visit_key, source, ledger):
-        pass
+    def holds_refunds(self, visit_key):
+        return bool(self.refunds(visit_key, None))
 
-    def refunds(self, visit_key):
-        return {key for key, value in self.of_role(visit_key, TableRole.FEE).items() if is_held_refund(key, value)}
+    def refunds(self, visit_key, items=None):
+        held = {key: value for key, value in self.of_role(visit_key, TableRole.FEE).items() if is_held_refund(key, value)}
+        return {key for key, value in held.items() if items is None or item_in(value) in (None, *items)}
 
     def lines_under(self, visit_key, settlement):
         del settlement  # the fold looks at each

@@ -9,19 +9,13 @@ import orjson
 
 from streams.domain.changes import SERVER, Incoming, tick_value
 from streams.domain.closings import letter_id
-from streams.domain.join.entries import (
-    StoredRow,
-    group,
-    group_of,
-    is_moved,
-    load,
-    visit_key_of,
-    waits,
-)
+from streams.domain.join.entries import group, group_of, is_moved, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.rebuilding import is_left
+from streams.domain.join.stored import StoredRow
 from streams.domain.ready import closes
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
@@ -162,10 +156,6 @@ class Join(LookedThrough):
         assert name == "patient"
         return self.patients.get(key)
 
-    def version(self, name):
-        del name  # nothing is kept from one fold to the next
-        return 0
-
     def visit(self, visit_key):
         return {key: value for key, value in self.entries.get(visit_key, {}).items() if is_row(key)}
 
@@ -182,7 +172,8 @@ class Join(LookedThrough):
 
     def due(self, at, lookups):
         del lookups  # the fold looks
-        return waiting_rows({visit: self.visit(visit) for visit in self.entries}, at)
+        tried = {visit: {key: each[key] for key in each if is_row(key) or is_left(key)} for visit, each in self.entries.items()}
+        return waiting_rows(tried, at)
 
     def moved(self):
         return [visit for visit in self.entries if any(map(is_moved, self.visit(visit).values()))]

@@ -9,7 +9,6 @@ from streams.domain.exchanged import Beneath
 from streams.domain.join import emptying, gone, withdrawal_guard
 from streams.domain.join.claims import claim_of
 from streams.domain.join.entries import (
-    StoredRow,
     due_from,
     dump,
     group,
@@ -23,6 +22,7 @@ from streams.domain.join.entries import (
     waits,
 )
 from streams.domain.join.remembered import Recall
+from streams.domain.join.stored import StoredRow
 from streams.domain.trail import Trail
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1f"), min_size=1, max_size=12)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import TableRole
-from streams.domain.join.entries import StoredRow, dump, key_of
+from streams.domain.join.entries import dump, key_of
 from streams.domain.join.indexed import Index, as_in_an_entry, claimed, under
+from streams.domain.join.stored import StoredRow
 from tests.unit.streams.domain.join.join_rig import mappings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1f"), min_size=1, max_size=9)

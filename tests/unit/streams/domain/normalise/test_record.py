@@ -1,6 +1,7 @@
 """Normalising is a pure function: same rows, same bytes; and what cannot be sent alone is said at once."""
 
 import hashlib
+import unicodedata
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -113,6 +114,7 @@ def test_blank_optional_fields_are_left_out_or_sent_empty(mapping):
 
 
 UNSEEN = ["\u200b", "\ufeff", "\xad\u2060 ", "\x00", "\x1b\x7f", "\u200e\x85\u3000"]
+UNSEEN += ["\u3164", "\u2800\u2800", "\U000e0020\ufe0f", "\uffa0 \u115f", "\u034f"]
 
 
 @pytest.mark.parametrize("unseen", UNSEEN)
@@ -123,6 +125,30 @@ def test_a_required_text_that_nobody_sees_is_no_value(mapping, unseen):
     assert [("HILIST_NAME", "REQUIRED"), ("MEDINS_LIST_NAME", "REQUIRED")] == [
         (one.field, one.rule) for one in refused.violations if one.level is Level.REFUSE
     ]
+
+
+def ignorable():
+    """What Unicode lets a reader ignore, by its own data: marks that are joined to nothing, formats, and the named fillers."""
+    names = ("FILLER", "BRAILLE PATTERN BLANK", "NULL NOTEHEAD", "VARIATION SELECTOR", "GRAPHEME JOINER", "VOWEL INHERENT")
+    for code in range(0x110000):
+        char = chr(code)
+        if any(name in unicodedata.name(char, "") for name in names) and unicodedata.category(char) not in {"Po", "Nl"}:
+            yield char
+
+
+SHOWN = {"\u2fef", "\U00016fe4"} | set(map(chr, range(0xFFF9, 0xFFFC)))
+
+
+def test_each_character_that_nobody_sees_is_found_in_the_bytes_of_a_record():
+    """The check of each record is by bytes: one that they miss goes out as a name that is empty."""
+    found = [*ignorable()]
+    assert {"\u3164", "\uffa0", "\u115f", "\u1160", "\u2800", "\u034f", "\u17b4", "\ufe0f", "\U000e01ef", "\u180b"} <= set(found)
+    unseen = [
+        chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000 and is_blank(chr(code)) and not chr(code).isspace()
+    ]
+    assert set(found) <= set(unseen) | SHOWN
+    assert [] == [char for char in unseen if not hides(orjson.dumps(char))]
+    assert 4_400 > len(unseen) > 4_200
 
 
 def test_an_optional_text_that_nobody_sees_is_left_out(mapping):

@@ -74,7 +74,7 @@ async def test_a_refusal_is_committed_before_its_halves_are_posted():
     """After a crash the refused message must not be posted again: the platform might take it this time, and its halves too."""
     rig = Rig()
     for number in (1, 2):
-        rig.ready(number, key=1)
+        rig.ready(number, key=3 * number - 2)
     recorded = []
 
     async def look(batch, _msgid):
@@ -134,6 +134,18 @@ async def test_a_plan_of_the_first_layout_keeps_its_msgids_and_the_next_has_the_
     old, new = (msgid for msgid, _ in rig.platform.accepted)
     assert f"{INSTITUTION}{plan.id}000" == old
     assert re.fullmatch(rf"{INSTITUTION}[0-9a-z]{{6}}{SITE}[0-9a-z]{{8}}02", new)
+
+
+async def test_a_plan_of_the_third_cut_keeps_its_batches_and_the_next_has_one_version_of_a_record_in_each():
+    """What it has posted may have been taken: in other batches, under other ids, the platform would take it twice."""
+    rig = Rig()
+    _, second, _, _ = (rig.ready(number, key=7) for number in (1, 2, 3, 4))
+    plan = Plan(size=2, last_offset=second, id="20240425000000000", refused=0, opened_at=1, cut=rig.limits.mark_of(3))
+    mark = DeliverMark(seq=1, last_plan=plan.id, plan=plan)
+    rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=mark.text())
+    assert await rig.settle(rig.deliver_lane(), through(rig, 5), at=READY)
+    assert [[1, 2], [3], [4]] == [[record.number for record in taken.records] for taken in rig.platform.accepted]
+    assert f"{INSTITUTION}{plan.id}000" == rig.platform.accepted[0][0]
 
 
 async def test_a_repeated_number_is_dropped_and_a_hole_stops_the_lane_there():

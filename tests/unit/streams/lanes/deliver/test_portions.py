@@ -59,7 +59,7 @@ async def test_what_became_of_a_portion_is_committed_before_the_next_is_posted()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
     rig.deliver_options = {"portion": 4}
     for number in range(1, 11):
-        rig.ready(number, key=1)
+        rig.ready(number, key=3 * number + 1)
     seen = []
 
     async def look(_batch, _msgid):
@@ -76,7 +76,7 @@ async def test_a_plan_goes_on_behind_its_settled_batches():
     """They have their receipts and dead letters: posting them again is what a platform without memory takes twice."""
     rig = Rig()
     rig.limits = CutLimits(max_chars=9_000, max_rows=2, sealed_chars=lambda plain: plain)
-    offsets = [rig.ready(number, key=1, value=b"x" * (10_000 if number == 3 else 1)) for number in (1, 2, 3, 4, 5, 6)]
+    offsets = [rig.ready(number, key=3 * number + 1, value=b"x" * (10_000 if number == 3 else 1)) for number in (1, 2, 3, 4, 5, 6)]
     plan = Plan(size=6, last_offset=offsets[-1], id="20240425000000000", refused=0, opened_at=1, cut=rig.limits.mark, settled=2)
     rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=0, metadata=DeliverMark(seq=1, plan=plan).text())
     assert await rig.settle(rig.deliver_lane(), through(rig, 7), at=READY)
