@@ -46,6 +46,9 @@ class Feed:
         value = envelope(table, op, row, at=self._place)
         await self._producer.send(self._topic, value, key=b"V1", partition=0, timestamp_ms=START_MS)
 
+    async def flush(self):
+        await self._producer.flush()
+
     async def tick_on(self):
         """One tick after the other, each when the last one is folded, as the ticker asks for them."""
         at = LanePartition(self._topic, 0)
@@ -59,19 +62,23 @@ class Feed:
             await until(folded, PATIENCE_S, "a tick was not folded", every_s=0.02)
 
 
-async def test_each_row_is_told_and_built_once_though_the_worker_is_killed_between_portions(bootstrap, topics, workers):  # noqa: F811
-    """A portion that is done twice is a second letter, or a record that goes twice; one that is lost, a row for ever."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True)
-    await producer.start()
+@pytest.fixture
+async def feed(bootstrap, topics):  # noqa: F811 - fixtures
     broker = KafkaBroker(broker_settings(bootstrap))
-    feed = Feed(producer, broker, topics)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+        yield Feed(producer, broker, topics)
+    await broker.stop()
+
+
+async def test_a_worker_killed_between_portions_tells_and_builds_each_row_once(bootstrap, topics, workers, feed):  # noqa: F811
+    """A portion that is done twice is a second letter, or a record that goes twice; one that is lost, a row for ever."""
     await feed.change("h.visit", VISIT)
     await feed.change("h.settle", SETTLE)
     for number in range(LINES):
         await feed.change("h.charge", CHARGE | {"charge_id": f"C{number}"})
         await feed.change("h.charge", CHARGE | {"charge_id": f"L{number}", "settle_no": "S9"})
     await feed.change("h.visit", VISIT | {"patient_id": "P2"}, "u")
-    await producer.flush()
+    await feed.flush()
     worker = workers("join", portion=PORTION)
 
     async def done():
@@ -101,8 +108,6 @@ async def test_each_row_is_told_and_built_once_though_the_worker_is_killed_betwe
     ticking.cancel()
     with suppress(asyncio.CancelledError):
         await ticking
-    await producer.stop()
-    await broker.stop()
     letters = Counter(row_key_of(letter) for letter in await read_all(bootstrap, topics.dead))
     assert {f"L{number}": 1 for number in range(LINES)} == letters
     built = Counter(key_of(message) for message in await read_all(bootstrap, topics.ready))
