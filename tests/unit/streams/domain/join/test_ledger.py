@@ -275,8 +275,8 @@ def test_two_tables_that_are_emptied_at_once_leave_the_sums_true(sites):
 
 def test_sums_of_a_later_form_are_refused():
     """Written back without what was added to them, they would have lost it."""
-    total = dump_total(load_total(b'r[8,"5.00",1,0,1]'))
-    assert total == b'r[8,"5.00",1,0,1]'
+    total = dump_total(load_total(b'r[9,"5.00",1,0,1]'))
+    assert total == b'r[9,"5.00",1,0,1]'
     with pytest.raises(Newer, match="sums of a visit"):
-        load_total(total.replace(b"[8,", b"[9,"))
+        load_total(total.replace(b"[9,", b"[10,"))
     assert is_sum(SEPARATOR.join((b"V1", b"t", b"his")))
