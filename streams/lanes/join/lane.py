@@ -147,6 +147,7 @@ class JoinLane(Lane[Incoming]):
     async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
         chunk = _Chunk(Overlay(self.state), self._passed)
         passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
+        overlay, fold, lookups = chunk.overlay, self._shared.fold.fold, self._shared.lookups
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -154,7 +155,7 @@ class JoinLane(Lane[Incoming]):
                 chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
                 continue
             try:
-                folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups, passed)
+                folded = fold(incoming, overlay, lookups, passed)
             except Fatal:
                 raise  # raised by the state, whose text says more
             except Exception as exc:
@@ -162,11 +163,13 @@ class JoinLane(Lane[Incoming]):
                     f"the fold of {incoming.topic}-{incoming.partition} offset {incoming.offset} met {type(exc).__name__}: "
                     "an error of this program; nothing of the record is committed"
                 ) from exc
-            chunk.overlay.apply(folded.state)
-            chunk.overlay.note(folded.missing)
-            chunk.ready.extend(folded.recalls)
-            chunk.ready.extend(folded.ready)
-            chunk.dead.extend(folded.dead)
+            overlay.apply(folded.state)
+            if folded.missing:
+                overlay.note(folded.missing)
+            if folded.recalls or folded.ready:
+                chunk.ready += (*folded.recalls, *folded.ready)
+            if folded.dead:
+                chunk.dead += folded.dead
             for outcome, amount in folded.counts.items():
                 chunk.counts[outcome] += amount
         return chunk
