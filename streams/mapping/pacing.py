@@ -15,7 +15,7 @@ class BatchSettings(Strict):
     max_records: Annotated[int, Field(ge=1, le=3000)] = 2000
     """Most records of one plan, which are cut into batches together. Fewer make emptier batches."""
     linger_s: Annotated[float, Field(ge=0)] = 0.2
-    """Longest wait for more records before a plan is made. (Records that are 10 s late already wait up to a second, and up to 5 s,
+    """Longest wait for more records before a plan is made. (Records that are 10 s late already wait up to a second, and up to 10 s,
     a tenth of their age at most, while the join has more of their partition before it: a backlog gets through sooner in full
     batches.)"""
 
