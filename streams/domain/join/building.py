@@ -46,10 +46,8 @@ class Building:
     ) -> None:
         self.incoming = incoming
         self.lookups = lookups
-        self.moving = moving
-        self.today = today
+        self.moving, self.today = moving, today
         self.is_plain = incoming.is_plain
-        """Whether nothing is said of the row besides what stands in it."""
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
         """When the change that makes records ready was captured (ms)."""
@@ -57,8 +55,7 @@ class Building:
         self.grace_ms = limits.withdrawals.grace_ms
         self.transaction = ""
         self.time: Tick | None = None
-        self._limits = limits
-        self._withdrawing = withdrawing
+        self._limits, self._withdrawing = limits, withdrawing
         self._state: dict[bytes, bytes | None] = {}
         self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
