@@ -31,6 +31,8 @@ FORMERLY: Final = "formerly"
 
 _ALWAYS: Final = 2
 """Headers that each message has which the place stage wrote."""
+NUMBER: Final = "seq"
+"""The second one of them, with the message's number in its series (`streams.domain.series`)."""
 
 
 class Incoming(NamedTuple):
@@ -53,6 +55,11 @@ class Incoming(NamedTuple):
     """In their order."""
     timestamp_ms: int
     """The message's own time, milliseconds since the epoch."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the place stage says nothing of its row besides its number."""
+        return len(self.headers) == _ALWAYS and self.headers[1][0] == NUMBER
 
     @property
     def formerly(self) -> bytes | None:
@@ -171,6 +178,8 @@ class Tombstone:
 Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay
 
 _OPS: Final = {op.value: op for op in Op}
+_TRUNCATE: Final = Op.TRUNCATE
+_DELETE: Final = Op.DELETE
 _KINDS: Final = {kind.value: kind for kind in DatabaseKind}
 _END_OF_TIME: Final = 10**13
 """The first moment (ms, in the year 2286) that a state entry has no digits for."""
@@ -262,22 +271,25 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
         raise Rejected("the envelope's time of commit is impossible")
     place = position(kind, source)
     known_by = _of_server(mark(op, source, place), server)
-    if op is Op.TRUNCATE:
+    if op is _TRUNCATE:
         transaction = f"{source.get('txId') or ''}"
         return Truncated(
             source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction
         )
-    row = row_of(envelope.get("before" if op is Op.DELETE else "after"))
+    row = row_of(envelope.get("before" if op is _DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = row_of(envelope.get("before")) if UNAVAILABLE in row.values() else None
+    transaction = f"{source.get('txId') or ''}"
+    if "place" not in envelope and "yibao" not in envelope:  # as nearly all
+        return RowChange(name, table, op, row, before, place, committed_at, known_by, None, transaction)
     told = told_in(envelope["place"]) if "place" in envelope else None
     ours = envelope.get("yibao")
     left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
     compared = envelope.get("compared") if absent else None
     compared = compared if isinstance(compared, int) else None
-    transaction, known_by = f"{source.get('txId') or ''}", known_by if told is None or left else None
+    known_by = known_by if told is None or left else None
     left = left or (told is not None and told.moved == "left")
     said = told, transaction, left, now, absent, compared, ours == FREED
     # By position: by name, it costs more than half as much again as reading the row.

@@ -25,7 +25,7 @@ class VisitKey(NamedTuple):
         Blanks at the ends of a part say nothing, because the same number may stand in a `char(10)` here and in a text there. One
         column alone is taken as it stands: so sites have it in their state.
         """
-        if not self.is_composed:
+        if len(self.columns) == 1 and not self.prefix:
             key = row.get(self.columns[0])
             return key if names_something(key) else None
         key = named(row, self.columns)
@@ -44,7 +44,7 @@ def named(row: Mapping[str, str | None], columns: Iterable[str]) -> str | None:
 
 def names_something(value: str | None) -> bool:
     """Whether a key column's value can name anything: it is not blank, and state keys can be taken apart again."""
-    return value is not None and value.strip() != "" and SEPARATOR not in value
+    return value is not None and (value.isalnum() or (value.strip() != "" and SEPARATOR not in value))
 
 
 def of_header(column: str) -> str:

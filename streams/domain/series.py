@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from streams.domain.changes import Incoming
+from streams.domain.changes import NUMBER, Incoming
+
+__all__ = ["FROM", "NUMBER", "number_of"]
 
 FROM: Final = "from"
 """Header with the series."""
-
-NUMBER: Final = "seq"
-"""Header with the number in its series."""
 
 
 def number_of(incoming: Incoming) -> tuple[str, int]:

@@ -72,9 +72,14 @@ class SeriesBuffer(Buffer[Incoming]):
 
 def taken(wanted: Mapping[str, int], records: Sequence[Incoming]) -> dict[str, int]:
     """The numbers that each series wants behind these records."""
-    found = dict(wanted)
-    for incoming in records:
+    found: dict[str, int] = {}
+    seen: object = None
+    for incoming in reversed(records):  # the last one of a series says it
+        headers = incoming.headers
+        if headers and headers[0] == seen:
+            continue
         series, number = number_of(incoming)
         if series:
-            found[series] = number + 1
-    return found
+            found.setdefault(series, number + 1)
+            seen = headers[0]
+    return {**wanted, **found}

@@ -110,6 +110,8 @@ class DeliverSettings:
     """A record whose commit in the database is older than this counts as late."""
     late_linger_s: float = 1.0
     """How long late records wait for others, beyond the lane's linger: a backlog gets through sooner in full batches."""
+    company_s: float = 10.0
+    """The same while the join has more of the partition before it; a tenth of their age at most."""
     lease_s: float = 15.0
     """A POST later than this after the last transaction first renews the ownership of the partition."""
     max_throttle_s: float = 300.0

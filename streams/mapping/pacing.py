@@ -15,8 +15,9 @@ class BatchSettings(Strict):
     max_records: Annotated[int, Field(ge=1, le=3000)] = 2000
     """Most records of one plan, which are cut into batches together. Fewer make emptier batches."""
     linger_s: Annotated[float, Field(ge=0)] = 0.2
-    """Longest wait for more records before a plan is made. (Records that are 10 s late already wait up to a second: a backlog
-    gets through sooner in full batches.)"""
+    """Longest wait for more records before a plan is made. (Records that are 10 s late already wait up to a second, and up to 10 s,
+    a tenth of their age at most, while the join has more of their partition before it: a backlog gets through sooner in full
+    batches.)"""
 
 
 class PlaceSettings(Strict):
@@ -56,7 +57,7 @@ class JoinSettings(Strict):
     """How often waiting parts are looked at."""
     linger_s: Annotated[float, Field(ge=0)] = 0.1
     """Longest wait for more changes before a transaction."""
-    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    max_chunk: Annotated[int, Field(ge=1, le=10_000)] = 3000
     """Most changes of one transaction."""
 
 

@@ -48,8 +48,8 @@ class Building:
     ) -> None:
         self.incoming = incoming
         self.lookups = lookups
-        self.moving = moving
-        self.today = today
+        self.moving, self.today = moving, today
+        self.is_plain = incoming.is_plain
         self.counts: dict[str, int] = {}
         self.captured_at = incoming.timestamp_ms
         """When the change that makes records ready was captured (ms)."""
@@ -57,9 +57,7 @@ class Building:
         self.grace_ms = limits.withdrawals.grace_ms
         self.transaction = ""
         self.time: Tick | None = None
-        self._limits = limits
-        self._withdrawing = withdrawing
-        self._charging = charging
+        self._limits, self._withdrawing, self._charging = limits, withdrawing, charging
         self._state: dict[bytes, bytes | None] = {}
         self._missing: dict[bytes, MissingLookup] = {}
         self._recalls: list[Emission] = []
@@ -104,20 +102,21 @@ class Building:
         if row.deleted:
             self._delete(visit, row, before=before, change=change)
             return
-        if self.incoming.doubted:
+        if not self.is_plain and self.incoming.doubted:
             self._withdrawing.doubts(self, visit, row)
         if before is not None and before.emitted:
             row = self._as_reported(visit, row, before, change)
         elif before is not None and before.deleted:
             row = self._withdrawing.comes_back(self, visit, row)
-        row = self._standing(visit, row, change)
+        if not self.is_plain or row.claimed or change.told is not None:
+            row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         if self._charged and before is not None:
             self._charged.append(before)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
             self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
-        if (formerly := self.incoming.formerly) is not None:
+        if not self.is_plain and (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)

@@ -11,6 +11,7 @@ number: an entry of a later form is refused, because a row that is written back 
 Form 1 had no number. Earlier forms are read for ever.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import orjson
@@ -59,12 +60,20 @@ _REFUND_MARK: Final = ord("+")
 _REFUND_IN_VAIN: Final = ord("h")
 _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 _WAITS: Final = ord("w")
+_REPORTED_AS: Final = 15
+"""Where in a row stands what it was reported as, behind all that every form has."""
 _FEE_ROW: Final = _ROLE_LETTER[TableRole.FEE] + SEPARATOR
 
 
 def key_of(visit_key: bytes, role: TableRole, source: str, table: str, key: tuple[str, ...]) -> bytes:
     """The state key of the row with these parts."""
-    return visit_key + SEPARATOR + _ROLE_LETTER[role] + SEPARATOR + _SEPARATOR_TEXT.join((source, table, *key)).encode()
+    return visit_key + _begin_of(role, source, table) + (key[0] if len(key) == 1 else _SEPARATOR_TEXT.join(key)).encode()
+
+
+@lru_cache(256)
+def _begin_of(role: TableRole, source: str, table: str) -> bytes:
+    """What stands in the state keys of a table's rows between the visit's key and the row's."""
+    return b"".join((SEPARATOR, _ROLE_LETTER[role], SEPARATOR, source.encode(), SEPARATOR, table.encode(), SEPARATOR))
 
 
 def is_row(key: bytes) -> bool:
@@ -100,41 +109,36 @@ def groups(visit_key: bytes) -> tuple[bytes, ...]:
 
 def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
-    form, *tail = _tail(row)
-    document = orjson.dumps(
-        [
-            form,
-            row.position,
-            row.committed_at,
-            row.offset,
-            row.mark and tuple(row.mark),
-            row.deleted,
-            row.emitted,
-            row.refused,
-            row.waits_for,
-            row.since,
-            row.deadline,
-            row.columns,
-            *tail,
-        ]
-    )
+    # By position: by name it takes twice as long, for every change.
+    members: list[object] = [WITHOUT_TRAIL, *row[5:8], row.mark and tuple(row.mark), *row[9:_REPORTED_AS], row.columns]
+    if row.trail is None and row.beneath is None and not row.claimed and not row.letter and row.charge is None:  # as nearly all
+        members.append(row.reported_as)
+    else:
+        _add_tail(members, row)
+    document = orjson.dumps(members)
     if row.waits_for:
         return b"w%013d%c%b" % (row.deadline, b"+" if _AWAITED_LINE in row.waits_for else b"-", document)
     return (b"h" if _AWAITED_LINE in row.refused else b"r") + document
 
 
-def _tail(row: StoredRow) -> tuple[object, ...]:
-    """The form of a row's entry, and what stands in it behind the columns."""
-    if row.trail is None and row.beneath is None and not row.claimed and not row.letter and row.charge is None:  # as nearly all
-        return WITHOUT_TRAIL, row.reported_as
+def _add_tail(members: list[object], row: StoredRow) -> None:
+    """Put the form of a row's entry, and what stands in it behind the columns, where it has more of it than most."""
     trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
     if row.charge is not None:
-        return FORM, trail, beneath, row.claimed, row.letter, row.charge.members(), row.reported_as
-    if row.letter:
-        return WITH_LETTER, trail, beneath, row.claimed, row.letter, row.reported_as
-    if row.claimed:
-        return WITH_CLAIM, trail, beneath, row.claimed, row.reported_as
-    return (WITH_TRAIL, row.reported_as, trail) if beneath is None else (WITH_BENEATH, row.reported_as, trail, beneath)
+        members[0] = FORM
+        members += trail, beneath, row.claimed, row.letter, row.charge.members(), row.reported_as
+    elif row.letter:
+        members[0] = WITH_LETTER
+        members += trail, beneath, row.claimed, row.letter, row.reported_as
+    elif row.claimed:
+        members[0] = WITH_CLAIM
+        members += trail, beneath, row.claimed, row.reported_as
+    elif beneath is None:
+        members[0] = WITH_TRAIL
+        members += row.reported_as, trail
+    else:
+        members[0] = WITH_BENEATH
+        members += row.reported_as, trail, beneath
 
 
 def load(key: bytes, value: bytes) -> StoredRow:

@@ -75,7 +75,7 @@ class Joiner:
             charging=self._charging,
         )
         try:
-            event = decode(incoming.value, server=server_of(incoming))
+            event = decode(incoming.value, server="" if run.is_plain else server_of(incoming))
         except Rejected as exc:
             run.bury(letters.undecodable(incoming, str(exc)))
             return run.folded()

@@ -103,18 +103,15 @@ def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
 
 def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
     """The settlement that a line names, of whichever table; without a link, all of the visit."""
-    if visit.mapping.tables[fee.table].settlement_link is None:
+    mapping = visit.mapping
+    link = mapping.tables[fee.table].settlement_link
+    if link is None:
         return visit.rows(_SETTLEMENT)
-    key = _settlement_key(visit, fee)
-    if key is None:
+    key = fee.columns.get(link)
+    if not key:
         return ()
-    found = []
-    for name, table in visit.mapping.tables.items():
-        if table.role is _SETTLEMENT:
-            row = visit.find(_SETTLEMENT, name, (key,))
-            if row is not None and not row.deleted:
-                found.append(row)
-    return found
+    found = [visit.find(_SETTLEMENT, name, (key,)) for name in mapping.settlement_tables]
+    return [row for row in found if row is not None and not row.deleted]
 
 
 def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:

@@ -41,6 +41,8 @@ class Results(Protocol):
 
     incoming: Incoming
     """The message that is folded."""
+    is_plain: bool
+    """Whether nothing is said of its row besides what stands in it."""
     lookups: Lookups
     """The rows of the lookup tables."""
     today: date

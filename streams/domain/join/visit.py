@@ -22,6 +22,7 @@ _NOWHERE: Final[Mapping[str, int]] = {}
 
 EMPTIED: Final = SEPARATOR + b"e"
 """What the state keys of emptied tables (`streams.domain.join.emptying`) have in common."""
+_EMPTIED: Final = EMPTIED + SEPARATOR
 
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
@@ -39,7 +40,9 @@ class Visit:
         "_heads",
         "_keys",
         "_ledger",
+        "_new_heads",
         "_recall",
+        "_values",
         "_view",
         "changed",
         "changed_gone",
@@ -60,15 +63,18 @@ class Visit:
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
+        self._values: dict[bytes, bytes | None] = {}
+        """Entries as they were before the fold, of rows that were looked for."""
         self._heads: Sequence[StoredRow] | None = None
+        self._new_heads = False
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
         self._ledger: Ledger | None = None
-        self._emptied = _emptied(view.entries_beside(EMPTIED + SEPARATOR), mapping.source)
+        self._emptied = _emptied(view.entries_beside(_EMPTIED), mapping.source)
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
         if row.role is _VISIT:
-            self._heads = None
+            self._heads, self._new_heads = None, True
         where = self._place(row.role, row.table, row.key)
         self.changed[where] = row
         if row.role is _FEE:
@@ -80,7 +86,10 @@ class Visit:
         """The row under this key, deleted or not."""
         where = self._place(role, table, key)
         row = self.changed.get(where)
-        if row is None and (value := self._view.get(where)) is not None:
+        if row is not None:
+            return row
+        value = self._values[where] = self._view.get(where)
+        if value is not None:
             row = self._recall.load(where, value)
             if self._emptied and self._is_emptied(row):
                 row = _without_content(row)
@@ -253,6 +262,10 @@ class Visit:
     def _present_heads(self) -> Sequence[StoredRow]:
         # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
         entries = self._entries(_VISIT)
+        if not self._new_heads and len(entries) == 1:
+            ((key, value),) = entries.items()
+            row = self._recall.load(key, value)
+            return () if row.deleted or not self.knows(row) else (row,)
         where = {*entries, *[key for key, row in self.changed.items() if row.role is _VISIT]}
         if len(where) > 1:
             return self.rows(_VISIT)
@@ -265,8 +278,9 @@ class Visit:
         """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
         compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
+        values = self._values
         for key, row in self.changed.items():
-            before = self._view.get(key)
+            before = values[key] if key in values else self._view.get(key)
             if before is None or self._recall.load(key, before) != row:
                 value = dump(row)
                 self._recall.keep(key, value, row)

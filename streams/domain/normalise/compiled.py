@@ -1,7 +1,7 @@
 """A compiled mapping: what was written for people, ready to run for every row."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from connector.contract import TableRole
@@ -150,6 +150,13 @@ class CompiledMapping:
     colliding: frozenset[str] = frozenset()
     """Tables of which two rows of a visit can make one record: others of their role stand beside, or a row's key is not all of the
     record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`.)"""
+
+    settlement_tables: tuple[str, ...] = field(init=False)
+    """Those of `tables` whose rows are settlements."""
+
+    def __post_init__(self) -> None:
+        settlements = (name for name, table in self.tables.items() if table.role is TableRole.SETTLEMENT)
+        object.__setattr__(self, "settlement_tables", tuple(settlements))
 
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""

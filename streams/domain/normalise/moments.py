@@ -6,6 +6,7 @@ a timestamptz (an instant, in UTC). Text columns may hold dates too. Nothing her
 
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from streams.domain.normalise.conversions import Convert
@@ -62,10 +63,17 @@ class _Hours(dict[str, str | None]):
         return first[:13] if (first[13:], last[13:]) == (f":{_ENDS[0]}", f":{_ENDS[1]}") and first[:13] == last[:13] else None
 
 
+@lru_cache(8)
+def _hours(zone: tzinfo) -> _Hours:
+    """All fields of a zone remember together: a visit's times fall into few hours."""
+    return _Hours(zone)
+
+
 def _shortly(hours: _Hours, raw: str) -> str | None:
     """A time as capture writes it, converted the short way; None where it has another form or needs the long way."""
-    if raw[13:19] in _MINUTES and _is_zulu(raw[19:]) and (shown := hours[raw[:13]]) is not None:
-        return shown + raw[13:19]
+    minutes, end = raw[13:19], raw[19:]
+    if minutes in _MINUTES and (end == "Z" or _is_zulu(end)) and (shown := hours[raw[:13]]) is not None:
+        return shown + minutes
     return None
 
 
@@ -87,7 +95,7 @@ def wall_day(field: Field) -> Convert:
 
 def wall_time(field: Field) -> Convert:
     """A zone-less time as it is stored. A date alone is its midnight; fractions of a second are dropped."""
-    hours = _Hours(UTC)
+    hours = _hours(UTC)
 
     def convert(raw: str) -> str:
         if (shown := _shortly(hours, raw)) is not None:
@@ -147,7 +155,7 @@ def instant_day(field: Field, zone: tzinfo) -> Convert:
 
 def instant_time(field: Field, zone: tzinfo) -> Convert:
     """An instant as the clocks of the site's zone showed it. Fractions of a second are dropped."""
-    hours = _Hours(zone)
+    hours = _hours(zone)
 
     def convert(raw: str) -> str:
         if (shown := _shortly(hours, raw)) is not None:

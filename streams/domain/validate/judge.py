@@ -43,8 +43,7 @@ def judge(subject: Subject, rules: tuple[ActiveRule, ...], service: ServiceCode)
     """Everything that the rules find."""
     violations: list[Violation] = []
     for active in rules:
-        found = active.check(subject)
-        if found:
+        if found := active.check(subject):
             violations += [_violation(finding, active, subject, service) for finding in found]
     return violations
 

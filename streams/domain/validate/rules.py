@@ -52,7 +52,7 @@ class Subject:
     a field of the visit's or settlement's record that belongs to this one, None where it has no value or none that fits.
     """
 
-    __slots__ = ("_today", "kind", "options", "related", "values")
+    __slots__ = ("_amounts", "_today", "kind", "options", "related", "values")
 
     def __init__(self, values: Mapping[str, str], kind: str, *, today: date, options: RuleOptions, related: Related) -> None:
         self.values = values
@@ -60,11 +60,19 @@ class Subject:
         self.options = options
         self.related = related
         self._today = today
+        self._amounts: dict[str, Decimal] = {}
 
     def money(self, *names: str) -> list[Decimal]:
         """The amounts of these fields; empty where one of them has none."""
-        texts = [self.values.get(name) for name in names]
-        return [Decimal(text) for text in texts if text] if all(texts) else []
+        amounts, found = self._amounts, []
+        for name in names:
+            amount = amounts.get(name)
+            if amount is None:
+                if not (text := self.values.get(name)):
+                    return []
+                amount = amounts[name] = Decimal(text)
+            found.append(amount)
+        return found
 
     @property
     def first_impossible_day(self) -> str:

@@ -20,6 +20,7 @@ from streams.lanes.deliver import letters
 from streams.lanes.deliver.around_posts import AroundPosts
 from streams.lanes.deliver.aside_changes import AsideChanges, Stands
 from streams.lanes.deliver.asides import Asides
+from streams.lanes.deliver.company import Company
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
@@ -65,6 +66,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
         self._refused = RefusedRecords(TopicPartition(shared.topics.orphans, at.partition))
         self._planning = Planning(at, shared, self._orphans)
+        self._company = Company(at, shared.topics, shared.settings, context)
         self._changes = AsideChanges(self, self._orphans, wall_ms=shared.wall_ms)
         self._asides = Asides(
             at,
@@ -161,16 +163,13 @@ class DeliverLane(Lane[ReadyRecord]):
         return bool(self.buffer) or bool(self._orphans.free(1, but=self._mark.aside))
 
     async def _gather(self, finished: int, until: float) -> None:
-        """Wait until `until` for the next plan's records; longer while they are late, because fuller batches bring a backlog
-        through sooner.
-        """
+        """Wait until `until` for the next plan's records; longer while they are late (`streams.lanes.deliver.company`)."""
         assert self.buffer is not None
         if self.full:
             return  # nothing is fetched before something is let go of
-        settings, following = self._shared.settings, self.buffer.behind(finished)
-        if following is not None and self._shared.wall_ms() - following.committed_at > settings.late_s * 1000:
-            until = max(until, self.context.clock() + settings.late_linger_s)
-        await self.buffer.gather(min(finished + settings.max_plan, self.context.settings.high), until)
+        count = min(finished + self._shared.settings.max_plan, self.context.settings.high)
+        first, now_ms = self.buffer.behind(finished), self._shared.wall_ms()
+        await self._company.gather(self.buffer, count, until=until, first=first, now_ms=now_ms)
 
     async def _turn(self, finished: int, run: Settling | None) -> None:
         """Commit one transaction: what became of the finished records, the messages without a number, the offset, the next plan."""

@@ -103,6 +103,20 @@ class _Chunk:
     folded: int = 0
     """How many messages it holds."""
 
+    def take(self, folded: Folded) -> None:
+        """What one message led to."""
+        self.overlay.apply(folded.state)
+        if folded.missing:
+            self.overlay.note(folded.missing)
+        if folded.recalls or folded.ready:
+            self.ready += (*folded.recalls, *folded.ready)
+        if folded.closed:  # first: what is told again with them is open
+            self.dead += folded.closed
+        if folded.dead:
+            self.dead += folded.dead
+        for outcome, amount in folded.counts.items():
+            self.counts[outcome] += amount
+
 
 class JoinLane(Lane[Incoming]):
     """A lane whose records are numbered by the place stage, in headers (`streams.lanes.numbers`)."""
@@ -165,8 +179,9 @@ class JoinLane(Lane[Incoming]):
         """
         chunk, work = _Chunk(Overlay(self.state), self._passed), 0
         passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
+        overlay, fold, lookups = chunk.overlay, self._shared.fold.fold, self._shared.lookups
         for incoming in records:
-            if len(chunk.overlay.changed) >= _MOST_CHANGES:
+            if len(overlay.changed) >= _MOST_CHANGES:
                 break
             if work >= _YIELD_EVERY or not chunk.folded:
                 work = 0
@@ -177,7 +192,7 @@ class JoinLane(Lane[Incoming]):
                 chunk.dead.append(letters.undecodable(incoming, _NOT_OURS))
                 continue
             try:
-                folded = self._shared.fold.fold(incoming, chunk.overlay, self._shared.lookups, passed)
+                folded = fold(incoming, overlay, lookups, passed)
             except Fatal:
                 raise  # raised by the state, whose text says more
             except Exception as exc:
@@ -186,14 +201,7 @@ class JoinLane(Lane[Incoming]):
                     "an error of this program; nothing of the record is committed"
                 ) from exc
             work += len(folded.state)
-            chunk.overlay.apply(folded.state)
-            chunk.overlay.note(folded.missing)
-            chunk.ready.extend(folded.recalls)
-            chunk.ready.extend(folded.ready)
-            chunk.dead.extend(folded.closed)  # first: what is told again with them is open
-            chunk.dead.extend(folded.dead)
-            for outcome, amount in folded.counts.items():
-                chunk.counts[outcome] += amount
+            chunk.take(folded)
         return chunk
 
     @property

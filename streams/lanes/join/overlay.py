@@ -34,7 +34,7 @@ class Overlay:
         self._changed: dict[bytes, dict[bytes, bytes | None]] = {}
         """By group."""
         self._groups: dict[bytes, Entries] = {}
-        """Groups that were asked for whole and have changes, with them."""
+        """Groups that were asked for whole, with their changes. Those without are the state's own, which the chunk leaves alone."""
         self._claims: dict[bytes, dict[bytes, set[bytes]]] = {}
         """Of groups with changes that were asked about: by claim, the changed entries that have it."""
         self._held = HeldRefunds()
@@ -133,9 +133,14 @@ class Overlay:
         """Take over what one message changed."""
         for key, value in changed.items():
             name = group_of(key)
-            self._changed.setdefault(name, {})[key] = value
-            if (whole := self._groups.get(name)) is not None:
-                put(whole, key, value)
+            before = self._changed.get(name)
+            if before is None:
+                self._changed[name] = {key: value}
+                self._groups.pop(name, None)  # the state's own
+            else:
+                before[key] = value
+                if (whole := self._groups.get(name)) is not None:
+                    put(whole, key, value)
             if value is not None and name in self._claims:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
             for _ in self._held.put(key, value):
@@ -143,12 +148,12 @@ class Overlay:
         self.changed.update(changed)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:
-        changed = self._changed.get(name)
-        if changed is None:
-            return self._state.group(name)
-        own = self._groups.get(name)
-        if own is None:
-            own = self._groups[name] = dict(self._state.group(name))
-            for key, value in changed.items():
-                put(own, key, value)
-        return own
+        whole = self._groups.get(name)
+        if whole is None:
+            whole = self._state.group(name)
+            if (changed := self._changed.get(name)) is not None:
+                whole = dict(whole)
+                for key, value in changed.items():
+                    put(whole, key, value)
+            self._groups[name] = whole
+        return whole

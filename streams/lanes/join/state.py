@@ -191,7 +191,11 @@ class State:
     def _deadlines(self, changed: Changes) -> Iterator[tuple[bytes, int | None]]:
         """The deadlines that these changes set or remove (None), taken over in memory at the same time."""
         for key, value in changed.items():
-            visit_key, gone = visit_key_of(key), is_gone(key)
+            visit_key = visit_key_of(key)
+            waited = visit_key in self._waiting or visit_key in self._gone or visit_key in self._moved
+            if not waited and key not in self._lookups and (value is None or not waits(value)):
+                continue  # as most: it waits for nothing, and nothing of its visit did
+            gone = is_gone(key)
             awaited = value is not None and not gone and awaits_lookup(value)
             if awaited or key in self._lookups:
                 yield from self._of_lookup(visit_key, key, value if awaited else None)

@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - toys have the signatures of what they stand for
 
 import time
+from dataclasses import replace
 
 import orjson
 
@@ -177,6 +178,11 @@ class Rig:
         emitted = emission(number if key is None else key, value=value, visit=b"v%d" % (number % 4), institution=institution)
         key_, value_, headers = encode(emitted, number)
         return self.log.append(READY, key=key_, value=value_, headers=headers)
+
+    def join_is_at(self, offset):
+        """How far the join says that it is."""
+        place = TOPICS.group("join"), CHANGES
+        self.log.committed_offsets[place] = replace(self.log.committed_offsets[place], offset=offset)
 
     def committed(self, stage):
         return self.log.committed_offsets[TOPICS.group(stage), CHANGES if stage == "join" else READY]

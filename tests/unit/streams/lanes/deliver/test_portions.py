@@ -32,11 +32,88 @@ async def test_what_is_late_already_waits_for_company(age_s, sizes):
     lane.put(rig.log.messages(READY)[1:])
     await wait_for(through(rig, 21))
     await lane.close()
+    assert sizes == list(plan_sizes(rig).values())
+
+
+def plan_sizes(rig):
+    """By plan, in their order: how many records it had."""
     plans = {}
     for message in rig.log.messages(RECEIPTS):
         written = decode_receipt(message.value)
         plans[written.plan] = plans.get(written.plan, 0) + len(written.records)
-    assert sizes == list(plans.values())
+    return plans
+
+
+BEHIND = 200
+
+
+def behind(rig):
+    """The join has that much of the partition before it."""
+    for number in range(BEHIND):
+        rig.change(number)
+
+
+@pytest.mark.parametrize(("joined", "sizes"), [(0, [20]), (BEHIND, [1, 19])])
+async def test_what_is_late_waits_longer_while_the_join_has_more_before_it(joined, sizes):
+    """Of a backlog the join writes a burst every few seconds: one burst alone fills no batches. When the join is through, nothing
+    comes, and nobody waits for it.
+    """
+    rig = Rig()
+    rig.deliver_options = {"company_s": 60.0}
+    rig.now_ms = emission(1).committed_at + 3_600_000
+    behind(rig)
+    rig.ready(1)
+    rig.join_is_at(joined)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None)
+    if sizes[0] == 1:
+        await wait_for(through(rig, 2))
+    for number in range(2, 21):
+        rig.ready(number)
+    rig.join_is_at(joined)
+    lane.put(rig.log.messages(READY)[1:])
+    await wait_for(through(rig, 21))
+    await lane.close()
+    assert sizes == list(plan_sizes(rig).values())
+
+
+@pytest.mark.parametrize("fault", ["raises", "knows nothing"])
+async def test_nobody_waits_for_company_of_which_no_broker_knows(fault):
+    """A broker that is away must not hold a lane whose records are there."""
+    rig = Rig()
+    rig.deliver_options = {"company_s": 60.0}
+    rig.now_ms = emission(1).committed_at + 3_600_000
+    behind(rig)
+    rig.ready(1)
+    rig.join_is_at(0)
+    lane = rig.deliver_lane()
+    committed = rig.log.committed
+
+    async def away(group, at):
+        if group != TOPICS.group("join"):
+            return await committed(group, at)
+        if fault == "raises":
+            raise ConnectionError
+        return None
+
+    rig.log.committed = away
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(through(rig, 2))
+    await lane.close()
+
+
+async def test_what_is_hardly_late_waits_hardly_longer():
+    """After an outage of a few seconds records must go at once: they wait a tenth of their age at most."""
+    rig = Rig()
+    rig.deliver_options = {"company_s": 60.0, "late_s": 0.01}
+    rig.now_ms = emission(1).committed_at + 100
+    behind(rig)
+    rig.ready(1)
+    rig.join_is_at(0)
+    assert await rig.settle(rig.deliver_lane(), through(rig, 2), at=READY)
 
 
 async def test_a_full_lane_waits_for_no_company():
