@@ -94,7 +94,7 @@ def pronounce(
     unseeable: see `judge`.
     """
     reading = read_letters(client, topics)
-    judgement = judge(endings, list(map(_acceptance, journal)), reading.letters, is_over=True, unseeable=unseeable)
+    judgement = judge(endings, list(map(_acceptance, journal)), reading.told, is_over=True, unseeable=unseeable)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)
