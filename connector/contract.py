@@ -98,6 +98,11 @@ class Topics:
         """Whose these topics are: written by `topics apply` alone, read by whoever is about to use them."""
         return f"{self.prefix}site.binding"
 
+    @property
+    def audit(self) -> str:
+        """Who ordered what, when and why; each entry chained to the one before."""
+        return f"{self.prefix}visit.audit"
+
     def lookup(self, name: str) -> str:
         """Rows of one lookup table, compacted by its key."""
         return f"{self.prefix}lookup.{name}"

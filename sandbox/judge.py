@@ -102,13 +102,15 @@ def judge(  # noqa: PLR0913 - what is known of a run
     platform_is_known: bool = True,
     is_over: bool = False,
     unseeable: Container[tuple[str, str]] = (),
+    unread: Container[tuple[str, str]] = (),
 ) -> Judgement:
     """Compare expectations with what happened. acceptances: in the order in which they happened. letters: each id once.
 
     platform_is_known: whether its own rules are those that the expectations foresee. If not, a record that it refuses counts as
     explained by its refusal, and a record that it was expected to refuse may be accepted. is_over: nothing is under way any more,
     so that a record which was deleted and left no trace was deleted before it was reported. unseeable: by service and row key,
-    records of which it is known that nobody could report them while their rows stood.
+    records of which it is known that nobody could report them while their rows stood. unread: likewise, rows of which nobody knows
+    whether capture read them before they were mended, so that their letters may be there or not.
     """
     letters = list(letters)
     judgement = Judgement()
@@ -131,7 +133,7 @@ def judge(  # noqa: PLR0913 - what is known of a run
         judgement.accepted[identity[0]] += 1
         _judge_contents(judgement, identity, hashes, versions.get(identity, ()))
     judgement.doubled = _doubled(acceptances, versions)
-    _judge_letters(judgement, endings, letters)
+    _judge_letters(judgement, endings, letters, unread=unread)
     judgement.amounts = _amounts(endings, acceptances)
     return judgement
 
@@ -230,7 +232,13 @@ def _doubled(acceptances: Sequence[Acceptance], versions: Mapping[RecordId, Sequ
     ]
 
 
-def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Iterable[DeadLetterView]) -> None:
+def _judge_letters(
+    judgement: Judgement,
+    endings: Sequence[Ending],
+    letters: Iterable[DeadLetterView],
+    *,
+    unread: Container[tuple[str, str]],
+) -> None:
     """Each refusal needs its letter, each letter its refusal. Letters of unplaceable rows name no record: those are counted."""
     found: set[tuple[str, str, str]] = set()
     nameless: Counter[tuple[str, str]] = Counter()
@@ -250,7 +258,7 @@ def _judge_letters(judgement: Judgement, endings: Sequence[Ending], letters: Ite
         rule = "" if ending.dead_class == _REJECTED else ending.rule
         wanted = {(ending.dead_class, rule, digest) for digest in _digests(ending)}
         explained |= wanted
-        if not wanted & found:
+        if not wanted & found and (ending.id[0], ending.row_key) not in unread:
             nameless[ending.dead_class, rule] -= 1
             if nameless[ending.dead_class, rule] < 0:
                 judgement.missing.append(f"{_name(ending.id)}: no dead letter {ending.dead_class} {ending.rule}")

@@ -17,7 +17,7 @@ from connector.findings import Finding, Severity
 from streams.errors import Misconfigured, Refused, Unreachable, YibaoError
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
-from streams.topics.binding import MARKS, SOURCES, Binding, Entry, OtherSite, mark_of, objection
+from streams.topics.binding import INSTITUTIONS, MARKS, SOURCES, Binding, Entry, OtherSite, mark_of, objection
 from streams.topics.binding_log import read_binding, read_bindings, write_binding
 from streams.topics.broker import Broker
 from streams.topics.rebinding import BindingAction, BindingPlan, Consent, beside, plan_binding
@@ -166,8 +166,12 @@ def _bound(binding: Binding) -> dict[str, Any]:
 
 
 def _parts(parts: dict[str, str]) -> dict[str, Any]:
-    plain = {what: value for what, value in parts.items() if not what.startswith(SOURCES)}
-    return {**plain, "sources": {what.removeprefix(SOURCES): value for what, value in parts.items() if what not in plain}}
+    plain = {what: value for what, value in parts.items() if not what.startswith((SOURCES, INSTITUTIONS))}
+    return {**plain, "sources": _beginning(SOURCES, parts), "institutions": _beginning(INSTITUTIONS, parts)}
+
+
+def _beginning(words: str, parts: dict[str, str]) -> dict[str, str]:
+    return {what.removeprefix(words): value for what, value in parts.items() if what.startswith(words)}
 
 
 def now_of(site: Site) -> str:

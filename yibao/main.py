@@ -44,6 +44,7 @@ VERBS = (
     Verb("resume", "Let the rows of a stopped source be placed again."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),
+    Verb("audit", "Who ordered what, and whether the log of it is whole."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import orjson
-
 from streams.errors import Fatal, Misconfigured, Refused
 from streams.lanes.deliver.recovery import deliver_recovery
 from streams.lanes.evidence import Stand, deliver_evidence, join_evidence, place_evidence
@@ -22,10 +20,8 @@ from streams.topics.broker import Broker, CommittedOffset
 from streams.topics.offsets import Reach
 from streams.topics.stages import Stage, stages
 from streams.topics.whole import read_whole
-from streams.topics.writing import write
 from streams.wiring import broker_settings, client_options, placer_of
 
-FORM: Final = 1
 _WRITTEN_WITHIN_S: Final = 30.0
 _ASK_AGAIN_S: Final = 0.1
 _GONE: Final = Reach(begin=0, end=0)
@@ -81,13 +77,6 @@ class Recovering:
         something else stands there then.
         """
         asyncio.run(self._write([one for one in recoveries if one.to is not None]))
-
-    def note(self, recoveries: Sequence[Recovery], *, at: str, by: str, why: str) -> None:
-        """Write into `visit.control` what is about to be done, for whoever asks later."""
-        document = {"form": FORM, "order": "offsets recover", "at": at, "by": by, "why": why, **self.document(recoveries)}
-        topic = self._site.topics.control
-        otherwise = "no offset was written, and the note of it may stand"
-        write(client_options(self._site), topic, key=b"offsets", value=orjson.dumps(document), otherwise=otherwise)
 
     def document(self, recoveries: Sequence[Recovery]) -> dict[str, Any]:
         """As `-o json` has it."""

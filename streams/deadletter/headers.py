@@ -1,5 +1,9 @@
 """Names of a dead letter's headers: ours, and those that Kafka Connect's tools know."""
 
+from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID
+
+__all__ = ["FIRST_FAILED_AT", "REPLAY_COUNT", "REPLAY_ID"]
+
 PREFIX = "x-dlq-"
 CONNECT_PREFIX = "__connect.errors."
 
@@ -27,10 +31,7 @@ PLATFORM_CODE = "x-dlq-platform-code"
 MESSAGE = "x-dlq-message"
 MSGID = "x-dlq-msgid"
 ATTEMPTS = "x-dlq-attempts"
-FIRST_FAILED_AT = "x-dlq-first-failed-at"
 LAST_FAILED_AT = "x-dlq-last-failed-at"
-REPLAY_COUNT = "x-dlq-replay-count"
-REPLAY_ID = "x-dlq-replay-id"
 CLOSED_AT = "x-dlq-closed-at"
 CLOSED_BY = "x-dlq-closed-by"
 CLOSED_WHO = "x-dlq-closed-who"

@@ -105,7 +105,7 @@ class Gateway:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Check the keys and open the session."""
+        """Check what the envelopes name and open the session."""
         _check_url(self._settings.url)
         for institution in self._institutions.values():
             check(institution, self._profile)

@@ -40,9 +40,9 @@ class Institution:
 
 
 def check(institution: Institution, profile: Profile) -> None:
-    """Raise Misconfigured when this institution cannot report: its code, its name, or a key that does not encrypt.
+    """Raise Misconfigured where the envelope cannot name this institution: its code or its name (interface §3.2.1).
 
-    Called at start, so that a wrong key stops the worker instead of sending every record to the dead letters.
+    Called at start. Its key is not looked at: one that does not encrypt holds this institution's batches, and no other's.
     """
     check_institution(institution.code)
     for member, value in (("fixmedins_code", institution.code), ("fixmedins_name", institution.name)):
@@ -52,13 +52,6 @@ def check(institution: Institution, profile: Profile) -> None:
                 f"{member} of institution {institution.code} has {len(value)} characters, the envelope takes 1 to {most} "
                 "(interface §3.2.1): correct it in site.yaml"
             )
-    try:
-        institution.seal.seal(b"[]")
-    except Exception as error:
-        raise Misconfigured(
-            f"the key of institution {institution.code} does not encrypt ({type(error).__name__}): "
-            "check the key file named in site.yaml with `yibao keys check`"
-        ) from error
 
 
 def array(values: Iterable[bytes]) -> bytes:

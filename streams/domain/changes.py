@@ -9,6 +9,7 @@ import orjson
 from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
 from streams.domain.images import row_of, text_of
 from streams.domain.records import Header, Row
+from streams.domain.replay import REPLAY, Replay, replay_in
 from streams.domain.told import Told, told_in
 from streams.errors import Rejected
 
@@ -167,7 +168,7 @@ class Tombstone:
     """A message without a value: Kafka's mark for compaction. Carries nothing for the join."""
 
 
-Event: TypeAlias = RowChange | Truncated | Tick | Tombstone
+Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay
 
 _OPS: Final = {op.value: op for op in Op}
 _KINDS: Final = {kind.value: kind for kind in DatabaseKind}
@@ -202,7 +203,7 @@ def decode(value: bytes | None, *, server: str = "") -> Event:
 def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
     """The event in one message's parsed value. Raises as `decode`. server: see there."""
     if "op" not in envelope:
-        return _tick(envelope)
+        return replay_in(envelope) if envelope.get("yibao") == REPLAY else _tick(envelope)
     source = envelope.get("source")
     if not isinstance(source, dict):
         raise Rejected("the envelope has no source block")

@@ -14,12 +14,13 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def identity_of(site: Site) -> SiteIdentity:
-    """A site's name, prefix, platform and databases."""
+    """A site's name, prefix, platform and databases, and which institution each name in its rows is."""
     return SiteIdentity(
         site=site.site,
         prefix=site.kafka.topic_prefix,
         platform=_of_platform(site.platform.url),
         sources={name: _of_database(source) for name, source in site.sources.items()},
+        institutions={name: one.code for one in site.institutions for name in dict.fromkeys((one.code, *one.his_codes))},
     )
 
 

@@ -25,6 +25,9 @@ MARKS: Final = 36**MARK_CHARS
 SOURCES: Final = "sources."
 """How the parts begin that are its databases."""
 
+INSTITUTIONS: Final = "institutions."
+"""How the parts begin that say which institution a name of the file stands for."""
+
 _NOTHING: Final = "nothing"
 
 
@@ -40,11 +43,15 @@ class SiteIdentity:
     """Where it reports: scheme, host, port and path."""
     sources: Mapping[str, str]
     """The address of each database, by the source's name."""
+    institutions: Mapping[str, str] = field(default_factory=dict)
+    """The FIXMEDINS_CODE that each name stands for by which rows may belong to an institution, the code itself among them. Empty in
+    a binding of a version that bound none."""
 
     def parts(self) -> dict[str, str]:
         """Each part by the word that `--rebind` knows it by."""
         of_sources = {f"{SOURCES}{name}": address for name, address in self.sources.items()}
-        return {"site": self.site, "prefix": self.prefix, "platform": self.platform, **of_sources}
+        of_institutions = {f"{INSTITUTIONS}{name}": code for name, code in self.institutions.items()}
+        return {"site": self.site, "prefix": self.prefix, "platform": self.platform, **of_sources, **of_institutions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,7 @@ class Binding:
                 "prefix": identity.prefix,
                 "platform": identity.platform,
                 "sources": {name: {"address": address} for name, address in identity.sources.items()},
+                "institutions": {**identity.institutions},
                 "mark": self.mark,
                 "at": entry.at,
                 "by": entry.by,
@@ -127,7 +135,7 @@ class OtherSite:
             )
         entry, told = self.binding.entry, "; ".join(map(str, self.differences))
         if all(not one.bound for one in self.differences):
-            return f"{told}: run `yibao topics apply`, which binds a source that is new"
+            return f"{told}: run `yibao topics apply`, which binds what is new"
         bound = f"{told} (by {entry.by} at {entry.at}; {self.topic})"
         return f"this file is not the site that the topics belong to: {bound}. {self._remedy}"
 
@@ -139,6 +147,8 @@ class OtherSite:
         flags = " ".join(f"--rebind {name}" for name in names)
         if all(name.startswith(SOURCES) for name in names) and (why := renamed(self.differences)):
             return why
+        if all(name.startswith(INSTITUTIONS) for name in names):
+            return recoded(self.differences)
         return (
             "A copy needs a kafka.topic_prefix, slots and publications of its own, and another platform.url (a test platform, or "
             "`yibao platform serve`): with the site's own it reports everything once more. Where the site itself has changed, stop "
@@ -162,21 +172,40 @@ def renamed(found: Iterable[Difference]) -> str:
     )
 
 
+def recoded(found: Iterable[Difference]) -> str:
+    """What an institution under another code almost always is, and what to do; `""` where none has one."""
+    names = [one.what for one in found if one.bound and one.what.startswith(INSTITUTIONS)]
+    if not names:
+        return ""
+    return (
+        "An institution whose code changes is almost always one that was mistyped: correct it in site.yaml. Its records would be "
+        "reported under a code that the platform may not know, and those that it has stay there under the old one. Where the code "
+        "itself has changed, stop all workers and run "
+        f"`yibao topics apply {' '.join(f'--rebind {name}' for name in names)} --why …` (docs/operations.md)"
+    )
+
+
 def objection(binding: Binding | None, here: SiteIdentity, *, topic: str) -> OtherSite | None:
     """Why a site's file must not be used with these topics; None where they are its own."""
     if binding is None:
         return OtherSite(binding=None, topic=topic)
     found = differences(binding.identity, here)
+    if not binding.identity.institutions:  # of a version that bound none: the next `topics apply` does
+        found = tuple(one for one in found if not one.what.startswith(INSTITUTIONS))
     return OtherSite(binding=binding, topic=topic, differences=found) if found else None
 
 
 def differences(bound: SiteIdentity, here: SiteIdentity) -> tuple[Difference, ...]:
-    """Each part in which they differ, in the order of the file."""
+    """Each part in which they differ, in the order of the file. A name of an institution that the file has no longer is one only
+    where another came for it: what still belongs to it becomes dead letters that say so, and an older file may be in use while one
+    is added.
+    """
     before, now = bound.parts(), here.parts()
+    came = any(what.startswith(INSTITUTIONS) for what in now if what not in before)
     return tuple(
         Difference(what=what, bound=before.get(what, ""), here=now.get(what, ""))
         for what in dict.fromkeys([*before, *now])
-        if before.get(what, "") != now.get(what, "")
+        if before.get(what, "") != now.get(what, "") and (what in now or came or not what.startswith(INSTITUTIONS))
     )
 
 
@@ -213,12 +242,14 @@ def lines(identity: SiteIdentity) -> Iterator[str]:
 
 def _binding(written: Mapping[str, Any]) -> Binding:
     sources = cast("Mapping[str, Mapping[str, object]]", written["sources"])
+    institutions = cast("Mapping[str, object]", written.get("institutions", {}))
     return Binding(
         identity=SiteIdentity(
             site=f"{written['site']}",
             prefix=f"{written['prefix']}",
             platform=f"{written['platform']}",
             sources={name: f"{source['address']}" for name, source in sources.items()},
+            institutions={name: f"{code}" for name, code in institutions.items()},
         ),
         mark=f"{written['mark']}",
         entry=Entry(id=f"{written['id']}", at=f"{written['at']}", by=f"{written['by']}", why=f"{written['why']}"),

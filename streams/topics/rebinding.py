@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from streams.topics.binding import Binding, Difference, Entry, OtherSite, SiteIdentity, differences, lines, renamed
+from streams.topics.binding import INSTITUTIONS, Binding, Difference, Entry, OtherSite, SiteIdentity, differences, lines, renamed
 from streams.topics.twins import Twin, refusal_of, twins
 
 
 class BindingAction(StrEnum):
     """What is done to the binding. BIND: the topics are new. ADOPT: they have worked unbound, and a person says whose they are.
-    EXTEND: the file has a source more. REBIND: a person says that the site itself has changed. REFUSE: it is left as it is.
+    EXTEND: the file has a source or an institution more. REBIND: a person says that the site itself has changed. REFUSE: it is left
+    as it is.
     """
 
     BIND = "bind"
@@ -72,7 +73,10 @@ class BindingPlan:
             return None
         if self.bound is None:
             return Binding(identity=self.here, mark=fresh_mark, entry=entry)
-        return replace(self.bound, identity=self.here, entry=entry, after=self.bound.entry.id)
+        went = {one.what for one in self.differences}
+        kept = {name: code for name, code in self.bound.identity.institutions.items() if f"{INSTITUTIONS}{name}" not in went}
+        identity = replace(self.here, institutions={**kept, **self.here.institutions})
+        return replace(self.bound, identity=identity, entry=entry, after=self.bound.entry.id)
 
 
 def plan_binding(bound: Binding | None, here: SiteIdentity, *, topic: str, worked: bool, consent: Consent) -> BindingPlan:
@@ -113,7 +117,7 @@ def _wrong_consent(found: Sequence[Difference], consent: Consent) -> str:
     changed, new = _bound_before(found), {one.what for one in found if not one.bound}
     if unbound := [name for name in consent.rebind if name in new]:
         told = f"{', '.join(unbound)} is not bound yet, so there is nothing to rebind: --rebind names what is bound and has changed"
-        return f"{told}. {renamed(found) or 'Leave it out: `yibao topics apply` binds a source that is new'}"
+        return f"{told}. {renamed(found) or 'Leave it out: `yibao topics apply` binds what is new'}"
     if idle := [name for name in consent.rebind if name not in changed]:
         known = f"what differs is {', '.join(sorted(changed))}" if changed else "nothing that is bound differs from this file"
         return f"--rebind {', '.join(idle)} would change nothing: {known}"
@@ -137,6 +141,6 @@ def _changed(other: OtherSite, bound: Binding, here: SiteIdentity, consent: Cons
     if "prefix" in changed or changed - {*consent.rebind}:
         return f"{other}"
     kept = {*bound.identity.parts().items()} & {*here.parts().items()}
-    if not kept - {("prefix", here.prefix)}:
+    if not {what for what, _ in kept if what != "prefix" and not what.startswith(INSTITUTIONS)}:
         return "name, platform and databases are all others than the bound ones: another site needs a kafka.topic_prefix of its own"
     return "" if consent.report_again else renamed(other.differences)

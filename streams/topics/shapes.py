@@ -99,6 +99,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         (topics.dead, wide, days(settings.dead_days)),
         (topics.control, 1, _compact_after(settings.control_days)),
         (topics.binding, 1, _KEPT),
+        (topics.audit, 1, _KEPT),
         (topics.signals, 1, days(7)),
         (topics.notifications, 1, days(30)),
         *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),

@@ -19,7 +19,7 @@ from sandbox.stack import Endpoints
 from streams.errors import Unreachable
 from streams.private_files import open_private
 from streams.spec.fields import ServiceCode
-from tests.chaos.in_flight import Overlapping
+from tests.chaos.in_flight import Mended, Overlapping
 from tests.chaos.nightly import PAST, create_past, move
 from tests.chaos.rearranged import Exchange, allow_exchange, play, rearranged
 from yibao.demonstration.demo_site import write_password
@@ -44,6 +44,8 @@ class Hospital:
         self.rows: Counter[str] = Counter()
         self.is_live = False
         self.error: BaseException | None = None
+        self.mended = Mended(_SERVICES)
+        """What capture may not have seen as it was."""
         self._endpoints = endpoints
         self._admin = f"host={endpoints.postgres_host} port={endpoints.postgres_port} user=postgres dbname="
         self._database = database
@@ -73,6 +75,7 @@ class Hospital:
         for number, transaction in islice(self._transactions, self._before):
             self._commit(number, transaction)
         self._oracle.start_capture()
+        self.mended.unread.clear()  # of these the oracle knows that nobody saw them
 
     def wait_for_capture(self, slot: str) -> None:
         """Return when the replication slot streams: the snapshot is through."""
@@ -185,6 +188,7 @@ class Hospital:
 
     def _follow(self, transaction: Transaction) -> None:
         self._oracle.follow(transaction)
+        self.mended.take(transaction)
         self.changes += len(transaction.changes)
         self.rearranged += isinstance(transaction, Exchange) or any(change.left is not None for change in transaction.changes)
         for change in transaction.changes:

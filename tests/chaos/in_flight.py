@@ -5,13 +5,13 @@ first snapshot and commit after it. They come from the log with lower places tha
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 
-from sandbox.hospital import Transaction
+from sandbox.hospital import Transaction, Verb
 from tests.chaos.rearranged import play
 
 _TOGETHER: Final = 6
@@ -30,6 +30,35 @@ class _Open:
     link: psycopg.Connection
     touches: frozenset[tuple[str, object]]
     due: float
+
+
+class Mended:
+    """Rows that were mended or deleted before capture's first reading was through: nobody knows whether it saw them as they were.
+    service_of: the service of each table's records.
+    """
+
+    def __init__(self, service_of: Mapping[str, str]) -> None:
+        self.unread: set[tuple[str, str]] = set()
+        """By service and row key."""
+        self._service_of = service_of
+        self._flawed: set[tuple[str, str]] = set()
+        self._reads_all = False
+
+    def take(self, transaction: Transaction) -> None:
+        """What was committed."""
+        for change in transaction.changes:
+            if self._reads_all or change.table.name not in self._service_of:
+                continue
+            row = self._service_of[change.table.name], f"{change.key if change.was is None else change.was}"
+            if row in self._flawed and (change.flaw is None or change.verb is Verb.DELETE):
+                self._flawed.remove(row)
+                self.unread.add(row)
+            elif change.flaw is not None:
+                self._flawed.add(row)
+
+    def capture_reads_all(self) -> None:
+        """From now on nothing is missed."""
+        self._reads_all = True
 
 
 class Overlapping:

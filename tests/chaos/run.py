@@ -129,6 +129,7 @@ class _Run:
                 # A refund whose line the platform refused does not wait for a person.
                 overtaken=[] if self._scenario.options.refuse_percent else overtaken_refunds(stats),
                 unseeable=self.hospital.unseeable(self.site.came(PATIENT_LOOKUP)),
+                unread=self.hospital.mended.unread,
             )
 
     def _begin_capture(self) -> Site:
@@ -142,6 +143,7 @@ class _Run:
         if working is not None:
             working.end()
             self.course.strikes += working.in_flight
+        self.hospital.mended.capture_reads_all()
         return site
 
     def _stillness(self, site: Site) -> list[str]:

@@ -89,12 +89,14 @@ def pronounce(
     differences: Sequence[str],
     overtaken: Sequence[str] = (),
     unseeable: Container[tuple[str, str]] = (),
+    unread: Container[tuple[str, str]] = (),
 ) -> Verdict:
     """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that.
-    unseeable: see `judge`.
+    unseeable, unread: see `judge`.
     """
     reading = read_letters(client, topics)
-    judgement = judge(endings, list(map(_acceptance, journal)), reading.told, is_over=True, unseeable=unseeable)
+    acceptances = list(map(_acceptance, journal))
+    judgement = judge(endings, acceptances, reading.told, is_over=True, unseeable=unseeable, unread=unread)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)

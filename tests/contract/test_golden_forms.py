@@ -32,6 +32,8 @@ from streams.domain.ready import FORM as READY_FORM
 from streams.domain.ready import decode, headers_of, recalls_in
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
+from streams.topics.audit import digest_of
+from streams.topics.audit import load as load_audit
 from streams.topics.binding import in_force
 from streams.topics.control import load as load_control
 from tests.contract import join_course, place_course
@@ -324,20 +326,33 @@ def test_a_receipt_of_a_later_form_is_refused_and_not_passed_over():
 # Bindings -----------------------------------------------------------------------------------------------------------------------
 
 
-@each("site_bindings_v1")
+@each("site_bindings_v1", "site_bindings_v1_institutions")
 def test_a_binding_is_read(one):
     """It is written once and asked for ever: a version that could not read it would stop every worker of the site."""
     found, said = in_force([one["value"].encode()]), json.loads(one["value"])
     parts = {"platform": found.identity.platform, "site": found.identity.site, "prefix": found.identity.prefix, "mark": found.mark}
     assert as_far_as(said, parts) == parts
     assert {name: source["address"] for name, source in said["sources"].items()} == found.identity.sources
+    assert said.get("institutions", {}) == found.identity.institutions
     assert one["key"] == found.entry.id
 
 
 def test_bindings_are_written_as_this_version_promises():
     """To the last byte: an earlier version goes by them, too."""
-    value = golden("site_bindings_v1")[0]["value"].encode()
+    value = golden("site_bindings_v1_institutions")[0]["value"].encode()
     assert value == in_force([value]).dump()
+
+
+# The audit log ------------------------------------------------------------------------------------------------------------------
+
+
+def test_audit_entries_are_read_and_written_as_this_version_promises():
+    """To the last byte: their digests are over those, and an export is held against them years later."""
+    values = [one["value"].encode() for one in golden("audit_entries_v1")]
+    entries = [load_audit(value) for value in values]
+    assert values == [entry.dump() for entry in entries]
+    assert digest_of(values[0]) == entries[1].before
+    assert [one["key"] for one in golden("audit_entries_v1")] == [entry.id for entry in entries]
 
 
 # Controls -----------------------------------------------------------------------------------------------------------------------

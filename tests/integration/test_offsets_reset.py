@@ -16,8 +16,8 @@ from kafka.structs import OffsetAndMetadata
 from streams.lanes.exits import Exit
 from streams.lanes.marks import seq_of
 from streams.mapping import load_site
+from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
-from streams.topics.whole import read_whole
 from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
@@ -128,8 +128,8 @@ def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, t
             }
         scene.run_until(expected[1])
         accepted = scene.accepted()
-        notes = [json.loads(message.value) for message in read_whole(scene.client, scene.topics.control)]
+        orders = [one.entry for one in read_audit(scene.client, scene.topics.audit) if one.entry.action == "offsets recover"]
     assert expected[1] == accepted.total()
     assert {1} == set(accepted.values()), "accepted twice"
-    assert [("join", "a console's button"), ("deliver", "a console's button")] == [(one["stage"], one["why"]) for one in notes]
-    assert [] == [one for one in notes if "@" not in one["by"]]
+    assert [("join", "a console's button"), ("deliver", "a console's button")] == [(one.facts["stage"], one.why) for one in orders]
+    assert [] == [one for one in orders if "@" not in one.by]

@@ -132,6 +132,21 @@ def test_what_a_copy_may_not_do_says_so_and_changes_nothing(scene, yibao):
     assert before == scene.bound
 
 
+def test_a_mistyped_institution_is_told_before_a_record_carries_its_code(scene, yibao):
+    """Its rows were reported once more under a code that the platform did not know, and nothing had warned."""
+    document = yaml.load(scene.file.read_text("utf-8"), Loader=yaml.BaseLoader)
+    code = document["institutions"][0]["code"]
+    document["institutions"][0]["code"] = mistyped = f"{code[:-2]}99"
+    file = scene.file.with_name("mistyped.yaml")
+    file.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+    before, site = scene.bound, load_site(file)
+    ended, _, err = yibao("topics", "apply", config=file)
+    assert (2, True, True) == (ended, mistyped in err, f"--rebind institutions.{code}" in err)
+    with pytest.raises(Fatal, match="mistyped") as refused:
+        asyncio.run(demand_site(broker_settings(site), identity_of(site), topic=scene.topic))
+    assert (Exit.OTHER_SITE, before) == (refused.value.exit_code, scene.bound)
+
+
 def test_a_copy_under_a_prefix_of_its_own_is_not_bound_to_the_same_platform(scene, yibao):
     """It remembers nothing of what was reported: the platform got every record a second time, and all checks were green."""
     document = yaml.load(scene.file.read_text("utf-8"), Loader=yaml.BaseLoader)

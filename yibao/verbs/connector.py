@@ -17,6 +17,7 @@ from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
+from yibao.audited import audited, audited_where_possible
 from yibao.binding import demand_own_topics, refuse_other_site
 from yibao.capture import (
     chosen_sources,
@@ -106,6 +107,9 @@ def apply(
         show_plans(planned, output=output)
         raise typer.Exit(1)
     _demand_topics(site, sources)
+    changed = {before.plan.connector: before.plan.action.value for before in planned if before.plan.action is not Action.UNCHANGED}
+    if changed:
+        audited(site, "connector apply", facts={"connectors": changed, "accept_loss": accept_loss})
     with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
         for each, before in zip(sources, planned, strict=True):
             note_to_read(site, each, before.plan.read_again)
@@ -159,7 +163,7 @@ def restart(
       yibao connector restart his --all        what runs, too
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config):
+    with _ordering(site, config, "restart", source):
         connect_client(site).restart(_connector(site, source), only_failed=not everything)
 
 
@@ -172,7 +176,7 @@ def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector pause his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config):
+    with _ordering(site, config, "pause", source):
         connect_client(site).pause(_connector(site, source))
 
 
@@ -185,7 +189,7 @@ def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector resume his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config):
+    with _ordering(site, config, "resume", source):
         connect_client(site).resume(_connector(site, source))
 
 
@@ -198,7 +202,7 @@ def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
       yibao connector stop his -c site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config):
+    with _ordering(site, config, "stop", source):
         connect_client(site).stop(_connector(site, source))
 
 
@@ -220,7 +224,7 @@ def delete(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
-    with _ordering(site, config):
+    with _ordering(site, config, "delete", source):
         reconciler(site).delete(captured)
     typer.echo(f"deleted; {slot_left(site, captured)}")
 
@@ -243,13 +247,14 @@ def forget(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Forget how far {site.topics.connector(source)} was, and read every row of {source} again?", abort=True)
-    with _ordering(site, config):
+    with _ordering(site, config, "forget", source):
         reconciler(site).forget(captured)
 
 
-def _ordering(site: Site, config: Path) -> AbstractContextManager[None]:
+def _ordering(site: Site, config: Path, order: str, source: str) -> AbstractContextManager[None]:
     """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
     refuse_other_site(site)
+    audited_where_possible(site, f"connector {order}", facts={"source": source})
     return leaving(f"Connect may have taken the order already; {_look(config)}")
 
 

@@ -15,7 +15,8 @@ from streams.lanes.recovered import Action, Recovery
 from streams.mapping import load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
-from yibao.binding import actor, demand_own_topics, now_of
+from yibao.audited import audited
+from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.recovering import Recovering
@@ -56,7 +57,7 @@ def recover(
     stage: Annotated[StageName, typer.Option("--stage", help="Whose offsets.")],
     partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only this one of its input.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in visit.control; needed to write.")] = "",
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log; needed to write.")] = "",
     repeat_settled: Annotated[
         bool,
         typer.Option("--repeat-settled", help="Of deliver: settled records behind the place may be posted a second time."),
@@ -73,7 +74,7 @@ def recover(
       yibao offsets recover --stage join --partition 3 --why "partition 3 lost its offset"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not dry_run and not why.strip():
-        raise Misconfigured("--why is needed: it is kept in visit.control, for whoever asks later; --dry-run only shows")
+        raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later; --dry-run only shows")
     if repeat_settled and stage is not StageName.DELIVER:
         raise Misconfigured("--repeat-settled is of --stage deliver: no other stage posts anything")
     site = load_site(config)
@@ -88,7 +89,7 @@ def recover(
         writes = not (dry_run or refused) and any(one.action is Action.WRITE for one in found)
         if writes:
             recovering.demand_standstill()
-            recovering.note(found, at=now_of(site), by=actor(), why=why.strip())
+            audited(site, "offsets recover", why=why, facts=recovering.document(found))
             recovering.write(found)
     if output is Output.JSON:
         typer.echo(json.dumps({"written": writes, **recovering.document(found)}, ensure_ascii=False, indent=2))

@@ -14,6 +14,7 @@ from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.wording import nearest
 from yibao.absent_rows import Compared
+from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
 from yibao.capture import chosen_sources
 from yibao.facts import note_read
@@ -40,6 +41,7 @@ def resnapshot(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Until all rows have arrived, counted; without it until Debezium has begun.")
     ] = False,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log, for whoever asks later.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Read rows of a table again from the database, while capture goes on. What differs from what was reported is corrected,
@@ -59,6 +61,7 @@ def resnapshot(
     site = load_site(config)
     wanted = _wanted(site, table, source=source, where=where.strip(), keys=key or [])
     demand_own_topics(site)
+    audited(site, "resnapshot", why=why, facts=_facts(wanted, keys=len(key or [])))
     with leaving(_left(config, wanted)):
         reading = read_again(wanted, wait=wait, say=lambda text: typer.echo(text, err=True))
     _show(wanted, reading, output=output)
@@ -66,6 +69,15 @@ def resnapshot(
         raise typer.Exit(1)
     if reading.ended and wanted.where is None:
         note_read(site, wanted.source.name, table)
+
+
+def _facts(wanted: Wanted, *, keys: int) -> dict[str, object]:
+    return {
+        "source": wanted.source.name,
+        "table": wanted.table.name,
+        "keys": keys,
+        "condition": concealed(wanted.where or ""),
+    }
 
 
 def _left(config: Path, wanted: Wanted) -> str:

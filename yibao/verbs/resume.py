@@ -13,6 +13,7 @@ from connector.findings import Severity
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.control import Control
+from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.capture import chosen_sources, found_in_database
 from yibao.facts import resumed
@@ -43,6 +44,7 @@ def resume(
     (captured,) = chosen_sources(site, source)
     demand_own_topics(site)
     _refuse_what_stands_against_it(captured)
+    audited(site, "resume", why=why, facts={"source": source})
     with leaving(f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"):
         stood, control = resumed(site, captured, why=why.strip())
     _show(control, config, stood=stood, output=output)

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from streams.topics.rebinding import BindingPlan, Consent
 from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
 from streams.topics.stages import stages
 from streams.wiring import broker_access
+from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.capture import topic_settings
 from yibao.interrupted import leaving
@@ -30,8 +32,8 @@ app = typer.Typer(
     help="""\
 Plan and create the topics of a site, bind them to it, and write the first committed offsets of all stages.
 
-What is bound is the site's name, prefix, platform and databases. A worker with another file is refused (exit code 78): a copy with
-another platform address would report real records there.
+What is bound is the site's name, prefix, platform, databases and institutions. A worker with another file is refused (exit code
+78): a copy with another platform address would report real records there.
 
 \b
 Examples:
@@ -90,7 +92,11 @@ def apply(
     config: ConfigOption = SITE,
     rebind: Annotated[
         list[str] | None,
-        typer.Option("--rebind", metavar="PART", help="It has changed: site, platform, sources.NAME. All workers must be stopped."),
+        typer.Option(
+            "--rebind",
+            metavar="PART",
+            help="It has changed: site, platform, sources.NAME, institutions.NAME. All workers must be stopped.",
+        ),
     ] = None,
     bind_unbound: Annotated[
         bool, typer.Option("--bind", help="Bind topics that an earlier version has worked in. All workers must be stopped.")
@@ -133,12 +139,22 @@ def create_topics(site: Site, broker: Broker, *, consent: Consent = _ASKED_FOR_N
     binding = planned_binding(site, broker, topics, consent=consent)
     bind(site, broker, binding, topics=topics, why=consent.why)
     broker.create([topic.spec for topic in topics if topic.action is TopicAction.CREATE])
+    _note(site, topics, binding, why=consent.why)
     broker.reshape([topic.spec for topic in topics if topic.action is TopicAction.RESHAPE])
     offsets = _first_offsets(site, broker)
     if offsets.refusals:
         raise Refused("no first offset was written:\n" + "\n".join(f"  {refusal}" for refusal in offsets.refusals))
     broker.commit(offsets.write)
     return Planned(topics=topics, binding=binding, offsets=offsets)
+
+
+def _note(site: Site, topics: Sequence[TopicPlan], binding: BindingPlan, *, why: str) -> None:
+    """Write into the audit log what was done: of all orders this one alone after it, because it makes the log."""
+    changed = {topic.spec.name: topic.action.value for topic in topics if topic.action in _DONE}
+    if changed or binding.writes:
+        differing = [f"{one}" for one in binding.differences]
+        facts = {"binding": binding.action.value, "differences": differing, "topics": changed}
+        audited(site, "topics apply", why=why, facts=facts)
 
 
 def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:

@@ -17,6 +17,7 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
 from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
+from streams.domain.join.replaying import RESENT, Replaying, headers_of, tagged
 from streams.domain.join.results import Folded
 from streams.domain.join.told import Told
 from streams.domain.join.visit import Visit
@@ -65,6 +66,8 @@ class Building:
         self._told = Told(incoming, self.counts)
         self.close = self._told.close
         self.kept: set[bytes] = set()
+        self.replaying: Replaying | None = None
+        """The row that is tried again because a person ordered it."""
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -262,6 +265,10 @@ class Building:
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged = record.content_hash == row.emitted
+        if unchanged and self.replaying is not None and self.replaying.resends(visit, row):
+            unchanged = False
+            self.count(RESENT)
+            self.take([self.replaying.entry])
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:
@@ -274,17 +281,20 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
-        tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
+        tail = (*parents.tail_of(visit, row), *headers_of(self.replaying, visit, row))
+        if row.letter:
+            tail = (*tail, (CLOSES, row.letter.encode()))
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))
             self.rebuild(visit, others, committed_at=committed_at)
 
     def _refuse(self, visit: Visit, row: StoredRow, refusal: Refusal, rows: SourceRows) -> None:
-        print_, before = letters.fingerprint(refusal, row), row.refused
+        print_, before, said = letters.fingerprint(refusal, row), row.refused, headers_of(self.replaying, visit, row)
         row = row._replace(refused=print_, waits_for="", since=0, deadline=0)
-        if print_ != before:
-            row = self._told.tell(visit, row, letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key)))
+        if print_ != before or said:
+            letter = letters.refused(refusal, failed_row(self, visit, row, rows, key=refusal.key))
+            row = self._told.tell(visit, row, tagged(letter, said))
         visit.put(row)
 
     def _wait(  # noqa: PLR0913 - what is waited for
@@ -292,9 +302,9 @@ class Building:
     ) -> None:
         told = partial(letters.given_up, part, rows, candidates)
         left, in_vain = wait(row, part, told=told, limit=self._limits.of(part), now=now)
-        if in_vain and candidates:
-            letter = letters.ambiguous(part, failed_row(self, visit, row, rows), names_of(candidates, visit.mapping))
-            left = self._told.tell(visit, left, letter)
-        elif in_vain:
-            left = self._told.tell(visit, left, letters.incomplete(part, failed_row(self, visit, row, rows)))
+        said = headers_of(self.replaying, visit, row)
+        if in_vain or (said and row.refused and left.refused == row.refused):
+            failed, names = failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)
+            letter = letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed)
+            left = self._told.tell(visit, left, tagged(letter, said))
         visit.put(left)

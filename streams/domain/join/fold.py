@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, letters
+from streams.domain.join import claiming, letters, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.emptying import Emptying
 from streams.domain.join.entries import StoredRow, is_moved
@@ -30,6 +30,7 @@ from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
 from streams.domain.records import DeadLetter, Lookups
+from streams.domain.replay import Replay
 from streams.domain.roles import ROW_INDEX
 from streams.errors import Rejected
 
@@ -81,6 +82,8 @@ class Joiner:
                 # Told once, though all partitions hear of it.
                 if self._emptying.truncated(run, event, view) and incoming.partition == UNPLACED:
                     run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
+            case Replay():
+                self._again(run, event, view)
             case Tombstone():
                 run.count("tombstone")
             case never:
@@ -130,6 +133,27 @@ class Joiner:
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
+
+    def _again(self, run: Building, order: Replay, view: StateView) -> None:
+        """Try the record of a row again, as the row is now."""
+        mapping = self.mappings.get(order.source)
+        rule = None if mapping is None else mapping.tables.get(order.table)
+        if mapping is None or rule is None or rule.role not in ROW_INDEX:
+            run.count(replaying.UNKNOWN)
+            return
+        visit = Visit(order.visit.encode(), mapping, view, self._recall)
+        row = visit.find(rule.role, rule.name, tuple([order.key.get(name, "") for name in rule.key]))
+        if row is None or row.deleted:
+            run.count(replaying.GONE)
+            return
+        run.replaying = replaying.replaying(visit, row, order)
+        if order.resend and not run.replaying.resends(visit, row):
+            run.count(replaying.STALE)
+            return
+        at = run.incoming.timestamp_ms
+        run.count("replayed")
+        run.build(visit, row, committed_at=at, now=at)
+        run.keep(visit, committed_at=at, now=at)
 
     def _said(self, run: Building, visit: Visit, before: StoredRow | None, change: RowChange) -> bool:
         """What is said of a row to which the database did nothing just now; whether that is all that comes of it."""

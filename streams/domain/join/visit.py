@@ -113,6 +113,10 @@ class Visit:
         moment = self._emptied.get(row.table)
         return moment is not None and (row.offset is None or row.offset < moment)
 
+    def beside(self, key: bytes) -> bytes | None:
+        """A state entry of the visit that is of no row."""
+        return self._view.get(key)
+
     def gone(self, role: TableRole, record: str) -> Gone | None:
         """A record that was reported and that no row backs any more. record: `institution/key`."""
         key = gone_key(self.key, role, record)

@@ -29,6 +29,7 @@ from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, unplace
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
 from streams.domain.records import Header
+from streams.domain.replay import REPLAY
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
 
@@ -91,8 +92,9 @@ class Placer:
             return self._tick(incoming, envelope, view, source=source, going=going)
         if not isinstance(said, dict):
             return unplaced(incoming, going)
-        if ours == "absent":
-            return self._absent(incoming, envelope, said, view, going=going)
+        if ours in (REPLAY, "absent"):
+            ordered = self._replay if ours == REPLAY else self._absent
+            return ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
@@ -156,6 +158,12 @@ class Placer:
     def _arrived(self, left: int) -> tuple[Header, ...]:
         """What is said of a row that left this partition, if only for another visit of the same one."""
         return (leaving(left) if self._partitions > 1 else UNKNOWN,)
+
+    def _replay(self, incoming: Incoming, envelope: _Image, _said: _Image, _view: View, *, going: Going) -> Folded:
+        """An order to try a row's record again: to the lane in which it was refused."""
+        if not isinstance(visit := envelope.get("visit"), str):
+            return unplaced(incoming, going)
+        return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value),), REPLAY, going)
 
     def _absent(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
         """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""

@@ -14,6 +14,7 @@ from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncat
 from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
 from streams.domain.records import DeadLetter, Row
+from streams.domain.replay import Replay
 from streams.errors import Rejected
 from streams.lanes.join.lookup_feed import LookupFeed
 from streams.telemetry.outcomes import Outcomes
@@ -100,6 +101,8 @@ class LookupTables:
                     self._clear(table, event)
                 case Tick():
                     self._fault(incoming, "a tick belongs to visit.changes; this topic holds the rows of a lookup")
+                case Replay():
+                    self._fault(incoming, "an order to replay belongs to the rows of a source; this topic holds those of a lookup")
                 case Tombstone():
                     pass  # the delete before it took the row away
                 case never:

@@ -15,7 +15,7 @@ from streams.domain.join import entries
 from streams.lanes import marks
 from streams.lanes.deliver import orphan_entries, plan
 from streams.lanes.exits import Exit
-from streams.topics import binding, control
+from streams.topics import audit, binding, control
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 NAMES = [value for name, value in vars(headers).items() if name.isupper() and not name.endswith("PREFIX")]
@@ -31,6 +31,7 @@ NAMES = [value for name, value in vars(headers).items() if name.isupper() and no
         ("dead letter", record.FORM),
         ("binding", binding.FORM),
         ("control", control.FORM),
+        ("audit entry", audit.FORM),
     ],
 )
 def test_the_form_of_each_format_has_its_line(what, form):
@@ -62,6 +63,12 @@ def test_every_member_of_a_control_has_its_line():
     server = ServerFacts(system="", timeline=0, log=0, slot=True)
     facts = Facts(server=server, publication=None, tables={}).document()
     assert {name for name in (*written, *facts) if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_member_of_an_audit_entry_has_its_line():
+    """Auditors read them with other tools, and compute the digests themselves."""
+    written = orjson.loads(audit.AuditEntry(id="", at="", by="", action="", why="", facts={}).dump())
+    assert {name for name in written if f"`{name}`" not in PAGE.partition("## Audit entries")[2].partition("\n## ")[0]} == set()
 
 
 def test_every_member_of_a_state_entry_has_its_line():

@@ -10,9 +10,19 @@ from streams.mapping.identity import identity_of
 
 def site(url="https://real.example/fsp", host="db.his", port=5432):
     source = SimpleNamespace(kind=DatabaseKind.POSTGRESQL, host=host, port=port, database="his")
+    hospital = SimpleNamespace(code="H36110200001", his_codes=("10", "11"))
     return SimpleNamespace(
-        site="first", kafka=SimpleNamespace(topic_prefix="h."), platform=SimpleNamespace(url=url), sources={"his": source}
+        site="first",
+        kafka=SimpleNamespace(topic_prefix="h."),
+        platform=SimpleNamespace(url=url),
+        sources={"his": source},
+        institutions=(hospital,),
     )
+
+
+def test_each_name_of_an_institution_is_known():
+    """Rows name it by one of them: which one stands for another institution by mistake nobody knows."""
+    assert dict.fromkeys(["H36110200001", "10", "11"], "H36110200001") == identity_of(site()).institutions
 
 
 @pytest.mark.parametrize("url", ["https://real.example:443/fsp", "HTTPS://Real.Example/fsp/"])

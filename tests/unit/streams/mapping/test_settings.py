@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from streams import platform_wiring, wiring
 from streams import wiring as brokers
+from streams.deliver.breaker import Phase
 from streams.deliver.verdict import Accepted, Refused
 from streams.errors import Misconfigured
 from streams.mapping import BadFiles, check_files, load_site
@@ -290,13 +291,14 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
         capture.connect_client(site)
 
 
-def test_a_worker_begins_without_the_key_of_one_institution_and_not_without_all(site_of, tmp_path):
+async def test_a_worker_begins_without_the_key_of_one_institution_and_not_without_all(site_of, tmp_path):
     """One hospital's broken file must not stop the others, and where none is right the mount is missing."""
     site = site_of(*FULL)
     site = SimpleNamespace(**{**_parts(site), "platform": site.platform.model_copy(update={"headers": {}})})
     (tmp_path / "keys" / "h1.pem").write_text("no key")
     with capture_logs() as logs:
-        platform_wiring.gateway_of(site, Outcomes("x"))
+        async with platform_wiring.gateway_of(site, Outcomes("x")) as gateway:
+            assert gateway.phase is Phase.CLOSED
     assert [("key_refused", True)] == [(log["event"], "h1.pem" in log["why"]) for log in logs]
     for file in (tmp_path / "keys").iterdir():
         file.write_text("no key")

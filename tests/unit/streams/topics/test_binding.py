@@ -108,6 +108,70 @@ def test_a_source_under_another_name_is_told_what_that_costs():
     assert ("Keep the name his" in told, "--rebind sources.his --report-everything-again" in told) == (True, True)
 
 
+HOSPITALS = replace(SITE, institutions={"H36110200001": "H36110200001", "10": "H36110200001", "H36110300002": "H36110300002"})
+WITH_HOSPITALS = replace(BOUND, identity=HOSPITALS)
+
+
+def hospitals(**names):
+    return replace(SITE, institutions={name.removeprefix("_"): code for name, code in names.items()})
+
+
+ADDED = hospitals(**HOSPITALS.institutions, P36110200101="P36110200101")
+LESS = hospitals(H36110200001="H36110200001", _10="H36110200001")
+MISTYPED = hospitals(H36110200011="H36110200011", _10="H36110200011", H36110300002="H36110300002")
+OWN_CODE_MISTYPED = hospitals(H36110200001="H36110200001", _10="H36110200001", H36110300003="H36110300003")
+OTHER_NAME = hospitals(H36110200001="H36110200001", _10="H36110300002", H36110300002="H36110300002")
+
+
+@pytest.mark.parametrize(
+    ("here", "bound", "what"),
+    [
+        (HOSPITALS, WITH_HOSPITALS, ""),
+        (HOSPITALS, BOUND, ""),
+        (LESS, WITH_HOSPITALS, ""),
+        (HOSPITALS, replace(WITH_HOSPITALS, identity=ADDED), ""),
+        (ADDED, WITH_HOSPITALS, "run `yibao topics apply`, which binds"),
+        (MISTYPED, WITH_HOSPITALS, "--rebind institutions.H36110200001 --rebind institutions.10 --why"),
+        (OWN_CODE_MISTYPED, WITH_HOSPITALS, "--rebind institutions.H36110300002 --why"),
+        (OTHER_NAME, WITH_HOSPITALS, "--rebind institutions.10 --why"),
+    ],
+    ids=["same", "bound before", "one less", "old file while one is added", "one more", "mistyped", "no other name", "moved name"],
+)
+def test_an_institution_under_another_code_is_told_before_a_record_carries_it(here, bound, what):
+    """A mistyped code reports a hospital's rows under another one, and what it reported is corrected and withdrawn never again."""
+    found = objection(bound, here, topic=TOPIC)
+    assert (bool(what), True) == (found is not None, what in f"{found}")
+
+
+@pytest.mark.parametrize(
+    ("plan", "action"),
+    [
+        (planned(HOSPITALS), BindingAction.EXTEND),
+        (planned(ADDED, bound=WITH_HOSPITALS), BindingAction.EXTEND),
+        (planned(LESS, bound=WITH_HOSPITALS), BindingAction.UNCHANGED),
+        (planned(MISTYPED, bound=WITH_HOSPITALS), BindingAction.REFUSE),
+        (planned(MISTYPED, bound=WITH_HOSPITALS, rebind=("institutions.10",), why="x"), BindingAction.REFUSE),
+        (
+            planned(MISTYPED, bound=WITH_HOSPITALS, rebind=("institutions.10", "institutions.H36110200001"), why="issued anew"),
+            BindingAction.REBIND,
+        ),
+        (planned(replace(COPY, institutions=HOSPITALS.institutions), bound=WITH_HOSPITALS), BindingAction.REFUSE),
+    ],
+)
+def test_what_becomes_of_bound_institutions(plan, action):
+    """One more is bound with the next `topics apply`; a code that changes is named by a person."""
+    assert (action, action is BindingAction.REFUSE) == (plan.action, bool(plan.refusal))
+
+
+def test_an_institution_that_left_the_file_stays_bound():
+    """It may come back under a code that was mistyped; only what a person named goes."""
+    added = planned(hospitals(H36110200001="H36110200001", _10="H36110200001", _11="H36110200001"), bound=WITH_HOSPITALS)
+    assert BindingAction.REFUSE is added.action  # one went and one came: which may be a renaming
+    alone = planned(replace(LESS, sources={**SITE.sources, "emr": "postgresql://emr:5432/emr"}), bound=WITH_HOSPITALS)
+    written = alone.binding(entry("next"), fresh_mark="0000")
+    assert HOSPITALS.institutions == written.identity.institutions
+
+
 TWIN = replace(SITE, site="copy", prefix="t.")
 
 

@@ -10,6 +10,7 @@ from streams.domain.keys import VisitKey
 from streams.domain.place.fold import UNPLACED, Placed, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.partitions import partition_of
+from streams.domain.replay import Replay, replay_value
 from streams.domain.trail import UNKNOWN, leaving
 
 PARTITIONS = 5
@@ -50,6 +51,14 @@ def test_a_row_goes_to_its_visits_partition_as_it_was_captured(op, before, after
     value = envelope(op, before, after)
     folded = placed(value)
     assert "direct" == folded.outcome
+    assert [Placed(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
+
+
+def test_an_order_to_replay_goes_to_the_lane_in_which_its_record_was_refused():
+    """In the order of the source's rows: what was done to the row before is joined before it. No transaction is stopped by it."""
+    value = replay_value(Replay("his", "his.fee", {"id": "1"}, "V1", "night", 0, 5), at=9)
+    folded = placed(value)
+    assert ("replay", NOTHING) == (folded.outcome, folded.going)
     assert [Placed(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
 
 

@@ -1,0 +1,88 @@
+"""A person's order to try a record again: a message in the order of the source's rows, for the join stage.
+
+The join tries it with what it remembers of the row, under the mapping that it has: so nothing older than what was reported can go
+out, the order of visit, settlement and fee line is kept, and the record takes its number like every other one. The row's own last
+change stays its last change.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import orjson
+
+from streams.domain.records import Header
+from streams.errors import Rejected
+
+REPLAY: Final = "replay"
+"""What `yibao` says in the message of an order."""
+
+REPLAY_ID: Final = "x-dlq-replay-id"
+REPLAY_COUNT: Final = "x-dlq-replay-count"
+FIRST_FAILED_AT: Final = "x-dlq-first-failed-at"
+"""Headers of a ready record that goes because of an order: its dead letter, where it gets one again, takes them over."""
+
+
+class Replay(NamedTuple):
+    """One order."""
+
+    source: str
+    """Debezium's `topic.prefix` of the row."""
+    table: str
+    """`schema.table` of the row."""
+    key: Mapping[str, str]
+    """Values of its key columns, by name."""
+    visit: str
+    """The visit in whose lane it was refused."""
+    plan: str
+    """Name of the replay plan."""
+    times: int
+    """How often the record was replayed before, as its letter says."""
+    first_failed_at: int
+    """When it failed first (ms)."""
+    resend: str = ""
+    """Content hash of what the platform refused, to be sent once more although it is the same; `""`: only what differs is sent."""
+    position: str = ""
+    """Of the row's change that was refused, in the database's log, as the letter says."""
+
+    def __repr__(self) -> str:
+        """Without keys."""
+        return f"Replay(source={self.source!r}, table={self.table!r}, plan={self.plan!r}, times={self.times})"
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """What is said of the record from now on."""
+        said = {REPLAY_ID: self.plan, REPLAY_COUNT: f"{self.times + 1}", FIRST_FAILED_AT: f"{self.first_failed_at}"}
+        return tuple([(name, value.encode()) for name, value in said.items()])
+
+
+def replay_value(order: Replay, *, at: int) -> bytes:
+    """The value of an order's message. at: the time (ms)."""
+    schema, _, table = order.table.partition(".")
+    return orjson.dumps(
+        {
+            "yibao": REPLAY,
+            "source": {"name": order.source, "schema": schema, "table": table, "ts_ms": at},
+            "key": order.key,
+            "visit": order.visit,
+            "plan": order.plan,
+            "times": order.times,
+            "first_failed_at": order.first_failed_at,
+            "resend": order.resend,
+            "position": order.position,
+        }
+    )
+
+
+def replay_in(envelope: Mapping[str, object]) -> Replay:
+    """The order in a parsed message. Raises Rejected."""
+    source, key = envelope.get("source"), envelope.get("key")
+    texts = [envelope.get(name) for name in ("visit", "plan", "resend", "position")]
+    numbers = [envelope.get(name) for name in ("times", "first_failed_at")]
+    if not (isinstance(source, dict) and isinstance(key, dict)):
+        raise Rejected("an order to replay names no row")
+    if not (all(type(one) is str for one in (*texts, *key.values())) and all(type(one) is int for one in numbers)):
+        raise Rejected("an order to replay is not as yibao writes it")
+    visit, plan, resend, position = map(str, texts)
+    table = f"{source.get('schema')}.{source.get('table')}"
+    times, first = (one for one in numbers if isinstance(one, int))
+    return Replay(f"{source.get('name')}", table, key, visit, plan, times, first, resend, position)

@@ -1,0 +1,111 @@
+"""The audit log on a real broker: who ordered what, also of two at once, and that a log which was touched says so."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
+
+from streams.errors import Misconfigured
+from streams.mapping import load_site
+from streams.topics.audit import Link
+from streams.topics.audit_log import read_audit
+from streams.topics.writing import write
+from streams.wiring import client_options
+from tests.bench.bench_site import write_site
+from tests.bench.processes import CHECKOUT
+from tests.bench.topics import apply_topics
+from yibao.audited import audited, audited_where_possible, concealed
+
+pytestmark = pytest.mark.timeout(300)
+
+ID_NUMBER = "51010219381005541X"
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def file(kafka, tmp_path_factory):
+    home = tmp_path_factory.mktemp("audited")
+    file = write_site(home, prefix="audited-", bootstrap_servers=kafka.bootstrap_servers, platform_url="http://127.0.0.1:1")
+    apply_topics(file)
+    return file
+
+
+def yibao(*words, config):
+    command = [sys.executable, "-m", "yibao", *map(str, words), "--config", str(config)]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def entries(file):
+    site = load_site(file)
+    return [one for one in read_audit(client_options(site), site.topics.audit) if one.link is not Link.BESIDE]
+
+
+def test_what_made_the_log_is_its_first_entry(file):
+    """Who made the topics, and bound them to which site."""
+    (first,) = entries(file)
+    facts = first.entry.facts
+    assert ("topics apply", "bind", "create") == (first.entry.action, facts["binding"], facts["topics"]["audited-visit.audit"])
+    assert "@" in first.entry.by
+    apply_topics(file)
+    assert [first] == entries(file), "what does nothing is no order"
+
+
+def test_of_those_who_order_at_the_same_time_each_is_in_the_log_once(file):
+    """Two people at three in the morning, each with a runbook."""
+    site = load_site(file)
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        list(people.map(lambda number: audited(site, "resume", why=f"{number}", facts={"source": "his"}), range(AT_ONCE)))
+    found = [one.entry for one in entries(file) if one.entry.action == "resume"]
+    assert [f"{number}" for number in range(AT_ONCE)] == sorted(one.why for one in found)
+    code, out, err = yibao("audit", "verify", "-o", "json", config=file)
+    assert (0, AT_ONCE + 1, []) == (code, json.loads(out)["chained"], json.loads(out)["broken"]), err
+
+
+def test_no_patient_is_in_the_log(file):
+    """Neither in a reason, where somebody wrote one, nor in a condition."""
+    audited(
+        load_site(file), "resnapshot", why=f"患者身份证 {ID_NUMBER} 漏报", facts={"condition": concealed(f"sfz = '{ID_NUMBER}'")}
+    )
+    _, out, _ = yibao("audit", "list", "--all", "-o", "json", config=file)
+    assert ID_NUMBER not in out
+    last = json.loads(out.splitlines()[-1])
+    assert ("resnapshot", True) == (last["action"], last["facts"]["condition"].startswith("sha256:"))
+
+
+def test_what_cannot_wait_for_the_log_is_told_and_what_can_is_not_done(file, tmp_path, capsys):
+    """A capture can be stopped at any time; a reading is not ordered where nobody could ask later who did."""
+    there = file.read_text("utf-8").replace("audited-", "unbound-")
+    other = file.with_name("unbound.yaml")
+    other.write_text(there, "utf-8")
+    site = load_site(other)
+    with pytest.raises(Misconfigured, match="topics apply"):
+        audited(site, "resume", facts={})
+    audited_where_possible(site, "connector stop", facts={})
+    assert "warning: not in the audit log" in capsys.readouterr().err
+
+
+def test_a_log_that_was_touched_says_so(file, tmp_path):
+    """Something wrote into it, and its beginning was deleted: each is found by itself, and what was exported is missed."""
+    _, out, _ = yibao("audit", "list", "--all", "-o", "json", config=file)
+    export = tmp_path / "audit.jsonl"
+    export.write_text(out, "utf-8")
+    code, said, _ = yibao("audit", "verify", "--against", export, config=file)
+    assert (0, True) == (code, f"all {len(out.splitlines())} of the export" in said)
+    site = load_site(file)
+    write(client_options(site), site.topics.audit, key=b"x", value=b"hello", otherwise="?")
+    code, said, _ = yibao("audit", "verify", config=file)
+    assert (1, True) == (code, "is no entry" in said)
+    admin = KafkaAdminClient(**client_options(site))
+    try:
+        admin.delete_records({TopicPartition(site.topics.audit, 0): 2})
+    finally:
+        admin.close()
+    code, said, _ = yibao("audit", "verify", "--against", export, config=file)
+    assert (1, True, True) == (code, "taken out" in said, "that was exported" in said)
+    code, _, err = yibao("audit", "verify", "--against", file, config=file)
+    assert (2, True) == (code, "audit list --all -o json" in err)

@@ -1,0 +1,41 @@
+"""What a person orders is written into the audit log before it is done: who, from where, when, why, and for what."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from streams.errors import YibaoError
+from streams.mapping import Site
+from streams.spec.masking import mask_text
+from streams.topics.audit import AuditEntry
+from streams.topics.audit_log import append
+from streams.wiring import client_options
+from yibao.binding import actor, now_of
+
+
+def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any]) -> None:
+    """Append an order to `visit.audit`. Raises Misconfigured where the topic is missing, Unreachable where it is not known whether
+    it was written: what was ordered is not done then.
+
+    action: the command, in its words. facts: names, numbers and digests; never a patient's data, nor a condition that may hold one.
+    """
+    entry = AuditEntry(id=secrets.token_hex(8), at=now_of(site), by=actor(), action=action, why=mask_text(why.strip()), facts=facts)
+    append(client_options(site), site.topics.audit, entry)
+
+
+def audited_where_possible(site: Site, action: str, *, facts: Mapping[str, Any]) -> None:
+    """The same for what must be possible at any time, such as to stop a capture while no broker answers: told on standard error
+    where it was not written.
+    """
+    try:
+        audited(site, action, facts=facts)
+    except YibaoError as error:
+        typer.echo(f"warning: not in the audit log: {error}", err=True)
+
+
+def concealed(text: str) -> str:
+    """What stands for a text that may hold a person's data: the same for the same text, and `""` for none."""
+    return text and f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
