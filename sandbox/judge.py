@@ -150,12 +150,13 @@ def _unseen(
     """
     told = {letter.record_key_hash for letter in letters}
     withdrawn = [ending for ending in endings if ending.outcome == "withdrawn"]
-    found = {ending.id for ending in withdrawn if ending.id not in accepted and not _digests(ending) & told}
+    found = {ending.id for ending in withdrawn if ending.id not in accepted and not digests_of(ending) & told}
     known = {ending.id for ending in withdrawn if (ending.id[0], ending.row_key) in unseeable} & found
     return found if len(found - known) <= max(1, RARE * len(withdrawn)) else known
 
 
-def _digests(ending: Ending) -> set[str]:
+def digests_of(ending: Ending) -> set[str]:
+    """By what a letter may name the record: its key, or its row's."""
     return {record_key_hash(ending.id[0], key) for key in (ending.id[2], ending.row_key)}
 
 
@@ -256,7 +257,7 @@ def _judge_letters(
         if not ending.dead_class:
             continue
         rule = "" if ending.dead_class == _REJECTED else ending.rule
-        wanted = {(ending.dead_class, rule, digest) for digest in _digests(ending)}
+        wanted = {(ending.dead_class, rule, digest) for digest in digests_of(ending)}
         explained |= wanted
         if not wanted & found and (ending.id[0], ending.row_key) not in unread:
             nameless[ending.dead_class, rule] -= 1

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streams.deadletter.closing import (
@@ -13,6 +13,7 @@ from streams.deadletter.closing import (
     read_confirmations,
 )
 from streams.deadletter.filter.grammar import Filter, parse, written
+from streams.deadletter.filter.terms import Term
 from streams.deadletter.index.pages import Letter, every
 from streams.deadletter.index.selecting import Clock
 from streams.domain.closings import ClosedBy
@@ -20,7 +21,7 @@ from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.topics.writing import Message, write_messages
 from streams.wiring import client_options
-from yibao import audit
+from yibao.audited import audited, concealed
 from yibao.binding import actor
 from yibao.moments import now_ms
 
@@ -79,8 +80,7 @@ def close(site: Site, order: ToClose, wanted: Filter, *, reason: str) -> int:
     """Note it, and write what closes the letters; how many. Raises Unreachable: what was written closes, the same order does the
     rest.
     """
-    about = {"filter": written(_open(wanted)), "letters": len(order.letters)}
-    audit.note(site, "dlq close", why=reason, about=about)
+    audited(site, "dlq close", why=reason, facts={"filter": written(_shown(wanted)), "letters": len(order.letters)})
     otherwise = "what was written counts; the same order closes the rest"
     return write_messages(client_options(site), site.topics.dead, _messages(order, reason), otherwise=otherwise)
 
@@ -96,6 +96,15 @@ def _messages(order: ToClose, reason: str) -> Iterable[Message]:
 def _open(wanted: Filter) -> Filter:
     """Of a filter, what is open: what is closed is not closed again."""
     return wanted.and_also(parse("open").terms)
+
+
+def _shown(wanted: Filter) -> Filter:
+    """A filter as it may be kept: keys and words that a person typed may be a patient's."""
+    return Filter(tuple(replace(one, values=_concealed(one)) for one in wanted.terms))
+
+
+def _concealed(one: Term) -> tuple[str, ...]:
+    return tuple(map(concealed, one.values)) if one.name in {"key", "text"} else one.values
 
 
 def _is_id(which: str, letter: Letter) -> bool:

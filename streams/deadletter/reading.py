@@ -19,6 +19,8 @@ class Reading:
 
     letters: tuple[DeadLetterView, ...]
     """One per id, as its latest message has it, the oldest failure first; without those that the latest message closed."""
+    told: tuple[DeadLetterView, ...]
+    """These, and what was told before a later version, a later letter, the row's end or a person closed it."""
     messages: int
     """Messages that were read."""
     foreign: int
@@ -69,6 +71,7 @@ class _Letters:
     def __init__(self, *, values: bool) -> None:
         self._values = values
         self._latest: dict[str, DeadLetterView] = {}
+        self._ended: set[str] = set()
         self._messages = 0
         self._foreign = 0
 
@@ -76,7 +79,8 @@ class _Letters:
         letters = sorted(
             (one for one in self._latest.values() if not one.closed_at), key=lambda letter: (letter.first_failed_at, letter.id)
         )
-        return Reading(letters=tuple(letters), messages=self._messages, foreign=self._foreign, complete=complete)
+        open_ = tuple([letter for letter in letters if letter.id not in self._ended])
+        return Reading(letters=open_, told=tuple(letters), messages=self._messages, foreign=self._foreign, complete=complete)
 
     def take(self, messages: Iterable[Message]) -> None:
         for message in messages:
@@ -89,8 +93,13 @@ class _Letters:
             self._keep(letter)
 
     def _keep(self, letter: DeadLetterView) -> None:
+        if letter.closed_at and not letter.dead_class:  # it says nothing of the letter but that it is closed
+            self._ended.add(letter.id)
+            return
+        self._ended.discard(letter.id)
         earlier = self._latest.get(letter.id)
         if earlier is not None:
             newer, older = (letter, earlier) if letter.last_failed_at >= earlier.last_failed_at else (earlier, letter)
-            letter = replace(newer, first_failed_at=min(newer.first_failed_at, older.first_failed_at))
+            first = min(filter(None, (newer.first_failed_at, older.first_failed_at)), default=0)
+            letter = replace(newer, first_failed_at=first)
         self._latest[letter.id] = letter if self._values else replace(letter, key=None, value=None, original_headers=())

@@ -220,17 +220,17 @@ def recover(
 
     def left() -> int:
         journal = run.site.journal(0)
-        return len(restoration.not_yet(journal)) + len(restoration.untold(journal, letters().letters))
+        return len(restoration.not_yet(journal)) + len(restoration.untold(journal, letters().told))
 
     run.until_none(left)
     journal, reading = run.site.journal(0), letters()
     return Verdict(
         accepted=len(journal),
-        dead_letters=len(reading.letters),
-        lost=[*restoration.not_yet(journal), *restoration.untold(journal, reading.letters)],
+        dead_letters=len(reading.told),
+        lost=[*restoration.not_yet(journal), *restoration.untold(journal, reading.told)],
         doubled=restoration.sent_again(journal),
         out_of_order=[],
-        unexplained=restoration.told_wrongly(reading.letters),
+        unexplained=restoration.told_wrongly(reading.told),
         amounts=[],
         notes=[*operator.typed, f"sent again or anew after the recovery: {len(journal) - before} records"],
     )

@@ -230,7 +230,7 @@ class _Run:
 
     def _letters_missing(self, endings: list[Ending], site: Site, wanted: int) -> int:
         """How many expected letters there are not; counted as the judge does, by what they say."""
-        letters = read_letters(client_options(site), site.topics).letters
+        letters = read_letters(client_options(site), site.topics).told
         return min(wanted, sum("no dead letter" in each for each in judge(endings, (), letters).missing))
 
     def until_none(self, count: Callable[[], int]) -> int:

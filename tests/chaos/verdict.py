@@ -96,7 +96,7 @@ def pronounce(
     """
     reading = read_letters(client, topics)
     acceptances = acceptances_in(journal)
-    judgement = judge(endings, acceptances, reading.letters, is_over=True, unseeable=unseeable, unread=unread)
+    judgement = judge(endings, acceptances, reading.told, is_over=True, unseeable=unseeable, unread=unread)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)

@@ -82,7 +82,7 @@ class Hospital:
 
     def letters(self):
         """The dead letters by stage, class and rule."""
-        letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead).letters
+        letters = read_dead_letters({"bootstrap_servers": self.bootstrap}, TOPICS.dead).told
         told = Counter((letter.stage, letter.dead_class, letter.rule) for letter in letters)
         return Counter({what: number for what, number in told.items() if what[2] != "TRUNCATE_COUNTED"})
 

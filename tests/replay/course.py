@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import yaml
 
-from sandbox.judge import Judgement, judge, read_endings
+from sandbox.judge import Judgement, digests_of, judge, read_endings
 from sandbox.stack import Stack
 from sandbox.stack.ports import free_port
 from sandbox.stack.service import CHECKOUT
@@ -29,6 +29,7 @@ SPOILT: Final = (", ZL: 201, HC: 301", ", HC: 301")
 _PATIENCE_S: Final = 900.0
 _STILL_S: Final = 6.0
 _KILLS: Final = 3
+_OF_THE_NIGHT: Final = ("DICTIONARY", "REJECTED")
 _REFUSED_PERCENT: Final = 5
 
 
@@ -180,9 +181,17 @@ class Course:
     def _judged(self) -> Judgement:
         endings = [one for half in ("first", "second") for one in read_endings(self._folder / f"{half}.jsonl")]
         entries = [json.loads(line) for line in (self._folder / "journal.jsonl").read_bytes().splitlines()]
-        letters = read_dead_letters(client_options(load_site(self._site)), load_site(self._site).topics.dead).letters
-        if left := sum(letter.dead_class == "REJECTED" for letter in letters):
+        reading = read_dead_letters(client_options(load_site(self._site)), load_site(self._site).topics.dead)
+        if left := sum(letter.dead_class == "REJECTED" for letter in reading.letters):
             raise Failed(f"{left} records are still refused by the platform")
+        # What was told of the dictionary and the platform is closed; of it the hospital foresees only what is its own fault.
+        own = {digest for one in endings if one.dead_class == "DICTIONARY" for digest in digests_of(one)}
+        open_ones = {letter.id for letter in reading.letters}
+        letters = [
+            letter
+            for letter in reading.told
+            if letter.id in open_ones or letter.dead_class not in _OF_THE_NIGHT or letter.record_key_hash in own
+        ]
         # Its own rules, which the hospital foresees, are not switched on.
         judgement = judge(endings, acceptances_in(entries), letters, is_over=True, platform_is_known=False)
         if not judgement.ok:

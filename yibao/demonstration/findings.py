@@ -39,7 +39,7 @@ def read_findings(
     """
     receipts = sorted(read_receipts(client, topics.receipts), key=lambda receipt: receipt.answered_at)
     acceptances = _from_receipts(receipts) if journal is None else _from_journal(journal)
-    letters = read_dead_letters(client, topics.dead).letters
+    letters = read_dead_letters(client, topics.dead).told
     return Findings(
         judgement=judge(read_endings(expected), acceptances, letters, platform_is_known=journal is not None, is_over=is_over),
         ways=ways_between(receipts, live_since_ms),

@@ -20,7 +20,8 @@ from streams.mapping import Site, capture_sources, compile_site, load_site
 from streams.spec.fields import ServiceCode
 from streams.wiring import broker_access
 from streams.wording import nearest
-from yibao import audit, letters_closed, letters_shown
+from yibao import letters_closed, letters_shown
+from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.letter_hints import hint_of
 from yibao.letter_mending import mending_of
@@ -173,7 +174,7 @@ def show(
     if view is None or view.id != letter.id:
         raise Refused(f"{site.topics.dead} does not hold the letter any more: its retention (retention.dead_days) is over")
     if unmask:
-        audit.note(site, "dlq show --unmask", why=reason, about={"letter": letter.id})
+        audited(site, "dlq show --unmask", why=reason, facts={"letter": letter.id})
     content = clear_document(view) if unmask else masked_document(view)
     sources = capture_sources(site)
     mending, hint = mending_of(letter, compile_site(site), sources), hint_of(view, sources)

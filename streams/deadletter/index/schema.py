@@ -37,7 +37,7 @@ all rows are of messages before it, for both are written as one.
 """
 
 INDEXES: Final = """
-CREATE INDEX letters_by_group ON letters (grp, closed, first);
+CREATE INDEX letters_by_group ON letters (grp, closed, first, last, id);
 CREATE INDEX letters_by_time ON letters (last, closed, grp, id);
 CREATE INDEX letters_by_record ON letters (record_hash);
 CREATE INDEX letters_by_record_key ON letters (record_key) WHERE record_key <> '';
