@@ -8,6 +8,7 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one,
            "left": by series, number of the first row that left while it waited for another lane itself; absent where none did,
+           "of": by series and institution ("" for all) the same, where it is known; absent where it is not, or is of all,
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
@@ -43,10 +44,10 @@ from streams.domain.place.going import NOTHING, Going
 from streams.errors import Newer
 from streams.lanes.deliver.aside import Aside, aside_in, lowest
 from streams.lanes.deliver.plan import Plan, plan_in
-from streams.lanes.mark_text import foreign, number_in, object_of, refuse_others
+from streams.lanes.mark_text import foreign, left_by_institution, number_in, numbers_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout"})
 
 
@@ -94,6 +95,9 @@ class JoinMark:
     left: Mapping[str, int] = field(default_factory=dict)
     """By series: number of the first row that left while it waited for the lane of another partition itself, and still would. Who
     follows such a row must not pass it."""
+    left_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By series and institution, `""` for all: the same, where it is known of each of these rows whose record it is. Rows of
+    others may pass."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
     kept: tuple[str, int] = ("", 0)
@@ -103,9 +107,10 @@ class JoinMark:
         """As it is committed."""
         state = {"state": self.state} if self.state > 1 else {}
         taken = ({"in": self.taken} if self.taken else {}) | ({"left": self.left} if self.left else {})
+        left_of = {"of": self.left_of} if self.left_of else {}
         kept = {"kept": self.kept} if self.kept[0] else {}
         return orjson.dumps(
-            {"seq": self.seq, **_named("born", self.born), **state, **taken, **_named("log", self.log), **kept}
+            {"seq": self.seq, **_named("born", self.born), **state, **taken, **left_of, **_named("log", self.log), **kept}
         ).decode()
 
 
@@ -196,8 +201,9 @@ def join_mark(text: str) -> JoinMark:
         seq=number_in(mark, "seq"),
         born=f"{mark.get('born', '')}",
         state=number_in(mark, "state") if "state" in mark else 1,
-        taken=_numbers(mark["in"]) if "in" in mark else {},
-        left=_numbers(mark["left"]) if "left" in mark else {},
+        taken=numbers_in(mark["in"]) if "in" in mark else {},
+        left=numbers_in(mark["left"]) if "left" in mark else {},
+        left_of=left_by_institution(mark),
         log=f"{mark.get('log', '')}",
         kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
     )
@@ -215,7 +221,7 @@ def deliver_mark(text: str) -> DeliverMark:
     if "layout" in mark and (layout := number_in(mark, "layout")) > LAYOUT:
         raise Newer(f"this partition's msgids (layout {layout}; this version knows {LAYOUT})")
     return DeliverMark(
-        seq=number_in(mark, "at") if "aside" in mark else _seq(mark),
+        seq=number_in(mark, "at") if "aside" in mark else seq_in(mark),
         aside=aside_in(mark["aside"]) if "aside" in mark else {},
         orphans=_pair(mark["orphans"]) if "orphans" in mark else (0, 0),
         last_plan=f"{mark.get('last', '')}",
@@ -229,7 +235,7 @@ def seq_of(text: str) -> int:
     """The number in a mark up to which all is done, for whoever only compares it, whatever a later version wrote beside it. Raises
     Fatal as the others.
     """
-    return _seq(object_of(text))
+    return seq_in(object_of(text))
 
 
 def undelivered(text: str, joined: int) -> int:
@@ -238,7 +244,7 @@ def undelivered(text: str, joined: int) -> int:
     """
     mark = object_of(text)
     if "aside" not in mark:
-        return max(0, joined - _seq(mark))
+        return max(0, joined - seq_in(mark))
     aside = aside_in(mark["aside"]).values()
     return max(0, joined - number_in(mark, "at")) + sum(max(0, entry.waiting) for entry in aside)
 
@@ -248,16 +254,8 @@ def aside_of(text: str) -> Mapping[str, Aside]:
     return aside_in(object_of(text).get("aside", {}))
 
 
-def joined_upto(text: str) -> Mapping[str, int]:
-    """By series: the number up to which a join has done with what it was sent, for whoever waits for it, whatever a later version
-    wrote beside it. Raises Fatal as the others.
-    """
-    mark = object_of(text)
-    left = _numbers(mark.get("left", {}))
-    return {series: min(number, left.get(series, number)) for series, number in _numbers(mark.get("in", {})).items()}
-
-
-def _seq(mark: dict[str, object]) -> int:
+def seq_in(mark: dict[str, object]) -> int:
+    """The number in a mark that was read. Raises Fatal as the others."""
     if ("orphans" in mark or "layout" in mark) and isinstance(said := mark.get("seq"), str) and said.isdecimal():
         return int(said)
     return number_in(mark, "seq")
@@ -279,12 +277,6 @@ def _going(value: object) -> Going:
             return Going(transaction, at)
         case _:
             raise foreign()
-
-
-def _numbers(value: object) -> Mapping[str, int]:
-    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
-        raise foreign()
-    return value
 
 
 def _kept(value: object) -> tuple[str, int]:

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, RowChange, Tick, dotted
-from streams.domain.join import claiming, colliding, letters, parents, refunds
+from streams.domain.changes import Incoming, RowChange, Tick, dotted, key_in
+from streams.domain.join import claiming, colliding, followers, letters, parents, refunds
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
@@ -103,7 +103,9 @@ class Building:
             self._withdrawing.doubts(self, visit, row)
         if before is not None and before.emitted:
             row = self._as_reported(visit, row, before, change)
+            followers.becomes(self, visit, before, row.columns)
         elif before is not None and before.deleted:
+            followers.becomes(self, visit, before, row.columns)
             row = self._withdrawing.comes_back(self, visit, row)
         row = self._standing(visit, row, change)
         visit.put(row)
@@ -114,6 +116,9 @@ class Building:
             self._without(visit, before, committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
+            former = visit.find(row.role, row.table, key_in(formerly, visit.mapping.tables[row.table].key))
+            if former is not None:
+                followers.becomes(self, visit, former, row.columns)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
 
@@ -122,7 +127,8 @@ class Building:
         if row.claimed or self.incoming.claimed:
             row = claiming.held(self, row)
         if not row.claimed and (self.incoming.arrived or (change.told is not None and change.told.moved == "arrived")):
-            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail_of(self.incoming))
+            trail = trail_of(self.incoming, visit.mapping.institution(row.role, row.columns))
+            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail)
         return row
 
     def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
@@ -130,7 +136,7 @@ class Building:
         if not before.deleted:
             became = self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
             if not became.emitted:
-                self.passes_on(before)
+                followers.passes_on(self, visit, before)
             return became
         # An early version told a person at once when it was deleted, and did not forget it.
         return row if before.reported_as else row._replace(emitted="")
@@ -142,9 +148,11 @@ class Building:
             row = row._replace(emitted="")
         elif before is not None and not before.deleted and not change.left:
             self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
-        self.passes_on(before)
+        followers.passes_on(self, visit, before)
         if change.left:
             was_there = before is not None and not before.deleted
+            if before is not None:
+                followers.leaves(self, visit, before, change)
             self._withdrawing.left(self, visit, row, transaction=None)
             if before is not None and before.emitted and was_there:
                 self._withdrawing.leaves(self, visit, before, last=row, now=change.now)
@@ -163,11 +171,6 @@ class Building:
     def _without(self, visit: Visit, before: StoredRow, *, committed_at: int) -> None:
         """Build the rows that claimed the record which this one backed."""
         self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
-
-    def passes_on(self, row: StoredRow | None) -> None:
-        """A row went, or is another record now, perhaps while its own trail was open: who follows it must wait for that, too."""
-        if row is not None and row.trail is not None and self.moving.is_open(row.trail):
-            self.take([self.moving.leaves(self.incoming, row.trail)])
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         for row in rows:

@@ -24,12 +24,13 @@ from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 7
+FORM: Final = 8
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
 stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
-the trail of a row that went while it waited.
+the trail of a row that went while it waited. 8: whose record a row with a trail was.
 """
+WITH_CLAIM: Final = 7
 WITH_BENEATH: Final = 6
 WITH_TRAIL: Final = 5
 WITHOUT_TRAIL: Final = 4
@@ -197,9 +198,10 @@ def _tail(row: StoredRow) -> tuple[object, ...]:
     """The form of a row's entry, and what stands in it behind the columns."""
     if row.trail is None and row.beneath is None and not row.claimed:  # as nearly all
         return WITHOUT_TRAIL, row.reported_as
-    trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
-    if row.claimed:
-        return FORM, trail, beneath, row.claimed, row.reported_as
+    trail, beneath = row.trail and row.trail.members(), row.beneath and row.beneath.members()
+    if row.claimed or (row.trail is not None and row.trail.institution):
+        form = FORM if row.trail is not None and row.trail.institution else WITH_CLAIM
+        return form, trail, beneath, row.claimed, row.reported_as
     return (WITH_TRAIL, row.reported_as, trail) if beneath is None else (WITH_BENEATH, row.reported_as, trail, beneath)
 
 
@@ -208,7 +210,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
     form, reported_as, trail, beneath, claimed = members[0], "", None, None, ""
-    if form == FORM:
+    if form in (WITH_CLAIM, FORM):
         *members, trail, beneath, claimed, reported_as = members
     if form == WITH_BENEATH:
         *members, beneath = members
@@ -216,7 +218,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         *members, trail = members
     if form in (WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH):
         *members, reported_as = members
-    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, FORM):
+    if form in (_WITH_MARK, WITHOUT_TRAIL, WITH_TRAIL, WITH_BENEATH, WITH_CLAIM, FORM):
         _, position, committed_at, offset, known_by, deleted, emitted, refused, waits_for, since, deadline, columns = members
         mark = known_by and Mark(tuple(known_by[0]), known_by[1], known_by[2])
     elif type(form) is int and form > FORM:
@@ -242,7 +244,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         since,
         deadline,
         reported_as,
-        trail and Trail._make(trail),
+        trail and Trail(*trail),
         beneath and Beneath.of(*beneath),
         claimed,
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
 from streams.domain.join.entries import StoredRow
+from streams.domain.join.moving import Moving
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup
@@ -50,6 +51,8 @@ class Results(Protocol):
     """Of the change that is folded; `""` of everything else."""
     time: Tick | None
     """The tick that is folded."""
+    moving: Moving
+    """The trails that it meets."""
     kept: set[bytes]
     """The visits that were changed. What the fold sees of them is what they were before."""
 
@@ -61,9 +64,6 @@ class Results(Protocol):
 
     def count(self, outcome: str) -> None:
         """Count an outcome."""
-
-    def passes_on(self, row: StoredRow | None) -> None:
-        """A row gave up its record, perhaps while its own trail was open."""
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int) -> None:
         """Build the records of rows that may have another content, or may go, now."""

@@ -11,9 +11,9 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join import letters
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CLAIM, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
-from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
+from streams.domain.join.moving import BECAME, NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
 from streams.domain.join.view import StateView
@@ -29,6 +29,7 @@ from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import JoinMark, join_mark
 from streams.lanes.numbers import FIRST, STRANGER, SeriesBuffer, taken
+from streams.lanes.passed_marks import left_of
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
@@ -190,7 +191,7 @@ class JoinLane(Lane[Incoming]):
             seq=self._mark.seq + len(chunk.ready),
             state=max(self._mark.state, _form_of(chunk)),
             taken=taken(self._mark.taken, records),
-            left=first_open(chunk.overlay),
+            **left_of(first_open(chunk.overlay)),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
         )
         offset = records[-1].offset + 1
@@ -236,8 +237,10 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+    if chunk.counts[WAITS] or chunk.counts[WENT] or chunk.counts[BECAME]:
         return FORM
+    if chunk.counts[CLAIMED]:
+        return WITH_CLAIM
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH
-    return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL
+    return WITHOUT_TRAIL
