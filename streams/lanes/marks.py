@@ -19,7 +19,8 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
                      "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
                      "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
                      next batch, "f": 1 while nothing of it in a plan of the lane is settled},
-           "layout": 2, of the last plan's msgids; absent where they have the first}
+           "layout": 2, of the last plan's msgids; absent where they have the first,
+           "rows": by institution, its refused records in a row; absent of one that has none}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
@@ -31,7 +32,7 @@ take for settled: a version that knows nothing of it refuses the mark, and one t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -48,7 +49,9 @@ from streams.lanes.mark_text import foreign, left_by_institution, number_in, num
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout", "rows"})
+MOST_CHARS: Final = 4000
+"""Of a mark with what it may leave out. The metadata of an offset holds 4,096."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,8 @@ class DeliverMark:
     """Id of the last plan, so that the time of plans does not go back while none is open."""
     refused_in_a_row: int = 0
     """Records refused since one was accepted, across plans, for the flood guard."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """By institution: the same of its records; absent where that is none, or there was no room for it."""
     plan: Plan | None = None
     """The plan that is open; None where there is none."""
     orphans: tuple[int, int] = (0, 0)
@@ -148,7 +153,9 @@ class DeliverMark:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
             mark["plan"] = self.plan.document()
-        return orjson.dumps(mark | _named("log", self.log)).decode()
+        text = orjson.dumps(mark | _named("log", self.log) | ({"rows": self.rows} if self.rows else {})).decode()
+        # Where there is no room, a flood of one institution is seen later.
+        return text if not self.rows or len(text) <= MOST_CHARS else replace(self, rows={}).text()
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
@@ -226,6 +233,7 @@ def deliver_mark(text: str) -> DeliverMark:
         orphans=_pair(mark["orphans"]) if "orphans" in mark else (0, 0),
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=number_in(mark, "row") if "row" in mark else 0,
+        rows=numbers_in(mark.get("rows", {})),
         plan=None if plan is None else plan_in(plan),
         log=f"{mark.get('log', '')}",
     )

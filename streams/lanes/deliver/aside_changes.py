@@ -34,6 +34,13 @@ class Marked(Protocol):
         """What the last transaction said."""
 
 
+def released(mark: DeliverMark, name: str) -> DeliverMark:
+    """The mark when nothing of an institution is aside any more."""
+    aside = {one: entry for one, entry in mark.aside.items() if one != name}
+    row = mark.aside[name].refused_in_a_row
+    return replace(mark, aside=aside, rows={**mark.rows, **({name: row} if row else {})})
+
+
 class AsideChanges:
     """What of the lane's mark is about institutions that are aside."""
 
@@ -66,7 +73,9 @@ class AsideChanges:
         for name, laid in run.laid.items():
             if name not in aside:
                 plan = replace(run.plan.settle(laid.batch), quiet=laid.quiet)
-                aside[name] = replace(self._entry(plan, mark), skipped=laid.skipped, fresh=laid.fresh)
+                entry = replace(self._entry(plan, mark), refused_in_a_row=run.tally.rows.get(name, 0))
+                own = {"plan": None, "whole": False} if laid.anew else {"skipped": laid.skipped, "fresh": laid.fresh}
+                aside[name] = replace(entry, **own)
         return aside
 
     def _entry(self, plan: Plan, mark: DeliverMark) -> Aside:
@@ -99,7 +108,7 @@ class AsideChanges:
         else:
             entry = self._behind(mark, entry, run)
             if entry.number == mark.seq and mark.plan is None and not self._orphans.free(1, of=name):
-                return replace(mark, aside={one: other for one, other in mark.aside.items() if one != name})
+                return released(replace(mark, aside={**mark.aside, name: entry}), name)
         return replace(mark, aside={**mark.aside, name: entry})
 
     def _behind(self, mark: DeliverMark, entry: Aside, run: Settling) -> Aside:

@@ -14,7 +14,7 @@ from streams.domain.ready import recalls_in
 from streams.domain.records import ReadyRecord
 from streams.lanes.buffer import Clock
 from streams.lanes.deliver.aside import MOST_GROWN_BYTES, Aside, bytes_of
-from streams.lanes.deliver.aside_changes import Stands
+from streams.lanes.deliver.aside_changes import Stands, released
 from streams.lanes.deliver.aside_telling import AsideTelling
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.flood_guard import Tally
@@ -225,12 +225,12 @@ class Asides:
         """Nothing of it waits: it is one of the others again, if no plan is under way that goes without it."""
         mark = self._owner.mark
         if mark.plan is None:
-            aside = {one: other for one, other in mark.aside.items() if one != name}
+            mark = released(mark, name)
         elif entry != mark.aside[name]:
-            aside = {**mark.aside, name: entry}
+            mark = replace(mark, aside={**mark.aside, name: entry})
         else:
             return
-        await self._owner.save_mark(replace(mark, aside=aside))
+        await self._owner.save_mark(mark)
         self.look()
 
     def delivered(self, run: Settling) -> None:

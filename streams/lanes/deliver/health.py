@@ -40,6 +40,7 @@ class Health:
         self._most = most
         self._faults: dict[str, _Fault] = {}
         self._good: set[str] = set()
+        self._flooded: set[str] = set()
 
     @property
     def sets_aside(self) -> bool:
@@ -57,13 +58,18 @@ class Health:
             fault is not None
             and fault.answers >= settings.aside_answers
             and self._clock() - fault.since >= settings.aside_after_s
-            and self._at_fault_now <= self._most
+            and len(self._at_fault_now) <= self._most
         )
 
+    def floods(self, institution: str) -> bool:
+        """The flood guard holds it, until this process ends; whether that is a fault of its own."""
+        self._flooded.add(institution)
+        return len(self._at_fault_now) <= self._most
+
     @property
-    def _at_fault_now(self) -> int:
+    def _at_fault_now(self) -> set[str]:
         ends = self._clock() - _LASTS * self._settings.max_probe_s
-        return sum(fault.next_at > ends for fault in self._faults.values())
+        return self._flooded | {name for name, fault in self._faults.items() if fault.next_at > ends}
 
     def suspect(self, institutions: Iterable[str]) -> None:
         """An earlier owner set these aside: one lane finds out whether they are let in now."""

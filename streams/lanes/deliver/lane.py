@@ -21,13 +21,12 @@ from streams.lanes.deliver.around_posts import AroundPosts
 from streams.lanes.deliver.aside_changes import AsideChanges, Stands
 from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
-from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
 from streams.lanes.deliver.orphans import Changed, Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
-from streams.lanes.deliver.settling import Settling, count, sends
+from streams.lanes.deliver.settling import Settling, count, refused_after, sends, tally_in
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
@@ -133,7 +132,7 @@ class DeliverLane(Lane[ReadyRecord]):
             records=records,
             recalls=recalls,
             restored=self._restored,
-            tally=Tally(in_a_row=self._mark.refused_in_a_row),
+            tally=tally_in(self._mark),
             size=plan.size - len(recalls),
         )
         await self._delivery.deliver(run)
@@ -190,7 +189,7 @@ class DeliverLane(Lane[ReadyRecord]):
         mark = DeliverMark(
             seq=self._mark.seq + finished,
             last_plan=plan.id if plan else last_plan,
-            refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
+            **refused_after(run, self._mark, but=aside),
             plan=plan,
             orphans=self._orphans.counts,
             log=self._mark.log,
@@ -218,7 +217,7 @@ class DeliverLane(Lane[ReadyRecord]):
             mark = self._changes.settled(mark, run, finished=finished)
         else:
             aside = self._changes.laid(self._mark, run)
-            mark = replace(mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row, aside=aside)
+            mark = replace(mark, plan=run.plan, aside=aside, **refused_after(run, self._mark, but=aside))
         await self._save(sends(run, dead, changed, self._shared.topics), offset=self._offset, mark=mark)
         count(self.context.outcomes, run, dead, changed)
         self._asides.look()

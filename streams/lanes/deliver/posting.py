@@ -51,8 +51,10 @@ class SetAside:
 
     unknown_since: int | None
     """From when on (ms) a POST of this msgid may have reached the platform; None where none can have."""
-    held: Held | None
+    held: Held | None = None
     """Why, where that was heard just now."""
+    flooded: bool = False
+    """Whether nobody holds it but the flood guard."""
 
 
 class Patience(Enum):
