@@ -118,9 +118,11 @@ class Posting:
                     self._hold.release()
                     return tries.decided(verdict, self._wall_ms())
                 case Retry():
-                    if verdict.may_have_arrived:
-                        tries.doubt()
                     self._outcomes.count("retried", label=verdict.cause.value)
+                    if patience() is Patience.NONE:
+                        return tries.aside(_unanswered(verdict))
+                    if self._is_aside_now(batch.institution, patience):
+                        break
                     await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
                     tries.retries += 1
                 case Throttled():
@@ -142,6 +144,9 @@ class Posting:
         if not memory_s or unknown_since is None or not self._health.sets_aside:
             return False
         return (self._wall_ms() - unknown_since) // 1000 > memory_s and patience() is Patience.LASTING
+
+    def _is_aside_now(self, institution: str, patience: Callable[[], Patience]) -> bool:
+        return self._health.is_lasting(institution) and patience() is Patience.LASTING
 
     async def _turn(self, batch: Batch, msgid: str, tries: "_Tries", patience: Callable[[], Patience]) -> bool:
         """Wait until a POST of the institution makes sense, and take the turn to make it; False where patience ends before."""
@@ -171,6 +176,8 @@ class Posting:
         tries.may_be_taken = tries.may_be_taken or _may_be_taken(verdict)
         if isinstance(verdict, Accepted | Refused):
             self._health.answered(batch.institution)
+        if isinstance(verdict, Retry):
+            self._is_unanswered(verdict, batch.institution, tries)
         if isinstance(verdict, Held):
             if verdict.leaves_open:
                 tries.doubt()
@@ -178,6 +185,15 @@ class Posting:
             if verdict.of_institution:
                 self._health.failed(batch.institution, verdict)
         return verdict
+
+    def _is_unanswered(self, retry: Retry, institution: str, tries: "_Tries") -> None:
+        """Nobody knows what became of a POST, or it could not be made."""
+        if not retry.may_have_arrived:
+            self._health.postpone(institution)
+            return
+        tries.doubt()
+        took_s = (self._wall_ms() - tries.posted_at) / 1000
+        self._health.unanswered(institution, _unanswered(retry), took_s=max(0.0, took_s))
 
     async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
         self._hold.wait(held, batch, msgid)
@@ -244,6 +260,12 @@ def _may_be_taken(verdict: Verdict) -> bool:
             return False
         case never:
             assert_never(never)
+
+
+def _unanswered(retry: Retry) -> Held:
+    """That it stays unknown what becomes of an institution's POSTs."""
+    words = f"{retry.cause.value}: {retry.words}" if retry.words else retry.cause.value
+    return Held(cause=HoldCause.UNANSWERED, code=retry.code, http_status=retry.http_status, message=words)
 
 
 def _of_somebody_else(said: Accepted) -> Held:
