@@ -18,9 +18,9 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
            "aside": by institution that is set aside: {"n": number from which on its records wait, "o": offset to read from,
                      "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
                      "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
-                     next batch, "f": 1 while nothing of it in a plan of the lane is settled},
+                     next batch, "f": 1 while nothing of it in a plan of the lane is settled, "c": why it is held},
            "layout": 2, of the last plan's msgids; absent where they have the first,
-           "rows": by institution, its refused records in a row; absent of one that has none}
+           "rows": by institution, its refused records in a row; absent of one that has none, "why": why the lane is held}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
@@ -49,7 +49,7 @@ from streams.lanes.mark_text import foreign, left_by_institution, number_in, num
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
 _JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout", "rows"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout", "rows", "why"})
 MOST_CHARS: Final = 4000
 """Of a mark with what it may leave out. The metadata of an offset holds 4,096."""
 
@@ -137,6 +137,8 @@ class DeliverMark:
     """Id of the topic that it reads; `""` where it is not known."""
     aside: Mapping[str, Aside] = field(default_factory=dict)
     """By institution: what is set aside."""
+    why: str = ""
+    """Why the lane is held with its open plan (`streams.lanes.deliver.held_cause`); `""` where it is not, or nobody heard why."""
 
     def text(self) -> str:
         """As it is committed."""
@@ -153,9 +155,13 @@ class DeliverMark:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
             mark["plan"] = self.plan.document()
-        text = orjson.dumps(mark | _named("log", self.log) | ({"rows": self.rows} if self.rows else {})).decode()
-        # Where there is no room, a flood of one institution is seen later.
-        return text if not self.rows or len(text) <= MOST_CHARS else replace(self, rows={}).text()
+        rows = {"rows": self.rows} if self.rows else {}
+        text = orjson.dumps(mark | _named("log", self.log) | _named("why", self.why) | rows).decode()
+        # Where there is no room, a flood of one institution is seen later, and the log alone says why somebody waits.
+        return text if len(text) <= MOST_CHARS or (shorter := self._shorter()) == self else shorter.text()
+
+    def _shorter(self) -> "DeliverMark":
+        return replace(self, rows={}, why="", aside={name: replace(entry, cause="") for name, entry in self.aside.items()})
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
@@ -234,6 +240,7 @@ def deliver_mark(text: str) -> DeliverMark:
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=number_in(mark, "row") if "row" in mark else 0,
         rows=numbers_in(mark.get("rows", {})),
+        why=f"{mark.get('why', '')}",
         plan=None if plan is None else plan_in(plan),
         log=f"{mark.get('log', '')}",
     )
@@ -244,22 +251,6 @@ def seq_of(text: str) -> int:
     Fatal as the others.
     """
     return seq_in(object_of(text))
-
-
-def undelivered(text: str, joined: int) -> int:
-    """How many records have no outcome. text: the deliver stage's mark. joined: the next number of the join. Raises Fatal as the
-    others.
-    """
-    mark = object_of(text)
-    if "aside" not in mark:
-        return max(0, joined - seq_in(mark))
-    aside = aside_in(mark["aside"]).values()
-    return max(0, joined - number_in(mark, "at")) + sum(max(0, entry.waiting) for entry in aside)
-
-
-def aside_of(text: str) -> Mapping[str, Aside]:
-    """What is aside in a deliver stage's mark. Raises Fatal as the others."""
-    return aside_in(object_of(text).get("aside", {}))
 
 
 def seq_in(mark: dict[str, object]) -> int:

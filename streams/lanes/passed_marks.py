@@ -1,10 +1,11 @@
-"""What whoever waits for the lanes of a partition reads in their marks, and what a join says there for that."""
+"""What others than their lane read in marks: whoever waits for the lanes of a partition, and who shows how far they are."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from streams.domain.join.passing import Joined
+from streams.lanes.deliver.aside import Aside, aside_in
 from streams.lanes.mark_text import left_by_institution, number_in, numbers_in, object_in, object_of
 from streams.lanes.marks import seq_in
 
@@ -44,3 +45,19 @@ def delivered_in(text: str) -> Delivered:
         return Delivered(seq_in(mark))
     aside = object_in(mark["aside"])
     return Delivered(number_in(mark, "at"), {name: number_in(object_in(entry), "n") for name, entry in aside.items()})
+
+
+def undelivered(text: str, joined: int) -> int:
+    """How many records have no outcome. text: the deliver stage's mark. joined: the next number of the join. Raises Fatal as the
+    others.
+    """
+    mark = object_of(text)
+    if "aside" not in mark:
+        return max(0, joined - seq_in(mark))
+    aside = aside_in(mark["aside"]).values()
+    return max(0, joined - number_in(mark, "at")) + sum(max(0, entry.waiting) for entry in aside)
+
+
+def aside_of(text: str) -> Mapping[str, Aside]:
+    """What is aside in a deliver stage's mark. Raises Fatal as the others."""
+    return aside_in(object_of(text).get("aside", {}))

@@ -13,6 +13,7 @@ from streams.domain.records import ReadyRecord
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.flood_guard import verdict_of, verdict_of_one
 from streams.lanes.deliver.health import Health
+from streams.lanes.deliver.held_cause import FLOOD_GUARD, OTHER_LIMITS
 from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.posting import Decided, Patience, Posting, Posts, SetAside
@@ -59,8 +60,8 @@ class Owner(Protocol):
         posted or its dead letter is written.
         """
 
-    async def stand(self, why: str, *, remedy: str) -> NoReturn:
-        """Stand until the worker is restarted with another setting; posts and commits nothing."""
+    async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
+        """Stand until the worker is restarted with another setting; posts nothing, and commits no more than the cause."""
 
 
 class Asides(Protocol):
@@ -104,6 +105,7 @@ class Delivery:
             await self._owner.stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
+                cause=OTHER_LIMITS,
             )
         fitting, too_large = split_oversize(run.content, self._shared.limits)
         run.buried = {record.institution for record in too_large}
@@ -216,6 +218,7 @@ class Delivery:
                 why,
                 remedy="find out what is at fault: mapping, key, platform; if the records are, set deliver.flood_guard "
                 "to {ratio: 1, in_a_row: 0} and restart this worker: they become dead letters",
+                cause=FLOOD_GUARD,
             )
 
 

@@ -57,7 +57,7 @@ class DeliverLane(Lane[ReadyRecord]):
             outcomes=context.outcomes,
             wall_ms=shared.wall_ms,
             confirm=self._posts.confirm,
-            quiet=self._posts.note_quiet,
+            note=lambda held, quiet: self._posts.note_held(held, quiet=quiet),
             hold=self._hold,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
@@ -217,7 +217,7 @@ class DeliverLane(Lane[ReadyRecord]):
             mark = self._changes.settled(mark, run, finished=finished)
         else:
             aside = self._changes.laid(self._mark, run)
-            mark = replace(mark, plan=run.plan, aside=aside, **refused_after(run, self._mark, but=aside))
+            mark = replace(mark, plan=run.plan, aside=aside, why="", **refused_after(run, self._mark, but=aside))
         await self._save(sends(run, dead, changed, self._shared.topics), offset=self._offset, mark=mark)
         count(self.context.outcomes, run, dead, changed)
         self._asides.look()
@@ -286,12 +286,13 @@ class DeliverLane(Lane[ReadyRecord]):
             oldest_at=min((record.committed_at for record in records), default=None),
         )
 
-    async def stand(self, why: str, *, remedy: str) -> NoReturn:
+    async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
         """Hold the lane until the worker is restarted with another setting. It says so again and again, and posts and commits
-        nothing. An institution that is aside stands alone.
+        nothing but the cause. An institution that is aside stands alone.
         """
         if self._posts.of_aside:
-            raise Stands(why, remedy)
+            raise Stands(why, remedy, cause)
+        await self.save_mark(replace(self._mark, why=cause))
         while True:
             self._hold.stand(why, remedy=remedy)
             await asyncio.sleep(self._shared.settings.alarm_every_s)

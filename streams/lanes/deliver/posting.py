@@ -72,7 +72,7 @@ class Posting:
 
     confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
-    quiet: called when the lane is held and no try of this batch can have reached the platform.
+    note: called when the lane is held, with why, and whether no try of this batch can have reached the platform.
     hold: is told when the lane waits for somebody, and when it goes on.
     """
 
@@ -85,7 +85,7 @@ class Posting:
         outcomes: Outcomes,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
-        quiet: Callable[[], Awaitable[None]],
+        note: Callable[[Held, bool], Awaitable[None]],
         hold: Hold,
     ) -> None:
         self._platform = platform
@@ -94,7 +94,7 @@ class Posting:
         self._outcomes = outcomes
         self._wall_ms = wall_ms
         self._confirm = confirm
-        self._quiet = quiet
+        self._note = note
         self._hold = hold
 
     async def decide(
@@ -136,7 +136,7 @@ class Posting:
                 case never:
                     assert_never(never)
         self._hold.release()
-        return tries.aside(None)
+        return tries.aside(self._health.why(batch.institution))
 
     def _goes_aside(self, unknown_since: int | None, patience: Callable[[], Patience]) -> bool:
         """Whether the platform may have forgotten an outcome: a person is asked, and the others need not wait for that."""
@@ -161,8 +161,7 @@ class Posting:
                 return True
             if (held := health.why(institution)) is not None and held is not tries.heard:  # another lane heard it
                 self._hold.wait(held, batch, msgid)
-                if not tries.may_be_taken:
-                    await self._quiet()
+                await self._note(held, not tries.may_be_taken)
             await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
         return True
 
@@ -197,8 +196,7 @@ class Posting:
 
     async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
         self._hold.wait(held, batch, msgid)
-        if held.took_nothing and tries.unknown_since is None:
-            await self._quiet()
+        await self._note(held, held.took_nothing and tries.unknown_since is None)
         if not held.of_institution:  # for the others, the turn is waited for
             await asyncio.sleep(min(self._settings.probe_s * 2.0**tries.probes, self._settings.max_probe_s))
             tries.probes = min(tries.probes + 1, 16)

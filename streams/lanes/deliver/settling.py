@@ -33,6 +33,8 @@ class Laid(NamedTuple):
     """Whether nothing of it in the plan is settled or refused."""
     held: Held | None = None
     """Why, where that was heard just now."""
+    flooded: bool = False
+    """Whether nobody holds it but the flood guard."""
     anew: bool = False
     """Whether nothing of it was posted, and its records get plans of their own."""
 
@@ -136,7 +138,8 @@ class Settling:
             self.tally.without(batch.institution, accepted=self.tally.accepted, was_in_a_row=first.in_a_row if first else 0)
             self.committed()
             quiet = aside.unknown_since is None and not taken
-            self.laid[batch.institution] = Laid(batch=0, skipped=0, quiet=quiet, fresh=False, held=aside.held)
+            laid = Laid(batch=0, skipped=0, quiet=quiet, fresh=False, held=aside.held, flooded=aside.flooded)
+            self.laid[batch.institution] = laid
             return
         if aside.flooded:
             self._lay_flooded(batch.institution)
@@ -155,12 +158,12 @@ class Settling:
         first = self._refused[institution]
         taken = self._forget(institution, first)
         quiet = not taken and not self.restored
-        self.laid[institution] = Laid(batch=first.place, skipped=first.done, quiet=quiet, fresh=False)
+        self.laid[institution] = Laid(batch=first.place, skipped=first.done, quiet=quiet, fresh=False, flooded=True)
 
     def lay_anew(self, institution: str) -> None:
         """Note that an institution is set aside of which nothing of this plan was posted, nor will be."""
         self._forget(institution, self._refused[institution])
-        self.laid[institution] = Laid(batch=0, skipped=0, quiet=True, fresh=True, anew=True)
+        self.laid[institution] = Laid(batch=0, skipped=0, quiet=True, fresh=True, flooded=True, anew=True)
 
     def _forget(self, institution: str, first: _Refused) -> int:
         """Forget what came of an institution's records since its first refusal; of how many the platform took."""
