@@ -4,19 +4,23 @@ the record of another institution.
 
 from streams.domain.changes import RowChange
 from streams.domain.join.entries import StoredRow
+from streams.domain.join.gone import record_of
 from streams.domain.join.moving import BECAME
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
+from streams.domain.join.withdrawing import record_backed
 from streams.domain.keys import is_of_header
 from streams.domain.records import Row
 
 
 def passes_on(run: Results, visit: Visit, row: StoredRow | None) -> None:
     """A row went, or is another record now, perhaps while its own trail was open."""
-    if row is not None and row.trail is not None and run.moving.is_open(row.trail):
-        # Of one that went before, an earlier leave holds those of what it was then.
-        holds = _institution(visit, row) or (row.trail.institution if row.deleted else "")
-        run.take([run.moving.leaves(run.incoming, row.trail, holds)])
+    if row is None or row.trail is None or not run.moving.is_open(row.trail):
+        return
+    # What one was that is deleted has a leave of its own, made when it went.
+    now = _named(row) or row.trail.institution if row.deleted else visit.mapping.institution(row.role, row.columns)
+    holds = now or ""
+    run.take([run.moving.leaves(run.incoming, row.trail, holds)])
 
 
 def becomes(run: Results, visit: Visit, row: StoredRow, now: Row | None) -> None:
@@ -28,7 +32,8 @@ def becomes(run: Results, visit: Visit, row: StoredRow, now: Row | None) -> None
         return
     if not row.deleted and now is not None and row.columns.get(column) == now.get(column):  # as nearly always
         return
-    was, is_now = _institution(visit, row), "" if now is None else visit.mapping.institution(row.role, now) or ""
+    is_now = "" if now is None else visit.mapping.institution(row.role, now) or ""
+    was = _institution(run, visit, row, now, is_now)
     if was is None or (was and was == is_now):
         return
     run.count(BECAME)
@@ -50,11 +55,20 @@ def leaves(run: Results, visit: Visit, row: StoredRow, change: RowChange) -> Non
     becomes(run, visit, row, now)
 
 
-def _institution(visit: Visit, row: StoredRow) -> str | None:
-    """Whose record a row was last; `""` where that is not known, None where it was nobody's."""
+def _institution(run: Results, visit: Visit, row: StoredRow, now: Row | None, is_now: str) -> str | None:
+    """Whose record a row was last; `""` where that is not known, None where it was nobody's, or the one's that it is now."""
     if not row.deleted:
         return (visit.mapping.institution(row.role, row.columns) or "") if row.emitted or row.trail is not None else None
     if row.reported_as:
-        return row.reported_as.partition("/")[0]
-    gone = next((one for one in visit.all_gone() if (one.role, one.table, one.key) == (row.role, row.table, row.key)), None)
-    return None if gone is None else gone.record.partition("/")[0]
+        return _named(row)
+    if now is None:
+        return ""
+    # A person was told that it went: its record still stands here under whatever institution it was.
+    number = record_backed(run, visit, row._replace(columns=now, deleted=False)).partition("/")[2]
+    others = (code for code in visit.mapping.institutions if code != is_now)
+    return next((code for code in others if visit.gone(row.role, record_of(code, number)) is not None), None)
+
+
+def _named(row: StoredRow) -> str:
+    """The institution in the name of the record that a row was reported as."""
+    return row.reported_as.partition("/")[0]

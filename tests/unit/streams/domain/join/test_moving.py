@@ -185,11 +185,14 @@ def test_a_row_that_was_a_third_institutions_record_before_is_waited_for_as_all_
     assert {SERIES: {HOSPITAL: 3}} == first_open(moves)
 
 
-def test_a_row_that_went_and_comes_as_another_institutions_record_is_one_that_became_it(moves):
-    """Many systems save by a delete and an insert."""
+@pytest.mark.parametrize("told", [False, True])
+def test_a_row_that_went_and_comes_as_another_institutions_record_is_one_that_became_it(moves, told):
+    """Many systems save by a delete and an insert, and perhaps after a person was told that it went."""
     moves.numbered(moves.envelope("h.charge", "c", CHARGE))
     moves.numbered(moves.envelope("h.charge", "d", CHARGE))
-    moves.tick(after_ms=1_000)
+    if told:
+        moves.tick(after_ms=1_000)
+        assert ["WITHDRAWN DELETED_AFTER_REPORT"] == moves.letters()
     moves.numbered(moves.envelope("h.charge", "c", CHARGE | {"org": "P"}))
     assert {SERIES: {PHARMACY: 3}} == first_open(moves)
 
