@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, RowChange, Tick, dotted, key_in
+from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.join import claiming, colliding, followers, letters, parents, refunds
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.failing import failed_row
@@ -116,9 +116,7 @@ class Building:
             self._without(visit, before, committed_at=committed_at)
         if (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
-            former = visit.find(row.role, row.table, key_in(formerly, visit.mapping.tables[row.table].key))
-            if former is not None:
-                followers.becomes(self, visit, former, row.columns)
+            followers.renamed(self, visit, row, formerly=formerly)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
 
@@ -151,8 +149,7 @@ class Building:
         followers.passes_on(self, visit, before)
         if change.left:
             was_there = before is not None and not before.deleted
-            if before is not None:
-                followers.leaves(self, visit, before, change)
+            followers.leaves(self, visit, before, change)
             self._withdrawing.left(self, visit, row, transaction=None)
             if before is not None and before.emitted and was_there:
                 self._withdrawing.leaves(self, visit, before, last=row, now=change.now)

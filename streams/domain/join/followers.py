@@ -2,7 +2,7 @@
 the record of another institution.
 """
 
-from streams.domain.changes import RowChange
+from streams.domain.changes import RowChange, key_in
 from streams.domain.join.entries import StoredRow
 from streams.domain.join.gone import record_of
 from streams.domain.join.moving import BECAME
@@ -43,8 +43,17 @@ def becomes(run: Results, visit: Visit, row: StoredRow, now: Row | None) -> None
         run.take(run.moving.becomes(run.incoming, was, is_now))
 
 
-def leaves(run: Results, visit: Visit, row: StoredRow, change: RowChange) -> None:
-    """A row leaves for another visit."""
+def renamed(run: Results, visit: Visit, row: StoredRow, *, formerly: bytes) -> None:
+    """A row has another key than before, and may be another institution's record. formerly: the former key's columns."""
+    former = visit.find(row.role, row.table, key_in(formerly, visit.mapping.tables[row.table].key))
+    if former is not None:
+        becomes(run, visit, former, row.columns)
+
+
+def leaves(run: Results, visit: Visit, row: StoredRow | None, change: RowChange) -> None:
+    """A row leaves for another visit; None for one that was never seen here."""
+    if row is None:
+        return
     now = change.now
     if now is None and change.told is not None:
         column = visit.mapping.belonging.columns.get(row.role)

@@ -55,7 +55,7 @@ def test_a_row_goes_to_its_visits_partition_as_it_was_captured(op, before, after
 
 
 def test_an_order_to_replay_goes_to_the_lane_in_which_its_record_was_refused():
-    """In the order of the source's rows: what was done to the row before it is joined before it. No transaction is stopped by it."""
+    """In the order of the source's rows: what was done to the row before it is joined before it. It stops no transaction."""
     value = replay_value(Replay("his", "his.fee", {"id": "1"}, "V1", "night", 0, 5), at=9)
     folded = placed(value)
     assert ("replay", NOTHING) == (folded.outcome, folded.going)
