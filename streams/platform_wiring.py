@@ -1,6 +1,10 @@
 """From a site's files to its platform: how it is reached, how batches are cut and sealed for it, how the deliver stage reacts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import structlog
 
 from streams.bounded import KEY_BYTES, read_bounded
 from streams.deliver.breaker import BreakerSettings
@@ -16,14 +20,18 @@ from streams.mapping import Site
 from streams.mapping.compiling import encoding_of
 from streams.mapping.reporting import Institution as Reporting
 from streams.mapping.secret_files import read_secret
-from streams.seal import Sealer, key_text, parse_public_key, sealed_chars
+from streams.seal import PublicKey, Sealer, key_text, parse_public_key, sealed_chars
 from streams.telemetry.outcomes import Outcomes
+
+logger = structlog.get_logger(__name__)
 
 
 def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
     """The platform of a site, not entered yet. Raises Misconfigured for a header's file that cannot be read, and where no
     institution has a key; one without is held alone.
     """
+    for shared in shared_keys(site):
+        logger.warning("key_shared", institutions=list(shared.institutions), fingerprint=shared.fingerprint, remedy=shared.remedy)
     seals = {one.code: _seal(site, one) for one in site.institutions}
     keys = [seal for seal in seals.values() if isinstance(seal, ReplacedKey)]
     faults = [(key, key.fault) for key in keys if key.fault is not None]
@@ -33,7 +41,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
         key.refused(fault)
     return Gateway(
         gateway_settings(site),
-        {one.code: Institution(code=one.code, name=one.name, seal=seals[one.code]) for one in site.institutions},
+        {one.code: _institution(one, seals[one.code]) for one in site.institutions},
         profile=site.platform.answers.profile(),
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
@@ -99,6 +107,44 @@ def deliver_settings(site: Site) -> DeliverSettings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedKey:
+    """A public key that stands in the files of several institutions."""
+
+    fingerprint: str
+    """Of the key."""
+    institutions: tuple[str, ...]
+    """Whose files hold it, by FIXMEDINS_CODE."""
+
+    @property
+    def remedy(self) -> str:
+        """What a person does about it."""
+        return "the platform issues a key to each institution: compare with its people (`yibao keys show`), one was pasted twice"
+
+
+def shared_keys(site: Site) -> Sequence[SharedKey]:
+    """Keys that several institutions have, which is a slip as a rule: the platform answers 40006 to all but one of them."""
+    found: dict[str, list[str]] = {}
+    for one in site.institutions if site.platform.encrypt else ():
+        if (fingerprint := fingerprint_of(site, one)) is not None:
+            found.setdefault(fingerprint, []).append(one.code)
+    return [SharedKey(fingerprint=key, institutions=tuple(codes)) for key, codes in found.items() if len(codes) > 1]
+
+
+def fingerprint_of(site: Site, institution: Reporting) -> str | None:
+    """Of the public key in an institution's file; None where it has none that can be read."""
+    try:
+        return None if institution.public_key_file is None else _public_key(site, institution.public_key_file).fingerprint
+    except Misconfigured:
+        return None
+
+
+def _institution(written: Reporting, seal: Seal) -> Institution:
+    if isinstance(seal, ReplacedKey):
+        return Institution(code=written.code, name=written.name, seal=seal, key=lambda: seal.told)
+    return Institution(code=written.code, name=written.name, seal=seal)
+
+
 def _seal(site: Site, institution: Reporting) -> Seal:
     file = institution.public_key_file
     if not site.platform.encrypt:
@@ -109,10 +155,14 @@ def _seal(site: Site, institution: Reporting) -> Seal:
 
 def _read_key(site: Site, file: Path) -> tuple[Sealer, str]:
     """What seals with the key that stands in a file now, and the key's fingerprint."""
+    key = _public_key(site, file)
+    return Sealer(key, encoding_of(site.platform)), key.fingerprint
+
+
+def _public_key(site: Site, file: Path) -> PublicKey:
     try:
-        key = parse_public_key(key_text(read_bounded(file, most=KEY_BYTES)))
+        return parse_public_key(key_text(read_bounded(file, most=KEY_BYTES)))
     except OSError as exc:
         raise Misconfigured(f"{file} cannot be read ({exc.strerror}): institutions.public_key_file in {site.file}") from exc
     except Misconfigured as exc:
         raise Misconfigured(f"{file}: {exc}") from exc
-    return Sealer(key, encoding_of(site.platform)), key.fingerprint

@@ -2,21 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from streams.errors import YibaoError
 from streams.lanes.deliver.aside import Aside
-from streams.lanes.marks import aside_of, deliver_mark, join_mark, place_mark, seq_of, undelivered
+from streams.lanes.marks import deliver_mark, join_mark, place_mark, seq_of
 from streams.lanes.numbers import FIRST
+from streams.lanes.passed_marks import aside_of, undelivered
 from streams.mapping import Site
+from streams.platform_wiring import fingerprint_of
 from streams.topics.broker import Broker, CommittedOffset
 
 T = TypeVar("T")
 _DELIVER: Final = "deliver"
 _ASIDE: Final = "aside"
+_OF_KEY: Final = ("answer_code 40006", "seal")
+"""How causes begin for which an institution's key is looked at."""
 _LONG_S: Final = 120.0
 """A plan of 3,000 records is through in less, of a platform that answers in a second."""
 
@@ -36,16 +40,19 @@ class OpenPlan:
     held: bool
     """Whether the lane is held, and the platform has taken nothing of what is open: the platform, or something of ours, is at fault
     and no record is."""
+    cause: str = ""
+    """Why the lane is held: a cause and the platform's code; `""` where it is not, or nobody heard why."""
 
     def is_long(self, now: datetime) -> bool:
         """Whether it is under way for longer than a healthy platform takes."""
-        return self.held or (now - self.opened_at).total_seconds() > _LONG_S
+        return self.held or bool(self.cause) or (now - self.opened_at).total_seconds() > _LONG_S
 
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
         opened = self.opened_at.isoformat(timespec="seconds")
-        return {"partition": self.partition, "plan": self.id, "records": self.records, "opened_at": opened, "held": self.held}
+        about = {"partition": self.partition, "plan": self.id, "records": self.records, "opened_at": opened, "held": self.held}
+        return {**about, "cause": self.cause}
 
     def lines(self, now: datetime) -> list[str]:
         """As a person reads it, with what to do."""
@@ -54,7 +61,7 @@ class OpenPlan:
             "held, nothing of it was taken: the platform, or a key, certificate or address of ours, is at fault"
             if self.held
             else "not through: held, or the platform does not answer, or is slow"
-        )
+        ) + (f" [{self.cause}]" if self.cause else "")
         what = f"deliver, partition {self.partition}: plan {self.id} ({self.records} records)"
         why = "its worker says why and what to do, every minute: lane_held, lane_stopped or breaker_opened, with cause and remedy"
         return [f"{what} is open since {opened} ({minutes:.0f} min), {state}", f"  {why} (docs/operations.md, A lane that stands)"]
@@ -76,28 +83,38 @@ class StageLag:
     """Of deliver: what its lanes have under way."""
     since: datetime | None = None
     """Of what is aside: when it was set aside first; None of the others."""
+    causes: tuple[str, ...] = ()
+    """Of what is aside: why, in each of its partitions; empty where nobody heard it, or it is let in and catches up."""
+    key: str = ""
+    """Of what is aside because its key may be wrong: file and fingerprint of the key."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether somebody takes part in it, and nothing of it waits for a person."""
+        return self.workers > 0 and self.since is None and not any(plan.held or plan.cause for plan in self.plans)
 
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
         more: dict[str, object] = {"plans": [one.document for one in self.plans]} if self.stage == _DELIVER else {}
         if self.since is not None:
-            more["since"] = self.since.isoformat(timespec="seconds")
+            more |= {"since": self.since.isoformat(timespec="seconds"), "causes": self.causes, "key": self.key}
         return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers, **more}
 
     def lines(self, now: datetime) -> list[str]:
         """What a person must know and do, under the table."""
-        idle = (
-            [] if self.workers or not self.waiting else [f"{self.row[0]}: {self.waiting} wait and no worker takes part: start it"]
-        )
+        waiting = f"{self.waiting} wait and " if self.waiting else ""
+        idle = [] if self.workers or self.since is not None else [f"{self.row[0]}: {waiting}no worker takes part: start it"]
         aside = [] if self.since is None else self._aside_lines(self.since)
         return [*idle, *aside, *(line for one in self.plans if one.is_long(now) for line in one.lines(now))]
 
     def _aside_lines(self, since: datetime) -> list[str]:
         why = "its workers say why and what to do, every minute: institution_held or institution_stopped, with cause and remedy"
         what = f"{self.source}: set aside since {since.isoformat(' ', timespec='seconds')}, {self.waiting} of its records wait"
-        others = "the others go on, but for rows that moved from a partition where it is aside"
-        return [f"{what}; {others}", f"  {why} (docs/operations.md, An institution that is set aside)"]
+        cause = f"held for {', '.join(self.causes)}" if self.causes else "let in, or its worker has not asked yet"
+        key = [f"  its key: {self.key}; compare it with the platform's people (`yibao keys show`)"] if self.key else []
+        told = [f"{what}: {cause}; the others go on", *key]
+        return [*told, f"  {why} (docs/operations.md, An institution that is set aside)"]
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -128,7 +145,8 @@ def lags_of(site: Site, broker: Broker) -> list[StageLag]:
         workers=workers[_DELIVER],
         plans=tuple(_plans(delivered, ZoneInfo(site.timezone))),
     )
-    return [*of_place, of_join, of_deliver, *_aside(delivered, workers[_DELIVER], ZoneInfo(site.timezone))]
+    aside = _aside(delivered, workers[_DELIVER], ZoneInfo(site.timezone))
+    return [*of_place, of_join, of_deliver, *(replace(one, key=_key(site, one)) for one in aside)]
 
 
 def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
@@ -166,18 +184,30 @@ def _aside(delivered: Mapping[int, CommittedOffset], workers: int, zone: ZoneInf
             waiting=sum(max(0, entry.waiting) for entry in entries),
             workers=workers,
             since=datetime.fromtimestamp(min(entry.since for entry in entries), zone),
+            causes=tuple(sorted({entry.cause for entry in entries if entry.cause})),
         )
         for name, entries in sorted(found.items())
     ]
+
+
+def _key(site: Site, aside: StageLag) -> str:
+    """File and fingerprint of the key of an institution that is held for it."""
+    if not any(cause.startswith(_OF_KEY) for cause in aside.causes):
+        return ""
+    files = [(one.public_key_file, fingerprint_of(site, one)) for one in site.institutions if one.code == aside.source]
+    return "".join(f"{file}, fingerprint {fingerprint or 'none'}" for file, fingerprint in files)
 
 
 def _plans(delivered: Mapping[int, CommittedOffset], zone: ZoneInfo) -> Iterator[OpenPlan]:
     """What is open in each partition whose offset is ours."""
     for partition, one in delivered.items():
         with suppress(YibaoError):
-            if (plan := deliver_mark(one.metadata).plan) is not None:
+            mark = deliver_mark(one.metadata)
+            if (plan := mark.plan) is not None:
                 opened = datetime.fromtimestamp(plan.opened_at, zone)
-                yield OpenPlan(partition=partition, id=plan.id, records=plan.size, opened_at=opened, held=plan.quiet)
+                yield OpenPlan(
+                    partition=partition, id=plan.id, records=plan.size, opened_at=opened, held=plan.quiet, cause=mark.why
+                )
 
 
 def _known(count: Callable[[T, Mapping[int, CommittedOffset]], int], before: T, after: Mapping[int, CommittedOffset]) -> int | None:

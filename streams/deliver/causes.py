@@ -7,6 +7,7 @@ class HoldCause(StrEnum):
     """Why a lane is held until a person has changed something. The records are not at fault.
 
     TWO_CODES to JSON_IN_STRING: the platform answered, and nobody can say what became of the batch.
+    UNANSWERED: what becomes of one institution's POSTs stays unknown, while others are answered.
     TLS_NOT_SPOKEN: https where there is no TLS. TLS_WANTED: http where there is. TLS_TOO_OLD, TLS_FAILED: no common ground.
     """
 
@@ -19,6 +20,7 @@ class HoldCause(StrEnum):
     SEAL = "seal"
     REPEATED_AFTER_REFUSAL = "repeated_after_refusal"
     REPEATED_UNPOSTED = "repeated_unposted"
+    UNANSWERED = "unanswered"
     UNKNOWN_CODE = "unknown_code"
     TWO_CODES = "two_codes"
     DOUBLED_MEMBER = "doubled_member"
@@ -34,6 +36,7 @@ class HoldCause(StrEnum):
 
 OUTCOME_UNKNOWN = frozenset(
     {
+        HoldCause.UNANSWERED,
         HoldCause.UNKNOWN_CODE,
         HoldCause.TWO_CODES,
         HoldCause.DOUBLED_MEMBER,

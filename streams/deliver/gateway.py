@@ -151,7 +151,7 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - whatever the key does wrong, the records are not to blame
             logger.error("seal_failed", msgid=msgid, institution=batch.institution, error=type(error).__name__)  # noqa: TRY400 - no payload in a trace
             message = f"the key of institution {batch.institution} does not encrypt ({type(error).__name__}): `yibao keys check`"
-            return Held(cause=HoldCause.SEAL, message=message)
+            return Held(cause=HoldCause.SEAL, message=message, key=institution.key())
         body = envelope(batch, institution=institution, msgid=msgid, data=sealed.data.result(), profile=self._profile)
         try:
             async with self._limits.turn(batch.institution):
@@ -242,7 +242,8 @@ class Gateway:
             case Refused(message=message):
                 return replace(found, message=without_echo(message, batch.records, service))
             case Held(message=message):
-                return replace(found, message=without_echo(message, batch.records, service)[:_MOST_WORDS])
+                key = self._institutions[batch.institution].key() if found.of_key else ""
+                return replace(found, message=without_echo(message, batch.records, service)[:_MOST_WORDS], key=key)
             case Retry(words=words) if words:
                 return replace(found, words=without_echo(words, batch.records, service)[:_MOST_WORDS])
             case _:

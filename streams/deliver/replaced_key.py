@@ -39,6 +39,11 @@ class ReplacedKey:
         except Misconfigured as error:
             self.fault = error
 
+    @property
+    def told(self) -> str:
+        """Its file, and the fingerprint of the key that is in force."""
+        return f"{self._file}, fingerprint {self._fingerprint or 'none'}"
+
     def seal(self, plain: bytes) -> str:
         """`plain` as the text of `data`, under the key as it is on disk."""
         if (state := self._look()) != self._state:

@@ -1,6 +1,6 @@
 """The bytes of a POST: the records' array, sealed, in the envelope of interface §3.2.1."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,8 @@ class Institution:
     """FIXMEDINS_NAME."""
     seal: Seal
     """Encrypts with the key that the platform issued to this institution (§2.3.3)."""
+    key: Callable[[], str] = lambda: ""
+    """Tells file and fingerprint of the public key that is in force, for people."""
 
 
 def check(institution: Institution, profile: Profile) -> None:

@@ -73,12 +73,17 @@ class Held:
     """Our configuration, key or permission is wrong, or the platform's."""
 
     cause: HoldCause
+    """Why."""
     message: str
     """What is wrong and where, masked."""
     code: str = ""
+    """The platform's code; `""` for none."""
     http_status: int | None = None
+    """Of the answer; None where none came."""
     remedy: str = field(default="", compare=False)
     """What mends it, where more is known than `remedies` says of the cause; `""` where not."""
+    key: str = field(default="", compare=False)
+    """File and fingerprint of the institution's public key, where that may be at fault; `""` where not."""
 
     @property
     def took_nothing(self) -> bool:
@@ -91,6 +96,11 @@ class Held:
     def of_institution(self) -> bool:
         """Whether it may be the fault of one institution, or of its records: another one's may well be taken."""
         return self.cause not in OF_THE_SITE
+
+    @property
+    def of_key(self) -> bool:
+        """Whether the platform cannot open what this institution's key sealed: it may be another institution's."""
+        return self.cause is HoldCause.ANSWER_CODE and self.code == "40006"
 
     @property
     def leaves_open(self) -> bool:

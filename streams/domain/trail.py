@@ -24,6 +24,12 @@ class Trail(NamedTuple):
     """Of `visit.changes`."""
     number: int
     """What the row led to there came of messages up to this one."""
+    institution: str = ""
+    """Whose record the row is here, and was there; `""`: not known, so the records of all institutions are waited for."""
+
+    def members(self) -> tuple[object, ...]:
+        """As it stands in a state entry."""
+        return tuple(self) if self.institution else tuple(self[:-1])
 
 
 def leaving(partition: int) -> Header:
@@ -41,11 +47,13 @@ def left_at(headers: tuple[Header, ...], numbers: Sequence[int]) -> tuple[Header
     return (*headers[:-1], (ARRIVED, b"%b:%d" % (partition, numbers[int(partition)] - 1)))
 
 
-def trail_of(incoming: Incoming) -> Trail | None:
-    """The trail of a row that arrives; None where none is known."""
+def trail_of(incoming: Incoming, institution: str | None) -> Trail | None:
+    """The trail of a row that arrives; None where none is known. institution: whose record it is here. (Where it was another one's
+    there, the lane there says so, see `streams.domain.join.moving`.)
+    """
     if not incoming.arrived:
         return None
     partition, found, number = (incoming.headers[-1][1] or b"").partition(b":")
     if not found or not partition.isdigit() or not number.isdigit():
         return None
-    return Trail(number_of(incoming)[0], int(partition), int(number))
+    return Trail(number_of(incoming)[0], int(partition), int(number), institution or "")

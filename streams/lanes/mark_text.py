@@ -1,5 +1,6 @@
 """Reading the JSON text that stands beside a committed offset: what is not ours, and what a later version wrote."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import orjson
@@ -36,6 +37,18 @@ def number_in(mark: dict[str, object], name: str) -> int:
     if type(value) is not int:
         raise foreign()
     return value
+
+
+def numbers_in(value: object) -> Mapping[str, int]:
+    """Numbers by name. Raises Fatal where it is something else."""
+    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
+        raise foreign()
+    return value
+
+
+def left_by_institution(mark: dict[str, object]) -> Mapping[str, Mapping[str, int]]:
+    """By series and institution: the first open leave, in the mark of a join. Raises Fatal where it is something else."""
+    return {series: numbers_in(numbers) for series, numbers in object_in(mark.get("of", {})).items()}
 
 
 def foreign() -> Fatal:

@@ -8,6 +8,7 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "state": latest form of the entries in its part of visit.state,
            "in": number of the next message of each series of visit.changes; absent before the first numbered one,
            "left": by series, number of the first row that left while it waited for another lane itself; absent where none did,
+           "of": by series and institution ("" for all) the same, where it is known; absent where it is not, or is of all,
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
@@ -17,8 +18,9 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
            "aside": by institution that is set aside: {"n": number from which on its records wait, "o": offset to read from,
                      "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
                      "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
-                     next batch, "f": 1 while nothing of it in a plan of the lane is settled},
-           "layout": 2, of the last plan's msgids; absent where they have the first}
+                     next batch, "f": 1 while nothing of it in a plan of the lane is settled, "c": why it is held},
+           "layout": 2, of the last plan's msgids; absent where they have the first,
+           "rows": by institution, its refused records in a row; absent of one that has none, "why": why the lane is held}
 
 "log" and "kept" are absent where brokers have no ids, and where a version wrote the mark that did not ask for them.
 A lane writes its whole mark anew with each transaction, so a member that it does not know would be lost: what a later version wrote
@@ -30,7 +32,7 @@ take for settled: a version that knows nothing of it refuses the mark, and one t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -43,11 +45,13 @@ from streams.domain.place.going import NOTHING, Going
 from streams.errors import Newer
 from streams.lanes.deliver.aside import Aside, aside_in, lowest
 from streams.lanes.deliver.plan import Plan, plan_in
-from streams.lanes.mark_text import foreign, number_in, object_of, refuse_others
+from streams.lanes.mark_text import foreign, left_by_institution, number_in, numbers_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "log", "kept"})
-_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept"})
+_DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout", "rows", "why"})
+MOST_CHARS: Final = 4000
+"""Of a mark with what it may leave out. The metadata of an offset holds 4,096."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,9 @@ class JoinMark:
     left: Mapping[str, int] = field(default_factory=dict)
     """By series: number of the first row that left while it waited for the lane of another partition itself, and still would. Who
     follows such a row must not pass it."""
+    left_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By series and institution, `""` for all: the same, where it is known of each of these rows whose record it is. Rows of
+    others may pass."""
     log: str = ""
     """Id of the topic that it reads; `""` where it is not known."""
     kept: tuple[str, int] = ("", 0)
@@ -103,9 +110,10 @@ class JoinMark:
         """As it is committed."""
         state = {"state": self.state} if self.state > 1 else {}
         taken = ({"in": self.taken} if self.taken else {}) | ({"left": self.left} if self.left else {})
+        left_of = {"of": self.left_of} if self.left_of else {}
         kept = {"kept": self.kept} if self.kept[0] else {}
         return orjson.dumps(
-            {"seq": self.seq, **_named("born", self.born), **state, **taken, **_named("log", self.log), **kept}
+            {"seq": self.seq, **_named("born", self.born), **state, **taken, **left_of, **_named("log", self.log), **kept}
         ).decode()
 
 
@@ -119,6 +127,8 @@ class DeliverMark:
     """Id of the last plan, so that the time of plans does not go back while none is open."""
     refused_in_a_row: int = 0
     """Records refused since one was accepted, across plans, for the flood guard."""
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """By institution: the same of its records; absent where that is none, or there was no room for it."""
     plan: Plan | None = None
     """The plan that is open; None where there is none."""
     orphans: tuple[int, int] = (0, 0)
@@ -127,6 +137,8 @@ class DeliverMark:
     """Id of the topic that it reads; `""` where it is not known."""
     aside: Mapping[str, Aside] = field(default_factory=dict)
     """By institution: what is set aside."""
+    why: str = ""
+    """Why the lane is held with its open plan (`streams.lanes.deliver.held_cause`); `""` where it is not, or nobody heard why."""
 
     def text(self) -> str:
         """As it is committed."""
@@ -143,7 +155,13 @@ class DeliverMark:
             mark["row"] = self.refused_in_a_row
         if self.plan is not None:
             mark["plan"] = self.plan.document()
-        return orjson.dumps(mark | _named("log", self.log)).decode()
+        rows = {"rows": self.rows} if self.rows else {}
+        text = orjson.dumps(mark | _named("log", self.log) | _named("why", self.why) | rows).decode()
+        # Where there is no room, a flood of one institution is seen later, and the log alone says why somebody waits.
+        return text if len(text) <= MOST_CHARS or (shorter := self._shorter()) == self else shorter.text()
+
+    def _shorter(self) -> "DeliverMark":
+        return replace(self, rows={}, why="", aside={name: replace(entry, cause="") for name, entry in self.aside.items()})
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:
@@ -196,8 +214,9 @@ def join_mark(text: str) -> JoinMark:
         seq=number_in(mark, "seq"),
         born=f"{mark.get('born', '')}",
         state=number_in(mark, "state") if "state" in mark else 1,
-        taken=_numbers(mark["in"]) if "in" in mark else {},
-        left=_numbers(mark["left"]) if "left" in mark else {},
+        taken=numbers_in(mark["in"]) if "in" in mark else {},
+        left=numbers_in(mark["left"]) if "left" in mark else {},
+        left_of=left_by_institution(mark),
         log=f"{mark.get('log', '')}",
         kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
     )
@@ -215,11 +234,13 @@ def deliver_mark(text: str) -> DeliverMark:
     if "layout" in mark and (layout := number_in(mark, "layout")) > LAYOUT:
         raise Newer(f"this partition's msgids (layout {layout}; this version knows {LAYOUT})")
     return DeliverMark(
-        seq=number_in(mark, "at") if "aside" in mark else _seq(mark),
+        seq=number_in(mark, "at") if "aside" in mark else seq_in(mark),
         aside=aside_in(mark["aside"]) if "aside" in mark else {},
         orphans=_pair(mark["orphans"]) if "orphans" in mark else (0, 0),
         last_plan=f"{mark.get('last', '')}",
         refused_in_a_row=number_in(mark, "row") if "row" in mark else 0,
+        rows=numbers_in(mark.get("rows", {})),
+        why=f"{mark.get('why', '')}",
         plan=None if plan is None else plan_in(plan),
         log=f"{mark.get('log', '')}",
     )
@@ -229,35 +250,11 @@ def seq_of(text: str) -> int:
     """The number in a mark up to which all is done, for whoever only compares it, whatever a later version wrote beside it. Raises
     Fatal as the others.
     """
-    return _seq(object_of(text))
+    return seq_in(object_of(text))
 
 
-def undelivered(text: str, joined: int) -> int:
-    """How many records have no outcome. text: the deliver stage's mark. joined: the next number of the join. Raises Fatal as the
-    others.
-    """
-    mark = object_of(text)
-    if "aside" not in mark:
-        return max(0, joined - _seq(mark))
-    aside = aside_in(mark["aside"]).values()
-    return max(0, joined - number_in(mark, "at")) + sum(max(0, entry.waiting) for entry in aside)
-
-
-def aside_of(text: str) -> Mapping[str, Aside]:
-    """What is aside in a deliver stage's mark. Raises Fatal as the others."""
-    return aside_in(object_of(text).get("aside", {}))
-
-
-def joined_upto(text: str) -> Mapping[str, int]:
-    """By series: the number up to which a join has done with what it was sent, for whoever waits for it, whatever a later version
-    wrote beside it. Raises Fatal as the others.
-    """
-    mark = object_of(text)
-    left = _numbers(mark.get("left", {}))
-    return {series: min(number, left.get(series, number)) for series, number in _numbers(mark.get("in", {})).items()}
-
-
-def _seq(mark: dict[str, object]) -> int:
+def seq_in(mark: dict[str, object]) -> int:
+    """The number in a mark that was read. Raises Fatal as the others."""
     if ("orphans" in mark or "layout" in mark) and isinstance(said := mark.get("seq"), str) and said.isdecimal():
         return int(said)
     return number_in(mark, "seq")
@@ -279,12 +276,6 @@ def _going(value: object) -> Going:
             return Going(transaction, at)
         case _:
             raise foreign()
-
-
-def _numbers(value: object) -> Mapping[str, int]:
-    if not isinstance(value, dict) or not all(type(number) is int for number in value.values()):
-        raise foreign()
-    return value
 
 
 def _kept(value: object) -> tuple[str, int]:

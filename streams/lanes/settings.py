@@ -121,7 +121,10 @@ class DeliverSettings:
     aside_after_s: float = 10.0
     """How long an institution is held before its records are set aside and the others go on."""
     aside_answers: int = 2
-    """How many answers must have held it by then."""
+    """How many answers must have held it by then, or how many of its POSTs must have had none."""
+    silent_after_s: float = 30.0
+    """How long none of its POSTs is answered before that is thought to be its own, where another institution's were meanwhile;
+    twice as long where nobody else's was tried."""
 
     def __post_init__(self) -> None:
         if not 0 < self.max_plan <= MOST_RECORDS:

@@ -33,6 +33,7 @@ class FakePlatform:
     script: verdicts to give first, one for each post; the batches of these posts are neither taken nor refused.
     away: no post reaches it (UNREACHABLE).
     shut_out: institutions whose key it does not know (40006), when the script is over.
+    silent: institutions of which it takes all, and answers none.
     loses_answer: asked with the msgid of each batch that it just took; where it says True, the sender gets no answer (TIMEOUT).
     on_post: awaited with batch and msgid before a post is judged. It may look, wait (which makes the platform slow, or holds the
     post until something happens), or raise `Crash`.
@@ -46,6 +47,7 @@ class FakePlatform:
         self.script: list[Verdict] = []
         self.away = False
         self.shut_out: set[str] = set()
+        self.silent: set[str] = set()
         self.loses_answer: Callable[[str], bool] = _never
         self.on_post: Callable[[Batch, str], Awaitable[None]] = _go_on
         self.accepted: list[Taken] = []
@@ -82,7 +84,8 @@ class FakePlatform:
         if batch.institution in self.shut_out and not self.script:
             self.posts += 1
             return Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="not the key of this institution")
-        return self.receive(msgid, [Posted(one.number, one.record_key, one.value) for one in batch.records])
+        verdict = self.receive(msgid, [Posted(one.number, one.record_key, one.value) for one in batch.records])
+        return Retry(cause=RetryCause.TIMEOUT) if batch.institution in self.silent else verdict
 
     # Behind the port -------------------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,10 @@ class Held:
     institutions: tuple[str, ...]
     from_ms: int = 0
     to_ms: int = 0
+    calm_ms: int = 0
+    """From when on what it took without the fault is measured."""
+    too_slow: str = ""
+    """What it cost the others that is too much; `""` for nothing."""
 
 
 class Course:

@@ -21,10 +21,12 @@ class Result:
     exits: Mapping[str, int]
     acts: tuple[str, ...]
     notes: tuple[str, ...]
+    too_slow: str = ""
+    """What a fault of some institutions cost the others that is too much; `""` for nothing."""
 
     @property
     def ok(self) -> bool:
-        return self.verdict.ok and (self.struck > 0 or self.name == "calm") and not self.hung
+        return self.verdict.ok and not self.too_slow and (self.struck > 0 or self.name == "calm") and not self.hung
 
     @property
     def hung(self) -> bool:
@@ -51,5 +53,6 @@ class Result:
             "exits": dict(sorted(self.exits.items())),
             "acts": list(self.acts),
             "notes": list(self.notes),
+            "too_slow": self.too_slow,
             "examples": verdict.examples,
         }

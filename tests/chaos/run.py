@@ -67,6 +67,7 @@ def run_scenario(scenario: Scenario, *, stack: Stack, home: Path, changes: int, 
         exits=dict(run.crew.exits),
         acts=tuple(run.course.acts),
         notes=(*run.notes, *verdict.notes),
+        too_slow=run.course.held.too_slow if run.course.held is not None else "",
     )
 
 

@@ -17,11 +17,11 @@ from streams.domain.join.entries import SEPARATOR, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.ledger import is_sum, load_total, tables_in
-from streams.domain.join.moving import Passed, load_leave
+from streams.domain.join.moving import load_leave
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, VISIT, Join, envelope, mappings
+from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, VISIT, Join, envelope, mappings, passed
 
 MOST_BYTES = 2_000
 
@@ -142,8 +142,8 @@ def moved():
         join.send(told, headers=_numbered(number, (ARRIVED, b"1:%d" % number if line == "C3" else b"2:%d" % (40 + number))))
     join.place += 1
     gone = envelope("h.charge", "d", CHARGE | {"charge_id": "C2"}, at=join.place)
-    join.send(orjson.dumps(orjson.loads(gone) | {"yibao": "left"}), headers=_numbered(4))
-    join.passed = Passed({1: {"his/3f9a01c2": 4}})
+    join.send(orjson.dumps(orjson.loads(gone) | {"yibao": "left", "now": CHARGE | {"charge_id": "C2"}}), headers=_numbered(4))
+    join.passed = passed({1: {"his/3f9a01c2": 4}})
     join.tick()
     return join
 
@@ -197,6 +197,32 @@ def _numbered(number, *more):
     return ((FROM, b"his/3f9a01c2"), (NUMBER, b"%d" % number), *more)
 
 
+def changed():
+    """Lines that become another institution's records: where one is, and as one leaves."""
+    join = Join()
+    join.change("h.visit")
+    join.change("h.settle")
+    for number, (op, columns) in enumerate([("c", {}), ("u", {"org": "P"})], start=1):
+        join.place += 1
+        join.send(envelope("h.charge", op, CHARGE | columns, at=join.place), headers=_numbered(number))
+    for number, (op, org) in enumerate([("c", "H"), ("d", "P")], start=3):
+        join.place += 1
+        told = orjson.loads(envelope("h.charge", op, CHARGE | {"charge_id": "C2"}, at=join.place))
+        told |= {"yibao": "left", "now": CHARGE | {"charge_id": "C2", "org": org}} if op == "d" else {}
+        join.send(orjson.dumps(told), headers=_numbered(number))
+    return join
+
+
+class OpenLeave(NamedTuple):
+    """What an open leave waits for, and whose rows wait for it."""
+
+    series: str
+    partition: int
+    number: int
+    institution: str
+    holds: str
+
+
 def letters(join):
     """The letters' messages as JSON can hold them; what is no UTF-8 does not come up."""
     found = []
@@ -216,7 +242,8 @@ class Head(NamedTuple):
 def read(key, value):
     """What an entry means: a row, a record that no row backs, the sums of an item, or where a row was that left again."""
     if key[:1] == SEPARATOR:
-        return load_leave(value)
+        leave = load_leave(value)
+        return OpenLeave(*leave.trail, leave.holds)
     if is_sum(key):
         is_head = key.count(SEPARATOR) == 2
         return Head(tables_in(value)) if is_head else load_total(value)._replace(balance=str(load_total(value).balance))

@@ -122,7 +122,7 @@ async def platform():
 async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **settings):
     seal = seal or Sealer(PAIR.public, Encoding())
     settings = {"timeout_s": PATIENCE_S, "url": f"{scheme}://127.0.0.1:{port}", **settings}
-    institutions = {code: Institution(code=code, name="第一人民医院", seal=seal) for code in codes}
+    institutions = {code: Institution(code=code, name="第一人民医院", seal=seal, key=lambda: "keys/h.pub") for code in codes}
     clock = {} if now is None else {"now": now}
     async with Gateway(gateway_settings(**settings), institutions, profile=REPORTING, **clock) as opened:
         yield opened
@@ -308,6 +308,15 @@ async def test_a_preparation_that_failed_holds_the_batch_when_it_is_posted_and_i
         held, found = await opened.post(batch(), MSGID), await opened.post(batch(), MSGID)
     assert (Held, HoldCause.SEAL) == (type(held), held.cause)
     assert Accepted(code="200", repeated=False) == found
+
+
+@pytest.mark.parametrize(("code", "key"), [(40006, "keys/h.pub"), (40002, ""), (40004, "")])
+async def test_a_text_that_the_platform_cannot_open_names_the_key(platform, code, key):
+    """It may be another institution's; what is wrong with a registration has nothing to do with it."""
+    platform.answers = [said(code)]
+    async with gateway(platform.port) as opened:
+        held = await opened.post(batch(), MSGID)
+    assert (f"{code}", key) == (held.code, held.key)
 
 
 async def test_after_a_hold_the_batch_is_sealed_anew(platform):

@@ -12,7 +12,6 @@ from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import Incoming, tick_value
 from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
-from streams.domain.join.moving import Passed
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placed, Placer
 from streams.lanes.join.lookups import LookupTable, LookupTables
@@ -28,13 +27,13 @@ from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
 from tests.oracle.stages import placer_of
 from tests.oracle.standing import Standing
-from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, mappings
+from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, mappings, passed
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
 _MOST_TICKS = 100
 GRACE_MS = 300
-PASSED = Passed(
+PASSED = passed(
     {partition: dict.fromkeys([f"{source}/b" for source in SOURCE_OF.values()], 1 << 60) for partition in range(PARTITIONS)}
 )
 """No lane has anything of before under way: each message is taken when the one before it came to its end."""

@@ -1,6 +1,6 @@
 """The lanes of the stages (`tests/oracle/stages.py`), without brokers: what they know, and what their transactions left."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,14 @@ from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.domain.trail import left_at
+from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.join.overlay import Overlay as Folding
 from streams.lanes.join.passage import Following
 from streams.lanes.join.state import State
-from streams.lanes.marks import JoinMark, joined_upto, seq_of
+from streams.lanes.marks import DeliverMark, JoinMark, seq_of
 from streams.lanes.numbers import taken
+from streams.lanes.passed_marks import delivered_in, joined_in, left_of
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from tests.unit.streams.domain.join.join_rig import PATIENT
@@ -96,6 +98,10 @@ class Lane:
     mark: JoinMark = field(default_factory=lambda: JoinMark(seq=1))
     taken: int = 0
     delivered: int = 0
+    aside: dict[str, deque[int]] = field(default_factory=dict)
+    """By institution that is set aside: the places in `ready` of its records that wait."""
+    shut: set[str] = field(default_factory=set)
+    """Institutions of which the platform takes nothing."""
     state: State = field(init=False)
     orphans: Orphans = field(default_factory=lambda: Orphans(TopicPartition("visit.orphans", 0), TopicPartition("visit.ready", 0)))
     following: defaultdict[int, Following] = field(default_factory=lambda: defaultdict(Following))
@@ -126,7 +132,7 @@ class Lane:
         folded = self.joiner.fold(incoming, overlay, Patients(), passed)
         overlay.apply(folded.state)
         self.ready += (*folded.recalls, *folded.ready)
-        self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), left=first_open(overlay))
+        self.mark = JoinMark(seq=len(self.ready) + 1, taken=taken(self.mark.taken, [incoming]), **left_of(first_open(overlay)))
         self.state.apply(overlay.changed, position=self.taken)
         self.state.note(folded.missing)
         for key, value in overlay.changed.items():
@@ -147,6 +153,13 @@ class Lane:
         for partition in self.state.awaited:
             other = lanes[partition]
             text = other.mark.text()
-            news |= self.following[partition].saw(joined_upto(text), seq=seq_of(text), delivered=other.delivered + 1)
+            delivered = delivered_in(other.delivery.text())
+            news |= self.following[partition].saw(joined_in(text), seq=seq_of(text), delivered=delivered)
         if news:
-            self.passed = Passed({partition: one.upto for partition, one in self.following.items()})
+            self.passed = Passed({partition: one.passing for partition, one in self.following.items()})
+
+    @property
+    def delivery(self) -> DeliverMark:
+        """The mark of its deliver lane."""
+        aside = {name: Aside(number=those[0] + 1, offset=those[0], since=0) for name, those in self.aside.items()}
+        return DeliverMark(seq=self.delivered + 1, aside=aside)

@@ -4,7 +4,7 @@ mended, and keeps what comes last. Courses say what happens in the database, and
 """
 
 import argparse
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
@@ -132,18 +132,37 @@ class Stages:
 
     def deliver(self, lane: Lane) -> None:
         """One batch of one record."""
-        if freed := lane.orphans.free(1):
+        let_in = [name for name in lane.aside if name not in lane.shut]
+        if freed := lane.orphans.free(1, but={*lane.shut, *lane.aside}):
             self._post(lane, *freed)
+        elif let_in and self.rng.random() < 0.5:
+            self._catch_up(lane, self.rng.choice(let_in))
         elif lane.delivered < len(lane.ready):
-            key, value, headers = encode(lane.ready[lane.delivered], lane.delivered + 1)
-            record = decode(Incoming("visit.ready", 0, lane.delivered, key, value, tuple(headers), self.now))
+            record = self._record(lane, lane.delivered)
             lane.delivered += 1
-            if recalls := recalls_in([record]):
-                self.counts["recalled"] += lane.orphans.settle([], [], failed_at=0, recalls=recalls).counts.get("recalled", 0)
-            elif lane.orphans.left_out([record]):
-                lane.orphans.settle([], [record], failed_at=0)
+            if record.institution in lane.shut or record.institution in lane.aside:
+                lane.aside.setdefault(record.institution, deque()).append(lane.delivered - 1)
             else:
-                self._post(lane, record)
+                self._settle(lane, record)
+
+    def _catch_up(self, lane: Lane, name: str) -> None:
+        """One record of an institution that was set aside, and is let in."""
+        those = lane.aside[name]
+        self._settle(lane, self._record(lane, those.popleft()))
+        if not those:
+            del lane.aside[name]
+
+    def _record(self, lane: Lane, place: int) -> ReadyRecord:
+        key, value, headers = encode(lane.ready[place], place + 1)
+        return decode(Incoming("visit.ready", 0, place, key, value, tuple(headers), self.now))
+
+    def _settle(self, lane: Lane, record: ReadyRecord) -> None:
+        if recalls := recalls_in([record]):
+            self.counts["recalled"] += lane.orphans.settle([], [], failed_at=0, recalls=recalls).counts.get("recalled", 0)
+        elif lane.orphans.left_out([record]):
+            lane.orphans.settle([], [record], failed_at=0)
+        else:
+            self._post(lane, record)
 
     def _post(self, lane: Lane, record: ReadyRecord) -> None:
         accepted = record.record_key not in self.refused
@@ -168,7 +187,11 @@ class Stages:
     def is_busy(self) -> bool:
         """Whether a lane has something to do."""
         return any(
-            lane.taken < len(lane.changes) or lane.delivered < len(lane.ready) or lane.orphans.free(1) or lane.state.awaited
+            lane.taken < len(lane.changes)
+            or lane.delivered < len(lane.ready)
+            or lane.orphans.free(1)
+            or lane.state.awaited
+            or lane.aside
             for lane in self.lanes
         )
 

@@ -18,6 +18,7 @@ from streams.mapping.reading import dotted
 from streams.mapping.secret_files import secret_files
 from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
+from streams.platform_wiring import shared_keys
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
 from yibao.binding import found_in_binding
@@ -154,6 +155,8 @@ def notes_of(site: Site) -> Iterator[str]:
                 f"sources.{source.name}.password_file: {Path(source.password_file).name} ends with a line break, which Connect "
                 "takes for a part of the password; write the password alone, with printf %s and not with echo"
             )
+    for shared in shared_keys(site):
+        yield f"institutions {', '.join(shared.institutions)} have one public key ({shared.fingerprint}): {shared.remedy}"
     for place, file in secret_files(site).items():
         if file.stat().st_mode & stat.S_IROTH:
             yield f"{dotted(place)}: everybody on this machine can read {file.name}; chmod o-r"

@@ -122,8 +122,9 @@ def apply(
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
-    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, or when its
-    database is no longer what its capture was applied against; 3 when Connect does not answer: the rest is shown all the same.
+    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, when its
+    database is no longer what its capture was applied against, when no worker takes part in a stage, and when a lane is held or an
+    institution set aside; 3 when Connect does not answer: the rest is shown all the same.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -145,7 +146,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
         raise typer.Exit(1)
-    if not all(each.stand.is_well for each in shown):
+    if not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
 
 

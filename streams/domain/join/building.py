@@ -7,7 +7,7 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.closings import ClosedBy
-from streams.domain.join import claiming, colliding, letters, parents, rebuilding, refunds
+from streams.domain.join import claiming, colliding, followers, letters, parents, rebuilding, refunds
 from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gathering import dependents, gather, stands, touched
@@ -106,7 +106,9 @@ class Building:
             self._withdrawing.doubts(self, visit, row)
         if before is not None and before.emitted:
             row = self._as_reported(visit, row, before, change)
+            followers.becomes(self, visit, before, row.columns)
         elif before is not None and before.deleted:
+            followers.becomes(self, visit, before, row.columns)
             row = self._withdrawing.comes_back(self, visit, row)
         if not self.is_plain or row.claimed or change.told is not None:
             row = self._standing(visit, row, change)
@@ -118,6 +120,7 @@ class Building:
             self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
         if not self.is_plain and (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
+            followers.renamed(self, visit, row, formerly=formerly)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
 
@@ -126,7 +129,8 @@ class Building:
         if row.claimed or self.incoming.claimed:
             row = claiming.held(self, row)
         if not row.claimed and (self.incoming.arrived or (change.told is not None and change.told.moved == "arrived")):
-            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail_of(self.incoming))
+            trail = trail_of(self.incoming, visit.mapping.institution(row.role, row.columns))
+            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail)
         return row
 
     def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
@@ -134,7 +138,7 @@ class Building:
         if not before.deleted:
             became = self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
             if not became.emitted:
-                self.passes_on(before)
+                followers.passes_on(self, visit, before)
             return became
         # An early version told a person at once when it was deleted, and did not forget it.
         return row if before.reported_as else row._replace(emitted="")
@@ -146,9 +150,10 @@ class Building:
             row = row._replace(emitted="")
         elif before is not None and not before.deleted and not change.left:
             self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
-        self.passes_on(before)
+        followers.passes_on(self, visit, before)
         if change.left:
             was_there = before is not None and not before.deleted
+            followers.leaves(self, visit, before, change)
             self._withdrawing.left(self, visit, row, transaction=None)
             if before is not None and before.emitted and was_there:
                 self._withdrawing.leaves(self, visit, before, last=row, now=change.now)
@@ -166,11 +171,6 @@ class Building:
         if before is not None and not before.deleted:
             self._charged += [before] if row.role is _FEE and before.is_awaited else []
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
-
-    def passes_on(self, row: StoredRow | None) -> None:
-        """A row went, or is another record now, perhaps while its own trail was open: who follows it waits for that, too."""
-        if row is not None and row.trail is not None and self.moving.is_open(row.trail):
-            self.take([self.moving.leaves(self.incoming, row.trail)])
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
         self._portion.build(self, visit, rows, committed_at=committed_at, now=self.incoming.timestamp_ms if now is None else now)

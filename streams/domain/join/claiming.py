@@ -3,7 +3,7 @@
 from typing import Final
 
 from streams.domain.changes import RowChange
-from streams.domain.join import colliding
+from streams.domain.join import colliding, followers
 from streams.domain.join.gathering import dependents
 from streams.domain.join.moving import Moving
 from streams.domain.join.results import Results
@@ -39,12 +39,13 @@ def free(  # noqa: PLR0913 - the row, and what is known of lanes
     if colliding.was_told(row):
         colliding.close(run, visit, row)
     free_ = withdrawing.arrived(run, visit, row)._replace(claimed="", refused="", waits_for="", since=0, deadline=0)
-    visit.put(free_ if moving.is_open(row.trail) else free_._replace(trail=trail_of(run.incoming)))
+    trail = trail_of(run.incoming, visit.mapping.institution(row.role, row.columns))
+    visit.put(free_ if moving.is_open(row.trail) else free_._replace(trail=trail))
     run.rebuild(visit, [free_, *dependents(visit, free_, before=None)], committed_at=change.committed_at)
 
 
 def passes(run: Results, visit: Visit, row: StoredRow | None) -> None:
     """Where another visit holds from now on what a row claimed, as it was: no person is told that it has no row any more."""
     if not run.is_plain and run.incoming.passed and row is not None:
-        run.passes_on(row)
+        followers.passes_on(run, visit, row)
         colliding.held_elsewhere(run, visit, row, record_backed(run, visit, row))

@@ -26,13 +26,14 @@ from streams.domain.roles import REPORTED
 from streams.domain.trail import Trail
 from streams.errors import Newer
 
-FORM: Final = 9
+FORM: Final = 10
 """The latest form of entries. 2: the offset of the row's last message. 3: the mark of its last change. 4: the record as which the
 row was reported, and entries of records that no row backs any more. 5: the trail of a row that came from another partition. 6: what
 stands under a row's key besides it, while a transaction exchanges keys. 7: by which row of another visit its record is claimed;
 the trail of a row that went while it waited. 8: the letter by which a person was told of the row. 9: what a line charges, as the
-sums of its visit hold it, and these sums (`streams.domain.join.ledger`).
+sums of its visit hold it, and these sums (`streams.domain.join.ledger`). 10: whose record a row with a trail was.
 """
+WITH_CHARGE: Final = 9
 WITH_LETTER: Final = 8
 WITH_CLAIM: Final = 7
 WITH_BENEATH: Final = 6
@@ -123,10 +124,11 @@ def dump(row: StoredRow) -> bytes:
 
 def _add_tail(members: list[object], row: StoredRow) -> None:
     """Put the form of a row's entry, and what stands in it behind the columns, where it has more of it than most."""
-    trail, beneath = row.trail and tuple(row.trail), row.beneath and row.beneath.members()
-    if row.charge is not None:
-        members[0] = FORM
-        members += trail, beneath, row.claimed, row.letter, row.charge.members(), row.reported_as
+    trail, beneath = row.trail and row.trail.members(), row.beneath and row.beneath.members()
+    of_one = row.trail is not None and row.trail.institution
+    if of_one or row.charge is not None:
+        members[0] = FORM if of_one else WITH_CHARGE
+        members += trail, beneath, row.claimed, row.letter, row.charge and row.charge.members(), row.reported_as
     elif row.letter:
         members[0] = WITH_LETTER
         members += trail, beneath, row.claimed, row.letter, row.reported_as
@@ -146,7 +148,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
     form, reported_as, trail, beneath, claimed, told, charge = members[0], "", None, None, "", "", None
-    if form == FORM:
+    if form in (WITH_CHARGE, FORM):
         *members, trail, beneath, claimed, told, charge, reported_as = members
     if form == WITH_LETTER:
         *members, trail, beneath, claimed, told, reported_as = members
@@ -184,7 +186,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
         since,
         deadline,
         reported_as,
-        trail and Trail._make(trail),
+        trail and Trail(*trail),
         beneath and Beneath.of(*beneath),
         claimed,
         told,

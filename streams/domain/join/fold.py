@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, letters, replaying
+from streams.domain.join import claiming, followers, letters, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -119,7 +119,8 @@ class Joiner:
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
             if change.left:  # at the place of the delete that it turns into a move
-                run.passes_on(before)
+                followers.passes_on(run, visit, before)
+                followers.leaves(run, visit, before, change)
                 self._withdrawing.left(run, visit, before, transaction=change.transaction)
                 run.take(visit.entries())
             return

@@ -99,7 +99,8 @@ def is_gone(key: bytes) -> bool:
 def dump_gone(gone: Gone) -> bytes:
     """The state value."""
     *members, trail = gone
-    document = orjson.dumps([WITHOUT_TRAIL, *members] if trail is None else [WITH_CLAIM, *members, tuple(trail)])
+    form = WITHOUT_TRAIL if trail is None else FORM if trail.institution else WITH_CLAIM
+    document = orjson.dumps([form, *members, *(() if trail is None else (trail.members(),))])
     return b"w%013d-%b" % (gone.deadline, document) if gone.deadline else b"r" + document
 
 
@@ -108,7 +109,7 @@ def load_gone(value: bytes) -> Gone:
     form, *members = orjson.loads(value[1:] if value[:1] == b"r" else value[_DIGITS + 2 :])
     if form > FORM:
         raise Newer(f"a withdrawn record in visit.state (form {form}; this version knows {FORM})")
-    trail = Trail._make(members.pop()) if form == WITH_CLAIM else None
+    trail = Trail(*members.pop()) if form >= WITH_CLAIM else None
     role, source, table, key, position, *rest = members
     place = None if position is None else tuple(position)
     return Gone(TableRole(role), source, table, tuple(key), place, *rest)._replace(trail=trail)

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from streams.domain.join.entries import FORM, SEPARATOR
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_CHARGE
 from streams.domain.join.stored import Arrival, Item, StoredRow, arrival
 from streams.domain.join.view import StateView
 from streams.errors import Newer
@@ -178,7 +178,7 @@ class Ledger:
     def entries(self) -> Iterator[tuple[bytes, bytes | None]]:
         """The state entries that the fold changed."""
         if self._from_nothing:
-            yield self._head, b"r" + orjson.dumps([FORM, self._tag])
+            yield self._head, b"r" + orjson.dumps([WITH_CHARGE, self._tag])
         for key, total in self._totals.items():
             value = dump_total(total) if total.lines else None
             if value != self._view.get(key):
@@ -234,7 +234,7 @@ def is_sum(key: bytes) -> bool:
 
 def dump_total(total: Total) -> bytes:
     """The state value of an item's sums."""
-    return b"r" + orjson.dumps([FORM, str(total.balance), *total[1:]])
+    return b"r" + orjson.dumps([WITH_CHARGE, str(total.balance), *total[1:]])
 
 
 def load_total(value: bytes) -> Total:

@@ -16,7 +16,7 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.changes import Tick
-from streams.domain.join.entries import FORM, SEPARATOR, visit_key_of
+from streams.domain.join.entries import FORM, SEPARATOR, WITH_CHARGE, visit_key_of
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
 from streams.domain.join.stored import StoredRow
@@ -70,7 +70,7 @@ def is_left(key: bytes) -> bool:
 
 def dump(left: Left) -> bytes:
     """The state value. The key of a line stands in it by name, so that it is taken for no part that a row waits for."""
-    return b"w%013d-%b" % (_DUE, orjson.dumps([FORM, *left[:-1], {"after": left.after}]))
+    return b"w%013d-%b" % (_DUE, orjson.dumps([WITH_CHARGE, *left[:-1], {"after": left.after}]))
 
 
 def load(value: bytes) -> Left:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from streams.domain.changes import Incoming, Tick
 from streams.domain.closings import Closed, ClosedBy
+from streams.domain.join.moving import Moving
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
@@ -57,6 +58,8 @@ class Results(Protocol):
     """When the change that makes records ready was captured (ms)."""
     time: Tick | None
     """The tick that is folded."""
+    moving: Moving
+    """The trails that it meets."""
     counts: dict[str, int]
     """How often each outcome happened."""
     kept: set[bytes]
@@ -73,9 +76,6 @@ class Results(Protocol):
 
     def count(self, outcome: str) -> None:
         """Count an outcome."""
-
-    def passes_on(self, row: StoredRow | None) -> None:
-        """A row gave up its record, perhaps while its own trail was open."""
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row."""

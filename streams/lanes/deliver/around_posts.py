@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn, Protocol
 
+from streams.deliver.verdict import Held
 from streams.lanes.context import LaneContext
+from streams.lanes.deliver.held_cause import MSGID_MEMORY, cause_of
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.marks import DeliverMark
@@ -23,7 +25,7 @@ class Committing(Protocol):
     async def save_mark(self, mark: DeliverMark) -> None:
         """Commit another mark, and nothing else."""
 
-    async def stand(self, why: str, *, remedy: str) -> NoReturn:
+    async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
         """Hold the lane until the worker is restarted with another setting."""
 
 
@@ -57,6 +59,7 @@ class AroundPosts:
                     f"plan {plan.id}: an outcome is unknown for {age_s} s, longer than the platform remembers a msgid",
                     remedy="ask the platform whether it has the msgids of this plan; if not, restart this worker with "
                     "platform.msgid_memory_s above that age (docs/operations.md: holds)",
+                    cause=MSGID_MEMORY,
                 )
         if plan is not None and plan.quiet:
             await lane.save_mark(self.marked(replace(plan, quiet=False)))
@@ -67,16 +70,20 @@ class AroundPosts:
             if self._context.clock() - began <= self._context.settings.doubt_s:
                 break  # else it was frozen in this very commit, and may have been replaced since
 
-    async def note_quiet(self) -> None:
-        """Commit that nothing of the plan is in doubt, so that an owner after this one need not fear that the platform forgot it,
-        however long the hold lasts. Not while an acceptance waits for its commit.
+    async def note_held(self, held: Held, *, quiet: bool) -> None:
+        """Commit why the lane is held. quiet: and that nothing of the plan is in doubt, so that an owner after this one need not
+        fear that the platform forgot it, however long the hold lasts. Not while an acceptance waits for its commit.
         """
         plan, run = self._plan, self.run
-        if plan is None or plan.quiet or run is None or run.decisions or run.unknown_since is not None:
+        if plan is None or run is None:
             return
-        if any(name not in self._lane.mark.aside for name in run.laid):
-            return  # what was set aside just now may be in doubt, and only the plan says so until that is committed
-        await self._lane.save_mark(self.marked(replace(plan, quiet=True)))
+        quiet = quiet and not run.decisions and run.unknown_since is None
+        # What was set aside just now may be in doubt, and only the plan says so until that is committed.
+        quiet = quiet and all(name in self._lane.mark.aside for name in run.laid)
+        mark = self.marked(replace(plan, quiet=plan.quiet or quiet))
+        mark = mark if run.institution else replace(mark, why=cause_of(held))
+        if mark != self._lane.mark:
+            await self._lane.save_mark(mark)
 
     @property
     def _plan(self) -> Plan | None:

@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
@@ -17,7 +17,7 @@ MOST_BYTES: Final = 1000
 MOST_GROWN_BYTES: Final = 1450
 """Of all that is aside, while refusals are noted in it."""
 
-_MEMBERS: Final = frozenset({"n", "o", "w", "t", "r", "p", "a", "k", "f"})
+_MEMBERS: Final = frozenset({"n", "o", "w", "t", "r", "p", "a", "k", "f", "c"})
 _LISTED: Final = (("no", "ns"), ("x", "xs"))
 
 
@@ -45,6 +45,8 @@ class Aside:
     """Of the plan's next batch, so many records from the first are settled."""
     fresh: bool = False
     """Whether nothing of it in a plan of the lane is settled or refused."""
+    cause: str = ""
+    """Why it is held (`held_cause`); `""` where that is not known, or it is let in."""
 
     @property
     def may_be_cut_anew(self) -> bool:
@@ -63,12 +65,13 @@ class Aside:
             said["p"] = _plan_document(self.plan)
         if self.skipped:
             said["k"] = self.skipped
-        return said | ({"a": 1} if self.whole else {}) | ({"f": 1} if self.fresh else {})
+        flags = ({"a": 1} if self.whole else {}) | ({"f": 1} if self.fresh else {})
+        return said | flags | ({"c": self.cause} if self.cause else {})
 
 
 def bytes_of(aside: Mapping[str, Aside]) -> int:
-    """What it takes of a mark."""
-    return len(orjson.dumps({name: entry.document() for name, entry in aside.items()}))
+    """What it takes of a mark, at least: causes stand there where there is room."""
+    return len(orjson.dumps({name: replace(entry, cause="").document() for name, entry in aside.items()}))
 
 
 def lowest(aside: Iterable[Aside], seq: int) -> int:
@@ -93,6 +96,7 @@ def _entry(said: dict[str, object]) -> Aside:
         whole="a" in said,
         skipped=number_in(said, "k") if "k" in said else 0,
         fresh="f" in said,
+        cause=f"{said.get('c', '')}",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from streams.domain.records import ReadyRecord
 from streams.lanes.deliver.aside import MOST_BYTES, MOST_GROWN_BYTES, Aside, bytes_of
+from streams.lanes.deliver.held_cause import FLOOD_GUARD, NO_ROOM, cause_of
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Patience
@@ -16,10 +17,11 @@ from streams.lanes.marks import DeliverMark
 class Stands(Exception):
     """An institution that is aside goes on only after a restart with another setting."""
 
-    def __init__(self, why: str, remedy: str) -> None:
+    def __init__(self, why: str, remedy: str, cause: str) -> None:
         super().__init__(why)
         self.why = why
         self.remedy = remedy
+        self.cause = cause
 
 
 class Marked(Protocol):
@@ -32,6 +34,13 @@ class Marked(Protocol):
     @property
     def offset(self) -> int:
         """What the last transaction said."""
+
+
+def released(mark: DeliverMark, name: str) -> DeliverMark:
+    """The mark when nothing of an institution is aside any more."""
+    aside = {one: entry for one, entry in mark.aside.items() if one != name}
+    row = mark.aside[name].refused_in_a_row
+    return replace(mark, aside=aside, rows={**mark.rows, **({name: row} if row else {})})
 
 
 class AsideChanges:
@@ -66,7 +75,10 @@ class AsideChanges:
         for name, laid in run.laid.items():
             if name not in aside:
                 plan = replace(run.plan.settle(laid.batch), quiet=laid.quiet)
-                aside[name] = replace(self._entry(plan, mark), skipped=laid.skipped, fresh=laid.fresh)
+                cause = cause_of(laid.held) or (FLOOD_GUARD if laid.flooded else "")
+                entry = replace(self._entry(plan, mark), refused_in_a_row=run.tally.rows.get(name, 0), cause=cause)
+                own = {"plan": None, "whole": False} if laid.anew else {"skipped": laid.skipped, "fresh": laid.fresh}
+                aside[name] = replace(entry, **own)
         return aside
 
     def _entry(self, plan: Plan, mark: DeliverMark) -> Aside:
@@ -89,17 +101,17 @@ class AsideChanges:
     def settled(self, mark: DeliverMark, run: Settling, *, finished: bool) -> DeliverMark:
         """The mark when a portion of an institution's plan is settled, or the last one."""
         name = run.institution
-        entry = replace(mark.aside[name], refused_in_a_row=run.tally.in_a_row, fresh=False)
+        entry = replace(mark.aside[name], refused_in_a_row=run.tally.in_a_row, fresh=False, cause="")
         if (laid := run.laid.get(name)) is not None:
             plan = replace(run.plan.settle(laid.batch), quiet=laid.quiet)
             fresh = mark.aside[name].fresh and not laid.skipped and laid.batch == (mark.aside[name].plan or plan).settled
-            entry = replace(entry, plan=plan, skipped=laid.skipped, fresh=fresh)
+            entry = replace(entry, plan=plan, skipped=laid.skipped, fresh=fresh, cause=cause_of(laid.held))
         elif not finished:
             entry = replace(entry, plan=run.plan, skipped=0)
         else:
             entry = self._behind(mark, entry, run)
             if entry.number == mark.seq and mark.plan is None and not self._orphans.free(1, of=name):
-                return replace(mark, aside={one: other for one, other in mark.aside.items() if one != name})
+                return released(replace(mark, aside={**mark.aside, name: entry}), name)
         return replace(mark, aside={**mark.aside, name: entry})
 
     def _behind(self, mark: DeliverMark, entry: Aside, run: Settling) -> Aside:
@@ -116,4 +128,5 @@ class AsideChanges:
             raise Stands(
                 "more of its records are refused than the lane's mark can hold beside the other institutions that are aside",
                 "mend the others that are aside first, then restart this worker",
+                NO_ROOM,
             )

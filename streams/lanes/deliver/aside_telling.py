@@ -62,6 +62,7 @@ class AsideTelling:
             code=held.code,
             http_status=held.http_status,
             platform_says=held.message,
+            key=held.key,
             remedy=held.remedy or REMEDIES[held.cause],
             waiting=entry.waiting,
             since=_moment(entry),

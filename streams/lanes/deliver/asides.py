@@ -14,10 +14,11 @@ from streams.domain.ready import recalls_in
 from streams.domain.records import ReadyRecord
 from streams.lanes.buffer import Clock
 from streams.lanes.deliver.aside import MOST_GROWN_BYTES, Aside, bytes_of
-from streams.lanes.deliver.aside_changes import Stands
+from streams.lanes.deliver.aside_changes import Stands, released
 from streams.lanes.deliver.aside_telling import AsideTelling
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.held_cause import TOPIC_GONE
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
@@ -127,19 +128,21 @@ class Asides:
         try:
             return await self._deliver(name, entry)
         except Stands as stands:
-            self._stand(name, stands)
+            await self._stand(name, stands)
         except Gone as gone:
-            self._missing(name, gone)
+            await self._missing(name, gone)
         finally:
             health.leave(name)
         self._flowing.discard(name)
         return False
 
-    def _stand(self, name: str, stands: Stands) -> None:
+    async def _stand(self, name: str, stands: Stands) -> None:
         self._standing.add(name)
-        self._telling.stand(name, self._owner.mark.aside[name], why=stands.why, remedy=stands.remedy)
+        mark = self._owner.mark
+        self._telling.stand(name, mark.aside[name], why=stands.why, remedy=stands.remedy)
+        await self._owner.save_mark(replace(mark, aside={**mark.aside, name: replace(mark.aside[name], cause=stands.cause)}))
 
-    def _missing(self, name: str, gone: Gone) -> None:
+    async def _missing(self, name: str, gone: Gone) -> None:
         """What waits must be read again. A broker may be late with it; else nobody knows it any more but its rows."""
         now = self._clock()
         since = self._late_since.setdefault(name, now)
@@ -147,7 +150,8 @@ class Asides:
         self._not_before[name] = now + _AGAIN_S
         if not gone.at_end or now - since > _LATE_S:
             why = f"record {gone.number} of {self._at.topic}-{self._at.partition} waits for {name}, and the topic does not hold it"
-            self._stand(name, Stands(why, "bring the topic back, or report its rows anew: docs/operations.md, institutions aside"))
+            remedy = "bring the topic back, or report its rows anew: docs/operations.md, institutions aside"
+            await self._stand(name, Stands(why, remedy, TOPIC_GONE))
 
     # One plan --------------------------------------------------------------------------------------------------------------------
 
@@ -225,12 +229,12 @@ class Asides:
         """Nothing of it waits: it is one of the others again, if no plan is under way that goes without it."""
         mark = self._owner.mark
         if mark.plan is None:
-            aside = {one: other for one, other in mark.aside.items() if one != name}
+            mark = released(mark, name)
         elif entry != mark.aside[name]:
-            aside = {**mark.aside, name: entry}
+            mark = replace(mark, aside={**mark.aside, name: entry})
         else:
             return
-        await self._owner.save_mark(replace(mark, aside=aside))
+        await self._owner.save_mark(mark)
         self.look()
 
     def delivered(self, run: Settling) -> None:

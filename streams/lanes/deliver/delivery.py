@@ -11,8 +11,9 @@ from streams.domain.batch.cut import CUT_VERSION, CUT_VERSIONS, Batch, CutLimits
 from streams.domain.batch.msgid import MSGID_CHARS, msgid
 from streams.domain.records import ReadyRecord
 from streams.lanes.deliver import letters
-from streams.lanes.deliver.flood_guard import verdict_of
+from streams.lanes.deliver.flood_guard import verdict_of, verdict_of_one
 from streams.lanes.deliver.health import Health
+from streams.lanes.deliver.held_cause import FLOOD_GUARD, OTHER_LIMITS
 from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
@@ -67,8 +68,8 @@ class Owner(Protocol):
         posted or its dead letter is written.
         """
 
-    async def stand(self, why: str, *, remedy: str) -> NoReturn:
-        """Stand until the worker is restarted with another setting; posts and commits nothing."""
+    async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
+        """Stand until the worker is restarted with another setting; posts nothing, and commits no more than the cause."""
 
 
 class Asides(Protocol):
@@ -112,6 +113,7 @@ class Delivery:
             await self._owner.stand(
                 f"plan {run.plan.id} was opened under other batch limits, and its msgids belong to that cut",
                 remedy="put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, let the lag reach 0, then change",
+                cause=OTHER_LIMITS,
             )
         fitting, too_large = split_oversize(run.content, self._shared.limits)
         run.buried = {record.institution for record in too_large}
@@ -148,7 +150,7 @@ class Delivery:
             for soon in (run.posted(one) for one in (batch, following) if one is not None and self._open([one], run)):
                 if soon.records and not run.plan.is_refused(soon.node):
                     self._shared.platform.prepare(soon, self._msgid(soon, soon.node, run))
-            run.done = run.skipped
+            run.place, run.done = place, run.skipped
             if (posted := run.posted(batch)).records and (aside := await self._settle(batch.node, posted, run)) is not None:
                 run.lay(place, aside, batches)
                 if run.institution:
@@ -164,9 +166,11 @@ class Delivery:
     async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
         aside = () if run.institution else self._asides.names
         for record in too_large:
-            if record.institution not in aside:
+            if record.institution not in aside and record.institution not in run.laid:
                 run.refuse(record, letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
-                await self._refuse_one(run)
+                untouched = not (run.restored or run.plan.refused)
+                if await self._is_flooded(record.institution, run, may_go_aside=untouched):
+                    run.lay_anew(record.institution)
 
     def _msgid(self, batch: Batch, node: int, run: Settling) -> str:
         return msgid(batch.institution, run.plan.id, node, chars=self._shared.settings.msgid_chars)
@@ -196,26 +200,33 @@ class Delivery:
         if len(batch.records) == 1:
             refusing = _refusing(decided, msgid=message_id, run=run)
             run.refuse(batch.records[0], letters.rejected(batch.records[0], refusing, topic=self._at.topic))
-            await self._refuse_one(run)
-            return None
+            flooded = await self._is_flooded(batch.institution, run, may_go_aside=True)
+            return SetAside(unknown_since=run.unknown_since, flooded=True) if flooded else None
         for half_node, half in halves(node, batch):
             if (aside := await self._settle(half_node, half, run)) is not None:
                 return aside
         return None
 
-    async def _refuse_one(self, run: Settling) -> None:
-        """Count one record on its way to the dead letters. Where that makes a flood, the lane is held before any dead letter of the
-        portion is written.
+    async def _is_flooded(self, institution: str, run: Settling, *, may_go_aside: bool) -> bool:
+        """Whether one record more on its way to the dead letters makes a flood, by which its institution is set aside before any
+        dead letter of the portion is written. Where it cannot be, or all of them together make one, the lane is held.
         """
-        run.tally.refuse()
-        await self._weigh(run)
+        guard, why = self._shared.settings.flood_guard, ""
+        if not run.institution:
+            why = verdict_of_one(run.tally, institution, guard, size=run.sizes[institution])
+        may_go_aside = bool(why) and may_go_aside and self._shared.health.floods(institution)
+        if may_go_aside and self._asides.patience(institution, run) is Patience.LASTING:
+            return True
+        await self._weigh(run, why)
+        return False
 
-    async def _weigh(self, run: Settling) -> None:
-        if why := verdict_of(run.tally, self._shared.settings.flood_guard, size=run.size):
+    async def _weigh(self, run: Settling, why: str = "") -> None:
+        if why := why or verdict_of(run.tally, self._shared.settings.flood_guard, size=run.size):
             await self._owner.stand(
                 why,
                 remedy="find out what is at fault: mapping, key, platform; if the records are, set deliver.flood_guard "
                 "to {ratio: 1, in_a_row: 0} and restart this worker: they become dead letters",
+                cause=FLOOD_GUARD,
             )
 
 

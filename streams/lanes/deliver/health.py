@@ -9,6 +9,8 @@ from streams.deliver.verdict import Held
 from streams.lanes.buffer import Clock
 from streams.lanes.settings import DeliverSettings
 
+_COSTLY: Final = 5
+"""A probe that was not answered is made again after so many times what it took, at least: its lane stands meanwhile."""
 _LASTS: Final = 4
 """A fault that nobody probed for so many of the longest waits is forgotten: its lanes may have gone to another process."""
 
@@ -29,6 +31,16 @@ class _Fault:
     """Set when it is let in."""
 
 
+@dataclass(slots=True)
+class _Silence:
+    since: float
+    """When the first of its POSTs was given up, on the clock."""
+    last: float
+    """When the last one was."""
+    posts: int = 0
+    """How many were, without an answer to any of it between them."""
+
+
 class Health:
     """most: when more institutions than so many are at fault at once, the fault is thought to be the platform's or ours, and none
     is set aside.
@@ -40,6 +52,10 @@ class Health:
         self._most = most
         self._faults: dict[str, _Fault] = {}
         self._good: set[str] = set()
+        self._flooded: set[str] = set()
+        self._silences: dict[str, _Silence] = {}
+        self._answered: dict[str, float] = {}
+        """By institution: when the platform answered a POST of it last."""
 
     @property
     def sets_aside(self) -> bool:
@@ -57,13 +73,19 @@ class Health:
             fault is not None
             and fault.answers >= settings.aside_answers
             and self._clock() - fault.since >= settings.aside_after_s
-            and self._at_fault_now <= self._most
+            and len(self._at_fault_now) <= self._most
         )
 
+    def floods(self, institution: str) -> bool:
+        """The flood guard holds it, until this process ends; whether that is a fault of its own."""
+        self._flooded.add(institution)
+        return len(self._at_fault_now) <= self._most
+
     @property
-    def _at_fault_now(self) -> int:
+    def _at_fault_now(self) -> set[str]:
         ends = self._clock() - _LASTS * self._settings.max_probe_s
-        return sum(fault.next_at > ends for fault in self._faults.values())
+        silent = {name for name, silence in self._silences.items() if silence.last > ends}
+        return self._flooded | silent | {name for name, fault in self._faults.items() if fault.next_at > ends}
 
     def suspect(self, institutions: Iterable[str]) -> None:
         """An earlier owner set these aside: one lane finds out whether they are let in now."""
@@ -79,14 +101,52 @@ class Health:
 
     def failed(self, institution: str, held: Held) -> None:
         """A POST was answered: it is held for a cause of this institution."""
-        now, settings = self._clock(), self._settings
+        now = self._clock()
+        self._hears(institution)
         self._good.discard(institution)
-        fault = self._faults.setdefault(institution, _Fault(now, now))
-        fault.next_at = now + min(settings.probe_s * 2.0 ** min(fault.answers, 16), settings.max_probe_s)
+        self._again(self._faults.setdefault(institution, _Fault(now, now)), held)
+
+    def unanswered(self, institution: str, held: Held, *, took_s: float) -> None:
+        """Nobody knows what became of a POST, as held says it. Where that lasts, and others are answered, it is a fault of this
+        institution.
+        """
+        now = self._clock()
+        if (fault := self._faults.get(institution)) is None:
+            silence = self._silences.setdefault(institution, _Silence(now, now))
+            silence.posts, silence.last = silence.posts + 1, now
+            if not self._is_its_own(institution, silence):
+                return
+            del self._silences[institution]
+            self._good.discard(institution)
+            fault = self._faults[institution] = _Fault(silence.since, now, answers=silence.posts - 1)
+        self._again(fault, held, at_least_s=_COSTLY * took_s)
+
+    def _is_its_own(self, institution: str, silence: _Silence) -> bool:
+        others = any(at >= silence.since for name, at in self._answered.items() if name != institution)
+        after_s = self._settings.silent_after_s * (1 if others else 2)
+        lasts = silence.posts >= self._settings.aside_answers and self._clock() - silence.since >= after_s
+        # A lane that tries one of them again and again probes none that is aside: those faults are not forgotten here.
+        return lasts and len(self._at_fault_now | self._faults.keys()) <= self._most
+
+    def _again(self, fault: _Fault, held: Held, *, at_least_s: float = 0.0) -> None:
+        """It is held once more, and probed later."""
+        settings = self._settings
+        wait_s = min(settings.probe_s * 2.0 ** min(fault.answers, 16), settings.max_probe_s)
+        fault.next_at = self._clock() + max(wait_s, at_least_s)
         fault.answers, fault.held = fault.answers + 1, held
+
+    def _hears(self, institution: str) -> None:
+        self._answered[institution] = self._clock()
+        self._silences.pop(institution, None)
+
+    def postpone(self, institution: str) -> None:
+        """Nothing could be tried: whoever is aside is probed later."""
+        if (fault := self._faults.get(institution)) is not None:
+            fault.next_at = max(fault.next_at, self._clock() + self._settings.probe_s)
 
     def answered(self, institution: str) -> None:
         """A POST was taken, or its content was judged: the institution is let in."""
+        self._hears(institution)
         self._good.add(institution)
         if (fault := self._faults.pop(institution, None)) is not None:
             fault.mended.set()

@@ -62,6 +62,7 @@ class Hold:
             code=held.code,
             http_status=held.http_status,
             platform_says=held.message,
+            key=held.key,
             remedy=(held.remedy or REMEDIES[held.cause]) + _ON_ITS_OWN,
             institution=batch.institution,
             service=batch.service.value,

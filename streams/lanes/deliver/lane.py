@@ -22,14 +22,13 @@ from streams.lanes.deliver.aside_changes import AsideChanges, Stands
 from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.company import Company
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
-from streams.lanes.deliver.flood_guard import Tally
 from streams.lanes.deliver.holding import Behind, Hold
 from streams.lanes.deliver.orphans import Changed, Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.refused_records import RefusedRecords
-from streams.lanes.deliver.settling import Settling, count, sends
+from streams.lanes.deliver.settling import Settling, count, refused_after, sends, tally_in
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
@@ -60,7 +59,7 @@ class DeliverLane(Lane[ReadyRecord]):
             outcomes=context.outcomes,
             wall_ms=shared.wall_ms,
             confirm=self._posts.confirm,
-            quiet=self._posts.note_quiet,
+            note=lambda held, quiet: self._posts.note_held(held, quiet=quiet),
             hold=self._hold,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
@@ -134,7 +133,7 @@ class DeliverLane(Lane[ReadyRecord]):
             records=records,
             recalls=recalls,
             restored=self._restored,
-            tally=Tally(in_a_row=self._mark.refused_in_a_row),
+            tally=tally_in(self._mark),
             size=plan.size - len(recalls),
         )
         await self._delivery.deliver(run)
@@ -188,7 +187,7 @@ class DeliverLane(Lane[ReadyRecord]):
         mark = DeliverMark(
             seq=self._mark.seq + finished,
             last_plan=plan.id if plan else last_plan,
-            refused_in_a_row=run.tally.in_a_row if run else self._mark.refused_in_a_row,
+            **refused_after(run, self._mark, but=aside),
             plan=plan,
             orphans=self._orphans.counts,
             log=self._mark.log,
@@ -216,7 +215,7 @@ class DeliverLane(Lane[ReadyRecord]):
             mark = self._changes.settled(mark, run, finished=finished)
         else:
             aside = self._changes.laid(self._mark, run)
-            mark = replace(mark, plan=run.plan, refused_in_a_row=run.tally.in_a_row, aside=aside)
+            mark = replace(mark, plan=run.plan, aside=aside, why="", **refused_after(run, self._mark, but=aside))
         await self._save(sends(run, dead, changed, self._shared.topics), offset=self._offset, mark=mark)
         count(self.context.outcomes, run, dead, changed)
         self._asides.look()
@@ -287,12 +286,13 @@ class DeliverLane(Lane[ReadyRecord]):
             oldest_at=min((record.committed_at for record in records), default=None),
         )
 
-    async def stand(self, why: str, *, remedy: str) -> NoReturn:
+    async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
         """Hold the lane until the worker is restarted with another setting. It says so again and again, and posts and commits
-        nothing. An institution that is aside stands alone.
+        nothing but the cause. An institution that is aside stands alone.
         """
         if self._posts.of_aside:
-            raise Stands(why, remedy)
+            raise Stands(why, remedy, cause)
+        await self.save_mark(replace(self._mark, why=cause))
         while True:
             self._hold.stand(why, remedy=remedy)
             await asyncio.sleep(self._shared.settings.alarm_every_s)

@@ -51,8 +51,10 @@ class SetAside:
 
     unknown_since: int | None
     """From when on (ms) a POST of this msgid may have reached the platform; None where none can have."""
-    held: Held | None
+    held: Held | None = None
     """Why, where that was heard just now."""
+    flooded: bool = False
+    """Whether nobody holds it but the flood guard."""
 
 
 class Patience(Enum):
@@ -70,7 +72,7 @@ class Posting:
 
     confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
-    quiet: called when the lane is held and no try of this batch can have reached the platform.
+    note: called when the lane is held, with why, and whether no try of this batch can have reached the platform.
     hold: is told when the lane waits for somebody, and when it goes on.
     """
 
@@ -83,7 +85,7 @@ class Posting:
         outcomes: Outcomes,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
-        quiet: Callable[[], Awaitable[None]],
+        note: Callable[[Held, bool], Awaitable[None]],
         hold: Hold,
     ) -> None:
         self._platform = platform
@@ -92,7 +94,7 @@ class Posting:
         self._outcomes = outcomes
         self._wall_ms = wall_ms
         self._confirm = confirm
-        self._quiet = quiet
+        self._note = note
         self._hold = hold
 
     async def decide(
@@ -116,9 +118,11 @@ class Posting:
                     self._hold.release()
                     return tries.decided(verdict, self._wall_ms())
                 case Retry():
-                    if verdict.may_have_arrived:
-                        tries.doubt()
                     self._outcomes.count("retried", label=verdict.cause.value)
+                    if patience() is Patience.NONE:
+                        return tries.aside(_unanswered(verdict))
+                    if self._is_aside_now(batch.institution, patience):
+                        break
                     await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
                     tries.retries += 1
                 case Throttled():
@@ -132,7 +136,7 @@ class Posting:
                 case never:
                     assert_never(never)
         self._hold.release()
-        return tries.aside(None)
+        return tries.aside(self._health.why(batch.institution))
 
     def _goes_aside(self, unknown_since: int | None, patience: Callable[[], Patience]) -> bool:
         """Whether the platform may have forgotten an outcome: a person is asked, and the others need not wait for that."""
@@ -140,6 +144,9 @@ class Posting:
         if not memory_s or unknown_since is None or not self._health.sets_aside:
             return False
         return (self._wall_ms() - unknown_since) // 1000 > memory_s and patience() is Patience.LASTING
+
+    def _is_aside_now(self, institution: str, patience: Callable[[], Patience]) -> bool:
+        return self._health.is_lasting(institution) and patience() is Patience.LASTING
 
     async def _turn(self, batch: Batch, msgid: str, tries: "_Tries", patience: Callable[[], Patience]) -> bool:
         """Wait until a POST of the institution makes sense, and take the turn to make it; False where patience ends before."""
@@ -154,8 +161,7 @@ class Posting:
                 return True
             if (held := health.why(institution)) is not None and held is not tries.heard:  # another lane heard it
                 self._hold.wait(held, batch, msgid)
-                if not tries.may_be_taken:
-                    await self._quiet()
+                await self._note(held, not tries.may_be_taken)
             await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
         return True
 
@@ -169,6 +175,8 @@ class Posting:
         tries.may_be_taken = tries.may_be_taken or _may_be_taken(verdict)
         if isinstance(verdict, Accepted | Refused):
             self._health.answered(batch.institution)
+        if isinstance(verdict, Retry):
+            self._is_unanswered(verdict, batch.institution, tries)
         if isinstance(verdict, Held):
             if verdict.leaves_open:
                 tries.doubt()
@@ -177,10 +185,18 @@ class Posting:
                 self._health.failed(batch.institution, verdict)
         return verdict
 
+    def _is_unanswered(self, retry: Retry, institution: str, tries: "_Tries") -> None:
+        """Nobody knows what became of a POST, or it could not be made."""
+        if not retry.may_have_arrived:
+            self._health.postpone(institution)
+            return
+        tries.doubt()
+        took_s = (self._wall_ms() - tries.posted_at) / 1000
+        self._health.unanswered(institution, _unanswered(retry), took_s=max(0.0, took_s))
+
     async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
         self._hold.wait(held, batch, msgid)
-        if held.took_nothing and tries.unknown_since is None:
-            await self._quiet()
+        await self._note(held, held.took_nothing and tries.unknown_since is None)
         if not held.of_institution:  # for the others, the turn is waited for
             await asyncio.sleep(min(self._settings.probe_s * 2.0**tries.probes, self._settings.max_probe_s))
             tries.probes = min(tries.probes + 1, 16)
@@ -242,6 +258,12 @@ def _may_be_taken(verdict: Verdict) -> bool:
             return False
         case never:
             assert_never(never)
+
+
+def _unanswered(retry: Retry) -> Held:
+    """That it stays unknown what becomes of an institution's POSTs."""
+    words = f"{retry.cause.value}: {retry.words}" if retry.words else retry.cause.value
+    return Held(cause=HoldCause.UNANSWERED, code=retry.code, http_status=retry.http_status, message=words)
 
 
 def _of_somebody_else(said: Accepted) -> Held:

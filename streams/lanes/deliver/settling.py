@@ -1,8 +1,9 @@
 """What a portion of a plan leads to, until it is committed: receipts, dead letters, and how many of its records were refused."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from connector.contract import Topics
 from streams.deadletter.closing import encode_closed
@@ -13,11 +14,12 @@ from streams.domain.batch.cut import Batch
 from streams.domain.closings import Closed, ClosedBy, letter_id
 from streams.domain.ready import closes
 from streams.domain.records import DeadLetter, ReadyRecord
-from streams.lanes.deliver.flood_guard import Tally
+from streams.lanes.deliver.flood_guard import Tally, rows_of
 from streams.lanes.deliver.letters import STAGE
 from streams.lanes.deliver.orphans import Changed, Decision
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, SetAside
+from streams.lanes.marks import DeliverMark
 from streams.lanes.ports import Send
 from streams.telemetry.outcomes import Outcomes
 
@@ -33,8 +35,29 @@ class Laid(NamedTuple):
     """Whether nothing of it can have been taken by the platform."""
     fresh: bool
     """Whether nothing of it in the plan is settled or refused."""
-    held: Held | None
+    held: Held | None = None
     """Why, where that was heard just now."""
+    flooded: bool = False
+    """Whether nobody holds it but the flood guard."""
+    anew: bool = False
+    """Whether nothing of it was posted, and its records get plans of their own."""
+
+
+class _Refused(NamedTuple):
+    """The first refusal of an institution in a portion: what stood there before it."""
+
+    place: int
+    """Of its batch."""
+    done: int
+    """Of that batch, so many records were settled or decided."""
+    decisions: int
+    """How many there were, as the next two."""
+    dead: int
+    """Dead letters."""
+    left: int
+    """Records that were not posted."""
+    in_a_row: int
+    """Its records refused before that since one was accepted."""
 
 
 @dataclass(slots=True)
@@ -75,6 +98,15 @@ class Settling:
     """By institution: where in the plan it was set aside."""
     buried: set[str] = field(default_factory=set)
     """Institutions of records that fit into no envelope, which became dead letters with the plan's first portion."""
+    sizes: Counter[str] = field(default_factory=Counter)
+    """By institution: its records of the portion that are posted; until then, all of the plan."""
+    place: int = 0
+    """Of the batch under way."""
+    _refused: dict[str, _Refused] = field(default_factory=dict)
+    """By institution: its first refusal in the portion."""
+
+    def __post_init__(self) -> None:
+        self.sizes = Counter(record.institution for record in self.content)
 
     @property
     def unknown_since(self) -> int | None:
@@ -91,8 +123,11 @@ class Settling:
 
     def begin(self, portion: Iterable[Batch]) -> None:
         """Begin with a portion: from now on the flood guard counts refusals against what is posted of these batches only."""
-        self.size = self.weight(portion)
-        self.tally = Tally(in_a_row=self.tally.in_a_row)
+        batches = [*portion]
+        self.size, self.sizes = self.weight(batches), Counter()
+        for batch in batches:
+            self.sizes[batch.institution] += self.weight([batch])
+        self.tally, self._refused = self.tally.next_portion(), {}
 
     def weight(self, batches: Iterable[Batch]) -> int:
         """How many of their records are posted."""
@@ -105,10 +140,15 @@ class Settling:
         batch = batches[place]
         if self.plan.of_orphans:
             taken = any(decision.accepted for decision in self.decisions)
-            self.tally = Tally(in_a_row=max(0, self.tally.in_a_row - self.tally.refused))
+            first = self._refused.get(batch.institution)
+            self.tally.without(batch.institution, accepted=self.tally.accepted, was_in_a_row=first.in_a_row if first else 0)
             self.committed()
             quiet = aside.unknown_since is None and not taken
-            self.laid[batch.institution] = Laid(batch=0, skipped=0, quiet=quiet, fresh=False, held=aside.held)
+            laid = Laid(batch=0, skipped=0, quiet=quiet, fresh=False, held=aside.held, flooded=aside.flooded)
+            self.laid[batch.institution] = laid
+            return
+        if aside.flooded:
+            self._lay_flooded(batch.institution)
             return
         touched = self.done or self.plan.is_refused(batch.node) or batch.institution in self.buried
         self.laid[batch.institution] = Laid(
@@ -119,6 +159,34 @@ class Settling:
             held=aside.held,
         )
 
+    def _lay_flooded(self, institution: str) -> None:
+        """Before its first refusal in the portion: nothing of what came of that is written. What was taken since is in doubt."""
+        first = self._refused[institution]
+        taken = self._forget(institution, first)
+        quiet = not taken and not self.restored
+        self.laid[institution] = Laid(batch=first.place, skipped=first.done, quiet=quiet, fresh=False, flooded=True)
+
+    def lay_anew(self, institution: str) -> None:
+        """Note that an institution is set aside of which nothing of this plan was posted, nor will be."""
+        self._forget(institution, self._refused[institution])
+        self.laid[institution] = Laid(batch=0, skipped=0, quiet=True, fresh=True, flooded=True, anew=True)
+
+    def _forget(self, institution: str, first: _Refused) -> int:
+        """Forget what came of an institution's records since its first refusal; of how many the platform took."""
+        decisions, receipts, written, taken = [], [], iter(self.receipts), 0
+        for number, decision in enumerate(self.decisions):
+            receipt_ = next(written) if decision.accepted else None
+            if number >= first.decisions and decision.records[0].institution == institution:
+                taken += len(decision.records) if decision.accepted else 0
+                continue
+            decisions.append(decision)
+            receipts += [receipt_] if receipt_ is not None else []
+        self.decisions, self.receipts = decisions, receipts
+        self.dead = [one for number, one in enumerate(self.dead) if number < first.dead or one.institution != institution]
+        self.left = [one for number, one in enumerate(self.left) if number < first.left or one.institution != institution]
+        self.tally.without(institution, accepted=taken, was_in_a_row=first.in_a_row)
+        return taken
+
     def posted(self, batch: Batch) -> Batch:
         """A batch without the records that are left out. It may be empty."""
         if not self.plan.left:
@@ -128,6 +196,11 @@ class Settling:
 
     def refuse(self, record: ReadyRecord, letter: DeadLetter) -> None:
         """Note that a record goes to the dead letters."""
+        if record.institution not in self._refused:
+            row = self.tally.rows.get(record.institution, 0)
+            before = _Refused(self.place, self.done, len(self.decisions), len(self.dead), len(self.left), row)
+            self._refused[record.institution] = before
+        self.tally.refuse(record.institution)
         self.dead.append(letter)
         self.decisions.append(Decision((record,), accepted=False))
         self.done += 1
@@ -152,11 +225,22 @@ class Settling:
                 self.closed.append(Closed(letter, record.key, decided.decided_at, ClosedBy.ACCEPTED, msgid))
         self.decisions.append(Decision(batch.records, accepted=True))
         self.done += len(batch.records)
-        self.tally.accept(len(batch.records))
+        self.tally.accept(len(batch.records), batch.institution)
 
     def committed(self) -> None:
         """Forget what a transaction has committed."""
-        self.receipts, self.closed, self.dead, self.decisions, self.left = [], [], [], [], []
+        self.receipts, self.closed, self.dead, self.decisions, self.left, self._refused = [], [], [], [], [], {}
+
+
+def tally_in(mark: DeliverMark) -> Tally:
+    """What of refusals before a plan counts for the flood guard."""
+    return Tally(in_a_row=mark.refused_in_a_row, rows={**mark.rows})
+
+
+def refused_after(run: Settling | None, mark: DeliverMark, *, but: Iterable[str]) -> Mapping[str, Any]:
+    """The same, to be committed with a portion of the lane's plan. but: institutions that are aside."""
+    tally = tally_in(mark) if run is None else run.tally
+    return {"refused_in_a_row": tally.in_a_row, "rows": rows_of(tally.rows, but=but)}
 
 
 def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:

@@ -14,9 +14,9 @@ from streams.domain.closings import Closed
 from streams.domain.join import letters
 from streams.domain.join.charging import SUMMED
 from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CLAIM, WITH_LETTER, WITH_TRAIL, WITHOUT_TRAIL
+from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CHARGE, WITH_CLAIM, WITH_LETTER, WITHOUT_TRAIL
 from streams.domain.join.fold import EXCHANGED, LEFT
-from streams.domain.join.moving import NOT_KNOWN, WAITS, WENT, Passed, first_open
+from streams.domain.join.moving import BECAME, NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.results import Folded
@@ -34,6 +34,7 @@ from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
 from streams.lanes.marks import JoinMark, join_mark
 from streams.lanes.numbers import FIRST, STRANGER, SeriesBuffer, taken
+from streams.lanes.passed_marks import left_of
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.lanes.settings import JoinSettings
 
@@ -223,7 +224,7 @@ class JoinLane(Lane[Incoming]):
             seq=self._mark.seq + len(chunk.ready),
             state=max(self._mark.state, _form_of(chunk)),
             taken=taken(self._mark.taken, records),
-            left=first_open(chunk.overlay),
+            **left_of(first_open(chunk.overlay)),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
         )
         offset = records[-1].offset + 1
@@ -271,12 +272,14 @@ class JoinLane(Lane[Incoming]):
 
 def _form_of(chunk: _Chunk) -> int:
     """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[SUMMED] or chunk.counts[LATER]:
+    if chunk.counts[WAITS] or chunk.counts[WENT] or chunk.counts[BECAME]:
         return FORM
+    if chunk.counts[SUMMED] or chunk.counts[LATER]:
+        return WITH_CHARGE
     if chunk.counts[TOLD]:
         return WITH_LETTER
-    if chunk.counts[CLAIMED] or chunk.counts[WENT]:
+    if chunk.counts[CLAIMED]:
         return WITH_CLAIM
     if chunk.counts[EXCHANGED]:
         return WITH_BENEATH
-    return WITH_TRAIL if chunk.counts[WAITS] else WITHOUT_TRAIL
+    return WITHOUT_TRAIL

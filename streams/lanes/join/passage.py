@@ -11,8 +11,10 @@ import structlog
 
 from connector.contract import Topics
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.passing import NOTHING, Joined, Passing
 from streams.lanes.context import LaneContext
-from streams.lanes.marks import joined_upto, seq_of
+from streams.lanes.marks import seq_of
+from streams.lanes.passed_marks import Delivered, delivered_in, joined_in
 from streams.lanes.ports import TopicPartition
 
 log = structlog.get_logger()
@@ -22,25 +24,37 @@ _MOST_LOOKS: Final = 64
 
 @dataclass(slots=True)
 class Following:
-    """One partition: what its join had done when it had numbered so many records. When those are delivered, it has passed."""
+    """One partition: what its join had done when it had numbered so many records. When those are delivered, it has passed: each
+    institution by itself, because one of them may be set aside there.
+    """
 
-    upto: Mapping[str, int] = field(default_factory=dict)
-    """By series: the number up to which nothing is on its way to the platform."""
-    _looks: deque[tuple[Mapping[str, int], int]] = field(default_factory=deque)
-    """Of each look whose records are not delivered yet: what was joined, and the number of the next record."""
+    passing: Passing = NOTHING
+    """Up to where nothing is on its way to the platform."""
+    _looks: deque[tuple[Joined, int]] = field(default_factory=deque)
+    """Of each look whose records are not all delivered yet: what was joined, and the number of the next record."""
 
-    def saw(self, joined: Mapping[str, int], *, seq: int, delivered: int) -> bool:
-        """Take what the marks of both lanes say, that of the join read first. seq: of its next record. delivered: number of the
-        first record that the deliver lane has not done with. Whether something more has passed.
+    def saw(self, joined: Joined, *, seq: int, delivered: Delivered) -> bool:
+        """Take what the marks of both lanes say, that of the join read first. seq: of its next record. delivered: how far
+        the deliver lane is. Whether something more has passed.
         """
         if not self._looks or self._looks[-1][0] != joined:
             self._looks.append((joined, seq))
         if len(self._looks) > _MOST_LOOKS:  # a lane that stands for hours; what is told late is not told wrong
             self._looks = deque([look for place, look in enumerate(self._looks) if place % 2 or place == len(self._looks) - 1])
-        before = self.upto
-        while self._looks and self._looks[0][1] <= delivered:
-            self.upto = self._looks.popleft()[0]
-        return self.upto != before
+        before, lowest = self.passing, min([delivered.seq, *delivered.aside.values()])
+        self.passing = Passing(
+            all=self._last(lowest, before.all),
+            others=self._last(delivered.seq, before.others),
+            # All that it had here was delivered when it was none of those that are aside.
+            of={name: self._last(number, before.of.get(name, before.others)) for name, number in delivered.aside.items()},
+        )
+        while self._looks and self._looks[0][1] <= lowest:
+            self._looks.popleft()
+        return self.passing != before
+
+    def _last(self, delivered: int, known: Joined) -> Joined:
+        """The last look at which no later record was numbered. known: what was found before."""
+        return next((joined for joined, seq in reversed(self._looks) if seq <= delivered), known)
 
 
 @dataclass(slots=True)
@@ -89,7 +103,7 @@ class Passage:
                 news |= await self._look_at(partition)
         self._tell(awaited)
         if news:
-            self.passed = Passed({partition: one.upto for partition, one in self._following.items()})
+            self.passed = Passed({partition: one.passing for partition, one in self._following.items()})
             await self._on_news()
 
     async def _look_at(self, partition: int) -> bool:
@@ -99,7 +113,7 @@ class Passage:
         if joined is None or delivered is None or not joined.metadata or not delivered.metadata:
             return False
         following = self._following.setdefault(partition, Following())
-        return following.saw(joined_upto(joined.metadata), seq=seq_of(joined.metadata), delivered=seq_of(delivered.metadata))
+        return following.saw(joined_in(joined.metadata), seq=seq_of(joined.metadata), delivered=delivered_in(delivered.metadata))
 
     def _tell(self, awaited: Mapping[int, int]) -> None:
         """Once where rows wait long for a lane, and once where none does any more."""

@@ -73,7 +73,7 @@ def test_every_member_of_an_audit_entry_has_its_line():
 
 def test_every_member_of_a_state_entry_has_its_line():
     """The first form too: sites have entries of it for as long as a row does not change."""
-    told = re.findall(r"^\| (\d) \| (.*) \|$", PAGE, re.MULTILINE)
+    told = re.findall(r"^\| (\d+) \| (.*) \|$", PAGE, re.MULTILINE)
     last = re.sub(r"[`*]", "", dict(told)[f"{entries.FORM}"]).split(", ")
     assert {*last[1:], "role", "source", "table", "key"} == {*entries.StoredRow._fields}
     assert len(fields(marks.JoinMark)) == len(marks._JOIN)

@@ -64,6 +64,14 @@ def test_a_secure_site_has_no_notes(site):
     assert "note:" not in check(site).output
 
 
+def test_a_key_that_two_institutions_have_is_told(site):
+    """It was pasted twice, and the platform will open nothing of the one whose key it is not."""
+    one, other = sorted((site.parent / "keys").glob("*.p*"))[:2]
+    other.write_bytes(one.read_bytes())
+    (note,) = [line for line in check(site).output.splitlines() if "have one public key" in line]
+    assert all(code in note for code in ("H36110200001", "P36110200002"))
+
+
 def test_brokers_that_want_a_login_are_not_forgotten_where_a_capture_reads_its_orders(site):
     """The Connect workers' own login is not used for that, and the capture would start without a word."""
     (site.parent / "secrets" / "his.password").chmod(0o600)

@@ -9,9 +9,11 @@ from connector.contract import Topics
 from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
+from streams.seal import generate_key_pair
 from streams.topics.broker import CommittedOffset
 from yibao.lags import lags_of
 
+CODE = "H36110200001"
 OPENED = datetime(2024, 5, 1, 4, 0, tzinfo=UTC)
 SITE = SimpleNamespace(topics=Topics(), kafka=SimpleNamespace(partitions=2), sources={"his": None}, timezone="Asia/Shanghai")
 
@@ -34,6 +36,12 @@ class Offsets:
 
     def ends(self, _topic):
         return {0: 5}
+
+
+def keyed_site(file):
+    """SITE with an institution whose public key stands in a file."""
+    institution = SimpleNamespace(code=CODE, public_key_file=file)
+    return SimpleNamespace(**vars(SITE), institutions=[institution], file="site.yaml")
 
 
 def plan(**changed):
@@ -67,7 +75,38 @@ def test_a_plan_that_does_not_get_through_is_named_with_its_partition_since_when
 def test_a_stage_without_a_worker_is_named_where_something_waits_for_it():
     """Numbers that grow, and nobody who is at fault: it was never started."""
     lines = told(Offsets(None, None, workers=0), after_s=0)
-    assert ["deliver: 60 wait and no worker takes part: start it"] == lines
+    assert [
+        "place (his): no worker takes part: start it",
+        "join: no worker takes part: start it",
+        "deliver: 60 wait and no worker takes part: start it",
+    ] == lines
+
+
+def test_what_needs_a_person_is_told_by_the_exit_code_too():
+    """A pipeline that watches it would call a hospital well whose records wait for days."""
+    aside, begun = Offsets(None, None), int(OPENED.timestamp())
+    entry = Aside(number=5, offset=5, since=begun, waiting=3)
+    aside._marks["visit.ready"][0] = DeliverMark(seq=40, aside={CODE: entry}).text()
+    held = Offsets(None, None)
+    held._marks["visit.ready"][0] = DeliverMark(seq=40, plan=plan(), why="unknown_code 0").text()
+    brokers = [Offsets(None, plan()), Offsets(None, plan(quiet=True)), Offsets(None, None, workers=0), aside, held]
+    assert [True, False, False, False, False] == [all(one.is_well for one in lags_of(SITE, broker)) for broker in brokers]
+    (deliver,) = (one for one in lags_of(SITE, held) if one.stage == "deliver")
+    assert ("unknown_code 0", True) == (deliver.plans[0].cause, "[unknown_code 0]" in deliver.lines(OPENED)[0])
+
+
+def test_a_wrong_key_is_named_with_its_file_and_fingerprint(tmp_path):
+    """Another hospital's key is pasted soon, and what it is called is all that two people on the telephone can compare."""
+    pair, file = generate_key_pair(), tmp_path / "h.pem"
+    file.write_text(pair.public.pem)
+    broker, site = Offsets(None, None), keyed_site(file)
+    for cause, key in (("answer_code 40006", f"{file}, fingerprint {pair.public.fingerprint}"), ("answer_code 40002", "")):
+        entry = Aside(number=5, offset=5, since=1, cause=cause)
+        broker._marks["visit.ready"][0] = DeliverMark(seq=40, aside={CODE: entry}).text()
+        (lag,) = (one for one in lags_of(site, broker) if one.stage == "aside")
+        assert (key, [cause]) == (lag.document["key"], list(lag.document["causes"]))
+        assert f"held for {cause}" in lag.lines(OPENED)[0]
+        assert bool(key) == any("its key" in line for line in lag.lines(OPENED))
 
 
 def test_an_institution_that_is_aside_is_named_since_when_and_where_to_look():
@@ -78,6 +117,7 @@ def test_an_institution_that_is_aside_is_named_since_when_and_where_to_look():
         broker._marks["visit.ready"][number] = DeliverMark(seq=40, aside=aside).text()
     (lag,) = (one for one in lags_of(SITE, broker) if one.stage == "aside")
     what, where = lag.lines(OPENED)
+    assert what.endswith("let in, or its worker has not asked yet; the others go on")
     assert what.startswith("H36110200001: set aside since 2024-05-01 12:00:00+08:00, 7 of its records wait")
     assert "institution_held" in where
     assert "2024-05-01T12:00:00+08:00" == lag.document["since"]

@@ -14,6 +14,7 @@ from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.passing import Joined, Passing
 from streams.domain.join.rebuilding import is_left
 from streams.domain.join.stored import StoredRow
 from streams.domain.ready import closes
@@ -122,6 +123,11 @@ def envelope(table, op, row, *, at, before=None, source=None, committed_at=START
             },
         }
     )
+
+
+def passed(upto, **more):
+    """That the lanes of partitions have passed, for rows of all institutions, what is below these numbers by series."""
+    return Passed({one: Passing(all=Joined(numbers), others=Joined(numbers)) for one, numbers in upto.items()}, **more)
 
 
 def is_row(key):

@@ -7,10 +7,12 @@ from streams.domain.changes import ARRIVED
 from streams.domain.join.entries import is_moved
 from streams.domain.join.moving import Passed, first_open
 from streams.domain.join.parts import MOVED_FROM
+from streams.domain.join.passing import Joined, Passing
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, TABLES, Join, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, HOSPITAL, PHARMACY, SETTLE, TABLES, Join, envelope, passed
 
 SERIES = "his/b"
+UPTO_7 = Joined({"his/b": 7})
 
 
 class Moves(Join):
@@ -22,9 +24,10 @@ class Moves(Join):
         row = {"h.charge": CHARGE, "h.settle": SETTLE}[table] | columns
         return self.numbered(self.envelope(table, op, row), *([(ARRIVED, trail)] if trail is not None else []))
 
-    def leaves(self, **columns):
+    def leaves(self, now=None, **columns):
+        """now: what of the row is another value where it goes."""
         value = self.envelope("h.charge", "d", CHARGE | columns)
-        return self.numbered(orjson.dumps(orjson.loads(value) | {"yibao": "left"}))
+        return self.numbered(orjson.dumps(orjson.loads(value) | {"yibao": "left", "now": CHARGE | columns | (now or {})}))
 
     def envelope(self, table, op, row):
         self.place += 1
@@ -36,7 +39,7 @@ class Moves(Join):
 
     def passes(self, upto):
         """The lanes of partition 1 have passed all numbers below this."""
-        self.passed = Passed({1: {SERIES: upto}})
+        self.passed = passed({1: {SERIES: upto}})
         return self.tick()
 
 
@@ -53,7 +56,7 @@ def test_it_waits_for_the_lane_that_it_left_however_long_that_stands(moves):
     """Held for hours, the other lane would deliver the older version last. What waits for it is no incomplete record."""
     moves.arrives()
     for upto in (0, 7):
-        moves.passed = Passed({1: {SERIES: upto}})
+        moves.passed = passed({1: {SERIES: upto}})
         moves.tick(after_ms=90 * DAY_MS)
     (row,) = [row for row in moves.rows() if row.waits_for]
     assert ([], [], "moved", 1) == (moves.reported(), moves.letters(), row.waits_for, moves.counts["moved_waiting"])
@@ -63,7 +66,7 @@ def test_it_waits_for_the_lane_that_it_left_however_long_that_stands(moves):
 
 def test_where_the_lane_has_passed_it_does_not_wait(moves):
     """Most lanes stand nowhere."""
-    moves.passed = Passed({1: {SERIES: 8}})
+    moves.passed = passed({1: {SERIES: 8}})
     moves.arrives()
     assert (["fee_list_d C1"], 0) == (moves.reported(), moves.counts["moved_waiting"])
 
@@ -119,12 +122,12 @@ def test_who_follows_a_row_that_waits_itself_must_wait_for_all_of_its_trail(move
     """Of several moves the last partition alone says nothing: the older version is on its way in the first."""
     moves.arrives()
     moves.leaves()
-    assert {SERIES: moves.number} == first_open(moves)
+    assert {SERIES: {HOSPITAL: moves.number}} == first_open(moves)
     moves.arrives(trail=b"1:9")
     moves.leaves()
-    assert {SERIES: 2} == first_open(moves)
+    assert {SERIES: {HOSPITAL: 2}} == first_open(moves)
     moves.passes(8)
-    assert {SERIES: 4} == first_open(moves)
+    assert {SERIES: {HOSPITAL: 4}} == first_open(moves)
     moves.passes(10)
     assert {} == first_open(moves)
 
@@ -142,6 +145,58 @@ def test_within_its_partition_it_takes_its_trail_along(moves):
     assert ["fee_list_d C1"] == moves.reported()
 
 
+def test_who_follows_another_institutions_row_does_not_wait_for_it(moves):
+    """An institution that is set aside in one partition would hold the moved rows of all the others."""
+    moves.arrives(charge_id="C2")
+    moves.arrives()
+    moves.passed = Passed({1: Passing(all=UPTO_7, others=Joined({SERIES: 8}), of={PHARMACY: UPTO_7})})
+    moves.tick()
+    assert (["fee_list_d C2", "fee_list_d C1"], []) == (moves.reported(), moves.letters())
+    moves.passed = Passed({1: Passing(all=UPTO_7, others=Joined({SERIES: 8}), of={HOSPITAL: UPTO_7})})
+    moves.arrives(trail=b"1:7", item="头孢")
+    moves.tick()
+    assert 2 == len(moves.reported())
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_follows_what_was_another_institutions_record_waits_for_that(moves, leaves):
+    """It may become that one's again where it goes, and the older version would come last. Those of others go on."""
+    moves.numbered(moves.envelope("h.charge", "c", CHARGE))
+    if leaves:
+        moves.leaves(now={"org": "P"})
+    else:
+        moves.numbered(moves.envelope("h.charge", "u", CHARGE | {"org": "P"}))
+    assert {SERIES: {PHARMACY: 2}} == first_open(moves)
+    moves.passed = Passed({0: Passing(all=Joined({SERIES: 2}), others=Joined({SERIES: 3}), of={HOSPITAL: Joined({SERIES: 2})})})
+    moves.tick()
+    assert {SERIES: {PHARMACY: 2}} == first_open(moves)
+    moves.passed = passed({0: {SERIES: 3}})
+    moves.tick()
+    assert {} == first_open(moves)
+
+
+def test_a_row_that_was_a_third_institutions_record_before_is_waited_for_as_all_are(moves):
+    """Of which of them an older version waits is not known."""
+    for org in ("H", "P", "H"):
+        moves.numbered(moves.envelope("h.charge", "u", CHARGE | {"org": org}))
+    assert {SERIES: {PHARMACY: 2, HOSPITAL: 3}} == first_open(moves)
+    moves.passed = Passed({0: Passing(all=Joined({SERIES: 3}), others=Joined({SERIES: 4}), of={HOSPITAL: Joined({SERIES: 3})})})
+    moves.tick()
+    assert {SERIES: {HOSPITAL: 3}} == first_open(moves)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_row_that_went_and_comes_as_another_institutions_record_is_one_that_became_it(moves, told):
+    """Many systems save by a delete and an insert, and perhaps after a person was told that it went."""
+    moves.numbered(moves.envelope("h.charge", "c", CHARGE))
+    moves.numbered(moves.envelope("h.charge", "d", CHARGE))
+    if told:
+        moves.tick(after_ms=1_000)
+        assert ["WITHDRAWN DELETED_AFTER_REPORT"] == moves.letters()
+    moves.numbered(moves.envelope("h.charge", "c", CHARGE | {"org": "P"}))
+    assert {SERIES: {PHARMACY: 3}} == first_open(moves)
+
+
 def test_who_takes_a_record_over_waits_for_what_its_former_row_waited_for(moves):
     """The key of that row may be another record's by then. The older version is still on its way, and would come last."""
     moves.change("m.register")
@@ -150,7 +205,7 @@ def test_who_takes_a_record_over_waits_for_what_its_former_row_waited_for(moves)
     item = TABLES["m.numbered_item"]
     moves.numbered(moves.envelope("m.numbered_item", "u", item), (ARRIVED, b"1:7"))
     moves.numbered(moves.envelope("m.numbered_item", "d", item))
-    moves.passed = Passed({2: {SERIES: 9}})
+    moves.passed = passed({2: {SERIES: 9}})
     moves.numbered(moves.envelope("m.numbered_item", "c", item | {"item_id": "I2"}), (ARRIVED, b"2:3"))
     moves.numbered(moves.envelope("m.numbered_item", "c", item | {"row_id": "2"}))
     assert ["fee_list_d I2"] == moves.reported()
@@ -163,7 +218,7 @@ def test_a_tick_looks_at_what_waits_only_when_a_lane_got_further(moves):
     moves.arrives()
     looked = []
     moves.moved = lambda: looked.append(1) or []
-    moves.passed = Passed({1: {SERIES: 8}}, is_news=False)
+    moves.passed = passed({1: {SERIES: 8}}, is_news=False)
     moves.tick()
     assert ([], []) == (looked, moves.reported())
 

@@ -25,9 +25,23 @@ class ShutOutPlatform(KinPlatform):
         super().__init__(loop, **options)
         self.shut = set()
         self.garbled = set()
+        self.mute = {}
+        """By institution: what becomes of each of its requests, so that none is answered."""
         self._answers = 0
 
+    @property
+    def out(self):
+        """The institutions that are not let in."""
+        return sorted(self.shut | self.garbled | self.mute.keys())
+
+    def let_in(self, one):
+        self.shut.discard(one)
+        self.garbled.discard(one)
+        self.mute.pop(one, None)
+
     def calm(self, batch):
+        if batch.institution in self.mute:
+            return self.mute[batch.institution]
         return Fate.CONTRADICTED if batch.institution in self.garbled else super().calm(batch)
 
     def arrive(self, request):

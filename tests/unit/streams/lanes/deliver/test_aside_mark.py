@@ -6,7 +6,8 @@ import pytest
 from streams.errors import Fatal, Newer
 from streams.lanes.deliver.aside import MOST_BYTES, Aside, bytes_of
 from streams.lanes.deliver.plan import Plan
-from streams.lanes.marks import DeliverMark, deliver_mark, seq_of, undelivered
+from streams.lanes.marks import DeliverMark, deliver_mark, seq_of
+from streams.lanes.passed_marks import undelivered
 
 PLAN = Plan(size=2000, last_offset=9_000, id="20240506070809001", refused=0, opened_at=1_714_000_000, cut="c0ffee00")
 ENTRY = Aside(number=41, offset=77, since=1_714_000_000, waiting=12)

@@ -14,17 +14,19 @@ from hypothesis.stateful import initialize, precondition, rule
 from tests.unit.streams.lanes.deliver.aside_world import INSTITUTIONS, AsideWorld, ShutOutPlatform
 from tests.unit.streams.lanes.deliver.deliver_model import MODEL, PATIENCE, STEPS, WHICH
 from tests.unit.streams.lanes.deliver.deliver_worker import LENIENT, STRICT, Setup
+from tests.unit.streams.lanes.deliver.forgetful_platform import Fate
+from tests.unit.streams.lanes.deliver.orphan_world import Kin, ServiceCode
 from tests.unit.streams.lanes.deliver.test_orphans_model import KIN, OrphanModel
 from tests.unit.streams.lanes.stepped import silence
 
 MEMORY_S = 3600.0
 pytestmark = PATIENCE
-PACE = (("aside_after_s", 1.0), ("probe_s", 0.4), ("max_probe_s", 8.0))
+PACE = (("aside_after_s", 1.0), ("probe_s", 0.4), ("max_probe_s", 8.0), ("silent_after_s", 2.0))
 SETUPS = st.builds(
     Setup,
     max_plan=st.sampled_from([1, 3, 8, 20]),
     portion=st.sampled_from([1, 2, 5, 500]),
-    guard=st.sampled_from([LENIENT, LENIENT, LENIENT, STRICT]),
+    guard=st.sampled_from([LENIENT, STRICT]),
     most_aside=st.sampled_from([4, 4, 4, 2, 0]),
 )
 FAMILIES = st.lists(
@@ -52,18 +54,25 @@ class AsideModel(OrphanModel):
     platform_of = ShutOutPlatform
     stays_out = frozenset()
 
-    @initialize(hole_at=st.none(), things=FAMILIES, shut=st.sets(ONE, max_size=2))
-    def begin(self, hole_at, things, shut):
+    @initialize(hole_at=st.none(), things=FAMILIES, shut=st.sets(ONE, max_size=2), guard=st.sampled_from([LENIENT, STRICT]))
+    def begin(self, hole_at, things, shut, guard):
         del hole_at
         self.world = AsideWorld(self.platform_of)
         self.world.platform.shut |= shut
         self.produce(things)
-        self.start(Setup(most_aside=4))
+        self.start(self.as_set_here(Setup(most_aside=4, guard=guard)))
 
     @rule(things=FAMILIES)
     def produce(self, things):
         for kin, bad_parents in things:
             self.world.bring(kin, bad_parents=bad_parents)
+
+    @rule(visit=st.integers(0, 5), lines=st.lists(st.sampled_from("bbbgl"), min_size=3, max_size=8))
+    def a_flood_comes(self, visit, lines):
+        """Of one institution: nearly all of its lines are refused, or fit into no envelope."""
+        for line, how in enumerate(lines, start=3):
+            self.world.bring(Kin(service=ServiceCode.FEE, visit=visit, branch=0, line=line, bad=how == "b", large=how == "l"))
+        self.the_owner_works_long(2)
 
     def as_set_here(self, setup):
         return replace(setup, pace=PACE, max_rows=4, msgid_chars=32)
@@ -81,16 +90,15 @@ class AsideModel(OrphanModel):
         platform = self.world.platform
         (platform.garbled if garbled else platform.shut).add(which)
 
-    @precondition(lambda self: self.world.platform.shut | self.world.platform.garbled)
+    @rule(which=ONE, fate=st.sampled_from([Fate.ANSWER_LOST, Fate.REQUEST_LOST, Fate.SLOW]))
+    def an_institution_is_not_answered(self, which, fate):
+        self.world.platform.mute[which] = fate
+
+    @precondition(lambda self: self.world.platform.out)
     @rule(which=WHICH)
     def an_institution_is_let_in(self, which):
-        platform = self.world.platform
-        out = sorted(platform.shut | platform.garbled)
-        self.let_in(out[which % len(out)])
-
-    def let_in(self, one):
-        self.world.platform.shut.discard(one)
-        self.world.platform.garbled.discard(one)
+        out = self.world.platform.out
+        self.world.platform.let_in(out[which % len(out)])
 
     @rule(times=st.integers(1, 6))
     def the_owner_works_long(self, times):
@@ -125,10 +133,10 @@ class AsideModel(OrphanModel):
     def drain(self):
         """First some stay out, and all others go through; then everything does."""
         platform = self.world.platform
-        out = sorted(platform.shut | platform.garbled)
+        out = platform.out
         self.stays_out = frozenset(out[:3])
         for one in out[3:]:
-            self.let_in(one)
+            platform.let_in(one)
         if self.stays_out:
             super(OrphanModel, self).drain()
             zombies = self.zombies
@@ -136,7 +144,7 @@ class AsideModel(OrphanModel):
             zombies = []
         self.stays_out = frozenset()
         for one in out:
-            self.let_in(one)
+            platform.let_in(one)
         super().drain()
         self.zombies = [*zombies, *[one for one in self.zombies if one not in zombies]]
         assert not self.world.mark.aside

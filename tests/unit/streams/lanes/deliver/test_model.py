@@ -36,7 +36,7 @@ class RefusalsAreRemembered(DeliverModel):
 
     def holds(self, worker):
         """What "repeated" means is asked of the platform; a person writes the answer down and starts the worker again."""
-        if not worker.lane.held.startswith("repeated_after_refusal"):
+        if not worker.lane.held.startswith("repeated_after_refusal") or not self.world.mark.why:  # what it says of it is committed
             return False
         worker.dead = True
         world, plan = self.world, self.world.mark.plan

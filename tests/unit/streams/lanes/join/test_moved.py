@@ -5,20 +5,20 @@ from types import SimpleNamespace
 import orjson
 
 from streams.domain.changes import ARRIVED, tick_value
-from streams.domain.join.entries import WITH_TRAIL, WITHOUT_TRAIL
-from streams.domain.join.moving import NOT_KNOWN, Passed
+from streams.domain.join.entries import FORM, WITHOUT_TRAIL
+from streams.domain.join.moving import NOT_KNOWN
 from streams.domain.series import FROM, NUMBER
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.marks import join_mark
 from streams.testing import RecordingFlow, wait_for
 from tests.settings import join_settings
-from tests.unit.streams.domain.join.join_rig import CHARGE, PATIENT, SETTLE, START_MS, VISIT, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, HOSPITAL, PATIENT, SETTLE, START_MS, VISIT, envelope, passed
 from tests.unit.streams.lanes.join.join_world import joiner
 from tests.unit.streams.lanes.lane_rig import CHANGES, READY, STATE, TOPICS, NoLookups, Rig
 
 SERIES = "his/b"
-LEFT = {"yibao": "left"}
+LEFT = {"yibao": "left", "now": CHARGE | {"charge_id": "C2"}}
 
 
 class Patients(NoLookups):
@@ -78,9 +78,10 @@ async def test_rows_wait_over_take_overs_and_go_when_the_lanes_have_passed():
     moved.comes(orjson.dumps(orjson.loads(leaves) | LEFT))
     moved.comes(tick_value(1))
     mark, ready, waits, awaited = await moved.works()
-    assert (WITH_TRAIL, {SERIES: 5}, ["V1", "S1"], True, {1: 2}) == (mark.state, mark.left, ready, waits, awaited)
+    assert (FORM, {SERIES: 5}, {SERIES: {HOSPITAL: 5}}) == (mark.state, mark.left, mark.left_of)
+    assert (["V1", "S1"], True, {1: 2}) == (ready, waits, awaited)
 
-    moved.passage.passed = Passed({1: {SERIES: 8}})
+    moved.passage.passed = passed({1: {SERIES: 8}})
     moved.comes(tick_value(2))
     mark, ready, waits, awaited = await moved.works()
-    assert (WITH_TRAIL, {}, ["V1", "S1", "C1"], False, {}) == (mark.state, mark.left, ready, waits, awaited)
+    assert (FORM, {}, ["V1", "S1", "C1"], False, {}) == (mark.state, mark.left_of or mark.left, ready, waits, awaited)

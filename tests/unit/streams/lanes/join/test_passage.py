@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from streams.domain.join.indexed import Index
+from streams.domain.join.passing import Joined
 from streams.domain.trail import Trail
 from streams.errors import Fatal
+from streams.lanes.deliver.aside import Aside
 from streams.lanes.join.passage import Following, Passage
 from streams.lanes.join.state import State
 from streams.lanes.marks import DeliverMark, JoinMark
+from streams.lanes.passed_marks import MOST_LEFT, Delivered, left_of
 from streams.lanes.ports import Committed, TopicPartition
 from tests.unit.streams.lanes.lane_rig import TOPICS, NoLookups, Rig
 
@@ -37,11 +40,12 @@ class Others:
         self.ticks += 1
 
     def joined(self, number, *, seq, left=None):
-        mark = JoinMark(seq=seq, taken={SERIES: number}, left={} if left is None else {SERIES: left})
+        mark = JoinMark(seq=seq, taken={SERIES: number}, **left_of({} if left is None else {SERIES: left}))
         self.rig.log.committed_offsets[TOPICS.group("join"), CHANGES] = Committed(offset=number, metadata=mark.text())
 
-    def delivered(self, seq):
-        self.rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=seq, metadata=DeliverMark(seq=seq).text())
+    def delivered(self, seq, **aside):
+        mark = DeliverMark(seq=seq, aside={name: Aside(number=number, offset=0, since=0) for name, number in aside.items()})
+        self.rig.log.committed_offsets[TOPICS.group("deliver"), READY] = Committed(offset=seq, metadata=mark.text())
 
     async def look(self, *, after_s=0.0):
         self.now += after_s
@@ -49,8 +53,8 @@ class Others:
             await self.passage.look()
         return [(entry["event"], entry["awaited"], entry.get("rows")) for entry in logs]
 
-    def has(self, number):
-        return self.passage.passed.has(Trail(SERIES, 3, number))
+    def has(self, number, institution="A"):
+        return self.passage.passed.has(Trail(SERIES, 3, number, institution))
 
 
 async def test_a_leave_is_passed_when_what_was_joined_with_it_is_delivered():
@@ -72,10 +76,43 @@ async def test_a_leave_is_passed_when_what_was_joined_with_it_is_delivered():
 async def test_an_open_leave_holds_whoever_follows_it():
     """The row that left there waits for a third lane itself."""
     others = Others()
-    others.joined(9, seq=5, left=8)
+    others.joined(9, seq=5, left={"": 8})
     others.delivered(5)
     await others.look()
     assert (True, False) == (others.has(7), others.has(8))
+
+
+async def test_what_is_set_aside_there_holds_rows_of_its_institution_alone():
+    """Those of the others go on, however long it is held; one whose institution is not known waits for all."""
+    others = Others()
+    others.joined(8, seq=6)
+    others.delivered(6)
+    await others.look()
+    others.joined(10, seq=8)
+    others.delivered(8, B=7)
+    await others.look()
+    assert [True, False, False] == [others.has(9, one) for one in ("A", "B", "")]
+    assert [True, True] == [others.has(7, one) for one in ("B", "")]
+    others.joined(200, seq=90)
+    others.delivered(90, B=8)
+    await others.look()
+    assert [True, True, False] == [others.has(9, "B"), others.has(199, "A"), others.has(199, "B")]
+    others.delivered(90)
+    await others.look()
+    assert [True, True] == [others.has(199, one) for one in ("B", "")]
+
+
+async def test_an_open_leave_holds_whoever_follows_it_as_its_own_institution():
+    """And all, where it is not known whose record it is."""
+    others = Others()
+    others.joined(9, seq=5, left={"B": 6, "": 8})
+    others.delivered(5)
+    await others.look()
+    assert [(True, False), (False, False), (False, False)] == [(others.has(7, one), others.has(8, one)) for one in ("A", "B", "")]
+    assert others.has(5, "B")
+    others.joined(9, seq=5, left={f"{number}": 6 for number in range(MOST_LEFT + 1)})
+    await others.look()
+    assert not others.has(7, "A")
 
 
 async def test_rows_that_wait_long_are_told_with_the_partition_that_they_wait_for():
@@ -116,18 +153,21 @@ async def test_brokers_that_are_away_and_marks_of_others_are_no_news():
     assert (False, 0) == (others.has(0), others.ticks)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=400))
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.booleans()), max_size=400))
 def test_what_is_forgotten_of_many_looks_makes_it_late_and_never_early(course):
     """A lane that stands for hours is looked at thousands of times. Each leave here is a record of its own."""
-    following, joined, delivered = Following(), 1, 1
-    for step, done, looks in course:
+    following, joined, delivered, waits = Following(), 1, 1, 1
+    for step, done, late, looks in course:
         joined += step
         delivered = min(joined, delivered + done)
+        waits = min(delivered, waits + late)
+        aside = {"B": waits} if waits < delivered else {}
         if looks:
-            following.saw({SERIES: joined}, seq=joined, delivered=delivered)
-        assert following.upto.get(SERIES, 0) <= delivered
-    following.saw({SERIES: joined}, seq=joined, delivered=joined)
-    assert joined == following.upto[SERIES]
+            following.saw(Joined({SERIES: joined}), seq=joined, delivered=Delivered(delivered, aside))
+        told = [following.passing.upto(SERIES, one) for one in ("A", "B", "")]
+        assert all(upto <= most for upto, most in zip(told, (delivered, waits, waits), strict=True))
+    following.saw(Joined({SERIES: joined}), seq=joined, delivered=Delivered(joined))
+    assert [joined] * 3 == [following.passing.upto(SERIES, one) for one in ("A", "B", "")]
 
 
 def test_whoever_takes_over_knows_again_who_waits_for_which_lane():
