@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -26,14 +27,19 @@ def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any])
     append(client_options(site), site.topics.audit, entry)
 
 
-def audited_where_possible(site: Site, action: str, *, facts: Mapping[str, Any]) -> None:
-    """The same for what must be possible at any time, such as to stop a capture while no broker answers: told on standard error
-    where it was not written.
+@contextmanager
+def audited_where_possible(site: Site, action: str, *, facts: Mapping[str, Any]) -> Iterator[None]:
+    """The same for what must be possible at any time, such as to stop a capture while no broker answers: where it was not written,
+    that is told on standard error once it is done.
     """
+    unwritten = ""
     try:
         audited(site, action, facts=facts)
     except YibaoError as error:
-        typer.echo(f"warning: not in the audit log: {error}", err=True)
+        unwritten = f"warning: not in the audit log: {error}"
+    yield
+    if unwritten:
+        typer.echo(unwritten, err=True)
 
 
 def concealed(text: str) -> str:

@@ -1,8 +1,8 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
 import shlex
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -252,11 +252,13 @@ def forget(
         reconciler(site).forget(captured)
 
 
-def _ordering(site: Site, config: Path, order: str, source: str) -> AbstractContextManager[None]:
+@contextmanager
+def _ordering(site: Site, config: Path, order: str, source: str) -> Iterator[None]:
     """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
     refuse_other_site(site)
-    audited_where_possible(site, f"connector {order}", facts={"source": source})
-    return leaving(f"Connect may have taken the order already; {_look(config)}")
+    left = f"Connect may have taken the order already; {_look(config)}"
+    with audited_where_possible(site, f"connector {order}", facts={"source": source}), leaving(left):
+        yield
 
 
 def _look(config: Path) -> str:

@@ -61,7 +61,7 @@ class Read:
     file: Path
 
 
-@app.command("plan")
+@app.command("plan", short_help="Look what would become of letters if they were tried again; nothing is sent.")
 def plan(
     words: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters.")] = None,
     *,
@@ -93,7 +93,7 @@ def plan(
     replay_shown.show_plan(made, file, approve_above=pace_of(site).approve_above, output=output)
 
 
-@app.command("approve")
+@app.command("approve", short_help="Agree to a plan that another person made.")
 def approve(
     file: PlanArgument,
     config: ConfigOption = SITE,
@@ -115,7 +115,7 @@ def approve(
     typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
 
 
-@app.command("run")
+@app.command("run", short_help="Hand the records of a plan that would pass to the join.")
 def run(
     file: PlanArgument,
     config: ConfigOption = SITE,
@@ -151,7 +151,7 @@ def run(
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 
-@app.command("status")
+@app.command("status", short_help="Show what became of the letters of a plan.")
 def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
     """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending.
 
@@ -166,7 +166,7 @@ def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     replay_shown.show_status(read.plan, counts, sent=len(progress.sent), cancelled=progress.cancelled, output=output)
 
 
-@app.command("verify")
+@app.command("verify", short_help="Hold a plan against the receipts.")
 def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
     """Hold a plan against the receipts: each letter that counts as accepted has one. Exit code 1 where one has none, or where a
     letter is refused again or pending.
@@ -183,7 +183,7 @@ def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
         raise typer.Exit(1)
 
 
-@app.command("cancel")
+@app.command("cancel", short_help="Hand on nothing more of a plan.")
 def cancel(
     file: PlanArgument,
     config: ConfigOption = SITE,

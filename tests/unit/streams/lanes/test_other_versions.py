@@ -9,7 +9,7 @@ import pytest
 from connector.contract import Topics
 from streams.domain.changes import tick_value
 from streams.domain.join import fold
-from streams.domain.join.entries import FORM, dump, key_of, load
+from streams.domain.join.entries import FORM, WITH_LETTER, dump, key_of, load
 from streams.domain.join.fold import Joiner
 from streams.domain.ready import FORM as READY_FORM
 from streams.errors import Newer
@@ -131,7 +131,7 @@ async def test_the_state_of_the_first_version_is_gone_on_from():
     changed = {message.key: load(message.key, message.value) for message in rig.log.messages(STATE)[len(first) :]}
     assert {b"V1\x1fv\x1fhis\x1fh.visit\x1fV1": 2} == {key: row.offset for key, row in changed.items() if row.offset is not None}
     assert b"V1\x1fs\x1fhis\x1fh.settle\x1fS1" not in changed
-    assert FORM == join_mark(rig.committed("join").metadata).state, "rows were told, and have their letters"
+    assert WITH_LETTER == join_mark(rig.committed("join").metadata).state, "rows were told, and have their letters"
 
 
 def test_an_entry_of_an_earlier_form_stays_as_it_is_until_its_row_changes():

@@ -160,6 +160,6 @@ async def test_a_row_that_arrives_says_up_to_which_number_its_other_visit_knows_
     for number, (visit, was) in enumerate([(first, None), (first, None), (second, first), (first, second), (first, None)]):
         place.captured(number, visit=visit, was=was)
     await place.work(place.lane(), 5)
-    told = [(one.partition, number_of(one)[1], trail_of(one)) for each in place.written().values() for one in each]
-    arrived = {(partition, number): trail[1:] for partition, number, trail in told if trail is not None}
+    told = [(one.partition, number_of(one)[1], trail_of(one, None)) for each in place.written().values() for one in each]
+    arrived = {(partition, number): trail[1:3] for partition, number, trail in told if trail is not None}
     assert {(2, 1): (0, 3), (0, 4): (2, 2)} == arrived
