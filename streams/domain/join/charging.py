@@ -45,6 +45,9 @@ class Charging:
         """Put the lines into the sums that the fold changed; whether there are sums. weighed: a refund is about to be, for which a
         long stay needs them, whoever left it without.
         """
+        if not (visit.has_ledger or self._begins(visit, weighed=weighed)):  # as nearly all
+            visit.uncounted.clear()
+            return False
         ledger = visit.ledger
         if not ledger.is_kept and self._begins(visit, weighed=weighed):
             ledger.begin()

@@ -1,7 +1,7 @@
 """The rows of one visit while one event is folded."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 
 import orjson
@@ -186,14 +186,20 @@ class Visit:
     def ledger(self) -> Ledger:
         """The sums of its lines, where they are kept."""
         if self._ledger is None:
+            # Not by methods of this visit: what refers to itself in a circle stays until the collector looks for it.
             self._ledger = Ledger(
                 head_of(self.key, self.mapping.source),
                 self._view,
-                committed=self._committed,
-                claimants=self._claimed_as,
+                committed=partial(_committed, self._view, self._recall),
+                claimants=partial(_claimed_as, self._view, self.key, {} if self._claims is None else self._claims),
                 tables=(name for name in self.mapping.colliding if self.mapping.tables[name].role is _FEE),
             )
         return self._ledger
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether there are sums, or were under another mapping."""
+        return self._ledger is not None or self._view.get(head_of(self.key, self.mapping.source)) is not None
 
     @property
     def lines_known(self) -> int | None:
@@ -212,15 +218,6 @@ class Visit:
             if row is not None and row.source == self.mapping.source:
                 yield where, row
 
-    def _committed(self, where: bytes) -> StoredRow | None:
-        """The row of this state key before this fold."""
-        value = self._view.get(where)
-        return None if value is None else self._recall.load(where, value)
-
-    def _claimed_as(self, record: str) -> set[bytes]:
-        """The state keys of fee lines that are reported as this record, or claim it, perhaps with others that did."""
-        return {*self._view.claims(self.key, _FEE, orjson.dumps(record)), *(self._claims or {}).get(record, ())}
-
     def place(self, row: StoredRow) -> bytes:
         """The state key of a row."""
         return self._place(row.role, row.table, row.key)
@@ -231,7 +228,7 @@ class Visit:
 
     def at(self, where: bytes) -> StoredRow | None:
         """The row of this state key, deleted or not, whatever was done to its table."""
-        return self.changed.get(where) or self._committed(where)
+        return self.changed.get(where) or _committed(self._view, self._recall, where)
 
     def _entries(self, role: TableRole) -> Mapping[bytes, bytes]:
         """The state entries of one role, which do not change while one event is folded."""
@@ -290,6 +287,17 @@ class Visit:
                 yield key, None if gone is None else dump_gone(gone)
         if self._ledger is not None:
             yield from self._ledger.entries()
+
+
+def _committed(view: StateView, recall: Recall, where: bytes) -> StoredRow | None:
+    """The row of this state key before the fold."""
+    value = view.get(where)
+    return None if value is None else recall.load(where, value)
+
+
+def _claimed_as(view: StateView, visit_key: bytes, claims: Mapping[str, set[bytes]], record: str) -> set[bytes]:
+    """The state keys of fee lines that are reported as this record, or claim it, perhaps with others that did."""
+    return {*view.claims(visit_key, _FEE, orjson.dumps(record)), *claims.get(record, ())}
 
 
 def _is_held(row: StoredRow) -> bool:
