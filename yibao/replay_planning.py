@@ -12,6 +12,7 @@ from streams.domain.changes import Incoming
 from streams.domain.join.entries import visit_key_of
 from streams.domain.records import Lookups
 from streams.domain.replay import Replay
+from streams.domain.violations import DeadClass
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTables
 from streams.mapping import Site, compile_site
@@ -19,7 +20,7 @@ from streams.mapping.identity import mapping_of
 from streams.replay.ordering import Ordering, visit_of
 from streams.replay.pace import pace_of
 from streams.replay.plan import SENT, Depth, Item, Outcome, Plan
-from streams.replay.trial import Trial, rows_of
+from streams.replay.trial import Trial, Tried, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
 from streams.wiring import broker_settings, client_options, joiner_of, lookup_tables
@@ -29,6 +30,8 @@ from yibao.moments import now_ms
 
 _ORDER: Final = {"mdtrt_d": 0, "setl_d": 1}
 """Of services: what belongs to another record is tried behind it."""
+_WAITED: Final = (DeadClass.JOIN_INCOMPLETE.value, DeadClass.AMBIGUOUS.value)
+"""Classes of letters that tell of what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +95,21 @@ def _tried(
         if isinstance(order, Outcome):
             items.append(Item(one.id, one.partition, one.offset, order, ""))
             continue
-        told = trial.tried(order)
+        told = _against(trial.tried(order), one)
         items.append(Item(one.id, one.partition, one.offset, told.outcome, told.why))
         if told.outcome in SENT:
             orders[one.id] = order
             released += told.released
     return items, orders, released
+
+
+def _against(told: Tried, letter: Letter) -> Tried:
+    """What a dry run said, against what the letter tells: a fault that is another one now is to be told."""
+    still_waits = told.outcome is Outcome.WAITS and letter.dead_class in _WAITED
+    still_fails = told.outcome is Outcome.FAILS and told.why == f"{letter.dead_class} {letter.rule}"
+    if told.outcome not in (Outcome.WAITS, Outcome.FAILS) or still_waits or still_fails:
+        return told
+    return told._replace(outcome=Outcome.OTHERWISE, why=told.why or "waits")
 
 
 def _messages(site: Site, letters: Mapping[str, Letter]) -> Iterator[DeadLetterView]:

@@ -133,7 +133,7 @@ class Running:
     def _stop_where_refused(self) -> None:
         found = fates_of(self.site, self.plan)
         again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
-        sent = len(self.progress.sent)
+        sent = len(self.progress.sent & {*self.plan.ending})
         if sent >= _FEWEST and again > self.pace.stop_share * sent:
             raise Refused(
                 f"stopped: {again} of {sent} were refused again, more than replay.stop_share "
@@ -142,8 +142,8 @@ class Running:
 
 
 def fates_of(site: Site, plan: Plan) -> dict[str, str]:
-    """What became of each letter of a plan that was to be sent, by its id."""
-    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=_INDEX_S)
+    """What became of each letter of a plan that a run was to end, by its id."""
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
     return {letter: _fate(fate, plan) for letter, fate in found.items()}
 
 
@@ -170,8 +170,8 @@ class Verified:
 
 def verified(site: Site, plan: Plan) -> Verified:
     """Hold a plan against the receipts."""
-    found, _ = ask(site, lambda index: fates(index, [one.letter for one in plan.passing]), deadline_s=_INDEX_S)
-    told = {item.letter: _fate(found[item.letter], plan) if item.letter in found else PENDING for item in plan.passing}
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
+    told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
     known = set(_received(site)) if accepted else set[bytes]()
     without = tuple(sorted(letter for letter in accepted if found[letter].record_hash not in known))

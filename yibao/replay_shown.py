@@ -17,6 +17,7 @@ from yibao.replay_running import ACCEPTED, AGAIN, CLOSED, PENDING, Verified
 _MEANS: Final = {
     Outcome.PASSES: "would go",
     Outcome.MENDED: "would be closed: what it tells is so no more",
+    Outcome.OTHERWISE: "is wrong for another reason now, which its letter will tell",
     Outcome.FAILS: "would be refused again",
     Outcome.WAITS: "would wait for what is missing",
     Outcome.UNCHANGED: "would be the same as what was handed on; --depth resend sends it as it is",
@@ -77,7 +78,7 @@ def _causes(made: Prepared) -> Counter[tuple[str, str]]:
 def show_status(plan: Plan, counts: Counter[str], *, sent: int, cancelled: bool, output: Output) -> None:
     """How far a plan is."""
     if output is Output.JSON:
-        document = {"plan": plan.id, "planned": len(plan.passing), "sent": sent, "cancelled": cancelled, **_counts(counts)}
+        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "cancelled": cancelled, **_counts(counts)}
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
     typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} handed to the join{', cancelled' if cancelled else ''}")
@@ -89,7 +90,7 @@ def show_verified(plan: Plan, found: Verified, *, output: Output) -> None:
     if output is Output.JSON:
         document = {
             "plan": plan.id,
-            "planned": len(plan.passing),
+            "planned": len(plan.ending),
             **_counts(found.counts),
             "without_receipt": list(found.without_receipt),
             "done": found.is_done,

@@ -29,13 +29,15 @@ class Depth(StrEnum):
 
 class Outcome(StrEnum):
     """What a dry run says of a letter. PASSES: its record would go. MENDED: what it tells is so no more, and it would be closed.
-    FAILS: it would be refused again. WAITS: a part is missing that may still come. UNCHANGED: it would be the same as what was
-    handed on before. STALE: another version was handed on since. GONE: its row is not there any more. UNKNOWN: nobody remembers its
-    row. PARKED: it was replayed as often as a record may be. EXCLUDED: a letter of its kind is not mended by sending.
+    OTHERWISE: it is wrong for another reason now, which its letter would tell. FAILS: it would be refused again as it was. WAITS: a
+    part is missing that may still come. UNCHANGED: it would be the same as what was handed on before. STALE: another version was
+    handed on since. GONE: its row is not there any more. UNKNOWN: nobody remembers its row. PARKED: it was replayed as often as a
+    record may be. EXCLUDED: a letter of its kind is not mended by sending.
     """
 
     PASSES = "passes"
     MENDED = "mended"
+    OTHERWISE = "otherwise"
     FAILS = "fails"
     WAITS = "waits"
     UNCHANGED = "unchanged"
@@ -46,7 +48,7 @@ class Outcome(StrEnum):
     EXCLUDED = "excluded"
 
 
-SENT: Final = frozenset({Outcome.PASSES, Outcome.MENDED})
+SENT: Final = frozenset({Outcome.PASSES, Outcome.MENDED, Outcome.OTHERWISE})
 """What a run hands on."""
 
 
@@ -94,6 +96,11 @@ class Plan:
     def outcomes(self) -> Counter[str]:
         """How many letters have which outcome."""
         return Counter(item.outcome.value for item in self.items)
+
+    @property
+    def ending(self) -> tuple[str, ...]:
+        """The letters that a run ends: their records go, or they are closed."""
+        return tuple(item.letter for item in self.passing if item.outcome is not Outcome.OTHERWISE)
 
     @property
     def passing(self) -> tuple[Item, ...]:
