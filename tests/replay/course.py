@@ -194,9 +194,17 @@ class Course:
         ]
         # Its own rules, which the hospital foresees, are not switched on.
         taken = {(entry["service"], entry["institution"], entry["key"]) for entry in entries}
-        # Deleted while the dictionary was wrong: it was never reported, and there is nothing to withdraw.
-        unseeable = {(one.id[0], one.row_key) for one in endings if one.outcome == "withdrawn" and one.id not in taken}
-        judgement = judge(endings, acceptances_in(entries), letters, is_over=True, platform_is_known=False, unseeable=unseeable)
+        # Deleted, or another record, while the dictionary or the platform refused it: the platform never had it. Where the platform
+        # refused it, the join does not know that, and a person is told to withdraw it all the same.
+        never = [one for one in endings if one.outcome == "withdrawn" and one.id not in taken]
+        needless = {digest for one in never for digest in digests_of(one)}
+        judgement = judge(
+            [one for one in endings if one not in never],
+            acceptances_in(entries),
+            [letter for letter in letters if letter.dead_class != "WITHDRAWN" or letter.record_key_hash not in needless],
+            is_over=True,
+            platform_is_known=False,
+        )
         if not judgement.ok:
             wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
             raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:20]]))
