@@ -54,8 +54,9 @@ class Replaying(NamedTuple):
         order = self.order
         if visit.place(row) != self.where or not order.resend or order.resend != row.emitted:
             return False
-        times = self.before.times if self.before.content == row.emitted else 0
-        return times == order.times and order.position == dotted(row.position)
+        # A letter counts the replay that made its record, too: what was never sent once more has no number of its own.
+        went = self.before.content == row.emitted and self.before.times != order.times
+        return not went and order.position == dotted(row.position)
 
     @property
     def entry(self) -> tuple[bytes, bytes]:

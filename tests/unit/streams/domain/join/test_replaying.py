@@ -137,6 +137,21 @@ def test_what_the_platform_refused_goes_again_as_it_is_once_for_each_refusal():
     assert "2" == said(join.ready[-1].tail)[REPLAY_COUNT]
 
 
+def test_what_was_made_anew_by_a_replay_and_then_refused_by_the_platform_can_be_sent_again_once(mended):
+    """Its letter counts the replay that made it, which was no sending again. First the dictionary was wrong, then the platform."""
+    join = Join()
+    join.change("h.visit")
+    join.change("h.settle")
+    join.change("h.charge", level="?")
+    join.joiner = mended('B: "02"', 'B: "02", "?": "03"')
+    replay(join, "h.charge")
+    for _ in range(2):
+        resend(join, "h.charge", times=1)
+    assert (4, 1, 1) == (len(join.ready), join.counts[RESENT], join.counts[STALE])
+    resend(join, "h.charge", times=2)
+    assert 5 == len(join.ready)
+
+
 def test_what_changed_since_is_not_sent_again():
     """What the order is of is older than what the platform may have now; also where the old content is back."""
     join = whole(Join())
