@@ -322,7 +322,7 @@ async def test_a_transaction_holds_a_portion_of_what_changes_lead_to():
     beside = asyncio.ensure_future(other())
     lane.put(rig.log.messages(CHANGES))
     lane.start()
-    await wait_for(lambda: rig.committed("join").offset == 7)
+    await wait_for(lambda: rig.committed("join").offset == 7 and not lane.in_hand)
     beside.cancel()
     assert [3, 6, 7] == hurried
     assert len({*turns}) == len(turns) == 7
