@@ -182,7 +182,7 @@ def claimed():
 
 def summed():
     """A stay whose lines' charges stand in sums: a line, its refund, one of another item that waits, and one that went."""
-    join = Join(limits=replace(LIMITS, few_lines=0))
+    join = Join(limits=replace(LIMITS, few_lines=0, many_lines=0))
     join.change("h.visit")
     join.change("h.settle")
     join.change("h.charge", charge_id="C0")
