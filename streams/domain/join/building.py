@@ -63,9 +63,8 @@ class Building:
         self._recalls: list[Emission] = []
         self._ready: list[Emission] = []
         self.told = Told(incoming, self.counts)
-        self.close = self.told.close
         self.kept: set[bytes] = set()
-        self._portion = rebuilding.Portion(limits.lines_a_change)
+        self._portion: rebuilding.Portion | None = None
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -77,6 +76,9 @@ class Building:
 
     def bury(self, letter: DeadLetter) -> None:
         self.told.dead.append(letter)
+
+    def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
+        return self.told.close(visit, row, by=by, evidence=evidence) if row.letter else row
 
     def count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -173,7 +175,10 @@ class Building:
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
-        self._portion.build(self, visit, rows, committed_at=committed_at, now=self.incoming.timestamp_ms if now is None else now)
+        if rows:
+            now = self.incoming.timestamp_ms if now is None else now
+            self._portion = self._portion or rebuilding.Portion(self._limits.lines_a_change)
+            self._portion.build(self, visit, rows, committed_at=committed_at, now=now)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
