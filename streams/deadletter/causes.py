@@ -20,6 +20,9 @@ _WORD: Final = r"[^\s,，;；。、:：/\[\]【】()（）]*"
 _MASK: Final = re.compile(rf"(?:{_WORD}[:：]\s*)?{_WORD}\*{_WORD}")
 """A word that is masked, with its label."""
 _NUMBER: Final = re.compile(r"\d+")
+_VARYING: Final = "a-z0-9_./-"
+_VARIED: Final = re.compile(rf"(?<![{_VARYING}])[a-z_./-]*+[0-9][{_VARYING}]*+")
+_MAY_VARY: Final = re.compile(rf"[#{_VARYING}]")
 _CODED: Final = frozenset(
     field.name
     for service in SERVICES.values()
@@ -58,6 +61,16 @@ def cause_of(dead_class: str, rule: str, message: str, value: bytes | None) -> C
 def searchable(message: str) -> str:
     """A message as far as it may be looked through: without the words that are masked, in small letters."""
     return (_MASK.sub("", message) if "*" in message else message).lower()
+
+
+def words_of(plain: str) -> str:
+    """What a searchable text has in common with many: with `#` for each word that has a digit in it, such as a key or an amount."""
+    return _VARIED.sub("#", plain)
+
+
+def only_words(text: str) -> bool:
+    """Whether a text, in small letters, stands in a searchable one exactly where it stands in the words of that."""
+    return _MAY_VARY.search(text) is None
 
 
 def _told(masked: str) -> str:
