@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from streams.deadletter.index.filling import Filling
+from streams.deadletter.index.rare_collections import rare_collections
 from streams.deadletter.index.store import Store
 from streams.deadletter.index.writing import Writing
 from streams.errors import Misconfigured
-from streams.rare_collections import rare_collections
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.offsets import Reach
