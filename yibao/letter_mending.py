@@ -54,8 +54,9 @@ def mending_of(letter: Letter, mappings: Mapping[str, CompiledMapping], sources:
 
 
 def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[str]:
-    if letter.rule == "MISSING_LOOKUP" and letter.cause in lookups:
-        yield lookups[letter.cause]
+    if letter.rule == "MISSING_LOOKUP" and letter.cause:
+        where, _, key = letter.cause.partition("=")
+        yield f"{lookups.get(where, where)}{_of(key)}"
         return
     record = mapping.records.get(ServiceCode(letter.service)) if letter.service in {*ServiceCode} else None
     for step in record.steps if record is not None else ():

@@ -141,7 +141,10 @@ def _letter(number: int) -> DeadLetter:
         return letter
     if kind in (3, 4, 5):
         return replace(
-            letter, dead_class=DeadClass.JOIN_INCOMPLETE, rule="MISSING_LOOKUP", message="缺少关联表中的行（R24）：catalogue"
+            letter,
+            dead_class=DeadClass.JOIN_INCOMPLETE,
+            rule="MISSING_LOOKUP",
+            message=f"等待超时，缺少关联表中的行（R24）：his.catalogue.code=C{number % 50}",
         )
     if kind in (6, 7, 8):
         said = f"平台拒收：单据 {number} 金额不平"

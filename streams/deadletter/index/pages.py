@@ -120,11 +120,11 @@ def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, 
     asked = select(wanted, clock)
     found = groups(index, asked)
     behind = [_behind(after)] if after else []
-    few = sum(one.open + one.closed for one in found) <= _FEW
+    total = sum(one.open + one.closed for one in counts(index, asked, found))
+    few = sum(one.open + one.closed for one in found) <= _FEW or (asked.worded and total <= _FEW)
     rows = list(index.execute(*_ordered(asked, found, behind, most=most + 1, few=few)))
     letters = [_letter(row) for row in rows[:most]]
     last = letters[-1] if len(rows) > most else None
-    total = sum(one.open + one.closed for one in counts(index, asked, found))
     return Page(letters=letters, total=total, after=f"{last.last}-{last.id}" if last else "")
 
 

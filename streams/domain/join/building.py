@@ -9,7 +9,7 @@ from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import claiming, colliding, followers, letters, parents, rebuilding, refunds
 from streams.domain.join.charging import SUMMED, Charging
-from streams.domain.join.failing import failed_row
+from streams.domain.join.failing import failed_row, names_of_missing
 from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
 from streams.domain.join.limits import JoinLimits
@@ -300,7 +300,8 @@ class Building:
         limit = self._limits.of(part)
         left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
-            failed, names = failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)
-            letter = letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed)
+            failed = failed_row(self, visit, row, rows)
+            names = names_of(candidates, visit.mapping) if candidates else names_of_missing(self, visit, part, failed)
+            letter = (letters.ambiguous if candidates else letters.incomplete)(part, failed, names)
             left = self.told.tell(visit, left, letter)
         visit.put(left)

@@ -13,7 +13,7 @@ import orjson
 from connector.contract import UNAVAILABLE
 from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
 from streams.domain.normalise.fields import Dialect
-from streams.domain.normalise.sources import LookupUnknown, Reading
+from streams.domain.normalise.sources import LookupUnknown, Reading, reader
 from streams.domain.normalise.unseen import hides, odd_texts
 from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROLE_OF, ROW_INDEX
@@ -22,7 +22,7 @@ from streams.domain.validate.rules import RelatedField, Subject
 from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
 from streams.spec.fields import ServiceCode
 
-__all__ = ["CompiledMapping", "TableRule", "normalise", "record_key"]
+__all__ = ["CompiledMapping", "TableRule", "missing_rows", "normalise", "record_key"]
 
 _UNAVAILABLE: Final = UNAVAILABLE.encode()
 _BRACKETS: Final = len(b"[]")
@@ -70,6 +70,20 @@ def normalise(
         values.get(compiled.amount, ""),
         tuple(violations),
     )
+
+
+def missing_rows(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups) -> list[MissingLookup]:
+    """The lookup rows that a record needs and that are not known, in the order of its fields."""
+    reading, role, found = Reading(rows, lookups), ROLE_OF[service], []
+    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
+    reading.institution = None if code is None else mapping.institutions.get(code)
+    record = mapping.records[service]
+    for step in (*record.steps, *record.related.values(), *([mapping.kind] if mapping.kind else [])):
+        try:
+            reader(step.source)(reading)
+        except LookupUnknown as unknown:
+            found.append(unknown.missing)
+    return found
 
 
 def record_key(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups, *, field: str = "") -> str:

@@ -43,6 +43,8 @@ def test_a_missing_row_of_a_lookup_names_the_lookups_table(site):
     name, table = next(iter(lookups.items()))
     letter = {"dead_class": "JOIN_INCOMPLETE", "rule": "MISSING_LOOKUP", "cause": name, "source": "his"}
     assert (table,) == mending(site, **letter, row_table="his.charge").where
+    found = mending(site, **letter | {"cause": f"{table}.code=W/12"}, row_table="his.charge")
+    assert ((f"{table}.code of W/12",), True) == (found.where, "by itself" in found.then)
 
 
 @pytest.mark.parametrize("dead_class", list(DeadClass))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.deadletter.index.writing import Writing
 from streams.deadletter.record import letter_id
-from tests.unit.streams.deadletter.index.in_memory import NOW_MS, indexed, message
+from tests.unit.streams.deadletter.index.in_memory import NOW_MS, InMemory, indexed, message
 from tests.unit.streams.deadletter.test_record import LETTER
 
 HOUR_MS = 3_600_000
@@ -72,15 +72,20 @@ def test_counts_are_those_of_the_letters_and_portions_do_not_matter(course, data
         messages.append(message(letter, partition=partition, offset=offsets[partition]))
         offsets[partition] += 1
     by_partition = [[one for one in messages if one.partition == number] for number in (0, 1)]
-    whole, parts = indexed([*by_partition[0], *by_partition[1]]), indexed([])
+    whole, parts, portions = indexed([*by_partition[0], *by_partition[1]]), indexed([]), []
     while any(by_partition):
         queue = by_partition[data.draw(st.sampled_from([at for at, queue in enumerate(by_partition) if queue]))]
         size = data.draw(st.integers(1, len(queue)))
-        parts.take(*queue[:size])
+        portions.append(queue[:size])
         del queue[:size]
+    for portion in portions:
+        parts.take(*portion)
+    filled = InMemory.filled(*portions, most_wait=data.draw(st.integers(0, 3)))
     seen = [sorted((one.id, one.first, one.last, bool(one.closed)) for one in index.listed("any")) for index in (whole, parts)]
     assert seen[0] == seen[1]
-    for index in (whole, parts):
+    assert parts.listed("any") == filled.listed("any")
+    assert [parts.history(one.id) for one in parts.listed("any")] == [filled.history(one.id) for one in parts.listed("any")]
+    for index in (whole, parts, filled):
         letters = index.listed("any")
         counted = {line.parts[0]: (line.open, line.closed) for line in index.summed("", "rule")}
         for rule in {letter.rule for letter in letters}:

@@ -1,7 +1,5 @@
 """Records that are tried again by an order: once, never older than what was reported, and nothing else of the visit is touched."""
 
-import shutil
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +8,9 @@ from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.domain.changes import dotted
 from streams.domain.join import replaying
 from streams.domain.join.entries import load
-from streams.domain.join.fold import Joiner
 from streams.domain.join.replaying import GONE, RESENT, STALE, UNKNOWN
 from streams.domain.ready import REPORTED, encode
 from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID, Replay, replay_value
-from streams.mapping import compile_site, load_site
 from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, START_MS, Join, whole
 from tests.unit.streams.domain.join.test_laws import arrivals
@@ -46,21 +42,6 @@ def _row(join, table):
 
 def said(headers):
     return {name: value.decode() for name, value in headers}
-
-
-@pytest.fixture
-def mended(tmp_path):
-    """The join after somebody changed his.yaml."""
-
-    def joiner(before, after):
-        site = tmp_path / "site"
-        shutil.copytree(join_rig.SITE.parent, site)
-        text = (site / "his.yaml").read_text("utf-8")
-        (site / "his.yaml").write_text(text.replace(before, after), "utf-8")
-        mappings = compile_site(load_site(site / "site.yaml"))
-        return Joiner(mappings, LIMITS, zone=mappings["his"].dialect.zone)
-
-    return joiner
 
 
 def test_what_a_mended_mapping_lets_pass_goes_once_and_says_why(mended):
