@@ -15,8 +15,8 @@ _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 
 class Named(NamedTuple):
-    """A row, whether it stands in the visit that is told of it, whether it was made just now, and whether it
-    stands in another visit instead.
+    """A row, whether it stands in the visit that is told of it, whether it was made just now, whether it
+    stands in another visit instead, and whether it was read just now.
     """
 
     table: str
@@ -24,6 +24,7 @@ class Named(NamedTuple):
     stays: bool = True
     is_new: bool = False
     moves: bool = False
+    is_read: bool = False
 
     def __repr__(self) -> str:
         """Without what the row holds."""
