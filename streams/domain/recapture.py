@@ -52,6 +52,8 @@ class Recapture(NamedTuple):
     """Id of the replay plan."""
     letters: tuple[Asked, ...]
     """The letters."""
+    reading: str = ""
+    """Of the reading: what ends another one, of the same plan even, says nothing of this."""
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -102,10 +104,12 @@ def recapture_in(envelope: Mapping[str, Any]) -> Recapture:
     source, key, letters = envelope.get("source"), envelope.get("key"), envelope.get("letters")
     if not (isinstance(source, dict) and isinstance(key, dict) and isinstance(letters, list) and letters):
         raise Rejected("an order to read a row again names no row, or no letter")
-    if not key or not all(type(one) is str for one in (envelope.get("plan"), *key.values())):
+    if not key or not all(type(one) is str for one in (envelope.get("plan"), envelope.get("reading"), *key.values())):
         raise Rejected("an order to read a row again is not as yibao writes it")
     table = f"{source.get('schema')}.{source.get('table')}"
-    return Recapture(f"{source.get('name')}", table, key, f"{envelope['plan']}", tuple(map(_asked, letters)))
+    return Recapture(
+        f"{source.get('name')}", table, key, f"{envelope['plan']}", tuple(map(_asked, letters)), f"{envelope['reading']}"
+    )
 
 
 def not_there_in(envelope: Mapping[str, Any]) -> NotThere:
@@ -125,4 +129,5 @@ def _value(said: str, order: Recapture, *, at: int) -> bytes:
     schema, _, table = order.table.partition(".")
     source = {"name": order.source, "schema": schema, "table": table, "ts_ms": at}
     letters = [*map(tuple, order.letters)]
-    return orjson.dumps({"yibao": said, "source": source, "key": order.key, "plan": order.plan, "letters": letters})
+    about = {"plan": order.plan, "reading": order.reading, "letters": letters}
+    return orjson.dumps({"yibao": said, "source": source, "key": order.key, **about})

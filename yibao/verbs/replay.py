@@ -25,6 +25,7 @@ from yibao.interrupted import leaving
 from yibao.letters_asked import wanted_by
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.replay_planning import prepared
+from yibao.replay_rereading import reread
 from yibao.replay_running import Progress, Running, fates_of, verified
 
 app = typer.Typer(
@@ -138,16 +139,18 @@ def run(
     _demand_consent(site, read)
     now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
     wanted = {item.letter for item in read.plan.passing}
-    orders = [order for letter, order in now.orders.items() if letter in wanted]
+    orders = {letter: order for letter, order in {**now.orders, **now.rereads}.items() if letter in wanted}
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
         running = Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=partial(typer.echo, err=True))
-        running.run(orders)
-    left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
-    typer.echo(
-        f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
-    )
+        if read.plan.depth is Depth.RECAPTURE:
+            reread(running, [one for letter, one in now.rereads.items() if letter in wanted])
+        else:
+            running.run([one for letter, one in now.orders.items() if letter in wanted])
+    left_out = len(wanted) - len(orders) - len(progress.sent - {*orders})
+    done = "read again" if read.plan.depth is Depth.RECAPTURE else "handed to the join"
+    typer.echo(f"{done}: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass")
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 

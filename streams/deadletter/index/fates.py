@@ -10,7 +10,8 @@ _AT_ONCE: Final = 500
 _REPLAY_ID: Final = RESTS.index("replay_id")
 _QUERY: Final = """
 SELECT l.id, l.closed, l.rest, l.record_hash, g.dead_class, g.rule,
-    coalesce((SELECT h.closed FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), '')
+    coalesce((SELECT h.closed FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), ''),
+    coalesce((SELECT h.evidence FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), '')
 FROM letters l JOIN groups g ON g.id = l.grp WHERE l.id IN
 """
 
@@ -25,9 +26,11 @@ class Fate(NamedTuple):
     replay_id: str
     """The plan that it was replayed by last, and failed again; `""` for none."""
     record_hash: bytes
-    """Equal for equal records."""
+    """Equal for equal records; empty where the letter knows of no record."""
     refusal: str
     """Class and rule."""
+    evidence: str = ""
+    """By what it was closed, such as the msgid under which its record was accepted; `""` while it is open."""
 
     def __repr__(self) -> str:
         """Without what stands for a record's key."""
@@ -41,7 +44,8 @@ def fates(index: sqlite3.Connection, letters: Sequence[str]) -> dict[str, Fate]:
         some = letters[first : first + _AT_ONCE]
         marks = ", ".join("?" * len(some))
         for row in index.execute(f"{_QUERY} ({marks})", [bytes.fromhex(one) for one in some]):
-            identity, closed, rest, record_hash, dead_class, rule, how = row
+            identity, closed, rest, record_hash, dead_class, rule, how, evidence = row
             replay_id = rest.split(SEPARATOR)[_REPLAY_ID]
-            found[identity.hex()] = Fate(closed, how if closed else "", replay_id, record_hash, f"{dead_class} {rule}")
+            how, evidence = (how, evidence) if closed else ("", "")
+            found[identity.hex()] = Fate(closed, how, replay_id, record_hash, f"{dead_class} {rule}", evidence)
     return found

@@ -5,7 +5,7 @@ passes over) may come before it. Where nothing came, the row is not there. A row
 until it goes somewhere.
 
 Entries of `place.state`, parts of a key joined by 0x1f: `A`, table, key columns. Value: `a` and a JSON array: form, names of the
-key columns, plan, letters, whether something came, whether something went with it, whether the reading is over.
+key columns, plan, letters, reading, whether something came, whether something went with it, whether the reading is over.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,6 +37,8 @@ class Order(NamedTuple):
     """Of which it is."""
     letters: tuple[Asked, ...]
     """The letters because of which it is read."""
+    reading: str
+    """By which its end is known."""
     came: bool = False
     """Whether something came of the row since."""
     went: bool = False
@@ -69,9 +71,9 @@ class Awaited:
                 form, *members = orjson.loads(value[1:])
                 if form > AWAITED_FORM:
                     raise Newer(f"an order to read a row again, in place.state (form {form}; this version knows {AWAITED_FORM})")
-                columns, plan, letters, came, went, over = members
+                columns, plan, letters, reading, came, went, over = members
                 awaited._columns[table] = tuple(columns)
-                order = Order(plan, tuple([Asked(*one) for one in letters]), came, went, over)
+                order = Order(plan, tuple([Asked(*one) for one in letters]), reading, came, went, over)
                 awaited._orders[table, tuple(values)] = order
         return awaited or None
 
@@ -91,13 +93,13 @@ class Awaited:
         if self._columns.setdefault(order.table, columns) != columns:
             self._forget_table(order.table)  # another mapping names another key
             self._columns[order.table] = columns
-        self._put((order.table, tuple([order.key[name] for name in columns])), Order(order.plan, order.letters))
+        self._put((order.table, tuple([order.key[name] for name in columns])), Order(order.plan, order.letters, order.reading))
 
     def ends(self, order: Recapture) -> Order | None:
-        """A reading is over; the order of a row that is not there. One of another plan goes on."""
+        """A reading is over; the order of a row that is not there. That of another reading goes on."""
         where = order.table, tuple([order.key.get(name, "") for name in self._columns.get(order.table, ())])
         there = self._orders.get(where)
-        if there is None or there.plan != order.plan:
+        if there is None or there.reading != order.reading:
             return None
         self._put(where, there._replace(over=True) if there.came and not there.went else None)
         return None if there.came else there
@@ -138,10 +140,8 @@ class Awaited:
             self._changed[state_key] = None
             return
         self._orders[where] = order
-        plan, letters, came, went, over = order
-        self._changed[state_key] = b"a" + orjson.dumps(
-            [AWAITED_FORM, self._columns[table], plan, [*map(tuple, letters)], came, went, over]
-        )
+        plan, letters, *rest = order
+        self._changed[state_key] = b"a" + orjson.dumps([AWAITED_FORM, self._columns[table], plan, [*map(tuple, letters)], *rest])
 
     def _forget_table(self, table: str) -> None:
         for where in [where for where in self._orders if where[0] == table]:

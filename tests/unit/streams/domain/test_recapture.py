@@ -64,10 +64,10 @@ class Site:
     def read(self, table, **columns):
         self.send(OF_SCHEMA[table[0]], envelope(table, "r", TABLES[table] | columns, at=None, snapshot="incremental"))
 
-    def order(self, table, *letters, plan="night", visit="", own=True, times=0):
+    def order(self, table, *letters, plan="night", visit="", own=True, times=0, reading="a"):
         name = KEYS[table]
         asked = tuple(Asked(one, times, START_MS - 5, visit, own) for one in letters)
-        return Recapture(OF_SCHEMA[table[0]], table, {name: TABLES[table][name]}, plan, asked)
+        return Recapture(OF_SCHEMA[table[0]], table, {name: TABLES[table][name]}, plan, asked, reading)
 
     def asks(self, table, *letters, **more):
         order = self.order(table, *letters, **more)
@@ -195,11 +195,11 @@ def test_a_row_that_comes_after_its_end_was_said_is_reported_as_ever():
     assert CLOSES not in said(site.join.ready[0].tail)
 
 
-def test_an_end_of_another_plan_says_nothing():
-    """A runner that was killed, and its plan cancelled; then somebody made a new one."""
+def test_an_end_of_another_reading_says_nothing():
+    """Two people run the same plan at once: what ended the one's would end the other's, of which nothing came yet."""
     site, letter = nowhere()
-    site.asks("m.register", letter, plan="second")
-    site.is_over("m.register", letter, plan="first")
+    site.asks("m.register", letter, reading="b")
+    site.is_over("m.register", letter, reading="a")
     site.read("m.register")
     assert ["goes with"] == site.closings(letter)
 

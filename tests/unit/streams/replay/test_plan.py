@@ -55,4 +55,4 @@ def test_what_is_no_plan_is_refused(file):
 def test_a_plan_of_a_later_version_is_made_anew():
     """It may hold what this version would not do."""
     with pytest.raises(Misconfigured, match="make it anew"):
-        load(orjson.dumps({"form": 2}))
+        load(orjson.dumps({"form": 3}))
