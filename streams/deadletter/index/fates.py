@@ -8,10 +8,12 @@ from streams.deadletter.index.entry import RESTS, SEPARATOR
 
 _AT_ONCE: Final = 500
 _REPLAY_ID: Final = RESTS.index("replay_id")
-_QUERY: Final = """
-SELECT l.id, l.closed, l.rest, l.record_hash, g.dead_class, g.rule,
-    coalesce((SELECT h.closed FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), ''),
-    coalesce((SELECT h.evidence FROM history h WHERE h.id = l.id ORDER BY h.at DESC, h.offset DESC LIMIT 1), '')
+_OF_CLOSING: Final = """
+    coalesce((SELECT h.{} FROM history h WHERE h.id = l.id AND h.closed <> '' AND h.at >= l.last
+        ORDER BY h.closed = 'accepted' DESC, h.at DESC, h.offset DESC LIMIT 1), '')"""
+"""Of what closed a letter since it failed last. That the platform took its record says most of several."""
+_QUERY: Final = f"""
+SELECT l.id, l.closed, l.rest, l.record_hash, g.dead_class, g.rule, {_OF_CLOSING.format("closed")}, {_OF_CLOSING.format("evidence")}
 FROM letters l JOIN groups g ON g.id = l.grp WHERE l.id IN
 """
 

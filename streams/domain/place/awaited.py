@@ -1,11 +1,12 @@
 """Rows of one source that a person ordered to be read again (`streams.domain.recapture`): what comes of one takes its order along.
 
-An order goes with every message of its row until the row was read, or the reading is over: what capture sends again (which the join
-passes over) may come before it. Where nothing came, the row is not there. A row that came and waits for its header keeps its order
-until it goes somewhere.
+An order goes with every message of its row until the reading is over: what capture sends again (which the join passes over) may
+come before the row is read, and the row may be read twice. What the database does to it after it was read is no matter of the
+order any more. Where nothing came, the row is not there. A row that came and waits for its header keeps its order until it goes
+somewhere.
 
 Entries of `place.state`, parts of a key joined by 0x1f: `A`, table, key columns. Value: `a` and a JSON array: form, names of the
-key columns, plan, letters, reading, whether something came, whether something went with it, whether the reading is over.
+key columns, plan, letters, reading, and whether something came, something went with it, the row was read, the reading is over.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,12 +44,14 @@ class Order(NamedTuple):
     """Whether something came of the row since."""
     went: bool = False
     """Whether something went on with the order."""
+    was_read: bool = False
+    """Whether that was the row as it was read."""
     over: bool = False
     """Whether the reading is over."""
 
     def __repr__(self) -> str:
         """Without visit keys."""
-        return f"Order(plan={self.plan!r}, came={self.came}, went={self.went}, over={self.over})"
+        return f"Order(plan={self.plan!r}, came={self.came}, went={self.went}, was_read={self.was_read}, over={self.over})"
 
 
 class Awaited:
@@ -71,9 +74,9 @@ class Awaited:
                 form, *members = orjson.loads(value[1:])
                 if form > AWAITED_FORM:
                     raise Newer(f"an order to read a row again, in place.state (form {form}; this version knows {AWAITED_FORM})")
-                columns, plan, letters, reading, came, went, over = members
+                columns, plan, letters, *rest = members
                 awaited._columns[table] = tuple(columns)
-                order = Order(plan, tuple([Asked(*one) for one in letters]), reading, came, went, over)
+                order = Order(plan, tuple([Asked(*one) for one in letters]), *rest)
                 awaited._orders[table, tuple(values)] = order
         return awaited or None
 
@@ -116,7 +119,10 @@ class Awaited:
         order = None if key is None else self._orders.get((table, key))
         if key is None or order is None:
             return ()
-        self._put((table, key), None if read or order.over else order._replace(came=True, went=True))
+        done = order.over or (order.was_read and not read)
+        self._put((table, key), None if done else order._replace(came=True, went=True, was_read=read))
+        if order.was_read and not read:
+            return ()
         return (header_of(order.plan, order.letters),)
 
     def came(self, table: str, key: Key) -> None:

@@ -232,6 +232,28 @@ def test_what_capture_sends_again_takes_nothing_away_from_the_row_that_is_read()
     assert ["goes with"] == site.closings(letter) or ["mended"] == site.closings(letter)
 
 
+def test_a_row_that_is_read_twice_is_told_as_a_replay_each_time():
+    """A runner was killed, and the order that it gave is carried out beside that of the next one: what is told last must not say that
+    nobody tried.
+    """
+    site, letter = nowhere()
+    for _ in range(2):
+        site.asks("m.register", letter)
+    for _ in range(2):
+        site.read("m.register", visit_id=None)
+    assert ["0", "1", "1"] == [said(encode_dead_letter(one)[2])[REPLAY_COUNT] for one in site.join.dead]
+
+
+def test_what_the_database_does_after_the_row_was_read_is_no_replay():
+    """Whoever ordered it was killed, and never came again."""
+    site, letter = nowhere()
+    site.asks("m.register", letter)
+    site.read("m.register")
+    site.change("m.register", "u", ward="外科")
+    assert [1, 0] == [(REPLAY_ID, b"night") in one.tail for one in site.join.ready]
+    assert [] == [*site.states["many"].scan(b"A")]
+
+
 def test_a_row_that_its_visit_remembers_is_told_again_where_nothing_changed():
     """As by the other depths: with its count, and the time of its first failure."""
     site = Site()
