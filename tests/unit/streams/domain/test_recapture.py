@@ -233,9 +233,7 @@ def test_what_capture_sends_again_takes_nothing_away_from_the_row_that_is_read()
 
 
 def test_a_row_that_is_read_twice_is_told_as_a_replay_each_time():
-    """A runner was killed, and the order that it gave is carried out beside that of the next one: what is told last must not say that
-    nobody tried.
-    """
+    """A runner was killed, and its order is carried out beside the next one's: told last, it must not say that nobody tried."""
     site, letter = nowhere()
     for _ in range(2):
         site.asks("m.register", letter)
