@@ -95,12 +95,19 @@ class _Trying:
     """The dry run of some letters, and what comes of it."""
 
     site: Site
+    """Whose letters they are."""
     plan: str
+    """Id of the plan."""
     depth: Depth
+    """How deep it reaches."""
     release: bool
+    """Whether also what was replayed as often as a record may be is tried."""
     orders: dict[str, Replay] = field(default_factory=dict)
+    """By letter: of what would pass."""
     rereads: dict[str, Reread] = field(default_factory=dict)
+    """By letter: of what is read again."""
     released: int = 0
+    """How many other records would go with what passes."""
 
     def items(self, letters: Mapping[str, Letter]) -> list[Item]:
         """Each letter with what its dry run says."""

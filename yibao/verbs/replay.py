@@ -34,7 +34,8 @@ app = typer.Typer(
 Try dead letters again after what made them was mended.
 
 A plan says what would become of each letter, and sends nothing. Its run hands the records that would pass to the join, behind live
-traffic; nothing older than what was reported can go, and an order that comes twice does no harm.
+traffic, or has their rows read again from the database; nothing older than what was reported can go, and an order that comes twice
+does no harm.
 
 \b
 Examples:
@@ -67,7 +68,9 @@ def plan(
     words: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters.")] = None,
     *,
     config: ConfigOption = SITE,
-    depth: Annotated[Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows.")],
+    depth: Annotated[
+        Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows; recapture: its row read again.")
+    ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the plan and in the audit log.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Also what was replayed as often as replay.most allows.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; default: replay-ID.plan.")] = None,
@@ -80,6 +83,7 @@ def plan(
     Examples:
       yibao replay plan 'rule:DICTIONARY cause:X9' --depth renormalise --why "X9 is in the dictionary now"
       yibao replay plan class:REJECTED code:40003 --depth resend --why "the platform mended its rule"
+      yibao replay plan rule:NO_VISIT_KEY --depth recapture --why "the rows have visits now"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the plan, for whoever asks later")
@@ -122,9 +126,10 @@ def run(
     config: ConfigOption = SITE,
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
 ) -> None:
-    """Hand the records of a plan that would pass to the join. Letters that were closed since, or would not pass now, are left out.
-    After a crash the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by
-    itself, because too much is refused again.
+    """Hand the records of a plan that would pass to the join; of depth recapture, have their rows read again, which needs capture
+    and workers of place and join. Letters that were closed or told again since, or would not pass now, are left out. After a crash
+    the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by itself, because too
+    much is refused again.
 
     \b
     Examples:

@@ -303,7 +303,7 @@ class Playing:
 
     def __init__(self):
         self.site, self.letter = nowhere()
-        self.row, self.ward, self.asked_at, self.came_at = {"visit_id": None}, 0, None, 0
+        self.row, self.ward, self.came_at, self.readings = {"visit_id": None}, 0, 0, {}
 
     def came(self, op, *, at=None, before=None, **columns):
         self.site.change("m.register", op, at=at, before=before, **columns)
@@ -332,37 +332,48 @@ class Playing:
         if self.row is not None and self.row["visit_id"]:
             self.came("u", at=self.site.place, before=self.row, **self.row)
 
-    def ask(self):
-        if self.asked_at is None:
-            self.asked_at = self.site.offset
-            self.site.asks("m.register", self.letter)
+    def ask(self, who="a"):
+        """A runner that was killed asks again."""
+        self.readings[who] = self.site.offset, f"{who}{self.site.offset}"
+        self.site.asks("m.register", self.letter, reading=self.readings[who][1])
+
+    def other_asks(self):
+        self.ask("b")
 
     def read(self):
-        if self.asked_at is not None and self.row is not None:
+        """By an order of whoever asked, also of one who was killed."""
+        if self.readings and self.row is not None:
             self.site.read("m.register", **self.row)
             self.came_at = self.site.offset
 
-    def over(self):
+    def over(self, who="a"):
         """Said only where the row came into the topic, or is not in the database."""
-        if self.asked_at is not None and (self.row is None or self.came_at > self.asked_at):
+        asked_at, reading = self.readings.get(who, (self.site.offset, ""))
+        if reading and (self.row is None or self.came_at > asked_at):
             was = self.site.closings(self.letter).count("gone")
-            self.site.is_over("m.register", self.letter)
+            self.site.is_over("m.register", self.letter, reading=reading)
             assert self.row is None or was == self.site.closings(self.letter).count("gone")
-            self.asked_at = None
+            del self.readings[who]
+
+    def other_is_over(self):
+        self.over("b")
 
     def take_over(self):
         self.site.take_over()
 
 
 ACTS = st.lists(
-    st.sampled_from(["insert", "update", "unplace", "delete", "repeat", "ask", "read", "over", "take_over"]), max_size=14
+    st.sampled_from(
+        ["insert", "update", "unplace", "delete", "repeat", "ask", "read", "over", "take_over", "other_asks", "other_is_over"]
+    ),
+    max_size=16,
 )
 
 
 @settings(max_examples=400, deadline=None)
 @given(acts=ACTS)
 def test_nothing_goes_twice_or_older_and_no_letter_of_a_row_that_is_there_is_closed_as_gone(acts):
-    """In whatever order the row changes, is read, and its reading ends; and whoever places it is killed."""
+    """In whatever order the row changes, is read, and its reading ends; whoever places or reads it is killed, or two read it."""
     playing = Playing()
     for act in [*acts, "ask", "read", "over"]:
         getattr(playing, act)()
