@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -102,17 +102,16 @@ class Running:
         with Broker(broker_access(self.site)) as broker:
             for first in range(0, len(left), portion):
                 some = left[first : first + portion]
-                if self.progress.cancelled:
-                    raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
-                self._yield_to_others(broker)
+                self.demand_wanted()
+                self.yield_to_others(broker)
                 began = time.monotonic()
                 self._write(some)
                 if time.monotonic() - looked_at >= _LOOK_EVERY_S:
                     looked_at = time.monotonic()
-                    self._stop_where_refused()
+                    self.stop_where_refused()
                     self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
                 time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
-        self._stop_where_refused()
+        self.stop_where_refused()
 
     def _write(self, orders: Sequence[Replay]) -> None:
         at = now_ms()
@@ -122,7 +121,13 @@ class Running:
         self.progress.sent.update(one.letter for one in orders)
         self.progress.save()
 
-    def _yield_to_others(self, broker: Broker) -> None:
+    def demand_wanted(self) -> None:
+        """Raise Refused where somebody cancelled the plan."""
+        if self.progress.cancelled:
+            raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
+
+    def yield_to_others(self, broker: Broker) -> None:
+        """Wait while live traffic waits."""
         told = False
         while waiting := [one for one in lags_of(self.site, broker) if (one.waiting or 0) > self.pace.yields_above]:
             if not told:
@@ -130,7 +135,8 @@ class Running:
             told = True
             time.sleep(_WAIT_S)
 
-    def _stop_where_refused(self) -> None:
+    def stop_where_refused(self) -> None:
+        """Raise Refused where too much of what was sent is refused again."""
         found = fates_of(self.site, self.plan)
         again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
         sent = len(self.progress.sent & {*self.plan.ending})
@@ -173,12 +179,16 @@ def verified(site: Site, plan: Plan) -> Verified:
     found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
     told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
-    known = set(_received(site)) if accepted else set[bytes]()
-    without = tuple(sorted(letter for letter in accepted if found[letter].record_hash not in known))
+    records, msgids = _received(site) if accepted else (set[bytes](), set[str]())
+    known = {letter: fate.record_hash in records if fate.record_hash else fate.evidence in msgids for letter, fate in found.items()}
+    without = tuple(sorted(letter for letter in accepted if not known[letter]))
     return Verified(counts=Counter(told.values()), without_receipt=without)
 
 
-def _received(site: Site) -> Iterator[bytes]:
+def _received(site: Site) -> tuple[set[bytes], set[str]]:
+    """What stands for the keys of the records of which there are receipts, and the msgids of these."""
+    records, msgids = set[bytes](), set[str]()
     for receipt in read_receipts(client_options(site), site.topics.receipts):
-        for line in receipt.records:
-            yield bytes.fromhex(record_key_hash(receipt.service, line.key))
+        msgids.add(receipt.msgid)
+        records.update(bytes.fromhex(record_key_hash(receipt.service, line.key)) for line in receipt.records)
+    return records, msgids

@@ -25,6 +25,7 @@ from yibao.interrupted import leaving
 from yibao.letters_asked import wanted_by
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.replay_planning import prepared
+from yibao.replay_rereading import reread
 from yibao.replay_running import Progress, Running, fates_of, verified
 
 app = typer.Typer(
@@ -33,7 +34,8 @@ app = typer.Typer(
 Try dead letters again after what made them was mended.
 
 A plan says what would become of each letter, and sends nothing. Its run hands the records that would pass to the join, behind live
-traffic; nothing older than what was reported can go, and an order that comes twice does no harm.
+traffic, or has their rows read again from the database; nothing older than what was reported can go, and an order that comes twice
+does no harm.
 
 \b
 Examples:
@@ -66,7 +68,9 @@ def plan(
     words: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters.")] = None,
     *,
     config: ConfigOption = SITE,
-    depth: Annotated[Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows.")],
+    depth: Annotated[
+        Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows; recapture: its row read again.")
+    ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the plan and in the audit log.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Also what was replayed as often as replay.most allows.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; default: replay-ID.plan.")] = None,
@@ -79,6 +83,7 @@ def plan(
     Examples:
       yibao replay plan 'rule:DICTIONARY cause:X9' --depth renormalise --why "X9 is in the dictionary now"
       yibao replay plan class:REJECTED code:40003 --depth resend --why "the platform mended its rule"
+      yibao replay plan rule:NO_VISIT_KEY --depth recapture --why "the rows have visits now"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the plan, for whoever asks later")
@@ -121,9 +126,10 @@ def run(
     config: ConfigOption = SITE,
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
 ) -> None:
-    """Hand the records of a plan that would pass to the join. Letters that were closed since, or would not pass now, are left out.
-    After a crash the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by
-    itself, because too much is refused again.
+    """Hand the records of a plan that would pass to the join; of depth recapture, have their rows read again, which needs capture
+    and workers of place and join. Letters that were closed or told again since, or would not pass now, are left out. After a crash
+    the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by itself, because too
+    much is refused again.
 
     \b
     Examples:
@@ -138,16 +144,18 @@ def run(
     _demand_consent(site, read)
     now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
     wanted = {item.letter for item in read.plan.passing}
-    orders = [order for letter, order in now.orders.items() if letter in wanted]
+    orders = {letter: order for letter, order in {**now.orders, **now.rereads}.items() if letter in wanted}
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
         running = Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=partial(typer.echo, err=True))
-        running.run(orders)
-    left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
-    typer.echo(
-        f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
-    )
+        if read.plan.depth is Depth.RECAPTURE:
+            reread(running, [one for letter, one in now.rereads.items() if letter in wanted])
+        else:
+            running.run([one for letter, one in now.orders.items() if letter in wanted])
+    left_out = len(wanted) - len(orders) - len(progress.sent - {*orders})
+    done = "read again" if read.plan.depth is Depth.RECAPTURE else "handed to the join"
+    typer.echo(f"{done}: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass")
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 

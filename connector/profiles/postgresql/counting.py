@@ -16,9 +16,9 @@ _NOT_UNDERSTOOD = ("22", "42")
 """Beginnings of the SQLSTATEs that say the condition is at fault: it does not fit the data, or is no SQL."""
 
 
-def condition_of_keys(table: CapturedTable, keys: Sequence[str]) -> str:
-    """The rows with these keys. A key of several columns is written with commas, in the order of the mapping. Raises Misconfigured
-    for one with another number of values than the key has columns.
+def condition_of_keys(table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
+    """The rows with these keys. A key of several columns is a tuple, or written with commas, in the order of the mapping. Raises
+    Misconfigured for one with another number of values than the key has columns.
     """
     return " OR ".join(_condition(table, key) for key in keys)
 
@@ -64,8 +64,8 @@ def _counted(connection: psycopg.Connection[TupleRow], table: str, where: str | 
     return int(row[0])
 
 
-def _condition(table: CapturedTable, key: str) -> str:
-    values = [key] if len(table.key) == 1 else key.split(",")
+def _condition(table: CapturedTable, key: str | tuple[str, ...]) -> str:
+    values = key if isinstance(key, tuple) else (key,) if len(table.key) == 1 else key.split(",")
     if len(values) != len(table.key):
         raise Misconfigured(
             f"--key {key}: the key of {table.name} is {', '.join(table.key)}; give {len(table.key)} values with commas between them"

@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, followers, letters, replaying
+from streams.domain.join import claiming, followers, letters, recapturing, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -32,6 +32,7 @@ from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
+from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Lookups
 from streams.domain.replay import Replay
 from streams.domain.roles import ROW_INDEX
@@ -90,6 +91,10 @@ class Joiner:
                     run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
             case Replay():
                 self._again(run, event, view)
+            case NotThere():
+                mapping = self.mappings.get(event.row.source)
+                visit = None if mapping is None or not incoming.key else Visit(incoming.key, mapping, view, self._recall)
+                run.count(recapturing.not_there(run.told, incoming, event, visit))
             case Tombstone():
                 run.count("tombstone")
             case never:
@@ -109,7 +114,7 @@ class Joiner:
         placed = place(change, rule)
         if isinstance(placed, Unplaceable) or mapping is None or rule is None:
             assert isinstance(placed, Unplaceable)
-            run.bury(_unusable(run, change, mapping, rule, why=placed))
+            _bury(run, change, mapping, rule, why=placed)
             return
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
@@ -132,10 +137,12 @@ class Joiner:
             change = about
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
-            run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
+            _bury(run, change, mapping, rule, why=UNAVAILABLE_VALUE)
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
+        if not run.is_plain:
+            row = recapturing.takes_up(run.told, run.incoming, visit, row, before=before, change=change)
         run.apply(visit, row, before=before, change=change)
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
@@ -230,6 +237,11 @@ def _unusable(
 ) -> DeadLetter:
     origin = of_change(change, mapping, rule)
     return letters.unusable(run.incoming, change, origin, dead_class=why.dead_class, rule=why.rule, message=why.message)
+
+
+def _bury(run: Building, change: RowChange, mapping: CompiledMapping | None, rule: TableRule | None, *, why: Unplaceable) -> None:
+    letter = _unusable(run, change, mapping, rule, why=why)
+    run.bury(letter if run.is_plain else recapturing.told_again(run.told, run.incoming, letter, change))
 
 
 def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> Held:

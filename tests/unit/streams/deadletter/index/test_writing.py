@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.deadletter.closing import Closing, encode_closing
+from streams.deadletter.index.fates import fates
 from streams.deadletter.index.writing import Writing
 from streams.deadletter.record import letter_id
+from streams.domain.changes import Incoming
+from streams.domain.closings import ClosedBy
 from tests.unit.streams.deadletter.index.in_memory import NOW_MS, InMemory, indexed, message
 from tests.unit.streams.deadletter.test_record import LETTER
 
@@ -99,3 +103,15 @@ def test_what_the_topic_dropped_is_dropped_with_its_counts(begin, left):
     index = indexed([message(replace(LETTER, identity=f"{at}"), offset=at) for at in range(3)])
     Writing(index.index).forget({0: begin, 1: 100})
     assert (left, left) == (len(index.listed("any")), sum(line.open for line in index.summed("", "rule")))
+
+
+def test_of_several_closings_that_the_platform_took_the_record_says_most():
+    """A row that was read twice for its letter: the second time it was as it had been sent, and had been taken by then."""
+    ends = [(ClosedBy.ACCEPTED, "msgid-1", 5), (ClosedBy.MENDED, "", 9)]
+    messages = [message(LETTER)]
+    for offset, (by, evidence, after) in enumerate(ends):
+        closing = Closing(id=ID, at=LETTER.failed_at + after, by=by, who="join", evidence=evidence)
+        key, value, headers = encode_closing(closing)
+        messages.append(Incoming("visit.dead", 1, offset, key, value, tuple(headers), LETTER.failed_at + after))
+    (fate,) = fates(indexed(messages).index, [ID]).values()
+    assert ("accepted", "msgid-1") == (fate.how, fate.evidence)
