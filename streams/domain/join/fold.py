@@ -136,7 +136,9 @@ class Joiner:
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
+        run.told.begin(visit.place(row), before, change.position)
         run.apply(visit, row, before=before, change=change)
+        run.take(run.told.touched(visit, before))
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
