@@ -30,6 +30,10 @@ _PORTIONS_A_SECOND: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
 _FEWEST: Final = 20
 """So many records were sent before a share of refusals means anything."""
+_AHEAD: Final = 40
+"""So many orders go ahead of a longer run: what becomes of them is looked at before the others go."""
+_AHEAD_S: Final = 20.0
+"""So long their outcome is waited for; what waits for something else has none."""
 _WAIT_S: Final = 1.0
 _INDEX_S: Final = 300.0
 _UNKNOWN: Final = (
@@ -54,12 +58,13 @@ class Progress:
 
     @classmethod
     def of(cls, plan: Path) -> "Progress":
-        """That of a plan's file; of a new one nothing was sent."""
+        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm."""
         file = plan.with_name(f"{plan.name}.progress")
         try:
-            return cls(file, set(orjson.loads(file.read_bytes())))
-        except FileNotFoundError:
+            sent = orjson.loads(file.read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
             return cls(file)
+        return cls(file, {one for one in sent if isinstance(one, str)} if isinstance(sent, list) else set())
 
     @property
     def cancelled(self) -> bool:
@@ -97,20 +102,38 @@ class Running:
     def run(self, orders: Sequence[Replay]) -> None:
         """Write the orders that were not written yet. Raises Refused where too many of them are refused again."""
         left = [one for one in orders if one.letter not in self.progress.sent]
+        with Broker(broker_access(self.site)) as broker:
+            self._hand_on(left[:_AHEAD], broker)
+            if len(left) > _AHEAD:
+                self._see(left[:_AHEAD])
+                self._hand_on(left[_AHEAD:], broker)
+        self.stop_where_refused()
+
+    def _hand_on(self, orders: Sequence[Replay], broker: Broker) -> None:
         portion = max(1, round(self.pace.rate_per_s / _PORTIONS_A_SECOND))
         looked_at = time.monotonic()
-        with Broker(broker_access(self.site)) as broker:
-            for first in range(0, len(left), portion):
-                some = left[first : first + portion]
-                self.demand_wanted()
-                self.yield_to_others(broker)
-                began = time.monotonic()
-                self._write(some)
-                if time.monotonic() - looked_at >= _LOOK_EVERY_S:
-                    looked_at = time.monotonic()
-                    self.stop_where_refused()
-                    self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
-                time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
+        for first in range(0, len(orders), portion):
+            some = orders[first : first + portion]
+            self.demand_wanted()
+            self.yield_to_others(broker)
+            began = time.monotonic()
+            self._write(some)
+            if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+                looked_at = time.monotonic()
+                self.stop_where_refused()
+                self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
+            time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
+
+    def _see(self, orders: Sequence[Replay]) -> None:
+        """Wait for what becomes of these, and stop where too many are refused again: workers that still go by the mapping of before
+        would refuse them all, and each would count a replay.
+        """
+        until = time.monotonic() + _AHEAD_S
+        while time.monotonic() < until:
+            found = fates_of(self.site, self.plan)
+            if all(found.get(one.letter) != PENDING for one in orders):
+                break
+            time.sleep(_WAIT_S)
         self.stop_where_refused()
 
     def _write(self, orders: Sequence[Replay]) -> None:
@@ -143,7 +166,8 @@ class Running:
         if sent >= _FEWEST and again > self.pace.stop_share * sent:
             raise Refused(
                 f"stopped: {again} of {sent} were refused again, more than replay.stop_share "
-                f"({self.pace.stop_share:g}); see why with `yibao dlq summary`, and make a new plan"
+                f"({self.pace.stop_share:g}); see why with `yibao dlq summary`, restart workers that still go by an old mapping, "
+                "and make a new plan"
             )
 
 

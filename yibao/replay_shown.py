@@ -20,7 +20,7 @@ _MEANS: Final = {
     Outcome.OTHERWISE: "is wrong for another reason now, which its letter will tell",
     Outcome.FAILS: "would be refused again",
     Outcome.WAITS: "would wait for what is missing",
-    Outcome.UNCHANGED: "would be the same as what was handed on; --depth resend sends it as it is",
+    Outcome.UNCHANGED: "was handed on as it is: it waits for its visit or settlement; what was refused goes by --depth resend",
     Outcome.STALE: "another version was handed on since, or it went once more already",
     Outcome.GONE: "its row is not there any more",
     Outcome.UNKNOWN: "nobody remembers its row; --depth recapture reads it again, where the letter tells which one it is",

@@ -7,6 +7,7 @@ import orjson
 
 from streams.deadletter.record import DeadLetterView
 from streams.domain.join.gone import record_of
+from streams.domain.join.replaying import BY
 from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.replay import Replay
@@ -34,7 +35,7 @@ class Ordering:
             return Outcome.UNKNOWN
         source, table, key = found
         resend = letter.content_hash if depth is Depth.RESEND else ""
-        position = _header(letter, "position") if resend else ""
+        position = (_header(letter, BY) or _header(letter, "position")) if resend else ""
         return Replay(source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at, resend, position)
 
     def row_of(self, letter: DeadLetterView) -> tuple[str, str, Mapping[str, str]] | None:

@@ -25,6 +25,8 @@ from streams.domain.again import again
 from streams.domain.changes import Incoming
 from streams.domain.join.entries import FORM as ENTRY_FORM
 from streams.domain.join.entries import dump, load, waits
+from streams.domain.join.replaying import Resent
+from streams.domain.join.replaying import load as load_resent
 from streams.domain.place import entries
 from streams.domain.place.entries import AWAITED_FORM, CLAIMS_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
@@ -89,6 +91,18 @@ def test_state_entries_are_written_as_this_version_promises(course):
             else:
                 assert one["value"] == other["value"]
     assert [(one["key"], one["value"]) for one in golden("state_entries_v8")] == [(one["key"], one["value"]) for one in told]
+
+
+@each("resent_entries_v1", "resent_entries_v2")
+def test_how_a_record_was_handed_on_is_read(one):
+    """Unread, what the platform refused could go twice, or never again."""
+    assert Resent(*one["means"]) == load_resent(one["value"].encode())
+
+
+def test_how_records_were_handed_on_is_written_as_this_version_promises(course):
+    """Of rows that were touched since, or whose record another row's change made."""
+    written = join_course.handed_on(course)
+    assert {one["key"]: one["value"] for one in golden("resent_entries_v2")} == written
 
 
 @each("state_entries_v1")

@@ -51,7 +51,7 @@ A FILTER says which letters are meant, as `yibao dlq -h` tells.
 )
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A file that `replay plan` wrote.")]
-_PLANNED, _APPROVED = "replay plan", "replay approve"
+_PLANNED, _APPROVED, _CANCELLED = "replay plan", "replay approve", "replay cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +113,9 @@ def approve(
     site = load_site(config)
     demand_own_topics(site)
     read = _read(file, site)
-    planned = _entry(site, _PLANNED, read.digest)
-    if planned is not None and planned.by == actor():
+    if (planned := _entry(site, _PLANNED, read.digest)) is None:
+        raise _edited(read)
+    if planned.by == actor():
         raise Refused(f"{planned.by} made this plan: another person approves it")
     audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
     typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
@@ -140,7 +141,7 @@ def run(
     read = _read(file, site)
     progress = Progress.of(file)
     if progress.cancelled:
-        raise Refused(f"plan {read.plan.id} was cancelled: make a new one")
+        raise _cancelled(read)
     _demand_consent(site, read)
     now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
     wanted = {item.letter for item in read.plan.passing}
@@ -207,7 +208,7 @@ def cancel(
     demand_own_topics(site)
     read = _read(file, site)
     progress = Progress.of(file)
-    audited(site, "replay cancel", why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
+    audited(site, _CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
     progress.cancel()
     typer.echo(f"cancelled: {len(progress.sent)} orders of plan {read.plan.id} were handed on before")
 
@@ -225,7 +226,9 @@ def _read(file: Path, site: Site) -> Read:
 
 def _demand_consent(site: Site, read: Read) -> None:
     if _entry(site, _PLANNED, read.digest) is None:
-        raise Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
+        raise _edited(read)
+    if _entry(site, _CANCELLED, read.digest) is not None:  # beside another copy of the file
+        raise _cancelled(read)
     if (now := mapping_of(site)) != read.plan.mapping:
         raise Refused(f"the mapping changed since the plan was made ({read.plan.mapping}, now {now}): make a new one")
     count, most = len(read.plan.passing), pace_of(site).approve_above
@@ -234,6 +237,14 @@ def _demand_consent(site: Site, read: Read) -> None:
             f"the plan sends {count} records, more than replay.approve_above ({most}): another person runs "
             f"`yibao replay approve {read.file}`"
         )
+
+
+def _edited(read: Read) -> Refused:
+    return Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
+
+
+def _cancelled(read: Read) -> Refused:
+    return Refused(f"plan {read.plan.id} was cancelled: make a new one")
 
 
 def _entry(site: Site, action: str, digest: str) -> AuditEntry | None:

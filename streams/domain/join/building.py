@@ -264,10 +264,8 @@ class Building:
             self.rebuild(visit, dependents(visit, row, before=None), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        unchanged = record.content_hash == row.emitted
-        if unchanged and (sent := self.told.sent_again(visit, row)):
-            unchanged = False
-            self.take(sent)
+        unchanged, entry, said = self.told.goes(visit, row, record.content_hash)
+        self.take(entry)
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:
@@ -281,7 +279,7 @@ class Building:
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
         tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
-        tail += self.told.added(visit, row)
+        tail += self.told.added(visit, row) + said
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))

@@ -143,7 +143,9 @@ class Joiner:
             row = row._replace(beneath=beneath)
         if not run.is_plain:
             row = recapturing.takes_up(run.told, run.incoming, visit, row, before=before, change=change)
+        run.told.begin(visit.place(row), before, change.position)
         run.apply(visit, row, before=before, change=change)
+        run.take(run.told.touched(visit, before))
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
