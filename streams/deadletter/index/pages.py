@@ -14,6 +14,9 @@ _FEW: Final = 20_000
 """So many letters are sorted; of more the latest are looked for in the order of time."""
 
 
+_IDS_AT_ONCE: Final = 500
+
+
 class Letter(NamedTuple):
     """A letter as the index has it. What is not known is `""`."""
 
@@ -135,6 +138,14 @@ def every(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> Iterator[L
     query = f"SELECT {_COLUMNS} {_FROM} WHERE {where.sql} ORDER BY partition, offset"
     for row in index.execute(query, where.values):
         yield _letter(row)
+
+
+def of_ids(index: sqlite3.Connection, ids: Sequence[str]) -> Iterator[Letter]:
+    """Those of these letters that there are, in no certain order."""
+    for first in range(0, len(ids), _IDS_AT_ONCE):
+        some = [bytes.fromhex(one) for one in ids[first : first + _IDS_AT_ONCE]]
+        for row in index.execute(f"SELECT {_COLUMNS} {_FROM} WHERE l.id IN ({', '.join('?' * len(some))})", some):
+            yield _letter(row)
 
 
 def history(index: sqlite3.Connection, letter_id: str) -> list[Event]:
