@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from streams.deadletter.document import clear_document, masked_document
+from streams.deadletter.document import both_documents
 from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.index.entry import SEPARATOR
 from streams.deadletter.index.pages import Letter, every
-from streams.deadletter.record import read_dead_letter
 from streams.deadletter.sheet.columns import Line
 from streams.deadletter.sheet.lines import Content, Lines
 from streams.deadletter.sheet.words import OTHERS, OWNERS
@@ -170,7 +169,7 @@ def _compose(scratch: sqlite3.Connection, site: Site, wish: Wish, letters: int) 
             rows = []
             for letter, message in some:
                 where = mending_of(letter, lines.mappings, sources).where
-                line = lines.line(letter, Content() if message is None else _content(message), where)
+                line = lines.line(letter, Content() if message is None else content_of(letter, message.value), where)
                 missing += message is None
                 told_by = (_RANKS[line.owner], letter.institution, _cause(letter), letter.first, letter.id)
                 rows.append((*told_by, orjson.dumps(tuple(line))))
@@ -223,9 +222,21 @@ def _beside_messages(topic: Onward, partition: int, some: Sequence[Letter], *, b
     yield from ((one, None) for one in there.values())
 
 
-def _content(message: Any) -> Content:
-    view = read_dead_letter(message)
-    return Content(masked=masked_document(view), clear=clear_document(view))
+class _Held(NamedTuple):
+    """A letter's value, and how it is read."""
+
+    value: bytes | None
+    service: str
+    stage: str
+
+    def __repr__(self) -> str:
+        return f"_Held(service={self.service})"
+
+
+def content_of(letter: Letter, value: bytes | None) -> Content:
+    """What the value of a letter's message tells."""
+    masked, clear = both_documents(_Held(value, letter.service, letter.stage))
+    return Content(masked=masked, clear=clear)
 
 
 def _cause(letter: Letter) -> str:

@@ -50,6 +50,7 @@ class Lines:
     """Show what is personal, too."""
     due_days: int | None = None
     """Days from the first failure to the deadline; None: it is left to whoever hands the list out."""
+    _places: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
 
     def line(self, letter: Letter, content: Content, where: Sequence[str]) -> Line:
         """where: its places in the hospital's system, as `yibao dlq show` tells them."""
@@ -102,7 +103,14 @@ class Lines:
         found = (clear.rows.get(role, {}).get(column, "") for role, column in self._columns(name, letter))
         return next((value for value in found if value and value != NULL), "")
 
-    def _columns(self, name: str, letter: Letter) -> Iterator[tuple[str, str]]:
+    def _columns(self, name: str, letter: Letter) -> tuple[tuple[str, str], ...]:
+        """Where the mapping reads a field from: part and column."""
+        of = (name, letter.source, letter.service)
+        if of not in self._places:
+            self._places[of] = tuple(self._mapped(name, letter))
+        return self._places[of]
+
+    def _mapped(self, name: str, letter: Letter) -> Iterator[tuple[str, str]]:
         mapping = self.mappings.get(letter.source)
         services = [one for one in ServiceCode if one.value == letter.service]
         for service in (*services, *(_OF_PERSONS if name in _PERSON else ())):
