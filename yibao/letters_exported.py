@@ -7,11 +7,11 @@ beside the list, and go with it.
 
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -26,8 +26,9 @@ from streams.deadletter.sheet.columns import Line
 from streams.deadletter.sheet.lines import Content, Lines
 from streams.deadletter.sheet.words import OTHERS, OWNERS
 from streams.deadletter.sheet.written_csv import CsvList
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site, capture_sources, compile_site
+from streams.topics.offsets import Reach
 from streams.topics.onward import Onward
 from streams.wiring import broker_access
 from yibao.binding import actor
@@ -36,13 +37,14 @@ from yibao.letters_asked import ask, clock_of, notes_on, progress
 from yibao.letters_closed import shown
 from yibao.moments import local, now_ms
 
-_AT_ONCE: Final = 2_000
-"""Letters whose content is read in one go."""
+_AT_ONCE: Final = 1_000
+"""Letters that are in memory."""
 _GAP: Final = 20_000
 """Messages between two letters that are rather read than passed over."""
-_MESSAGES: Final = 500
+_MESSAGES: Final = 200
 """Of one portion of them."""
-_ONE_READ_S: Final = 120.0
+_FETCH_BYTES: Final = 1 << 20
+_ONE_SPAN_S: Final = 900.0
 _TABLES: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -108,7 +110,7 @@ def export(site: Site, wish: Wish, *, before: Order, note: Callable[[str], None]
     Raises Misconfigured where it cannot be written, else as `ask` and `Onward`.
     """
     try:
-        with _beside(wish.file) as folder, closing(sqlite3.connect(folder / "scratch", isolation_level=None)) as scratch:
+        with _folder_beside(wish.file) as folder, closing(sqlite3.connect(folder / "scratch", isolation_level=None)) as scratch:
             scratch.executescript(_TABLES)
             told, freshness = ask(site, lambda index: _gather(index, scratch, wish.wanted, site), deadline_s=wish.deadline_s)
             for one in told:
@@ -129,7 +131,7 @@ def export(site: Site, wish: Wish, *, before: Order, note: Callable[[str], None]
 
 
 @contextmanager
-def _beside(file: Path) -> Iterator[Path]:
+def _folder_beside(file: Path) -> Iterator[Path]:
     """A folder for this account alone, on the file system of the list."""
     with tempfile.TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as folder:
         yield Path(folder)
@@ -164,62 +166,70 @@ def _compose(scratch: sqlite3.Connection, site: Site, wish: Wish, letters: int) 
         due_days=wish.due_days,
     )
     sources, missing, done = capture_sources(site), 0, 0
-    with progress("reading what the letters hold") as told:
-        for some in _with_messages(scratch, site):
-            rows = []
-            for letter, message in some:
-                where = mending_of(letter, lines.mappings, sources).where
-                line = lines.line(letter, Content() if message is None else content_of(letter, message.value), where)
-                missing += message is None
-                told_by = (_RANKS[line.owner], letter.institution, _cause(letter), letter.first, letter.id)
-                rows.append((*told_by, orjson.dumps(tuple(line))))
-            scratch.execute("BEGIN")
-            scratch.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", rows)
-            scratch.execute("COMMIT")
-            done += len(rows)
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        nonlocal missing, done
+        for letter, message in _with_messages(scratch, site):
+            where = mending_of(letter, lines.mappings, sources).where
+            line = lines.line(letter, Content() if message is None else content_of(letter, message.value), where)
+            missing += message is None
+            done += 1
             told(done, letters)
+            told_by = (_RANKS[line.owner], letter.institution, _cause(letter), letter.first, letter.id)
+            yield *told_by, orjson.dumps(tuple(line))
+
+    with progress("reading what the letters hold") as told:
+        scratch.execute("BEGIN")
+        scratch.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?)", rows())
+        scratch.execute("COMMIT")
     return missing
 
 
-def _with_messages(scratch: sqlite3.Connection, site: Site) -> Iterator[Iterator[tuple[Letter, Any]]]:
-    """Some letters after others, each with its message."""
-    access, topic, name = broker_access(site), site.topics.dead, f"yibao-{site.site}"
-    for partition, letters in groupby(_letters(scratch), key=lambda one: one.partition):
-        with Onward(access, topic, [partition], client_id=name, most=_MESSAGES) as reader:
-            begin = reader.reach()[partition].begin
-            for some in _runs(letters):
-                yield _beside_messages(reader, partition, some, begin=begin)
-
-
-def _letters(scratch: sqlite3.Connection) -> Iterator[Letter]:
-    for (letter,) in scratch.execute("SELECT letter FROM letters ORDER BY partition, offset"):
-        yield Letter(*orjson.loads(letter))
-
-
-def _runs(letters: Iterator[Letter]) -> Iterator[list[Letter]]:
-    """Letters of one partition that are read in one go: not too many, and not too far apart."""
-    some: list[Letter] = []
-    for letter in letters:
-        if some and (len(some) == _AT_ONCE or letter.offset - some[-1].offset > _GAP):
-            yield some
-            some = []
-        some.append(letter)
-    if some:
-        yield some
-
-
-def _beside_messages(topic: Onward, partition: int, some: Sequence[Letter], *, begin: int) -> Iterator[tuple[Letter, Any]]:
+def _with_messages(scratch: sqlite3.Connection, site: Site) -> Iterator[tuple[Letter, Any]]:
     """Each letter with its message; None where the topic does not hold it any more."""
-    there = {one.offset: one for one in some if one.offset >= begin}
-    yield from ((one, None) for one in some if one.offset < begin)
+    there = [int(one) for (one,) in scratch.execute("SELECT DISTINCT partition FROM letters ORDER BY partition")]
     if not there:
         return
-    first, end = min(there), max(there) + 1
-    for portion in topic.read({partition: first}, {partition: end}, deadline_s=_ONE_READ_S):
-        for message in portion.messages:
-            if (letter := there.pop(message.offset, None)) is not None:
-                yield letter, message
-    yield from ((one, None) for one in there.values())
+    access, name = broker_access(site), f"yibao-{site.site}"
+    with Onward(access, site.topics.dead, there, client_id=name, most=_MESSAGES, fetch_bytes=_FETCH_BYTES) as topic:
+        reach = topic.reach()
+        for partition in there:
+            asked = scratch.execute("SELECT letter FROM letters WHERE partition = ? ORDER BY offset", (partition,))
+            letters = (Letter(*orjson.loads(letter)) for (letter,) in asked)
+            yield from _beside(letters, _messages(topic, partition, _spans(scratch, partition, reach[partition]), reach))
+
+
+def _spans(scratch: sqlite3.Connection, partition: int, reach: Reach) -> list[tuple[int, int]]:
+    """From where to where (exclusive) a partition is read: what lies far between two letters is passed over."""
+    spans: list[tuple[int, int]] = []
+    asked = "SELECT offset FROM letters WHERE partition = ? AND offset >= ? ORDER BY offset"
+    for (offset,) in scratch.execute(asked, (partition, reach.begin)):
+        if spans and offset - spans[-1][1] <= _GAP:
+            spans[-1] = spans[-1][0], offset + 1
+        else:
+            spans.append((offset, offset + 1))
+    return spans
+
+
+def _messages(topic: Onward, partition: int, spans: Iterable[tuple[int, int]], reach: Mapping[int, Reach]) -> Iterator[Any]:
+    """The messages of these spans. Raises Unreachable where they do not come in time: no letter is told without what it holds."""
+    for first, end in spans:
+        starts, at = {number: first if number == partition else one.end for number, one in reach.items()}, first
+        for portion in topic.read(starts, {partition: end}, deadline_s=_ONE_SPAN_S):
+            yield from (message for message in portion.messages if message.partition == partition and message.offset < end)
+            at = portion.positions[partition]
+        if at < end:
+            raise Unreachable("the brokers are too slow: the list was not written; try again, or choose fewer letters")
+
+
+def _beside(letters: Iterable[Letter], messages: Iterable[Any]) -> Iterator[tuple[Letter, Any]]:
+    """Both in the order of the topic, put together."""
+    left = iter(messages)
+    message = next(left, None)
+    for letter in letters:
+        while message is not None and message.offset < letter.offset:
+            message = next(left, None)
+        yield letter, message if message is not None and message.offset == letter.offset else None
 
 
 class _Held(NamedTuple):

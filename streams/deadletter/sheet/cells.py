@@ -27,6 +27,8 @@ def clean(text: str) -> str:
     """A text on one line, without controls, marks that turn its direction, or characters that a workbook cannot hold; cut to
     `MOST`.
     """
+    if not text:
+        return text
     if not text.isprintable():
         text = "".join([_kept(one) for one in text])
     return text if len(text) <= MOST // 2 else _cut(text)
@@ -34,7 +36,10 @@ def clean(text: str) -> str:
 
 def guarded(text: str) -> str:
     """A clean text as a cell of CSV. A semicolon within it, at which other dialects part a line, is no way round it."""
-    text = _PART.sub(f";{_QUOTE}", text)
+    if not text:
+        return text
+    if ";" in text:
+        text = _PART.sub(f";{_QUOTE}", text)
     return f"{_QUOTE}{text}" if _is_risky(text) else text
 
 

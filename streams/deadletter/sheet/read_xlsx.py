@@ -5,6 +5,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import ParseError
 
@@ -19,6 +20,7 @@ from streams.errors import Misconfigured
 MOST_SHEETS: Final = 64
 MOST_ROWS: Final = 1_048_576
 MOST_COLUMNS: Final = 64
+_AT_ONCE: Final = 500
 
 _BROKEN: Final = (
     zipfile.BadZipFile,
@@ -44,15 +46,16 @@ def read_xlsx(content: bytes, take: Callable[[Row], None]) -> None:
     if not DEFUSEDXML:
         raise Misconfigured("workbooks are read with defusedxml only, and OPENPYXL_DEFUSEDXML forbids it: unset it")
     rows = _rows(content)
-    while (row := _next(rows)) is not None:
-        take(row)
+    while some := _next(rows):
+        for row in some:
+            take(row)
 
 
-def _next(rows: Iterator[Row]) -> Row | None:
+def _next(rows: Iterator[Row]) -> list[Row]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and extensions that no list needs
-            return next(rows, None)
+            return list(islice(rows, _AT_ONCE))
     except _BROKEN as error:
         told = f"the list cannot be read as a workbook ({type(error).__name__})"
         raise Misconfigured(f"{told}: open it in Excel or WPS and save it as .xlsx, or as CSV UTF-8") from None
@@ -66,10 +69,12 @@ def _rows(content: bytes) -> Iterator[Row]:
             raise Misconfigured(f"the workbook has more than {MOST_SHEETS} sheets: it is not read")
         for sheet in book.worksheets:
             name = f"{sheet.title}"
+            sheet.reset_dimensions()  # what a sheet says of its own size is not always so, and rows beyond it would be left out
             for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True), 1):
                 if number > MOST_ROWS:
                     raise Misconfigured(f"a sheet has more than {MOST_ROWS} rows: it is not read")
-                yield Row(name, number, [_text(cell) for cell in cells])
+                if any(cell is not None for cell in cells):
+                    yield Row(name, number, [_text(cell) for cell in cells])
     finally:
         book.close()
 

@@ -7,6 +7,8 @@ size that each part says it has is bounded (it is not unpacked beyond that), and
 import io
 import re
 import zipfile
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from streams.errors import Misconfigured
@@ -47,11 +49,14 @@ def _demand_part(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     if not name.endswith((".xml", ".rels")):
         return
     if "sharedstrings" in name:
-        if part.file_size > MOST_SHARED_BYTES or sum(1 for _ in _places(book, part, _TEXT)) > MOST_SHARED:
-            raise _too_large("its texts are too many")
+        if part.file_size > MOST_SHARED_BYTES:
+            raise _too_large("its texts are too long")
+        for count, _ in enumerate(_places(book, part, _TEXT)):
+            if count >= MOST_SHARED:
+                raise _too_large("its texts are too many")
     elif "worksheets/" in name and not name.endswith(".rels"):
         before = 0
-        for place in (*_places(book, part, _ROW), part.file_size):
+        for place in chain(_places(book, part, _ROW), [part.file_size]):
             if place - before > MOST_ROW_BYTES:
                 raise _too_large("one of its rows is too long")
             before = place
@@ -59,18 +64,15 @@ def _demand_part(book: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
         raise _too_large("one of its parts is too long")
 
 
-def _places(book: zipfile.ZipFile, part: zipfile.ZipInfo, mark: re.Pattern[bytes]) -> list[int]:
-    """Where a mark stands in a part."""
-    found, begin, rest = [], 0, b""
+def _places(book: zipfile.ZipFile, part: zipfile.ZipInfo, mark: re.Pattern[bytes]) -> Iterator[int]:
+    """Where a mark stands in a part. Nothing of the part is kept."""
+    begin, rest = 0, b""
     with book.open(part) as content:
         while portion := content.read(_READ_BYTES):
             text = rest + portion
-            found += [begin + one.start() for one in mark.finditer(text)]
             rest = text[-_LONGEST_MARK + 1 :]
+            yield from (begin + one.start() for one in mark.finditer(text))
             begin += len(text) - len(rest)
-            if len(found) > MOST_SHARED:
-                break
-    return found
 
 
 def _too_large(what: str) -> Misconfigured:
