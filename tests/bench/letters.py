@@ -79,7 +79,7 @@ def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
     pages = {text: questions(text) for text in QUESTIONS}
     sums, _ = index.ask(lambda one: [_timed(lambda: summary(one, parse(""), clock, by=BY)) for _ in range(_ROUNDS)])
     whole = [_timed(asked("open")) for _ in range(_ROUNDS)]
-    asyncio.run(_write(servers, (_letter(at) for at in range(number, number + 1_000))))
+    asyncio.run(write(servers, (letter_of(at) for at in range(number, number + 1_000))))
     thousand = _timed(asked("open"))
     with ThreadPoolExecutor(4) as several:
         begun = time.monotonic()
@@ -95,14 +95,14 @@ def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
         "thousand_more_s": thousand,
         "four_at_once_s": at_once,
         "ratios": {
-            "letters a second of a rebuild": _ratio([float(one) for one in rebuilds], at_least=20_000),
-            "seconds of a summary": _ratio(sums, at_most=0.5),
-            "seconds of the slowest filter and page": _ratio(slowest, at_most=0.1),
+            "letters a second of a rebuild": ratio([float(one) for one in rebuilds], at_least=20_000),
+            "seconds of a summary": ratio(sums, at_most=0.5),
+            "seconds of the slowest filter and page": ratio(slowest, at_most=0.1),
         },
     }
 
 
-def _ratio(rounds: list[float], **target: float) -> dict[str, Any]:
+def ratio(rounds: list[float], **target: float) -> dict[str, Any]:
     return {"median": sorted(rounds)[len(rounds) // 2], "rounds": rounds, **target}
 
 
@@ -112,7 +112,7 @@ def _timed(work: Callable[[], object]) -> float:
     return round(time.monotonic() - begun, 4)
 
 
-def _letter(number: int) -> DeadLetter:
+def letter_of(number: int) -> DeadLetter:
     """Nine of ten letters have one of three causes, as after a bad night; each row has twenty columns."""
     kind = number % 10
     row = RowOrigin(source="his", table="his.charge", key=(f"R{number}",), visit_key=f"V{number // 9}", record_key=f"F{number}")
@@ -157,10 +157,10 @@ async def _fill(servers: str, number: int) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
     await admin.close()
-    await _write(servers, (_letter(at) for at in range(number)))
+    await write(servers, (letter_of(at) for at in range(number)))
 
 
-async def _write(servers: str, every: Iterator[DeadLetter]) -> None:
+async def write(servers: str, every: Iterator[DeadLetter]) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=512 << 10, compression_type="lz4")
     await producer.start()
     batches: dict[int, Any] = {}
