@@ -82,7 +82,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(acts=ACTS)
 def test_nothing_goes_twice_or_older_and_no_letter_of_a_row_that_is_there_is_closed_as_gone(acts):
     """In whatever order the row changes, is read, and its reading ends; whoever places or reads it is killed, or two read it."""
