@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
-from connector.errors import Misconfigured as NotUnderstood
+from connector.errors import BadCondition
 from connector.profiles import profile_of
 from streams.domain.recapture import ended_value, order_value
 from streams.errors import Misconfigured, Refused
@@ -74,7 +74,7 @@ def _reading(running: Running, source: CaptureSource, table: CapturedTable, batc
     wanted = Wanted(site=running.site, source=source, table=table, where=where, keys=frozenset(keys))
     try:
         return read_again(wanted, wait=True, say=running.say)
-    except (NotUnderstood, Misconfigured):  # its text has the keys
+    except BadCondition:  # its text has the keys
         told = f"{batch.table} of {batch.source}: the database does not understand the keys of these letters"
         raise Refused(f"{told}: is the key still of the type that it was? Leave them out with another FILTER") from None
 

@@ -64,7 +64,11 @@ class NotThere(NamedTuple):
     """A row was read again, and is not there: nothing came of it from the order to the end of the reading."""
 
     row: Recapture
-    """The row, and the letters that were told in this lane, or have none."""
+    """The row, and those of its letters that were told in this lane, or in none."""
+
+    def __repr__(self) -> str:
+        """Without the row's key."""
+        return "NotThere()"
 
 
 def order_value(order: Recapture, *, at: int) -> bytes:

@@ -39,7 +39,7 @@ class Reread(NamedTuple):
 
     def __repr__(self) -> str:
         """Without the key."""
-        return f"Reread(source={self.source!r}, table={self.table!r}, asked={self.asked!r})"
+        return f"Reread(source={self.source!r}, table={self.table!r})"
 
 
 def reread_of(letter: DeadLetterView, ordering: Ordering, mappings: Mapping[str, CompiledMapping]) -> Reread | Outcome:

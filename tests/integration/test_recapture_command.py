@@ -166,9 +166,8 @@ def test_letters_of_rows_that_nobody_remembers_end_with_what_stands_in_the_datab
         document = yaml.safe_load(site.read_text("utf-8"))
         write(site, document | {"platform": {"url": address}})
         yibao("topics", "apply", config=site)
-        works = [running.enter_context(worker(stage, site=site, home=tmp_path)) for stage in ("join", "deliver")]
+        works = [running.enter_context(worker(stage, site=site, home=tmp_path)) for stage in ("place", "join", "deliver")]
         yibao("connector", "apply", config=site)
-        works.append(running.enter_context(worker("place", site=site, home=tmp_path)))
 
         def letters(*words):
             return json.loads(yibao("dlq", "list", *words, "-o", "json", config=site))["total"]

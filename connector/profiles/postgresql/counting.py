@@ -7,7 +7,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from connector.contract import CapturedTable, CaptureSource
-from connector.errors import Misconfigured
+from connector.errors import BadCondition, Misconfigured
 from connector.profiles.postgresql.login import logged_in
 from connector.profiles.postgresql.names import quoted, split_table
 
@@ -24,7 +24,7 @@ def condition_of_keys(table: CapturedTable, keys: Sequence[str | tuple[str, ...]
 
 
 def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
-    """How many rows the table has, of those that the condition leaves. Raises Misconfigured for a condition that the database does
+    """How many rows the table has, of those that the condition leaves. Raises BadCondition for a condition that the database does
     not understand, Unreachable, Refused.
     """
     with logged_in(source, password=password) as connection:
@@ -35,7 +35,7 @@ def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None
             if where is None or f"{exc.sqlstate}"[:2] not in _NOT_UNDERSTOOD or exc.sqlstate == "42501":
                 raise
             told = exc.diag.message_primary or type(exc).__name__
-            raise Misconfigured(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
+            raise BadCondition(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
 
 
 def read_keys(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> Iterator[tuple[str, ...]]:

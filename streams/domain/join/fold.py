@@ -141,10 +141,11 @@ class Joiner:
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
-        if not run.is_plain:
-            row = recapturing.takes_up(run.told, run.incoming, visit, row, before=before, change=change)
         run.told.begin(visit.place(row), before, change.position)
-        run.apply(visit, row, before=before, change=change)
+        if run.is_plain:
+            run.apply(visit, row, before=before, change=change)
+        else:
+            recapturing.apply(run, visit, row, before=before, change=change)
         run.take(run.told.touched(visit, before))
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)

@@ -11,6 +11,7 @@ from typing import Final
 from connector.contract import Op
 from streams.domain.changes import Incoming, RowChange
 from streams.domain.closings import Closed, ClosedBy, letter_id
+from streams.domain.join.building import Building
 from streams.domain.join.replaying import Replaying, Resent
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.told import Told
@@ -26,25 +27,35 @@ STILL_THERE: Final = "recapture_remembered"
 """Outcome: it is not there by that reading, and yet it is remembered: its letters stay open."""
 
 
-def takes_up(  # noqa: PLR0913 - a row, and what it was
-    told: Told, incoming: Incoming, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange
-) -> StoredRow:
-    """A row that came, with the letter for which it was read; what comes of it is a replay. before: the row as it was."""
-    found = header_in(incoming.headers)
-    if found is None:
-        return row
+def apply(run: Building, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange) -> None:
+    """Apply a change of a row that may have come because of its letters: what comes of it is a replay then. before: the row as it
+    was.
+    """
+    if (found := header_in(run.incoming.headers)) is None:
+        run.apply(visit, row, before=before, change=change)
+        return
     plan, letters = found
-    told.replaying = Replaying(visit.place(row), _replay(plan, letters, visit.key, change), Resent("", 0))
+    run.told.replaying = Replaying(visit.place(row), _replay(plan, letters, visit.key, change), Resent("", 0))
+    run.apply(visit, _takes_up(run, visit, row, _own(letters), before=before, change=change), before=before, change=change)
+    now = visit.current(row)
+    if now.letter and not (now.deleted or now.emitted or now.refused or now.waits_for):
+        # It has its place, and nothing is to be reported of it: no record and no other letter would ever close this one.
+        visit.put(run.close(visit, now, by=ClosedBy.MENDED))
+
+
+def _takes_up(  # noqa: PLR0913 - a row, and what it was
+    run: Building, visit: Visit, row: StoredRow, letters: Sequence[Asked], *, before: StoredRow | None, change: RowChange
+) -> StoredRow:
+    """The row with the letter for which it was read, where it has none; letters that it does not take up are closed."""
     was_there = before is not None and not before.deleted
-    for one in _own(letters):
+    for one in letters:
         if row.letter == one.letter and (was_there or change.op is not Op.DELETE):
             continue
-        if change.op is Op.DELETE:
-            told.closed.append(Closed(one.letter, visit.key, incoming.timestamp_ms, ClosedBy.GONE))
-        elif not row.letter:
+        if change.op is not Op.DELETE and not row.letter:
             row = row._replace(letter=one.letter)
-        else:
-            told.closed.append(Closed(one.letter, visit.key, incoming.timestamp_ms, ClosedBy.MENDED))
+            continue
+        by = ClosedBy.GONE if change.op is Op.DELETE else ClosedBy.MENDED
+        run.told.closed.append(Closed(one.letter, visit.key, run.incoming.timestamp_ms, by))
     return row
 
 

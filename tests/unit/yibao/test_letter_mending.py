@@ -53,6 +53,15 @@ def test_every_class_says_what_happens_then(site, dead_class):
     assert mending(site, dead_class=dead_class.value).then
 
 
+def test_a_letter_of_a_row_without_a_place_says_that_only_a_reading_of_it_closes_the_letter(site):
+    """Nobody remembers the row: the letter stays open although the row comes and is reported."""
+    row = {"rule": "NO_VISIT_KEY", "source": "his", "row_table": "his.sf_fymx", "id": "5f" * 16, "stage": "join"}
+    unplaced = mending(site, dead_class="MAPPING", **row)
+    assert f"yibao replay plan id:{'5f' * 16} --depth recapture" in unplaced.then
+    assert "recapture" not in mending(site, dead_class="MAPPING", service="fee_list_d", **row).then
+    assert "recapture" not in mending(site, dead_class="DECODE", **row).then
+
+
 def test_a_class_of_a_later_version_is_shown_all_the_same(site):
     """A letter that cannot be shown cannot be mended."""
     assert "" == mending(site, dead_class="NEWER").then
