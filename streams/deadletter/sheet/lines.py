@@ -51,6 +51,7 @@ class Lines:
     due_days: int | None = None
     """Days from the first failure to the deadline; None: it is left to whoever hands the list out."""
     _places: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
+    """By field, source and service: the parts and columns that it is read from."""
 
     def line(self, letter: Letter, content: Content, where: Sequence[str]) -> Line:
         """where: its places in the hospital's system, as `yibao dlq show` tells them."""
