@@ -91,7 +91,7 @@ class Lines:
         shown = {name: value for name, value in shown.items() if value}
         if len(shown) > 1:
             return "；".join(f"{name}={value}" for name, value in shown.items())
-        return next(iter(shown.values()), letter.cause)
+        return next(iter(shown.values()), letter.cause if letter.field else "")
 
     def _patient(self, letter: Letter, clear: MaskedDocument) -> str:
         told = ((name, self._read(name, letter, clear)) for name in _PERSON)
