@@ -50,7 +50,7 @@ def test_all_that_is_wrong_is_told_at_once_and_what_only_warns_is_not():
     )
     told = LINES.line(LETTER, several, ("h.charge.amount of C1",))
     assert ("数量不是数字；单价必填", "§3.3.1 #12；§3.3.1 #13", "x") == (told.reason, told.clause, told.value)
-    assert "数量,医药机构上传 CNT、单价 PRIC" == told.field
+    assert "数量,医药机构上传 CNT、单价,医药机构上传 PRIC" == told.field
     assert ("h.charge.amount（主键 C1）", "1970-01-01 09:00:00", "1天0小时") == (told.place, told.first, told.age)
 
 
