@@ -160,20 +160,19 @@ def held_against(letters: Mapping[str, Letter], sheet: Sheet, *, reason: str, be
 
 
 def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path, deadline_s: float) -> tuple[int, list[Planned]]:
-    """Note it, close, and write the plans; how many letters were closed, and the plans. folder: where plans go.
+    """Note it, write the plans, which send nothing, and close; how many letters were closed, and the plans. folder: where plans go.
 
     Raises as `close`: what was written counts, and the same file does the rest.
     """
     planned = {depth.value: len(letters) for depth, letters in work.replay.items()}
     facts = {"file": sheet.digest, "closes": len(work.close), "plans": planned, "not understood": len(work.faults)}
     audited(site, ACTION, why=reason, facts=facts)
-    done = close_each(site, work.close) if work.close else 0
     plans = [
         _plan(site, sheet, letters, depth=depth, reason=reason, folder=folder, deadline_s=deadline_s)
         for depth, letters in work.replay.items()
         if letters
     ]
-    return done, plans
+    return (close_each(site, work.close) if work.close else 0), plans
 
 
 def _not_closed(one: Decided, letter: Letter, reason: str) -> Fault | None:

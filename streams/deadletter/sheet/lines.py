@@ -51,6 +51,7 @@ class Lines:
     due_days: int | None = None
     """Days from the first failure to the deadline; None: it is left to whoever hands the list out."""
     _places: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
+    """By field, source and service: the parts and columns that it is read from."""
 
     def line(self, letter: Letter, content: Content, where: Sequence[str]) -> Line:
         """where: its places in the hospital's system, as `yibao dlq show` tells them."""
@@ -90,7 +91,7 @@ class Lines:
         shown = {name: value for name, value in shown.items() if value}
         if len(shown) > 1:
             return "；".join(f"{name}={value}" for name, value in shown.items())
-        return next(iter(shown.values()), letter.cause)
+        return next(iter(shown.values()), letter.cause if letter.field else "")
 
     def _patient(self, letter: Letter, clear: MaskedDocument) -> str:
         told = ((name, self._read(name, letter, clear)) for name in _PERSON)

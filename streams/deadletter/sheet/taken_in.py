@@ -20,8 +20,6 @@ ABOUT: Final = "说明"
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[\d.]+(?:e\+?\d+)?")
-_MOST_LINES_BEFORE: Final = 20
-"""Lines that may stand above the titles."""
 
 
 class Row(NamedTuple):
@@ -80,10 +78,10 @@ def fault_at(row: Row, column: str, what: str, mend: str) -> Fault:
 
 @dataclass(slots=True)
 class TakenIn:
-    """Takes rows, one after another. site: name of the site whose letters are meant."""
+    """Takes rows, one after another."""
 
     site: str
-    """Of whoever takes it in."""
+    """Name of the site whose letters are meant."""
     decided: dict[str, Decided] = field(default_factory=dict, repr=False)
     """By letter, without those that nothing was decided about."""
     faults: list[Fault] = field(default_factory=list)
@@ -93,9 +91,13 @@ class TakenIn:
     rows: int = 0
     """Rows with a letter."""
     _sheet: str | None = None
+    """Of the row before."""
     _places: dict[str, int] | None = None
+    """Where its columns stand; None until its titles came."""
     _before: int = 0
+    """Rows above its titles."""
     _headings: int = 0
+    """Sheets with titles."""
 
     def take(self, row: Row) -> None:
         """The next row."""

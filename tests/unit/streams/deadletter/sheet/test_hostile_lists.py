@@ -146,8 +146,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_workbook_is_refused_within_bounds(tmp_path, kind):
+def test_a_hostile_workbook_is_refused_within_bounds(tmp_path, monkeypatch, kind):
     """A file of some kilobytes must not take the machine's memory, nor its files, nor a night."""
+    monkeypatch.setattr(reader, "MOST_ROWS", 10_000)
     name, change = HOSTILE[kind]
     content = as_xlsx(tmp_path, [line(decision="重报", reason=SECRET)])
     content = changed(content, name, change)
