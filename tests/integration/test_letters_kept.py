@@ -15,8 +15,8 @@ from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import INVALID, dlq, sample_site
-from yibao.commands import build
 from yibao.letters_kept import expiring
+from yibao.main import build
 
 pytestmark = pytest.mark.stack
 DAY_MS = 86_400_000
@@ -44,7 +44,7 @@ def altered(bootstrap, topic, **settings):
 
 
 def planned(site):
-    found = CliRunner().invoke(build(["topics"]), ["topics", "plan", "-c", f"{site}"])
+    found = CliRunner().invoke(build(["topics"]), ["topics", "plan", "-c", f"{site}", "-o", "json"])
     return found.exit_code, found.stdout
 
 
@@ -65,8 +65,8 @@ async def test_a_retention_that_is_shorter_than_an_open_letter_is_old_is_refused
     altered(bootstrap, "visit.dead", retention_ms=7 * DAY_MS)
     code, said = planned(site)
     assert (1, True) == (code, f"--entity-name {PREFIX}visit.dead --add-config retention.ms={400 * DAY_MS}" in said)
-    with pytest.raises(Refused, match=r"7\.0 days"):
-        apply_topics(site)
+    refused = CliRunner().invoke(build(["topics"]), ["topics", "apply", "-c", f"{site}"]).exception
+    assert (Refused, True) == (type(refused), "7.0 days" in f"{refused}")
     altered(bootstrap, "visit.dead", retention_ms=400 * DAY_MS)
     altered(bootstrap, "visit.receipts", retention_ms=400 * DAY_MS, retention_bytes=1_000_000)
     assert (1, True) == (planned(site)[0], "retention.bytes 1000000" in planned(site)[1])
