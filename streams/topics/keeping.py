@@ -35,10 +35,12 @@ def demand_kept(
 ) -> tuple[TopicPlan, ...]:
     """The plans; one of `names` that does not keep what is open since `since_ms` is a conflict, and says how to mend it."""
     found = {plan.spec.name: tuple(_faults(plan.spec, live[plan.spec.name], now_ms - since_ms)) for plan in _of(plans, live, names)}
-    return tuple(
-        replace(plan, action=TopicAction.CONFLICT, differences=faults) if (faults := found.get(plan.spec.name)) else plan
-        for plan in plans
-    )
+    return tuple(_refused(plan, faults) if (faults := found.get(plan.spec.name)) else plan for plan in plans)
+
+
+def _refused(plan: TopicPlan, faults: tuple[str, ...]) -> TopicPlan:
+    others = plan.differences if plan.action is TopicAction.CONFLICT else ()
+    return replace(plan, action=TopicAction.CONFLICT, differences=(*others, *faults))
 
 
 def _of(plans: Sequence[TopicPlan], live: Mapping[str, LiveTopic], names: Sequence[str]) -> Iterator[TopicPlan]:
