@@ -1,5 +1,6 @@
 """Topics whose retention somebody altered, on a real broker: no open letter is dropped before anybody is told."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -62,6 +63,8 @@ async def test_a_retention_that_is_shorter_than_an_open_letter_is_old_is_refused
     assert 0 == planned(site)[0]
     near = warned(site)
     assert (10 * DAY_MS, True) == (near.kept_ms, "8.0 days old" in near.line)
+    told = CliRunner().invoke(build(["connector"]), ["connector", "status", "-c", f"{site}", "-o", "json"])
+    assert 10 * DAY_MS == 1000 * json.loads(told.stdout)["expiring_letters"]["kept_s"]
     altered(bootstrap, "visit.dead", retention_ms=7 * DAY_MS)
     code, said = planned(site)
     assert (1, True) == (code, f"--entity-name {PREFIX}visit.dead --add-config retention.ms={400 * DAY_MS}" in said)
