@@ -13,6 +13,9 @@ from streams.domain.violations import DeadClass
 from streams.spec.interface import PERSONAL, SERVICES
 from streams.spec.masking import mask_text
 
+MISSING_LOOKUP: Final = "MISSING_LOOKUP"
+"""Rule of letters whose cause is a row that a lookup lacks."""
+
 LONGEST: Final = 60
 """Characters of a cause."""
 
@@ -53,7 +56,7 @@ def cause_of(dead_class: str, rule: str, message: str, value: bytes | None) -> C
     """The cause of a letter with these headers. value: of its message; nothing of it is told but a violation's field and code."""
     if dead_class == DeadClass.REJECTED:
         return Cause(_field_in(message), _words(message))
-    if rule == "MISSING_LOOKUP":
+    if rule == MISSING_LOOKUP:
         return Cause("", _lookup_row(message))
     if dead_class == DeadClass.JOIN_INCOMPLETE or rule == "MISSING_COLUMN":
         return Cause("", _named_last(message))

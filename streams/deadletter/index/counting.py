@@ -1,17 +1,20 @@
 """How many letters a filter means, by the counts that are kept of them wherever these say it."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from streams.deadletter.causes import MISSING_LOOKUP
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.filter.terms import Term
 from streams.deadletter.index.selecting import OF_GROUP, Clock, Condition, Selection, both, select
 from streams.deadletter.index.writing import HOUR_MS
 
 _DAY_HOURS: Final = 24
+_MOST_ROWS: Final = 20
+"""Of a lookup that lacks more rows than so many they are counted together."""
 
 
 class SummaryLine(NamedTuple):
@@ -115,8 +118,7 @@ def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequ
     asked = select(wanted, clock)
     found = groups(index, asked)
     oldest = _oldest(index, asked, found)
-    columns = ", ".join(PARTS[one] for one in by)
-    names = {row[0]: (row[1], row[2:]) for row in index.execute(f"SELECT id, owner, {columns} FROM groups")}
+    names = _names(index, {one.grp for one in found}, by)
     hours = _hours(index, clock) if not asked.letters else {}
     lines: dict[tuple[str, ...], SummaryLine] = {}
     owners: dict[tuple[str, ...], set[str]] = {}
@@ -134,6 +136,25 @@ def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequ
         )
     told = [line._replace(owners=",".join(sorted(owners[parts]))) for parts, line in lines.items()]
     return sorted(told, key=lambda line: (-line.open, -line.closed, line.parts))
+
+
+def _names(index: sqlite3.Connection, found: Collection[int], by: Sequence[str]) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """By group: who mends it, and the parts. Of a lookup that lacks many rows, no row is a part of its own: it is one cause."""
+    rows = index.execute(f"SELECT id, owner, rule, {', '.join(PARTS[one] for one in by)} FROM groups")
+    named = {grp: (owner, rule, tuple(parts)) for grp, owner, rule, *parts in rows if grp in found}
+    if "cause" not in by:
+        return {grp: (owner, parts) for grp, (owner, _, parts) in named.items()}
+    at, lacks = by.index("cause"), defaultdict[str, set[str]](set)
+    for _, rule, parts in named.values():
+        if rule == MISSING_LOOKUP:
+            lacks[parts[at].partition("=")[0]].add(parts[at])
+    many = {where: f"{where}=… ({len(rows)})" for where, rows in lacks.items() if len(rows) > _MOST_ROWS}
+
+    def told(rule: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+        cause = many.get(parts[at].partition("=")[0]) if rule == MISSING_LOOKUP else None
+        return parts if cause is None else (*parts[:at], cause, *parts[at + 1 :])
+
+    return {grp: (owner, told(rule, parts)) for grp, (owner, rule, parts) in named.items()}
 
 
 def values(index: sqlite3.Connection, name: str) -> list[str]:

@@ -48,5 +48,10 @@ CREATE INDEX letters_by_record ON letters (record_hash);
 CREATE INDEX letters_by_record_key ON letters (record_key) WHERE record_key <> '';
 CREATE INDEX letters_by_row_key ON letters (row_key) WHERE row_key <> '';
 CREATE INDEX letters_by_visit_key ON letters (visit_key) WHERE visit_key <> '';
+CREATE VIRTUAL TABLE searched USING fts5(plain, content='reasons', content_rowid='id', tokenize='trigram');
+INSERT INTO searched (searched) VALUES ('rebuild');
+CREATE TRIGGER reasons_searched AFTER INSERT ON reasons BEGIN
+    INSERT INTO searched (rowid, plain) VALUES (new.id, new.plain);
+END;
 """
 """Made when the topic is read for the first time: one by one they cost a third of what each row pays for them."""

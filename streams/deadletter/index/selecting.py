@@ -40,6 +40,8 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
 _ID_DIGITS: Final = 32
 _FOUND: Final = frozenset({"key", "id", "text"})
 """Conditions of letters for which there is an index."""
+_TRIGRAM: Final = 3
+"""Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
 _EVER: Final = (-(1 << 60), 1 << 60)
 
 
@@ -163,7 +165,12 @@ def _id(value: str, _clock: Clock) -> Condition:
 
 
 def _text(value: str, _clock: Clock) -> Condition:
-    return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (value.lower(),))
+    text = value.lower()
+    if len(text) < _TRIGRAM:
+        return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (text,))
+    phrase = text.replace('"', '""')
+    found = "SELECT rowid FROM searched WHERE searched MATCH ? AND instr(plain, ?)"
+    return Condition(f"reason IN ({found})", (f'"{phrase}"', text))
 
 
 def _of_words(one: Term) -> bool:

@@ -12,6 +12,7 @@ from streams.deadletter.index.writing import Writing
 from streams.deadletter.record import letter_id
 from streams.domain.changes import Incoming
 from streams.domain.closings import ClosedBy
+from streams.domain.violations import DeadClass
 from tests.unit.streams.deadletter.index.in_memory import NOW_MS, InMemory, indexed, message
 from tests.unit.streams.deadletter.test_record import LETTER
 
@@ -34,6 +35,21 @@ def test_the_summary_counts_what_has_the_asked_parts_in_common():
     assert ("40000", "MED_TYPE", "MED_TYPE 不在值域") == second.parts
     [line] = index.summed("", "institution")
     assert ((LETTER.institution,), 40) == (line.parts, line.open)
+
+
+@pytest.mark.parametrize(("rows", "causes"), [(20, 20), (21, 1)])
+def test_a_lookup_that_lacks_many_rows_is_one_cause(rows, causes):
+    """A table that was never read is one thing to mend, and not forty thousand."""
+    lacks = replace(LETTER, dead_class=DeadClass.JOIN_INCOMPLETE, rule="MISSING_LOOKUP", stage="join")
+    letters = [
+        replace(lacks, identity=f"{at}", message=f"等待超时，缺少关联表中的行（R24）：his.ward.code=W/{at}") for at in range(rows)
+    ]
+    index = indexed([message(letter, offset=at) for at, letter in enumerate(letters)])
+    lines = index.summed("", "rule", "cause")
+    assert (causes, rows) == (len(lines), sum(line.open for line in lines))
+    assert {"his.ward.code"} == {line.parts[1].partition("=")[0] for line in lines}
+    assert rows == index.paged('text:"his.ward.code="', 5, "").total
+    assert ["his.ward.code=W/7"] == [letter.cause for letter in index.listed("cause:his.ward.code=W/7")]
 
 
 def test_what_came_last_in_a_partition_counts_whatever_its_clock_says():
