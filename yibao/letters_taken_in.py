@@ -16,20 +16,22 @@ from streams.deadletter.sheet.read_csv import read_csv
 from streams.deadletter.sheet.taken_in import Decided, Fault, TakenIn, fault_at
 from streams.errors import Misconfigured
 from streams.mapping import Site
-from streams.mapping.identity import mapping_of
 from streams.private_files import write_private
-from streams.replay.plan import Depth, Item, Outcome, Plan, digest_of
+from streams.replay.plan import Depth, digest_of
 from streams.topics.audit import Link
 from streams.topics.audit_log import read_audit
 from streams.wiring import client_options
 from yibao.audited import audited
-from yibao.binding import actor, now_of
-from yibao.letters_asked import ask, wanted_by
+from yibao.letters_asked import ask
 from yibao.letters_closed import close_each
-from yibao.replay_planning import Prepared, prepared
+from yibao.replay_planning import planned
 
 ACTION: Final = "dlq import"
-DEPTHS: Final[Mapping[Decision, Depth]] = {Decision.REMAKE: Depth.RENORMALISE, Decision.RESEND: Depth.RESEND}
+DEPTHS: Final[Mapping[Decision, Depth]] = {
+    Decision.REMAKE: Depth.RENORMALISE,
+    Decision.RESEND: Depth.RESEND,
+    Decision.REREAD: Depth.RECAPTURE,
+}
 """How deep a replay of a decision reaches."""
 
 _WORKBOOK: Final = b"PK\x03\x04"
@@ -159,7 +161,7 @@ def held_against(letters: Mapping[str, Letter], sheet: Sheet, *, reason: str, be
     return Work(close=close, replay=replay, mended=mended, closed_before=closed, failed_since=since, faults=faults)
 
 
-def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path, deadline_s: float) -> tuple[int, list[Planned]]:
+def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path) -> tuple[int, list[Planned]]:
     """Note it, write the plans, which send nothing, and close; how many letters were closed, and the plans. folder: where plans go.
 
     Raises as `close`: what was written counts, and the same file does the rest.
@@ -168,9 +170,7 @@ def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path
     facts = {"file": sheet.digest, "closes": len(work.close), "plans": planned, "not understood": len(work.faults)}
     audited(site, ACTION, why=reason, facts=facts)
     plans = [
-        _plan(site, sheet, letters, depth=depth, reason=reason, folder=folder, deadline_s=deadline_s)
-        for depth, letters in work.replay.items()
-        if letters
+        _plan(site, sheet, letters, depth=depth, reason=reason, folder=folder) for depth, letters in work.replay.items() if letters
     ]
     return (close_each(site, work.close) if work.close else 0), plans
 
@@ -192,28 +192,14 @@ def _taken_before(site: Site, sheet: Sheet) -> int:
     return int(datetime.fromisoformat(mine[-1]).timestamp() * 1000) if mine else 0
 
 
-def _plan(
-    site: Site, sheet: Sheet, letters: Sequence[Letter], *, depth: Depth, reason: str, folder: Path, deadline_s: float
-) -> Planned:
+def _plan(site: Site, sheet: Sheet, letters: Sequence[Letter], *, depth: Depth, reason: str, folder: Path) -> Planned:
     """A plan as `yibao replay plan` writes it, for these letters. Its id is of the file: the same file gives the same plan."""
     why = reason or f"list {sheet.digest[:12]}"
     identity = hashlib.sha256(f"{site.site} {depth.value} {sheet.digest}".encode()).hexdigest()[:8]
     file = folder / f"replay-{identity}.plan"
     if file.exists():
         return Planned(file=file, depth=depth, outcomes=None)
-    named = Plan(
-        id=identity,
-        at=now_of(site),
-        by=actor(),
-        why=why,
-        site=site.site,
-        depth=depth,
-        filter="",
-        mapping=mapping_of(site),
-        ends={},
-        items=tuple(Item(one.id, one.partition, one.offset, Outcome.UNKNOWN, "") for one in letters),
-    )
-    made: Prepared = prepared(site, wanted_by(("open",)), depth=depth, why=why, release=False, deadline_s=deadline_s, only=named)
+    made = planned(site, letters, identity=identity, depth=depth, why=why)
     content = made.plan.dump()
     facts: dict[str, Any] = {"plan": identity, "digest": digest_of(content), "depth": depth.value, "filter": made.plan.filter}
     facts |= {"list": sheet.digest, "release": False, "outcomes": dict(made.plan.outcomes)}

@@ -15,7 +15,7 @@ from yibao.letters_taken_in import Planned, Sheet, Work
 from yibao.options import Output
 
 _MOST_FAULTS: Final = 200
-_DEPTHS: Final = {Depth.RENORMALISE: "重报", Depth.RESEND: "原样重报"}
+_DEPTHS: Final = {Depth.RENORMALISE: "重报", Depth.RESEND: "原样重报", Depth.RECAPTURE: "重新读取"}
 _OUTCOMES: Final = {
     "passes": "可以上报",
     "mended": "已不成问题，将关闭",
@@ -25,7 +25,8 @@ _OUTCOMES: Final = {
     "unchanged": "内容与上次相同，请选“原样重报”",
     "stale": "已有更新的版本",
     "gone": "数据行已不存在",
-    "unknown": "找不到数据行，请信息科重新读取",
+    "read again": "将从数据库重新读取",
+    "unknown": "找不到数据行，请选“重新读取”",
     "parked": "重报次数已达上限",
     "excluded": "这一类不能靠重报解决",
 }

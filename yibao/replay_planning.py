@@ -58,8 +58,16 @@ def prepared(
     """A plan for the open letters that a filter means. only: instead, what this plan sends, as far as its letters are open and were
     not told again since, under its id. release: also what was replayed as often as a record may be.
     """
-    letters = {one.id: one for one in _letters(site, wanted, only, deadline_s=deadline_s)}
     identity = only.id if only is not None else secrets.token_hex(4)
+    meant = _letters(site, wanted, only, deadline_s=deadline_s)
+    return planned(site, meant, identity=identity, depth=depth, why=why, release=release, words=written(wanted))
+
+
+def planned(
+    site: Site, meant: Sequence[Letter], *, identity: str, depth: Depth, why: str, release: bool = False, words: str = ""
+) -> Prepared:
+    """A plan for these open letters. identity: its id. words: the filter that means them. release: as in `prepared`."""
+    letters = {one.id: one for one in meant}
     trying = _Trying(site=site, plan=identity, depth=depth, release=release)
     items = trying.items(letters)
     ends: dict[int, int] = {}
@@ -72,7 +80,7 @@ def prepared(
         why=why,
         site=site.site,
         depth=depth,
-        filter=written(wanted),
+        filter=words,
         mapping=mapping_of(site),
         ends=ends,
         items=tuple(items),

@@ -181,7 +181,11 @@ async def test_a_list_comes_back_closes_and_plans_and_the_second_time_does_nothi
     assert 1 == as_json("list", "-c", place.site, f"id:{letters[0]}")["total"]
     assert 1 == len(as_json("show", letters[0], "-c", place.site)["history"][1:])
     entry, *_ = audit_of(place, "dlq import")[-3:]
-    assert ("五月清单", 2, {"renormalise": 1, "resend": 0}) == (entry.why, entry.facts["closes"], entry.facts["plans"])
+    assert ("五月清单", 2, {"renormalise": 1, "resend": 0, "recapture": 0}) == (
+        entry.why,
+        entry.facts["closes"],
+        entry.facts["plans"],
+    )
 
 
 async def test_what_is_not_understood_stops_the_whole_unless_a_part_is_asked_for(place):

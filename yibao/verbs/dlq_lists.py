@@ -114,6 +114,7 @@ def take_in(
       关闭 close            closes the letter, with its note (备注) or --reason; a reported record also needs 平台确认号
       重报 renormalise      goes into a replay plan: made anew of its rows under today's mapping
       原样重报 resend       goes into a replay plan: as it was
+      重新读取 recapture    goes into a replay plan: its row is read from the database again
       已在HIS修改 mended    counted: its record comes by itself, and closes the letter when it is accepted
       待处理 or nothing     left
 
@@ -141,7 +142,7 @@ def take_in(
         if work.close and not yes:
             typer.confirm(f"关闭 {len(work.close)} 条？", abort=True, err=True)
         with leaving(f"{file}: what was written counts; the same command does the rest"):
-            closed, plans = carry_out(site, sheet, work, reason=reason.strip(), folder=Path(), deadline_s=deadline)
+            closed, plans = carry_out(site, sheet, work, reason=reason.strip(), folder=Path())
     lists_shown.print_import(lists_shown.import_document(sheet, work, closed=closed, plans=plans, done=does), output)
     if output is Output.TABLE:
         lists_shown.show_plans(plans, approve_above=pace_of(site).approve_above)

@@ -9,6 +9,7 @@ from typing import Final
 class Decision(StrEnum):
     """PENDING: not yet. MENDED: the row was changed in the hospital's system; its record comes by itself. CLOSE: nobody has to mend
     it any more, or the platform withdrew its record. REMAKE: try it again, made anew of its rows. RESEND: try it again as it was.
+    REREAD: read its row from the database again.
     """
 
     PENDING = "待处理"
@@ -16,6 +17,7 @@ class Decision(StrEnum):
     CLOSE = "关闭"
     REMAKE = "重报"
     RESEND = "原样重报"
+    REREAD = "重新读取"
 
 
 MEANS: Final[Mapping[Decision, str]] = {
@@ -24,6 +26,7 @@ MEANS: Final[Mapping[Decision, str]] = {
     Decision.CLOSE: "不需要再处理：请在“备注”写明原因；已上报记录的撤销还要填“平台确认号”",
     Decision.REMAKE: "映射、字典或对照表改好之后，用医院数据重新生成并重报：导入时写成重报计划，由信息科核对后执行",
     Decision.RESEND: "平台方修正之后，把原来的内容再报一次：导入时写成重报计划，由信息科核对后执行",
+    Decision.REREAD: "系统没有这一行数据（例如当时无法归属到就诊）：导入时写成重报计划，由信息科执行时从医院数据库按主键重新读取",
 }
 """For whoever fills a list in."""
 
@@ -33,6 +36,7 @@ _SYNONYMS: Final[Mapping[Decision, tuple[str, ...]]] = {
     Decision.CLOSE: ("close", "closed", "已关闭", "不再处理", "无需处理"),
     Decision.REMAKE: ("replay", "renormalise", "renormalize", "重新上报", "重新生成"),
     Decision.RESEND: ("resend", "原样重发", "重发"),
+    Decision.REREAD: ("recapture", "reread", "重读", "重新采集"),
 }
 
 

@@ -42,7 +42,14 @@ def test_what_the_platform_still_has_needs_its_number():
     assert [ToClose(GONE, "WX-1", "已处理")] == held(Decision.CLOSE, GONE, note="已处理", confirmation="WX-1").close
 
 
-@pytest.mark.parametrize(("decision", "depth"), [(Decision.REMAKE, Depth.RENORMALISE), (Decision.RESEND, Depth.RESEND)])
+@pytest.mark.parametrize(
+    ("decision", "depth"),
+    [
+        (Decision.REMAKE, Depth.RENORMALISE),
+        (Decision.RESEND, Depth.RESEND),
+        (Decision.REREAD, Depth.RECAPTURE),
+    ],
+)
 def test_what_is_to_be_tried_again_is_planned(decision, depth):
     """By its depth, and nothing is closed for it."""
     work = held(decision)
