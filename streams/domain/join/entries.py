@@ -238,5 +238,5 @@ def is_held_refund(key: bytes, value: bytes) -> bool:
 def item_in(value: bytes) -> Item | None:
     """What of which institution the line in a state value charges; None where its entry does not say it."""
     members = orjson.loads(value[value.index(b"[") :])
-    charge = members[-2] if members[0] in _WITH_CHARGES else None
+    charge = members[-2] if members and members[0] in _WITH_CHARGES else None
     return None if charge is None else Charge.of(charge).item_of
