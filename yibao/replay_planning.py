@@ -83,9 +83,9 @@ def _tried(
 ) -> tuple[list[Item], dict[str, Replay], int]:
     """Each letter with what its dry run says, the orders of those that would pass, and what waits for them."""
     views = {view.id: view for view in _messages(site, letters)}
-    entries = _state_of(site, {visit_of(view).encode() for view in views.values()})
+    entries = state_of(site, {visit_of(view).encode() for view in views.values()})
     ordering = Ordering(compile_site(site), rows_of(entries))
-    trial = Trial(joiner_of(site), entries, _lookups(site), now_ms=now_ms())
+    trial = Trial(joiner_of(site), entries, lookups_of(site), now_ms=now_ms())
     items, orders, released, most = [], {}, 0, pace_of(site).most
     for one in sorted(letters.values(), key=lambda one: (_ORDER.get(one.service, 2), one.partition, one.offset)):
         view = views.get(one.id)
@@ -121,7 +121,7 @@ def _messages(site: Site, letters: Mapping[str, Letter]) -> Iterator[DeadLetterV
                 yield read_dead_letter(message)
 
 
-def _state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
+def state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
     """The join's state entries of these visits."""
     entries: dict[bytes, bytes] = {}
     if not visits:
@@ -136,16 +136,17 @@ def _state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
     return entries
 
 
-def _lookups(site: Site) -> Lookups:
+def lookups_of(site: Site) -> Lookups:
     """The rows of the lookup tables, as the join has them."""
     tables = lookup_tables(site)
     lookups = LookupTables(KafkaLookupFeed(broker_settings(site), tables), tables, outcomes=Outcomes("replay"))
     if tables:
         for message in read_whole(client_options(site), *tables):
-            lookups.take([_incoming(message)])
+            lookups.take([incoming(message)])
     return lookups
 
 
-def _incoming(message: Any) -> Incoming:
+def incoming(message: Any) -> Incoming:
+    """A message as kafka-python reads it, as the stages do."""
     headers: Sequence[tuple[str, bytes]] = message.headers
     return Incoming(message.topic, message.partition, message.offset, message.key, message.value, tuple(headers), message.timestamp)
