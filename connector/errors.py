@@ -3,6 +3,7 @@
 CaptureError            1
 ├── Refused             1   the service answered and said no
 ├── Misconfigured       2   a person must change a file or a setting
+│   └── BadCondition        the database does not understand a condition, which stands in the text
 └── Unreachable         3   a service that is needed now does not answer
 """
 
@@ -23,6 +24,10 @@ class Misconfigured(CaptureError):
     """A person must change a file or a setting before this can run."""
 
     exit_code: ClassVar[int] = 2
+
+
+class BadCondition(Misconfigured):
+    """The database does not understand a condition. The text holds it: whoever made it of rows' keys says something else."""
 
 
 class Unreachable(CaptureError):

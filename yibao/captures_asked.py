@@ -14,6 +14,7 @@ from yibao.capture import reconciler
 from yibao.captures_shown import Shown
 from yibao.facts import stands_of
 from yibao.lags import StageLag, lags_of
+from yibao.letters_kept import Expiring, expiring
 
 
 def asked_connect(
@@ -28,11 +29,11 @@ def asked_connect(
 
 def asked_brokers(
     site: Site, sources: Sequence[CaptureSource], states: Mapping[str, ConnectorStatus | None] | None
-) -> tuple[list[Shown], list[StageLag]]:
-    """Every source and stage. states: what Connect says; None where it does not answer."""
+) -> tuple[list[Shown], list[StageLag], Expiring | None]:
+    """Every source and stage, and the open letters near their end. states: what Connect says; None where it does not answer."""
     with Broker(broker_access(site)) as broker:
         beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
-        lags = lags_of(site, broker)
+        lags, letters = lags_of(site, broker), expiring(site, broker)
     warn_of_other_site(site)
     now_ms = time.time_ns() // 1_000_000
     stands = stands_of(site, sources)
@@ -46,4 +47,4 @@ def asked_brokers(
         )
         for each in sources
     ]
-    return shown, lags
+    return shown, lags, letters

@@ -18,6 +18,7 @@ from connector.remedies import remedy_of
 from yibao.capture import stands_against
 from yibao.facts import Stand
 from yibao.lags import StageLag
+from yibao.letters_kept import Expiring
 from yibao.options import Output
 
 
@@ -108,10 +109,14 @@ class Shown:
         return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
 
 
-def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), *, output: Output) -> None:
-    """How each capture stands, and how far behind the stages are."""
+def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), letters: Expiring | None = None, *, output: Output) -> None:
+    """How each capture stands, how far behind the stages are, and the open letters that their topic will soon drop."""
     if output is Output.JSON:
-        document = {"connectors": [each.document for each in shown], "stages": [each.document for each in lags]}
+        document = {
+            "connectors": [each.document for each in shown],
+            "stages": [each.document for each in lags],
+            "expiring_letters": None if letters is None else letters.document,
+        }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", box=None, pad_edge=False)
@@ -123,6 +128,8 @@ def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), *, output
         for lag in lags:
             stages.add_row(*map(escape, lag.row))
         Console(soft_wrap=True).print(stages)
+    if letters is not None:
+        typer.echo(letters.line)
     now = datetime.now(UTC)
     for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
         typer.echo(line)

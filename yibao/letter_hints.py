@@ -30,5 +30,5 @@ def _tables(letter: DeadLetterView, source: CaptureSource) -> list[str]:
 
 def _is_missed(letter: DeadLetterView, table: CapturedTable) -> bool:
     if letter.rule == "MISSING_LOOKUP":
-        return table.lookup is not None and letter.message.endswith(f"：{table.lookup}")
+        return table.lookup is not None and (letter.message.endswith(f"：{table.lookup}") or f"：{table.name}." in letter.message)
     return table.role is _ROLES.get(letter.rule)

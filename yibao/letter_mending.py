@@ -16,6 +16,12 @@ _COMES_AGAIN: Final = "when the row changes, or its table is read again, its rec
 _MAPPED_ANEW: Final = (
     "after a mended mapping and a restart, read the table again (`yibao resnapshot`); accepted, it closes this letter"
 )
+_READ_AGAIN: Final = (
+    "the row had no place, and when it comes again with one, this letter does not hear of it: `yibao replay plan id:{} --depth "
+    "recapture` reads the row again, and what comes of it closes this letter"
+)
+_UNPLACED: Final = frozenset({DeadClass.MAPPING, DeadClass.SCHEMA_DRIFT, DeadClass.JOIN_INCOMPLETE, DeadClass.AMBIGUOUS})
+"""Classes of letters about rows that had no place."""
 _THEN: Final[Mapping[DeadClass, str]] = {
     DeadClass.DECODE: "nothing: report the message to whoever maintains this product, and close the letter",
     DeadClass.SCHEMA_DRIFT: _MAPPED_ANEW,
@@ -49,13 +55,22 @@ def mending_of(letter: Letter, mappings: Mapping[str, CompiledMapping], sources:
     own = [mapping for name, mapping in mappings.items() if letter.source in ("", name)]
     lookups = {table.lookup: table.name for source in sources for table in source.tables if table.lookup is not None}
     found = [place for mapping in own for place in _places(letter, mapping, lookups)]
-    known = letter.dead_class in DeadClass.__members__
-    return Mending(letter.owner, tuple(dict.fromkeys(found)), _THEN[DeadClass(letter.dead_class)] if known else "")
+    return Mending(letter.owner, tuple(dict.fromkeys(found)), _then(letter))
+
+
+def _then(letter: Letter) -> str:
+    if letter.dead_class not in DeadClass.__members__:
+        return ""
+    dead_class = DeadClass(letter.dead_class)
+    if letter.stage == "join" and not letter.service and letter.row_table and dead_class in _UNPLACED:
+        return _READ_AGAIN.format(letter.id)
+    return _THEN[dead_class]
 
 
 def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[str]:
-    if letter.rule == "MISSING_LOOKUP" and letter.cause in lookups:
-        yield lookups[letter.cause]
+    if letter.rule == "MISSING_LOOKUP" and letter.cause:
+        where, _, key = letter.cause.partition("=")
+        yield f"{lookups.get(where, where)}{_of(key)}"
         return
     record = mapping.records.get(ServiceCode(letter.service)) if letter.service in {*ServiceCode} else None
     for step in record.steps if record is not None else ():

@@ -47,7 +47,7 @@ def clock_of(site: Site) -> Clock:
 def ask(site: Site, question: Callable[[sqlite3.Connection], Answer], *, deadline_s: float) -> tuple[Answer, Freshness]:
     """What the index answers, up to date. Progress is told on standard error, so that the result can be piped."""
     topic = site.topics.dead
-    with _progress("reading dead letters") as told:
+    with progress("reading dead letters") as told:
         found = Upkeep(
             store=Store(site.workers.home / FOLDER, topic),
             access=broker_access(site),
@@ -88,7 +88,7 @@ def say(freshness: Freshness, notes: Sequence[str]) -> None:
 
 
 @contextmanager
-def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+def progress(doing: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal; elsewhere a line every few seconds."""
     console = Console(stderr=True)
     if console.is_terminal and sys.stderr.isatty():

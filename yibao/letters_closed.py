@@ -80,14 +80,21 @@ def close(site: Site, order: ToClose, wanted: Filter, *, reason: str) -> int:
     """Note it, and write what closes the letters; how many. Raises Unreachable: what was written closes, the same order does the
     rest.
     """
-    audited(site, "dlq close", why=reason, facts={"filter": written(_shown(wanted)), "letters": len(order.letters)})
+    audited(site, "dlq close", why=reason, facts={"filter": written(shown(wanted)), "letters": len(order.letters)})
+    return close_each(site, ((letter, number, reason) for letter, number in order.letters))
+
+
+def close_each(site: Site, letters: Iterable[tuple[Letter, str, str]]) -> int:
+    """Write what closes letters, each by what the platform confirmed (`""`: by hand) and with its own reason; how many. Whoever
+    calls it notes it before. Raises as `close`.
+    """
     otherwise = "what was written counts; the same order closes the rest"
-    return write_messages(client_options(site), site.topics.dead, _messages(order, reason), otherwise=otherwise)
+    return write_messages(client_options(site), site.topics.dead, _messages(letters), otherwise=otherwise)
 
 
-def _messages(order: ToClose, reason: str) -> Iterable[Message]:
+def _messages(letters: Iterable[tuple[Letter, str, str]]) -> Iterable[Message]:
     who, at = actor(), now_ms()
-    for letter, number in order.letters:
+    for letter, number, reason in letters:
         by = ClosedBy.EVIDENCE if number else ClosedBy.HAND
         closing = Closing(id=letter.id, at=at, by=by, who=who, why=reason, evidence=number)
         yield Message(letter.partition, *encode_closing(closing))
@@ -98,7 +105,7 @@ def _open(wanted: Filter) -> Filter:
     return wanted.and_also(parse("open").terms)
 
 
-def _shown(wanted: Filter) -> Filter:
+def shown(wanted: Filter) -> Filter:
     """A filter as it may be kept: keys and words that a person typed may be a patient's."""
     return Filter(tuple(replace(one, values=_concealed(one)) for one in wanted.terms))
 

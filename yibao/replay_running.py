@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,10 @@ _PORTIONS_A_SECOND: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
 _FEWEST: Final = 20
 """So many records were sent before a share of refusals means anything."""
+_AHEAD: Final = 40
+"""So many orders go ahead of a longer run: what becomes of them is looked at before the others go."""
+_AHEAD_S: Final = 20.0
+"""So long their outcome is waited for; what waits for something else has none."""
 _WAIT_S: Final = 1.0
 _INDEX_S: Final = 300.0
 _UNKNOWN: Final = (
@@ -54,12 +58,13 @@ class Progress:
 
     @classmethod
     def of(cls, plan: Path) -> "Progress":
-        """That of a plan's file; of a new one nothing was sent."""
+        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm."""
         file = plan.with_name(f"{plan.name}.progress")
         try:
-            return cls(file, set(orjson.loads(file.read_bytes())))
-        except FileNotFoundError:
+            sent = orjson.loads(file.read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
             return cls(file)
+        return cls(file, {one for one in sent if isinstance(one, str)} if isinstance(sent, list) else set())
 
     @property
     def cancelled(self) -> bool:
@@ -97,22 +102,39 @@ class Running:
     def run(self, orders: Sequence[Replay]) -> None:
         """Write the orders that were not written yet. Raises Refused where too many of them are refused again."""
         left = [one for one in orders if one.letter not in self.progress.sent]
+        with Broker(broker_access(self.site)) as broker:
+            self._hand_on(left[:_AHEAD], broker)
+            if len(left) > _AHEAD:
+                self._see(left[:_AHEAD])
+                self._hand_on(left[_AHEAD:], broker)
+        self.stop_where_refused()
+
+    def _hand_on(self, orders: Sequence[Replay], broker: Broker) -> None:
         portion = max(1, round(self.pace.rate_per_s / _PORTIONS_A_SECOND))
         looked_at = time.monotonic()
-        with Broker(broker_access(self.site)) as broker:
-            for first in range(0, len(left), portion):
-                some = left[first : first + portion]
-                if self.progress.cancelled:
-                    raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
-                self._yield_to_others(broker)
-                began = time.monotonic()
-                self._write(some)
-                if time.monotonic() - looked_at >= _LOOK_EVERY_S:
-                    looked_at = time.monotonic()
-                    self._stop_where_refused()
-                    self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
-                time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
-        self._stop_where_refused()
+        for first in range(0, len(orders), portion):
+            some = orders[first : first + portion]
+            self.demand_wanted()
+            self.yield_to_others(broker)
+            began = time.monotonic()
+            self._write(some)
+            if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+                looked_at = time.monotonic()
+                self.stop_where_refused()
+                self.say(f"{len(self.progress.sent)} of {len(self.plan.passing)} handed to the join")
+            time.sleep(max(0.0, len(some) / self.pace.rate_per_s - (time.monotonic() - began)))
+
+    def _see(self, orders: Sequence[Replay]) -> None:
+        """Wait for what becomes of these, and stop where too many are refused again: workers that still go by the mapping of before
+        would refuse them all, and each would count a replay.
+        """
+        until = time.monotonic() + _AHEAD_S
+        while time.monotonic() < until:
+            found = fates_of(self.site, self.plan)
+            if all(found.get(one.letter) != PENDING for one in orders):
+                break
+            time.sleep(_WAIT_S)
+        self.stop_where_refused()
 
     def _write(self, orders: Sequence[Replay]) -> None:
         at = now_ms()
@@ -122,7 +144,13 @@ class Running:
         self.progress.sent.update(one.letter for one in orders)
         self.progress.save()
 
-    def _yield_to_others(self, broker: Broker) -> None:
+    def demand_wanted(self) -> None:
+        """Raise Refused where somebody cancelled the plan."""
+        if self.progress.cancelled:
+            raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
+
+    def yield_to_others(self, broker: Broker) -> None:
+        """Wait while live traffic waits."""
         told = False
         while waiting := [one for one in lags_of(self.site, broker) if (one.waiting or 0) > self.pace.yields_above]:
             if not told:
@@ -130,14 +158,16 @@ class Running:
             told = True
             time.sleep(_WAIT_S)
 
-    def _stop_where_refused(self) -> None:
+    def stop_where_refused(self) -> None:
+        """Raise Refused where too much of what was sent is refused again."""
         found = fates_of(self.site, self.plan)
         again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
         sent = len(self.progress.sent & {*self.plan.ending})
         if sent >= _FEWEST and again > self.pace.stop_share * sent:
             raise Refused(
                 f"stopped: {again} of {sent} were refused again, more than replay.stop_share "
-                f"({self.pace.stop_share:g}); see why with `yibao dlq summary`, and make a new plan"
+                f"({self.pace.stop_share:g}); see why with `yibao dlq summary`, restart workers that still go by an old mapping, "
+                "and make a new plan"
             )
 
 
@@ -173,12 +203,16 @@ def verified(site: Site, plan: Plan) -> Verified:
     found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
     told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
-    known = set(_received(site)) if accepted else set[bytes]()
-    without = tuple(sorted(letter for letter in accepted if found[letter].record_hash not in known))
+    records, msgids = _received(site) if accepted else (set[bytes](), set[str]())
+    known = {letter: fate.record_hash in records if fate.record_hash else fate.evidence in msgids for letter, fate in found.items()}
+    without = tuple(sorted(letter for letter in accepted if not known[letter]))
     return Verified(counts=Counter(told.values()), without_receipt=without)
 
 
-def _received(site: Site) -> Iterator[bytes]:
+def _received(site: Site) -> tuple[set[bytes], set[str]]:
+    """What stands for the keys of the records of which there are receipts, and the msgids of these."""
+    records, msgids = set[bytes](), set[str]()
     for receipt in read_receipts(client_options(site), site.topics.receipts):
-        for line in receipt.records:
-            yield bytes.fromhex(record_key_hash(receipt.service, line.key))
+        msgids.add(receipt.msgid)
+        records.update(bytes.fromhex(record_key_hash(receipt.service, line.key)) for line in receipt.records)
+    return records, msgids

@@ -20,12 +20,13 @@ _MEANS: Final = {
     Outcome.OTHERWISE: "is wrong for another reason now, which its letter will tell",
     Outcome.FAILS: "would be refused again",
     Outcome.WAITS: "would wait for what is missing",
-    Outcome.UNCHANGED: "would be the same as what was handed on; --depth resend sends it as it is",
+    Outcome.UNCHANGED: "was handed on as it is: it waits for its visit or settlement; what was refused goes by --depth resend",
     Outcome.STALE: "another version was handed on since, or it went once more already",
     Outcome.GONE: "its row is not there any more",
-    Outcome.UNKNOWN: "nobody remembers its row; `yibao resnapshot TABLE --key …` reads it again",
+    Outcome.UNKNOWN: "nobody remembers its row; --depth recapture reads it again, where the letter tells which one it is",
     Outcome.PARKED: "was replayed as often as replay.most allows; --release takes it in",
     Outcome.EXCLUDED: "is not mended by sending",
+    Outcome.READ_AGAIN: "its row would be read again; what it leads to, only the row can say",
 }
 _MOST_CAUSES: Final = 20
 

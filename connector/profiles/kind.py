@@ -42,7 +42,7 @@ class DatabaseProfile(Protocol):
         Unreachable, Misconfigured.
         """
 
-    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str]) -> str:
+    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """The rows with these keys, as a condition in SQL. Raises Misconfigured for what is no key of the table."""
 
     def count_rows(self, source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:

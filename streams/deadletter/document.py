@@ -7,16 +7,27 @@ no value is shown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import orjson
 
-from streams.deadletter.record import DeadLetterView
 from streams.spec.masking import HIDDEN, mask, mask_text
 from streams.spec.profiles import REPORTING
 
 _SERVICES = {code.value: service for code, service in REPORTING.services.items()}
 
 NULL = "NULL"
+
+
+class Held(Protocol):
+    """What is known of a letter whose value is read."""
+
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def stage(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +62,33 @@ class MaskedDocument:
     """Size in bytes of a value that is neither rows nor a record; None otherwise."""
 
 
-def masked_document(view: DeadLetterView) -> MaskedDocument:
+def masked_document(view: Held) -> MaskedDocument:
     """What may be shown of `view.value`. Never raises: what cannot be read is not shown."""
+    return _masked(_object(view.value), view)
+
+
+def clear_document(view: Held) -> MaskedDocument:
+    """The same with nothing masked, for who may see it. Never raises; what cannot be read is not shown."""
+    return both_documents(view)[1]
+
+
+def both_documents(view: Held) -> tuple[MaskedDocument, MaskedDocument]:
+    """The value masked, and with nothing masked."""
     decoded = _object(view.value)
+    masked = _masked(decoded, view)
+    rows = decoded.get("rows")
+    if isinstance(rows, dict):
+        clear = {part: _clear(row) for part, row in rows.items() if isinstance(row, dict)}
+        return masked, replace(masked, rows=clear)
+    return masked, replace(masked, record=_clear(decoded)) if masked.record else masked
+
+
+def _masked(decoded: Mapping[str, object], view: Held) -> MaskedDocument:
     if isinstance(rows := decoded.get("rows"), dict):
         return MaskedDocument(rows=_rows(rows), record={}, violations=_violations(decoded.get("violations")), unread=None)
     if record := _record(decoded, view):
         return MaskedDocument(rows={}, record=record, violations=(), unread=None)
     return MaskedDocument(rows={}, record={}, violations=(), unread=len(view.value or b""))
-
-
-def clear_document(view: DeadLetterView) -> MaskedDocument:
-    """The same with nothing masked, for who may see it. Never raises; what cannot be read is not shown."""
-    decoded, masked = _object(view.value), masked_document(view)
-    rows = decoded.get("rows")
-    if isinstance(rows, dict):
-        return replace(masked, rows={part: _clear(row) for part, row in rows.items() if isinstance(row, dict)})
-    return replace(masked, record=_clear(decoded)) if masked.record else masked
 
 
 def _clear(row: Mapping[str, object]) -> Mapping[str, str]:
@@ -93,7 +114,7 @@ def _rows(rows: Mapping[str, object]) -> Mapping[str, Mapping[str, str]]:
     }
 
 
-def _record(decoded: Mapping[str, object], view: DeadLetterView) -> Mapping[str, str]:
+def _record(decoded: Mapping[str, object], view: Held) -> Mapping[str, str]:
     """The fields of the service, each masked as it demands; empty where the value is no record of the service."""
     service = _SERVICES.get(view.service)
     if service is None or view.stage != "deliver":

@@ -1,6 +1,6 @@
 """Decode what stands in `visit.changes` and in the lookup topics: row changes, truncates, ticks, tombstones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, cast
 
@@ -8,6 +8,7 @@ import orjson
 
 from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
 from streams.domain.images import row_of, text_of
+from streams.domain.recapture import RECAPTURED, NotThere, not_there_in
 from streams.domain.records import Header, Row
 from streams.domain.replay import REPLAY, Replay, replay_in
 from streams.domain.told import Told, told_in
@@ -175,7 +176,7 @@ class Tombstone:
     """A message without a value: Kafka's mark for compaction. Carries nothing for the join."""
 
 
-Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay
+Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay | NotThere
 
 _OPS: Final = {op.value: op for op in Op}
 _TRUNCATE: Final = Op.TRUNCATE
@@ -212,7 +213,7 @@ def decode(value: bytes | None, *, server: str = "") -> Event:
 def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
     """The event in one message's parsed value. Raises as `decode`. server: see there."""
     if "op" not in envelope:
-        return replay_in(envelope) if envelope.get("yibao") == REPLAY else _tick(envelope)
+        return _OURS.get(f"{envelope.get('yibao')}", _tick)(envelope)
     source = envelope.get("source")
     if not isinstance(source, dict):
         raise Rejected("the envelope has no source block")
@@ -257,6 +258,9 @@ def _tick(envelope: Mapping[str, object]) -> Tick:
     if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < _END_OF_TIME:
         raise Rejected("the value is neither a change envelope nor a tick")
     return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")
+
+
+_OURS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = {REPLAY: replay_in, RECAPTURED: not_there_in}
 
 
 def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], server: str) -> RowChange | Truncated:

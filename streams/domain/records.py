@@ -81,7 +81,11 @@ class MissingLookup:
     """A lookup row that the record needs is not known (yet)."""
 
     lookup: str
-    key: tuple[str, ...]
+    """Its name."""
+    key: tuple[str, ...] = field(repr=False)
+    """Values of its key columns."""
+    places: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False)
+    """Where the key's values stand: role or lookup, and column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

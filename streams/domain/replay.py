@@ -48,7 +48,7 @@ class Replay(NamedTuple):
     resend: str = ""
     """Content hash of what the platform refused, to be sent once more although it is the same; `""`: only what differs is sent."""
     position: str = ""
-    """Of the row's change that was refused, in the database's log, as the letter says."""
+    """By what the record that was refused is known, as the letter says: as a rule the position of its row's change in the log."""
     last: bool = False
     """Of what waits: all of it was ordered, and what was made anew of it in this visit's lane is in force now. It names no row."""
 

@@ -41,7 +41,7 @@ import orjson
 
 from streams.domain.batch.msgid import LAYOUT, layout_of
 from streams.domain.join.entries import FORM as ENTRY_FORM
-from streams.domain.place.entries import ENDED_FORM as PLACED_FORM
+from streams.domain.place.entries import AWAITED_FORM as PLACED_FORM
 from streams.domain.place.going import NOTHING, Going
 from streams.errors import Newer
 from streams.lanes.deliver.aside import Aside, aside_in, lowest

@@ -67,6 +67,7 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         max_plain_bytes=plain_limit(whole.platform),
         ignore_deletions_after_days=written.deletions.ignored_after_days,
         colliding=frozenset(colliding_tables(tables.values(), records)),
+        lookups=MappingProxyType({one.lookup_name: tables[one.table] for one in written.tables if one.role is TableRole.LOOKUP}),
     )
 
 

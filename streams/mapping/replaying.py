@@ -11,7 +11,7 @@ class ReplaySettings(Strict):
     """How dead letters are replayed (`yibao replay`)."""
 
     rate_per_s: Annotated[float, Field(gt=0)] = 50.0
-    """Most records a second that a run hands to the join."""
+    """Most records a second that a run hands to the join, and most rows that it has read again."""
     yields_above: Annotated[int, Field(ge=0)] = 1000
     """While more rows or records than so many wait for a stage, a run hands on nothing: live traffic goes first."""
     approve_above: Annotated[int, Field(ge=0)] = 1000

@@ -7,6 +7,7 @@ import orjson
 
 from streams.deadletter.record import DeadLetterView
 from streams.domain.join.gone import record_of
+from streams.domain.join.replaying import BY
 from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.replay import Replay
@@ -29,14 +30,17 @@ class Ordering:
         """The order for a letter, or why there is none."""
         if letter.dead_class in _NEVER or (depth is Depth.RESEND and letter.dead_class != _OF_PLATFORM):
             return Outcome.EXCLUDED
-        visit = visit_of(letter)
-        found = self._handed_on(letter, visit) if letter.stage == "deliver" else self._row(letter)
+        visit, found = visit_of(letter), self.row_of(letter)
         if found is None or not visit:
             return Outcome.UNKNOWN
         source, table, key = found
         resend = letter.content_hash if depth is Depth.RESEND else ""
-        position = _header(letter, "position") if resend else ""
+        position = (_header(letter, BY) or _header(letter, "position")) if resend else ""
         return Replay(source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at, resend, position)
+
+    def row_of(self, letter: DeadLetterView) -> tuple[str, str, Mapping[str, str]] | None:
+        """Source, table and key of the row of a letter about a record; None where nobody remembers it."""
+        return self._handed_on(letter, visit_of(letter)) if letter.stage == "deliver" else self._row(letter)
 
     def _row(self, letter: DeadLetterView) -> tuple[str, str, Mapping[str, str]] | None:
         """The row of a letter of the join, as its document names it."""

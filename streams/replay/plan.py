@@ -15,16 +15,19 @@ import orjson
 
 from streams.errors import Misconfigured
 
-FORM: Final = 1
+FORM: Final = 2
+"""The latest form. 2: what earlier versions do not know, the depth RECAPTURE and its outcome; all other plans are of form 1."""
+_FIRST: Final = 1
 
 
 class Depth(StrEnum):
     """How deep a replay reaches. RESEND: what the platform refused goes once more as it is. RENORMALISE: records are made anew of
-    what the join remembers, under today's mapping, rules and lookups.
+    what the join remembers, under today's mapping, rules and lookups. RECAPTURE: their rows are read again from the database.
     """
 
     RESEND = "resend"
     RENORMALISE = "renormalise"
+    RECAPTURE = "recapture"
 
 
 class Outcome(StrEnum):
@@ -32,7 +35,8 @@ class Outcome(StrEnum):
     OTHERWISE: it is wrong for another reason now, which its letter would tell. FAILS: it would be refused again as it was. WAITS: a
     part is missing that may still come. UNCHANGED: it would be the same as what was handed on before. STALE: another version was
     handed on since. GONE: its row is not there any more. UNKNOWN: nobody remembers its row. PARKED: it was replayed as often as a
-    record may be. EXCLUDED: a letter of its kind is not mended by sending.
+    record may be. EXCLUDED: a letter of its kind is not mended by sending. READ_AGAIN: its row is read again; what that leads to,
+    only the row can say.
     """
 
     PASSES = "passes"
@@ -46,9 +50,10 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     PARKED = "parked"
     EXCLUDED = "excluded"
+    READ_AGAIN = "read again"
 
 
-SENT: Final = frozenset({Outcome.PASSES, Outcome.MENDED, Outcome.OTHERWISE})
+SENT: Final = frozenset({Outcome.PASSES, Outcome.MENDED, Outcome.OTHERWISE, Outcome.READ_AGAIN})
 """What a run hands on."""
 
 
@@ -88,7 +93,8 @@ class Plan:
     mapping: str
     """By what records are made; a plan is for that alone."""
     ends: Mapping[int, int]
-    """By partition of the dead letters, up to where they were read."""
+    """By partition of the dead letters, the end of what the plan is of: a letter that is told at or behind it is not the one that
+    was looked at."""
     items: tuple[Item, ...]
     """The letters."""
 
@@ -107,10 +113,14 @@ class Plan:
         """What is sent."""
         return tuple(item for item in self.items if item.outcome in SENT)
 
+    def covers(self, partition: int, offset: int) -> bool:
+        """Whether the message of a letter is of those that the plan was made of, and not of what came since."""
+        return offset < self.ends.get(partition, 0)
+
     def dump(self) -> bytes:
         """The file."""
         head = {
-            "form": FORM,
+            "form": FORM if self.depth is Depth.RECAPTURE else _FIRST,
             "id": self.id,
             "at": self.at,
             "by": self.by,
@@ -134,7 +144,7 @@ def load(file: bytes) -> Plan:
     """The plan in a file. Raises Misconfigured for what is none, or one of a later version."""
     try:
         head, *items = [orjson.loads(line) for line in file.splitlines()]
-        if head["form"] != FORM:
+        if head["form"] not in (_FIRST, FORM):
             raise Misconfigured(f"the plan is of form {head['form']}, this version knows {FORM}: make it anew")
         return _plan(head, items)
     except (orjson.JSONDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -162,6 +162,15 @@ class Broker:
         """What each partition of `topic` holds; empty where it does not exist."""
         return {number: reach for (_, number), reach in self._reach([topic]).items()}
 
+    def holds_before(self, topic: str, moment_ms: int) -> bool:
+        """Whether a topic that exists holds a message from before a moment (ms since the epoch)."""
+        reach = self.reach(topic)
+        places = {TopicPartition(topic, number): moment_ms for number in reach}
+        with self._answers(f"tell how old the messages of {topic} are"):
+            since = self._admin.list_partition_offsets(places)
+        behind = {place.partition: one.offset for place, one in since.items()}  # of the first message since; -1 where there is none
+        return any(one.begin < (one.end if behind[number] < 0 else behind[number]) for number, one in reach.items())
+
     def topic_id(self, topic: str) -> bytes:
         """The id of a topic that exists; a topic that is made anew gets another one. Empty where brokers are too old for ids."""
         with self._answers(f"tell the id of {topic}"):

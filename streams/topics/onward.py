@@ -40,10 +40,20 @@ class Portion(NamedTuple):
 class Onward:
     """An open reader of partitions of one topic, which exists. Raises Unreachable where no broker answers.
 
-    Only what is committed is read, and a partition's end is where that ends. most: messages of one portion.
+    Only what is committed is read, and a partition's end is where that ends. most: messages of one portion. fetch_bytes: of a
+    partition, as they come from a broker at once; they are held in memory, unpacked.
     """
 
-    def __init__(self, access: BrokerAccess, topic: str, partitions: Iterable[int], *, client_id: str, most: int = 5_000) -> None:
+    def __init__(  # noqa: PLR0913 - where it reads, and how much at once
+        self,
+        access: BrokerAccess,
+        topic: str,
+        partitions: Iterable[int],
+        *,
+        client_id: str,
+        most: int = 5_000,
+        fetch_bytes: int = _FETCH_BYTES,
+    ) -> None:
         self._topic, self._most = topic, most
         self._places = [TopicPartition(topic, number) for number in sorted(partitions)]
         self._servers = access.bootstrap_servers
@@ -53,7 +63,7 @@ class Onward:
         self._thread.start()
         self._consumer: Any = None
         try:
-            self._consumer = self._do(_connected(access, client_id))
+            self._consumer = self._do(_connected(access, client_id, fetch_bytes))
             self._do(self._seek({}))
         except BaseException:
             self._close()
@@ -117,7 +127,7 @@ class Onward:
         self._loop.close()
 
 
-async def _connected(access: BrokerAccess, client_id: str) -> Any:
+async def _connected(access: BrokerAccess, client_id: str, fetch_bytes: int) -> Any:
     options: dict[str, object] = {
         "bootstrap_servers": access.bootstrap_servers,
         "client_id": client_id,
@@ -133,7 +143,7 @@ async def _connected(access: BrokerAccess, client_id: str) -> Any:
         enable_auto_commit=False,
         auto_offset_reset="none",
         request_timeout_ms=_ANSWER_MS,
-        max_partition_fetch_bytes=_FETCH_BYTES,
+        max_partition_fetch_bytes=fetch_bytes,
     )
     try:
         await consumer.start()

@@ -169,6 +169,16 @@ def _conflicts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:
             f"kafka-configs.sh --alter --entity-type topics --entity-name {spec.name} --add-config cleanup.policy={wanted}"
         )
 
+    if _KEPT.items() <= spec.configs.items():
+        kept = {name: live.configs.get(name, "-1") for name in ("retention.ms", "retention.bytes")}
+        bounds = [f"{name} {value}" for name, value in kept.items() if value != "-1"]
+        if bounds:
+            yield (
+                f"has {' and '.join(bounds)} and must keep everything: who ordered what would be forgotten. "
+                "kafka-configs.sh --alter --entity-type topics "
+                f"--entity-name {spec.name} --add-config retention.ms=-1,retention.bytes=-1"
+            )
+
 
 def _policy(live: LiveTopic) -> str:
     return live.configs.get("cleanup.policy", "delete")

@@ -7,6 +7,7 @@ slow       a platform that answers in 50 ms
 two        two workers of each stage beside one; as root also with the same bound on the CPU of each worker
 linear     ten times the visits
 growth     one change in a stay of 10 to 20,000 lines, without brokers
+lists      a list of 100,000 letters for the insurance office, written and read again
 letters    the index of a million dead letters: made anew, and asked
 capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
@@ -33,13 +34,26 @@ from tests.bench.course import Surroundings
 from tests.bench.freshness import freshness
 from tests.bench.growth import growth
 from tests.bench.letters import letters
+from tests.bench.lists import lists
 from tests.bench.processes import CHECKOUT
 from tests.bench.sections import SECTIONS, Bench, Section, load_of, ratio_lines
 
-_FRESHNESS, _CAPTURE, _GROWTH, _LETTERS = "freshness", "capture", "growth", "letters"
+_FRESHNESS, _CAPTURE, _GROWTH, _LETTERS, _LISTS = "freshness", "capture", "growth", "letters", "lists"
 _WITHIN_WHOLE = "place"
-_WITHOUT_THE_PATH = (_CAPTURE, _FRESHNESS, _GROWTH, _LETTERS)
-_HOLDS = ("b[0-9]*", "capture", "growth", "letters", "mapping.yaml", "platform.log", "platform.pub", "stack", "steady", "workers")
+_WITHOUT_THE_PATH = (_CAPTURE, _FRESHNESS, _GROWTH, _LETTERS, _LISTS)
+_HOLDS = (
+    "b[0-9]*",
+    "capture",
+    "growth",
+    "letters",
+    "lists",
+    "mapping.yaml",
+    "platform.log",
+    "platform.pub",
+    "stack",
+    "steady",
+    "workers",
+)
 
 
 def main() -> None:
@@ -76,6 +90,8 @@ def main() -> None:
             _keep(found, _GROWTH, lambda: growth(chosen.home / "growth"), chosen.out, {})
         if _LETTERS in names:
             _keep(found, _LETTERS, lambda: letters(chosen.home / "letters"), chosen.out, {})
+        if _LISTS in names:
+            _keep(found, _LISTS, lambda: lists(chosen.home / "lists"), chosen.out, {})
         if _CAPTURE in names:
             _keep(found, _CAPTURE, lambda: capture(chosen.home / "capture"), chosen.out, {})
         if _FRESHNESS in names:

@@ -40,6 +40,10 @@ QUESTIONS: Final = (
     "id:3fa4",
     "not class:VALIDATION attempts:>1",
     "text:不平",
+    "text:7777",
+    "text:r24",
+    "not text:77",
+    "not key:F777777",
 )
 _NOW_MS: Final = 1_764_000_000_000
 _APART_MS: Final = 100
@@ -60,11 +64,13 @@ def letters(home: Path, number: int = LETTERS) -> dict[str, Any]:
 def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
     access, clock = BrokerAccess(bootstrap_servers=servers), Clock(now_ms=_NOW_MS, zone=ZoneInfo("Asia/Shanghai"))
     index = Upkeep(store=Store(home / "letters", TOPIC), access=access, topic=TOPIC, client_id="bench")
-    rebuilds = []
+    rebuilds, of_cpu = [], []
     for _ in range(_ROUNDS):
         index.store.drop()
+        begun = time.process_time()
         took = _timed(lambda: index.ask(lambda _index: None))
         rebuilds.append(round(number / took))
+        of_cpu.append(round(number / (time.process_time() - begun)))
     size = sum(one.stat().st_size for one in (home / "letters").iterdir())
 
     def asked(text: str) -> Callable[[], object]:
@@ -79,7 +85,7 @@ def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
     pages = {text: questions(text) for text in QUESTIONS}
     sums, _ = index.ask(lambda one: [_timed(lambda: summary(one, parse(""), clock, by=BY)) for _ in range(_ROUNDS)])
     whole = [_timed(asked("open")) for _ in range(_ROUNDS)]
-    asyncio.run(_write(servers, (_letter(at) for at in range(number, number + 1_000))))
+    asyncio.run(write(servers, (letter_of(at) for at in range(number, number + 1_000))))
     thousand = _timed(asked("open"))
     with ThreadPoolExecutor(4) as several:
         begun = time.monotonic()
@@ -95,14 +101,15 @@ def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
         "thousand_more_s": thousand,
         "four_at_once_s": at_once,
         "ratios": {
-            "letters a second of a rebuild": _ratio([float(one) for one in rebuilds], at_least=20_000),
-            "seconds of a summary": _ratio(sums, at_most=0.5),
-            "seconds of the slowest filter and page": _ratio(slowest, at_most=0.1),
+            "letters a second of a rebuild": ratio([float(one) for one in rebuilds], at_least=20_000),
+            "letters a CPU second of a rebuild": ratio([float(one) for one in of_cpu], at_least=20_000),
+            "seconds of a summary": ratio(sums, at_most=0.5),
+            "seconds of the slowest filter and page": ratio(slowest, at_most=0.1),
         },
     }
 
 
-def _ratio(rounds: list[float], **target: float) -> dict[str, Any]:
+def ratio(rounds: list[float], **target: float) -> dict[str, Any]:
     return {"median": sorted(rounds)[len(rounds) // 2], "rounds": rounds, **target}
 
 
@@ -112,7 +119,7 @@ def _timed(work: Callable[[], object]) -> float:
     return round(time.monotonic() - begun, 4)
 
 
-def _letter(number: int) -> DeadLetter:
+def letter_of(number: int) -> DeadLetter:
     """Nine of ten letters have one of three causes, as after a bad night; each row has twenty columns."""
     kind = number % 10
     row = RowOrigin(source="his", table="his.charge", key=(f"R{number}",), visit_key=f"V{number // 9}", record_key=f"F{number}")
@@ -141,7 +148,10 @@ def _letter(number: int) -> DeadLetter:
         return letter
     if kind in (3, 4, 5):
         return replace(
-            letter, dead_class=DeadClass.JOIN_INCOMPLETE, rule="MISSING_LOOKUP", message="缺少关联表中的行（R24）：catalogue"
+            letter,
+            dead_class=DeadClass.JOIN_INCOMPLETE,
+            rule="MISSING_LOOKUP",
+            message=f"等待超时，缺少关联表中的行（R24）：his.catalogue.code=C{number % 50}",
         )
     if kind in (6, 7, 8):
         said = f"平台拒收：单据 {number} 金额不平"
@@ -154,10 +164,10 @@ async def _fill(servers: str, number: int) -> None:
     await admin.start()
     await admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])
     await admin.close()
-    await _write(servers, (_letter(at) for at in range(number)))
+    await write(servers, (letter_of(at) for at in range(number)))
 
 
-async def _write(servers: str, every: Iterator[DeadLetter]) -> None:
+async def write(servers: str, every: Iterator[DeadLetter]) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=servers, max_batch_size=512 << 10, compression_type="lz4")
     await producer.start()
     batches: dict[int, Any] = {}

@@ -18,6 +18,7 @@ from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import is_gone, load_gone
 from streams.domain.join.ledger import is_sum, load_total, tables_in
 from streams.domain.join.moving import load_leave
+from streams.domain.join.replaying import is_resent
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
@@ -182,7 +183,7 @@ def claimed():
 
 def summed():
     """A stay whose lines' charges stand in sums: a line, its refund, one of another item that waits, and one that went."""
-    join = Join(limits=replace(LIMITS, few_lines=0))
+    join = Join(limits=replace(LIMITS, few_lines=0, many_lines=0))
     join.change("h.visit")
     join.change("h.settle")
     join.change("h.charge", charge_id="C0")
@@ -254,9 +255,16 @@ def entries(join):
     """The state entries that are left at the end, and what each means."""
     found = []
     for key, value in sorted((key, value) for visit in join.entries.values() for key, value in visit.items()):
+        if is_resent(key):
+            continue
         row = read(key, value)._asdict()
         found.append({"key": key.decode(), "value": value.decode(), "row": row})
     return found
+
+
+def handed_on(join):
+    """The entries of how records were handed on whose rows do not say it any more."""
+    return {key.decode(): value.decode() for visit in join.entries.values() for key, value in visit.items() if is_resent(key)}
 
 
 def ready(emissions):

@@ -4,10 +4,13 @@ import orjson
 
 from streams.domain.changes import CLAIMED, Incoming
 from streams.domain.keys import VisitKey
+from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import ClaimingTable
 from streams.domain.place.ended import Ended
 from streams.domain.place.fold import Placer
+from streams.domain.place.going import NOTHING
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.domain.recapture import header_in
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 
@@ -133,3 +136,35 @@ def _placed(table, view, *, at, key=7):
     }
     value = orjson.dumps({"op": "c", "before": None, "after": {"id": key, "no": 17}, "source": {**said, "lsn": at}})
     return placer.fold(Incoming("rows.his", 0, at, None, value, (), BEGIN_MS), view, source="his")
+
+
+ORDERED = {"yibao": "recapture", "source": {"name": "his", "schema": "h", "table": "line", "ts_ms": BEGIN_MS}, "plan": "9f8e7d6c"}
+LETTERS = [["5f" * 16, 0, BEGIN_MS - 5, "I17", True], ["7a" * 16, 2, BEGIN_MS - 9, "", True], ["00" * 16, 1, BEGIN_MS, "O3", False]]
+
+
+def awaited():
+    """The entries after rows were ordered to be read again: one did not come, one was read, one waits for its bill."""
+    placer, state = Placer({}, partitions=3, linked={"his": TABLES}), PlaceState(TopicPartition("place.state.his", 0))
+    going, found = placer.remembering(NOTHING, state, begun=True), {}
+    orders = [
+        ORDERED | {"key": {"id": key}, "reading": f"r{key}", "letters": [one]} for key, one in zip("123", LETTERS, strict=True)
+    ]
+    rows = [{"id": 2, "bill": None}, {"id": 3, "bill": "B9"}]
+    source = {"connector": "postgresql", "name": "his", "schema": "h", "table": "line", "ts_ms": BEGIN_MS}
+    reads = [{"op": "r", "before": None, "after": row, "source": source} for row in rows]
+    end = orders[2] | {"yibao": "recaptured"}
+    for number, message in enumerate([*orders, *reads, end]):
+        incoming = Incoming("rows.his", 0, number, None, orjson.dumps(message), (), BEGIN_MS + number)
+        folded = placer.fold(incoming, state, source="his", going=going)
+        going = folded.going
+        state.apply(folded.state, position=number)
+        found |= folded.state
+    return {key: value for key, value in found.items() if value is not None and key[:1] == b"A"}
+
+
+def awaited_in(golden):
+    """By key of each row that is awaited, what its next message is told."""
+    view = View({one["key"].encode(): one["value"].encode() for one in golden})
+    memory = Awaited.kept(view)
+    keys = [one["key"].rpartition("\x1f")[2] for one in golden]
+    return {key: header_in(memory.goes("h.line", {"id": key}, read=True)) for key in keys}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.domain.join.entries import FORM as ENTRY_FORM
-from streams.domain.place.entries import ENDED_FORM as PLACED_FORM
+from streams.domain.place.entries import AWAITED_FORM as PLACED_FORM
 from streams.errors import Newer
 from streams.lanes.marks import deliver_mark, join_mark, place_mark, seq_of
 

@@ -10,6 +10,7 @@ import pkgutil
 import re
 from contextlib import asynccontextmanager
 from dataclasses import asdict, fields, is_dataclass, replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from structlog.testing import capture_logs
 import streams
 from streams.deadletter.document import masked_document
 from streams.deadletter.record import read_dead_letter
+from streams.deadletter.sheet.lines import Lines
 from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
@@ -33,6 +35,7 @@ from tests.settings import breaker_settings, gateway_settings
 from tests.unit.streams.deadletter.index.in_memory import indexed
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
+from yibao.letters_exported import content_of
 from yibao.letters_shown import said
 
 PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
@@ -227,6 +230,17 @@ def test_nothing_personal_is_in_what_the_command_line_shows_of_a_dead_letter(run
     letters = indexed(run.dead).listed("any")
     assert {letter.dead_class for letter in run.letters if letter.dead_class} == {letter.dead_class for letter in letters}
     assert leaks([said(letter) for letter in letters]) == []
+
+
+def test_nothing_personal_is_in_a_list_for_the_insurance_office(run):
+    """It is sent around by mail. A person is known in it by surname and the ends of a number, and by nothing else."""
+    values = {(message.partition, message.offset): message.value for message in run.dead}
+    lines = Lines(site="h", zone=UTC, now_ms=0, mappings={"h": mappings()}, due_days=3)
+    letters = indexed(run.dead).every("any")
+    told = {letter.id: lines.line(letter, content_of(letter, values[letter.partition, letter.offset]), ()) for letter in letters}
+    assert {letter.dead_class for letter in run.letters if letter.dead_class} == {letter.dead_class for letter in letters}
+    assert [letter.dead_class for letter in letters if leaks(tuple(told[letter.id]))] == []
+    assert leaks(list(told.values())) == []
 
 
 def test_nothing_personal_is_in_the_index_of_the_dead_letters(run):

@@ -93,7 +93,7 @@ class CountingFold:
 
 def joiner(portion):
     """The join itself, of which a tick, or a change, does so much at once."""
-    limits = replace(LIMITS, rows_a_tick=portion, lines_a_change=portion, few_lines=0)
+    limits = replace(LIMITS, rows_a_tick=portion, lines_a_change=portion, few_lines=0, many_lines=0)
     return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 

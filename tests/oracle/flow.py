@@ -47,7 +47,7 @@ def placer() -> Placer:
 
 def new_joiner() -> Joiner:
     """Of a site on which a visit of two lines is a long one."""
-    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1)
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
     return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
 
 

@@ -49,7 +49,7 @@ def placer_of(
 def joiner_of(site: Site, limits: JoinLimits) -> Joiner:
     """The join's fold. A visit of two lines is a long one."""
     mappings = compile_site(site)
-    limits = replace(limits, lines_a_change=1, few_lines=1)
+    limits = replace(limits, lines_a_change=1, few_lines=1, many_lines=1)
     return Joiner(mappings, limits, zone=next(iter(mappings.values())).dialect.zone)
 
 

@@ -13,11 +13,8 @@ from streams.deadletter.filter.terms import grammar, term
 from streams.deadletter.index.counting import PARTS, summary
 from streams.deadletter.index.pages import Event, Letter, history, page
 from streams.deadletter.reading import read_letter
-from streams.domain.validate.judge import RULE_IDS
-from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources, compile_site, load_site
-from streams.spec.fields import ServiceCode
 from streams.wiring import broker_access
 from streams.wording import nearest
 from yibao import letters_closed, letters_shown
@@ -25,9 +22,19 @@ from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.letter_hints import hint_of
 from yibao.letter_mending import mending_of
+from yibao.letter_options import (
+    ClassOption,
+    DeadlineOption,
+    FilterArgument,
+    InstitutionOption,
+    RuleOption,
+    ServiceOption,
+    SinceOption,
+)
 from yibao.letters_asked import ask, clock_of, notes_on, say, wanted_by
 from yibao.moments import now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.verbs import dlq_lists
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +48,8 @@ Examples:
   yibao dlq list 'rule:R1 institution:H36110200001 not owner:clerk' -o json
   yibao dlq show 3fa4c1                     one letter, by the beginning of its id
   yibao dlq close id:3fa4c1 --reason TEXT   what nobody has to mend any more
+  yibao dlq export owner:clerk              a list for the insurance office, in Chinese, for Excel or WPS
+  yibao dlq import letters.xlsx             the same list, with what was decided about each
 
 \b
 A FILTER says which letters are meant. All of its conditions must hold; of several values, divided by commas, one;
@@ -49,16 +58,6 @@ A FILTER says which letters are meant. All of its conditions must hold; of sever
   open, closed, any
 """,
 )
-
-FilterArgument = Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters; see `yibao dlq -h`.")]
-ClassOption = Annotated[DeadClass | None, typer.Option("--class", case_sensitive=False, help="As class: in the filter.")]
-RuleOption = Annotated[
-    str, typer.Option("--rule", metavar="RULE", autocompletion=lambda: sorted(RULE_IDS), help="As rule: in the filter.")
-]
-ServiceOption = Annotated[ServiceCode | None, typer.Option("--service", help="As service: in the filter.")]
-InstitutionOption = Annotated[str, typer.Option("--institution", metavar="CODE", help="As institution: in the filter.")]
-SinceOption = Annotated[str, typer.Option("--since", metavar="WHEN", help="As since: in the filter: 2h, 7d, 2024-05-01T08:00.")]
-DeadlineOption = Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading the topic after so long.")]
 
 _BY = "class,rule,field,cause,service,institution"
 
@@ -244,6 +243,10 @@ def close(
         typer.echo(f"{letters_closed.close(site, order, wanted, reason=reason)} letters closed")
     if order.left:
         raise typer.Exit(1)
+
+
+app.command("export", short_help="Write a list of dead letters for the insurance office.")(dlq_lists.export)
+app.command("import", short_help="Take a list back: close and plan what was decided in it.")(dlq_lists.take_in)
 
 
 def _one(site: Site, letter_id: str, *, deadline_s: float) -> tuple[Letter, list[Event]]:

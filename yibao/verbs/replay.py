@@ -25,6 +25,7 @@ from yibao.interrupted import leaving
 from yibao.letters_asked import wanted_by
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.replay_planning import prepared
+from yibao.replay_rereading import reread
 from yibao.replay_running import Progress, Running, fates_of, verified
 
 app = typer.Typer(
@@ -33,7 +34,8 @@ app = typer.Typer(
 Try dead letters again after what made them was mended.
 
 A plan says what would become of each letter, and sends nothing. Its run hands the records that would pass to the join, behind live
-traffic; nothing older than what was reported can go, and an order that comes twice does no harm.
+traffic, or has their rows read again from the database; nothing older than what was reported can go, and an order that comes twice
+does no harm.
 
 \b
 Examples:
@@ -49,7 +51,7 @@ A FILTER says which letters are meant, as `yibao dlq -h` tells.
 )
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A file that `replay plan` wrote.")]
-_PLANNED, _APPROVED = "replay plan", "replay approve"
+_PLANNED, _APPROVED, _CANCELLED = "replay plan", "replay approve", "replay cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,9 @@ def plan(
     words: Annotated[list[str] | None, typer.Argument(metavar="[FILTER]...", help="Which letters.")] = None,
     *,
     config: ConfigOption = SITE,
-    depth: Annotated[Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows.")],
+    depth: Annotated[
+        Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows; recapture: its row read again.")
+    ],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the plan and in the audit log.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Also what was replayed as often as replay.most allows.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; default: replay-ID.plan.")] = None,
@@ -79,6 +83,7 @@ def plan(
     Examples:
       yibao replay plan 'rule:DICTIONARY cause:X9' --depth renormalise --why "X9 is in the dictionary now"
       yibao replay plan class:REJECTED code:40003 --depth resend --why "the platform mended its rule"
+      yibao replay plan rule:NO_VISIT_KEY --depth recapture --why "the rows have visits now"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the plan, for whoever asks later")
@@ -108,8 +113,9 @@ def approve(
     site = load_site(config)
     demand_own_topics(site)
     read = _read(file, site)
-    planned = _entry(site, _PLANNED, read.digest)
-    if planned is not None and planned.by == actor():
+    if (planned := _entry(site, _PLANNED, read.digest)) is None:
+        raise _edited(read)
+    if planned.by == actor():
         raise Refused(f"{planned.by} made this plan: another person approves it")
     audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
     typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
@@ -121,9 +127,10 @@ def run(
     config: ConfigOption = SITE,
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
 ) -> None:
-    """Hand the records of a plan that would pass to the join. Letters that were closed since, or would not pass now, are left out.
-    After a crash the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by
-    itself, because too much is refused again.
+    """Hand the records of a plan that would pass to the join; of depth recapture, have their rows read again, which needs capture
+    and workers of place and join. Letters that were closed or told again since, or would not pass now, are left out. After a crash
+    the same command goes on. Refused where the plan or the mapping changed since; exit code 1 where it stops by itself, because too
+    much is refused again.
 
     \b
     Examples:
@@ -134,20 +141,22 @@ def run(
     read = _read(file, site)
     progress = Progress.of(file)
     if progress.cancelled:
-        raise Refused(f"plan {read.plan.id} was cancelled: make a new one")
+        raise _cancelled(read)
     _demand_consent(site, read)
     now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
     wanted = {item.letter for item in read.plan.passing}
-    orders = [order for letter, order in now.orders.items() if letter in wanted]
+    orders = {letter: order for letter, order in {**now.orders, **now.rereads}.items() if letter in wanted}
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
         running = Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=partial(typer.echo, err=True))
-        running.run(orders)
-    left_out = len(wanted) - len(orders) - len(progress.sent - {order.letter for order in orders})
-    typer.echo(
-        f"handed to the join: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass"
-    )
+        if read.plan.depth is Depth.RECAPTURE:
+            reread(running, [one for letter, one in now.rereads.items() if letter in wanted])
+        else:
+            running.run([one for letter, one in now.orders.items() if letter in wanted])
+    left_out = len(wanted) - len(orders) - len(progress.sent - {*orders})
+    done = "read again" if read.plan.depth is Depth.RECAPTURE else "handed to the join"
+    typer.echo(f"{done}: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass")
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 
@@ -199,7 +208,7 @@ def cancel(
     demand_own_topics(site)
     read = _read(file, site)
     progress = Progress.of(file)
-    audited(site, "replay cancel", why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
+    audited(site, _CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
     progress.cancel()
     typer.echo(f"cancelled: {len(progress.sent)} orders of plan {read.plan.id} were handed on before")
 
@@ -217,7 +226,9 @@ def _read(file: Path, site: Site) -> Read:
 
 def _demand_consent(site: Site, read: Read) -> None:
     if _entry(site, _PLANNED, read.digest) is None:
-        raise Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
+        raise _edited(read)
+    if _entry(site, _CANCELLED, read.digest) is not None:  # beside another copy of the file
+        raise _cancelled(read)
     if (now := mapping_of(site)) != read.plan.mapping:
         raise Refused(f"the mapping changed since the plan was made ({read.plan.mapping}, now {now}): make a new one")
     count, most = len(read.plan.passing), pace_of(site).approve_above
@@ -226,6 +237,14 @@ def _demand_consent(site: Site, read: Read) -> None:
             f"the plan sends {count} records, more than replay.approve_above ({most}): another person runs "
             f"`yibao replay approve {read.file}`"
         )
+
+
+def _edited(read: Read) -> Refused:
+    return Refused(f"{read.file} is not as `replay plan` wrote it, by the audit log: make a new plan")
+
+
+def _cancelled(read: Read) -> Refused:
+    return Refused(f"plan {read.plan.id} was cancelled: make a new one")
 
 
 def _entry(site: Site, action: str, digest: str) -> AuditEntry | None:

@@ -13,18 +13,18 @@ from rich.table import Table
 
 from streams.errors import Refused
 from streams.lanes.marks import first_marks
-from streams.mapping import Site, capture_sources, load_site
+from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.internal import internal_notes
 from streams.topics.offsets import OffsetPlan
 from streams.topics.rebinding import BindingPlan, Consent
-from streams.topics.shapes import TopicAction, TopicPlan, compare, plan_topics
+from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
 from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
-from yibao.capture import topic_settings
 from yibao.interrupted import leaving
+from yibao.letters_kept import planned_topics
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(
@@ -76,7 +76,7 @@ def plan(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     with Broker(broker_access(site)) as broker:
-        topics = _topics(site, broker)
+        topics = planned_topics(site, broker)
         binding = planned_binding(site, broker, topics, consent=_ASKED_FOR_NOTHING)
         brokers, found = broker.internal(prefix=site.topics.prefix)
         servers = site.kafka.bootstrap_servers
@@ -132,7 +132,7 @@ def create_topics(site: Site, broker: Broker, *, consent: Consent = _ASKED_FOR_N
     """Bind the topics, create what is missing and commit the first offsets. Raises Refused before it touches anything that has
     another shape, Misconfigured before it touches another site's.
     """
-    topics = _topics(site, broker)
+    topics = planned_topics(site, broker)
     if conflicts := [topic for topic in topics if topic.action is TopicAction.CONFLICT]:
         told = "\n".join(f"  {topic.spec.name} {'; '.join(topic.differences)}" for topic in conflicts)
         raise Refused(f"nothing was created, because topics are there that cannot be used:\n{told}")
@@ -163,11 +163,6 @@ def _first_offsets(site: Site, broker: Broker) -> OffsetPlan:
         partitions=site.kafka.partitions,
         marks=first_marks(born=secrets.token_hex(4), partitions=site.kafka.partitions),
     )
-
-
-def _topics(site: Site, broker: Broker) -> tuple[TopicPlan, ...]:
-    specs = plan_topics(site.topics, capture_sources(site), topic_settings(site))
-    return compare(specs, broker.topics([spec.name for spec in specs]))
 
 
 def _show(planned: Planned, *, output: Output, done: bool) -> None:

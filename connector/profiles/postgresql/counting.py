@@ -7,7 +7,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from connector.contract import CapturedTable, CaptureSource
-from connector.errors import Misconfigured
+from connector.errors import BadCondition, Misconfigured
 from connector.profiles.postgresql.login import logged_in
 from connector.profiles.postgresql.names import quoted, split_table
 
@@ -16,15 +16,15 @@ _NOT_UNDERSTOOD = ("22", "42")
 """Beginnings of the SQLSTATEs that say the condition is at fault: it does not fit the data, or is no SQL."""
 
 
-def condition_of_keys(table: CapturedTable, keys: Sequence[str]) -> str:
-    """The rows with these keys. A key of several columns is written with commas, in the order of the mapping. Raises Misconfigured
-    for one with another number of values than the key has columns.
+def condition_of_keys(table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
+    """The rows with these keys. A key of several columns is a tuple, or written with commas, in the order of the mapping. Raises
+    Misconfigured for one with another number of values than the key has columns.
     """
     return " OR ".join(_condition(table, key) for key in keys)
 
 
 def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> int:
-    """How many rows the table has, of those that the condition leaves. Raises Misconfigured for a condition that the database does
+    """How many rows the table has, of those that the condition leaves. Raises BadCondition for a condition that the database does
     not understand, Unreachable, Refused.
     """
     with logged_in(source, password=password) as connection:
@@ -35,7 +35,7 @@ def count_rows(source: CaptureSource, table: CapturedTable, *, where: str | None
             if where is None or f"{exc.sqlstate}"[:2] not in _NOT_UNDERSTOOD or exc.sqlstate == "42501":
                 raise
             told = exc.diag.message_primary or type(exc).__name__
-            raise Misconfigured(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
+            raise BadCondition(f"table {table.name}: the database does not understand the condition `{where}`: {told}") from exc
 
 
 def read_keys(source: CaptureSource, table: CapturedTable, *, where: str | None, password: str) -> Iterator[tuple[str, ...]]:
@@ -64,8 +64,8 @@ def _counted(connection: psycopg.Connection[TupleRow], table: str, where: str | 
     return int(row[0])
 
 
-def _condition(table: CapturedTable, key: str) -> str:
-    values = [key] if len(table.key) == 1 else key.split(",")
+def _condition(table: CapturedTable, key: str | tuple[str, ...]) -> str:
+    values = key if isinstance(key, tuple) else (key,) if len(table.key) == 1 else key.split(",")
     if len(values) != len(table.key):
         raise Misconfigured(
             f"--key {key}: the key of {table.name} is {', '.join(table.key)}; give {len(table.key)} values with commas between them"

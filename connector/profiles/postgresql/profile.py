@@ -68,7 +68,7 @@ class PostgresqlProfile:
         """Compare two columns in the database, or the highest values of two databases; see `shared_numbers`."""
         return shared_numbers(first, second, passwords=passwords)
 
-    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str]) -> str:
+    def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """Compared as the columns' own type, so that the key's index serves."""
         return condition_of_keys(table, keys)
 

@@ -1,17 +1,20 @@
 """How many letters a filter means, by the counts that are kept of them wherever these say it."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from streams.deadletter.causes import MISSING_LOOKUP
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.filter.terms import Term
-from streams.deadletter.index.selecting import Clock, Condition, Selection, both, select
+from streams.deadletter.index.selecting import OF_GROUP, Clock, Condition, Selection, both, select
 from streams.deadletter.index.writing import HOUR_MS
 
 _DAY_HOURS: Final = 24
+_MOST_ROWS: Final = 20
+"""Of a lookup that lacks more rows than so many they are counted together."""
 
 
 class SummaryLine(NamedTuple):
@@ -33,22 +36,7 @@ class SummaryLine(NamedTuple):
     """And in the 24 hours before those."""
 
 
-PARTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "class": "dead_class",
-        "rule": "rule",
-        "field": "field",
-        "cause": "cause",
-        "service": "service",
-        "institution": "institution",
-        "owner": "owner",
-        "stage": "stage",
-        "source": "source",
-        "table": "row_table",
-        "code": "code",
-        "mapping": "mapping_version",
-    }
-)
+PARTS: Final[Mapping[str, str]] = MappingProxyType({**OF_GROUP, "mapping": "mapping_version"})
 """By what letters can be counted: name, and column of `groups`."""
 
 
@@ -72,8 +60,8 @@ def groups(index: sqlite3.Connection, asked: Selection) -> list[Counted]:
 
 
 def within(asked: Selection, found: Sequence[Counted]) -> Condition:
-    """Letters of these groups. Where keys or times find fewer, the index of groups is left aside."""
-    plus = "+" if asked.keyed or asked.timed else ""
+    """Letters of these groups. Where keys, times or reasons find fewer, the index of groups is left aside."""
+    plus = "+" if asked.keyed or asked.timed or asked.worded else ""
     return Condition(f"{plus}l.grp IN ({', '.join(f'{one.grp}' for one in found)})")
 
 
@@ -81,6 +69,8 @@ def by_index(asked: Selection, *, few: bool) -> str:
     """Which index the letters are found by: nobody but us knows how many are meant."""
     if asked.keyed:
         return ""
+    if few and asked.worded:
+        return "INDEXED BY letters_by_reason"
     return f"INDEXED BY {'letters_by_group' if few and not asked.timed else 'letters_by_time'}"
 
 
@@ -90,6 +80,16 @@ def counts(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]
         return list(found)
     if asked.span is not None:
         return _in_span(index, asked, found, *asked.span)
+    if asked.left_out is not None:
+        less = {one.grp: one for one in counts(index, asked.left_out, found)}
+        left = [
+            Counted(
+                one.grp,
+                *(all_ - out for all_, out in zip(one[1:], less.get(one.grp, one._replace(open=0, closed=0))[1:], strict=True)),
+            )
+            for one in found
+        ]
+        return [one for one in left if one.open or one.closed]
     where = both([asked.status, *asked.letters, within(asked, found)])
     counted, by = "SELECT grp, total(l.closed = 0), total(l.closed > 0) FROM letters l", by_index(asked, few=True)
     query = f"{counted} {by} WHERE {where.sql} GROUP BY grp"
@@ -118,8 +118,7 @@ def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequ
     asked = select(wanted, clock)
     found = groups(index, asked)
     oldest = _oldest(index, asked, found)
-    columns = ", ".join(PARTS[one] for one in by)
-    names = {row[0]: (row[1], row[2:]) for row in index.execute(f"SELECT id, owner, {columns} FROM groups")}
+    names = _names(index, {one.grp for one in found}, by)
     hours = _hours(index, clock) if not asked.letters else {}
     lines: dict[tuple[str, ...], SummaryLine] = {}
     owners: dict[tuple[str, ...], set[str]] = {}
@@ -139,6 +138,25 @@ def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequ
     return sorted(told, key=lambda line: (-line.open, -line.closed, line.parts))
 
 
+def _names(index: sqlite3.Connection, found: Collection[int], by: Sequence[str]) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """By group: who mends it, and the parts. Of a lookup that lacks many rows, no row is a part of its own: it is one cause."""
+    rows = index.execute(f"SELECT id, owner, rule, {', '.join(PARTS[one] for one in by)} FROM groups")
+    named = {grp: (owner, rule, tuple(parts)) for grp, owner, rule, *parts in rows if grp in found}
+    if "cause" not in by:
+        return {grp: (owner, parts) for grp, (owner, _, parts) in named.items()}
+    at, lacks = by.index("cause"), defaultdict[str, set[str]](set)
+    for _, rule, parts in named.values():
+        if rule == MISSING_LOOKUP:
+            lacks[parts[at].partition("=")[0]].add(parts[at])
+    many = {where: f"{where}=… ({len(rows)})" for where, rows in lacks.items() if len(rows) > _MOST_ROWS}
+
+    def told(rule: str, parts: tuple[str, ...]) -> tuple[str, ...]:
+        cause = many.get(parts[at].partition("=")[0]) if rule == MISSING_LOOKUP else None
+        return parts if cause is None else (*parts[:at], cause, *parts[at + 1 :])
+
+    return {grp: (owner, told(rule, parts)) for grp, (owner, rule, parts) in named.items()}
+
+
 def values(index: sqlite3.Connection, name: str) -> list[str]:
     """What letters have as a part of `PARTS`: for who mistyped one."""
     return [row[0] for row in index.execute(f"SELECT DISTINCT {PARTS[name]} FROM groups ORDER BY 1")]
@@ -153,14 +171,22 @@ def unknown(index: sqlite3.Connection, wanted: Filter) -> list[tuple[Term, str]]
 def _oldest(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]) -> dict[int, int]:
     """First failure among the open letters of each group."""
     if not asked.letters:
-        first = "SELECT min(first) FROM letters WHERE grp = ? AND closed = 0"
-        return {one.grp: index.execute(first, (one.grp,)).fetchone()[0] for one in found if one.open}
+        return {one.grp: _first(index, one.grp, Condition("1")) for one in found if one.open}
+    if asked.left_out is not None:
+        return {one.grp: _first(index, one.grp, both(asked.letters)) for one in found if one.open}
     where = both([Condition("l.closed = 0"), asked.status, *asked.letters, within(asked, found)])
     return dict(
         index.execute(
             f"SELECT grp, min(first) FROM letters l {by_index(asked, few=True)} WHERE {where.sql} GROUP BY grp", where.values
         )
     )
+
+
+def _first(index: sqlite3.Connection, grp: int, where: Condition) -> int:
+    """The first failure among the open letters of a group that are meant; 0 for none."""
+    query = "SELECT first FROM letters l INDEXED BY letters_by_group WHERE grp = ? AND closed = 0"
+    first = index.execute(f"{query} AND {where.sql} ORDER BY first LIMIT 1", (grp, *where.values)).fetchone()
+    return first[0] if first else 0
 
 
 def _hours(index: sqlite3.Connection, clock: Clock) -> dict[int, tuple[int, int]]:

@@ -4,8 +4,8 @@ Of the message's value, which is a patient's record or rows, nothing is kept but
 shows a letter reads it from the topic, at its place. Of keys there is what the headers show.
 """
 
-from collections.abc import Mapping
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from streams.deadletter import headers as h
@@ -16,6 +16,7 @@ from streams.spec.masking import show_key
 
 _ID_BYTES: Final = 16
 _LONGEST_KEY: Final = 200
+_DECODE: Final = DeadClass.DECODE.encode()
 
 SEPARATOR: Final = "\x1f"
 RESTS: Final = ("position", "content_hash", "http_status", "msgid", "replay_id", "topic", "partition", "offset")
@@ -104,47 +105,57 @@ class Entries:
 
     def entry(self, message: Message) -> Entry | None:
         """None of what is no letter of ours."""
-        said: dict[str, bytes | None] = dict(message.headers)
-        get = said.get
-        identity = _hash(get(h.ID))
+        said = _Said(message.headers)
+        identity = _hash(said[h.ID])
         if len(identity) != _ID_BYTES:
             return None
-        at, text = _number(get(h.LAST_FAILED_AT)), _text(get(h.MESSAGE))
-        first = get(h.FIRST_FAILED_AT)
-        closed_at = _number(get(h.CLOSED_AT)) if h.CLOSED_AT in said else 0
+        failed, first, text, record_key, row_key, record_hash, form, closed = _OF_A_LETTER(said)
+        at, closed_at, why = _number(failed), _number(closed), _text(text)
+        who, whom, what = _closing(said) if closed_at else ("", "", "")
         return Entry(
             identity,
             message.partition,
             message.offset,
             closed_at or at,
             _number(first) or at,
-            self._group(said, text, message.value),
-            _text(get(h.CLOSED_WHY)) if closed_at else text,
-            _text(get(h.RECORD_KEY))[:_LONGEST_KEY],
-            _text(get(h.ROW_KEY))[:_LONGEST_KEY],
+            self._group(said, why, message.value),
+            _text(said[h.CLOSED_WHY]) if closed_at else why,
+            _text(record_key)[:_LONGEST_KEY],
+            _text(row_key)[:_LONGEST_KEY],
             _visit_key(said, message.key)[:_LONGEST_KEY],
-            _hash(get(h.RECORD_KEY_HASH)),
-            _number(get(h.FORM)) or 1,
-            b"\x1f".join([get(name) or b"" for name in _REST]).decode(errors="replace"),
-            (_text(get(h.CLOSED_BY)) or "mended") if closed_at else "",
-            _text(get(h.CLOSED_WHO)) if closed_at else "",
-            _text(get(h.CLOSED_EVIDENCE)) if closed_at else "",
+            _hash(record_hash),
+            _number(form) or 1,
+            b"\x1f".join([value or b"" for value in _REST(said)]).decode(errors="replace"),
+            who,
+            whom,
+            what,
         )
 
-    def _group(self, said: Mapping[str, bytes | None], message: str, value: bytes | None) -> Group:
-        key = tuple([said.get(name) for name in _GROUPED])
-        if None in key[:_WITH_CAUSE]:  # of a letter of an earlier version, which did not say it
-            found = cause_of(_text(said.get(h.CLASS)), _text(said.get(h.RULE)), message, value)
-            key = (found.field.encode(), found.value.encode(), *key[_WITH_CAUSE:])
+    def _group(self, said: "_Said", message: str, value: bytes | None) -> Group:
+        key = _GROUPED(said)
         group = self._groups.get(key)
         if group is None:
             field, cause, dead_class, rule, *rest = [_text(part) for part in key[:-2]]
+            if said[h.FIELD] is None or said[h.CAUSE] is None:  # a letter of an earlier version, which did not say it
+                return self._of_before(said, message, value)
             counted: list[str | int] = [*rest, _number(key[-2]), _number(key[-1])]
             group = self._groups[key] = Group._make((dead_class, rule, field, cause, *counted))
         return group
 
+    def _of_before(self, said: "_Said", message: str, value: bytes | None) -> Group:
+        found = cause_of(_text(said[h.CLASS]), _text(said[h.RULE]), message, value)
+        more = {h.FIELD: found.field.encode(), h.CAUSE: found.value.encode()}
+        return self._group(_Said({**said, **more}), message, value)
 
-_GROUPED: Final = (
+
+class _Said(dict[str, bytes | None]):
+    """Values by header; None for what is not there."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+_GROUPED: Final = itemgetter(
     h.FIELD,
     h.CAUSE,
     h.CLASS,
@@ -160,10 +171,17 @@ _GROUPED: Final = (
     h.ATTEMPTS,
     h.REPLAY_COUNT,
 )
-_WITH_CAUSE: Final = 2
-
-
-_REST: Final = (
+_OF_A_LETTER: Final = itemgetter(
+    h.LAST_FAILED_AT,
+    h.FIRST_FAILED_AT,
+    h.MESSAGE,
+    h.RECORD_KEY,
+    h.ROW_KEY,
+    h.RECORD_KEY_HASH,
+    h.FORM,
+    h.CLOSED_AT,
+)
+_REST: Final = itemgetter(
     h.POSITION,
     h.CONTENT_HASH,
     h.HTTP_STATUS,
@@ -181,14 +199,17 @@ def text_id(text: str) -> int:
 
 
 def _text(value: bytes | None) -> str:
-    return "" if value is None else value.decode(errors="replace")
+    return value.decode(errors="replace") if value else ""
 
 
-def _visit_key(said: Mapping[str, bytes | None], key: bytes | None) -> str:
+def _closing(said: _Said) -> tuple[str, str, str]:
+    return _text(said[h.CLOSED_BY]) or "mended", _text(said[h.CLOSED_WHO]), _text(said[h.CLOSED_EVIDENCE])
+
+
+def _visit_key(said: _Said, key: bytes | None) -> str:
     """As the letter says it. Letters of form 1 have it only as their key, which need not be fit to be shown."""
-    is_said = said.get(h.STAGE) == b"join" and _number(said.get(h.FORM)) > 1
-    if said.get(h.VISIT_KEY) or is_said or said.get(h.CLASS) == DeadClass.DECODE.encode():
-        return _text(said.get(h.VISIT_KEY))
+    if (key_said := said[h.VISIT_KEY]) or said[h.CLASS] == _DECODE or (said[h.STAGE] == b"join" and _number(said[h.FORM]) > 1):
+        return _text(key_said)
     return show_key(_text(key), personal=False)
 
 

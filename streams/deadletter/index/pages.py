@@ -12,6 +12,7 @@ from streams.deadletter.index.selecting import Clock, Condition, Selection, both
 
 _FEW: Final = 20_000
 """So many letters are sorted; of more the latest are looked for in the order of time."""
+_AT_ONCE: Final = 500
 
 
 class Letter(NamedTuple):
@@ -120,11 +121,11 @@ def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, 
     asked = select(wanted, clock)
     found = groups(index, asked)
     behind = [_behind(after)] if after else []
-    few = sum(one.open + one.closed for one in found) <= _FEW
+    total = sum(one.open + one.closed for one in counts(index, asked, found))
+    few = sum(one.open + one.closed for one in found) <= _FEW or (asked.worded and total <= _FEW)
     rows = list(index.execute(*_ordered(asked, found, behind, most=most + 1, few=few)))
     letters = [_letter(row) for row in rows[:most]]
     last = letters[-1] if len(rows) > most else None
-    total = sum(one.open + one.closed for one in counts(index, asked, found))
     return Page(letters=letters, total=total, after=f"{last.last}-{last.id}" if last else "")
 
 
@@ -135,6 +136,14 @@ def every(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> Iterator[L
     query = f"SELECT {_COLUMNS} {_FROM} WHERE {where.sql} ORDER BY partition, offset"
     for row in index.execute(query, where.values):
         yield _letter(row)
+
+
+def named(index: sqlite3.Connection, ids: Sequence[str]) -> Iterator[Letter]:
+    """The letters with these ids that the index holds."""
+    for first in range(0, len(ids), _AT_ONCE):
+        some = [bytes.fromhex(one) for one in ids[first : first + _AT_ONCE]]
+        for row in index.execute(f"SELECT {_COLUMNS} {_FROM} WHERE l.id IN ({', '.join('?' * len(some))})", some):
+            yield _letter(row)
 
 
 def history(index: sqlite3.Connection, letter_id: str) -> list[Event]:

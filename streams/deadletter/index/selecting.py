@@ -1,16 +1,17 @@
 """A filter as conditions of the index's tables."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from streams.deadletter.causes import only_words
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.filter.moments import moment_ms
 from streams.deadletter.filter.terms import Status, Term
 
-_OF_GROUP: Final[Mapping[str, str]] = MappingProxyType(
+OF_GROUP: Final[Mapping[str, str]] = MappingProxyType(
     {
         "class": "dead_class",
         "rule": "rule",
@@ -37,6 +38,10 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
     }
 )
 _ID_DIGITS: Final = 32
+_FOUND: Final = frozenset({"key", "id", "text"})
+"""Conditions of letters for which there is an index."""
+_TRIGRAM: Final = 3
+"""Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
 _EVER: Final = (-(1 << 60), 1 << 60)
 
 
@@ -73,8 +78,12 @@ class Selection:
     """Whether few letters are meant, which an index of their keys finds."""
     timed: bool
     """Whether letters of a time are meant."""
+    worded: bool
+    """Whether letters with some reasons are meant, which an index of reasons finds."""
     span: tuple[int, int] | None
     """The time (ms, the second excluded), where nothing else is asked of `letters`."""
+    left_out: "Selection | None" = None
+    """The letters that it leaves out of its groups, where keys, ids or reasons say which."""
 
     @property
     def status(self) -> Condition:
@@ -86,26 +95,33 @@ class Selection:
 
 def select(wanted: Filter, clock: Clock) -> Selection:
     """The conditions of a filter."""
-    groups, letters, meant = [], [], _MEANT[Status.ANY]
+    groups, letters, out, meant = [], [], [], _MEANT[Status.ANY]
     for one in wanted.terms:
-        if one.name in _OF_GROUP:
-            groups.append(_turned(one, _among(_OF_GROUP[one.name], one.values)))
+        if one.name in OF_GROUP:
+            groups.append(_turned(one, _among(OF_GROUP[one.name], one.values)))
         elif one.name in _NUMBERS:
             groups.append(_turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values])))
+        elif one.name == "text" and _of_words(one):
+            groups.append(_turned(one, _any([_words(value) for value in one.values])))
         elif one.name in _MEANT:
             meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
         else:
-            letters.append(_turned(one, _any([_LETTERS[one.name](value, clock) for value in one.values])))
-    keyed = any(one.name in {"key", "id"} and not one.negated for one in wanted.terms)
-    return Selection(
+            found = _any([_LETTERS[one.name](value, clock) for value in one.values])
+            letters.append(_turned(one, found))
+            out += [found] if one.negated and one.name in _FOUND else []
+    whole = Selection(
         groups=groups,
         opened=Status.OPEN in meant,
         closed=Status.CLOSED in meant,
         letters=letters,
-        keyed=keyed,
+        keyed=any(one.name in {"key", "id"} and not one.negated for one in wanted.terms),
         timed=any(one.name in {"since", "until"} for one in wanted.terms),
+        worded=any(one.name == "text" and not one.negated and not _of_words(one) for one in wanted.terms),
         span=_span(wanted, clock),
     )
+    if not out or len(out) < len(letters):
+        return whole
+    return replace(whole, left_out=replace(whole, letters=[_any(out)], keyed=True))
 
 
 def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
@@ -149,7 +165,21 @@ def _id(value: str, _clock: Clock) -> Condition:
 
 
 def _text(value: str, _clock: Clock) -> Condition:
-    return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (value.lower(),))
+    text = value.lower()
+    if len(text) < _TRIGRAM:
+        return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (text,))
+    phrase = text.replace('"', '""')
+    found = "SELECT rowid FROM searched WHERE searched MATCH ? AND instr(plain, ?)"
+    return Condition(f"reason IN ({found})", (f'"{phrase}"', text))
+
+
+def _of_words(one: Term) -> bool:
+    """Whether it can be told of a group as a whole."""
+    return all(only_words(value.lower()) for value in one.values)
+
+
+def _words(value: str) -> Condition:
+    return Condition("instr(words, ?)", (value.lower(),))
 
 
 def _since(value: str, clock: Clock) -> Condition:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from streams.deadletter.index.filling import Filling
+from streams.deadletter.index.rare_collections import rare_collections
 from streams.deadletter.index.store import Store
 from streams.deadletter.index.writing import Writing
 from streams.errors import Misconfigured
@@ -90,7 +92,7 @@ class Upkeep:
 
     def _fresh(self, anew: str) -> Freshness:
         until = time.monotonic() + self.deadline_s
-        with self.store.alone(self.waits), Broker(self.access) as broker:
+        with self.store.alone(self.waits), rare_collections(), Broker(self.access) as broker:
             reach = broker.reach(self.topic)
             if not reach:
                 where = f"Kafka at {self.access.bootstrap_servers} has no topic {self.topic}"
@@ -135,7 +137,9 @@ class Upkeep:
                 nonlocal read
                 rows = [(number, one.begin, one.begin) for number, one in reach.items()]
                 index.executemany("INSERT INTO positions VALUES (?, ?, ?)", rows)
-                read = self._read(index, Writing(index), topic, reach, until, between=lambda: None)
+                filling = Filling(index)
+                read = self._read(index, filling, topic, reach, until, between=lambda: None)
+                filling.finish()
 
             self.store.build({"topic": self.topic, "topic_id": topic_id, "foreign": "0"}, fill)
         with self.store.opened() as index:
@@ -145,7 +149,7 @@ class Upkeep:
     def _read(  # noqa: PLR0913 - what is read, into what
         self,
         index: sqlite3.Connection,
-        writing: Writing,
+        writing: Writing | Filling,
         topic: Onward,
         reach: Mapping[int, Reach],
         until: float,

@@ -8,14 +8,14 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from streams.deadletter.causes import searchable
+from streams.deadletter.causes import searchable, words_of
 from streams.deadletter.index.entry import Entries, Entry, Group, text_id
 from streams.deadletter.record import Message
 
 HOUR_MS: Final = 3_600_000
 _MOST_REMEMBERED: Final = 50_000
 
-_NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 15)}, 0, 0)"
+_NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 16)}, 0, 0)"
 
 
 class Row(NamedTuple):
@@ -73,8 +73,8 @@ class _Changes:
 
     rows: dict[bytes, tuple[Row, int | None, Row | None]] = field(default_factory=dict, repr=False)
     """By id: the letter as it is now, the number of its row, and as it was; None and None where it is new."""
-    reasons: dict[int, str] = field(default_factory=dict, repr=False)
-    """New ones by number."""
+    reasons: list[tuple[int, str, str]] = field(default_factory=list, repr=False)
+    """New ones, or some that were not remembered: number, text, and that as far as it may be searched."""
     groups: list[tuple[object, ...]] = field(default_factory=list)
     """New ones."""
     history: list[tuple[object, ...]] = field(default_factory=list, repr=False)
@@ -87,18 +87,31 @@ class Writing:
     def __init__(self, index: sqlite3.Connection) -> None:
         self._index = index
         self._entries = Entries()
-        names = ", ".join(Group._fields)
-        found = index.execute(f"SELECT id, {names} FROM groups")
-        self._groups = {Group(*row[1:]): int(row[0]) for row in found}
-        self._reasons: dict[str, int] = {}
+        found = index.execute(f"SELECT id, words, {', '.join(Group._fields)} FROM groups")
+        self._groups = {(Group(*row[2:]), row[1]): int(row[0]) for row in found}
+        self._reasons: dict[str, tuple[int, str]] = {}
         self.foreign = 0
         """Messages that are no letters of ours, so far."""
 
     def take(self, messages: Sequence[Message]) -> None:
         """Write what these messages say, in their order."""
+        self.put(self.entries(messages))
+
+    def entries(self, messages: Sequence[Message]) -> list[Entry]:
+        """What these messages say. Those that are no letters of ours are counted."""
         entries = [entry for message in messages if (entry := self._entries.entry(message)) is not None]
         self.foreign += len(messages) - len(entries)
-        changes = _Changes(rows=self._there(entry.id for entry in entries))
+        return entries
+
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Write these, in their order."""
+        self._put(entries, _Changes(rows=self._there(entry.id for entry in entries)))
+
+    def put_new(self, entries: Sequence[Entry]) -> None:
+        """The same of letters that the index does not have."""
+        self._put(entries, _Changes())
+
+    def _put(self, entries: Sequence[Entry], changes: _Changes) -> None:
         for entry in entries:
             self._take(entry, changes)
         self._write(changes)
@@ -137,10 +150,11 @@ class Writing:
         changes.rows[entry.id] = now, number, before
 
     def _row(self, entry: Entry, changes: _Changes) -> Row:
+        reason, words = self._reason(entry.message, changes)
         return Row(
             entry.id,
-            self._group(entry.group, changes),
-            self._reason(entry.message, changes),
+            self._group(entry.group, words, changes),
+            reason,
             entry.record_hash,
             entry.record_key,
             entry.row_key,
@@ -158,30 +172,29 @@ class Writing:
             0 if entry.closed else 1,
         )
 
-    def _group(self, group: Group, changes: _Changes) -> int:
-        number = self._groups.get(group)
+    def _group(self, group: Group, words: str, changes: _Changes) -> int:
+        number = self._groups.get((group, words))
         if number is None:
-            number = self._groups[group] = len(self._groups) + 1
-            changes.groups.append((number, *group))
+            number = self._groups[group, words] = len(self._groups) + 1
+            changes.groups.append((number, *group, words))
         return number
 
-    def _reason(self, text: str, changes: _Changes) -> int:
-        number = self._reasons.get(text)
-        if number is None:
+    def _reason(self, text: str, changes: _Changes) -> tuple[int, str]:
+        """Its number and its words."""
+        found = self._reasons.get(text)
+        if found is None:
             if len(self._reasons) > _MOST_REMEMBERED:
                 self._reasons.clear()
-            number = self._reasons[text] = text_id(text)
-            changes.reasons[number] = text
-        return number
+            number, plain = text_id(text), searchable(text)
+            found = self._reasons[text] = number, words_of(plain)
+            changes.reasons.append((number, text, plain))
+        return found
 
     def _write(self, changes: _Changes) -> None:
         changed = [(row, number, before) for row, number, before in changes.rows.values() if row != before]
         run = self._index.executemany
         run(_NEW_GROUP, changes.groups)
-        run(
-            "INSERT OR IGNORE INTO reasons VALUES (?, ?, ?)",
-            [(one, text, searchable(text)) for one, text in changes.reasons.items()],
-        )
+        run("INSERT OR IGNORE INTO reasons VALUES (?, ?, ?)", changes.reasons)
         run(_INSERT, [row for row, number, _ in changed if number is None])
         run(_UPDATE, [(*row, number) for row, number, _ in changed if number is not None])
         run("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changes.history)

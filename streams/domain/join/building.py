@@ -9,7 +9,7 @@ from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import claiming, colliding, followers, letters, parents, rebuilding, refunds
 from streams.domain.join.charging import SUMMED, Charging
-from streams.domain.join.failing import failed_row
+from streams.domain.join.failing import failed_row, names_of_missing
 from streams.domain.join.gathering import dependents, gather, stands, touched
 from streams.domain.join.gone import record_of
 from streams.domain.join.limits import JoinLimits
@@ -63,9 +63,8 @@ class Building:
         self._recalls: list[Emission] = []
         self._ready: list[Emission] = []
         self.told = Told(incoming, self.counts)
-        self.close = self.told.close
         self.kept: set[bytes] = set()
-        self._portion = rebuilding.Portion(limits.lines_a_change)
+        self._portion: rebuilding.Portion | None = None
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
@@ -77,6 +76,9 @@ class Building:
 
     def bury(self, letter: DeadLetter) -> None:
         self.told.dead.append(letter)
+
+    def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
+        return self.told.close(visit, row, by=by, evidence=evidence) if row.letter else row
 
     def count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -173,7 +175,10 @@ class Building:
             self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
-        self._portion.build(self, visit, rows, committed_at=committed_at, now=self.incoming.timestamp_ms if now is None else now)
+        if rows:
+            now = self.incoming.timestamp_ms if now is None else now
+            self._portion = self._portion or rebuilding.Portion(self._limits.lines_a_change)
+            self._portion.build(self, visit, rows, committed_at=committed_at, now=now)
 
     def build(self, visit: Visit, row: StoredRow, *, committed_at: int, now: int) -> None:
         """Build the record of one row: emit it, refuse it, or let it wait."""
@@ -259,10 +264,8 @@ class Building:
             self.rebuild(visit, dependents(visit, row, before=None), committed_at=committed_at, now=now)
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
-        unchanged = record.content_hash == row.emitted
-        if unchanged and (sent := self.told.sent_again(visit, row)):
-            unchanged = False
-            self.take(sent)
+        unchanged, entry, said = self.told.goes(visit, row, record.content_hash)
+        self.take(entry)
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:
@@ -276,7 +279,7 @@ class Building:
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
         tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
-        tail += self.told.added(visit, row)
+        tail += self.told.added(visit, row) + said
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))
         if row.table in visit.mapping.colliding:
             others = colliding.claiming(visit, row, record_of(record.institution, record.key))
@@ -295,7 +298,8 @@ class Building:
         limit = self._limits.of(part)
         left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
-            failed, names = failed_row(self, visit, row, rows), names_of(candidates, visit.mapping)
-            letter = letters.ambiguous(part, failed, names) if candidates else letters.incomplete(part, failed)
+            failed = failed_row(self, visit, row, rows)
+            names = names_of(candidates, visit.mapping) if candidates else names_of_missing(self, visit, part, failed)
+            letter = (letters.ambiguous if candidates else letters.incomplete)(part, failed, names)
             left = self.told.tell(visit, left, letter)
         visit.put(left)

@@ -35,11 +35,13 @@ class _Reads(NamedTuple):
 
 
 class Charging:
-    """mappings: by source name. few: a visit of more lines than these has sums; of fewer, its lines are looked at."""
+    """mappings: by source name. few: a visit of more lines has sums once a refund is weighed; of fewer, its lines are looked at.
+    many: a visit of more lines has sums before: making them of all its lines at its first refund would take long.
+    """
 
-    def __init__(self, mappings: Mapping[str, CompiledMapping], *, few: int) -> None:
+    def __init__(self, mappings: Mapping[str, CompiledMapping], *, few: int, many: int) -> None:
         self._reads = {source: _reads(mapping) for source, mapping in mappings.items() if ServiceCode.FEE in mapping.records}
-        self._few = few
+        self._few, self._many = few, many
 
     def count(self, visit: Visit, lookups: Lookups, *, weighed: bool = False) -> bool:
         """Put the lines into the sums that the fold changed; whether there are sums. weighed: a refund is about to be, for which a
@@ -80,7 +82,7 @@ class Charging:
 
     def _begins(self, visit: Visit, *, weighed: bool) -> bool:
         lines = visit.lines_known
-        return not visit.is_emptied and (weighed if lines is None else lines > self._few)
+        return not visit.is_emptied and (weighed if lines is None else lines > (self._few if weighed else self._many))
 
     def _put(self, visit: Visit, where: bytes, row: StoredRow, lookups: Lookups) -> None:
         charge = self.charge_of(visit, row, lookups) if visit.stands(row) else None

@@ -51,6 +51,7 @@ _BEFORE_OFFSET: Final = 2
 """The form that added the offset, and how many members stand before it."""
 _WITH_MARK: Final = 3
 _WITH_MARKS: Final = tuple(range(_WITH_MARK, FORM + 1))
+_WITH_CHARGES: Final = tuple(range(WITH_CHARGE, FORM + 1))
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 _MEMBER_LOOKUP: Final = b',"lookup '
 _LOOKUP_NOT_TOLD: Final = b',"","lookup '
@@ -148,7 +149,7 @@ def load(key: bytes, value: bytes) -> StoredRow:
     _, letter, source, table, *row_key = key.decode().split(_SEPARATOR_TEXT)
     members = orjson.loads(value[_DEADLINE_DIGITS + 2 :] if waits(value) else value[1:])
     form, reported_as, trail, beneath, claimed, told, charge = members[0], "", None, None, "", "", None
-    if form in (WITH_CHARGE, FORM):
+    if form in _WITH_CHARGES:
         *members, trail, beneath, claimed, told, charge, reported_as = members
     if form == WITH_LETTER:
         *members, trail, beneath, claimed, told, reported_as = members
@@ -237,5 +238,5 @@ def is_held_refund(key: bytes, value: bytes) -> bool:
 def item_in(value: bytes) -> Item | None:
     """What of which institution the line in a state value charges; None where its entry does not say it."""
     members = orjson.loads(value[value.index(b"[") :])
-    charge = members[-2] if members[:1] == [FORM] else None
+    charge = members[-2] if members[0] in _WITH_CHARGES else None
     return None if charge is None else Charge.of(charge).item_of

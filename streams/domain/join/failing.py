@@ -4,10 +4,11 @@ from typing import Protocol
 
 from streams.domain.changes import Incoming
 from streams.domain.join.letters import FailedRow
-from streams.domain.join.origin import of_row
+from streams.domain.join.origin import name_of_missing, of_row
+from streams.domain.join.parts import Part
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
-from streams.domain.normalise.record import record_key
+from streams.domain.normalise.record import missing_rows, record_key
 from streams.domain.records import Lookups, SourceRows
 
 
@@ -35,3 +36,11 @@ def failed_row(run: Judged, visit: Visit, row: StoredRow, rows: SourceRows, *, k
         offset=row.offset,
         incoming=run.incoming,
     )
+
+
+def names_of_missing(run: Judged, visit: Visit, part: str, failed: FailedRow) -> str:
+    """What the lookup rows are called that a row waits for, each once; `""` where it waits for another part."""
+    if not part.startswith(Part.LOOKUP.value):
+        return ""
+    rows = missing_rows(visit.mapping, failed.service, failed.rows, run.lookups)
+    return "；".join(dict.fromkeys(name_of_missing(row, visit.mapping) for row in rows))

@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, followers, letters, renewing, replaying
+from streams.domain.join import claiming, followers, letters, recapturing, renewing, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -32,6 +32,7 @@ from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
+from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Lookups
 from streams.domain.replay import Replay
 from streams.domain.roles import ROW_INDEX
@@ -55,7 +56,7 @@ class Joiner:
         self._zone = zone
         self._recall = Recall()
         self._withdrawing = Withdrawing(limits.withdrawals)
-        self._charging = Charging(mappings, few=limits.few_lines)
+        self._charging = Charging(mappings, few=limits.few_lines, many=limits.many_lines)
         self._telling = Telling(mappings, limits.withdrawals, self._recall)
         self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
         self._rebuilding = Rebuilding(mappings, self._recall)
@@ -90,6 +91,10 @@ class Joiner:
                     run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
             case Replay():
                 self._again(run, event, view)
+            case NotThere():
+                mapping = self.mappings.get(event.row.source)
+                visit = None if mapping is None or not incoming.key else Visit(incoming.key, mapping, view, self._recall)
+                run.count(recapturing.not_there(run.told, incoming, event, visit))
             case Tombstone():
                 run.count("tombstone")
             case never:
@@ -109,7 +114,7 @@ class Joiner:
         placed = place(change, rule)
         if isinstance(placed, Unplaceable) or mapping is None or rule is None:
             assert isinstance(placed, Unplaceable)
-            run.bury(_unusable(run, change, mapping, rule, why=placed))
+            _bury(run, change, mapping, rule, why=placed)
             return
         visit_key, key = placed
         visit = Visit(visit_key, mapping, view, self._recall)
@@ -132,11 +137,16 @@ class Joiner:
             change = about
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
-            run.bury(_unusable(run, change, mapping, rule, why=UNAVAILABLE_VALUE))
+            _bury(run, change, mapping, rule, why=UNAVAILABLE_VALUE)
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
-        run.apply(visit, row, before=before, change=change)
+        run.told.begin(visit.place(row), before, change.position)
+        if run.is_plain:
+            run.apply(visit, row, before=before, change=change)
+        else:
+            recapturing.apply(run, visit, row, before=before, change=change)
+        run.take(run.told.touched(visit, before))
         claiming.passes(run, visit, before)
         self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
@@ -235,6 +245,11 @@ def _unusable(
 ) -> DeadLetter:
     origin = of_change(change, mapping, rule)
     return letters.unusable(run.incoming, change, origin, dead_class=why.dead_class, rule=why.rule, message=why.message)
+
+
+def _bury(run: Building, change: RowChange, mapping: CompiledMapping | None, rule: TableRule | None, *, why: Unplaceable) -> None:
+    letter = _unusable(run, change, mapping, rule, why=why)
+    run.bury(letter if run.is_plain else recapturing.told_again(run.told, run.incoming, letter, change))
 
 
 def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> Held:

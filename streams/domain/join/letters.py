@@ -93,10 +93,10 @@ def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     )
 
 
-def incomplete(waited_for: str, failed: FailedRow) -> DeadLetter:
-    """A row whose missing part did not come in time. The rule names the part."""
-    part, _, lookup = waited_for.partition(" ")
-    message = f"等待超时，缺少{_PARTS[part]}{lookup}"
+def incomplete(waited_for: str, failed: FailedRow, name: str) -> DeadLetter:
+    """A row whose missing part did not come in time. The rule names the part. name: of lookup rows; `""` for any other part."""
+    part = waited_for.partition(" ")[0]
+    message = f"等待超时，缺少{_PARTS[part]}{name}"
     return letter_of(
         failed,
         dead_class=DeadClass.JOIN_INCOMPLETE,

@@ -27,7 +27,9 @@ class JoinLimits:
     each.
     """
     few_lines: int = 32
-    """Of a visit with more, what its lines charge is kept in sums (`streams.domain.join.ledger`)."""
+    """Of a visit with more, what its lines charge is kept in sums (`streams.domain.join.ledger`) from its first refund on."""
+    many_lines: int = 256
+    """Of a visit with more, these sums are kept before: most visits have fewer lines and no refund, and need none."""
 
     def of(self, part: str) -> int:
         """How long a row waits for this part."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from streams.domain.changes import RowChange, Truncated, dotted
 from streams.domain.join.stored import StoredRow
 from streams.domain.normalise.record import CompiledMapping, TableRule
-from streams.domain.records import RowOrigin
+from streams.domain.records import MissingLookup, RowOrigin
 from streams.domain.roles import SERVICE_OF
 from streams.spec.masking import show_key
 
@@ -54,6 +54,13 @@ def names_of(rows: Iterable[StoredRow], mapping: CompiledMapping) -> str:
 def _name_of(row: StoredRow, *, personal: bool) -> str:
     # Behind a blank a key would look like a quoted value, and be masked.
     return f"{row.table}/{show_key('/'.join(row.key), personal=personal)}"
+
+
+def name_of_missing(row: MissingLookup, mapping: CompiledMapping) -> str:
+    """Table, columns and key of a lookup row that is not there, as they may be shown: `his.ward.code=W12`."""
+    rule, role = mapping.lookups[row.lookup], f"lookup {row.lookup}"
+    personal = mapping.is_personal([*row.places, *((role, column) for column in rule.key)])
+    return f"{rule.name}.{','.join(rule.key)}={show_key('/'.join(row.key), personal=personal)}"
 
 
 def _personal(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:

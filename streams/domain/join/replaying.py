@@ -1,6 +1,12 @@
-"""Records that are tried again because a person ordered it (`streams.domain.replay`)."""
+"""Records that are tried again because a person ordered it (`streams.domain.replay`).
 
-from typing import Final, NamedTuple
+What goes once more as it is must be the last thing that was handed on of its row, and not something of the same content that came
+again later. A record is known by its content and by the position of the change that made it. Where the row does not say that
+position any more (it was touched since, or deleted and written again), or where another row's change made the record, an entry of
+its own says by what it is known.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
@@ -20,19 +26,29 @@ RESENT: Final = "resent"
 UNKNOWN: Final = "replay_unknown"
 """Outcome: the table or the source of an order is not mapped."""
 
-FORM: Final = 1
-"""Of the entries that say what was sent once more."""
+FORM: Final = 2
+"""Of the entries that say how the last record of a row was handed on. 2: by what it is known."""
+BY: Final = "handed-on-by"
+"""Behind the other headers, of a record that another row's change made: by what it is known in place of its position."""
+
+Entries: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
+"""Of the state: key and value, None where it goes."""
 
 _LETTER: Final = b"y"
+_NOT_RESENT: Final = -1
 
 
 class Resent(NamedTuple):
-    """What of a row was sent once more, in its own state entry: another order for the same refusal sends nothing."""
+    """How the last record of a row was handed on, in its own state entry, where the row does not say it. Another order for the same
+    refusal sends nothing.
+    """
 
     content: str
     """Content hash."""
     times: int
-    """How often."""
+    """How often it was sent once more; -1: it was not."""
+    by: str | None = None
+    """By what it is known: a position, or what `BY` says; None: by the position of the row's last change."""
 
 
 class Replaying(NamedTuple):
@@ -54,14 +70,14 @@ class Replaying(NamedTuple):
         order = self.order
         if visit.place(row) != self.where or not order.resend or order.resend != row.emitted:
             return False
+        before = self.before if self.before.content == row.emitted else Resent(row.emitted, _NOT_RESENT)
         # A letter counts the replay that made its record, too: what was never sent once more has no number of its own.
-        went = self.before.content == row.emitted and self.before.times != order.times
-        return not went and order.position == dotted(row.position)
+        went = before.times not in (_NOT_RESENT, order.times)
+        return not went and order.position == (dotted(row.position) if before.by is None else before.by)
 
-    @property
-    def entry(self) -> tuple[bytes, bytes]:
-        """The state entry after it went once more."""
-        return resent_key(self.where), dump(Resent(self.order.resend, self.order.times + 1))
+    def entry(self, row: StoredRow) -> tuple[bytes, bytes]:
+        """The state entry after it went once more, with the position of the row's last change."""
+        return resent_key(self.where), dump(Resent(self.order.resend, self.order.times + 1, dotted(row.position)))
 
 
 def replaying(visit: Visit, row: StoredRow, order: Replay) -> Replaying:
@@ -69,6 +85,37 @@ def replaying(visit: Visit, row: StoredRow, order: Replay) -> Replaying:
     where = visit.place(row)
     value = visit.beside(resent_key(where))
     return Replaying(where, order, Resent("", 0) if value is None else load(value))
+
+
+def is_resent(key: bytes) -> bool:
+    """Whether a state entry is of how a row's last record was handed on."""
+    after = key.find(SEPARATOR) + 1
+    return key[after : after + 2] == _LETTER + SEPARATOR
+
+
+def touched(visit: Visit, before: StoredRow) -> Entries:
+    """The state entry of a row whose last change handed on nothing: by what its last record is known, which it said before."""
+    key = resent_key(visit.place(before))
+    if not before.emitted or visit.beside(key) is not None:
+        return ()
+    return ((key, dump(Resent(before.emitted, _NOT_RESENT, dotted(before.position)))),)
+
+
+def made_by_itself(visit: Visit, row: StoredRow) -> Entries:
+    """The state entry of a row whose own change handed on a record: none, for the row says it."""
+    key = resent_key(visit.place(row))
+    return ((key, None),) if visit.beside(key) is not None else ()
+
+
+def made_by_others(visit: Visit, row: StoredRow, content: str, *, by: str) -> tuple[Entries, str]:
+    """The state entry of a row whose record another row's change, or a person, made another one; and by what it is known. Nothing
+    of a first record: only that row's own changes come before it. row: before it was handed on. by: position of the other change,
+    or else offset of its message.
+    """
+    key, by = resent_key(visit.place(row)), f"+{by}"
+    if not row.emitted and visit.beside(key) is None:
+        return (), ""
+    return ((key, dump(Resent(content, _NOT_RESENT, by))),), by
 
 
 def resent_key(where: bytes) -> bytes:
@@ -85,6 +132,6 @@ def dump(resent: Resent) -> bytes:
 def load(value: bytes) -> Resent:
     """What is in a state value. Raises Newer where a later version wrote it."""
     form, *members = orjson.loads(value[1:])
-    if form != FORM:
+    if form > FORM:
         raise Newer(f"what was replayed, in visit.state (form {form}; this version knows {FORM})")
-    return Resent._make(members)
+    return Resent(*members)

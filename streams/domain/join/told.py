@@ -3,9 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
-from streams.domain.changes import Incoming
+from connector.contract import Position
+from streams.domain.changes import Incoming, dotted
 from streams.domain.closings import Closed, ClosedBy, letter_id
-from streams.domain.join.replaying import RESENT, Replaying
+from streams.domain.join.replaying import BY, RESENT, Entries, Replaying, made_by_itself, made_by_others, touched
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.records import DeadLetter, Header
@@ -18,12 +19,16 @@ class Told:
     """The letters of one fold. A row has at most one open letter of this stage: a later one takes the place of an earlier one."""
 
     def __init__(self, incoming: Incoming, counts: dict[str, int]) -> None:
-        self._at = incoming.timestamp_ms
+        self._at, self._offset = incoming.timestamp_ms, incoming.offset
+        self._position: Position | None = None
         self._counts = counts
         self.dead: list[DeadLetter] = []
         self.closed: list[Closed] = []
         self.replaying: Replaying | None = None
         """The row that is tried again because a person ordered it."""
+        self.own: bytes | None = None
+        """State key of the row whose change this is, until its record went."""
+        self._is_new = False
         self._new: dict[str, DeadLetter] = {}
 
     @property
@@ -48,12 +53,30 @@ class Told:
         replaying = self.replaying
         return () if replaying is None or visit.place(row) != replaying.where else replaying.order.headers
 
-    def sent_again(self, visit: Visit, row: StoredRow) -> list[tuple[bytes, bytes | None]]:
-        """The state entry of a row whose record goes once more as it is, because the platform refused it; none otherwise."""
-        if self.replaying is None or not self.replaying.resends(visit, row):
-            return []
-        self._counts[RESENT] = self._counts.get(RESENT, 0) + 1
-        return [self.replaying.entry]
+    def goes(self, visit: Visit, row: StoredRow, content: str) -> tuple[bool, Entries, tuple[Header, ...]]:
+        """Of a row whose record has this content: whether nothing goes, because it is unchanged; the state entry of how it goes;
+        and what is said of it. A record that the platform refused goes once more as it is where a person ordered it.
+        """
+        if content == row.emitted:
+            if self.replaying is None or not self.replaying.resends(visit, row):
+                return True, (), ()
+            self._counts[RESENT] = self._counts.get(RESENT, 0) + 1
+            return False, (self.replaying.entry(row),), ()
+        if visit.place(row) == self.own:
+            self.own = None
+            return False, () if self._is_new else made_by_itself(visit, row), ()
+        entry, by = made_by_others(visit, row, content, by=dotted(self._position) or f"{self._offset}")
+        return False, entry, ((BY, by.encode()),) if by else ()
+
+    def begin(self, where: bytes, before: StoredRow | None, position: Position | None) -> None:
+        """A row changes: its state key, what it was, and the position of that change."""
+        self.own, self._is_new = where, before is None
+        self._position = position
+
+    def touched(self, visit: Visit, before: StoredRow | None) -> Entries:
+        """The state entry of the row whose change this is, where it handed on nothing. before: the row before it."""
+        moved = before is not None and self.own is not None and visit.current(before).position != before.position
+        return touched(visit, before) if before is not None and moved else ()
 
     def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
         """Close the letter that a row has, if it has one; the row without it."""

@@ -36,13 +36,13 @@ class Visit:
     __slots__ = (
         "_claims",
         "_emptied",
+        "_found",
         "_groups",
         "_heads",
         "_keys",
         "_ledger",
         "_new_heads",
         "_recall",
-        "_values",
         "_view",
         "changed",
         "changed_gone",
@@ -63,8 +63,8 @@ class Visit:
         self._recall = recall
         self._keys: dict[tuple[str, tuple[str, ...]], bytes] = {}
         self._groups: dict[TableRole, Mapping[bytes, bytes]] = {}
-        self._values: dict[bytes, bytes | None] = {}
-        """Entries as they were before the fold, of rows that were looked for."""
+        self._found: dict[bytes, StoredRow | None] = {}
+        """Rows that were looked for, as they were before the fold."""
         self._heads: Sequence[StoredRow] | None = None
         self._new_heads = False
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
@@ -88,12 +88,8 @@ class Visit:
         row = self.changed.get(where)
         if row is not None:
             return row
-        value = self._values[where] = self._view.get(where)
-        if value is not None:
-            row = self._recall.load(where, value)
-            if self._emptied and self._is_emptied(row):
-                row = _without_content(row)
-        return row
+        row = self._found[where] = _committed(self._view, self._recall, where)
+        return _without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
 
     def claimants(self, role: TableRole, record: str, *, emptied: bool = False) -> list[StoredRow]:
         """The rows that are reported as this record, or claim it, in the order in which they came. Only of tables of which two rows
@@ -275,12 +271,11 @@ class Visit:
         """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
         compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
-        values = self._values
+        found, recall = self._found, self._recall
         for key, row in self.changed.items():
-            before = values[key] if key in values else self._view.get(key)
-            if before is None or self._recall.load(key, before) != row:
+            if row != (found[key] if key in found else _committed(self._view, recall, key)):
                 value = dump(row)
-                self._recall.keep(key, value, row)
+                recall.keep(key, value, row)
                 yield key, value
         for key, gone in self.changed_gone.items():
             if gone is not None or self._view.get(key) is not None:

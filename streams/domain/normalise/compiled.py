@@ -151,6 +151,9 @@ class CompiledMapping:
     """Tables of which two rows of a visit can make one record: others of their role stand beside, or a row's key is not all of the
     record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`.)"""
 
+    lookups: Mapping[str, TableRule] = field(default_factory=dict)
+    """Of `tables` the lookups, by the names that sources use."""
+
     settlement_tables: tuple[str, ...] = field(init=False)
     """Those of `tables` whose rows are settlements."""
 

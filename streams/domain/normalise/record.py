@@ -13,7 +13,7 @@ import orjson
 from connector.contract import UNAVAILABLE
 from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
 from streams.domain.normalise.fields import Dialect
-from streams.domain.normalise.sources import LookupUnknown, Reading
+from streams.domain.normalise.sources import LookupUnknown, Reading, reader
 from streams.domain.normalise.unseen import hides, odd_texts
 from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.roles import ROLE_OF, ROW_INDEX
@@ -22,7 +22,7 @@ from streams.domain.validate.rules import RelatedField, Subject
 from streams.domain.violations import DeadClass, Level, Unfit, Violation, missing
 from streams.spec.fields import ServiceCode
 
-__all__ = ["CompiledMapping", "TableRule", "normalise", "record_key"]
+__all__ = ["CompiledMapping", "TableRule", "missing_rows", "normalise", "record_key"]
 
 _UNAVAILABLE: Final = UNAVAILABLE.encode()
 _BRACKETS: Final = len(b"[]")
@@ -36,10 +36,8 @@ def normalise(
     today: the day of the event, for rule R20. Returns Refusal with every violation at once, MissingLookup if a lookup row that a
     field needs is not known (yet).
     """
-    compiled, role = mapping.records[service], ROLE_OF[service]
-    reading = Reading(rows, lookups)
-    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
-    reading.institution = institution = None if code is None else mapping.institutions.get(code)
+    compiled, reading = mapping.records[service], _reading(mapping, service, rows, lookups)
+    institution = reading.institution
     try:
         values, value, violations = _made(compiled, reading, mapping.dialect)
         kind = mapping.care_kind(reading)
@@ -58,29 +56,54 @@ def normalise(
         violations += _unsendable(compiled, value, mapping.max_plain_bytes)
     if institution is None or (violations and any(violation.level is Level.REFUSE for violation in violations)):
         return _refusal(mapping, compiled, values, "" if institution is None else institution.code, violations=tuple(violations))
+    return _record(compiled, values, value, of=(institution.code, infno, mapping.version), warnings=tuple(violations))
+
+
+def _record(
+    compiled: CompiledRecord, values: dict[str, str], value: bytes, *, of: tuple[str, str, str], warnings: tuple[Violation, ...]
+) -> Record:
+    """of: institution, business number and mapping."""
+    institution, infno, mapping_version = of
     return Record(
-        service,
-        institution.code,
+        compiled.service,
+        institution,
         infno,
         values[compiled.key],
         value,
         hashlib.blake2b(value, digest_size=16).hexdigest(),
-        mapping.version,
+        mapping_version,
         values.get(compiled.business_day, "")[:10],
         values.get(compiled.amount, ""),
-        tuple(violations),
+        warnings,
     )
+
+
+def missing_rows(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups) -> list[MissingLookup]:
+    """The lookup rows that a record needs and that are not known, in the order of its fields."""
+    record, reading, found = mapping.records[service], _reading(mapping, service, rows, lookups), []
+    for step in (*record.steps, *record.related.values(), *([mapping.kind] if mapping.kind else [])):
+        try:
+            reader(step.source)(reading)
+        except LookupUnknown as unknown:
+            found.append(unknown.missing)
+    return found
 
 
 def record_key(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups, *, field: str = "") -> str:
     """Value of the service's key field (or of `field`) that these rows give; empty where they give none that fits."""
-    compiled, role, reading = mapping.records[service], ROLE_OF[service], Reading(rows, lookups)
-    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
-    reading.institution = None if code is None else mapping.institutions.get(code)
+    compiled, reading = mapping.records[service], _reading(mapping, service, rows, lookups)
     try:
         return next((value_of(step, reading) for step in compiled.steps if step.name == (field or compiled.key)), "")
     except (Unfit, LookupUnknown):
         return ""
+
+
+def _reading(mapping: CompiledMapping, service: ServiceCode, rows: SourceRows, lookups: Lookups) -> Reading:
+    """What the sources of a record read from, with its institution where somebody registered it."""
+    reading, role = Reading(rows, lookups), ROLE_OF[service]
+    code = mapping.institution(role, reading.rows[ROW_INDEX[role]])
+    reading.institution = None if code is None else mapping.institutions.get(code)
+    return reading
 
 
 def _refusal(

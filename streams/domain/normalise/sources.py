@@ -157,6 +157,7 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
     LookupUnknown where the row is not known (yet).
     """
     readers, lookup = tuple(reader(one) for one in source.by), source.lookup
+    places = frozenset(place for one in source.by for place in values_of(one))
 
     def find(reading: Reading) -> Row:
         key: list[str] = []
@@ -169,7 +170,7 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
         if row is None:
             if any(map(is_blank, key)):
                 return NO_ROW
-            raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key)))
+            raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key), places=places))
         return row
 
     return find

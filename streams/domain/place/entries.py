@@ -3,9 +3,9 @@
 Keys, parts joined by the unit separator (0x1f): `R`, table, row key: a row. `H`, table, name, row key: this row is the header with
 this name; written only where the name is not the row's key. `C`, header tables (joined by 0x1e), name, table, row key: this row
 hangs under this header. `K`, `I` and `T`: who claims a record (`streams.domain.place.claims`). `E`: what claims ended
-(`streams.domain.place.ended_entries`). Value of a row: `r` and a JSON array
-or, where something is to be done about it at some time, `w`, the 13 digits of that time (ms), `-` and the array. Value of `H` and
-`C`: `-`.
+(`streams.domain.place.ended_entries`). `A`: what rows are awaited (`streams.domain.place.awaited`). Value of a row: `r` and a JSON
+array or, where something is to be done about it at some time, `w`, the 13 digits of that time (ms), `-` and the array. Value of `H`
+and `C`: `-`.
 
 The array begins with its form (`FORM`). Whatever is changed about entries takes the next number: an entry of a later form is
 refused, because a row that is written back without what was added to it would have lost it.
@@ -31,7 +31,9 @@ ALONE: Final = 1
 CLAIMS_FORM: Final = 3
 """Of claims (`streams.domain.place.claims`), which are in no state of earlier versions."""
 ENDED_FORM: Final = 4
-"""Of claims that ended (`streams.domain.place.ended_entries`), which earlier versions forgot; and the latest form of all."""
+"""Of claims that ended (`streams.domain.place.ended_entries`), which earlier versions forgot."""
+AWAITED_FORM: Final = 5
+"""Of orders to read a row again (`streams.domain.place.awaited`), and the latest form of all. Only a recapture writes them."""
 
 THERE: Final = b"-"
 """The value of an entry that says all by its key."""
@@ -39,7 +41,7 @@ THERE: Final = b"-"
 NOTHING: Final[Row] = MappingProxyType({})
 """No columns."""
 
-_FORMS: Final = {b"K": CLAIMS_FORM, b"I": CLAIMS_FORM, b"T": CLAIMS_FORM, b"E": ENDED_FORM}
+_FORMS: Final = {b"K": CLAIMS_FORM, b"I": CLAIMS_FORM, b"T": CLAIMS_FORM, b"E": ENDED_FORM, b"A": AWAITED_FORM}
 _DIGITS: Final = 13
 _WAITS: Final = b"w"
 

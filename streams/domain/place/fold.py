@@ -16,7 +16,8 @@ import orjson
 from connector.contract import Op
 from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
-from streams.domain.place import entries
+from streams.domain.place import entries, ordered
+from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import Claiming, ClaimingTables
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
@@ -28,6 +29,7 @@ from streams.domain.place.partitions import partition_of
 from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, unplaced
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
+from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
 from streams.domain.replay import REPLAY
 from streams.domain.trail import UNKNOWN, leaving
@@ -92,17 +94,18 @@ class Placer:
             return self._tick(incoming, envelope, view, source=source, going=going)
         if not isinstance(said, dict):
             return unplaced(incoming, going)
-        if ours in (REPLAY, "absent"):
-            ordered = self._replay if ours == REPLAY else self._absent
-            return ordered(incoming, envelope, said, view, going=going)
+        if ours in (REPLAY, "absent", RECAPTURE, RECAPTURED):
+            return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
         if table in self._plain and op != _TRUNCATE:  # as nearly all are
-            return self._direct.row(incoming, envelope, said, going, table)
-        return self._row(incoming, envelope, said, view, table=table, source=source, server=server, going=going)
+            folded = self._direct.row(incoming, envelope, said, going, table)
+        else:
+            folded = self._row(incoming, envelope, said, view, table=table, source=source, server=server, going=going)
+        return folded if going.awaited is None else ordered.along(folded, incoming, envelope, table[1], going.awaited)
 
     def _table(self, said: _Image) -> tuple[str, str]:
         """Source and table of a row."""
@@ -113,8 +116,10 @@ class Placer:
         return found or (f"{said.get('name')}", table_of(said))
 
     def remembering(self, going: Going, view: View, *, begun: bool) -> Going:
-        """With the claims that ended. view: of a lane that begins. begun: whether rows were placed before."""
-        return going._replace(ended=Ended.kept(view, self._ended_ms, begun=begun))
+        """With the claims that ended and the rows that are awaited. view: of a lane that begins. begun: whether rows were placed
+        before.
+        """
+        return going._replace(ended=Ended.kept(view, self._ended_ms, begun=begun), awaited=Awaited.kept(view))
 
     def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
@@ -128,7 +133,9 @@ class Placer:
             return Folded(ticks, "tick", going)
         settling = Settling(memory=Memory(tables=tables, view=view), source=source, now=tick.at)
         told = list(settling.tick(tick.at))
-        return Folded((*self._settled(settling, incoming, None), *ticks), "tick", going, settling.memory.state, len(told))
+        placed = (*self._settled(settling, incoming, None, going.awaited), *ticks)
+        folded = Folded(placed, "tick", going, settling.memory.state, len(told))
+        return folded if going.awaited is None else ordered.noted(folded, going.awaited)
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self,
@@ -159,7 +166,21 @@ class Placer:
         """What is said of a row that left this partition, if only for another visit of the same one."""
         return (leaving(left) if self._partitions > 1 else UNKNOWN,)
 
-    def _replay(self, incoming: Incoming, envelope: _Image, _said: _Image, _view: View, *, going: Going) -> Folded:
+    def _ordered(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
+        """What `yibao` says of a row to which the database did nothing just now."""
+        ours = envelope["yibao"]
+        if ours == REPLAY:
+            return self._replay(incoming, envelope, going=going)
+        if ours == RECAPTURE:
+            return ordered.asks(incoming, envelope, going)
+        if ours == RECAPTURED:
+            return ordered.ends(incoming, envelope, going, self._partition_of)
+        folded = self._absent(incoming, envelope, said, view, going=going)
+        if going.awaited is None:
+            return folded
+        return ordered.along(folded, incoming, envelope, table_of(said), going.awaited)
+
+    def _replay(self, incoming: Incoming, envelope: _Image, *, going: Going) -> Folded:
         """An order to try a row's record again: to the lane in which it was refused."""
         if not isinstance(visit := envelope.get("visit"), str):
             return unplaced(incoming, going)
@@ -220,17 +241,21 @@ class Placer:
                 "truncated",
                 (*self._everywhere(incoming), *(() if claims is None else claims.emptied(change.table, change.mark))),
             )
-        placed = (*everywhere, *self._settled(settling, incoming, claims))
+        placed = (*everywhere, *self._settled(settling, incoming, claims, going.awaited))
         return Folded(placed, outcome, going, settling.memory.state if claims is None else settling.memory.state | claims.state)
 
-    def _settled(self, settling: Settling, incoming: Incoming, claims: Claiming | None) -> Iterable[Placed]:
+    def _settled(
+        self, settling: Settling, incoming: Incoming, claims: Claiming | None, awaited: Awaited | None
+    ) -> Iterable[Placed]:
         said, freed = ([], ()) if claims is None else claims.linked(settling.out)
-        for number, (visit, value, left, doubted, _) in enumerate(settling.out):
+        for number, (visit, value, left, doubted, row) in enumerate(settling.out):
             if value is None:
                 yield Placed(UNPLACED, incoming.key, incoming.value)
             else:
                 headers = self._arrived(self._partition_of(left)) if left is not None else ((DOUBTED, b"1"),) if doubted else ()
                 more = said[number] if said else ()
+                if awaited is not None and row is not None and not row.moves:
+                    more = (*awaited.goes(row.table, row.columns, read=row.is_read), *more)
                 yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, (*more, *headers))
         yield from freed
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from streams.domain.changes import Incoming
+from streams.domain.place.awaited import Awaited
 from streams.domain.place.ended import Ended
 
 _Image: TypeAlias = Mapping[str, object]
@@ -25,6 +26,8 @@ class Going(NamedTuple):
     place."""
     ended: Ended | None = None
     """Which visits' claims ended, of this transaction and the ones before it; None before the first change."""
+    awaited: Awaited | None = None
+    """Rows that were ordered to be read again; None where none is, as a rule."""
 
     def __repr__(self) -> str:
         """Without the rows' keys."""
@@ -40,8 +43,8 @@ _MOST: Final = 20_000
 def after(going: Going, transaction: str, at: int) -> Going:
     """The transaction of a row that comes now."""
     if transaction and transaction == going.transaction:
-        return going if at == going.at else Going(transaction, at, going.came, going.last, going.ended)
-    return Going(transaction, at, ended=going.ended)
+        return going if at == going.at else Going(transaction, at, going.came, going.last, going.ended, going.awaited)
+    return Going(transaction, at, ended=going.ended, awaited=going.awaited)
 
 
 def table_of(said: _Image) -> str:

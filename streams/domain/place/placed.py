@@ -15,15 +15,20 @@ _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 
 class Named(NamedTuple):
-    """A row, whether it stands in the visit that is told of it, whether it was made just now, and whether it
-    stands in another visit instead.
-    """
+    """A row of which a visit is told."""
 
     table: str
+    """`schema.table`."""
     columns: Row
+    """Its columns."""
     stays: bool = True
+    """Whether it stands in the visit that is told of it."""
     is_new: bool = False
+    """Whether it was made just now."""
     moves: bool = False
+    """Whether it stands in another visit instead."""
+    is_read: bool = False
+    """Whether it was read just now."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""

@@ -122,7 +122,8 @@ class Settling:
                 continue
             place = self._resolve(table, entry.link, DEEPEST)
             told = Told(visit=None, why=place.why, header=place.header)
-            self.out.append(Out(None, self._value(told, table, entry, op=Op.UPDATE, carried=NOTHING)))
+            named = Named(table.name, entry.columns)
+            self.out.append(Out(None, self._value(told, table, entry, op=Op.UPDATE, carried=NOTHING), row=named))
             self.memory.put(where, entry._replace(deadline=0, told=place.why))
             yield "gave_up"
 
@@ -194,7 +195,7 @@ class Settling:
         if visit is not None:
             if op is not None or was != visit or place.carried != entry.carried:
                 told = Told(visit=visit, moved="arrived" if moves else "")
-                named = Named(table.name, _whole(entry.columns, place.carried), is_new=op is Op.CREATE)
+                named = Named(table.name, _whole(entry.columns, place.carried), is_new=op is Op.CREATE, is_read=op is Op.READ)
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
                 self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT, named))
                 self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
@@ -229,7 +230,7 @@ class Settling:
         if entry.sent is not None:
             told = Told(visit=entry.sent)
             value = self._value(told, table, entry, op=Op.READ, carried=entry.carried)
-            self.out.append(Out(entry.sent, value, row=Named(table.name, _whole(entry.columns, entry.carried))))
+            self.out.append(Out(entry.sent, value, row=Named(table.name, _whole(entry.columns, entry.carried), is_read=True)))
         return "read_again"
 
     def _unusable(self) -> str:

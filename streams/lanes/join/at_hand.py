@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from streams.domain.join.claims import claim_of, claims_in
-from streams.domain.join.entries import SEPARATOR, group_of, visit_key_of
+from streams.domain.join.entries import SEPARATOR, visit_key_of
 from streams.lanes.join.store import Entries, Groups, Store, put
 
 FEW: Final = 48
@@ -95,11 +95,12 @@ class AtHand:
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Take over a change, where its visit is known."""
-        visit = self._visits.get(visit_key := visit_key_of(key))
+        at = key.index(SEPARATOR)  # as in `get`
+        visit = self._visits.get(key[:at])
         if visit is None:
             return
-        self._visits.move_to_end(visit_key)
-        name = group_of(key)
+        self._visits.move_to_end(key[:at])
+        name = key[: at + 2]
         entries = visit.groups.setdefault(name, {}) if visit.is_whole else visit.groups.get(name)
         before = (visit.entries if entries is None else entries).get(key)
         if entries is None:
@@ -108,7 +109,8 @@ class AtHand:
             put(entries, key, value)
         if value is not None and name in visit.claims:
             visit.claims[name].setdefault(claim_of(value), set()).add(key)
-        self._grew(visit, _size((key, value or b"")) - (0 if before is None else _size((key, before))))
+        size = len(key) + _OF_AN_ENTRY if before is None else -len(before)
+        self._grew(visit, size + (0 if value is None else len(value)))
 
     def _visit(self, visit_key: bytes) -> Visit:
         visit = self._visits.get(visit_key)

@@ -1,6 +1,6 @@
 """Which refund lines of a partition are held, by visit and item: a line that charges something is asked by no other item's."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from streams.domain.join.entries import is_held_refund, item_in, visit_key_of
@@ -28,15 +28,20 @@ class HeldRefunds:
             return _NO_KEYS
         return _NO_KEYS.union(*(known.values() if items is None else (known.get(item, _NO_KEYS) for item in (None, *items))))
 
-    def put(self, key: bytes, value: bytes | None) -> Iterator[tuple[Place, bool]]:
+    def put(self, key: bytes, value: bytes | None) -> Collection[tuple[Place, bool]]:
         """Take over an entry, None where it goes; what changes of its places in the index."""
-        is_held = value is not None and is_held_refund(key, value)
-        item = item_in(value) if is_held and value is not None else None
-        if key in self._items and not (is_held and self._items[key] == item):
-            yield held(key, self._drop(key)), False
-        if is_held and key not in self._items:
+        if value is not None and is_held_refund(key, value):
+            return self._hold(key, item_in(value))
+        return [(held(key, self._drop(key)), False)] if key in self._items else ()
+
+    def _hold(self, key: bytes, item: Item | None) -> list[tuple[Place, bool]]:
+        places = []
+        if key in self._items and self._items[key] != item:
+            places.append((held(key, self._drop(key)), False))
+        if key not in self._items:
             self.add(key, item)
-            yield held(key, item), True
+            places.append((held(key, item), True))
+        return places
 
     def add(self, key: bytes, item: Item | None) -> None:
         """A line is held."""

@@ -13,6 +13,7 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
 from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
+from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Row
 from streams.domain.replay import Replay
 from streams.errors import Rejected
@@ -96,7 +97,7 @@ class LookupTables:
                     self._clear(table, event)
                 case Tick():
                     self._fault(incoming, "a tick belongs to visit.changes; this topic holds the rows of a lookup")
-                case Replay():
+                case Replay() | NotThere():
                     self._fault(incoming, "an order to replay belongs to the rows of a source; this topic holds those of a lookup")
                 case Tombstone():
                     pass  # the delete before it took the row away

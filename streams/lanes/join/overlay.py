@@ -143,8 +143,7 @@ class Overlay:
                     put(whole, key, value)
             if value is not None and name in self._claims:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
-            for _ in self._held.put(key, value):
-                pass  # this chunk has no index
+            self._held.put(key, value)
         self.changed.update(changed)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:

@@ -90,5 +90,6 @@ def test_a_key_becomes_a_condition_that_its_index_serves():
     assert """"no" = '1' AND "line" = '2' OR "no" = 'a''b' AND "line" =  E'c\\\\d'""" == profile.condition_of_keys(
         FEE, ["1,2", "a'b,c\\d"]
     )
+    assert """"no" = 'a,b' AND "line" = '2'""" == profile.condition_of_keys(FEE, [("a,b", "2")])
     with pytest.raises(Misconfigured, match="no, line"):
         profile.condition_of_keys(FEE, ["1"])

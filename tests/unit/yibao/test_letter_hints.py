@@ -32,6 +32,7 @@ EMPTY = DeadLetterView(**{one.name: "" for one in fields(DeadLetterView)})
     [
         ("MISSING_HEADER", "等待超时，缺少所属单据（R24）：his.bill/77", ["his.bill"]),
         ("MISSING_LOOKUP", "等待超时，缺少关联表中的行（R24）：ward", ["his.ward"]),
+        ("MISSING_LOOKUP", "等待超时，缺少关联表中的行（R24）：his.ward.code=W12", ["his.ward"]),
         ("MISSING_VISIT", "等待超时，缺少所属就诊记录（R24）", ["his.visit"]),
         ("MISSING_POSITIVE_LINE", "等待超时，缺少退费所冲销的正向费用明细（R9）", []),
     ],

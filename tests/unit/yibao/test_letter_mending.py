@@ -43,12 +43,23 @@ def test_a_missing_row_of_a_lookup_names_the_lookups_table(site):
     name, table = next(iter(lookups.items()))
     letter = {"dead_class": "JOIN_INCOMPLETE", "rule": "MISSING_LOOKUP", "cause": name, "source": "his"}
     assert (table,) == mending(site, **letter, row_table="his.charge").where
+    found = mending(site, **letter | {"cause": f"{table}.code=W/12"}, row_table="his.charge")
+    assert ((f"{table}.code of W/12",), True) == (found.where, "by itself" in found.then)
 
 
 @pytest.mark.parametrize("dead_class", list(DeadClass))
 def test_every_class_says_what_happens_then(site, dead_class):
     """Whoever mended something wants to know whether to wait."""
     assert mending(site, dead_class=dead_class.value).then
+
+
+def test_a_letter_of_a_row_without_a_place_says_that_only_a_reading_of_it_closes_the_letter(site):
+    """Nobody remembers the row: the letter stays open although the row comes and is reported."""
+    row = {"rule": "NO_VISIT_KEY", "source": "his", "row_table": "his.sf_fymx", "id": "5f" * 16, "stage": "join"}
+    unplaced = mending(site, dead_class="MAPPING", **row)
+    assert f"yibao replay plan id:{'5f' * 16} --depth recapture" in unplaced.then
+    assert "recapture" not in mending(site, dead_class="MAPPING", service="fee_list_d", **row).then
+    assert "recapture" not in mending(site, dead_class="DECODE", **row).then
 
 
 def test_a_class_of_a_later_version_is_shown_all_the_same(site):

@@ -1,9 +1,5 @@
 """The dry run of a replay says what the join then does; nothing of it is kept."""
 
-import shutil
-
-import pytest
-
 from streams.deadletter.record import encode_dead_letter, read_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.join.fold import Joiner
@@ -11,27 +7,10 @@ from streams.domain.ready import decode, encode
 from streams.domain.replay import Replay, replay_value
 from streams.domain.violations import DeadClass
 from streams.lanes.deliver.letters import Refusing, oversize, rejected
-from streams.mapping import compile_site, load_site
 from streams.replay.ordering import Ordering
 from streams.replay.plan import Depth, Outcome
 from streams.replay.trial import Trial, rows_of
-from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, Join, mappings, whole
-
-
-@pytest.fixture
-def mended(tmp_path):
-    """The join after somebody changed his.yaml."""
-
-    def joiner(before, after):
-        site = tmp_path / "site"
-        shutil.copytree(join_rig.SITE.parent, site)
-        text = (site / "his.yaml").read_text("utf-8")
-        (site / "his.yaml").write_text(text.replace(before, after), "utf-8")
-        found = compile_site(load_site(site / "site.yaml"))
-        return Joiner(found, LIMITS, zone=found["his"].dialect.zone)
-
-    return joiner
 
 
 def joiner_of():

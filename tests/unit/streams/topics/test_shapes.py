@@ -184,3 +184,11 @@ def test_records_that_expired_undelivered_are_refused():
     """Their numbers are gone, so delivery would stop at a hole anyway, without saying why."""
     plan = offsets(ready=[EXPIRED, NOTHING], state=[NOTHING] * 2)
     assert any("expired before they were delivered" in refusal for refusal in plan.refusals)
+
+
+def test_what_must_be_kept_for_ever_may_not_have_been_given_an_end():
+    """The audit log is a chain: without its beginning nobody can say that nothing was taken out of it."""
+    spec = SPECS[TOPICS.audit]
+    for name in ("retention.ms", "retention.bytes"):
+        plan = one(spec, live(spec, configs={**spec.configs, name: "604800000"}))
+        assert (TopicAction.CONFLICT, True) == (plan.action, f"{name} 604800000" in plan.differences[0])

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from streams.deadletter.filter.grammar import parse
 from streams.deadletter.index.counting import summary
+from streams.deadletter.index.filling import Filling
 from streams.deadletter.index.pages import every, history, page
 from streams.deadletter.index.schema import INDEXES, TABLES
 from streams.deadletter.index.selecting import Clock
@@ -18,10 +19,21 @@ NOW_MS = 1_700_000_000_000
 class InMemory:
     """What was written, and what it answers."""
 
-    def __init__(self, now_ms):
+    def __init__(self, now_ms, indexes=INDEXES):
         self.index = sqlite3.connect(":memory:")
-        self.index.executescript(TABLES + INDEXES)
+        self.index.executescript(TABLES + indexes)
         self.clock = Clock(now_ms=now_ms, zone=ZoneInfo("Asia/Shanghai"))
+
+    @classmethod
+    def filled(cls, *portions, most_wait):
+        """As the first reading of a topic makes it."""
+        made = cls(NOW_MS, indexes="")
+        filling = Filling(made.index, most_wait=most_wait)
+        for portion in portions:
+            filling.take(portion)
+        filling.finish()
+        made.index.executescript(INDEXES)
+        return made
 
     def take(self, *messages):
         Writing(self.index).take(messages)

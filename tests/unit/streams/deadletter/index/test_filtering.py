@@ -28,7 +28,9 @@ LETTERS = st.builds(
     institution=NAMES,
     service=st.sampled_from(["setl_d", "fee_list_d"]),
     stage=st.sampled_from(["join", "deliver"]),
-    message=st.sampled_from(["金额不平", "姓名：欧阳锋 金额不平", "ABC 5%", "a_c"]),
+    message=st.sampled_from(
+        ["金额不平", "姓名：欧阳锋 金额不平", "ABC 5%", "a_c", "单据 F77/3 不平（R24）", "单据 F78/b 不平#（R24）"]
+    ),
     attempts=st.integers(0, 3),
     failed_at=st.integers(NOW_MS - 5 * HOUR_MS, NOW_MS),
     platform_code=st.sampled_from([None, "40003"]),
@@ -50,7 +52,26 @@ TERMS = st.one_of(
             "key": NAMES,
             "code": st.sampled_from(["", "40003"]),
             "attempts": st.sampled_from(["1", ">1", "<=2", ">=0", "<1"]),
-            "text": st.sampled_from(["不平", "abc", "A_C", "5%", "阳", "锋"]),
+            "text": st.sampled_from(
+                [
+                    "不平",
+                    "abc",
+                    "A_C",
+                    "5%",
+                    "阳",
+                    "锋",
+                    "单据 ",
+                    "单据 f",
+                    "7",
+                    "F77/3",
+                    "不平#",
+                    "#",
+                    "（R24",
+                    "）",
+                    'F7"7',
+                    "单据 f77/3 不平",
+                ]
+            ),
             "id": st.sampled_from(["0", "a", "3f"]),
         }.items()
     ],

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.deadletter.closing import Closing, encode_closing
+from streams.deadletter.index.fates import fates
 from streams.deadletter.index.writing import Writing
 from streams.deadletter.record import letter_id
-from tests.unit.streams.deadletter.index.in_memory import NOW_MS, indexed, message
+from streams.domain.changes import Incoming
+from streams.domain.closings import ClosedBy
+from streams.domain.violations import DeadClass
+from tests.unit.streams.deadletter.index.in_memory import NOW_MS, InMemory, indexed, message
 from tests.unit.streams.deadletter.test_record import LETTER
 
 HOUR_MS = 3_600_000
@@ -30,6 +35,21 @@ def test_the_summary_counts_what_has_the_asked_parts_in_common():
     assert ("40000", "MED_TYPE", "MED_TYPE 不在值域") == second.parts
     [line] = index.summed("", "institution")
     assert ((LETTER.institution,), 40) == (line.parts, line.open)
+
+
+@pytest.mark.parametrize(("rows", "causes"), [(20, 20), (21, 1)])
+def test_a_lookup_that_lacks_many_rows_is_one_cause(rows, causes):
+    """A table that was never read is one thing to mend, and not forty thousand."""
+    lacks = replace(LETTER, dead_class=DeadClass.JOIN_INCOMPLETE, rule="MISSING_LOOKUP", stage="join")
+    letters = [
+        replace(lacks, identity=f"{at}", message=f"等待超时，缺少关联表中的行（R24）：his.ward.code=W/{at}") for at in range(rows)
+    ]
+    index = indexed([message(letter, offset=at) for at, letter in enumerate(letters)])
+    lines = index.summed("", "rule", "cause")
+    assert (causes, rows) == (len(lines), sum(line.open for line in lines))
+    assert {"his.ward.code"} == {line.parts[1].partition("=")[0] for line in lines}
+    assert rows == index.paged('text:"his.ward.code="', 5, "").total
+    assert ["his.ward.code=W/7"] == [letter.cause for letter in index.listed("cause:his.ward.code=W/7")]
 
 
 def test_what_came_last_in_a_partition_counts_whatever_its_clock_says():
@@ -72,15 +92,20 @@ def test_counts_are_those_of_the_letters_and_portions_do_not_matter(course, data
         messages.append(message(letter, partition=partition, offset=offsets[partition]))
         offsets[partition] += 1
     by_partition = [[one for one in messages if one.partition == number] for number in (0, 1)]
-    whole, parts = indexed([*by_partition[0], *by_partition[1]]), indexed([])
+    whole, parts, portions = indexed([*by_partition[0], *by_partition[1]]), indexed([]), []
     while any(by_partition):
         queue = by_partition[data.draw(st.sampled_from([at for at, queue in enumerate(by_partition) if queue]))]
         size = data.draw(st.integers(1, len(queue)))
-        parts.take(*queue[:size])
+        portions.append(queue[:size])
         del queue[:size]
+    for portion in portions:
+        parts.take(*portion)
+    filled = InMemory.filled(*portions, most_wait=data.draw(st.integers(0, 3)))
     seen = [sorted((one.id, one.first, one.last, bool(one.closed)) for one in index.listed("any")) for index in (whole, parts)]
     assert seen[0] == seen[1]
-    for index in (whole, parts):
+    assert parts.listed("any") == filled.listed("any")
+    assert [parts.history(one.id) for one in parts.listed("any")] == [filled.history(one.id) for one in parts.listed("any")]
+    for index in (whole, parts, filled):
         letters = index.listed("any")
         counted = {line.parts[0]: (line.open, line.closed) for line in index.summed("", "rule")}
         for rule in {letter.rule for letter in letters}:
@@ -94,3 +119,15 @@ def test_what_the_topic_dropped_is_dropped_with_its_counts(begin, left):
     index = indexed([message(replace(LETTER, identity=f"{at}"), offset=at) for at in range(3)])
     Writing(index.index).forget({0: begin, 1: 100})
     assert (left, left) == (len(index.listed("any")), sum(line.open for line in index.summed("", "rule")))
+
+
+def test_of_several_closings_that_the_platform_took_the_record_says_most():
+    """A row that was read twice for its letter: the second time it was as it had been sent, and had been taken by then."""
+    ends = [(ClosedBy.ACCEPTED, "msgid-1", 5), (ClosedBy.MENDED, "", 9)]
+    messages = [message(LETTER)]
+    for offset, (by, evidence, after) in enumerate(ends):
+        closing = Closing(id=ID, at=LETTER.failed_at + after, by=by, who="join", evidence=evidence)
+        key, value, headers = encode_closing(closing)
+        messages.append(Incoming("visit.dead", 1, offset, key, value, tuple(headers), LETTER.failed_at + after))
+    (fate,) = fates(indexed(messages).index, [ID]).values()
+    assert ("accepted", "msgid-1") == (fate.how, fate.evidence)

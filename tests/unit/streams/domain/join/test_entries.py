@@ -1,6 +1,7 @@
 """State entries: what is written is what is read, and waiting rows are found without parsing."""
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,13 +17,15 @@ from streams.domain.join.entries import (
     groups,
     is_held_refund,
     is_row,
+    item_in,
     key_of,
     load,
     visit_key_of,
     waits,
 )
+from streams.domain.join.parts import Part
 from streams.domain.join.remembered import Recall
-from streams.domain.join.stored import StoredRow
+from streams.domain.join.stored import Charge, StoredRow
 from streams.domain.trail import Trail
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1f"), min_size=1, max_size=12)
@@ -111,6 +114,15 @@ def test_a_refund_that_is_awaited_is_found_without_parsing(visit_key, row):
     is_awaited = row.role is TableRole.FEE and "positive_line" in (row.waits_for or row.refused)
     key = key_of(visit_key.encode(), row.role, row.source, row.table, row.key)
     assert is_held_refund(key, dump(row)) >= is_awaited
+
+
+@pytest.mark.parametrize("trail", [None, Trail("his", 7, 2, "H1")], ids=["without a trail", "with one"])
+def test_the_item_of_a_held_line_is_read_of_each_form_that_says_it(trail):
+    """One that is not known is asked by the lines of every item."""
+    line = StoredRow(TableRole.FEE, "his", "h.fee", ("1",), {"je": "-1"}, (1,), 0)
+    held = line._replace(trail=trail, refused=Part.POSITIVE_LINE.value, charge=Charge("H1", "X1", "-1.00"))
+    assert item_in(dump(held)) == ("H1", "X1")
+    assert item_in(dump(held._replace(charge=None))) is None
 
 
 @given(ROWS, ROWS, TEXTS)

@@ -83,7 +83,7 @@ class Kept(Join):
     def restart(self):
         """Another worker, with what is committed."""
         zone = self.mappings["his"].dialect.zone
-        self.joiner = Joiner(self.mappings, replace(LIMITS, few_lines=self.few[0]), zone=zone)
+        self.joiner = Joiner(self.mappings, replace(LIMITS, few_lines=self.few[0], many_lines=self.few[0]), zone=zone)
         self.state = State(TopicPartition("state", 0), index=Index(self.mappings), at_hand=1, few=self.few[1])
         self.state.apply({key: value for each in self.entries.values() for key, value in each.items()}, position=self.offset)
 

@@ -35,7 +35,7 @@ ACTS = (
 
 
 def small(*, lines, rows=1_000, few=32):
-    join = Join(limits=replace(LIMITS, lines_a_change=lines, rows_a_tick=rows, few_lines=few))
+    join = Join(limits=replace(LIMITS, lines_a_change=lines, rows_a_tick=rows, few_lines=few, many_lines=few))
     join.patients["P2",] = join.patients["P1",] | {"patient_id": "P2"}
     return join
 

@@ -60,7 +60,7 @@ def test_what_differs_under_the_mended_mapping_goes_behind_what_waits_once(mende
     join = whole(Join())
     join.joiner = mended('A: "01"', 'A: "03"')
     renew(join, "h.charge")
-    assert (4, [(ANEW, b"dawn")]) == (len(join.ready), [*join.ready[-1].tail])
+    assert (4, (ANEW, b"dawn")) == (len(join.ready), join.ready[-1].tail[0])
     assert join.ready[-1].record.content_hash == row(join, "h.charge").emitted
     renew(join, "h.charge")
     (word,) = join.recalls

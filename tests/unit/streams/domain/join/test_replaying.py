@@ -1,7 +1,5 @@
 """Records that are tried again by an order: once, never older than what was reported, and nothing else of the visit is touched."""
 
-import shutil
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +8,9 @@ from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.domain.changes import dotted
 from streams.domain.join import replaying
 from streams.domain.join.entries import load
-from streams.domain.join.fold import Joiner
 from streams.domain.join.replaying import GONE, RESENT, STALE, UNKNOWN
 from streams.domain.ready import REPORTED, encode
 from streams.domain.replay import FIRST_FAILED_AT, REPLAY_COUNT, REPLAY_ID, Replay, replay_value
-from streams.mapping import compile_site, load_site
 from tests.unit.streams.domain.join import join_rig
 from tests.unit.streams.domain.join.join_rig import LIMITS, PATIENT, START_MS, Join, whole
 from tests.unit.streams.domain.join.test_laws import arrivals
@@ -33,10 +29,14 @@ def replay(join, table, **more):
     return join.send(replay_value(order(table, **more), at=join.now))
 
 
+SERVICES = {"h.visit": "mdtrt_d", "h.settle": "setl_d", "h.charge": "fee_list_d"}
+
+
 def resend(join, table, *, times=0, emission=None):
     """Order what the platform refused, as its letter says it."""
-    refused = emission or next(one for one in reversed(join.ready) if dotted(_row(join, table).position) == one.position)
-    return replay(join, table, times=times, resend=refused.record.content_hash, position=refused.position)
+    refused = emission or next(one for one in reversed(join.ready) if one.record.service.value == SERVICES[table])
+    position = said(refused.tail).get(replaying.BY) or refused.position
+    return replay(join, table, times=times, resend=refused.record.content_hash, position=position)
 
 
 def _row(join, table):
@@ -46,21 +46,6 @@ def _row(join, table):
 
 def said(headers):
     return {name: value.decode() for name, value in headers}
-
-
-@pytest.fixture
-def mended(tmp_path):
-    """The join after somebody changed his.yaml."""
-
-    def joiner(before, after):
-        site = tmp_path / "site"
-        shutil.copytree(join_rig.SITE.parent, site)
-        text = (site / "his.yaml").read_text("utf-8")
-        (site / "his.yaml").write_text(text.replace(before, after), "utf-8")
-        mappings = compile_site(load_site(site / "site.yaml"))
-        return Joiner(mappings, LIMITS, zone=mappings["his"].dialect.zone)
-
-    return joiner
 
 
 def test_what_a_mended_mapping_lets_pass_goes_once_and_says_why(mended):
@@ -165,6 +150,39 @@ def test_what_changed_since_is_not_sent_again():
     assert (6, 1) == (len(join.ready), join.counts[RESENT])
 
 
+def test_what_was_only_touched_since_can_be_sent_again():
+    """Hospital systems write rows again as they were, delete and insert them, or write them wrong and right again: no newer version
+    ever closes such a letter. Once for each refusal, as always.
+    """
+    join = whole(Join())
+    line = join.ready[-1]
+    for touch in range(4):
+        if touch % 2:
+            join.change("h.charge", "d", tx="7")
+            join.change("h.charge", tx="7")
+        else:
+            join.change("h.charge", "u", level="?" if touch else "A")
+            join.change("h.charge", "u")
+        for _ in range(2):
+            resend(join, "h.charge", times=touch, emission=line)
+        assert (4 + touch, 1 + touch, 1 + touch) == (len(join.ready), join.counts[RESENT], join.counts[STALE])
+        line = join.ready[-1]
+
+
+def test_what_another_row_changed_and_changed_back_is_not_sent_again_by_the_letter_of_before():
+    """Content and row are what they were, and the second copy is on its way already."""
+    join = whole(Join())
+    line = join.ready[-1]
+    join.change("h.visit", "u", med_type="12")
+    join.change("h.visit", "u")
+    assert (line.record, line.position) == (join.ready[-1].record, join.ready[-1].position)
+    resend(join, "h.charge", emission=line)
+    assert (7, 1) == (len(join.ready), join.counts[STALE])
+    for _ in range(2):
+        resend(join, "h.charge", emission=join.ready[6])
+    assert (8, 1, 2) == (len(join.ready), join.counts[RESENT], join.counts[STALE])
+
+
 @pytest.mark.parametrize("resends", [True, False])
 def test_a_mapping_that_makes_another_record_of_it_sends_that(mended, resends):
     """The platform refused a code of the dictionary; with the right one it is a correction, as after a change of the row."""
@@ -214,8 +232,10 @@ def test_what_was_sent_once_more_is_kept_in_an_entry_of_its_own():
     resend(join, "h.settle")
     (key, value) = next((key, value) for key, value in join.entries[b"V1"].items() if not join_rig.is_row(key))
     assert b"V1\x1fy\x1fs\x1fhis\x1fh.settle\x1fS1" == key
-    assert b'r[1,"%b",1]' % join.ready[-1].record.content_hash.encode() == value
-    assert replaying.Resent(join.ready[-1].record.content_hash, 1) == replaying.load(value)
+    resent = join.ready[-1]
+    assert b'r[2,"%b",1,"%b"]' % (resent.record.content_hash.encode(), resent.position.encode()) == value
+    assert replaying.Resent(resent.record.content_hash, 1, resent.position) == replaying.load(value)
+    assert replaying.Resent("5f", 1) == replaying.load(b'r[1,"5f",1]')
 
 
 ORDERS = st.tuples(st.sampled_from(sorted(KEYS)), st.sampled_from(["S1", "S2", "C1", "C2", "R", "V1"]), st.booleans())
@@ -240,6 +260,35 @@ def test_orders_change_nothing_but_what_they_send_once_more(orders_of, asked, rn
     assert {_failure(one) for one in told_again} <= {_failure(one) for one in plain.dead}
     assert len(sent_again) == replayed.counts[RESENT]
     assert _content(plain) == _content(replayed)
+
+
+KINDS = st.sampled_from(["line", "line", "visit", "delete", "resend", "resend"])
+STEPS = st.lists(st.tuples(KINDS, st.integers(0, 3)), max_size=24)
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+def test_only_the_last_thing_that_was_handed_on_is_sent_again_and_that_once(steps):
+    """Whatever it is the same as: what was handed on since is newer, or the same and on its way. Rows are changed and changed back,
+    written wrong, deleted and inserted, and their visits change.
+    """
+    join, sent = whole(Join()), set()
+    for step, which in steps:
+        lines = [one for one in join.ready if one.record.service == "fee_list_d"]
+        if step == "line":
+            join.change("h.charge", "u", level="AAB?"[which])
+        elif step == "visit":
+            join.change("h.visit", "u", med_type=f"1{which}")
+        elif step == "delete":
+            join.change("h.charge", "d", tx="7")
+            join.change("h.charge", tx="7")
+        else:
+            asked, before = lines[-1 - which % len(lines)], len(join.ready)
+            resend(join, "h.charge", times=int(said(asked.tail).get(REPLAY_COUNT, 0)), emission=asked)
+            wanted = asked is lines[-1] and not _row(join, "h.charge").refused
+            assert wanted == (len(join.ready) > before), dict(join.counts)
+            sent |= {id(asked)} if wanted else set()
+    assert join.counts[RESENT] == len(sent)
 
 
 def _failure(letter):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import orjson
 
+from streams.deadletter.causes import cause_of
 from streams.domain.join.fold import LEFT
 from tests.unit.streams.domain.join.join_rig import DAY_MS, LIMITS, PATIENT, VISIT, Join, whole
 
@@ -110,10 +111,31 @@ def test_a_lookup_row_that_does_not_come_is_named_and_still_waited_for():
     for _ in range(3):
         join.tick(after_ms=LIMITS.wait_ms)
     assert join.letters() == ["JOIN_INCOMPLETE MISSING_LOOKUP"]
-    assert "patient" in join.dead[0].message
+    assert join.dead[0].message.endswith("：h.patient.patient_id=P1")
     join.patients["P1",] = PATIENT
     join.tick(after_ms=1)
     assert (join.reported(), join.waiting()) == (["mdtrt_d V1"], [])
+
+
+def test_every_row_of_a_lookup_that_a_record_lacks_is_named(mended):
+    """Whoever put the first row there would wait in vain for a record that lacks a second one."""
+    join = Join(patients={})
+    join.joiner = mended("DEPT_NAME: ward", "DEPT_NAME: {lookup: patient, by: [ward], column: name}")
+    join.change("h.visit", ward="P2")
+    join.tick(after_ms=LIMITS.wait_ms)
+    named = join.dead[0].message.partition("（R24）：")[2].split("；")
+    assert {"h.patient.patient_id=P1", "h.patient.patient_id=P2"} == {*named}
+    assert ("", named[0]) == cause_of("JOIN_INCOMPLETE", "MISSING_LOOKUP", join.dead[0].message, None)
+
+
+def test_a_key_that_the_mapping_reports_as_a_persons_is_not_named(mended):
+    """It stands in a header and in the summary, where everybody reads it."""
+    join = Join(patients={})
+    join.joiner = mended("TEL: tel", "TEL: patient_id")
+    join.change("h.visit")
+    join.tick(after_ms=LIMITS.wait_ms)
+    assert join.dead[0].message.endswith("：h.patient.patient_id=***")
+    assert ("", "h.patient.patient_id") == cause_of("JOIN_INCOMPLETE", "MISSING_LOOKUP", join.dead[0].message, None)
 
 
 def test_a_visit_that_is_given_another_patient_waits_for_that_one():

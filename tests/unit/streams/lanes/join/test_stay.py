@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -85,7 +85,7 @@ class Stay(Join):
     def begin(self):
         """As a worker that starts."""
         zone = self.mappings["his"].dialect.zone
-        self.joiner = Joiner(self.mappings, LIMITS, zone=zone)
+        self.joiner = Joiner(self.mappings, replace(LIMITS, many_lines=LIMITS.few_lines), zone=zone)
         self.state = State(TopicPartition("state", 0), self.store, index=Index(self.mappings))
         self.state._open(self.store.open("x", Index(self.mappings)))
 

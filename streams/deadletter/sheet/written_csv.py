@@ -1,0 +1,33 @@
+"""A list as CSV: RFC 4180, UTF-8 with a mark at its beginning (Excel and WPS read Chinese by it), every cell in quotes."""
+
+import csv
+from pathlib import Path
+
+from streams.deadletter.sheet.cells import clean, guarded
+from streams.deadletter.sheet.columns import TITLES, Line
+from streams.private_files import open_private
+
+_MARK = b"\xef\xbb\xbf"
+
+
+class CsvList:
+    """An open list, for one after another. Its file is for this account alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = open_private(path, "wb")
+        self._file.write(_MARK)
+        self._lines = csv.writer(self, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+        self._lines.writerow(TITLES)
+
+    def write(self, text: str) -> int:
+        """For the writer of CSV."""
+        return self._file.write(text.encode())
+
+    def add(self, line: Line) -> None:
+        """One letter."""
+        self._lines.writerow([guarded(clean(cell)) for cell in line])
+
+    def close(self) -> tuple[str, ...]:
+        """Done. There are no sheets to tell of."""
+        self._file.close()
+        return ()

@@ -1,0 +1,59 @@
+"""Which letters a replay plan is of, on a real broker: those that it was made of, however many come after it."""
+
+from dataclasses import replace
+
+import pytest
+
+from streams.deadletter.reading import read_letters
+from streams.deadletter.record import letter_id
+from streams.mapping import load_site
+from streams.replay.plan import Depth, Outcome
+from streams.wiring import broker_access
+from tests.bench.topics import apply_topics
+from tests.integration.test_dlq_command import INVALID, sample_site
+from tests.integration.test_letters_index import Place, of_row
+from yibao.letters_asked import wanted_by
+from yibao.replay_planning import prepared
+
+pytestmark = pytest.mark.stack
+ROW = b'{"source":{"name":"his","schema":"his","table":"sf_fymx"},"op":"c","after":{"mxid":%d}}'
+
+
+@pytest.fixture(scope="module")
+def place(kafka, tmp_path_factory):
+    file = sample_site(tmp_path_factory.mktemp("planned"), kafka.bootstrap_servers, "planned-")
+    apply_topics(file)
+    made = Place(kafka.bootstrap_servers, "planned-visit.dead", "planned-visit.audit")
+    made.site = load_site(file)
+    return made
+
+
+def unplaced(number):
+    """A letter of a row that had no place."""
+    letter = of_row(number, rule="NO_VISIT_KEY")
+    return replace(letter, service="", value=ROW % number, identity=f"unplaced {number}")
+
+
+async def test_a_run_takes_in_the_letters_of_its_plan_alone_and_none_that_was_told_again_since(place):
+    """Whoever approved the plan has not seen those; and what was told again has failed for whoever told it."""
+    letters = [unplaced(number) for number in range(3)]
+    await place.write(1, *letters)
+    options = {"depth": Depth.RECAPTURE, "why": "mended", "release": True, "deadline_s": 60.0}
+    plan = prepared(place.site, wanted_by(["rule:NO_VISIT_KEY"]), **options).plan
+    assert [Outcome.READ_AGAIN] * 3 == [item.outcome for item in plan.items]
+    assert {1: plan.items[-1].offset + 1} == plan.ends
+
+    await place.write(1, replace(letters[0], failed_at=letters[0].failed_at + 5), unplaced(7))
+    await place.write(2, unplaced(8))
+    now = prepared(place.site, wanted_by(()), only=plan, **options)
+    assert {letter_id(one) for one in letters[1:]} == {*now.rereads}
+    assert {("1",), ("2",)} == {one.key for one in now.rereads.values()}
+
+
+async def test_letters_are_read_where_they_stand(place):
+    """And with their bytes; one that the topic does not hold is left out."""
+    await place.write(4, *(replace(INVALID, identity=f"{number}") for number in range(5)))
+    access, topic = broker_access(place.site), place.site.topics.dead
+    found = list(read_letters(access, topic, {(4, 1), (4, 3), (4, 99), (5, 0)}, client_id="test"))
+    assert [(4, 1), (4, 3)] == [(one.partition, one.offset) for one in found]
+    assert INVALID.value == found[0].value
