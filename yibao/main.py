@@ -45,6 +45,7 @@ VERBS = (
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("replay", "Try dead letters again, as a plan that is looked at first."),
+    Verb("ready", "Make anew what waits for the platform, after the mapping was mended."),
     Verb("audit", "Who ordered what, and whether the log of it is whole."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),

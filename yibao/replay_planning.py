@@ -131,9 +131,9 @@ class _Trying:
 
     def _sending(self, views: Mapping[str, DeadLetterView]) -> Callable[[Letter], Tried]:
         """Tries a letter as the join would."""
-        entries = _state_of(self.site, {visit_of(view).encode() for view in views.values()})
+        entries = state_of(self.site, {visit_of(view).encode() for view in views.values()})
         ordering = Ordering(compile_site(self.site), rows_of(entries))
-        trial = Trial(joiner_of(self.site), entries, _lookups(self.site), now_ms=now_ms())
+        trial = Trial(joiner_of(self.site), entries, lookups_of(self.site), now_ms=now_ms())
 
         def found(letter: Letter) -> Tried:
             order = ordering.order(views[letter.id], plan=self.plan, depth=self.depth)
@@ -150,7 +150,7 @@ class _Trying:
     def _reading(self, views: Mapping[str, DeadLetterView]) -> Callable[[Letter], Tried]:
         """Says which row of a letter is read. What the platform refused is found by what the join remembers."""
         mappings = compile_site(self.site)
-        entries = _state_of(self.site, {visit_of(view).encode() for view in views.values() if view.stage == "deliver"})
+        entries = state_of(self.site, {visit_of(view).encode() for view in views.values() if view.stage == "deliver"})
         ordering = Ordering(mappings, rows_of(entries))
 
         def found(letter: Letter) -> Tried:
@@ -178,7 +178,7 @@ def _messages(site: Site, letters: Mapping[str, Letter]) -> Iterator[DeadLetterV
     yield from read_letters(broker_access(site), site.topics.dead, places, client_id=f"yibao-{site.site}")
 
 
-def _state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
+def state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
     """The join's state entries of these visits."""
     entries: dict[bytes, bytes] = {}
     if not visits:
@@ -194,17 +194,18 @@ def _state_of(site: Site, visits: set[bytes]) -> dict[bytes, bytes]:
     return entries
 
 
-def _lookups(site: Site) -> Lookups:
+def lookups_of(site: Site) -> Lookups:
     """The rows of the lookup tables, as the join has them."""
     tables = lookup_tables(site)
     lookups = LookupTables(KafkaLookupFeed(broker_settings(site), tables), tables, outcomes=Outcomes("replay"))
     if tables:
         with progress("reading the lookup tables") as told:
             for message in read_whole(client_options(site), *tables, on_progress=told):
-                lookups.take([_incoming(message)])
+                lookups.take([incoming(message)])
     return lookups
 
 
-def _incoming(message: Any) -> Incoming:
+def incoming(message: Any) -> Incoming:
+    """A message as kafka-python reads it, as the stages do."""
     headers: Sequence[tuple[str, bytes]] = message.headers
     return Incoming(message.topic, message.partition, message.offset, message.key, message.value, tuple(headers), message.timestamp)

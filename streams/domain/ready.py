@@ -7,7 +7,8 @@ has no such header.
 
 Form 2 is a recall: no record, but the word that a record which was emitted before has no row in its visit any more. It names the
 record (service, institution, record key) and has no content. It is never posted: what of the record still waits in the deliver
-stage is dropped there.
+stage is dropped there. With the header `anew` it answers a person's order to make anew what waits (`streams.domain.join.renewing`):
+then versions whose content hash is the recall's own stay.
 """
 
 import re
@@ -77,7 +78,7 @@ class Emission(NamedTuple):
     captured_at: int
     """Milliseconds at which that change was captured."""
     tail: tuple[Header, ...] = ()
-    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`, `CLOSES`."""
+    """What is said of it behind the headers that all records have: `REPORTED`, `ALONE`, `RECALL`, `CLOSES`, `ANEW`."""
 
     def __repr__(self) -> str:
         """Without the visit key."""

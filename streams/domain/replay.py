@@ -5,7 +5,7 @@ out, the order of visit, settlement and fee line is kept, and the record takes i
 change stays its last change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import orjson
@@ -20,6 +20,10 @@ REPLAY_ID: Final = "x-dlq-replay-id"
 REPLAY_COUNT: Final = "x-dlq-replay-count"
 FIRST_FAILED_AT: Final = "x-dlq-first-failed-at"
 """Headers of a ready record that goes because of an order: its dead letter, where it gets one again, takes them over."""
+
+ANEW: Final = "anew"
+"""Header of a ready record that was made anew because a person ordered it: id of the order. Older versions of the record that wait
+are not posted any more; where it is on a recall, those with another content hash."""
 
 
 class Replay(NamedTuple):
@@ -36,7 +40,7 @@ class Replay(NamedTuple):
     plan: str
     """Id of the replay plan."""
     letter: str
-    """Id of its letter."""
+    """Id of its letter; `""` of a record that waits in `visit.ready`."""
     times: int
     """How often the record was replayed before, as its letter says."""
     first_failed_at: int
@@ -45,14 +49,23 @@ class Replay(NamedTuple):
     """Content hash of what the platform refused, to be sent once more although it is the same; `""`: only what differs is sent."""
     position: str = ""
     """By what the record that was refused is known, as the letter says: as a rule the position of its row's change in the log."""
+    last: bool = False
+    """Of what waits: all of it was ordered, and what was made anew of it in this visit's lane is in force now. It names no row."""
 
     def __repr__(self) -> str:
         """Without keys."""
         return f"Replay(source={self.source!r}, table={self.table!r}, plan={self.plan!r}, times={self.times})"
 
     @property
+    def is_of_ready(self) -> bool:
+        """Whether it is of a record that waits in `visit.ready`, and of no letter."""
+        return not self.letter
+
+    @property
     def headers(self) -> tuple[Header, ...]:
         """What is said of the record from now on."""
+        if self.is_of_ready:
+            return ((ANEW, self.plan.encode()),)
         said = {
             REPLAY_ID: self.plan,
             REPLAY_COUNT: f"{self.times + 1}",
@@ -77,7 +90,13 @@ def replay_value(order: Replay, *, at: int) -> bytes:
             "resend": order.resend,
             "position": order.position,
         }
+        | ({"last": True} if order.last else {})
     )
+
+
+def is_anew(headers: Iterable[Header]) -> bool:
+    """Whether a record or recall with these headers was made because a person ordered it to be made anew."""
+    return any(name == ANEW for name, _ in headers)
 
 
 def replay_in(envelope: Mapping[str, object]) -> Replay:
@@ -92,4 +111,6 @@ def replay_in(envelope: Mapping[str, object]) -> Replay:
     visit, plan, letter, resend, position = map(str, texts)
     table = f"{source.get('schema')}.{source.get('table')}"
     times, first = (one for one in numbers if isinstance(one, int))
-    return Replay(f"{source.get('name')}", table, key, visit, plan, letter, times, first, resend, position)
+    return Replay(
+        f"{source.get('name')}", table, key, visit, plan, letter, times, first, resend, position, envelope.get("last") is True
+    )

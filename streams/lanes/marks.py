@@ -9,6 +9,7 @@ join      {"seq": number of the next ready record, "born": when the numbers bega
            "in": number of the next message of each series of visit.changes; absent before the first numbered one,
            "left": by series, number of the first row that left while it waited for another lane itself; absent where none did,
            "of": by series and institution ("" for all) the same, where it is known; absent where it is not, or is of all,
+           "anew": number up to which what was made anew is in force; absent where nothing is,
            "log": id of visit.changes, "kept": [id of visit.state, end of what the transactions before this one wrote there]}
 deliver   {"seq": number of the record at the offset, "last": id of the last plan, "row": refused records in a row,
            "plan": {"n": records, "to": last offset, "id": plan id, "no": refused nodes, "t": opened at, "c": mark of the cut,
@@ -48,7 +49,7 @@ from streams.lanes.deliver.plan import Plan, plan_in
 from streams.lanes.mark_text import foreign, left_by_institution, number_in, numbers_in, object_of, refuse_others
 
 _PLACE: Final = frozenset({"out", "born", "state", "tx", "log", "tail"})
-_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept"})
+_JOIN: Final = frozenset({"seq", "born", "state", "in", "left", "of", "log", "kept", "anew"})
 _DELIVER: Final = frozenset({"seq", "last", "row", "plan", "orphans", "log", "at", "aside", "layout", "rows", "why"})
 MOST_CHARS: Final = 4000
 """Of a mark with what it may leave out. The metadata of an offset holds 4,096."""
@@ -105,13 +106,15 @@ class JoinMark:
     """Id of the topic that it reads; `""` where it is not known."""
     kept: tuple[str, int] = ("", 0)
     """Id of `visit.state`, and how far its own part of it was written by the transactions before this one."""
+    anew: int = 0
+    """The deliver stage goes by what was made anew below this number; 0 where there is nothing, or all of it was passed."""
 
     def text(self) -> str:
         """As it is committed."""
         state = {"state": self.state} if self.state > 1 else {}
         taken = ({"in": self.taken} if self.taken else {}) | ({"left": self.left} if self.left else {})
         left_of = {"of": self.left_of} if self.left_of else {}
-        kept = {"kept": self.kept} if self.kept[0] else {}
+        kept = ({"kept": self.kept} if self.kept[0] else {}) | ({"anew": self.anew} if self.anew else {})
         return orjson.dumps(
             {"seq": self.seq, **_named("born", self.born), **state, **taken, **left_of, **_named("log", self.log), **kept}
         ).decode()
@@ -219,6 +222,7 @@ def join_mark(text: str) -> JoinMark:
         left_of=left_by_institution(mark),
         log=f"{mark.get('log', '')}",
         kept=_kept(mark["kept"]) if "kept" in mark else ("", 0),
+        anew=number_in(mark, "anew") if "anew" in mark else 0,
     )
     if found.state > ENTRY_FORM:
         raise Newer(f"this partition's part of visit.state (form {found.state}; this version knows {ENTRY_FORM})")
@@ -247,10 +251,14 @@ def deliver_mark(text: str) -> DeliverMark:
 
 
 def seq_of(text: str) -> int:
-    """The number in a mark up to which all is done, for whoever only compares it, whatever a later version wrote beside it. Raises
-    Fatal as the others.
-    """
+    """The number in a mark up to which all is done, whatever a later version wrote beside it. Raises Fatal as the others."""
     return seq_in(object_of(text))
+
+
+def anew_of(text: str) -> int:
+    """Up to which number what was made anew is in force, by a join's mark that is only compared. Raises Fatal as the others."""
+    mark = object_of(text)
+    return number_in(mark, "anew") if "anew" in mark else 0
 
 
 def seq_in(mark: dict[str, object]) -> int:

@@ -10,7 +10,7 @@ from streams.domain.join.fold import Joiner
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import StoredRow
 from streams.domain.records import Header, Lookups
-from streams.domain.replay import REPLAY_ID, Replay, replay_value
+from streams.domain.replay import Replay, replay_value
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
@@ -67,7 +67,7 @@ def _told(folded: Folded, order: Replay) -> Tried:
         return Tried(Outcome.PASSES, "", len(folded.ready) - len(own))
     if refusals := [letter for letter in folded.dead if _is_of(letter.original_headers, order)]:
         return Tried(Outcome.FAILS, f"{refusals[0].dead_class.value} {refusals[0].rule}")
-    if folded.closed:
+    if folded.closed and not order.is_of_ready:
         return Tried(Outcome.MENDED, "")
     if folded.counts.get("unchanged"):
         return Tried(Outcome.UNCHANGED, "")
@@ -78,4 +78,4 @@ _NOTHING = {replaying.GONE: Outcome.GONE, replaying.STALE: Outcome.STALE, replay
 
 
 def _is_of(headers: Iterable[Header], order: Replay) -> bool:
-    return (REPLAY_ID, order.plan.encode()) in headers
+    return order.headers[0] in headers

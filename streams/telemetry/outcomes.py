@@ -26,6 +26,7 @@ DECLARED: Final[Mapping[str, str]] = {
     "aside": "institutions that were set aside in a partition, and that caught up",
     "plan": "plans finished",
     "plan_restored": "plans taken over from an earlier owner",
+    "plan_withdrawn": "plans that were withdrawn because their records were made anew, and the platform has nothing of them",
     "lease_renewed": "ownerships confirmed before a late POST",
     "ticked": "ticks sent for rows that wait",
     "lookup": "changes of lookup rows taken in",

@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, followers, letters, recapturing, replaying
+from streams.domain.join import claiming, followers, letters, recapturing, renewing, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -153,6 +153,9 @@ class Joiner:
 
     def _again(self, run: Building, order: Replay, view: StateView) -> None:
         """Try the record of a row again, as the row is now."""
+        if order.last:
+            run.count(renewing.IN_FORCE)
+            return
         mapping = self.mappings.get(order.source)
         rule = None if mapping is None else mapping.tables.get(order.table)
         if mapping is None or rule is None or rule.role not in ROW_INDEX:
@@ -170,6 +173,8 @@ class Joiner:
         at = run.incoming.timestamp_ms
         run.count("replayed")
         run.build(visit, row, committed_at=at, now=at)
+        if order.is_of_ready:
+            renewing.answer(run, visit, row, order)
         run.keep(visit, committed_at=at, now=at)
 
     def _said(self, run: Building, visit: Visit, before: StoredRow | None, change: RowChange) -> bool:

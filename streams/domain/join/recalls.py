@@ -10,16 +10,26 @@ from streams.domain.changes import dotted
 from streams.domain.join.results import Results
 from streams.domain.join.visit import Visit
 from streams.domain.ready import RECALL, Emission
-from streams.domain.records import Record
+from streams.domain.records import Header, Record
 
 RECALLED = "recalled"
 """Outcome: a record was recalled."""
 
 
 def recall(  # noqa: PLR0913 - what is recalled, and why
-    run: Results, visit: Visit, role: TableRole, record: str, *, position: Position | None, committed_at: int
+    run: Results,
+    visit: Visit,
+    role: TableRole,
+    record: str,
+    *,
+    position: Position | None,
+    committed_at: int,
+    but: str = "",
+    added: tuple[Header, ...] = (),
 ) -> None:
-    """Recall a record that was emitted in this visit. record: `institution/key`."""
+    """Recall a record that was emitted in this visit. record: `institution/key`. but: content hash of the versions that stay.
+    added: what else is said of it.
+    """
     institution, _, key = record.partition("/")
     named = Record(
         service=visit.mapping.services_of(role),
@@ -27,7 +37,7 @@ def recall(  # noqa: PLR0913 - what is recalled, and why
         infno="",
         key=key,
         value=b"",
-        content_hash="",
+        content_hash=but,
         mapping_version=visit.mapping.version,
         business_day="",
         amount="",
@@ -40,6 +50,6 @@ def recall(  # noqa: PLR0913 - what is recalled, and why
             position=dotted(position),
             committed_at=committed_at,
             captured_at=run.incoming.timestamp_ms,
-            tail=(RECALL,),
+            tail=(RECALL, *added),
         )
     )

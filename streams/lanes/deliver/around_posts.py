@@ -85,6 +85,15 @@ class AroundPosts:
         if mark != self._lane.mark:
             await self._lane.save_mark(mark)
 
+    def standing(self) -> DeliverMark:
+        """The mark of a lane that stands: nothing of the plan is in doubt where all that was posted since the last commit was
+        answered with "nothing taken".
+        """
+        plan, run, mark = self._plan, self.run, self._lane.mark
+        if plan is None or run is None or run.unknown_since is not None or any(one.accepted for one in run.decisions):
+            return mark
+        return self.marked(replace(plan, quiet=True)) if all(name in mark.aside for name in run.laid) else mark
+
     @property
     def _plan(self) -> Plan | None:
         mark, run = self._lane.mark, self.run

@@ -22,6 +22,8 @@ from streams.lanes.deliver.held_cause import TOPIC_GONE
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
+from streams.lanes.deliver.renewed import Renewed
+from streams.lanes.deliver.reopened import reopened_aside
 from streams.lanes.deliver.rereading import Gone, Rereading
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.marks import DeliverMark
@@ -64,6 +66,7 @@ class Asides:
         owner: AsideOwner,
         planning: Planning,
         orphans: Orphans,
+        renewed: Renewed,
         clock: Clock,
         outcomes: Outcomes,
         log: Any,
@@ -74,6 +77,7 @@ class Asides:
         self._owner = owner
         self._planning = planning
         self._orphans = orphans
+        self._renewed, self._looked = renewed, 0
         self._clock = clock
         self._telling = AsideTelling(again_s=shared.settings.alarm_every_s, clock=clock, outcomes=outcomes, log=log)
         self._rereading: dict[str, Rereading] = {}
@@ -103,6 +107,9 @@ class Asides:
 
     async def work(self) -> None:
         """Give each institution whose turn it is one plan; more to one that has nearly caught up."""
+        if self._looked != self._renewed.times:  # what an institution stands for may be needless
+            self._looked = self._renewed.times
+            self._standing.clear()
         for name in tuple(self._owner.mark.aside):
             while await self._advance(name) and self.finishing and self._owner.mark.plan is None:
                 continue
@@ -159,6 +166,9 @@ class Asides:
         plan = entry.plan
         if plan is not None and plan.cut != self._shared.cut and entry.may_be_cut_anew:
             entry, plan = replace(entry, plan=None, whole=False, fresh=False), None
+        if plan is not None and self._renewed:
+            entry = await self._anew(name, entry, plan)
+            plan = entry.plan
         if plan is None:
             records = await self._next(name, entry)
             if not records:
@@ -172,6 +182,15 @@ class Asides:
         self._late_since.pop(name, None)
         await self._owner.deliver_aside(self._run(name, entry, records))
         return name in self._flowing
+
+    async def _anew(self, name: str, entry: Aside, plan: Plan) -> Aside:
+        """Its place where some of its plan was made anew."""
+        mark, records = self._owner.mark, await self._records(name, entry, plan)
+        anew = reopened_aside(entry, records, name, planning=self._planning, renewed=self._renewed)
+        if anew != entry:
+            self._rereading.pop(name, None)
+            await self._owner.save_mark(replace(mark, aside={**mark.aside, name: anew}))
+        return anew
 
     async def _next(self, name: str, entry: Aside) -> Sequence[ReadyRecord]:
         free = self._orphans.free(self._planning.most, of=name)

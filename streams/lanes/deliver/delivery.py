@@ -18,6 +18,7 @@ from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, Patience, Posting, Posts, SetAside
+from streams.lanes.deliver.renewed import Renewed
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import DeliverSettings
@@ -95,9 +96,11 @@ class Delivery:
         owner: Owner,
         asides: Asides,
         orphans: Orphans,
+        renewed: Renewed,
         outcomes: Outcomes,
     ) -> None:
         self._at = at
+        self._renewed = renewed
         self._orphans = orphans
         self._shared = shared
         self._posting = posting
@@ -116,10 +119,13 @@ class Delivery:
                 cause=OTHER_LIMITS,
             )
         fitting, too_large = split_oversize(run.content, self._shared.limits)
+        needless = self._renewed.needless(too_large)
+        too_large = tuple(record for record in too_large if record not in needless)
         run.buried = {record.institution for record in too_large}
         batches = cut(fitting, self._shared.limits, version=version)
         if not (run.plan.settled or run.whole or run.skipped):
             await self._bury_oversize(too_large, run)
+            run.left += self._open_of(needless, run)
         places = [place for place in range(run.plan.settled, len(batches)) if run.institution in ("", batches[place].institution)]
         while places:
             portion = [batches[place] for place in places]
@@ -163,10 +169,14 @@ class Delivery:
             run.size = run.weight(self._open([batches[place] for place in taken], run))
             await self._weigh(run)
 
-    async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
+    def _open_of(self, records: Sequence[ReadyRecord], run: Settling) -> list[ReadyRecord]:
+        """What is settled with this run of records that are not posted."""
         aside = () if run.institution else self._asides.names
+        return [one for one in records if one.institution not in aside and one.institution not in run.laid]
+
+    async def _bury_oversize(self, too_large: Sequence[ReadyRecord], run: Settling) -> None:
         for record in too_large:
-            if record.institution not in aside and record.institution not in run.laid:
+            if self._open_of([record], run):
                 run.refuse(record, letters.oversize(record, topic=self._at.topic, failed_at=run.plan.opened_at * 1000))
                 untouched = not (run.restored or run.plan.refused)
                 if await self._is_flooded(record.institution, run, may_go_aside=untouched):
@@ -177,8 +187,7 @@ class Delivery:
 
     async def _settle(self, node: int, batch: Batch, run: Settling) -> SetAside | None:
         """Find out for each record of a batch whether the platform takes it, or that its institution is set aside."""
-        if 0 < len(batch.records) <= run.skipped:
-            run.skipped -= len(batch.records)
+        if self._is_settled(batch, run):
             return None
         message_id = self._msgid(batch, node, run)
         decided: Decided | None = None
@@ -198,14 +207,32 @@ class Delivery:
                 run.plan = run.plan.leave_out(self._orphans.orphaned(batch.records[0], run.records))
             await self._owner.note_refusal(run)
         if len(batch.records) == 1:
-            refusing = _refusing(decided, msgid=message_id, run=run)
-            run.refuse(batch.records[0], letters.rejected(batch.records[0], refusing, topic=self._at.topic))
-            flooded = await self._is_flooded(batch.institution, run, may_go_aside=True)
-            return SetAside(unknown_since=run.unknown_since, flooded=True) if flooded else None
+            return await self._refuse(batch.records[0], _refusing(decided, msgid=message_id, run=run), run)
         for half_node, half in halves(node, batch):
             if (aside := await self._settle(half_node, half, run)) is not None:
                 return aside
         return None
+
+    def _is_settled(self, batch: Batch, run: Settling) -> bool:
+        """Whether nothing is to be done for a batch: it was settled before, or all of it was made anew, and nobody can have posted
+        it.
+        """
+        if 0 < len(batch.records) <= run.skipped:
+            run.skipped -= len(batch.records)
+            return True
+        if run.unknown_since is not None or len(self._renewed.needless(batch.records)) < len(batch.records):
+            return False
+        run.pass_over(batch.records)
+        return True
+
+    async def _refuse(self, record: ReadyRecord, refusing: Refusing, run: Settling) -> SetAside | None:
+        """A single record is refused: a dead letter, where nothing later is there of it."""
+        if self._renewed.supersedes(record):
+            run.pass_over([record])
+            return None
+        run.refuse(record, letters.rejected(record, refusing, topic=self._at.topic))
+        flooded = await self._is_flooded(record.institution, run, may_go_aside=True)
+        return SetAside(unknown_since=run.unknown_since, flooded=True) if flooded else None
 
     async def _is_flooded(self, institution: str, run: Settling, *, may_go_aside: bool) -> bool:
         """Whether one record more on its way to the dead letters makes a flood, by which its institution is set aside before any

@@ -5,30 +5,32 @@ have nodes of their own, so one bit per node holds every refusal. What became of
 in the order of its batches; that of the last portion, the offset behind the plan and the next plan are one transaction.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
 from streams.domain.changes import Incoming
-from streams.domain.ready import decode, number_of, recalls_in
 from streams.domain.records import ReadyRecord
-from streams.errors import Fatal, Rejected
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver import letters
 from streams.lanes.deliver.around_posts import AroundPosts
-from streams.lanes.deliver.aside_changes import AsideChanges, Stands
+from streams.lanes.deliver.aside import lowest
+from streams.lanes.deliver.aside_changes import AsideChanges
 from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.company import Company
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
-from streams.lanes.deliver.holding import Behind, Hold
-from streams.lanes.deliver.orphans import Changed, Orphans
+from streams.lanes.deliver.holding import Hold
+from streams.lanes.deliver.orphan_kin import Changed
+from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.refused_records import RefusedRecords
-from streams.lanes.deliver.settling import Settling, count, refused_after, sends, tally_in
+from streams.lanes.deliver.renewed import LOOK_S, Renewal, Renewed
+from streams.lanes.deliver.reopened import WITHDRAWN, reopened
+from streams.lanes.deliver.settling import Settling, count, refused_after, sends, settling, tally_in
+from streams.lanes.deliver.standing import Standing
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
@@ -48,9 +50,12 @@ class DeliverLane(Lane[ReadyRecord]):
         self._offset = 0
         self._strangers = Strangers(context.broker, shared.topics, at, 0)
         self._restored = False
+        self._opened = ""
         self._posts = AroundPosts(self, shared.settings, context=context, wall_ms=shared.wall_ms)
-        self._hold = Hold(
-            self._behind, again_s=shared.settings.alarm_every_s, clock=context.clock, wall_ms=shared.wall_ms, log=self.log
+        self._renewed = Renewed(context.broker, shared.topics, at, clock=context.clock)
+        self._standing = Standing(self, self._posts, self._renewed, shared.settings, clock=context.clock)
+        self._hold = self._standing.hold = Hold(
+            self._standing.behind, again_s=shared.settings.alarm_every_s, clock=context.clock, wall_ms=shared.wall_ms, log=self.log
         )
         self._posting = Posting(
             shared.platform,
@@ -64,7 +69,7 @@ class DeliverLane(Lane[ReadyRecord]):
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
         self._refused = RefusedRecords(TopicPartition(shared.topics.orphans, at.partition))
-        self._planning = Planning(at, shared, self._orphans)
+        self._planning = Planning(at, shared, self._orphans, self._renewed)
         self._company = Company(at, shared.topics, shared.settings, context)
         self._changes = AsideChanges(self, self._orphans, wall_ms=shared.wall_ms)
         self._asides = Asides(
@@ -74,12 +79,20 @@ class DeliverLane(Lane[ReadyRecord]):
             owner=self,
             planning=self._planning,
             orphans=self._orphans,
+            renewed=self._renewed,
             clock=context.clock,
             outcomes=context.outcomes,
             log=self.log,
         )
         self._delivery = Delivery(
-            at, shared, self._posting, owner=self, asides=self._changes, orphans=self._orphans, outcomes=context.outcomes
+            at,
+            shared,
+            self._posting,
+            owner=self,
+            asides=self._changes,
+            orphans=self._orphans,
+            renewed=self._renewed,
+            outcomes=context.outcomes,
         )
 
     def claims(self, committed: Committed) -> Sequence[Claim]:
@@ -94,6 +107,8 @@ class DeliverLane(Lane[ReadyRecord]):
             self.context.outcomes.count("plan_restored")
         await self._orphans.restore(self.context.broker, self._mark.orphans)
         await self._refused.restore(self.context.broker)
+        plans = [self._mark.plan, *(entry.plan for entry in self._mark.aside.values())]
+        await self._renewed.restore(*self.first, needed=any(plan is not None and plan.left for plan in plans))
         if self._orphans:
             refused, waiting = self._orphans.counts
             self.log.warning("orphans_restored", refused=refused, waiting=waiting)
@@ -102,47 +117,42 @@ class DeliverLane(Lane[ReadyRecord]):
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
         assert self.buffer is not None
-        numbered = []
-        for message in records:
-            try:
-                number_of(message.headers)
-            except Rejected:
-                if self._strangers.put(message):
-                    self.buffer.nudge()
-                continue
-            try:
-                numbered.append(decode(message))
-            except Rejected as exc:
-                raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
+        numbered, are_new = self._strangers.sort(records)
+        if are_new:
+            self.buffer.nudge()
         return numbered
 
     async def step(self) -> None:
         assert self.buffer is not None
         if self._mark.aside:
+            await self._renewed.look(*self.first)
             await self._asides.work()
         if (plan := self._mark.plan) is None:
             await self._open()
             return
         finished = 0 if plan.of_orphans else plan.size
         await self.buffer.have(finished)
-        records = self._records(plan)
+        records = self.records_of(plan)
         self._planning.check(plan, records)
-        recalls = recalls_in(records)
-        run = self._posts.run = Settling(
-            plan=replace(plan, quiet=False),
-            records=records,
-            recalls=recalls,
-            restored=self._restored,
-            tally=tally_in(self._mark),
-            size=plan.size - len(recalls),
-        )
-        await self._delivery.deliver(run)
+        own = plan.id == self._opened
+        if (anew := reopened(self._mark, records, own=own, planning=self._planning, renewed=self._renewed)) is not None:
+            self.context.outcomes.count(WITHDRAWN, int(anew.plan is None))
+            await self.save_mark(anew)
+            self._restored = self._restored and anew.plan is not None
+            return
+        run = self._posts.run = settling(plan, records, restored=self._restored, tally=tally_in(self._mark))
+        try:
+            await self._delivery.deliver(run)
+        except Renewal:
+            self._restored = self._mark.plan is not None and not self._mark.plan.quiet
+            return
         # At most one transaction per linger; what comes meanwhile becomes the next plan.
         await self._gather(finished, self.fenced_at + self.context.settings.linger_s)
         await self._turn(finished, run)
         self._restored = False
 
-    def _records(self, plan: Plan) -> Sequence[ReadyRecord]:
+    def records_of(self, plan: Plan) -> Sequence[ReadyRecord]:
+        """The records of the plan under way that are in hand."""
         assert self.buffer is not None
         return self._orphans.freed_for(plan.size, plan.last_offset) if plan.of_orphans else self.buffer.first(plan.size)
 
@@ -152,8 +162,10 @@ class DeliverLane(Lane[ReadyRecord]):
         while not self._has_next and not await self._strangers.may_pass(self.buffer.want):
             if (wait_s := self._asides.wait_s) is not None and wait_s <= 0:
                 return
-            waits = [*([_ASK_AGAIN_S] if len(self._strangers) else ()), *([wait_s] if wait_s is not None else ())]
+            waits = [*([_ASK_AGAIN_S] if len(self._strangers) else ()), *([wait_s, LOOK_S] if wait_s is not None else ())]
             await self.buffer.pause(min(waits, default=None))
+            if self._mark.aside and await self._renewed.look(*self.first):
+                return
         await self._gather(0, self.next_turn())
         await self._turn(0, None)
 
@@ -178,6 +190,7 @@ class DeliverLane(Lane[ReadyRecord]):
         behind = seen[finished - 1].offset + 1 if finished else self._offset
         offset = following[0].offset if following else self._strangers.end(behind)
         passed = self._strangers.before(offset)
+        await self._renewed.look(*self.first)
         aside = self._changes.laid(self._mark, run)
         changed = self._settled(run, recalls=[one for one in run.recalls if one.institution not in aside] if run else ())
         dead = [*(run.dead if run else ()), *changed.dead, *map(letters.foreign, passed)]
@@ -194,6 +207,7 @@ class DeliverLane(Lane[ReadyRecord]):
             aside=aside,
         )
         await self._save(sends(run, dead, changed, self._shared.topics), offset=offset, mark=mark)
+        self._opened = plan.id if plan else ""
         self._strangers.drop(len(passed))
         count(self.context.outcomes, run, dead, changed)
         self._asides.look()
@@ -225,7 +239,8 @@ class DeliverLane(Lane[ReadyRecord]):
         """What becomes of parents and orphans with a portion. recalls: of the plan, with its last one."""
         if run is None:
             return Changed()
-        changed = self._orphans.settle(run.decisions, run.left, failed_at=run.plan.opened_at * 1000, recalls=recalls)
+        at = run.plan.opened_at * 1000
+        changed = self._orphans.settle(run.decisions, run.left, failed_at=at, recalls=recalls, renewed=self._renewed)
         self._refused.settle(run, changed, at=self._shared.wall_ms(), recalls=recalls)
         return changed
 
@@ -245,6 +260,12 @@ class DeliverLane(Lane[ReadyRecord]):
     async def _save(self, sends: Sequence[Send], *, offset: int, mark: DeliverMark) -> None:
         await self.commit(sends, Committed(offset=offset, metadata=mark.text()))
         self._offset, self._mark = offset, mark
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Number and offset of the first record that may wait."""
+        aside = self._mark.aside.values()
+        return lowest(aside, self._mark.seq), min([self._offset, *(entry.offset for entry in aside)])
 
     @property
     def mark(self) -> DeliverMark:
@@ -272,27 +293,6 @@ class DeliverLane(Lane[ReadyRecord]):
         """Why it waits for somebody."""
         return self._hold.why
 
-    def _behind(self) -> Behind:
-        """What waits for the plan under way."""
-        plan = self._mark.plan
-        if plan is None or self.buffer is None:
-            return Behind(in_hand=self.in_hand)
-        records = self._records(plan)
-        return Behind(
-            in_hand=self.in_hand,
-            plan=plan.id,
-            of_plan=plan.size,
-            institutions=tuple(sorted({record.institution for record in records})),
-            oldest_at=min((record.committed_at for record in records), default=None),
-        )
-
     async def stand(self, why: str, *, remedy: str, cause: str) -> NoReturn:
-        """Hold the lane until the worker is restarted with another setting. It says so again and again, and posts and commits
-        nothing but the cause. An institution that is aside stands alone.
-        """
-        if self._posts.of_aside:
-            raise Stands(why, remedy, cause)
-        await self.save_mark(replace(self._mark, why=cause))
-        while True:
-            self._hold.stand(why, remedy=remedy)
-            await asyncio.sleep(self._shared.settings.alarm_every_s)
+        """Hold the lane until the worker is restarted with another setting (`streams.lanes.deliver.standing`)."""
+        await self._standing.stand(why, remedy=remedy, cause=cause)

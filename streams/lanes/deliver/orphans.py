@@ -10,68 +10,25 @@ from then on: the platform never took it, and what names it may still wait.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
-from streams.domain.closings import Closed
 from streams.domain.kinship import Identity, identity_of, is_new_parent, parents_of
-from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.records import ReadyRecord
+from streams.domain.replay import is_anew
 from streams.errors import Fatal
 from streams.lanes.deliver import letters
 from streams.lanes.deliver import orphan_entries as entries
+from streams.lanes.deliver.orphan_kin import NOBODY, Changed, Decision, Kin, WaitingRecord
+from streams.lanes.deliver.renewed import Renewed
 from streams.lanes.exits import Exit
 from streams.lanes.ports import Broker, Send, TopicPartition
 
 MOST_WAITING: Final = 20_000
 """Records of one partition that wait (some 40 MB); what comes then is a dead letter."""
+MOST_BEHIND_RENEWED: Final = 200_000
+"""The same while something of the partition was made anew: what did not change waits for that, and not for a person."""
 MOST_REFUSED: Final = 100_000
 """Refused parents of one partition; then the oldest for which nothing waits is forgotten."""
-
-_NOBODY: Final[frozenset[Identity]] = frozenset()
-
-
-class Decision(NamedTuple):
-    """What the platform decided about some records."""
-
-    records: Sequence[ReadyRecord]
-    accepted: bool
-
-
-@dataclass(slots=True)
-class Changed:
-    """What settling some records changes."""
-
-    sends: list[Send] = field(default_factory=list)
-    """Into `visit.orphans`."""
-    dead: list[DeadLetter] = field(default_factory=list)
-    """Of records for which there is no room, and, closed, of those that a later version made needless, or that were recalled."""
-    closed: list[Closed] = field(default_factory=list)
-    """Letters of this stage that what was decided closes."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """How often what happened."""
-
-    def count(self, what: str) -> None:
-        self.counts[what] = self.counts.get(what, 0) + 1
-
-
-@dataclass(slots=True)
-class _Waiting:
-    record: ReadyRecord
-    parents: tuple[Identity, ...]
-
-
-@dataclass(slots=True)
-class _Kin:
-    """What is known of one visit key."""
-
-    refused: set[Identity] = field(default_factory=set)
-    waiting: dict[int, _Waiting] = field(default_factory=dict)
-    open: frozenset[Identity] = _NOBODY
-    """Refused parents, and waiting ones: what belongs to them is not posted."""
-
-    def look(self) -> None:
-        waiting = (one.record for one in self.waiting.values())
-        self.open = frozenset([*self.refused, *(identity_of(record) for record in waiting if is_new_parent(record))])
 
 
 class Orphans:
@@ -86,7 +43,7 @@ class Orphans:
         self._ready = ready
         self._most = most
         self._refused: dict[Identity, bytes] = {}
-        self._visits: dict[bytes, _Kin] = {}
+        self._visits: dict[bytes, Kin] = {}
         self._free: set[int] = set()
         self._waiting: dict[int, bytes] = {}
 
@@ -157,7 +114,7 @@ class Orphans:
             return 0
         found, fresh = 0, dict[bytes, set[Identity]]()
         for place, record in enumerate(records):
-            kin, new = self._visits.get(record.key), fresh.get(record.key, _NOBODY)
+            kin, new = self._visits.get(record.key), fresh.get(record.key, NOBODY)
             is_left = bool(kin or new) and any(one in new or (kin is not None and one in kin.open) for one in parents_of(record))
             if is_left:
                 found |= 1 << place
@@ -180,18 +137,26 @@ class Orphans:
     # When it is settled ----------------------------------------------------------------------------------------------------------
 
     def settle(
-        self, decisions: Sequence[Decision], left: Sequence[ReadyRecord], *, failed_at: int, recalls: Sequence[ReadyRecord] = ()
+        self,
+        decisions: Sequence[Decision],
+        left: Sequence[ReadyRecord],
+        *,
+        failed_at: int,
+        recalls: Sequence[ReadyRecord] = (),
+        renewed: Renewed | None = None,
     ) -> Changed:
         """Take over what was decided, in its order, what was left out, and at last what was recalled. failed_at: of letters (ms).
-        recalls: of a plan whose other records are all settled with these.
+        recalls: of a plan whose other records are all settled with these. renewed: what was made anew; None for nothing.
         """
         changed = Changed()
         if not self._visits and not left and all(one.accepted for one in decisions):
             return changed
         touched = {record.key for record in left}
         for record in left:
-            if record.number not in self._waiting:
-                self._keep(record, changed, failed_at)
+            if renewed is not None and renewed.supersedes(record):
+                self._pass_over(record, changed, failed_at=failed_at)
+            elif record.number not in self._waiting:
+                self._keep(record, changed, failed_at, most=MOST_BEHIND_RENEWED if renewed else self._most)
         for decision in decisions:
             for record in decision.records:
                 refused_in = self._refused.get(identity_of(record), record.key)  # it may have moved since
@@ -205,8 +170,31 @@ class Orphans:
         self._look(touched)
         return changed
 
-    def _keep(self, record: ReadyRecord, changed: Changed, failed_at: int) -> None:
-        if len(self._waiting) < self._most:
+    def _pass_over(self, record: ReadyRecord, changed: Changed, *, failed_at: int) -> None:
+        """A record that was made anew is not posted. Of a parent the platform has none then until it takes a later version."""
+        is_new = is_new_parent(record)
+        for older in self._older(record):
+            is_new |= is_new_parent(older)
+            self._supersede(older, changed, failed_at=failed_at)
+        if record.number in self._waiting:
+            self._drop(record, changed)
+        changed.dead.append(letters.superseded(record, topic=self._ready.topic, failed_at=failed_at))
+        changed.count("renewed")
+        if is_new:
+            self._remember(record, changed)
+
+    def _supersede(self, older: ReadyRecord, changed: Changed, *, failed_at: int) -> None:
+        self._drop(older, changed)
+        changed.dead.append(letters.superseded(older, topic=self._ready.topic, failed_at=failed_at))
+        changed.count("superseded")
+
+    def _keep(self, record: ReadyRecord, changed: Changed, failed_at: int, *, most: int) -> None:
+        if is_anew(record.added):
+            for older in self._older(record):
+                self._supersede(older, changed, failed_at=failed_at)
+                if is_new_parent(older):
+                    self._remember(older, changed)
+        if len(self._waiting) < most:
             self._put(record)
             changed.sends.append(self._send(entries.key_of_waiting(record.number), entries.waiting_value(record)))
             changed.count("waits")
@@ -222,10 +210,8 @@ class Orphans:
             self._drop(record, changed)
             changed.count("freed")
         for older in self._older(record):
-            self._drop(older, changed)
             is_new |= is_new_parent(older)
-            changed.dead.append(letters.superseded(older, topic=self._ready.topic, failed_at=failed_at))
-            changed.count("superseded")
+            self._supersede(older, changed, failed_at=failed_at)
         if accepted and identity in self._refused:
             self._visits[self._refused.pop(identity)].refused.discard(identity)
             changed.sends.append(self._send(entries.key_of_refused(identity), None))
@@ -236,9 +222,14 @@ class Orphans:
     def _recalled(self, recall: ReadyRecord, changed: Changed, *, failed_at: int) -> None:
         """Drop what waits of a record that has no row in its visit any more. What was sent after the recall is there again."""
         for older in self._older(recall):
-            self._drop(older, changed)
-            changed.dead.append(letters.recalled(older, topic=self._ready.topic, failed_at=failed_at))
-            changed.count("recalled")
+            if is_anew(recall.added):
+                if older.content_hash == recall.content_hash:
+                    continue
+                self._supersede(older, changed, failed_at=failed_at)
+            else:
+                self._drop(older, changed)
+                changed.dead.append(letters.recalled(older, topic=self._ready.topic, failed_at=failed_at))
+                changed.count("recalled")
             if is_new_parent(older):
                 self._remember(older, changed)
 
@@ -270,7 +261,7 @@ class Orphans:
 
     def _put(self, record: ReadyRecord) -> None:
         self._waiting[record.number] = record.key
-        self._kin(record.key).waiting[record.number] = _Waiting(record, parents_of(record))
+        self._kin(record.key).waiting[record.number] = WaitingRecord(record, parents_of(record))
 
     def _drop(self, record: ReadyRecord, changed: Changed) -> None:
         del self._visits[self._waiting.pop(record.number)].waiting[record.number]
@@ -281,8 +272,8 @@ class Orphans:
         self._refused[identity] = visit_key
         self._kin(visit_key).refused.add(identity)
 
-    def _kin(self, visit_key: bytes) -> _Kin:
-        return self._visits.setdefault(visit_key, _Kin())
+    def _kin(self, visit_key: bytes) -> Kin:
+        return self._visits.setdefault(visit_key, Kin())
 
     def _look(self, visit_keys: Iterable[bytes]) -> None:
         """Find out anew what may go, of visits in which something changed."""

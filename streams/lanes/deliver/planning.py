@@ -4,12 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from streams.domain.batch.cut import split_oversize
+from streams.domain.batch.cut import cut, first_portion, split_oversize
+from streams.domain.ready import RECALL
 from streams.domain.records import ReadyRecord
 from streams.errors import Fatal
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Opening, Plan, open_plan
+from streams.lanes.deliver.renewed import Renewed
 from streams.lanes.exits import Exit
 from streams.lanes.ports import TopicPartition
 
@@ -17,10 +19,11 @@ from streams.lanes.ports import TopicPartition
 class Planning:
     """Opens the plans of one partition."""
 
-    def __init__(self, at: TopicPartition, shared: DeliverShared, orphans: Orphans) -> None:
+    def __init__(self, at: TopicPartition, shared: DeliverShared, orphans: Orphans, renewed: Renewed) -> None:
         self._at = at
         self._shared = shared
         self._orphans = orphans
+        self._renewed = renewed
 
     @property
     def most(self) -> int:
@@ -40,11 +43,43 @@ class Planning:
         shared = self._shared
         opened = Opening(site=shared.site, partition=self._at.partition, cut=shared.cut)
         plan = open_plan(records, opened, last_plan=last_plan, now=datetime.fromtimestamp(shared.wall_ms() // 1000, UTC))
+        needless = places_of(self._renewed.needless(records), records)
         if of_orphans:
-            return replace(plan, of_orphans=True)
-        _, too_large = split_oversize(records, shared.limits)
-        left = self._orphans.left_out(records, never_sent=too_large)
-        return plan.leave_out(left) if left else plan
+            return replace(plan, of_orphans=True, left=needless)
+        return plan.leave_out(left) if (left := needless | self._left_out(records)) else plan
+
+    def _left_out(self, records: Sequence[ReadyRecord]) -> int:
+        """What of these records waits for what is refused, is too large, or is not posted because it was made anew."""
+        _, too_large = split_oversize(records, self._shared.limits)
+        return self._orphans.left_out(records, never_sent=[*too_large, *self._renewed.needless(records)])
+
+    def has_too_large(self, records: Sequence[ReadyRecord]) -> bool:
+        """Whether one of them fits into no envelope."""
+        return bool(split_oversize(records, self._shared.limits)[1])
+
+    def settled_of(self, plan: Plan, records: Sequence[ReadyRecord], institution: str) -> int:
+        """How many batches of an institution are settled in a plan of the lane, at most. records: of the plan."""
+        version = self._shared.version_of(plan)
+        if version is None:
+            return plan.settled
+        fitting, _ = split_oversize([one for one in records if RECALL not in one.added], self._shared.limits)
+        batches = cut(fitting, self._shared.limits, version=version)[: plan.settled]
+        return sum(batch.institution == institution for batch in batches)
+
+    def left_since(self, plan: Plan, records: Sequence[ReadyRecord]) -> int:
+        """What is left out of a plan under way, beside what was, because it was made anew since: of the batches behind the portion
+        that may be posted already.
+        """
+        version = self._shared.version_of(plan)
+        needless = self._renewed.needless(records)
+        if version is None or plan.of_orphans or not needless:
+            return 0
+        fitting, _ = split_oversize([one for one in records if RECALL not in one.added], self._shared.limits)
+        batches = cut(fitting, self._shared.limits, version=version)[plan.settled :]
+        untouched = batches[len(first_portion(batches, self._shared.settings.portion)) :]
+        may_be_left = places_of([record for batch in untouched for record in batch.records], records)
+        left = places_of(needless, records) | self._orphans.left_out(records, never_sent=needless)
+        return left & may_be_left & ~plan.left
 
     def check(self, plan: Plan, records: Sequence[ReadyRecord]) -> None:
         """Raise Fatal where these are not the plan's records."""
@@ -54,3 +89,9 @@ class Planning:
                 f"stands at {records[-1].offset if records else 'none'}: the topic does not hold what it held",
                 exit_code=Exit.HOLE,
             )
+
+
+def places_of(some: Collection[ReadyRecord], records: Sequence[ReadyRecord]) -> int:
+    """Where these stand among all records of a plan, one bit each."""
+    numbers = {record.number for record in some}
+    return sum(1 << place for place, record in enumerate(records) if record.number in numbers) if numbers else 0

@@ -11,9 +11,10 @@ from typing import Final
 from streams.domain.closings import Closed, ClosedBy, letter_id
 from streams.domain.kinship import Identity, identity_of
 from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.replay import is_anew
 from streams.domain.violations import DeadClass
 from streams.lanes.deliver import orphan_entries as entries
-from streams.lanes.deliver.orphans import Changed
+from streams.lanes.deliver.orphan_kin import Changed
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.ports import Broker, Send, TopicPartition
 
@@ -57,7 +58,8 @@ class RefusedRecords:
                 if letter is not None:
                     self._remember(record, letter_id(letter), changed)
         for recall in recalls:
-            self._end(recall, changed, at=at, by=ClosedBy.GONE)
+            if not is_anew(recall.added):
+                self._end(recall, changed, at=at, by=ClosedBy.GONE)
 
     def _remember(self, record: ReadyRecord, letter: str, changed: Changed) -> None:
         identity = identity_of(record)

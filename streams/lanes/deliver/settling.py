@@ -12,11 +12,11 @@ from streams.deliver.receipt import encode_receipt, receipt
 from streams.deliver.verdict import Accepted, Held
 from streams.domain.batch.cut import Batch
 from streams.domain.closings import Closed, ClosedBy, letter_id
-from streams.domain.ready import closes
+from streams.domain.ready import closes, recalls_in
 from streams.domain.records import DeadLetter, ReadyRecord
 from streams.lanes.deliver.flood_guard import Tally, rows_of
 from streams.lanes.deliver.letters import STAGE
-from streams.lanes.deliver.orphans import Changed, Decision
+from streams.lanes.deliver.orphan_kin import Changed, Decision
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, SetAside
 from streams.lanes.marks import DeliverMark
@@ -205,6 +205,11 @@ class Settling:
         self.decisions.append(Decision((record,), accepted=False))
         self.done += 1
 
+    def pass_over(self, records: Sequence[ReadyRecord]) -> None:
+        """Note that records are not posted, or not any more, because they were made anew."""
+        self.left += records
+        self.done += len(records)
+
     def accept(self, batch: Batch, decided: Decided, *, msgid: str, topics: Topics) -> None:
         """Note that the platform took a batch."""
         assert isinstance(decided.verdict, Accepted)
@@ -230,6 +235,19 @@ class Settling:
     def committed(self) -> None:
         """Forget what a transaction has committed."""
         self.receipts, self.closed, self.dead, self.decisions, self.left, self._refused = [], [], [], [], [], {}
+
+
+def settling(plan: Plan, records: Sequence[ReadyRecord], *, restored: bool, tally: Tally) -> Settling:
+    """The beginning of a plan of the lane."""
+    recalls = recalls_in(records)
+    return Settling(
+        plan=replace(plan, quiet=False),
+        records=records,
+        recalls=recalls,
+        restored=restored,
+        tally=tally,
+        size=plan.size - len(recalls),
+    )
 
 
 def tally_in(mark: DeliverMark) -> Tally:

@@ -2,8 +2,13 @@
 missing.
 """
 
+from collections.abc import Sequence
+
 from connector.contract import Topics
 from streams.domain.changes import Incoming
+from streams.domain.ready import decode, number_of
+from streams.domain.records import ReadyRecord
+from streams.errors import Fatal, Rejected
 from streams.lanes.marks import seq_of
 from streams.lanes.ports import Broker, TopicPartition
 
@@ -26,6 +31,21 @@ class Strangers:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def sort(self, records: Sequence[Incoming]) -> tuple[list[ReadyRecord], bool]:
+        """The numbered records among what was read; what has no number is kept. Also whether anything was that was not known."""
+        numbered, are_new = [], False
+        for message in records:
+            try:
+                number_of(message.headers)
+            except Rejected:
+                are_new |= self.put(message)
+                continue
+            try:
+                numbered.append(decode(message))
+            except Rejected as exc:
+                raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
+        return numbered, are_new
 
     def put(self, message: Incoming) -> bool:
         """Keep a message. False where it was kept before."""

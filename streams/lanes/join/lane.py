@@ -19,6 +19,7 @@ from streams.domain.join.fold import EXCHANGED, LEFT
 from streams.domain.join.moving import BECAME, NOT_KNOWN, WAITS, WENT, Passed, first_open
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
+from streams.domain.join.renewing import IN_FORCE
 from streams.domain.join.results import Folded
 from streams.domain.join.told import TOLD
 from streams.domain.join.view import StateView
@@ -32,7 +33,7 @@ from streams.lanes.join.passage import Passage
 from streams.lanes.join.state import State
 from streams.lanes.lane import Lane
 from streams.lanes.log_check import Claim
-from streams.lanes.marks import JoinMark, join_mark
+from streams.lanes.marks import JoinMark, join_mark, seq_of
 from streams.lanes.numbers import FIRST, STRANGER, SeriesBuffer, taken
 from streams.lanes.passed_marks import left_of
 from streams.lanes.ports import Committed, Send, TopicPartition
@@ -155,10 +156,19 @@ class JoinLane(Lane[Incoming]):
 
     async def restore(self, committed: Committed) -> Buffer[Incoming]:
         mark = join_mark(committed.metadata)
-        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
+        anew = mark.anew if await self._waits_below(mark.anew) else 0
+        self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log), anew=anew)
         entries = await self.state.catch_up(self.context.broker, identity=self._mark.born)
         self.log.info("state_restored", entries_read=entries)
         return SeriesBuffer(self._mark.taken, offset=committed.offset, clock=self.context.clock)
+
+    async def _waits_below(self, number: int) -> bool:
+        """Whether the deliver stage may have records below a number before it. Asked once a lane: where nothing waits that was made
+        anew, the mark is such as earlier versions read.
+        """
+        ready = TopicPartition(self._shared.topics.ready, self.at.partition)
+        said = await self.context.broker.committed(self._shared.topics.group("deliver"), ready) if number else None
+        return number > 0 and (said is None or not said.metadata or seq_of(said.metadata) < number)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[Incoming]:
         return records
@@ -219,9 +229,11 @@ class JoinLane(Lane[Incoming]):
         for letter in chunk.dead:
             key, value, headers = encode_closed(letter, letters.STAGE) if isinstance(letter, Closed) else encode_dead_letter(letter)
             sends.append(Send(topics.dead, key, value, headers))
+        seq = self._mark.seq + len(chunk.ready)
         mark = replace(
             self._mark,
-            seq=self._mark.seq + len(chunk.ready),
+            seq=seq,
+            anew=seq if chunk.counts[IN_FORCE] else self._mark.anew,
             state=max(self._mark.state, _form_of(chunk)),
             taken=taken(self._mark.taken, records),
             **left_of(first_open(chunk.overlay)),

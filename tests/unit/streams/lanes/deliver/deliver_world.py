@@ -169,7 +169,9 @@ class World:
         self._look_at_plan(mark)
         self._look_at_outcome()
         decided = self.outcome.receipts + self.outcome.letters
-        assert decided == Counter(range(1, mark.seq)) + self.settled(mark), "each record that is settled has exactly one outcome"
+        settled = Counter(range(1, mark.seq)) + self.settled(mark)
+        told = f"{decided - settled} too often, {settled - decided} without"
+        assert decided == settled, f"each record that is settled has exactly one outcome: {told}"
         passed = Counter(offset for offset in self.foreign if offset < committed.offset)
         assert self.outcome.foreign == passed, "each foreign message before the offset is one dead letter"
         if self.behind_hole is not None:

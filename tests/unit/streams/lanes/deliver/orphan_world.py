@@ -110,9 +110,18 @@ class OrphanWorld(World):
         kin = self.things[number]
         if kin.recall:
             return (RECALL,)
-        before = [self.things[one] for one in range(1, number) if self.things[one].key == kin.key]
+        before = self._before(number)
         taken_back = before and before[-1].recall and not before[-1].moved
         return (REPORTED,) if before and not taken_back and kin.service is not FEE else ()
+
+    def _before(self, number):
+        """The versions of its record before one, and what took them back."""
+        return [self.things[one] for one in range(1, number) if self.things[one].key == self.things[number].key]
+
+    def _content(self, number):
+        """Its content hash."""
+        del number
+        return "0" * 32
 
     def _write(self, number):
         kin = self.things[number]
@@ -122,7 +131,7 @@ class OrphanWorld(World):
             infno="2204",
             key=kin.key,
             value=b"" if kin.recall else kin.value(number),
-            content_hash="0" * 32,
+            content_hash=self._content(number),
             mapping_version="m@1",
             business_day="2024-05-06",
             amount="1.00",

@@ -7,7 +7,8 @@ from streams.domain.ready import ALONE, RECALL, REPORTED, Emission, decode, enco
 from streams.domain.records import Record
 from streams.errors import Newer
 from streams.lanes.deliver import orphan_entries as entries
-from streams.lanes.deliver.orphans import Decision, Orphans
+from streams.lanes.deliver.orphan_kin import Decision
+from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.exits import Exit
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition

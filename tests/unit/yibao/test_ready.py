@@ -1,0 +1,35 @@
+"""`yibao ready`: nothing is ordered without a reason, and what is shown says what would become of what waits."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from streams.errors import Misconfigured
+from streams.replay.waiting import Fare
+from yibao.ready_renewing import Found
+from yibao.verbs import ready
+
+
+def test_nothing_is_ordered_without_a_reason():
+    """Whoever asks later must find it; the site's file is not even read."""
+    with pytest.raises(Misconfigured, match="--why is needed"):
+        ready.renormalise(why=" ")
+
+
+def test_what_would_become_of_it_is_told_by_cause(capsys):
+    """A person decides by it; a program reads the same."""
+    counts = Counter(
+        {("H36110200001", "fee_list_d", "his@1", Fare.PASSES, ""): 40, ("H36110200001", "mdtrt_d", "his@1", Fare.FAILS, "R7"): 2}
+    )
+    found = Found(id="dawn", counts=counts, orders=[], ends={})
+    ready._show(found)
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("40", "passes", "goes in another version", "R7", "fails"))
+    document = json.loads(json.dumps(ready._document(found, ordered=False)))
+    assert ({"passes": 40, "fails": 2}, 0, 2) == (document["outcomes"], document["ordered"], len(document["causes"]))
+
+
+def test_every_outcome_has_a_meaning():
+    """A table with a hole would be no help."""
+    assert set(Fare) == set(ready._MEANS)
