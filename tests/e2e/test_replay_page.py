@@ -108,8 +108,8 @@ def test_the_page_leads_from_letters_to_none(night):
     file = night.folder / walk.plan
     letters = Letters.of(night)
     ending = load(file.read_bytes()).ending
-    demand_agreement(night, [{"file": file, "plan": walk.plan, "ending": ending}], letters)
-    judgement = judged(night, days.endings(night.folder), letters)
+    demand_agreement(night, [{"file": file, "plan": walk.plan, "ending": ending}], days, letters)
+    judgement = judged(night, days, letters)
     assert len(ending) > before / 2
     assert judgement.accepted.total() > len(ending)
 

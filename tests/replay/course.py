@@ -63,9 +63,10 @@ class Course:
         self._say(f"live: {days.newer} newer versions, {days.touched} rows touched, {days.deleted} deleted, while plans ran")
         for _ in range(_ROUNDS):
             self._until_still("the replay")
-            if not (more := self._round(kills=False)):
-                break
+            more = self._round(kills=False)
             plans += more
+            if not more:
+                break
         return self._told(before, plans, days)
 
     def end(self) -> None:
@@ -76,9 +77,9 @@ class Course:
 
     def _told(self, before: int, plans: Sequence[Mapping[str, Any]], days: Days) -> str:
         letters = Letters.of(self._night)
-        demand_agreement(self._night, plans, letters)
+        demand_agreement(self._night, plans, days, letters)
         self._night.yibao("audit", "verify")
-        judgement = judged(self._night, days.endings(self._folder), letters)
+        judgement = judged(self._night, days, letters)
         ends = Counter(letters.end_of(letter) for plan in plans for letter in plan["ending"])
         replayed = (
             f"{sum(ends.values())} letters in {len(plans)} plans ({', '.join(f'{n} {how}' for how, n in ends.most_common())})"

@@ -27,8 +27,8 @@ class Days:
 
     def __init__(self, connect: Callable[[], AbstractContextManager[Any]], *, visits: int, seed: int = 1) -> None:
         self._connect, self._visits, self._seed = connect, visits, seed
-        self._expected: list[Expected] = []
-        self._oracle = Oracle(self._expected.append, captured=True)
+        self.expected: list[Expected] = []
+        self._oracle = Oracle(self.expected.append, captured=True)
         self._rows: dict[tuple[str, Cell], Change] = {}
         self._taken_back: set[Cell] = set()
         self.newer = self.deleted = self.touched = 0
@@ -48,7 +48,7 @@ class Days:
         """What must have been reported, in the end."""
         self._oracle.finish()
         file = folder / "expected.jsonl"
-        file.write_bytes(b"".join(one.line() for one in self._expected))
+        file.write_bytes(b"".join(one.line() for one in self.expected))
         return read_endings(file)
 
     def _play(self, transactions: Iterable[Transaction], *, rate: float | None = None) -> None:
