@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from sandbox.hospital import Expected
-from sandbox.judge import Judgement, digests_of, judge
+from sandbox.judge import Ending, Judgement, RecordId, digests_of, judge
 from streams.deadletter import headers as h
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import record_key_hash
@@ -22,7 +23,7 @@ _PARENTS: Final = ("mdtrt_d", "setl_d")
 _EXAMPLES: Final = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Letters:
     """What stands in the topic of dead letters."""
 
@@ -46,9 +47,22 @@ class Letters:
                 ended[said[h.ID]] = said[h.CLOSED_BY], said.get(h.CLOSED_EVIDENCE, "")
         return cls(reading=read_dead_letters(client, topic), told=frozenset(told), ended=ended)
 
-    @property
+    @cached_property
     def open(self) -> set[str]:
         return {letter.id for letter in self.reading.letters}
+
+    @cached_property
+    def open_records(self) -> set[str]:
+        """What stands for the records of open letters."""
+        return {letter.record_key_hash for letter in self.reading.letters}
+
+    @cached_property
+    def classes(self) -> Mapping[str, set[str]]:
+        """By what stands for a record: the classes of all letters that were told of it."""
+        found: dict[str, set[str]] = {}
+        for letter in self.reading.told:
+            found.setdefault(letter.record_key_hash, set()).add(letter.dead_class)
+        return found
 
     def end_of(self, letter: str) -> str:
         """How a letter ended, through the later ones that took its place; `""` where it, or one of them, is open."""
@@ -87,13 +101,13 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     if left := sum(one.dead_class == "REJECTED" and one.visit_key not in stuck for one in letters.reading.letters):
         raise Failed(f"{left} records are still refused by the platform")
     # Of what was told in the night and is closed the hospital foresees only what is its own fault.
-    own = {digest for one in endings if one.dead_class in _OF_THE_NIGHT for digest in digests_of(one)}
+    own = {(one.dead_class, digest) for one in endings for digest in digests_of(one)}
     told = [
         letter
         for letter in letters.reading.told
         if (letter.id in letters.open and not (letter.dead_class in _OF_THE_NIGHT and letter.visit_key in stuck))
         or letter.dead_class not in _OF_THE_NIGHT
-        or letter.record_key_hash in own
+        or (letter.dead_class, letter.record_key_hash) in own
     ]
     taken = {(entry["service"], entry["institution"], entry["key"]) for entry in entries}
     # Deleted, or another record, while the dictionary or the platform refused it: the platform never had it. Where the platform
@@ -101,7 +115,7 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     never = [one for one in endings if one.outcome == "withdrawn" and one.id not in taken]
     needless = {digest for one in never for digest in digests_of(one)}
     judgement = judge(
-        [one for one in endings if one not in never and not (one.outcome == "accepted" and one.id in below - taken)],
+        [one for one in endings if one not in never and not _is_hidden(one, letters, taken=taken, below=below)],
         acceptances_in(entries),
         [letter for letter in told if letter.dead_class != "WITHDRAWN" or letter.record_key_hash not in needless],
         is_over=True,
@@ -111,6 +125,21 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
         wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
         raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES]]))
     return judgement
+
+
+def _is_hidden(one: Ending, letters: Letters, *, taken: set[RecordId], below: set[RecordId]) -> bool:
+    """Whether the night kept from being seen what the hospital foresees: what stood before a row was written wrong, which has its
+    letter now; a fault that was put right before it could be told; what waits below a record like that.
+    """
+    if one.outcome == "accepted" and one.id in taken:
+        return False
+    names = digests_of(one)
+    told = {each for name in names for each in letters.classes.get(name, ())}
+    if not told & {*_OF_THE_NIGHT}:
+        return one.outcome == "accepted" and one.id in below
+    if one.outcome == "accepted":
+        return one.id in below or bool(names & letters.open_records)
+    return bool(one.dead_class) and one.dead_class not in told
 
 
 def demand_agreement(night: Night, plans: Iterable[Mapping[str, Any]], days: Days, letters: Letters) -> None:
