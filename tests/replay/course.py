@@ -1,240 +1,182 @@
 """One course of the replay proof: from a bad night to nothing left."""
 
 import json
-import os
 import random
-import shutil
-import signal
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from sandbox.judge import Judgement, digests_of, judge, read_endings
 from sandbox.stack import Stack
-from sandbox.stack.ports import free_port
-from sandbox.stack.service import CHECKOUT
-from streams.deadletter.reading import read_dead_letters
-from streams.mapping import load_site
-from streams.wiring import client_options
-from tests.chaos.verdict import acceptances_in
+from streams.replay.plan import Depth, load
+from tests.replay.days import Days
+from tests.replay.evidence import Letters, demand_agreement, demand_held, judged
+from tests.replay.night import MISSING, WRONG_KEY, Failed, Night
 
-SAMPLE: Final = CHECKOUT / "deploy" / "sites" / "sample"
-SPOILT: Final = (", ZL: 201, HC: 301", ", HC: 301")
-"""What is missing in the dictionary of the bad night."""
-_PATIENCE_S: Final = 900.0
-_STILL_S: Final = 6.0
+_PATIENCE_S: Final = 1_800.0
+_STILL_S: Final = 8.0
 _KILLS: Final = 3
-_OF_THE_NIGHT: Final = ("DICTIONARY", "REJECTED")
 _REFUSED_PERCENT: Final = 5
-
-
-class Failed(Exception):
-    """What must not be."""
+_WAIT_S: Final = 20
+_BEGINS_S: Final = 120.0
+_RATE: Final = 300.0
+_ROUNDS: Final = 4
+_PLANS: Final = (
+    (Depth.RESEND.value, "class:REJECTED"),
+    (Depth.RENORMALISE.value, "rule:DICTIONARY cause:ZL"),
+    ("recapture", "rule:NO_VISIT_KEY"),
+)
+"""Each depth, where this version has it, and what it is for."""
 
 
 class Course:
-    """folder: of everything. visits: before the mending."""
+    """folder: of everything. visits: before the mending. say: told what was done, and when."""
 
-    def __init__(self, folder: Path, *, visits: int) -> None:
-        self._folder, self._visits = folder, visits
-        self._site = folder / "site" / "site.yaml"
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._stack = Stack(folder / "stack")
-        self._ports: dict[str, int] = {}
+    def __init__(self, folder: Path, *, visits: int, say: Callable[[str], None]) -> None:
+        self._stack = Stack(folder / "stack", durable=False)
+        self._folder, self._visits, self._say = folder, visits, say
         self._rng = random.Random(7)
-        self.kills = 0
+        self._broker_killed = False
 
     def run(self) -> str:
         """Go through it; the figures. Raises Failed."""
-        self._prepare()
-        self._workers()
-        self._yibao("hospital", "run", *self._database, "--visits", self._visits, "--expected", self._folder / "first.jsonl")
-        self._until_still("the bad night")
-        before = self._summary()
-        self._mend()
-        live = self._begin(
-            "hospital", "run", *self._database, "--visits", self._visits // 2, "--first", self._visits + 1, "--rate", 300,
-            "--expected", self._folder / "second.jsonl", name="live",
-        )  # fmt: skip
-        plans = [self._replayed("class:REJECTED", "resend"), self._replayed("rule:DICTIONARY cause:ZL", "renormalise")]
-        if live.wait(_PATIENCE_S) != 0:
-            raise Failed("the hospital's second half failed")
-        self._until_still("the replay")
-        plans += [self._replayed("class:REJECTED", "resend"), self._replayed("rule:DICTIONARY cause:ZL", "renormalise")]
-        self._until_still("what came last")
-        self._verify(plans)
-        judgement = self._judged()
-        told = f"{before} letters before, {sum(plan['outcomes'].get('passes', 0) for plan in plans)} replayed in {len(plans)} plans"
-        return f"{told}, {self.kills} kills, {judgement.accepted.total()} records accepted, missing 0, unexpected 0, doubled 0"
+        self._night = night = Night(self._folder, self._stack.up(), name="night", wait_s=_WAIT_S)
+        night.prepare(refused_percent=_REFUSED_PERCENT, wrong_key=True)
+        night.start_workers()
+        days = Days(night.connect, visits=self._visits)
+        days.before()
+        self._until_still("the bad night", held=True, still_s=_WAIT_S + _STILL_S)
+        demand_held(night)
+        before, causes = self._letters()
+        self._say(f"the bad night: {before} letters: {', '.join(f'{count} {name}' for name, count in causes.items())}")
+        night.mend()
+        live = threading.Thread(target=days.after, kwargs={"rate": _RATE}, daemon=True)
+        live.start()
+        plans = self._round(kills=True)
+        live.join(_PATIENCE_S)
+        if live.is_alive():
+            raise Failed("the hospital's second half does not end")
+        self._say(f"live: {days.newer} newer versions, {days.touched} rows touched, {days.deleted} deleted, while plans ran")
+        for _ in range(_ROUNDS):
+            self._until_still("the replay")
+            more = self._round(kills=False)
+            plans += more
+            if not more:
+                break
+        return self._told(before, plans, days)
 
     def end(self) -> None:
         """Leave nothing running."""
-        for process in self._running.values():
-            process.kill()
-            process.wait()
+        if hasattr(self, "_night"):
+            self._night.end()
         self._stack.erase()
 
-    # What a person does ---------------------------------------------------------------------------------------------------------
-
-    def _prepare(self) -> None:
-        shutil.copytree(SAMPLE, self._site.parent)
-        taken: set[int] = set()
-        for name in ("postgres", "kafka", "connect", "platform"):
-            self._ports[name] = free_port(taken)
-            taken.add(self._ports[name])
-        document = yaml.load(self._site.read_text("utf-8"), Loader=yaml.BaseLoader)
-        document["kafka"]["bootstrap_servers"] = f"127.0.0.1:{self._ports['kafka']}"
-        document["connect"]["url"] = f"http://127.0.0.1:{self._ports['connect']}"
-        document["sources"]["his"]["port"] = self._ports["postgres"]
-        document["platform"]["url"] = f"http://127.0.0.1:{self._ports['platform']}"
-        document["join"] = {"wait_s": 30, "tick_s": 2, "withdrawal_grace_s": 2}
-        document["replay"] = {"rate_per_s": 400, "approve_above": 10_000_000}
-        self._site.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
-        self._mapping(SPOILT)
-        self._platform(_REFUSED_PERCENT)
-        ports = [part for name in ("postgres", "kafka", "connect") for part in (f"--{name}-port", self._ports[name])]
-        self._yibao("stack", "up", "--home", self._folder / "stack", "--secrets", self._site.parent / "secrets", *ports)
-        password = self._site.parent / "secrets" / "his.password"
-        self._yibao("hospital", "create", "--port", self._ports["postgres"], "--capture-password-file", password)
-        self._yibao("topics", "apply", "-c", self._site)
-        self._yibao("connector", "apply", "-c", self._site)
-
-    def _mend(self) -> None:
-        self._stop("platform")
-        self._platform(0)
-        self._stop("workers")
-        self._mapping(SPOILT[::-1])
-        self._workers()
-
-    def _mapping(self, change: tuple[str, str]) -> None:
-        file = self._site.with_name("mapping.yaml")
-        text = file.read_text("utf-8")
-        if change[0] not in text:
-            raise Failed(f"{change[0]!r} is not in the sample's mapping")
-        file.write_text(text.replace(*change), "utf-8")
-
-    def _platform(self, percent: int) -> None:
-        home = self._site.parent
-        self._begin(
-            "platform", "serve", "--institutions", self._site, "--keys", home / "keys", "--port", self._ports["platform"],
-            "--journal", self._folder / "journal.jsonl", "--refuse-percent", percent, name="platform",
-        )  # fmt: skip
-
-    def _workers(self) -> None:
-        self._begin("worker", "all", "-c", self._site, name="workers")
-
-    def _replayed(self, wanted: str, depth: str) -> Mapping[str, Any]:
-        """Make a plan and run it to its end, though its runner and the workers are killed."""
-        file = self._folder / f"{depth}-{time.monotonic_ns()}.plan"
-        out = self._yibao(
-            "replay", "plan", wanted, "--depth", depth, "--why", "mended", "--out", file, "-c", self._site, "-o", "json"
+    def _told(self, before: int, plans: Sequence[Mapping[str, Any]], days: Days) -> str:
+        letters = Letters.of(self._night)
+        demand_agreement(self._night, plans, days, letters)
+        self._night.yibao("audit", "verify")
+        judgement = judged(self._night, days, letters)
+        ends = Counter(letters.end_of(letter) for plan in plans for letter in plan["ending"])
+        replayed = (
+            f"{sum(ends.values())} letters in {len(plans)} plans ({', '.join(f'{n} {how}' for how, n in ends.most_common())})"
         )
-        for _ in range(_KILLS):
-            runner = self._begin("replay", "run", file, "-c", self._site, name="runner")
-            try:
-                runner.wait(self._rng.uniform(2, 8))
-            except subprocess.TimeoutExpired:
-                runner.kill()
-                self.kills += 1
-            self._kill_a_worker()
-        self._yibao("replay", "run", file, "-c", self._site)
-        return {**json.loads(out), "file": file}
+        held = sum(entry["institution"] == WRONG_KEY for entry in self._night.accepted())
+        if not held:
+            raise Failed("what was held for its key was never accepted")
+        return (
+            f"{before} letters before, {replayed}, {held} records of the wrong key held and then accepted, "
+            f"{self._night.kills} kills, {judgement.accepted.total()} records accepted, missing 0, unexpected 0, doubled 0; "
+            "journal, receipts, summary and verify agree"
+        )
 
-    def _kill_a_worker(self) -> None:
-        """Its supervisor starts it again."""
-        listed = subprocess.run(["pgrep", "-P", f"{self._running['workers'].pid}"], capture_output=True, text=True, check=False)
-        if children := listed.stdout.split():
-            os.kill(int(self._rng.choice(children)), signal.SIGKILL)
-            self.kills += 1
+    def _letters(self) -> tuple[int, Mapping[str, int]]:
+        """How many are open, and of the three causes."""
+        found = self._night.asked("dlq", "summary", "--by", "class,rule,cause")
+        counts: Counter[str] = Counter()
+        for group in found["groups"]:
+            counts[f"{group['dead_class']} {group['cause']}"[:24]] += group["count"]
+        wanted = {"DICTIONARY ZL", "JOIN_INCOMPLETE item"} - counts.keys()
+        if wanted or not any(name.startswith("REJECTED") for name in counts):
+            raise Failed(f"the night has not the letters that it should have ({MISSING} missing): {dict(counts)}")
+        return found["total"], dict(counts.most_common(3))
+
+    # Plans ----------------------------------------------------------------------------------------------------------------------
+
+    def _round(self, *, kills: bool) -> list[Mapping[str, Any]]:
+        """A plan of each depth, run to its end; those that had something to send."""
+        known = {one.value for one in Depth}
+        made = [self._replayed(wanted, depth, kills=kills) for depth, wanted in _PLANS if depth in known]
+        return [plan for plan in made if plan["ending"]]
+
+    def _replayed(self, wanted: str, depth: str, *, kills: bool) -> Mapping[str, Any]:
+        """Make a plan and run it, though its runner, the workers and the broker are killed."""
+        file = self._folder / f"{depth}-{time.monotonic_ns()}.plan"
+        began = time.monotonic()
+        made = json.loads(
+            self._night.yibao("replay", "plan", wanted, "--depth", depth, "--why", "mended", "--out", file, "-o", "json")
+        )
+        looked = time.monotonic()
+        for _ in range(_KILLS if kills and made["outcomes"] else 0):
+            self._run_and_kill(file, with_broker=depth == Depth.RENORMALISE.value)
+            self._night.kill_a_worker(self._rng)
+        if load(file.read_bytes()).passing:
+            self._run(file)
+        took = f"plan {looked - began:.0f} s, run {time.monotonic() - looked:.0f} s"
+        self._say(f"{depth} {wanted}: {made['outcomes']}; {took}")
+        return {**made, "file": file, "ending": load(file.read_bytes()).ending}
+
+    def _run_and_kill(self, file: Path, *, with_broker: bool) -> None:
+        """Kill a run soon after it handed on something; once the broker first."""
+        progress = file.with_name(f"{file.name}.progress")
+        before, until = _written(progress), time.monotonic() + _BEGINS_S
+        runner = self._night.begin("replay", "run", file, name="runner")
+        while runner.poll() is None and _written(progress) == before and time.monotonic() < until:
+            time.sleep(0.05)
+        with suppress(subprocess.TimeoutExpired):
+            runner.wait(self._rng.uniform(0, 3))
+        if with_broker and not self._broker_killed:
+            self._kill_the_broker()
+        if runner.poll() is None:
+            runner.kill()
+            self._night.kills += 1
+        runner.wait()
+
+    def _run(self, file: Path) -> None:
+        """As a person does who reads what it says: a broker that is not back yet is waited for."""
+        until = time.monotonic() + _PATIENCE_S
+        while (done := self._night.tried("replay", "run", file)).returncode == 3 and time.monotonic() < until:
+            time.sleep(1)
+        if done.returncode != 0:
+            raise Failed(f"`replay run` ended with {done.returncode}: {done.stderr[-2000:]}")
+
+    def _kill_the_broker(self) -> None:
+        self._broker_killed = True
+        self._stack.kill("kafka")
+        self._night.kills += 1
+        time.sleep(1)
+        self._stack.start("kafka")
 
     # What came of it ------------------------------------------------------------------------------------------------------------
 
-    def _summary(self) -> int:
-        document = json.loads(self._yibao("dlq", "summary", "-c", self._site, "-o", "json"))
-        return sum(int(group["count"]) for group in document["groups"])
-
-    def _until_still(self, what: str) -> None:
-        """Until nothing waits for a stage, and nothing changed for a while."""
+    def _until_still(self, what: str, *, held: bool = False, still_s: float = _STILL_S) -> None:
+        """Until nothing waits for a stage, and nothing changed for a while. held: the last stage holds what it may not send."""
         until, last, since = time.monotonic() + _PATIENCE_S, None, time.monotonic()
-        while time.monotonic() - since < _STILL_S:
+        while time.monotonic() - since < still_s:
             if time.monotonic() > until:
                 raise Failed(f"{what} does not come to an end: {last}")
-            done = self._asked("connector", "status", "-c", self._site, "-o", "json")
-            lags = [(one["stage"], one["waiting"]) for one in json.loads(done)["stages"]] if done else None
-            now = lags, (self._folder / "journal.jsonl").stat().st_size
-            if now != last or lags is None or any(waiting for _, waiting in lags):
+            told = self._night.asked("connector", "status")
+            lags = [(one["stage"], one["waiting"]) for one in told["stages"]] if told else None
+            now = lags, self._night.journal.stat().st_size
+            waits = lags is None or any(waiting for stage, waiting in lags if not (held and stage in ("deliver", "aside")))
+            if now != last or waits:
                 last, since = now, time.monotonic()
             time.sleep(1)
 
-    def _verify(self, plans: list[Mapping[str, Any]]) -> None:
-        for plan in plans:
-            told = json.loads(self._asked("replay", "verify", plan["file"], "-c", self._site, "-o", "json"))
-            if not told["done"]:
-                raise Failed(f"not all of plan {plan['plan']} is done: {told}")
-        self._yibao("audit", "verify", "-c", self._site)
 
-    def _judged(self) -> Judgement:
-        endings = [one for half in ("first", "second") for one in read_endings(self._folder / f"{half}.jsonl")]
-        entries = [json.loads(line) for line in (self._folder / "journal.jsonl").read_bytes().splitlines()]
-        reading = read_dead_letters(client_options(load_site(self._site)), load_site(self._site).topics.dead)
-        if left := sum(letter.dead_class == "REJECTED" for letter in reading.letters):
-            raise Failed(f"{left} records are still refused by the platform")
-        # What was told of the dictionary and the platform is closed; of it the hospital foresees only what is its own fault.
-        own = {digest for one in endings if one.dead_class == "DICTIONARY" for digest in digests_of(one)}
-        open_ones = {letter.id for letter in reading.letters}
-        letters = [
-            letter
-            for letter in reading.told
-            if letter.id in open_ones or letter.dead_class not in _OF_THE_NIGHT or letter.record_key_hash in own
-        ]
-        # Its own rules, which the hospital foresees, are not switched on.
-        taken = {(entry["service"], entry["institution"], entry["key"]) for entry in entries}
-        # Deleted, or another record, while the dictionary or the platform refused it: the platform never had it. Where the platform
-        # refused it, the join does not know that, and a person is told to withdraw it all the same.
-        never = [one for one in endings if one.outcome == "withdrawn" and one.id not in taken]
-        needless = {digest for one in never for digest in digests_of(one)}
-        judgement = judge(
-            [one for one in endings if one not in never],
-            acceptances_in(entries),
-            [letter for letter in letters if letter.dead_class != "WITHDRAWN" or letter.record_key_hash not in needless],
-            is_over=True,
-            platform_is_known=False,
-        )
-        if not judgement.ok:
-            wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
-            raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:20]]))
-        return judgement
-
-    # Programs -------------------------------------------------------------------------------------------------------------------
-
-    @property
-    def _database(self) -> tuple[object, ...]:
-        return ("--port", self._ports["postgres"])
-
-    def _begin(self, *words: object, name: str) -> subprocess.Popen[bytes]:
-        log = (self._folder / f"{name}.log").open("ab")
-        command = [sys.executable, "-m", "yibao", *map(str, words)]
-        process = self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
-        return process
-
-    def _stop(self, name: str) -> None:
-        process = self._running.pop(name)
-        process.terminate()
-        process.wait(_PATIENCE_S)
-
-    def _asked(self, *words: object) -> str:
-        command = [sys.executable, "-m", "yibao", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, cwd=self._folder)
-        return done.stdout
-
-    def _yibao(self, *words: object) -> str:
-        command = [sys.executable, "-m", "yibao", *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, cwd=self._folder)
-        if done.returncode != 0:
-            raise Failed(f"yibao {' '.join(map(str, words))}: exit code {done.returncode}: {done.stderr[-2000:]}")
-        return done.stdout
+def _written(file: Path) -> int:
+    """When it was written last (ns); 0: never."""
+    return file.stat().st_mtime_ns if file.exists() else 0

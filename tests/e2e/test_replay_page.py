@@ -1,0 +1,141 @@
+"""The page "From 40,000 letters to zero", walked as it is printed, on a real database, broker, Connect and platform; and at its end
+the same demands as `make replay-proof` has, on some dozens of letters.
+"""
+
+import json
+import random
+import re
+import subprocess
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from streams.replay.plan import load
+from tests.patience import PATIENCE_S
+from tests.replay.days import Days
+from tests.replay.evidence import Letters, demand_agreement, judged
+from tests.replay.night import Night
+from tests.replay.page import PAGE, commands
+from yibao.main import build
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+VISITS = 12
+FILE = "replay-ID.plan"
+CAUSE = "class:DICTIONARY cause:ZL"
+
+
+@pytest.fixture
+def night(stack, tmp_path):
+    """A site on the run's stack, after a bad night."""
+    made = Here(tmp_path, stack, name="replayed", wait_s=4, approve_above=5)
+    try:
+        yield made
+    finally:
+        made.end()
+        made.remove()
+
+
+class Here(Night):
+    """Its commands run in this process: a process of its own takes a second for each."""
+
+    def tried(self, *words, by=""):
+        with pytest.MonkeyPatch.context() as env:
+            env.chdir(self.folder)
+            env.setenv("YIBAO_CONFIG", str(self.site_file))
+            env.setenv("LOGNAME", by or "clerk")
+            words = [*map(str, words)]
+            found = CliRunner().invoke(build(words), words)
+        code, said = found.exit_code, f"{found.stderr} {found.exception or ''}"
+        return subprocess.CompletedProcess(words, code, found.stdout, said)
+
+
+class Walk:
+    """The page's commands, with the names of the plan and of a letter in their places."""
+
+    def __init__(self, night):
+        self._night = night
+        self.plan = self.letter = ""
+
+    def typed(self, words, *, by="", code=0):
+        """What a command prints."""
+        words = [self.plan if word == FILE else self.letter if word == "ID" else word for word in words]
+        found = self._night.tried(*words, by=by)
+        assert code in (None, found.returncode), (words, found.stdout, found.stderr)
+        return found.stdout
+
+    def asked(self, *words):
+        return json.loads(self.typed([*words, "-o", "json"], code=None))
+
+    def until(self, what, look):
+        """Look again until it holds."""
+        until = time.monotonic() + PATIENCE_S
+        while not (found := look()):
+            assert time.monotonic() < until, what
+            time.sleep(0.5)
+        return found
+
+
+def test_the_page_leads_from_letters_to_none(night):
+    """Whoever has thousands of them at night types what stands there, and nothing else."""
+    page = commands()
+    night.prepare(refused_percent=0, wrong_key=False)
+    night.start_workers()
+    days = Days(night.connect, visits=VISITS)
+    days.before()
+    walk = Walk(night)
+    wanted = CAUSE.split()
+    before = walk.until("letters", lambda: _settled(walk, wanted))
+    looks, (plan,), (approve, run), (status, verify, cancel, summary) = page[1], page[3], page[4], page[5]
+    walk.letter = walk.asked("dlq", "list", *wanted)["letters"][0]["id"]
+    for words in looks:
+        assert "ZL" in walk.typed(words)
+    night.mend()
+    days.after(rate=400)
+    night.kill_a_worker(random.Random(1))
+    made = walk.typed(plan)
+    walk.plan = re.search(r"replay-[0-9a-f]+\.plan", made)[0]
+    walk.typed(approve, by="another")
+    walk.typed(run)
+    walk.typed(status)
+    walk.until("every letter has its end", lambda: _verified(walk, verify))
+    assert "all of it is done" in walk.typed(verify)
+    walk.until("no letter of the cause is left", lambda: walk.asked("dlq", "summary", *wanted)["total"] == 0)
+    walk.typed(cancel)
+    assert "ZL" not in walk.typed(summary)
+    walk.until("stillness", lambda: _still(walk, night))
+    file = night.folder / walk.plan
+    letters = Letters.of(night)
+    ending = load(file.read_bytes()).ending
+    demand_agreement(night, [{"file": file, "plan": walk.plan, "ending": ending}], days, letters)
+    judgement = judged(night, days, letters)
+    assert len(ending) > before / 2
+    assert judgement.accepted.total() > len(ending)
+
+
+def _settled(walk, wanted):
+    """How many letters there are, once nothing waits for a stage and they do not grow."""
+    first = walk.asked("dlq", "summary", *wanted)["total"]
+    if not first or not walk.asked("dlq", "summary", "rule:MISSING_LOOKUP")["total"]:
+        return 0
+    waiting = [one["waiting"] for one in walk.asked("connector", "status")["stages"]]
+    return first if not any(waiting) and first == walk.asked("dlq", "summary", *wanted)["total"] else 0
+
+
+def _verified(walk, words):
+    return json.loads(walk.typed([*words, "-o", "json"], code=None))["done"]
+
+
+def _still(walk, night):
+    """Whether nothing waits, and nothing came within a second."""
+    size = night.journal.stat().st_size
+    waiting = [one["waiting"] for one in walk.asked("connector", "status")["stages"]]
+    time.sleep(1)
+    return not any(waiting) and size == night.journal.stat().st_size
+
+
+def test_the_page_names_no_command_twice_by_mistake():
+    """A block whose commands are not understood would not be walked."""
+    found = commands()
+    assert [4, 1, 2, 4] == [len(found[number]) for number in (1, 3, 4, 5)], PAGE

@@ -1,0 +1,122 @@
+"""The sample hospital's days before the mending and after it: new visits, and another version of a tenth of the records of before.
+
+Rows are also touched without another content, deleted, deleted and inserted in one transaction; the insurance area of visits is
+changed, and changed back, which changes their lines. What must be reported of all that comes from the sample hospital's oracle.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sandbox.hospital import Change, Expected, Oracle, Transaction, Verb, Workload, run
+from sandbox.hospital.tables import FEES, VISITS, Cell, Cells
+from sandbox.judge import Ending, read_endings
+
+_NEWER: Final = 0.1
+_TOUCHED: Final = 0.05
+_DELETED: Final = 0.02
+_REINSERTED: Final = 0.02
+_AREAS: Final = ("361102", "361103", "361104")
+
+
+class Days:
+    """connect: to the hospital's database. visits: before the mending; half as many come after it."""
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[Any]], *, visits: int, seed: int = 1) -> None:
+        self._connect, self._visits, self._seed = connect, visits, seed
+        self.expected: list[Expected] = []
+        self._oracle = Oracle(self.expected.append, captured=True)
+        self._rows: dict[tuple[str, Cell], Change] = {}
+        self._taken_back: set[Cell] = set()
+        self.newer = self.deleted = self.touched = 0
+
+    def before(self) -> None:
+        """The bad night: nothing of it is over for the oracle."""
+        self._play(_open(Workload(visits=self._visits, seed=self._seed)))
+
+    def after(self, *, rate: float) -> None:
+        """What comes while plans run."""
+        rng = random.Random(f"{self._seed}/after")
+        workload = Workload(visits=max(1, self._visits // 2), seed=self._seed, first=self._visits + 1)
+        old = list(self._changes_of_before(rng))
+        self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
+
+    def endings(self, folder: Any) -> list[Ending]:
+        """What must have been reported, in the end."""
+        self._oracle.finish()
+        file = folder / "expected.jsonl"
+        file.write_bytes(b"".join(one.line() for one in self.expected))
+        return read_endings(file)
+
+    def _play(self, transactions: Iterable[Transaction], *, rate: float | None = None) -> None:
+        with self._connect() as conn:
+            run(conn, transactions, rate=rate, on_commit=self._follow)
+
+    def _follow(self, transaction: Transaction) -> None:
+        self._oracle.follow(transaction)
+        for change in transaction.changes:
+            place = change.table.name, change.key
+            if change.was is not None:
+                self._rows.pop((change.table.name, change.was), None)
+            if change.verb is Verb.DELETE:
+                self._rows.pop(place, None)
+            else:
+                self._rows[place] = change
+            if change.table is FEES and change.row["ytmxid"]:
+                self._taken_back |= {change.row["ytmxid"], change.key}
+
+    def _changes_of_before(self, rng: random.Random) -> Iterator[Transaction]:
+        """Of rows with nothing wrong, each at most one thing."""
+        for (table, key), change in sorted(self._rows.items(), key=lambda one: f"{one[0]}"):
+            lot = rng.random()
+            if change.flaw is not None or not change.row.get("jzlsh"):
+                continue
+            if table == VISITS.name and lot < _NEWER:
+                yield from self._moved_area(change.row, back=lot < _NEWER / 2)
+            elif table == FEES.name and key not in self._taken_back:
+                yield from self._line(change.row, lot)
+
+    def _line(self, row: Cells, lot: float) -> Iterator[Transaction]:
+        if lot < _NEWER:
+            self.newer += 1
+            yield _update(FEES, row, xmmc=f"{row['xmmc']}（更正）")
+        elif (lot := lot - _NEWER) < _TOUCHED:
+            self.touched += 1
+            yield _update(FEES, row, xmmc=row["xmmc"])
+        elif (lot := lot - _TOUCHED) < _DELETED:
+            self.deleted += 1
+            yield _of(Change(table=FEES, verb=Verb.DELETE, row=row))
+        elif lot - _DELETED < _REINSERTED:
+            self.touched += 1
+            yield _of(Change(table=FEES, verb=Verb.DELETE, row=row), Change(table=FEES, verb=Verb.INSERT, row=row))
+
+    def _moved_area(self, row: Cells, *, back: bool) -> Iterator[Transaction]:
+        self.newer += 1
+        other = next(area for area in _AREAS if area != row["cbqh"])
+        yield _update(VISITS, row, cbqh=other)
+        if back:
+            yield _update(VISITS, row, cbqh=row["cbqh"])
+
+
+def _update(table: Any, row: Cells, **changed: Cell) -> Transaction:
+    return _of(Change(table=table, verb=Verb.UPDATE, row={**row, **changed}, changed=tuple(changed)))
+
+
+def _of(*changes: Change) -> Transaction:
+    return Transaction(at=datetime.now(UTC), changes=changes)
+
+
+def _open(workload: Iterable[Transaction]) -> Iterator[Transaction]:
+    """The same, of visits of which more will come."""
+    return (replace(one, closes=()) for one in workload)
+
+
+def _alternating(first: list[Transaction], second: list[Transaction], rng: random.Random) -> Iterator[Transaction]:
+    """Both, each in its order, mixed by chance."""
+    sides = [0] * len(first) + [1] * len(second)
+    rng.shuffle(sides)
+    left = iter(first), iter(second)
+    return (next(left[side]) for side in sides)
