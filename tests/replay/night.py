@@ -29,6 +29,8 @@ SPOILT: Final = (", ZL: 201, HC: 301", ", HC: 301")
 """What is missing in the dictionary of the bad night."""
 MISSING: Final = "HC"
 """The kind of items of which no row is in the lookup table."""
+UNPLACED: Final = "NO_VISIT_KEY"
+"""The rule of letters about rows that name no visit."""
 WRONG_KEY: Final = "P36110300102"
 """The institution whose key is another one's."""
 _PATIENCE_S: Final = 1_800.0
