@@ -14,7 +14,8 @@ _LOOKUP: Final = "lookup "
 
 _COMES_AGAIN: Final = "when the row changes, or its table is read again, its record is made anew; accepted, it closes this letter"
 _MAPPED_ANEW: Final = (
-    "after a mended mapping and a restart, read the table again (`yibao resnapshot`); accepted, it closes this letter"
+    "after a mended mapping and a restart, `yibao replay plan id:{} --depth renormalise` makes its record anew; accepted, it "
+    "closes this letter"
 )
 _READ_AGAIN: Final = (
     "the row had no place, and when it comes again with one, this letter does not hear of it: `yibao replay plan id:{} --depth "
@@ -64,7 +65,7 @@ def _then(letter: Letter) -> str:
     dead_class = DeadClass(letter.dead_class)
     if letter.stage == "join" and not letter.service and letter.row_table and dead_class in _UNPLACED:
         return _READ_AGAIN.format(letter.id)
-    return _THEN[dead_class]
+    return _THEN[dead_class].format(letter.id)
 
 
 def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[str]:

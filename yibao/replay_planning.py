@@ -164,9 +164,11 @@ class _Trying:
 
 
 def _against(told: Tried, letter: Letter) -> Tried:
-    """What a dry run said, against what the letter tells: a fault that is another one now is to be told."""
+    """What a dry run said, against what the letter tells: a fault that is another one now is to be told, unless that was done. What
+    the platform refused keeps its letter while the join refuses its row: as it was, the platform has not taken it.
+    """
     still_waits = told.outcome is Outcome.WAITS and letter.dead_class in _WAITED
-    still_fails = told.outcome is Outcome.FAILS and told.why == f"{letter.dead_class} {letter.rule}"
+    still_fails = told.outcome is Outcome.FAILS and (told.is_told or told.why == f"{letter.dead_class} {letter.rule}")
     if told.outcome not in (Outcome.WAITS, Outcome.FAILS) or still_waits or still_fails:
         return told
     return told._replace(outcome=Outcome.OTHERWISE, why=told.why or "waits")

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from streams.domain.changes import Incoming
 from streams.domain.join import replaying
-from streams.domain.join.entries import is_row, load, visit_key_of
+from streams.domain.join.entries import is_row, key_of, load, visit_key_of
 from streams.domain.join.fold import Joiner
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import StoredRow
 from streams.domain.records import Header, Lookups
 from streams.domain.replay import Replay, replay_value
+from streams.domain.roles import ROW_INDEX
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
@@ -27,6 +28,8 @@ class Tried(NamedTuple):
     """Class and rule of the refusal, or what is missing; `""` for nothing."""
     released: int = 0
     """How many other records would go with it, which wait for it."""
+    is_told: bool = False
+    """Whether the row has a letter of the join already that tells of this refusal."""
 
 
 class Trial:
@@ -44,9 +47,22 @@ class Trial:
         """What would come of an order, after those that were tried before it."""
         value = replay_value(order, at=self._now_ms)
         incoming = Incoming("visit.changes", 0, _BEHIND_ALL, order.visit.encode(), value, (), self._now_ms)
+        before = self._row_of(order)
         folded = self._joiner.fold(incoming, self._view, self._lookups)
         self._view.apply(folded.state)
-        return _told(folded, order)
+        told, now = _told(folded, order), self._row_of(order)
+        is_told = before is not None and now is not None and bool(before.letter) and before.refused == now.refused
+        return told._replace(is_told=is_told and told.outcome is Outcome.FAILS)
+
+    def _row_of(self, order: Replay) -> StoredRow | None:
+        mapping = self._joiner.mappings.get(order.source)
+        rule = None if mapping is None else mapping.tables.get(order.table)
+        if rule is None or rule.role not in ROW_INDEX:
+            return None
+        key = tuple([order.key.get(name, "") for name in rule.key])
+        where = key_of(order.visit.encode(), rule.role, order.source, order.table, key)
+        value = self._view.get(where)
+        return None if value is None else load(where, value)
 
 
 def rows_of(entries: Mapping[bytes, bytes]) -> dict[str, list[StoredRow]]:

@@ -64,7 +64,6 @@ class Onward:
         self._consumer: Any = None
         try:
             self._consumer = self._do(_connected(access, client_id, fetch_bytes))
-            self._do(self._seek({}))
         except BaseException:
             self._close()
             raise
@@ -97,6 +96,7 @@ class Onward:
                 raise Unreachable(f"{self._where} gives nothing more of {self._topic} before its end: check the brokers")
 
     async def _seek(self, starts: Mapping[int, int]) -> None:
+        # Not before: the client looks for a place to begin for what has none, and tells that it found none when it likes.
         self._consumer.assign(self._places)
         for place in self._places:
             if place.partition in starts:

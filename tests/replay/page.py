@@ -9,15 +9,21 @@ from sandbox.stack.service import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "replay.md"
 _FENCE = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^## ", re.MULTILINE)
 _COMMENT = re.compile(r"\s+# .*")
 
 
 def commands(page: Path = PAGE) -> Mapping[int, Sequence[Sequence[str]]]:
-    """By number of the section, the words of each command in its blocks, without `yibao` and comments."""
+    """By number of the section, the words of each command in its blocks, without `yibao` and comments. Sections without a number
+    are of other ways.
+    """
     found: dict[int, Sequence[Sequence[str]]] = {}
-    for section in re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+    for section in _SECTION.split(page.read_text("utf-8"))[1:]:
+        number, dot, _ = section.partition(".")
+        if not (dot and number.isdecimal()):
+            continue
         lines = [_COMMENT.sub("", line).strip() for block in _FENCE.findall(section) for line in block.splitlines()]
-        found[int(section.split(".", 1)[0])] = [_words(line) for line in lines if line]
+        found[int(number)] = [_words(line) for line in lines if line]
     return found
 
 

@@ -9,6 +9,8 @@ from streams.deadletter.index.entry import RESTS, SEPARATOR
 from streams.domain.closings import ClosedBy
 
 _AT_ONCE: Final = 500
+_LONGEST: Final = 100
+"""So many letters that take each other's place are followed: a record is replayed a few times, and its row changes now and then."""
 _REPLAY_ID: Final = RESTS.index("replay_id")
 _LETTERS: Final = """
 SELECT l.id, l.closed, l.last, l.rest, l.record_hash, g.dead_class, g.rule
@@ -39,7 +41,29 @@ class Fate(NamedTuple):
 
 
 def fates(index: sqlite3.Connection, letters: Sequence[str]) -> dict[str, Fate]:
-    """How these letters stand, by id. What the index does not hold is left out."""
+    """How these letters stand, by id; of one in whose place a later one came, how that ended. What the index does not hold is left
+    out.
+    """
+    found = _own_fates(index, letters)
+    ended, following = dict(found), {letter: fate.evidence for letter, fate in found.items() if fate.how == ClosedBy.SUPERSEDED}
+    for _ in range(_LONGEST):
+        later = _own_fates(index, sorted({*following.values()} - ended.keys()))
+        ended |= later
+        for letter, place in list(following.items()):
+            end = ended.get(place)
+            if end is None or not end.closed:  # open: it was refused again, and is so still
+                del following[letter]
+            elif end.how == ClosedBy.SUPERSEDED:
+                following[letter] = end.evidence
+            else:
+                found[letter] = end._replace(record_hash=found[letter].record_hash or end.record_hash)
+                del following[letter]
+        if not following:
+            break
+    return found
+
+
+def _own_fates(index: sqlite3.Connection, letters: Sequence[str]) -> dict[str, Fate]:
     found = {}
     for first in range(0, len(letters), _AT_ONCE):
         some = [bytes.fromhex(one) for one in letters[first : first + _AT_ONCE]]

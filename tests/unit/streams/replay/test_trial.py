@@ -102,6 +102,22 @@ def test_what_the_platform_refused_goes_as_it_is_or_not_at_all():
     assert Outcome.UNKNOWN is tried(Join(), letter, depth=Depth.RESEND)
 
 
+def test_what_the_join_refuses_today_is_told_once_and_not_with_each_plan(mended):
+    """The platform refused it, and today's mapping does, too: a run lets the join tell that, and the next one has nothing to do."""
+    join = whole(Join())
+    record = of_emission(join.ready[-1])
+    letter = rejected(record, Refusing(verdict=None, msgid="m", attempts=1, failed_at=5), topic="visit.ready")
+    joiner = mended('A: "01", B: "02"', 'Z: "01"')
+    told = []
+    for _ in range(2):
+        before = entries(join)
+        order = Ordering(joiner.mappings, rows_of(before)).order(view(letter), plan="night", depth=Depth.RENORMALISE)
+        told.append(Trial(joiner, before, join, now_ms=join.now).tried(order)[::3])
+        join.joiner = joiner
+        join.send(replay_value(order, at=join.now))
+    assert [(Outcome.FAILS, False), (Outcome.FAILS, True)] == told
+
+
 def test_letters_that_sending_does_not_mend_are_left_out():
     """A withdrawal is told to the platform by a person; what was never refused by the platform cannot be resent."""
     join = whole(Join())

@@ -131,3 +131,33 @@ def test_of_several_closings_that_the_platform_took_the_record_says_most():
         messages.append(Incoming("visit.dead", 1, offset, key, value, tuple(headers), LETTER.failed_at + after))
     (fate,) = fates(indexed(messages).index, [ID]).values()
     assert ("accepted", "msgid-1") == (fate.how, fate.evidence)
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [((ClosedBy.ACCEPTED, "msgid-9"), "accepted"), ((ClosedBy.GONE, ""), "gone"), (None, "superseded")],
+    ids=["accepted", "gone", "open"],
+)
+def test_a_letter_in_whose_place_later_ones_came_ends_as_the_last_of_them(end, how):
+    """Refused again, mended and accepted: the plan that sent it first has nothing left to do."""
+    letters = [replace(LETTER, identity=f"{number}") for number in range(3)]
+    names = [letter_id(letter) for letter in letters]
+    ends = [(ClosedBy.SUPERSEDED, names[1]), (ClosedBy.SUPERSEDED, names[2]), *([end] if end else [])]
+    messages = [message(letter, offset=offset) for offset, letter in enumerate(letters)]
+    for offset, (name, (by, evidence)) in enumerate(zip(names, ends, strict=False), start=len(letters)):
+        key, value, headers = encode_closing(Closing(id=name, at=LETTER.failed_at + offset, by=by, who="join", evidence=evidence))
+        messages.append(Incoming("visit.dead", 1, offset, key, value, tuple(headers), LETTER.failed_at + offset))
+    fate = fates(indexed(messages).index, names[:1])[names[0]]
+    assert (how, end[1] if end else names[1]) == (fate.how, fate.evidence)
+
+
+def test_letters_that_take_each_others_place_in_a_circle_end():
+    """Nothing of ours writes that; a reader of the topic must not hang on it."""
+    letters = [replace(LETTER, identity=f"{number}") for number in range(2)]
+    names = [letter_id(letter) for letter in letters]
+    messages = [message(letter, offset=offset) for offset, letter in enumerate(letters)]
+    for offset, (name, other) in enumerate([names, names[::-1]], start=2):
+        closing = Closing(id=name, at=LETTER.failed_at + offset, by=ClosedBy.SUPERSEDED, who="join", evidence=other)
+        key, value, headers = encode_closing(closing)
+        messages.append(Incoming("visit.dead", 1, offset, key, value, tuple(headers), LETTER.failed_at + offset))
+    assert {"superseded"} == {fate.how for fate in fates(indexed(messages).index, names).values()}
