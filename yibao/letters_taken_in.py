@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.private_files import write_private
 from streams.replay.plan import Depth, digest_of
-from streams.topics.audit import Link
+from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
 from streams.wiring import client_options
 from yibao.audited import audited
@@ -138,7 +138,7 @@ def work_of(site: Site, sheet: Sheet, *, reason: str, deadline_s: float) -> tupl
 
 
 def held_against(letters: Mapping[str, Letter], sheet: Sheet, *, reason: str, before: int) -> Work:
-    """The same with these letters. before: when this very file was taken in before (ms); 0: never."""
+    """The same with these letters. before: when this very file was taken in first (ms); 0: never."""
     close: list[ToClose] = []
     replay: dict[Depth, list[Letter]] = {depth: [] for depth in DEPTHS.values()}
     mended, closed, since, faults = 0, [], [], list(sheet.faults)
@@ -184,12 +184,17 @@ def _not_closed(one: Decided, letter: Letter, reason: str) -> Fault | None:
 
 
 def _taken_before(site: Site, sheet: Sheet) -> int:
-    """When this very file was taken in before, the last time (ms); 0: never."""
-    entries = (one.entry for one in read_audit(client_options(site), site.topics.audit) if one.link is Link.CHAINED)
-    mine = [
-        entry.at for entry in entries if entry is not None and entry.action == ACTION and entry.facts.get("file") == sheet.digest
-    ]
-    return int(datetime.fromisoformat(mine[-1]).timestamp() * 1000) if mine else 0
+    read = (one.entry for one in read_audit(client_options(site), site.topics.audit) if one.link is Link.CHAINED)
+    return first_taken((one for one in read if one is not None), sheet.digest)
+
+
+def first_taken(entries: Iterable[AuditEntry], digest: str) -> int:
+    """When a file was taken in for the first time (ms); 0: never. What failed after that, it decides nothing about, however often
+    it was taken in since. entries: of the audit log, in its order.
+    """
+    mine = (entry.at for entry in entries if entry.action == ACTION and entry.facts.get("file") == digest)
+    first = next(mine, None)
+    return int(datetime.fromisoformat(first).timestamp() * 1000) if first else 0
 
 
 def _plan(site: Site, sheet: Sheet, letters: Sequence[Letter], *, depth: Depth, reason: str, folder: Path) -> Planned:

@@ -78,8 +78,8 @@ def look(site: Site, *, institution: str, services: Collection[str]) -> Found:
     for one in waiting:
         order = rows.order(one, plan=plan)
         fare, why = (Fare.GONE, "") if order is None else _fare(trial.tried(order))
-        if order is not None and rows.is_unread(one):
-            fare, why = Fare.UNREAD, ""
+        if order is not None and (tables := rows.unread_of(one)):
+            fare, why = Fare.UNREAD, ", ".join(tables)
         record = one.record
         counts[record.institution, record.service.value, record.mapping_version, fare, why] += 1
         if order is not None and is_ordered(fare, one):

@@ -117,20 +117,20 @@ class Rows:
     def __init__(self, mappings: Mapping[str, CompiledMapping], rows: Mapping[str, list[StoredRow]]) -> None:
         self._mappings = mappings
         self._by_record: dict[tuple[str, str, str], StoredRow] = {}
-        self._unread: set[str] = set()
+        self._unread: dict[str, set[str]] = {}
         for visit, all_ in rows.items():
             for row in all_:
                 mapping = mappings.get(row.source)
                 if mapping is None or row.deleted or row.table not in mapping.tables:
                     continue
                 if not row.columns.keys() >= {*mapping.tables[row.table].columns}:
-                    self._unread.add(visit)
+                    self._unread.setdefault(visit, set()).add(row.table)
                 if row.emitted:
                     self._by_record.setdefault((visit, mapping.services_of(row.role).value, row.reported_as), row)
 
-    def is_unread(self, waiting: Waiting) -> bool:
-        """Whether something that its record may be made of was never read."""
-        return waiting.record.key.decode(errors="replace") in self._unread
+    def unread_of(self, waiting: Waiting) -> tuple[str, ...]:
+        """The tables of which something that its record may be made of was never read."""
+        return tuple(sorted(self._unread.get(waiting.record.key.decode(errors="replace"), ())))
 
     def order(self, waiting: Waiting, *, plan: str) -> Replay | None:
         """The order for a record that waits; None where no row backs it."""

@@ -9,10 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.errors import Misconfigured
-from streams.mapping import load_site
+from streams.mapping import Site, load_site
 from streams.replay.pace import pace_of
 from streams.replay.waiting import Fare
 from streams.spec.fields import ServiceCode
+from streams.wording import nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
@@ -36,7 +37,7 @@ _MEANS: Final = {
     Fare.FAILS: "would be refused: it gets a letter, and what waits of it does not go",
     Fare.WAITS: "a part is missing: it goes when that comes, and what waits of it does not go",
     Fare.UNCHANGED: "stays as it is; of several versions only the last one goes",
-    Fare.UNREAD: "a column is read anew by the mapping: `yibao resnapshot TABLE --wait` first, then give the order again",
+    Fare.UNREAD: "a column of the tables named is read anew by the mapping: `yibao resnapshot TABLE --wait` of them first",
     Fare.GONE: "its row is gone: what waits of it goes, and is told as withdrawn",
 }
 _MOST: Final = 20
@@ -72,6 +73,7 @@ def renormalise(
     if not dry_run and not why.strip():
         raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later; --dry-run only shows")
     site = load_site(config)
+    _demand_institution(site, institution)
     demand_own_topics(site)
     if not dry_run:
         demand_mapping(site)
@@ -87,13 +89,36 @@ def renormalise(
         with leaving(AGAIN):
             say = partial(typer.echo, err=True)
             Renewing(site=site, pace=pace_of(site), say=say, deadline_s=deadline).run(found)
+    _tell(found, ordered=ordered, dry_run=dry_run, output=output)
+    if not dry_run and (left := _left(found)):
+        typer.echo(f"error: {left}", err=True)
+        raise typer.Exit(1)
+
+
+def _demand_institution(site: Site, code: str) -> None:
+    known = [one.code for one in site.institutions]
+    if code and code not in known:
+        raise Misconfigured(f"--institution: {code} is no institution of the site{nearest(code, known)}")
+
+
+def _tell(found: Found, *, ordered: bool, dry_run: bool, output: Output) -> None:
     if output is Output.JSON:
         typer.echo(json.dumps(_document(found, ordered=ordered), ensure_ascii=False))
     elif ordered:
         typer.echo(f"made anew: the join answered {len(found.orders)} orders, and the deliver stage goes by them")
         typer.echo("  how far it is: yibao connector status; what failed: yibao dlq summary")
-    elif not dry_run:
+    elif not dry_run and not _left(found):
         typer.echo("nothing was ordered: nothing that waits would become another")
+
+
+def _left(found: Found) -> str:
+    """What was left because nobody remembers its columns, and what to do; `""` for nothing."""
+    unread = {cause: count for cause, count in found.counts.items() if cause[3] is Fare.UNREAD}
+    if not unread:
+        return ""
+    tables = sorted({table for *_, why in unread for table in why.split(", ")})
+    again = f"`yibao connector apply`, `yibao resnapshot TABLE --wait` of {', '.join(tables)}, then give the order again"
+    return f"{sum(unread.values())} records were left: {again}"
 
 
 def _show(found: Found) -> None:

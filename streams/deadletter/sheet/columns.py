@@ -106,12 +106,12 @@ def _folded(title: str) -> str:
 _READ: Final = {_folded(title): column.name for column in COLUMNS for title in (column.title, *column.also)}
 
 
-def places_of(cells: Sequence[str]) -> Mapping[str, int]:
-    """By name, at which place of a first row each column stands; of two of one title the first."""
-    found: dict[str, int] = {}
+def places_of(cells: Sequence[str]) -> Mapping[str, Sequence[int]]:
+    """By name, at which places of a first row each column stands: several where a person added one of the same title."""
+    found: dict[str, list[int]] = {}
     for place, cell in enumerate(cells):
         if (name := _READ.get(_folded(cell))) is not None:
-            found.setdefault(name, place)
+            found.setdefault(name, []).append(place)
     return found
 
 

@@ -4,7 +4,7 @@ What is not understood is told by sheet, row and column, and never repeated: it 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -18,6 +18,8 @@ from streams.wording import nearest
 ABOUT: Final = "说明"
 """A sheet that says what the others are, and has no letters."""
 
+_FILLED_IN: Final = ("decision", "note", "confirmation", "site")
+"""Columns that are read beside the id."""
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _NUMBER: Final = re.compile(r"[\d.]+(?:e\+?\d+)?")
 
@@ -83,7 +85,7 @@ class TakenIn:
     site: str
     """Name of the site whose letters are meant."""
     decided: dict[str, Decided] = field(default_factory=dict, repr=False)
-    """By letter, without those that nothing was decided about."""
+    """By letter, without those that nothing was decided about; at the end without those that a row is in doubt about, too."""
     faults: list[Fault] = field(default_factory=list)
     """What is not understood."""
     pending: int = 0
@@ -92,12 +94,16 @@ class TakenIn:
     """Rows with a letter."""
     _sheet: str | None = None
     """Of the row before."""
-    _places: dict[str, int] | None = None
+    _places: Mapping[str, Sequence[int]] | None = None
     """Where its columns stand; None until its titles came."""
     _before: int = 0
     """Rows above its titles."""
     _headings: int = 0
     """Sheets with titles."""
+    _said: dict[str, Decided] = field(default_factory=dict, repr=False)
+    """By letter, the first row that says something of it, be it that nothing is decided yet."""
+    _doubtful: set[str] = field(default_factory=set, repr=False)
+    """Letters of which a row is not understood, or contradicts another: which one is meant is nobody's guess."""
 
     def take(self, row: Row) -> None:
         """The next row."""
@@ -108,7 +114,7 @@ class TakenIn:
             return
         if self._places is None:
             if is_heading(row.cells):
-                self._places = dict(places_of(row.cells))
+                self._places = places_of(row.cells)
                 self._headings += 1
             else:
                 self._before += 1
@@ -120,6 +126,8 @@ class TakenIn:
     def end(self) -> None:
         """That was the last one."""
         self._end()
+        for letter in self._doubtful:
+            self.decided.pop(letter, None)
         if not self._headings and not self.faults:
             self.faults.append(_no_heading(""))
 
@@ -127,13 +135,26 @@ class TakenIn:
         if self._places is None and self._before and self._sheet != ABOUT:
             self.faults.append(_no_heading(self._sheet or ""))
 
+    def _cells(self, row: Row, name: str) -> list[str]:
+        places = (self._places or {}).get(name, ())
+        return [plain(row.cells[place]) if place < len(row.cells) else "" for place in places]
+
     def _cell(self, row: Row, name: str) -> str:
-        place = (self._places or {}).get(name)
-        return plain(row.cells[place]) if place is not None and place < len(row.cells) else ""
+        return next(iter(self._cells(row, name)), "")
 
     def _read(self, row: Row) -> None:
-        said = self._cell(row, "decision")
-        decision, number = decision_of(said), self._cell(row, "confirmation")
+        told, letter = len(self.faults), self._cell(row, "id").lower()
+        self._decide(row, letter)
+        if len(self.faults) > told:
+            self._doubtful.add(letter)
+
+    def _decide(self, row: Row, letter: str) -> None:
+        for name in _FILLED_IN:
+            if len(set(self._cells(row, name))) > 1:
+                self._fault(row, name, "有两列都是这个标题，内容却不同", "请只保留一列，或给自己加的列另取标题")
+                return
+        said, number = self._cell(row, "decision"), self._cell(row, "confirmation")
+        decision = decision_of(said)
         if decision is None:
             meant = nearest(said, list(Decision)).replace("did you mean", "是否为")
             self._fault(row, "decision", "不认识这个决定", f"请从列表中选择：{'、'.join(Decision)}{meant}")
@@ -143,8 +164,9 @@ class TakenIn:
             return
         if decision is Decision.PENDING:
             self.pending += 1
+            if said and _ID.fullmatch(letter):
+                self._keep(Decided(row, letter, decision, "", ""))
             return
-        letter = self._cell(row, "id").lower()
         if problem := self._wrong_letter(row, letter):
             self.faults.append(problem)
             return
@@ -159,9 +181,12 @@ class TakenIn:
         self._keep(Decided(row, letter, decision, self._cell(row, "note"), number))
 
     def _keep(self, one: Decided) -> None:
-        before = self.decided.setdefault(one.letter, one)
+        before = self._said.setdefault(one.letter, one)
         if before[2:] != one[2:]:
-            self._fault(one.row, "decision", f"与第 {before.row.number} 行是同一条，内容却不同", "同一编号只留一行")
+            where = "" if before.row.sheet == one.row.sheet else f"工作表“{before.row.sheet}”"
+            self._fault(one.row, "decision", f"与{where}第 {before.row.number} 行是同一条，内容却不同", "同一编号只留一行")
+        elif one.decision is not Decision.PENDING:
+            self.decided.setdefault(one.letter, one)
 
     def _wrong_letter(self, row: Row, letter: str) -> Fault | None:
         site = self._cell(row, "site")

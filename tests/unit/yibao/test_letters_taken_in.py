@@ -8,7 +8,8 @@ from streams.deadletter.index.pages import Letter
 from streams.deadletter.sheet.decisions import Decision
 from streams.deadletter.sheet.taken_in import Decided, Row
 from streams.replay.plan import Depth
-from yibao.letters_taken_in import Sheet, ToClose, held_against
+from streams.topics.audit import AuditEntry
+from yibao.letters_taken_in import Sheet, ToClose, first_taken, held_against
 
 EMPTY = {
     name: 0 if name in ("first", "last", "closed", "partition", "offset", "replays", "attempts") else "" for name in Letter._fields
@@ -79,3 +80,20 @@ def test_what_failed_since_the_same_file_was_taken_in_is_left(decision):
     """It was decided about the failure before that one."""
     assert not held(decision, note="x", before=99).does_something
     assert held(decision, note="x", before=100).does_something
+
+
+def test_a_list_decides_about_what_it_was_first_taken_in_for():
+    """A list of which a part was done, then taken in again for the rest, and then once more: what failed after the first time is
+    not closed by the third.
+    """
+    entries = [
+        entry("2024-05-06T08:00:00+08:00"),
+        entry("2024-05-06T09:00:00+08:00", file="other"),
+        entry("2024-05-07T08:00:00+08:00"),
+    ]
+    assert 1714953600000 == first_taken(entries, "d")
+    assert 0 == first_taken(entries, "never")
+
+
+def entry(at, *, file="d"):
+    return AuditEntry(id="", at=at, by="", action="dlq import", why="", facts={"file": file})

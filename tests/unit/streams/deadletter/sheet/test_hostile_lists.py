@@ -66,6 +66,46 @@ def test_two_decisions_about_one_letter_are_told():
     assert [] == told(rows(f"{ID},关闭,x,,", f"{ID},关闭,x,,"))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (f"{ID},关闭,x,,", f"{ID},重报,x,,"),
+        (f"{ID},待处理,,,", f"{ID},关闭,x,,"),
+        (f"{ID},关闭,x,,", f"{ID},待处理,,,"),
+        (f"{ID},关掉吧,,,", f"{ID},关闭,x,,"),
+        (f"{ID},关闭,x,,", f"{ID},重报,x,WX-1,"),
+        (f"{ID},关闭,x,,", f"{ID},关闭,x,,another"),
+    ],
+)
+def test_of_a_letter_in_doubt_nothing_is_decided(lines):
+    """`--partial` does what is understood: which of two rows of one letter is right, is not."""
+    found = taken(rows(*lines), read_csv)
+    assert ({}, 1) == (dict(found.decided), len(found.faults))
+
+
+def test_a_row_that_says_nothing_does_not_contradict():
+    """Of two copies of a row one was filled in."""
+    found = taken(rows(f"{ID},,,,", f"{ID},关闭,x,,"), read_csv)
+    assert ([], [ID], 1) == (found.faults, list(found.decided), found.pending)
+
+
+def test_two_columns_of_one_title_that_differ_are_told():
+    """A clerk added a second column for decisions: the first alone would be read, and hers be lost in silence."""
+    twice = f"{TITLES},处理决定"
+    assert [(2, "处理决定", "有两列都是这个标题，内容却不同")] == told(rows(f"{ID},,x,,,关闭", titles=twice))
+    assert [] == told(rows(f"{ID},关闭,x,,,关闭", titles=twice))
+
+
+def test_a_contradiction_between_sheets_names_the_other_sheet(tmp_path):
+    """Row 2 of which sheet?"""
+    book = openpyxl.load_workbook(io.BytesIO(as_xlsx(tmp_path, [line(decision="重报")])))
+    further = book.create_sheet("草稿")
+    further.append(["编号", "处理决定"])
+    further.append([ID, "待处理"])
+    found = taken(saved(book), read_xlsx)
+    assert ({}, ["与工作表“医保办”第 2 行是同一条，内容却不同"]) == (found.decided, [one.what for one in found.faults])
+
+
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"a,b\r\n1,2\r\n", f"编号,备注\r\n{ID},x\r\n".encode()])
 def test_a_file_without_our_titles_is_no_list(content):
     """To do nothing and say "done" would be a lie."""
