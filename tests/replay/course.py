@@ -25,6 +25,8 @@ _WAIT_S: Final = 20
 _BEGINS_S: Final = 120.0
 _RATE: Final = 300.0
 _ROUNDS: Final = 4
+_TICKS: Final = 12
+"""One for each partition."""
 _PLANS: Final = (
     (Depth.RESEND, "class:REJECTED"),
     (Depth.RENORMALISE, "rule:DICTIONARY cause:ZL"),
@@ -170,8 +172,11 @@ class Course:
                 raise Failed(f"{what} does not come to an end: {last}")
             told = self._night.asked("connector", "status")
             lags = [(one["stage"], one["waiting"]) for one in told["stages"]] if told else None
-            now = lags, self._night.journal.stat().st_size
-            waits = lags is None or any(waiting for stage, waiting in lags if not (held and stage in ("deliver", "aside")))
+            now = len(self._night.accepted())
+            # The ticks of a moment are no rows.
+            waits = lags is None or any(
+                (waiting or 0) > _TICKS for stage, waiting in lags if not (held and stage in ("deliver", "aside"))
+            )
             if now != last or waits:
                 last, since = now, time.monotonic()
             time.sleep(1)
