@@ -82,7 +82,7 @@ class Course:
         demand_agreement(self._night, plans, days, letters)
         self._night.yibao("audit", "verify")
         judgement = judged(self._night, days, letters)
-        ends = Counter(letters.end_of(letter) for plan in plans for letter in plan["ending"])
+        ends = Counter(letters.end_of(letter) or "told again" for plan in plans for letter in plan["ending"])
         replayed = (
             f"{sum(ends.values())} letters in {len(plans)} plans ({', '.join(f'{n} {how}' for how, n in ends.most_common())})"
         )

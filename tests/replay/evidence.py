@@ -10,7 +10,7 @@ from sandbox.hospital import Expected
 from sandbox.judge import Ending, Judgement, RecordId, digests_of, judge
 from streams.deadletter import headers as h
 from streams.deadletter.reading import Reading, read_dead_letters
-from streams.deadletter.record import record_key_hash
+from streams.deadletter.record import DeadLetterView, record_key_hash
 from streams.deliver.ledger import read_receipts
 from streams.topics.whole import read_whole
 from streams.wiring import client_options
@@ -64,6 +64,23 @@ class Letters:
             found.setdefault(letter.record_key_hash, set()).add(letter.dead_class)
         return found
 
+    @cached_property
+    def once(self) -> list[DeadLetterView]:
+        """All that were told, without those in whose place one came that tells the same: a replay tells it anew."""
+        by_id = {letter.id: letter for letter in self.reading.told}
+        later = {one: by_id.get(by) for one, (how, by) in self.ended.items() if how == "superseded" and one not in self.open}
+        return [
+            letter
+            for letter in self.reading.told
+            if (other := later.get(letter.id)) is None or (other.dead_class, other.rule) != (letter.dead_class, letter.rule)
+        ]
+
+    def history_of(self, letter: DeadLetterView) -> str:
+        """What was told, and how it ended; nothing personal."""
+        ended = "open" if letter.id in self.open else " ".join(self.ended.get(letter.id, ("", "")))
+        what = f"{letter.stage} {letter.dead_class} {letter.rule} {letter.service} at {letter.failed_at}"
+        return f"  {letter.id[:8]} of {letter.record_key_hash[:8]}: {what}, replays {letter.replay_count}: {ended}"
+
     def end_of(self, letter: str) -> str:
         """How a letter ended, through the later ones that took its place; `""` where it, or one of them, is open."""
         last = self.last_of(letter)
@@ -106,7 +123,7 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     own = {(one.dead_class, digest) for one in endings for digest in digests_of(one)}
     told = [
         letter
-        for letter in letters.reading.told
+        for letter in letters.once
         if (letter.id in letters.open and not (letter.dead_class in _OF_THE_NIGHT and letter.visit_key in stuck))
         or letter.dead_class not in _OF_THE_NIGHT
         or (letter.dead_class, letter.record_key_hash) in own
@@ -125,7 +142,10 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     )
     if not judgement.ok:
         wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
-        raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES]]))
+        about = [
+            letters.history_of(letter) for letter in letters.reading.told if any(letter.record_key_hash in one for one in wrong)
+        ]
+        raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES], *about[:_EXAMPLES]]))
     return judgement
 
 
