@@ -78,7 +78,7 @@ class Letters:
     def history_of(self, letter: DeadLetterView) -> str:
         """What was told, and how it ended; nothing personal."""
         ended = "open" if letter.id in self.open else " ".join(self.ended.get(letter.id, ("", "")))
-        what = f"{letter.stage} {letter.dead_class} {letter.rule} {letter.service} at {letter.failed_at}"
+        what = f"{letter.stage} {letter.dead_class} {letter.rule} {letter.service} at {letter.first_failed_at}"
         return f"  {letter.id[:8]} of {letter.record_key_hash[:8]}: {what}, replays {letter.replay_count}: {ended}"
 
     def end_of(self, letter: str) -> str:
