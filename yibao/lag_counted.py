@@ -130,9 +130,7 @@ def _of_join(marks: StageMarks, topics: Topics) -> Iterator[Lag]:
 def _of_deliver(marks: StageMarks, topics: Topics) -> Iterator[Lag]:
     """What the join numbered for each partition, and has no outcome that is committed."""
     for number, one in marks.delivered.items():
-        lag = Lag(
-            stage=DELIVER, source=None, partition=number, waiting=None, owner=marks.owner(DELIVER, topics.ready, number)
-        )
+        lag = Lag(stage=DELIVER, source=None, partition=number, waiting=None, owner=marks.owner(DELIVER, topics.ready, number))
         with suppress(YibaoError):
             come = seq_of(marks.joined[number].metadata)
             waiting = undelivered(one.metadata, come)
@@ -171,7 +169,7 @@ def oldest_in(lags: Iterable[Lag]) -> int | None:
 
 
 def slowest(lags: Sequence[Lag]) -> Lag | None:
-    """The partition that drains last: first one that is not known to drain, then the one that takes longest. None: nothing waits."""
+    """The partition that drains last; one that is not known to drain comes before all. None where nothing waits."""
     open_lags = [lag for lag in lags if lag.waiting != 0]
     return max(open_lags, key=lambda lag: (lag.drained_in_s is None, lag.drained_in_s or 0, lag.waiting or 0), default=None)
 

@@ -34,7 +34,7 @@ from yibao.captures_asked import asked_brokers, asked_connect
 from yibao.captures_shown import Planned, show_plans, show_states
 from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
 from yibao.slots import found_in_use, slot_left
 
 app = typer.Typer(
@@ -52,9 +52,6 @@ Examples:
 """,
 )
 
-SourceOption: TypeAlias = Annotated[
-    str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
-]
 SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the site.")]
 PreflightOption: TypeAlias = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Read the database's catalogue from this machine first.")
