@@ -50,12 +50,7 @@ def test_the_pace_is_what_was_taken_between_two_looks_and_what_came_counts_again
     """A stage that takes as much as comes is never through, however fast it is."""
     first = lag(waiting=100, come=200)
     (second,) = paced([first], [lag(waiting=come - taken, taken=taken, come=come)], elapsed_s=2.0)
-    assert (rate, coming, drained_in_s, drains) == (
-        second.rate_per_s,
-        second.coming_per_s,
-        second.drained_in_s,
-        second.drains,
-    )
+    assert pace == (second.rate_per_s, second.coming_per_s, second.drained_in_s, second.drains)
 
 
 def test_a_first_look_and_one_after_a_stage_was_not_known_have_no_pace():
