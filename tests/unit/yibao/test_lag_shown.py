@@ -35,18 +35,16 @@ def said(lags, far=()):
 
 
 @pytest.mark.parametrize(
-    ("taken", "come", "rate", "coming", "drained_in_s", "drains"),
+    ("taken", "come", "pace"),
     [
-        (120, 200, 10, 0, 8.0, True),
-        (120, 210, 10, 5, 18.0, True),
-        (100, 200, 0, 0, None, False),
-        (120, 260, 10, 30, None, False),
-        (200, 200, 50, 0, 0.0, True),
+        (120, 200, (10, 0, 8.0, True)),
+        (120, 210, (10, 5, 18.0, True)),
+        (100, 200, (0, 0, None, False)),
+        (120, 260, (10, 30, None, False)),
+        (200, 200, (50, 0, 0.0, True)),
     ],
 )
-def test_the_pace_is_what_was_taken_between_two_looks_and_what_came_counts_against_it(
-    taken, come, rate, coming, drained_in_s, drains
-):
+def test_the_pace_is_what_was_taken_between_two_looks_and_what_came_counts_against_it(taken, come, pace):
     """A stage that takes as much as comes is never through, however fast it is."""
     first = lag(waiting=100, come=200)
     (second,) = paced([first], [lag(waiting=come - taken, taken=taken, come=come)], elapsed_s=2.0)
