@@ -182,3 +182,30 @@ def by_kind(lags: Iterable[Lag]) -> dict[tuple[str, str], Kind]:
             one = found.get(which, Kind(0, kind.oldest_ms))
             found[which] = Kind(one.waiting + kind.waiting, min(one.oldest_ms, kind.oldest_ms))
     return dict(sorted(found.items()))
+
+
+class Pace(NamedTuple):
+    """How fast several partitions go, together."""
+
+    rate_per_s: float | None
+    """What they take a second; None where that is not known of one."""
+    coming_per_s: float | None
+    """What comes for them a second."""
+    drains: bool | None
+    """Whether the slowest of them gets less."""
+    drained_in_s: float | None
+    """When nothing waits in the slowest of them, at this pace."""
+
+
+def pace_of(lags: Sequence[Lag]) -> Pace:
+    """Of several partitions; of none nothing is known."""
+    rates = [lag.rate_per_s for lag in lags if lag.rate_per_s is not None]
+    coming = [lag.coming_per_s for lag in lags if lag.coming_per_s is not None]
+    worst = slowest(lags)
+    known = bool(lags) and len(rates) == len(lags)
+    return Pace(
+        sum(rates) if known else None,
+        sum(coming) if known else None,
+        worst.drains if worst is not None else (True if lags else None),
+        worst.drained_in_s if worst is not None else (0.0 if lags else None),
+    )

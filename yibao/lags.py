@@ -17,7 +17,8 @@ from streams.topics.broker import Broker, CommittedOffset
 from yibao.lag_counted import counted, waiting_in
 from yibao.stage_marks import DELIVER, JOIN, PLACE, StageMarks, stage_marks
 
-_ASIDE: Final = "aside"
+ASIDE: Final = "aside"
+"""What stands in a stage's place where it is about an institution."""
 _OF_KEY: Final = ("answer_code 40006", "seal")
 """How causes begin for which an institution's key is looked at."""
 _LONG_S: Final = 120.0
@@ -157,7 +158,7 @@ def _aside(delivered: Mapping[int, CommittedOffset], workers: int, zone: ZoneInf
                 found.setdefault(name, []).append(entry)
     return [
         StageLag(
-            stage=_ASIDE,
+            stage=ASIDE,
             source=name,
             waiting=sum(max(0, entry.waiting) for entry in entries),
             workers=workers,

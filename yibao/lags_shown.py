@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from yibao.lag_counted import Kind, Lag, by_kind, oldest_in, slowest, waiting_in
+from yibao.lag_counted import Kind, Lag, by_kind, oldest_in, pace_of, slowest, waiting_in
 from yibao.moments import span
 from yibao.screens import Look, aligned, cut
 from yibao.stage_marks import DELIVER, JOIN, STAGES
@@ -47,9 +47,9 @@ def too_far(lags: Sequence[Lag], limits: Limits, *, now_ms: int) -> list[str]:
             told.append(f"{_name(lag)}, partition {lag.partition}: no offset of ours is committed: yibao topics plan")
         elif lag.waiting and lag.oldest_ms is None:
             told.append(f"{_name(lag)}, partition {lag.partition}: how old the oldest is was not found in time")
-        elif lag.oldest_ms is not None and (age_s := _age_s(lag.oldest_ms, now_ms)) > limits.max_age_s:
+        elif lag.oldest_ms is not None and (old_s := age_s(lag.oldest_ms, now_ms)) > limits.max_age_s:
             allowed = f"{limits.max_age_s:g} s are allowed"
-            told.append(f"{_name(lag)}, partition {lag.partition}: the oldest is {span(age_s)} old, {allowed}")
+            told.append(f"{_name(lag)}, partition {lag.partition}: the oldest is {span(old_s)} old, {allowed}")
     for name, found in _groups(lags).items():
         waiting = waiting_in(found)
         if limits.max_waiting is not None and waiting is not None and waiting > limits.max_waiting:
@@ -61,14 +61,14 @@ def document(lags: Sequence[Lag], *, now_ms: int, far: Sequence[str], workers: M
     """For programs."""
     zoned = ZoneInfo(zone)
     return {
-        "at": _moment(now_ms, zoned),
+        "at": moment(now_ms, zoned),
         "stages": [
             {
                 "stage": name,
                 "waiting": waiting_in(found),
                 "at_most": any(lag.at_most for lag in found),
-                **_oldest(oldest_in(found), now_ms, zoned),
-                **_pace(found),
+                **oldest_said(oldest_in(found), now_ms, zoned),
+                **pace_of(found)._asdict(),
                 "workers": workers[found[0].stage],
             }
             for name, found in _groups(lags).items()
@@ -92,11 +92,11 @@ def look_of(lags: Sequence[Lag], *, now_ms: int, far: Sequence[str], workers: Ma
         rows += [_row(lag, f"  {lag.source or ''}".rstrip(), now_ms, lag.owner or "nobody") for lag in found if lag.waiting != 0]
     screen = aligned(rows, right=_NUMBERS)
     if kinds := by_kind(lags):
-        of_kinds = [(*which, f"{kind.waiting}", span(_age_s(kind.oldest_ms, now_ms))) for which, kind in kinds.items()]
+        of_kinds = [(*which, f"{kind.waiting}", span(age_s(kind.oldest_ms, now_ms))) for which, kind in kinds.items()]
         screen += ["", *aligned([("INSTITUTION", "SERVICE", "WAITING", "OLDEST"), *of_kinds], right=(2, 3))]
         if not all(lag.all_kinds for lag in lags):
             screen.append("of the first records of each partition; more wait behind them")
-    at = _moment(now_ms, ZoneInfo(zone))
+    at = moment(now_ms, ZoneInfo(zone))
     line = f"{at} " + "; ".join(_brief(name, found, now_ms) for name, found in groups.items())
     return Look("\n".join([*screen, *map(cut, far)]), line)
 
@@ -120,9 +120,7 @@ def _row(lag: Lag, name: str, now_ms: int, owner: str) -> tuple[str, ...]:
 
 
 def _total(name: str, lags: Sequence[Lag], now_ms: int, workers: int) -> tuple[str, ...]:
-    waiting, pace = waiting_in(lags), _pace(lags)
-    rate = pace["rate_per_s"]
-    worst = slowest(lags)
+    waiting, rate, worst = waiting_in(lags), pace_of(lags).rate_per_s, slowest(lags)
     return (
         name,
         "all",
@@ -134,45 +132,40 @@ def _total(name: str, lags: Sequence[Lag], now_ms: int, workers: int) -> tuple[s
     )
 
 
-def _pace(lags: Sequence[Lag]) -> dict[str, Any]:
-    """Of several partitions: what they take together, and when the last of them is drained."""
-    rates = [lag.rate_per_s for lag in lags if lag.rate_per_s is not None]
-    coming = [lag.coming_per_s for lag in lags if lag.coming_per_s is not None]
-    worst = slowest(lags)
-    return {
-        "rate_per_s": sum(rates) if len(rates) == len(lags) else None,
-        "coming_per_s": sum(coming) if len(coming) == len(lags) else None,
-        "drains": True if worst is None else worst.drains,
-        "drained_in_s": 0.0 if worst is None else worst.drained_in_s,
-    }
-
-
 def _drained(lag: Lag) -> str:
-    if lag.waiting == 0 or lag.drains is None:
+    return "-" if lag.waiting == 0 else drained(lag.drains, lag.drained_in_s, lag.rate_per_s)
+
+
+def drained(drains: bool | None, in_s: float | None, rate_per_s: float | None) -> str:
+    """When nothing waits any more, in a word."""
+    if drains is None:
         return "-"
-    if lag.drained_in_s is not None:
-        return span(lag.drained_in_s)
-    return "stands" if lag.rate_per_s == 0 else "grows"
+    if in_s is not None:
+        return span(in_s)
+    return "stands" if rate_per_s == 0 else "grows"
 
 
 def _old(oldest_ms: int | None, waiting: int | None, now_ms: int) -> str:
     if oldest_ms is not None:
-        return span(_age_s(oldest_ms, now_ms))
+        return span(age_s(oldest_ms, now_ms))
     return "not found" if waiting else "-"
 
 
-def _age_s(at_ms: int, now_ms: int) -> float:
+def age_s(at_ms: int, now_ms: int) -> float:
+    """How old, in seconds; 0 where clocks differ."""
     return max(0, now_ms - at_ms) / 1000
 
 
-def _moment(at_ms: int, zone: ZoneInfo) -> str:
+def moment(at_ms: int, zone: ZoneInfo) -> str:
+    """In ISO form."""
     return datetime.fromtimestamp(at_ms / 1000, zone).isoformat(timespec="seconds")
 
 
-def _oldest(oldest_ms: int | None, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
+def oldest_said(oldest_ms: int | None, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
+    """For programs: when, and how old."""
     if oldest_ms is None:
         return {"oldest_at": None, "oldest_age_s": None}
-    return {"oldest_at": _moment(oldest_ms, zone), "oldest_age_s": _age_s(oldest_ms, now_ms)}
+    return {"oldest_at": moment(oldest_ms, zone), "oldest_age_s": age_s(oldest_ms, now_ms)}
 
 
 def _of_partition(lag: Lag, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
@@ -182,8 +175,8 @@ def _of_partition(lag: Lag, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
         "partition": lag.partition,
         "waiting": lag.waiting,
         "at_most": lag.at_most,
-        **_oldest(lag.oldest_ms, now_ms, zone),
-        **_pace([lag]),
+        **oldest_said(lag.oldest_ms, now_ms, zone),
+        **pace_of([lag])._asdict(),
         "owner": lag.owner or None,
         "kinds": [_of_kind(which, kind, now_ms, zone) for which, kind in sorted(lag.kinds.items())],
         "all_kinds": lag.all_kinds,
@@ -192,17 +185,17 @@ def _of_partition(lag: Lag, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
 
 def _of_kind(which: tuple[str, str], kind: Kind, now_ms: int, zone: ZoneInfo) -> dict[str, Any]:
     institution, service = which
-    return {"institution": institution, "service": service, "waiting": kind.waiting, **_oldest(kind.oldest_ms, now_ms, zone)}
+    return {"institution": institution, "service": service, "waiting": kind.waiting, **oldest_said(kind.oldest_ms, now_ms, zone)}
 
 
 def _brief(name: str, lags: Sequence[Lag], now_ms: int) -> str:
-    waiting, worst, pace = waiting_in(lags), slowest(lags), _pace(lags)
+    waiting, worst, rate = waiting_in(lags), slowest(lags), pace_of(lags).rate_per_s
     if waiting == 0 or worst is None:
         return f"{name} 0"
     told = [f"{name} {'not known' if waiting is None else waiting}"]
     if (oldest := oldest_in(lags)) is not None:
-        told.append(f"{span(_age_s(oldest, now_ms))} old")
-    told += [] if pace["rate_per_s"] is None else [f"{pace['rate_per_s']:.1f}/s", _said(_drained(worst))]
+        told.append(f"{span(age_s(oldest, now_ms))} old")
+    told += [] if rate is None else [f"{rate:.1f}/s", _said(_drained(worst))]
     return ", ".join(told)
 
 
