@@ -134,13 +134,6 @@ def chosen_sources(site: Site, name: str | None) -> tuple[CaptureSource, ...]:
     return chosen
 
 
-def demand_institution(site: Site, code: str) -> None:
-    """Raises Misconfigured for an institution that the site does not have; `""` stands for all of them."""
-    known = [one.code for one in site.institutions]
-    if code and code not in known:
-        raise Misconfigured(f"--institution: {code} is no institution of the site{nearest(code, known)}")
-
-
 def database_password(source: CaptureSource) -> str:
     """Password of the capture's role. Raises Misconfigured when its file cannot be read."""
     return read_secret(Path(source.password_file), setting=f"sources.{source.name}.password_file")

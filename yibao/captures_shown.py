@@ -62,6 +62,7 @@ class Shown:
     """How the capture of one source stands."""
 
     source: CaptureSource
+    """Of whom."""
     status: ConnectorStatus | None
     """What Connect says; None where there is no connector, or where nobody could ask."""
     heartbeat_age_s: float | None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from streams.mapping import Site
 from yibao.lag_counted import Kind, Lag, by_kind, oldest_in, pace_of, slowest, waiting_in
 from yibao.moments import span
 from yibao.screens import Look, aligned, cut
@@ -23,6 +24,14 @@ class Limits:
     """Since the capture of the oldest that waits."""
     max_waiting: int | None
     """Rows or records of a stage; None: any number."""
+
+
+def limits_of(site: Site, *, max_age_s: float | None = None, max_waiting: int | None = None) -> Limits:
+    """The site's, where nobody asks for others."""
+    return Limits(
+        max_age_s=site.lag.max_age_s if max_age_s is None else max_age_s,
+        max_waiting=site.lag.max_waiting if max_waiting is None else max_waiting,
+    )
 
 
 def of_stages(lags: Sequence[Lag], *, stage: str | None, source: str | None, institution: str | None) -> list[Lag]:

@@ -49,7 +49,8 @@ def _row(line: Line, now_ms: int) -> tuple[str, ...]:
     waiting = "-" if line.waiting is None else f"{line.waiting}"
     old = "-" if line.oldest_ms is None else span(age_s(line.oldest_ms, now_ms))
     rate = "-" if line.rate_per_s is None else f"{line.rate_per_s:.1f}"
-    out = drained(line.drains, line.drained_in_s, line.rate_per_s) if line.waiting else "-"
+    tells = line.waiting and (line.drains or line.reason.name != "moves")  # between two looks a moment apart, a lane may rest
+    out = drained(line.drains, line.drained_in_s, line.rate_per_s) if tells else "-"
     return title, waiting, old, rate, out, line.reason.name.replace("_", " ")
 
 

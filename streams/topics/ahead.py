@@ -34,6 +34,10 @@ class Seen(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...]
     """In their order."""
 
+    def __repr__(self) -> str:
+        """Without what it says."""
+        return f"Seen(offset={self.offset}, timestamp_ms={self.timestamp_ms})"
+
 
 @dataclass(slots=True, kw_only=True)
 class Ahead:

@@ -12,10 +12,12 @@ from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
-from yibao.capture import chosen_sources, demand_institution
+from yibao.binding import warn_of_other_site
+from yibao.capture import chosen_sources
+from yibao.institutions import demand_institution
 from yibao.lag_asked import Measured, Measuring
 from yibao.lag_counted import Lag
-from yibao.lags_shown import Limits, document, look_of, of_stages, too_far
+from yibao.lags_shown import Limits, document, limits_of, look_of, of_stages, too_far
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, StageName, WatchOption
 from yibao.screens import Look, watch
 from yibao.stage_marks import STAGES
@@ -86,10 +88,7 @@ def lag(
         raise Misconfigured("--source is for place and join, --institution for deliver: at the others it cannot be told")
     if source is not None and institution is not None:
         raise Misconfigured("--source is for place and join, --institution for deliver: give one of them")
-    limits = Limits(
-        max_age_s=site.lag.max_age_s if max_age is None else max_age,
-        max_waiting=site.lag.max_waiting if max_waiting is None else max_waiting,
-    )
+    limits = limits_of(site, max_age_s=max_age, max_waiting=max_waiting)
     asked = _Asked(site=site, stage=stage, source=source, institution=institution, limits=limits, output=output)
     with Broker(broker_access(site)) as broker, Measuring(site, broker) as measuring:
         if again:
@@ -98,6 +97,7 @@ def lag(
         if any(one.waiting for one in found.lags):
             time.sleep(_BETWEEN_S)
             found = measuring.look()
+    warn_of_other_site(site)
     look, far = _shown(asked, found)
     typer.echo(look.line if output is Output.JSON else look.screen)
     if far:

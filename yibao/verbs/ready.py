@@ -15,7 +15,7 @@ from streams.replay.waiting import Fare
 from streams.spec.fields import ServiceCode
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
-from yibao.capture import demand_institution
+from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.ready_renewing import AGAIN, Found, Renewing, demand_mapping, look

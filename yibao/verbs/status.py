@@ -8,8 +8,9 @@ import typer
 from streams.errors import Unreachable
 from streams.mapping import Site, load_site
 from yibao.binding import warn_of_other_site
-from yibao.capture import chosen_sources, demand_institution
-from yibao.lags_shown import Limits
+from yibao.capture import chosen_sources
+from yibao.institutions import demand_institution
+from yibao.lags_shown import limits_of
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, WatchOption
 from yibao.screens import Look, watch
 from yibao.standing_facts import Part
@@ -66,7 +67,7 @@ def status(
 
 
 def _chosen(site: Site, asked: Asked, institution: str | None) -> list[Line]:
-    lines = lines_of(asked, Limits(max_age_s=site.lag.max_age_s, max_waiting=site.lag.max_waiting))
+    lines = lines_of(asked, limits_of(site))
     return [line for line in lines if line.part is not Part.INSTITUTION or institution in (None, line.name)]
 
 
