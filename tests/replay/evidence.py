@@ -1,7 +1,7 @@
 """Whether everything agrees to the record: hospital, journal of the platform, receipts, dead letters, and what the commands say."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -142,13 +142,19 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     )
     if not judgement.ok:
         wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
-        about = [
-            letters.history_of(letter)
-            for letter in letters.reading.told
-            if letter.record_key_hash and any(letter.record_key_hash in one for one in wrong)
-        ]
-        raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES], *about[:_EXAMPLES]]))
+        about = [line for one in wrong[:_EXAMPLES] for line in _about(one, endings, letters, entries)]
+        raise Failed("\n".join([f"{len(wrong)} things are wrong", *about]))
     return judgement
+
+
+def _about(wrong: str, endings: Iterable[Ending], letters: Letters, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A fault, and what hospital, letters and journal say of its record; nothing personal."""
+    yield wrong
+    for one in (one for one in endings if wrong.startswith(f"{'/'.join(one.id)}:")):
+        yield f"  foreseen: {one.outcome} {one.dead_class} {one.rule}, {len(one.versions)} versions"
+        yield from (letters.history_of(told) for told in letters.reading.told if told.record_key_hash in digests_of(one))
+        taken = [entry["hash"][:8] for entry in entries if (entry["service"], entry["institution"], entry["key"]) == one.id]
+        yield f"  versions {[version[:8] for version in one.versions]}, accepted {taken}"
 
 
 def _is_hidden(one: Ending, letters: Letters, *, taken: set[RecordId], below: set[RecordId]) -> bool:
