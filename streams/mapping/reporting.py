@@ -32,6 +32,9 @@ class Institution(Strict):
     """Values by which rows of the hospital's databases name this institution, besides `code`."""
     public_key_file: FilePath | None = None
     """SM2 public key that the platform issued for this institution. Required while `platform.encrypt` is on."""
+    next_public_key_file: FilePath | None = None
+    """The key that follows `public_key_file`, while the platform changes them: what it does not open with one is sealed with the
+    other. When all is sealed with this one, make it `public_key_file` and leave this out."""
     area: Annotated[str, Form(r"^\d{6}$", "6 digits")] | None = None
     """FIX_BLNG_ADMDVS; default: the 6 digits of `code`."""
     level: Code | None = None
