@@ -80,13 +80,15 @@ class Lookahead:
         self._consumer.close(timeout_ms=1_000)
 
     def behind(self, offsets: Mapping[Place, int], *, most: int, deadline_s: float) -> dict[Place, Ahead]:
-        """What stands behind each of these offsets, of topics that exist. most: messages of a partition, about. What is not looked
-        at until then, or within `deadline_s`, is counted as left.
+        """What stands behind each of these offsets. most: messages of a partition, about. What is not looked at until then, or
+        within `deadline_s`, is counted as left; of a topic that is missing so are all its partitions.
         """
         if not offsets:
             return {}
         try:
-            return self._behind({TopicPartition(*place): offset for place, offset in offsets.items()}, most, deadline_s)
+            there = {topic: self._consumer.partitions_for_topic(topic) or () for topic, _number in offsets}
+            known = {TopicPartition(*at): offset for at, offset in offsets.items() if at[1] in there[at[0]]}
+            return {at: Ahead(left=1) for at in offsets} | (self._behind(known, most, deadline_s) if known else {})
         except (KafkaError, AssertionError, LookupError) as error:
             if not isinstance(error, KafkaError) and not is_inside_a_client(error):
                 raise

@@ -16,8 +16,9 @@ from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark, place_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.mapping import load_site
 from streams.spec.fields import ServiceCode
+from streams.topics.ahead import Lookahead
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
+from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics
 from tests.integration.serving import until
@@ -137,6 +138,9 @@ async def test_what_waits_is_counted_to_the_record_and_a_drained_topic_has_none(
     await asyncio.to_thread(apply_topics, file)
     site = load_site(file)
     topics, now = site.topics, time.time_ns() // 1_000_000
+    with Lookahead(client_options(site)) as ahead:
+        missing = ahead.behind({("lag-nothing", 0): 0, (topics.ready, 99): 0}, most=1, deadline_s=5.0)
+    assert [(False, []), (False, [])] == [(one.whole, one.seen) for one in missing.values()]
     with Broker(broker_access(site)) as broker:
         born = place_mark(broker.committed(topics.group("place"), topics.rows("his"), [0])[0].metadata).born
     stages = Stages(bootstrap, topics, born)
