@@ -76,6 +76,7 @@ from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
+from streams.mapping.watching import LagSettings
 from streams.spec.dictionaries import Dictionary
 
 
@@ -108,6 +109,8 @@ class SiteFile(Strict):
     """Reacting to the platform."""
     replay: ReplaySettings = ReplaySettings()
     """Trying dead letters again."""
+    lag: LagSettings = LagSettings()
+    """How far behind the stages may be."""
     rules: Mapping[str, RuleLevel] = Field(default_factory=dict)
     """Levels of data-quality rules that differ from the default: rule id: off, warn or refuse."""
     rule_options: RuleOptions = RuleOptions()
