@@ -22,11 +22,11 @@ from yibao.binding import demand_own_topics, refuse_other_site
 from yibao.capture import (
     chosen_sources,
     connect_client,
-    connect_settings,
     found_by_connect,
     found_failed,
     found_in_plugin,
     reconciler,
+    silent_s,
     stands_against,
     topic_settings,
 )
@@ -59,9 +59,6 @@ SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help
 PreflightOption: TypeAlias = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Read the database's catalogue from this machine first.")
 ]
-
-_LATE_BEATS = 6
-"""Heartbeats that may fail to come before a source counts as silent."""
 
 
 @app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
@@ -144,8 +141,8 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     show_states(shown, lags, letters, output=output)
     if away is not None:
         raise away
-    silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
-    if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
+    late_s = silent_s(site)
+    if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, late_s) for each in shown):
         raise typer.Exit(1)
     if letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
@@ -297,5 +294,5 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
     demand_own_topics(site)
 
 
-def _alive(age_s: float | None, silent_s: float) -> bool:
-    return age_s is not None and age_s <= silent_s
+def _alive(age_s: float | None, late_s: float) -> bool:
+    return age_s is not None and age_s <= late_s
