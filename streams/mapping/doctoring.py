@@ -11,7 +11,7 @@ class DoctorSettings(Strict):
     """What `yibao doctor` holds a site against."""
 
     outage_h: Annotated[float, Field(gt=0)] = 72.0
-    """The longest outage, in hours, of platform, workers or network that the site promises to outlast: topics must keep records, and
+    """The longest outage, in hours, of platform, workers or network that the site promises to outlast: topics keep records, and
     brokers the offsets of a stopped stage, for longer."""
     platform_probe: Literal["off", "options", "head", "get"] = "off"
     """The request that it may send to `platform.url`, without a body and without `platform.headers`. The interface has no query, so

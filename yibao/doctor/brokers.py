@@ -70,8 +70,8 @@ def _release(level: int | None) -> Iterator[Told]:
         yield warns(
             "kafka.release",
             "a broker",
-            f"is of Kafka 4.3 or 4.4 (metadata.version {level}): 4.3.0, 4.3.1 and 4.4.0 can say that a transaction is done and write "
-            "no marker while a partition has no leader (KAFKA-20734); lanes find that out, end with 75 and need a restart",
+            f"is of Kafka 4.3 or 4.4 (metadata.version {level}): 4.3.0, 4.3.1 and 4.4.0 can say that a transaction is done and "
+            "write no marker while a partition has no leader (KAFKA-20734); lanes find that out, end with 75 and need a restart",
             "run the newest release of 4.2, or a later one whose notes name KAFKA-20734 as mended",
         )
 
@@ -96,8 +96,8 @@ def _offsets(brokers: Sequence[BrokerFacts], needs: Needs) -> Iterator[Told]:
         yield blocks(
             "kafka.offsets",
             name,
-            f"is {min(kept) // _MINUTE_MS} ({days(min(kept))}): a stage that is stopped for longer loses its offsets, and the promise "
-            f"is {needs.outage_h:g} h (doctor.outage_h)",
+            f"is {min(kept) // _MINUTE_MS} ({days(min(kept))}): a stage that is stopped for longer loses its offsets, and the "
+            f"promise is {needs.outage_h:g} h (doctor.outage_h)",
             f"{name}=525600 in each broker's server.properties, then restart one after the other",
         )
 
@@ -165,7 +165,8 @@ def of_retention(live: Mapping[str, LiveTopic], names: Sequence[str], needs: Nee
             yield blocks("kafka.retention", name, what, f"{alter} retention.bytes=-1")
         kept = kept_ms(topic.configs)
         if kept is not None and kept <= needs.outage_h * _HOUR_MS:
-            what = f"keeps records for {days(kept)}, and the promise is {needs.outage_h:g} h (doctor.outage_h): what expires unread is a hole"
+            promised = f"the promise is {needs.outage_h:g} h (doctor.outage_h)"
+            what = f"keeps records for {days(kept)}, and {promised}: what expires unread is a hole"
             yield blocks("kafka.retention", name, what, f"{alter} retention.ms={int(4 * needs.outage_h * _HOUR_MS)}")
 
 

@@ -58,7 +58,7 @@ def of_capture(source: CaptureSource, status: ConnectorStatus | None, *, connect
 
 
 def of_heartbeat(source: CaptureSource, age_s: float | None, *, silent_s: float) -> Iterator[Told]:
-    """age_s: of the last heartbeat; None where there was none. silent_s: from when on it counts as silent. Of a capture that runs."""
+    """age_s: of the last heartbeat; None where there was none. silent_s: from when on it is silent. Of a capture that runs."""
     if age_s is not None and age_s <= silent_s:
         return
     told = "gave no sign of life yet" if age_s is None else f"gave its last sign of life {age_s:.0f} s ago"

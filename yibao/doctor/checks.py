@@ -44,8 +44,8 @@ def warns(check: str, where: str, what: str, mend: str) -> Told:
 
 CHECKS: Final = {
     "database.reach": "Database and login answer from this machine, with the password that the site's file names.",
-    "database.capture": "Nothing in the database stands against capture: `wal_level`, version, encoding, a standby, rights, free slots, "
-    "publication, replica identities, tables, columns, heartbeat; nor differs from what the capture was applied against.",
+    "database.capture": "Nothing in the database stands against capture: `wal_level`, version, encoding, a standby, rights, free "
+    "slots, publication, replica identities, tables, columns, heartbeat; nor differs from what the capture was applied against.",
     "database.senders": "A connection is free for reading the log (`max_wal_senders`).",
     "database.log": "The log that the server keeps for the capture is far from where it is dropped, or fills the disk.",
     "database.zone": "The server shows times in the site's zone: what `now()` writes into a time without a zone is read in it.",

@@ -31,8 +31,8 @@ def of_room(source: CaptureSource, room: Room, *, zone: str, here: datetime) -> 
         yield warns(
             "database.zone",
             f"source {source.name}: TimeZone",
-            f"is {room.zone}, and the site's timezone is {zone}: what the database itself writes into a time without a zone (now(), "
-            "a default) is read as a time of another zone",
+            f"is {room.zone}, and the site's timezone is {zone}: what the database itself writes into a time without a zone "
+            "(now(), a default) is read as a time of another zone",
             f"ALTER ROLE <the hospital's own roles> SET timezone = '{zone}';  -- or set timezone in site.yaml, if that is wrong",
         )
     yield from of_clock(f"database of source {source.name}", room.now, here=here)

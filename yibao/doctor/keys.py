@@ -56,7 +56,7 @@ def of_keys(keys: Sequence[KeyFacts], shared: Sequence[SharedKey], *, now: datet
 
 
 def of_files(files: Sequence[FileFacts]) -> Iterator[Told]:
-    """Secrets are read by their owner and group alone, as Connect may be of the group; folders of keys are written by their owner."""
+    """Secrets are read by owner and group alone, for Connect may be of the group; folders are written by their owner."""
     for one in files:
         others = one.mode & (0o022 if one.is_folder else 0o027)
         if not others:

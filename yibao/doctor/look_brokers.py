@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from streams.mapping import Site, capture_sources
+from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.cluster import read_cluster
 from streams.topics.internal import internal_notes
@@ -25,9 +26,7 @@ def look_at_brokers(site: Site) -> Iterator[Told]:
     access, needs = broker_access(site), needs_of(site)
     names = [spec.name for spec in plan_topics(site.topics, capture_sources(site), topic_settings(site))]
     yield from of_cluster(read_cluster(access, topics=[*names, "__consumer_offsets", "__transaction_state"]), needs)
-    for server in site.kafka.bootstrap_servers.split(",") if access.tls is not None else ():
-        if (until := certificate_at(server, access.tls)) is not None:
-            yield from of_certificate(f"broker {server}", until, now=datetime.now(UTC), days=site.doctor.certificate_days)
+    yield from _certificates(site, access)
     with Broker(access) as broker:
         yield from of_topics(planned_topics(site, broker))
         ways = [*map(site.topics.rows, site.sources), site.topics.changes, site.topics.ready]
@@ -35,6 +34,14 @@ def look_at_brokers(site: Site) -> Iterator[Told]:
         brokers, found = broker.internal(prefix=site.topics.prefix)
         notes = internal_notes(found, brokers=brokers, copies=site.kafka.replication_factor, servers=needs.servers)
         yield from of_internal(notes)
+
+
+def _certificates(site: Site, access: BrokerAccess) -> Iterator[Told]:
+    if access.tls is None:
+        return
+    for server in access.bootstrap_servers.split(","):
+        if (until := certificate_at(server, access.tls)) is not None:
+            yield from of_certificate(f"broker {server}", until, now=datetime.now(UTC), days=site.doctor.certificate_days)
 
 
 def needs_of(site: Site) -> Needs:

@@ -1,4 +1,4 @@
-"""The parts that `yibao doctor` looks at, side by side. One that does not answer is a finding, and the rest is looked at all the same."""
+"""The parts that `yibao doctor` looks at, side by side. One that does not answer is a finding; the rest is looked at."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The way to a server, gone step by step: its name, a connection, the proxy, the TLS handshake, and a probe where one is allowed."""
+"""The way to a server, gone step by step: name, connection, proxy, TLS handshake, and a probe where one is allowed."""
 
 import http.client
 import socket
@@ -110,9 +110,11 @@ def certificate_at(server: str, context: ssl.SSLContext) -> datetime | None:
     host, _, port = server.rpartition(":")
     host = host.strip("[]")
     try:
-        with socket.create_connection((host, int(port)), timeout=_WITHIN_S) as plain:
-            with context.wrap_socket(plain, server_hostname=host) as secured:
-                return valid_until(secured)
+        with (
+            socket.create_connection((host, int(port)), timeout=_WITHIN_S) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            return valid_until(secured)
     except OSError:
         return None
 
