@@ -195,7 +195,7 @@ PLANTED = {
     "Connect open": (
         "connect.open",
         False,
-        "10.0.0.7:8083",
+        "listeners=http://127.0.0.1",
         lambda: of_connect(replace(CONNECT, let_in_at=("10.0.0.7:8083",)), cluster=""),
     ),
     "Connect of other brokers": (
