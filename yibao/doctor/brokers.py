@@ -1,7 +1,6 @@
 """The brokers, judged: releases, addresses, copies, settings, quotas. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
@@ -9,6 +8,7 @@ from streams.topics.cluster import BrokerFacts, Cluster, PartitionFacts, Quota
 from streams.topics.keeping import days, is_cut_by_size, kept_ms
 from streams.topics.shapes import LiveTopic, TopicAction, TopicPlan
 from yibao.doctor.checks import Told, blocks, warns
+from yibao.doctor.needs import Needs
 
 _LOSES_MARKERS: Final = range(30, 34)
 """`metadata.version` of 4.3 (30) and 4.4 (31 to 33). Brokers of 4.2 speak 29."""
@@ -19,22 +19,6 @@ _HOUR_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
 _TOLD: Final = 5
 """So many of a kind are named."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a site needs of its brokers."""
-
-    servers: str
-    """`kafka.bootstrap_servers`."""
-    copies: int
-    """`kafka.replication_factor`."""
-    outage_h: float
-    """`doctor.outage_h`."""
-    clients: str
-    """What the client ids of its workers begin with."""
-    user: str
-    """Whom they log in as; `""` without a login."""
 
 
 def of_cluster(cluster: Cluster, needs: Needs) -> Iterator[Told]:

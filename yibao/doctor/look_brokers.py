@@ -12,8 +12,9 @@ from streams.topics.internal import internal_notes
 from streams.topics.shapes import plan_topics
 from streams.wiring import broker_access
 from yibao.capture import topic_settings
-from yibao.doctor.brokers import Needs, of_cluster, of_internal, of_retention, of_topics
+from yibao.doctor.brokers import of_cluster, of_internal, of_retention, of_topics
 from yibao.doctor.checks import Told
+from yibao.doctor.needs import needs_of
 from yibao.doctor.platforms import of_certificate
 from yibao.doctor.ways import certificate_at
 from yibao.doctor.workers import of_workers
@@ -41,18 +42,7 @@ def _certificates(site: Site, access: BrokerAccess) -> Iterator[Told]:
         return
     for server in access.bootstrap_servers.split(","):
         if (until := certificate_at(server, access.tls)) is not None:
-            yield from of_certificate(f"broker {server}", until, now=datetime.now(UTC), days=site.doctor.certificate_days)
-
-
-def needs_of(site: Site) -> Needs:
-    """What the site needs of its brokers."""
-    return Needs(
-        servers=site.kafka.bootstrap_servers,
-        copies=site.kafka.replication_factor,
-        outage_h=site.doctor.outage_h,
-        clients=f"yibao-{site.site}",
-        user=site.kafka.security.sasl_username or "",
-    )
+            yield from of_certificate(f"broker {server}", until, now=datetime.now(UTC), days=needs_of(site).certificate_days)
 
 
 def look_at_stages(site: Site) -> Iterator[Told]:

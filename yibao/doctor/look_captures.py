@@ -18,6 +18,7 @@ from yibao.doctor.captures import ConnectFacts, of_capture, of_connect, of_heart
 from yibao.doctor.checks import Told
 from yibao.doctor.clocks import of_clock
 from yibao.doctor.databases import of_room
+from yibao.doctor.needs import needs_of
 from yibao.doctor.openness import let_in_at
 from yibao.doctor.platforms import of_certificate
 from yibao.doctor.ways import Way, date_of, walk
@@ -46,7 +47,7 @@ def look_at_connect(site: Site) -> Iterator[Told]:
     if urlsplit(site.connect.url).scheme == "https":
         way = walk(Way(url=site.connect.url, ca_file=site.connect.ca_file, proxy=site.connect.proxy))
         if way.valid_until is not None:
-            yield from of_certificate(way.to, way.valid_until, now=here, days=site.doctor.certificate_days)
+            yield from of_certificate(way.to, way.valid_until, now=here, days=needs_of(site).certificate_days)
     for source in capture_sources(site):
         yield from _capture(site, source)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from connector.errors import CaptureError
@@ -53,15 +53,22 @@ def parts_of(site: Site) -> Sequence[Part]:
         Part(name="Kafka", reach="kafka.reach", look=partial(look_at_brokers, site)),
         Part(name="Kafka Connect", reach="connect.reach", look=partial(look_at_connect, site)),
         Part(name="platform", reach="platform.reach", look=partial(look_at_platform, site)),
-        Part(name="binding", reach="doctor.looked", look=partial(look_at_binding, site)),
-        Part(name="stages", reach="doctor.looked", look=partial(look_at_stages, site)),
+        Part(name="binding", reach="kafka.reach", look=partial(look_at_binding, site)),
+        Part(name="stages", reach="kafka.reach", look=partial(look_at_stages, site)),
     ]
 
 
 def look(parts: Sequence[Part]) -> list[Looked]:
-    """Ask all parts at once."""
+    """Ask all parts at once. What several meet, such as brokers that are away, is told once."""
     with ThreadPoolExecutor(_ABREAST) as pool:
-        return list(pool.map(_look, parts))
+        looked, seen = list(pool.map(_look, parts)), set[tuple[str, str]]()
+    return [replace(one, told=tuple(told for told in one.told if _is_new(told, seen))) for one in looked]
+
+
+def _is_new(told: Told, seen: set[tuple[str, str]]) -> bool:
+    known = len(seen)
+    seen.add((told.check, told.finding.what))
+    return len(seen) > known or not told.check.endswith(".reach")
 
 
 def _look(part: Part) -> Looked:

@@ -12,7 +12,7 @@ from connector.room import KeptLog, Room
 from streams.platform_wiring import SharedKey
 from streams.topics.cluster import BrokerFacts, Cluster, PartitionFacts, Quota
 from streams.topics.shapes import LiveTopic, TopicSpec, compare
-from yibao.doctor.brokers import Needs, of_cluster, of_internal, of_retention, of_topics
+from yibao.doctor.brokers import of_cluster, of_internal, of_retention, of_topics
 from yibao.doctor.captures import ConnectFacts, of_capture, of_connect, of_heartbeat
 from yibao.doctor.checks import CHECKS, Told, warns
 from yibao.doctor.clocks import of_clock, of_machine
@@ -20,6 +20,7 @@ from yibao.doctor.databases import of_room
 from yibao.doctor.disks import DiskFacts, of_disks
 from yibao.doctor.keys import FileFacts, KeyFacts, of_files, of_keys
 from yibao.doctor.looks import Part, look
+from yibao.doctor.needs import Needs
 from yibao.doctor.platforms import WayFacts, of_way
 from yibao.doctor.workers import of_workers
 from yibao.lags import StageLag
@@ -59,7 +60,16 @@ CLUSTER = Cluster(
     quotas=[],
     partitions=[COPY],
 )
-NEEDS = Needs(servers="127.0.0.1:29192", copies=3, outage_h=72, clients="yibao-sample", user="yibao")
+NEEDS = Needs(
+    servers="127.0.0.1:29192",
+    copies=3,
+    outage_h=72,
+    clients="yibao-sample",
+    user="yibao",
+    certificate_days=30,
+    key_days=1095,
+    probe="off",
+)
 READY = LiveTopic(
     name="visit.ready",
     partitions=12,
