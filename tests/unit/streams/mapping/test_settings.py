@@ -25,6 +25,7 @@ from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao import capture
+from yibao.doctor.needs import needs_of
 from yibao.lags_shown import limits_of
 
 READ_AT_LOAD = {
@@ -119,6 +120,7 @@ def use(site: Site) -> None:
     wiring.join_stage(site, home=None, index=0)
     pace_of(site)
     limits_of(site)
+    needs_of(site)
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 
