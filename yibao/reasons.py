@@ -75,8 +75,8 @@ def _worker(facts: Facts) -> str:
 
 
 def _held_words(facts: Facts) -> str:
-    cause, told = facts.cause.partition(" ")[0], facts.cause
-    return f"held: {told}" if cause else "held, and nobody heard why yet"
+    told = f"held: {facts.cause}" if facts.cause else "held, and nobody heard why yet"
+    return f"{told} ({facts.where})" if facts.where else told
 
 
 def _held_mend(facts: Facts) -> str:
@@ -188,7 +188,7 @@ RULES: Final[tuple[Rule, ...]] = (
         when=lambda facts: bool(facts.paused),
         says=lambda facts: f"paused: {facts.paused}",
         mend=lambda facts: facts.mend,
-        person=_nobody,
+        person=lambda facts: not facts.ends,
     ),
     Rule(
         name="worker_missing",
@@ -199,7 +199,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="flood_guard",
         when=lambda facts: facts.held and facts.cause.startswith(FLOOD_GUARD),
-        says=lambda _facts: "the flood guard stands before it: most of what was sent last is refused",
+        says=lambda facts: f"the flood guard: most of what was sent last is refused{facts.where and f' ({facts.where})'}",
         mend=_held_mend,
     ),
     Rule(name="held", when=lambda facts: facts.held, says=_held_words, mend=_held_mend),
@@ -244,6 +244,7 @@ RULES: Final[tuple[Rule, ...]] = (
         name="late",
         when=_late,
         says=lambda facts: "late, and it gets less" if facts.drains else "late",
+        mend=lambda _facts: "yibao lag --watch shows how fast it goes",
         person=lambda facts: facts.drains is None,
     ),
     Rule(

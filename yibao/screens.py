@@ -1,5 +1,6 @@
 """What is looked at again and again: on a terminal one screen that is painted anew, elsewhere a line for each look."""
 
+import json
 import shutil
 import sys
 import time
@@ -40,14 +41,15 @@ def cut(text: str, wide: int = WIDE) -> str:
     return text if len(text) <= wide else f"{text[: wide - 1]}…"
 
 
-def watch(look: Callable[[], Look], *, every_s: float) -> None:
-    """Look until it is interrupted. Brokers that are away are said, and asked again."""
-    painted = sys.stdout.isatty()
+def watch(look: Callable[[], Look], *, every_s: float, for_programs: bool = False) -> None:
+    """Look until it is interrupted. Brokers that are away are said, and asked again. for_programs: as a document, too."""
+    painted = sys.stdout.isatty() and not for_programs
     while True:
         try:
             found = look()
         except Unreachable as away:
-            found = Look(f"{away}", f"{away}")
+            told = json.dumps({"unreachable": f"{away}"}, ensure_ascii=False) if for_programs else f"{away}"
+            found = Look(told, told)
         typer.echo(f"{_AGAIN}{_fitting(found.screen)}" if painted else found.line)
         time.sleep(every_s)
 

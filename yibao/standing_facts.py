@@ -70,10 +70,14 @@ class Facts:
     """Of a stage: partitions in which something waits, and which nobody was given."""
     paused: str = ""
     """Who paused it, and why."""
+    ends: bool = False
+    """Whether the pause ends by itself."""
     held: bool = False
     """Of deliver and an institution: whether it is held."""
     cause: str = ""
     """Why it is held, and the platform's code; `""` where nobody heard it."""
+    where: str = ""
+    """Of deliver: in which partitions, and of which institution where all that waits there is of one."""
     aside: bool = False
     """Of an institution: whether its records wait beside the others'."""
     unanswered_s: float = 0.0

@@ -179,6 +179,7 @@ def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limit
         part=Part.DELIVER,
         held=bool(held),
         cause=next((plan.cause for plan in held if plan.cause), ""),
+        where=_where({plan.partition for plan in held}, lags),
         unanswered_s=max(open_s, default=0.0),
         awaited=_awaited(marks),
     )
@@ -186,6 +187,13 @@ def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limit
     begun = [plan.opened_at for plan in held] or [plan.opened_at for plan in stage.plans]
     since = f"{min(begun).isoformat(timespec='seconds')}" if begun and line.reason.name in _OF_A_PLAN else ""
     return replace(line, since=since)
+
+
+def _where(partitions: Collection[int], lags: Iterable[Lag]) -> str:
+    """Partitions, and whose records wait there where they are of one institution."""
+    of = {institution for lag in lags if lag.partition in partitions for institution, _service in lag.kinds}
+    named = f"partition{'s' if len(partitions) > 1 else ''} {', '.join(map(str, sorted(partitions)))}" if partitions else ""
+    return f"{named}, records of {of.pop()}" if named and len(of) == 1 else named
 
 
 def _without(lag: Lag, aside: Collection[str]) -> Lag:

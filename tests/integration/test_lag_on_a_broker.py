@@ -103,14 +103,19 @@ class Stages:
         await producer.commit()
         await producer.stop()
 
-    async def placed(self, offset, out, times_ms):
-        """Rows of partition 0, with the time of their capture, from number 1 on."""
+    async def ticked(self, at_ms):
+        """What the join writes for itself: it has no number, and nobody waits for it."""
+        async with AIOKafkaProducer(bootstrap_servers=self._bootstrap) as producer:
+            await producer.send_and_wait(self.topics.changes, b'{"yibao":"tick"}', partition=0, timestamp_ms=at_ms)
+
+    async def placed(self, offset, first, times_ms):
+        """Rows of partition 0, with the time of their capture. first: number of the first."""
         headers = (("from", f"his/{self.born}".encode()),)
         sends = [
             Send(self.topics.changes, b"V", b"{}", (*headers, ("seq", b"%d" % number)), 0, at)
-            for number, at in enumerate(times_ms, 1)
+            for number, at in enumerate(times_ms, first)
         ]
-        mark = PlaceMark(out=(out, *[1] * 11), born=self.born)
+        mark = PlaceMark(out=(first + len(times_ms), *[1] * 11), born=self.born)
         await self._commit("place", TopicPartition(self.topics.rows("his"), 0), offset, mark, sends)
 
     async def joined(self, offset, taken, seq, records):
@@ -141,14 +146,16 @@ async def test_what_waits_is_counted_to_the_record_and_a_drained_topic_has_none(
 
     await stages.aborted(topics.rows("his"), 3)  # four offsets, and no row
     await stages.captured([now - 3 * HOUR_MS, now - HOUR_MS, now - HOUR_MS])
-    await stages.placed(5, 6, [now - 2 * HOUR_MS + number for number in range(5)])
+    await stages.placed(4, 1, [now - 8 * HOUR_MS] * 2)
+    await stages.ticked(now - 7 * HOUR_MS)
+    await stages.placed(5, 3, [now - 2 * HOUR_MS + number for number in range(3)])
     records = [
         ready(1, institution=ASIDE, captured_at=now - 5 * HOUR_MS),
         ready(2, institution=BUSY, captured_at=now - 60_000),
         ready(3, institution=ASIDE, captured_at=now - 4 * HOUR_MS),
         ready(4, institution=BUSY, captured_at=now - 90_000),
     ]
-    await stages.joined(2, 3, 5, records)
+    await stages.joined(3, 3, 5, records)
     await stages.delivered(2, DeliverMark(seq=3, aside={ASIDE: Aside(number=1, offset=0, since=now // 1000, waiting=1)}))
     code, behind = await asyncio.to_thread(lag, file)
     assert (1, {"place (his)": 2, "join": 3, "deliver": 3}) == (code, waiting(behind))
@@ -163,10 +170,10 @@ async def test_what_waits_is_counted_to_the_record_and_a_drained_topic_has_none(
 
     await stages.aborted(topics.changes, 2)
     await stages.placed(8, 6, [])
-    await stages.joined(6, 6, 5, [])
+    await stages.joined(8, 6, 5, [])
     await stages.delivered(4, DeliverMark(seq=5))
     with Broker(broker_access(site)) as broker:
-        assert broker.ends(topics.changes)[0] > 6
+        assert broker.ends(topics.changes)[0] > 8
         assert broker.ends(topics.ready)[0] > 4
     options = {"group_id": topics.group("deliver"), "client_id": "deliver-0", "enable_auto_commit": False}
     async with AIOKafkaConsumer(topics.ready, bootstrap_servers=bootstrap, **options) as one:

@@ -92,7 +92,7 @@ def lag(
     asked = _Asked(site=site, stage=stage, source=source, institution=institution, limits=limits, output=output)
     with Broker(broker_access(site)) as broker, Measuring(site, broker) as measuring:
         if again:
-            watch(lambda: _shown(asked, measuring.look())[0], every_s=every)
+            watch(lambda: _shown(asked, measuring.look())[0], every_s=every, for_programs=output is Output.JSON)
         found = measuring.look()
         if any(one.waiting for one in found.lags):
             time.sleep(_BETWEEN_S)

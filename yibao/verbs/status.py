@@ -53,7 +53,7 @@ def status(
             return _shown(site, found, _chosen(site, found, institution), output)
 
         if again:
-            watch(again_looked, every_s=every)
+            watch(again_looked, every_s=every, for_programs=output is Output.JSON)
         asked = asking.ask()
     if not asked.brokers_away:
         warn_of_other_site(site)

@@ -161,9 +161,16 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("out", "shown"), [(io.StringIO, "a line\naway\n"), (Terminal, "\x1b[H\x1b[2Ja screen\n\x1b[H\x1b[2Jaway\n")]
+    ("out", "programs", "shown"),
+    [
+        (io.StringIO, False, "a line\naway\n"),
+        (Terminal, False, "\x1b[H\x1b[2Ja screen\n\x1b[H\x1b[2Jaway\n"),
+        (Terminal, True, 'a line\n{"unreachable": "away"}\n'),
+    ],
 )
-def test_a_watch_paints_a_terminal_anew_writes_lines_elsewhere_and_outlives_brokers_that_are_away(monkeypatch, out, shown):
+def test_a_watch_paints_a_terminal_anew_writes_lines_elsewhere_and_outlives_brokers_that_are_away(
+    monkeypatch, out, programs, shown
+):
     """What is watched for is the very moment at which they come back."""
     looks = iter([Look("a screen", "a line"), Unreachable("away"), KeyboardInterrupt()])
 
@@ -177,5 +184,5 @@ def test_a_watch_paints_a_terminal_anew_writes_lines_elsewhere_and_outlives_brok
     monkeypatch.setattr("sys.stdout", written)
     monkeypatch.setattr(screens.time, "sleep", lambda _seconds: None)
     with pytest.raises(KeyboardInterrupt):
-        screens.watch(look, every_s=2.0)
+        screens.watch(look, every_s=2.0, for_programs=programs)
     assert shown == written.getvalue()

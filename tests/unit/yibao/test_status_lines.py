@@ -177,6 +177,21 @@ def test_an_institution_that_is_aside_is_no_reason_of_its_stage():
     assert datetime.fromtimestamp(1_699_990_000, UTC) == datetime.fromisoformat(lines[f"institution {H1}"].since)
 
 
+def test_a_lane_that_is_held_is_named_with_its_partition_and_the_hospital_where_it_is_one():
+    """Of a site with one hospital nothing is set aside: the lane is all that there is to see."""
+    kinds = {(H1, "setl_d"): Kind(1, NOW), (H1, "fee_list_d"): Kind(59, NOW)}
+    of_one, of_two = ({}, {(H2, "setl_d"): Kind(1, NOW)})
+    told = [
+        next(
+            line.reason.says
+            for line in lines_of(asked(marks(delivered=REFUSED), kinds={**kinds, **more}), LIMITS)
+            if line.part is Part.DELIVER
+        )
+        for more in (of_one, of_two)
+    ]
+    assert [f"held: answer_code 40006 (partition 0, records of {H1})", "held: answer_code 40006 (partition 0)"] == told
+
+
 def test_two_faults_are_both_told_and_the_one_that_stands_before_the_other_comes_first():
     """The second is still there when the first is mended."""
     said = asked(marks(delivered=REFUSED, workers=("place", "deliver"), taken=3), shown=capture(beat_s=900.0))
