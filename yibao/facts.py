@@ -9,9 +9,7 @@ from connector.errors import CaptureError
 from connector.facts import look
 from connector.findings import Finding, Severity
 from connector.profiles import profile_of
-from connector.remedies import remedy_of
 from streams.errors import Misconfigured, Unreachable, YibaoError
-from streams.lanes.place.failures import Failure
 from streams.lanes.place.lookout import remedy
 from streams.mapping import Site, capture_sources
 from streams.topics.control import Control, Controls
@@ -19,7 +17,7 @@ from streams.topics.whole import read_whole
 from streams.topics.writing import write
 from streams.wiring import client_options
 from yibao.binding import actor, now_of
-from yibao.capture import connect_client, database_password, found_in_database, stands_against
+from yibao.capture import database_password, found_in_database, stands_against
 
 _UNKNOWN = "it is not known whether it was written down: look with `yibao connector status`"
 
@@ -85,20 +83,6 @@ def looking_at(site: Site) -> Callable[[str, FactsDocument | None], Look]:
     """Looks at the database of a source by its name. Raises CaptureError, YibaoError."""
     sources = {source.name: source for source in capture_sources(site)}
     return lambda name, applied: look_at(sources[name], applied)
-
-
-def failure_at(site: Site) -> Callable[[str], Failure | None]:
-    """Asks Connect about the capture of a source by its name. Raises CaptureError, YibaoError."""
-    sources = {source.name: source for source in capture_sources(site)}
-
-    def failure_of(name: str) -> Failure | None:
-        source = sources[name]
-        status = connect_client(site).status(site.topics.connector(name))
-        if status is None or status.failure is None:
-            return None
-        return Failure(cause=status.failure, remedy=remedy_of(status.failure, source))
-
-    return failure_of
 
 
 def look_at(source: CaptureSource, applied: FactsDocument | None) -> Look:

@@ -68,6 +68,7 @@ from pydantic import Field
 
 from connector.contract import Topics
 from streams.domain.validate.rules import RuleLevel
+from streams.mapping.capturing import CaptureSettings
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.doctoring import DoctorSettings
 from streams.mapping.mapping_file import MappingFile
@@ -109,6 +110,8 @@ class SiteFile(Strict):
     """Reacting to the platform."""
     replay: ReplaySettings = ReplaySettings()
     """Trying dead letters again."""
+    capture: CaptureSettings = CaptureSettings()
+    """Watching over the captures."""
     doctor: DoctorSettings = DoctorSettings()
     """What `yibao doctor` holds the site against."""
     rules: Mapping[str, RuleLevel] = Field(default_factory=dict)
