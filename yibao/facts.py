@@ -131,8 +131,9 @@ def _found_since_applied(site: Site, source: CaptureSource) -> tuple[Finding, ..
     except Unreachable as away:
         told = f"was not read, so nothing is compared with what capture was applied against: {away}"
         return (Finding(where=site.topics.control, what=told, mend="look again", severity=Severity.WARNS),)
-    mend = f"mend it, or where it is meant: yibao resume {source.name} --why …, which says what must be read again"
-    return tuple(Finding(where=drift.where, what=drift.what, mend=mend) for drift in stand.drifts)
+    return tuple(
+        Finding(where=drift.where, what=drift.what, mend=remedy(source.name, drift.tables, [f"{drift}"])) for drift in stand.drifts
+    )
 
 
 def write_down(site: Site, control: Control) -> None:

@@ -29,11 +29,12 @@ def slots_of(site: Site) -> SlotPorts:
 
 @dataclass(slots=True)
 class _Slots:
-    """unwritten: orders that no broker took yet into the audit log, by source."""
+    """The slots of one site."""
 
     site: Site
     sources: Mapping[str, CaptureSource]
     unwritten: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Orders that no broker took into the audit log yet, by source."""
 
     def kept_of(self, name: str) -> KeptLog | None:
         """What is kept now. Raises CaptureError, YibaoError."""

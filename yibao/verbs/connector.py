@@ -148,7 +148,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
         raise typer.Exit(1)
 
 
-@app.command("restart")
+@app.command("restart", short_help="Start what failed of a capture again, and wait until it runs.")
 def restart(
     source: SourceArgument,
     config: ConfigOption = SITE,
@@ -166,7 +166,7 @@ def restart(
         obeyed(site, source, lambda connect, name: connect.restart(name, only_failed=not everything), Wish.RUNNING)
 
 
-@app.command("pause")
+@app.command("pause", short_help="Hold a capture, and wait until its tasks rest.")
 def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
     """Hold a capture, and wait until its tasks rest. The database keeps its log meanwhile.
 

@@ -93,14 +93,19 @@ class SlotWatch:
         if before == now or (before > now > Danger.NONE):
             return
         self._danger[source] = now
-        about = {"kept_bytes": outlook.kept.bytes, "room_bytes": outlook.kept.room, "growth_bytes_s": round(outlook.growth_bytes_s)}
-        full_in_s = None if outlook.full_in_s is None else round(outlook.full_in_s)
+        kept, room, rate = outlook.kept.bytes, outlook.kept.room, round(outlook.growth_bytes_s)
         if now is Danger.NONE:
-            log.info("slot_relieved", source=source, **about)
-        elif now is Danger.GROWING:
-            log.warning("slot_filled", source=source, full_in_s=full_in_s, remedy=_remedy(source), **about)
+            log.info("slot_relieved", source=source, kept_bytes=kept, room_bytes=room, growth_bytes_s=rate)
+            return
+        full, mend = None if outlook.full_in_s is None else round(outlook.full_in_s), _remedy(source)
+        if now is Danger.GROWING:
+            log.warning(
+                "slot_filled", source=source, kept_bytes=kept, room_bytes=room, growth_bytes_s=rate, full_in_s=full, remedy=mend
+            )
         else:
-            log.error("slot_endangered", source=source, full_in_s=full_in_s, remedy=_remedy(source), **about)
+            log.error(
+                "slot_endangered", source=source, kept_bytes=kept, room_bytes=room, growth_bytes_s=rate, full_in_s=full, remedy=mend
+            )
 
     async def _give_up(self, source: str, outlook: Outlook) -> None:
         try:
