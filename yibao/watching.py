@@ -49,15 +49,15 @@ def failure_at(site: Site) -> Callable[[str], Failure | None]:
             return Failure(cause=status.failure, remedy=resume, cure=Cure.WAIT, at_risk=_nothing_yet(source))
         at, found = known.get(name, (0.0, None))
         if found is None or found.cause != status.failure or time.monotonic() - at > _AGAIN_S:
-            found = _failure(site, source, status.failure)
+            found = told_failure(site, source, status.failure)
             known[name] = time.monotonic(), found
         return found
 
     return failure_of
 
 
-def _failure(site: Site, source: CaptureSource, cause: str) -> Failure:
-    """The database decides, and not Connect's words of it, which it may say in its own language."""
+def told_failure(site: Site, source: CaptureSource, cause: str) -> Failure:
+    """What may help a capture that failed. The database decides, and not its words in Connect, which are in its own language."""
     remedy = remedy_of(cause, source)
     try:
         found = [one for one in found_in_source(site, source) if stands_against([one])]

@@ -104,8 +104,8 @@ def prove(folder: Path, say: Callable[[str], None]) -> str:
         rows = _new_password(site)
         kept = _disk(site)
     return (
-        f"{planted} planted faults found; nothing restarted while the password was wrong, and then by itself; {rows} rows beside a new "
-        f"password, each came; slot given up at {kept / (1 << 20):.0f} MiB, and all read again"
+        f"{planted} planted faults found; nothing restarted while the password was wrong, and then by itself; {rows} rows beside a "
+        f"new password, each came; slot given up at {kept / (1 << 20):.0f} MiB, and all read again"
     )
 
 
