@@ -53,7 +53,7 @@ def of_capture(source: CaptureSource, status: ConnectorStatus | None, *, connect
         return
     tasks = ", ".join(f"{task.number}: {task.state}" for task in status.tasks) or "none"
     mend = f"yibao connector resume {source.name}" if status.state in ("PAUSED", "STOPPED") else "look again in a minute"
-    what = f"is {status.state}, its tasks {tasks}: nothing is captured, and the database keeps its log"
+    what = f"is {status.state}, its tasks {tasks}: nothing is captured"
     yield blocks("connect.capture", where, what, mend)
 
 

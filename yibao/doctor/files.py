@@ -18,10 +18,9 @@ from yibao.doctor.keys import FileFacts, KeyFacts
 
 
 def keys_of(site: Site) -> Iterator[KeyFacts]:
-    """Each institution's public key; none where the site seals nothing."""
+    """Each institution's public keys; none where the site seals nothing."""
     for one in site.institutions if site.platform.encrypt else ():
-        if one.public_key_file is not None:
-            yield _key(one, one.public_key_file)
+        yield from (_key(one, file) for file in (one.public_key_file, one.next_public_key_file) if file is not None)
 
 
 def _key(institution: Institution, file: Path) -> KeyFacts:
@@ -62,7 +61,8 @@ def _public(found: ReadKey) -> PublicKey:
 
 def closed_files_of(site: Site) -> Iterator[FileFacts]:
     """Secrets, private keys beside public ones, and the folders of both."""
-    keys = [one.public_key_file for one in site.institutions if one.public_key_file is not None]
+    named = (file for one in site.institutions for file in (one.public_key_file, one.next_public_key_file))
+    keys = [file for file in named if file is not None]
     private = [file.with_name(file.name.replace(".public.", ".private.")) for file in keys if ".public." in file.name]
     secrets = list(dict.fromkeys([*secret_files(site).values(), *private]))
     folders = dict.fromkeys(file.parent for file in (*secrets, *keys))
