@@ -17,7 +17,9 @@ _TAKEN: Final = re.compile(r"replication slot .* is (already )?active", re.IGNOR
 
 
 def is_lost(failure: str) -> bool:
-    """Whether the end of a capture says that its place in the log is lost."""
+    """Whether it says that the capture's place in the log is lost, which no restart brings back. Of a database that speaks another
+    language it does not.
+    """
     return _LOST.search(failure) is not None
 
 

@@ -31,9 +31,13 @@ from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.kafka_members import members_of
+from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
+from streams.lanes.place.restarts import RestartSettings
+from streams.lanes.place.slot_watch import SlotPorts, SlotWatch
+from streams.lanes.place.watched import Watched
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
@@ -118,11 +122,9 @@ def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
 
 
 def place_stage(
-    site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None, fellows: Fellowship | None = None
+    site: Site, *, home: Path | None, index: int, watched: Watched | None = None, fellows: Fellowship | None = None
 ) -> PlaceStage:
-    """The place stage of a site. home: in place of the site's `workers.home`. look_at: looks at the sources' databases; None:
-    nobody does.
-    """
+    """The place stage of a site. home: in place of the site's `workers.home`. watched: how sources are watched, if they are."""
     broker, outcomes = broker_settings(site), Outcomes("place")
     fellows = fellows or fellowship(site, "place", index=index)
     context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
@@ -133,12 +135,24 @@ def place_stage(
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
-            lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
+            lookout=None if watched is None else _lookout(site, context, watched.look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
+        failures=None if watched is None else FailureWatch(watched.captures, settings=restart_settings(site), clock=context.clock),
     )
+
+
+def restart_settings(site: Site) -> RestartSettings:
+    """When a capture that failed is started again."""
+    written = site.capture
+    return RestartSettings(most=written.restarts, first_s=written.first_restart_s, longest_s=written.longest_restart_s)
+
+
+def slot_watch(ports: SlotPorts, *, trusted: bool) -> SlotWatch:
+    """The watch over what the sources' servers keep for their captures. trusted: see `SlotWatch`."""
+    return SlotWatch(ports, clock=_boot_time, trusted=trusted)
 
 
 def _lookout(site: Site, context: LaneContext, look_at: LookAt, *, who: str) -> Lookout:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
@@ -11,14 +10,11 @@ from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
-from yibao.capture import connect_settings, reconciler
+from yibao.capture import reconciler, silent_after_s
 from yibao.captures_shown import Shown
 from yibao.facts import stands_of
 from yibao.lags import StageLag, lags_of
 from yibao.letters_kept import Expiring, expiring
-
-_LATE_BEATS: Final = 6
-"""Heartbeats that may fail to come before a source counts as silent."""
 
 
 def asked_connect(
@@ -67,8 +63,3 @@ def captures(
         )
         for each in sources
     ]
-
-
-def silent_after_s(site: Site) -> float:
-    """After how many seconds without a heartbeat a source counts as silent."""
-    return _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000

@@ -8,9 +8,7 @@ from connector.errors import CaptureError
 from connector.facts import look
 from connector.findings import Finding, Severity
 from connector.profiles import profile_of
-from connector.remedies import remedy_of
 from streams.errors import Misconfigured, Unreachable, YibaoError
-from streams.lanes.place.failures import Failure
 from streams.lanes.place.lookout import remedy
 from streams.mapping import Site, capture_sources
 from streams.topics.control import Control, Controls
@@ -18,7 +16,7 @@ from streams.topics.whole import read_whole
 from streams.topics.writing import write
 from streams.wiring import client_options
 from yibao.binding import actor, now_of
-from yibao.capture import connect_client, database_password, found_in_database, stands_against
+from yibao.capture import database_password, found_in_database, stands_against
 
 _UNKNOWN = "it is not known whether it was written down: look with `yibao connector status`"
 
@@ -93,20 +91,6 @@ def looking_at(site: Site) -> Callable[[str, FactsDocument | None], Look]:
     return lambda name, applied: look_at(sources[name], applied)
 
 
-def failure_at(site: Site) -> Callable[[str], Failure | None]:
-    """Asks Connect about the capture of a source by its name. Raises CaptureError, YibaoError."""
-    sources = {source.name: source for source in capture_sources(site)}
-
-    def failure_of(name: str) -> Failure | None:
-        source = sources[name]
-        status = connect_client(site).status(site.topics.connector(name))
-        if status is None or status.failure is None:
-            return None
-        return Failure(cause=status.failure, remedy=remedy_of(status.failure, source))
-
-    return failure_of
-
-
 def look_at(source: CaptureSource, applied: FactsDocument | None) -> Look:
     """Log in and compare. Raises CaptureError, YibaoError."""
     return look(source, applied, profile_of(source.kind).read_facts(source, password=database_password(source)))
@@ -155,8 +139,9 @@ def _found_since_applied(site: Site, source: CaptureSource) -> tuple[Finding, ..
     except Unreachable as away:
         told = f"was not read, so nothing is compared with what capture was applied against: {away}"
         return (Finding(where=site.topics.control, what=told, mend="look again", severity=Severity.WARNS),)
-    mend = f"mend it, or where it is meant: yibao resume {source.name} --why …, which says what must be read again"
-    return tuple(Finding(where=drift.where, what=drift.what, mend=mend) for drift in stand.drifts)
+    return tuple(
+        Finding(where=drift.where, what=drift.what, mend=remedy(source.name, drift.tables, [f"{drift}"])) for drift in stand.drifts
+    )
 
 
 def write_down(site: Site, control: Control) -> None:

@@ -16,8 +16,8 @@ from streams.errors import Unreachable, YibaoError
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
-from yibao.capture import database_password
-from yibao.captures_asked import asked_connect, captures, heartbeats, silent_after_s
+from yibao.capture import database_password, silent_after_s
+from yibao.captures_asked import asked_connect, captures, heartbeats
 from yibao.captures_shown import Shown
 from yibao.facts import Stand
 from yibao.lag_asked import Measured, Measuring

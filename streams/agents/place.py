@@ -11,7 +11,7 @@ from streams.agents.kept import Kept
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
-from streams.lanes.place.failures import FailureOf, FailureWatch
+from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.state import PlaceState
 from streams.lanes.place.ticks import PlaceTicker
@@ -36,9 +36,11 @@ class PlaceStage:
     """How often it is looked for rows that waited for their header in vain."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
+    failures: FailureWatch | None = None
+    """Watches over the captures of the sources; None: nobody does."""
 
 
-def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> LaneApp:
+def place_app(stage: PlaceStage) -> LaneApp:
     """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
     sources, names = stage.sources, stage.shared.topics
     stores = RocksStores(stage.app.home / "state", topic="place.state")
@@ -64,15 +66,15 @@ def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> Lane
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
-    _look_out(app, stage, failure_of, lambda: [sources[at.topic] for at in lanes.lanes])
+    _look_out(app, stage, lambda: [sources[at.topic] for at in lanes.lanes])
     return app
 
 
-def _look_out(app: LaneApp, stage: PlaceStage, failure_of: FailureOf | None, placed_here: Callable[[], list[str]]) -> None:
+def _look_out(app: LaneApp, stage: PlaceStage, placed_here: Callable[[], list[str]]) -> None:
     """Look for the life of the app at the databases and captures of the sources that this process places."""
     lookout = stage.shared.lookout
     if lookout is not None:
         keep_running(app, lambda: lookout.run(placed_here))
-    if failure_of is not None:
-        failures = FailureWatch(failure_of)
+    failures = stage.failures
+    if failures is not None:
         keep_running(app, lambda: failures.run(placed_here))

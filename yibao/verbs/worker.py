@@ -21,11 +21,11 @@ from streams.telemetry import events
 from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
 from streams.topology import Process, deliver_worker, join_worker, place_worker
-from yibao.facts import failure_at, looking_at
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.options import SITE, ConfigOption
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
+from yibao.watching import watched
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -140,9 +140,7 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
 
         async def make() -> LaneApp:
             patient = bool(os.environ.get(PATIENT_VARIABLE))
-            process = Process(
-                site=site, home=home, index=index, patient=patient, look_at=looking_at(site), failure_of=failure_at(site)
-            )
+            process = Process(site=site, home=home, index=index, patient=patient, watched=watched(site))
             lanes = await worker(process)
             tell_ready()
             return lanes
