@@ -88,6 +88,10 @@ def _held_mend(facts: Facts) -> str:
     return REMEDIES[HoldCause(cause)] if cause in set(HoldCause) else _LOG
 
 
+def _kept(facts: Facts) -> str:
+    return f"; the database keeps {facts.kept} of its log for it" if facts.kept else ""
+
+
 def _freed(facts: Facts) -> str:
     if facts.part is Part.CAPTURE:
         return f"free the disk, then: yibao connector restart {facts.name}"
@@ -132,13 +136,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="capture_failed",
         when=lambda facts: bool(facts.failure),
-        says=lambda facts: f"its task has failed: {facts.failure}",
+        says=lambda facts: f"its task has failed: {facts.failure}{_kept(facts)}",
         mend=lambda facts: facts.mend or f"mend the cause, then: yibao connector restart {facts.name}",
     ),
     Rule(
         name="capture_stopped",
         when=lambda facts: facts.connector in ("STOPPED", "PAUSED"),
-        says=lambda facts: f"somebody has {facts.connector.lower()} it; the database keeps its log meanwhile",
+        says=lambda facts: f"somebody has {facts.connector.lower()} it{_kept(facts)}",
         mend=lambda facts: f"yibao connector resume {facts.name}",
     ),
     Rule(
@@ -168,13 +172,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="slot_unread",
         when=lambda facts: facts.silent and facts.slot is Slot.UNREAD,
-        says=lambda _facts: "silent: Connect says RUNNING, and nobody reads with its slot",
+        says=lambda facts: f"silent: Connect says RUNNING, and nobody reads with its slot{_kept(facts)}",
         mend=lambda facts: f"yibao connector restart {facts.name} --all",
     ),
     Rule(
         name="capture_silent",
         when=lambda facts: facts.silent,
-        says=lambda _facts: "silent: its heartbeat does not come, although Connect says RUNNING",
+        says=lambda facts: f"silent: its heartbeat does not come, although Connect says RUNNING{_kept(facts)}",
         mend=lambda facts: f"yibao connector plan --source {facts.name}; then: yibao connector restart {facts.name} --all",
     ),
     Rule(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Part(StrEnum):
@@ -22,6 +23,15 @@ class Slot(StrEnum):
     READ = "read"
     UNREAD = "unread"
     LOST = "lost"
+
+
+class SlotLook(NamedTuple):
+    """One look at the place of a capture in its database's log."""
+
+    slot: Slot
+    """How it stands."""
+    kept_bytes: int = 0
+    """How much of its log the database keeps for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,8 @@ class Facts:
     """What ends the failure, the change of the catalogue, or the hold, in words that are known where it was found."""
     slot: Slot = Slot.UNKNOWN
     """Of a capture."""
+    kept: str = ""
+    """Of a capture that does not read: how much of its log the database keeps for it."""
     silent: bool = False
     """Of a capture: whether its heartbeat is late, or never came."""
     unseen: str = ""

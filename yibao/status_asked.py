@@ -22,8 +22,8 @@ from yibao.captures_shown import Shown
 from yibao.facts import Stand
 from yibao.lag_asked import Measured, Measuring
 from yibao.lags import stage_lags
-from yibao.standing_facts import Slot
-from yibao.status_lines import Asked
+from yibao.standing_facts import Slot, SlotLook
+from yibao.status_parts import Asked
 
 _BETWEEN_S: Final = 2.0
 """Between the two looks of a first answer: how fast it goes is the difference."""
@@ -107,14 +107,16 @@ class Asking:
                 opened.close()
 
 
-def _slot(shown: Shown) -> Slot:
-    """Whether somebody reads with the slot of a source that is silent."""
+def _slot(shown: Shown) -> SlotLook:
+    """How the slot of a source stands that is silent. One that was not made yet is not lost."""
     if shown.stand.unseen:
-        return Slot.UNKNOWN
+        return SlotLook(Slot.UNKNOWN)
     with suppress(YibaoError, CaptureError):
-        reader = profile_of(shown.source.kind).reader_of(shown.source, password=database_password(shown.source))
-        return Slot.UNREAD if reader is None else Slot.READ
-    return Slot.UNKNOWN
+        kept = profile_of(shown.source.kind).read_room(shown.source, password=database_password(shown.source)).kept
+        if kept is None or kept.status == "lost":
+            return SlotLook(Slot.UNKNOWN if shown.heartbeat_age_s is None else Slot.LOST)
+        return SlotLook(Slot.READ if kept.active else Slot.UNREAD, kept.bytes)
+    return SlotLook(Slot.UNKNOWN)
 
 
 def _full(home: Path) -> str:

@@ -1,29 +1,23 @@
 """Each part of a site with what waits for it and the one reason why it stands as it does, from what was asked. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypedDict
 
-from connector.remedies import is_lost
 from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.errors import YibaoError
 from streams.lanes.marks import deliver_mark
-from yibao.captures_shown import Shown
-from yibao.lag_asked import Measured
 from yibao.lag_counted import Lag, by_kind, oldest_in, pace_of, waiting_in
 from yibao.lags import ASIDE, StageLag
 from yibao.lags_shown import Limits, age_s
-from yibao.reasons import Reason, reason_of
 from yibao.stage_marks import DELIVER, JOIN, PLACE, StageMarks
-from yibao.standing_facts import Facts, Part, Slot
+from yibao.standing_facts import Facts, Part
+from yibao.status_captures import capture_line
+from yibao.status_parts import Asked, Line, line_of
 
-_FULL: Final = "No space left on device"
-_SLOT: Final = "replication slot"
-_LONGEST: Final = 200
-"""Of a failure that is told in a line."""
 _OF_A_PLAN: Final = ("flood_guard", "held", "unanswered")
 """Reasons that are so since a plan was opened."""
 
@@ -37,65 +31,17 @@ class _Aside(TypedDict):
     mend: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """All that was said."""
-
-    at_ms: int
-    """When, in milliseconds since the epoch."""
-    brokers_away: str
-    """Why no broker answers; `""` where they do."""
-    connect_away: str
-    """Why Connect does not answer; `""` where it does."""
-    captures: Sequence[Shown]
-    """Of each source that was asked for."""
-    slots: Mapping[str, Slot]
-    """Of the sources whose slot was looked at."""
-    measured: Measured | None
-    """How far the stages are; None while no broker answers."""
-    stages: Sequence[StageLag]
-    """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
-    full: str
-    """Where the disk of the workers on this machine is full; `""` where it is not, or none works here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One part of a site."""
-
-    part: Part
-    """What it is."""
-    name: str
-    """Of the source or institution; of others `""`."""
-    waiting: int | None
-    """Rows or records; None where that is not known, or nothing is counted there."""
-    oldest_ms: int | None
-    """When the oldest of them was captured; of a capture its last heartbeat."""
-    since: str
-    """Since when its reason is so, in ISO form; `""` where that is not known."""
-    rate_per_s: float | None
-    """What it takes a second."""
-    drains: bool | None
-    """Whether it gets less."""
-    drained_in_s: float | None
-    """In so many seconds nothing waits, at this pace."""
-    reason: Reason
-    """Why it stands as it does."""
-
-    @property
-    def title(self) -> str:
-        """As people see it."""
-        return f"{self.part.value} {self.name}".rstrip()
-
-
 def lines_of(asked: Asked, limits: Limits) -> list[Line]:
     """Every part, in the order of the data."""
-    lines = [*_site(asked), *(_capture(one, asked) for one in asked.captures)]
+    lines = [*_site(asked), *(capture_line(one, asked) for one in asked.captures)]
     stopped = {line.name for line in lines if line.part is Part.CAPTURE and line.reason.person}
     if asked.measured is None:
         names = [one.source.name for one in asked.captures]
         parts = [*((Part.PLACE, name) for name in names), (Part.JOIN, ""), (Part.DELIVER, "")]
-        return [*lines, *(_line(Facts(part=part, name=name, asked=False, full=_full_of(part, asked)), ()) for part, name in parts)]
+        return [
+            *lines,
+            *(line_of(Facts(part=part, name=name, asked=False, full=_full_of(part, asked)), ()) for part, name in parts),
+        ]
     lags, marks = asked.measured.lags, asked.measured.marks
     for one in asked.captures:
         name = one.source.name
@@ -115,41 +61,9 @@ def first_of(lines: Iterable[Line]) -> Line | None:
 
 def _site(asked: Asked) -> Iterator[Line]:
     if asked.brokers_away:
-        yield _line(Facts(part=Part.SITE, name="brokers", away=asked.brokers_away, brokers=False), ())
+        yield line_of(Facts(part=Part.SITE, name="brokers", away=asked.brokers_away, brokers=False), ())
     if asked.connect_away:
-        yield _line(Facts(part=Part.SITE, name="connect", away=asked.connect_away), ())
-
-
-def _capture(shown: Shown, asked: Asked) -> Line:
-    stand, status = shown.stand, shown.status
-    control, failure = stand.control, "" if status is None or status.failure is None else status.failure
-    stopped = control is not None and control.stopped
-    lost = is_lost(failure) or any(drift.where == _SLOT for drift in stand.drifts)
-    facts = Facts(
-        part=Part.CAPTURE,
-        name=shown.source.name,
-        asked=shown.asked,
-        connector=_state(shown),
-        failure=" ".join(failure.split())[:_LONGEST],
-        mend=(shown.remedy if failure else stand.mend) or "",
-        slot=Slot.LOST if lost else asked.slots.get(shown.source.name, Slot.UNKNOWN),
-        silent=shown.silent and not asked.brokers_away,
-        unseen=stand.unseen,
-        changed="; ".join(control.reasons if control is not None and stopped else map(str, stand.drifts)),
-        owed=() if control is None else control.read_again,
-        full=failure[:_LONGEST] if _FULL in failure else "",
-    )
-    beat = None if shown.heartbeat_age_s is None else asked.at_ms - int(shown.heartbeat_age_s * 1000)
-    line = replace(_line(facts, ()), waiting=None, oldest_ms=beat)
-    return replace(line, since=control.since) if control is not None and line.reason.name == "source_changed" else line
-
-
-def _state(shown: Shown) -> str:
-    """What Connect says of connector and tasks in a word; `""` where it has none."""
-    if shown.status is None:
-        return "" if shown.asked else "RUNNING"
-    states = [shown.status.state, *(task.state for task in shown.status.tasks)]
-    return next((state for state in states if state != "RUNNING"), "RUNNING" if shown.status.tasks else "UNASSIGNED")
+        yield line_of(Facts(part=Part.SITE, name="connect", away=asked.connect_away), ())
 
 
 def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> Line:
@@ -165,7 +79,7 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
         unowned=sum(1 for lag in lags if lag.waiting and not lag.owner),
         full=_full_of(facts.part, asked),
     )
-    return _line(more, lags)
+    return line_of(more, lags)
 
 
 def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limits) -> Line:
@@ -233,7 +147,7 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             **_aside(entry),
         )
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
-        yield replace(_line(facts, ()), oldest_ms=oldest, since=since)
+        yield replace(line_of(facts, ()), oldest_ms=oldest, since=since)
 
 
 def _aside(entry: StageLag | None) -> _Aside:
@@ -253,18 +167,3 @@ def _late(oldest_ms: int | None, waiting: int | None, now_ms: int, limits: Limit
 def _full_of(part: Part, asked: Asked) -> str:
     """Place and join keep a copy of their state."""
     return asked.full if part in (Part.PLACE, Part.JOIN) else ""
-
-
-def _line(facts: Facts, lags: Sequence[Lag]) -> Line:
-    moved = pace_of(lags)
-    return Line(
-        part=facts.part,
-        name=facts.name,
-        waiting=facts.waiting if facts.asked and facts.part is not Part.SITE else None,
-        oldest_ms=oldest_in(lags),
-        since="",
-        rate_per_s=moved.rate_per_s,
-        drains=moved.drains,
-        drained_in_s=moved.drained_in_s,
-        reason=reason_of(facts),
-    )

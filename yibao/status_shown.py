@@ -9,7 +9,8 @@ from yibao.lags_shown import age_s, drained, moment, oldest_said
 from yibao.moments import span
 from yibao.screens import WIDE, Look, aligned, cut
 from yibao.standing_facts import Part
-from yibao.status_lines import Line, first_of
+from yibao.status_lines import first_of
+from yibao.status_parts import Line
 
 _HEAD: Final = ("PART", "WAITING", "OLDEST", "RATE/S", "DRAINED IN", "REASON")
 _NUMBERS: Final = (1, 2, 3, 4)

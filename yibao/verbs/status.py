@@ -15,7 +15,8 @@ from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption,
 from yibao.screens import Look, watch
 from yibao.standing_facts import Part
 from yibao.status_asked import Asking
-from yibao.status_lines import Asked, Line, first_of, lines_of
+from yibao.status_lines import first_of, lines_of
+from yibao.status_parts import Asked, Line
 from yibao.status_shown import document, look_of
 
 

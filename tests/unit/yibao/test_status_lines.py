@@ -22,8 +22,9 @@ from yibao.lag_counted import Kind, counted
 from yibao.lags import stage_lags
 from yibao.lags_shown import Limits
 from yibao.stage_marks import STAGES, StageMarks
-from yibao.standing_facts import Part, Slot
-from yibao.status_lines import Asked, first_of, lines_of
+from yibao.standing_facts import Part, Slot, SlotLook
+from yibao.status_lines import first_of, lines_of
+from yibao.status_parts import Asked
 from yibao.status_shown import document, look_of
 
 SITE = SimpleNamespace(**vars(LAGGING), institutions=[])
@@ -131,7 +132,8 @@ OF_H1 = {(H1, "fee_list_d"): Kind(30, NOW - 9_000_000)}
     ("said", "part", "reason"),
     [
         (asked(marks(), shown=capture(beat_s=300.0)), "capture his", "capture_silent"),
-        (asked(marks(), shown=capture(beat_s=None), slots={"his": Slot.UNREAD}), "capture his", "slot_unread"),
+        (asked(marks(), shown=capture(beat_s=None), slots={"his": SlotLook(Slot.UNREAD, 40 << 20)}), "capture his", "slot_unread"),
+        (asked(marks(), shown=capture(beat_s=300.0), slots={"his": SlotLook(Slot.LOST)}), "capture his", "slot_lost"),
         (asked(marks(), shown=capture(beat_s=300.0, unseen="no route")), "capture his", "database_away"),
         (asked(marks(), shown=capture(task="FAILED", trace="cannot log in")), "capture his", "capture_failed"),
         (asked(marks(), shown=capture(task="FAILED", trace="x: No space left on device")), "capture his", "disk_full"),
