@@ -25,6 +25,7 @@ from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
 from streams.lanes.fellows import Fellowship
+from streams.lanes.place.captures import Captures
 from streams.lanes.place.failures import FailureOf
 from streams.lanes.place.lookout import LookAt
 from streams.lanes.site_check import demand_site
@@ -62,6 +63,10 @@ class Process:
     """Looks at the sources' databases, for the place stage; None: nobody does."""
     failure_of: FailureOf | None = None
     """Asks Connect about the sources' captures, for the place stage; None: nobody does."""
+    captures: Captures | None = None
+    """What is heard of them so."""
+    outcomes: Outcomes | None = None
+    """Where its outcomes are counted; None: in a place of its own, which nobody reads."""
 
 
 async def place_worker(process: Process) -> LaneApp:
@@ -69,20 +74,27 @@ async def place_worker(process: Process) -> LaneApp:
     site = process.site
     await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
     fellows = await _alone_with_its_mapping(process, "place")
-    stage = place_stage(site, home=process.home, index=process.index, look_at=process.look_at, fellows=fellows)
-    return place_app(stage, failure_of=process.failure_of)
+    stage = place_stage(
+        site,
+        home=process.home,
+        index=process.index,
+        look_at=process.look_at,
+        fellows=fellows,
+        outcomes=process.outcomes,
+    )
+    return place_app(stage, failure_of=process.failure_of, captures=process.captures)
 
 
 async def join_worker(process: Process) -> LaneApp:
     """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     await _check_topics(process, also=tuple(lookup_tables(process.site)))
     fellows = await _alone_with_its_mapping(process, "join")
-    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows))
+    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows, outcomes=process.outcomes))
 
 
 async def deliver_worker(process: Process) -> LaneApp:
     """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    outcomes = Outcomes("deliver")
+    outcomes = process.outcomes or Outcomes("deliver")
     gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
     mark = await _check_topics(process)
     await gateway.__aenter__()

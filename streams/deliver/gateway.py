@@ -78,7 +78,7 @@ class Gateway:
     Misconfigured where one is wrong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the surroundings of a process
         self,
         settings: GatewaySettings,
         institutions: Mapping[str, Institution],
@@ -86,15 +86,19 @@ class Gateway:
         profile: Profile,
         now: Callable[[], float] = time.monotonic,
         on_answer: Callable[[Verdict, float], None] = lambda _verdict, _seconds: None,
+        on_sealed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         """institutions: by FIXMEDINS_CODE. now: seconds of a clock that never goes back. on_answer: told of every request that was
-        sent, with its verdict and the seconds it took; the place to count them.
+        sent, with its verdict and the seconds it took; the place to count them. on_sealed: how long a batch took to be sealed.
         """
         self._settings = settings
         self._institutions = institutions
         self._profile = profile
         self._now = now
         self._on_answer = on_answer
+        self._on_sealed = on_sealed
+        self.accepted_at: float | None = None
+        """Seconds since the epoch: when the platform last took a batch."""
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
         self._outage = Outage(proxy=settings.proxy, now=now)
@@ -180,8 +184,9 @@ class Gateway:
         """Begin to seal in a thread. That costs 0.3 ms more a batch, but in the event loop twelve lanes would stop everything else
         for 30 ms at a time.
         """
-        data = asyncio.get_running_loop().run_in_executor(self._threads, data_of, batch, institution)
-        data.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, if nobody posts it
+        data, began = asyncio.get_running_loop().run_in_executor(self._threads, data_of, batch, institution), self._now()
+        # Its error is heard, if nobody posts it.
+        data.add_done_callback(lambda done: done.cancelled() or done.exception() or self._on_sealed(self._now() - began))
         sealing = self._sealed[msgid] = _Sealing(data, len(batch.records))
         while len(self._sealed) > _KEPT_SEALED:
             self._sealed.popitem(last=False)
@@ -229,6 +234,7 @@ class Gateway:
                 self._throttle = throttled(self._throttle, after_s=after_s, named=named, began=began, now=self._now())
                 self._breaker = answered(self._breaker)
             case Accepted() | Refused() | Held():
+                self.accepted_at = time.time() if isinstance(found, Accepted) else self.accepted_at
                 # After a hold a key may be another: seal anew.
                 self._sealed.pop(msgid, None)
                 if self._throttle.until <= self._now():
