@@ -11,6 +11,7 @@ from connector.findings import Finding, Severity
 from connector.profiles import profile_of
 from connector.remedies import remedy_of
 from streams.errors import Misconfigured, Unreachable, YibaoError
+from streams.lanes.place.captures import Capture
 from streams.lanes.place.failures import Failure
 from streams.lanes.place.lookout import remedy
 from streams.mapping import Site, capture_sources
@@ -87,13 +88,15 @@ def looking_at(site: Site) -> Callable[[str, FactsDocument | None], Look]:
     return lambda name, applied: look_at(sources[name], applied)
 
 
-def failure_at(site: Site) -> Callable[[str], Failure | None]:
-    """Asks Connect about the capture of a source by its name. Raises CaptureError, YibaoError."""
+def failure_at(site: Site, *, tell: Callable[[Capture], None] = lambda _capture: None) -> Callable[[str], Failure | None]:
+    """Asks Connect about the capture of a source by its name. tell: is told what Connect says. Raises CaptureError, YibaoError."""
     sources = {source.name: source for source in capture_sources(site)}
 
     def failure_of(name: str) -> Failure | None:
         source = sources[name]
         status = connect_client(site).status(site.topics.connector(name))
+        tasks = [] if status is None else [(task.number, task.state) for task in status.tasks]
+        tell(Capture(name, None if status is None else status.state, tasks))
         if status is None or status.failure is None:
             return None
         return Failure(cause=status.failure, remedy=remedy_of(status.failure, source))
