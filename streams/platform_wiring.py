@@ -44,7 +44,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
         gateway_settings(site),
         {one.code: _institution(one, seals[one.code]) for one in site.institutions},
         profile=profile,
-        on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds, known=profile.answers),
+        on_answer=lambda verdict, seconds: count_answer(outcomes, verdict, seconds, known=profile.answers),
         on_sealed=lambda seconds: outcomes.observe("sealing_s", seconds),
     )
 
@@ -74,7 +74,7 @@ def _header(file: Path, *, setting: str) -> str:
     return value
 
 
-def _count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float, *, known: Container[str]) -> None:
+def count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float, *, known: Container[str]) -> None:
     """known: the codes that the interface and the site name. Any other is counted as one of them all: a platform that answers a new
     one each time must not make a metric of each.
     """

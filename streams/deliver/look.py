@@ -18,6 +18,6 @@ class PlatformLook:
         for phase in Phase:
             board.put("cdc_platform_breaker_state", int(phase is now), phase.value)
         if now is not Phase.CLOSED:
-            board.say(Reason.BREAKER_OPEN, now.value)
+            board.say(Reason.PLATFORM_AWAY, now.value)
         if (accepted_at := self._gateway.accepted_at) is not None:
             board.put("cdc_platform_last_accepted_timestamp_seconds", accepted_at)

@@ -24,8 +24,8 @@ class WorkerHttp(Strict):
     """`0`: each worker takes a free port and writes it into its folder (`yibao worker health` finds it there). Else the port of
     `place` with index 0; `join` takes the next one, `deliver` the one behind it, and each further index three more: with 9464,
     `join --index 1` has 9468."""
-    exposed: bool = False
-    """Allow a `host` that other machines reach."""
+    insecure: bool = False
+    """Allow a `host` that other machines reach, though there is neither TLS nor a login."""
     stuck_s: Annotated[float, Field(ge=1)] = 30.0
     """So long the event loop may stand still before `/live` says no. Longer than a worker takes to read a large site's state."""
 
@@ -34,9 +34,9 @@ class WorkerHttp(Strict):
         try:
             loopback = ip_address(self.host).is_loopback
         except ValueError:
-            raise ValueError(f"host `{self.host}` is no IP address: write 127.0.0.1, or 0.0.0.0 with `exposed: true`") from None
-        if not loopback and not self.exposed:
-            raise ValueError(f"host {self.host} can be reached from other machines: write `exposed: true` where that is meant")
+            raise ValueError(f"host `{self.host}` is no IP address: write 127.0.0.1, or 0.0.0.0 with `insecure: true`") from None
+        if not loopback and not self.insecure:
+            raise ValueError(f"host {self.host} can be reached from other machines: write `insecure: true` where that is meant")
         return self
 
     def port_of(self, stage: str, index: int) -> int:

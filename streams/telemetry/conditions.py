@@ -28,7 +28,7 @@ class Reason(StrEnum):
     LANE_HELD = "lane_held"
     INSTITUTION_HELD = "institution_held"
     INSTITUTION_ASIDE = "institution_aside"
-    BREAKER_OPEN = "breaker_open"
+    PLATFORM_AWAY = "platform_away"
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
 
@@ -47,7 +47,7 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.LANE_HELD: (Kind.DEGRADED, "a lane waits for the platform or a person"),
     Reason.INSTITUTION_HELD: (Kind.DEGRADED, "nothing of an institution is taken"),
     Reason.INSTITUTION_ASIDE: (Kind.DEGRADED, "an institution is set aside, the others go on"),
-    Reason.BREAKER_OPEN: (Kind.DEGRADED, "the platform does not answer"),
+    Reason.PLATFORM_AWAY: (Kind.DEGRADED, "the platform does not answer"),
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),
     Reason.CAPTURE_FAILED: (Kind.DEGRADED, "the capture of a source has failed in Connect"),
 }

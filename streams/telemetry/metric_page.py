@@ -15,7 +15,7 @@ event `http_opened`. `yibao worker health` asks all workers of a machine. For Pr
 
 ```yaml
 workers:
-  http: {host: 0.0.0.0, exposed: true, port: 9464}   # place 9464, join 9465, deliver 9466; a second of each: 9467 to 9469
+  http: {host: 0.0.0.0, insecure: true, port: 9464}   # place 9464, join 9465, deliver 9466; a second of each: 9467 to 9469
 ```
 
 There is neither TLS nor a login: keep the ports to the network of your monitoring. What is served names institutions, sources, topics
