@@ -44,7 +44,8 @@ def monitored(site: Site, stage: str, index: int, *, home: Path | None, outcomes
     if not http.serve:
         yield pulse
         return
-    told = Told(f"{stage}-{index}", lambda: pulse.conditions, Exposition(outcomes, pulse, version=product()).written)
+    exposition = Exposition(outcomes, pulse, version=product())
+    told = Told(worker=f"{stage}-{index}", conditions=lambda: pulse.conditions, metrics=exposition.written)
     try:
         port = http.port_of(stage, index)
     except ValueError as exc:

@@ -1,4 +1,4 @@
-"""JSON Schema and reference pages of the files people write, and of the metrics, generated from the models so that they cannot be out of date.
+"""JSON Schema and reference pages of the files people write, and of the metrics, generated so that they cannot be out of date.
 
 `python -m streams.mapping.schema docs` writes them into the folder `docs`.
 """

@@ -7,9 +7,10 @@ should say that the loop is stuck. Nothing outside of the process is asked, what
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -30,23 +31,29 @@ _TELLS: Final[Mapping[str, frozenset[Kind]]] = {**_SAYS_NO, "/health": frozenset
 """By address: what it tells."""
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
     """What is answered."""
 
     status: HTTPStatus
     media_type: str
-    body: bytes
+    body: bytes = field(repr=False)
 
 
-class Told(NamedTuple):
+Written: TypeAlias = tuple[bytes, str]
+"""A text and its media type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
     """What is told of a worker. Any thread may ask."""
 
     worker: str
     """Stage and index."""
     conditions: Callable[[], list[Condition]]
     """What speaks against it now."""
-    metrics: Callable[[str], tuple[bytes, str]]
-    """By the forms that the asker takes: text and media type."""
+    metrics: Callable[[str], Written] = field(repr=False)
+    """By the forms that the asker takes."""
 
 
 def answer(path: str, accept: str, told: Told) -> Answer:
@@ -54,14 +61,16 @@ def answer(path: str, accept: str, told: Told) -> Answer:
     path = path.partition("?")[0]
     if path == "/metrics":
         body, media_type = told.metrics(accept)
-        return Answer(HTTPStatus.OK, media_type, body)
+        return Answer(status=HTTPStatus.OK, media_type=media_type, body=body)
     if path not in _TELLS:
         known = ", ".join((*_TELLS, "/metrics"))
-        return Answer(HTTPStatus.NOT_FOUND, _JSON, orjson.dumps({"error": f"nothing is here; there are {known}"}))
+        body = orjson.dumps({"error": f"nothing is here; there are {known}"})
+        return Answer(status=HTTPStatus.NOT_FOUND, media_type=_JSON, body=body)
     conditions = [one for one in told.conditions() if one.kind in _TELLS[path]]
     status = HTTPStatus.SERVICE_UNAVAILABLE if any(one.kind in _SAYS_NO[path] for one in conditions) else HTTPStatus.OK
     reasons = [one.document for one in conditions]
-    return Answer(status, _JSON, orjson.dumps({"worker": told.worker, "state": state_of(conditions), "reasons": reasons}))
+    body = orjson.dumps({"worker": told.worker, "state": state_of(conditions), "reasons": reasons})
+    return Answer(status=status, media_type=_JSON, body=body)
 
 
 class Served:

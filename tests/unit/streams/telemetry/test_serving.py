@@ -37,7 +37,9 @@ def serve():
 
     def make(pulse, *, host="127.0.0.1", port=0):
         exposition = Exposition(Outcomes("join"), pulse, version="1")
-        opened.append(Served(Told("join-0", lambda: pulse.conditions, exposition.written), host=host, port=port))
+        opened.append(
+            Served(Told(worker="join-0", conditions=lambda: pulse.conditions, metrics=exposition.written), host=host, port=port)
+        )
         return opened[-1].url
 
     yield make
@@ -46,7 +48,8 @@ def serve():
 
 
 def told_of(*reasons):
-    return Told("join-0", lambda: [Condition(reason, "x") for reason in reasons], lambda _accept: (b"", "text/plain"))
+    conditions = [Condition(reason, "x") for reason in reasons]
+    return Told(worker="join-0", conditions=lambda: conditions, metrics=lambda _accept: (b"", "text/plain"))
 
 
 def statuses(*reasons):
