@@ -146,7 +146,7 @@ def test_what_the_workers_serve_is_what_they_did(hospital):
         assert declared.keys() == {name for name in families if name.startswith("cdc_")}
         gauges = {name for name, metric in declared.items() if metric.kind is Kind.GAUGE and not families[name]}
         assert gauges <= OF_BAD_TIMES | {"cdc_oldest_unfinished_record_timestamp_seconds", "cdc_join_oldest_wait_timestamp_seconds"}
-    receipts = read_receipts({"bootstrap_servers": hospital.bootstrap}, TOPICS.receipts)
+    receipts = [*read_receipts({"bootstrap_servers": hospital.bootstrap}, TOPICS.receipts)]
     assert sum(len(receipt.records) for receipt in receipts) == total(served, "deliver", "cdc_records_accepted")
     assert len(receipts) == total(served, "deliver", "cdc_batches_accepted")
     letters = hospital.letters()
