@@ -139,8 +139,10 @@ def total(served, stage, name):
 
 def test_what_the_workers_serve_is_what_they_did(hospital):
     """Every metric of a stage that works is there, with the same numbers as the topics; a probe finds all workers well."""
-    wait_for(lambda: served_of(hospital) is not None, what="Connect and the heartbeat asked once")
-    served = served_of(hospital)
+    workers = json.loads(yibao("worker", "health", "-o", "json", "-c", hospital.site))
+    addresses = {one["worker"].partition("-")[0]: one["address"] for one in workers}
+    wait_for(lambda: served_of(addresses), what="the looks that are made now and then")
+    served = served_of(addresses)
     for stage, families in served.items():
         declared = {metric.name.removesuffix("_total"): metric for metric in METRICS if stage in metric.stages}
         assert declared.keys() == {name for name in families if name.startswith("cdc_")}
@@ -151,8 +153,9 @@ def test_what_the_workers_serve_is_what_they_did(hospital):
     assert len(receipts) == total(served, "deliver", "cdc_batches_accepted")
     letters = hospital.letters()
     for stage in ("join", "deliver"):
-        counted = Counter({one.labels["class"]: int(one.value) for one in served[stage]["cdc_dead_letters"]})
-        classes = Counter()
+        counted, classes = Counter(), Counter()
+        for one in served[stage]["cdc_dead_letters"]:
+            counted[one.labels["class"]] += int(one.value)
         for (of, dead_class, _), number in letters.items():
             classes[dead_class] += number * (of == stage)
         assert +classes == counted
@@ -163,10 +166,9 @@ def test_what_the_workers_serve_is_what_they_did(hospital):
     assert PARTITIONS == total(served, "join", "cdc_restored_partitions") == total(served, "deliver", "cdc_restored_partitions")
 
 
-def served_of(hospital):
-    """What each worker serves, once the slow looks have been made."""
-    workers = json.loads(yibao("worker", "health", "-o", "json", "-c", hospital.site))
-    served = {one["worker"].partition("-")[0]: samples_of(one["address"]) for one in workers}
+def served_of(addresses):
+    """What each stage's worker serves, once the slow looks have been made."""
+    served = {stage: samples_of(address) for stage, address in addresses.items()}
     late = ("cdc_capture_state", "cdc_capture_heartbeat_timestamp_seconds", "cdc_slot_active")
     rounds = served["join"]["cdc_join_waits_counted_timestamp_seconds"]
     return served if rounds and all(served["place"][name] for name in late) else None
