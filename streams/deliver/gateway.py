@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 
 from streams.deliver.answer import HttpAnswer
+from streams.deliver.body import body_of
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.echo import without_echo
@@ -24,7 +25,6 @@ from streams.deliver.key_overlap import KeyOverlap, other_seal
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, Seal, Sealed, check, envelope, sealed
-from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.throttle import Throttle, throttled
 from streams.deliver.unsent import Tls, unsent
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict, verdict
@@ -235,7 +235,7 @@ class Gateway:
                 answer = HttpAnswer(
                     status=response.status,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    body=await _read(response.content),
+                    body=await body_of(response.content),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             last = self._breaker.phase is Phase.HALF_OPEN or self._breaker.failures + 1 >= self._settings.breaker.failures
@@ -293,13 +293,3 @@ def _session(settings: GatewaySettings) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     )
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The body up to one byte more than `MAX_BODY_BYTES`; what is longer is cut, and then says nothing."""
-    parts: list[bytes] = []
-    left = MAX_BODY_BYTES + 1
-    while left > 0 and (part := await content.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
