@@ -106,10 +106,10 @@ async def a_lane_that_meets_everything():
     """The deliver stage: what is held, tried again, throttled, refused, repeated, slow and taken over."""
     rig = Rig()
     rig.outcomes.stage = "deliver"
-    rig.deliver_options = {"lease_s": -1.0}
+    rig.deliver_options = {"lease_s": -1.0, "probe_s": 0.05, "max_probe_s": 0.05}
     rig.platform = FakePlatform(refuses=["2"])
     no = Held(cause=HoldCause.ANSWER_CODE, code="40002", message="not allowed")
-    rig.platform.script = [no] * 1000
+    rig.platform.script = [no] * 100_000  # it is held until we have looked, however long that takes
     for number in (1, 2, 1, 2, 3, 4, 5):
         rig.ready(number)
     lane = rig.deliver_lane(1)
