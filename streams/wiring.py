@@ -16,6 +16,7 @@ from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
 from streams.deliver.gateway import Gateway
+from streams.deliver.look import PlatformLook
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.limits import JoinLimits
@@ -43,6 +44,7 @@ from streams.lanes.site_check import SiteCheck
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
+from streams.mapping.named_files import files_look
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
 from streams.platform_wiring import cut_limits, deliver_settings
@@ -121,11 +123,17 @@ def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
     return Fellowship(me, partial(members_of, broker, group), group=group, servers=broker.bootstrap_servers, clock=_boot_time)
 
 
-def place_stage(
-    site: Site, *, home: Path | None, index: int, watched: Watched | None = None, fellows: Fellowship | None = None
+def place_stage(  # noqa: PLR0913 - each by its name
+    site: Site,
+    *,
+    home: Path | None,
+    index: int,
+    watched: Watched | None = None,
+    fellows: Fellowship | None = None,
+    outcomes: Outcomes | None = None,
 ) -> PlaceStage:
     """The place stage of a site. home: in place of the site's `workers.home`. watched: how sources are watched, if they are."""
-    broker, outcomes = broker_settings(site), Outcomes("place")
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("place")
     fellows = fellows or fellowship(site, "place", index=index)
     context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
     return PlaceStage(
@@ -141,6 +149,8 @@ def place_stage(
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
         failures=None if watched is None else FailureWatch(watched.captures, settings=restart_settings(site), clock=context.clock),
+        heard=None if watched is None else watched.heard,
+        looks=[files_look(site)],
     )
 
 
@@ -180,9 +190,11 @@ def placer_of(site: Site) -> Placer:
     )
 
 
-def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None) -> JoinStage:
+def join_stage(
+    site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None, outcomes: Outcomes | None = None
+) -> JoinStage:
     """The join of a site. home: in place of the site's `workers.home`."""
-    broker, outcomes = broker_settings(site), Outcomes("join")
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("join")
     lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
@@ -194,6 +206,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
         index=Index(compile_site(site)),
         wall_ms=_wall_ms,
+        looks=[files_look(site)],
     )
 
 
@@ -253,6 +266,7 @@ def deliver_stage(  # noqa: PLR0913 - each by its name
             wall_ms=_wall_ms,
             site=mark,
         ),
+        looks=[PlatformLook(gateway), files_look(site, keys=True)],
     )
 
 
