@@ -1,5 +1,6 @@
 """The deliver stage's app: it hands ready records to its lanes. All decisions are made in `streams.deliver` and the cut."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,13 @@ class DeliverStage:
     """What the deliver stage's process is made of."""
 
     app: AppSettings
+    """How it takes part in its group."""
     context: LaneContext
+    """What every lane of the process shares."""
     shared: DeliverShared
+    """What its lanes share beyond that."""
+    share_limits: Callable[[Callable[[], int]], None]
+    """Called once, with what says how many partitions this process works on: so much of the limits is its share."""
 
 
 def deliver_app(stage: DeliverStage) -> LaneApp:
@@ -38,6 +44,7 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
 
     lanes = Assignment([topics.ready], open_lane)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
+    stage.share_limits(lambda: len(lanes.lanes))
 
     @app.agent(app.lists_of(topics.ready), name="deliver")
     async def deliver(ready: Any) -> None:
@@ -48,5 +55,5 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     app.closing.append(stage.context.broker.stop)
     watch = Watch(lanes, next_numbers, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_running(app, watch.run, Progress(stage.context.outcomes).run)
+    keep_running(app, watch.run, stage.context.steering.run, Progress(stage.context.outcomes).run)
     return app

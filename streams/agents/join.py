@@ -96,5 +96,7 @@ def join_app(stage: JoinStage) -> LaneApp:
     ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_running(app, watch.run, ticker.run, upstream.run, passage.run, Progress(stage.context.outcomes).run)
+    keep_running(
+        app, watch.run, stage.context.steering.run, ticker.run, upstream.run, passage.run, Progress(stage.context.outcomes).run
+    )
     return app

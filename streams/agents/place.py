@@ -63,7 +63,7 @@ def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None) -> Lane
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
-    keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
+    keep_running(app, watch.run, stage.context.steering.run, ticker.run, Progress(stage.context.outcomes).run)
     _look_out(app, stage, failure_of, lambda: [sources[at.topic] for at in lanes.lanes])
     return app
 

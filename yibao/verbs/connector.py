@@ -36,6 +36,7 @@ from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.slots import found_in_use, slot_left
+from yibao.steering import pauses_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -122,10 +123,10 @@ def apply(
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
-    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, when its
-    database is no longer what its capture was applied against, when no worker takes part in a stage, when a lane is held or an
-    institution set aside, and when an open dead letter is so old that its topic will soon drop it; 3 when Connect does not answer:
-    the rest is shown all the same.
+    stage is, what its lanes do not get through, and what is paused. Exit code 1 when a capture does not run, is silent or stopped,
+    when its database is no longer what its capture was applied against, when no worker takes part in a stage, when a lane is held
+    or an institution set aside, when something is paused, and when an open dead letter is so old that its topic will soon drop it;
+    3 when Connect does not answer: the rest is shown all the same.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -139,15 +140,16 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     states, away = asked_connect(site, sources)
     try:
         shown, lags, letters = asked_brokers(site, sources, states)
+        pauses = pauses_of(site)
     except YibaoError as exc:
         raise (away or exc) from exc
-    show_states(shown, lags, letters, output=output)
+    show_states(shown, lags, letters, pauses, output=output)
     if away is not None:
         raise away
     silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
     if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
         raise typer.Exit(1)
-    if letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
+    if pauses or letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
 
 
