@@ -93,7 +93,15 @@ class Steering:
         now = {(pause.of, pause.name): pause for pause in self.orders.in_force(self._now()) if self._concerns(pause)}
         for what, pause in now.items():
             if self._told.get(what) != pause:
-                log.warning("work_paused", **pause.document)
+                log.warning(
+                    "work_paused",
+                    of=pause.of.value,
+                    name=pause.name,
+                    since=pause.since,
+                    until=pause.until,
+                    by=pause.by,
+                    why=pause.why,
+                )
         for what in self._told.keys() - now.keys():
             log.info("work_resumed", of=what[0].value, name=what[1], by=self._resumer(what))
         self._told = now
