@@ -72,7 +72,6 @@ def pause(
       yibao pause --stage deliver --why "the platform is being moved" --until 2026-12-01T06:00
       yibao pause --source his --why "the vendor loads test data"
       yibao pause --service fee --why "the platform's fee service is down"
-      yibao resume --institution H36110200001 --why "they are done"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")

@@ -14,9 +14,12 @@ from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import TopicPartition
 from streams.lanes.steering import Steering
 from streams.testing import FakeLog, wait_for
+from streams.topics.control import Control
 from streams.topics.steering import Paused
 from tests.unit.streams.lanes.deliver.test_asides import A, B, Hospitals, told
 from tests.unit.streams.lanes.lane_rig import CHANGES, READY, TOPICS, Rig
+from tests.unit.streams.lanes.place.test_lane import ROWS, Place
+from tests.unit.streams.lanes.place.test_lookout import FACTS, Database, lookout
 from tests.unit.streams.topics.test_steering import pause
 
 CONTROL = TopicPartition(TOPICS.control, 0)
@@ -62,6 +65,34 @@ async def test_a_stage_that_is_paused_takes_nothing_new_and_goes_on_from_there(s
     await lane.close()
     assert [] == rig.deaths.reasons
     assert (list(range(1, 11)) if stage == "deliver" else []) == sorted(rig.platform.numbers)
+
+
+@pytest.mark.parametrize("what", [(Paused.SOURCE, "his"), (Paused.STAGE, "place")])
+async def test_a_source_that_is_paused_and_stopped_goes_on_when_both_are_over(what):
+    """A person's pause and a stop by the look-out are two reasons: who ends one of them does not end the other."""
+    place, stopped = Place(), Control(source="his", facts=FACTS, at="", by="", reasons=("publication is gone",))
+    for number in range(6):
+        place.captured(number, visit="V1")
+    watch = lookout(place.log, Database())
+    await watch.gate.write(stopped)
+    order(place, *what)
+    lane = place.lane(lookout=watch)
+    lane.put(place.log.messages(ROWS))
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None or place.deaths.reasons)
+    await watch.gate.write(replace(stopped, reasons=()))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert (0, []) == (place.committed.offset, place.deaths.reasons)
+    await watch.gate.write(stopped)
+    order(place, *what, paused=False)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert (0, []) == (place.committed.offset, place.deaths.reasons)
+    await watch.gate.write(replace(stopped, reasons=()))
+    await wait_for(lambda: place.committed.offset == 6 or place.deaths.reasons)
+    await lane.close()
+    assert [] == place.deaths.reasons
 
 
 async def test_an_institution_that_is_paused_waits_for_itself_and_catches_up_in_order():
