@@ -36,7 +36,6 @@ from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.slots import found_in_use, slot_left
-from yibao.steering import pauses_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -124,9 +123,8 @@ def apply(
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
     stage is, what its lanes do not get through, and what is paused. Exit code 1 when a capture does not run, is silent or stopped,
-    when its database is no longer what its capture was applied against, when no worker takes part in a stage, when a lane is held
-    or an institution set aside, when something is paused, and when an open dead letter is so old that its topic will soon drop it;
-    3 when Connect does not answer: the rest is shown all the same.
+    when its database is not what its capture was applied against, when no worker takes part in a stage, when a lane is held, an
+    institution set aside or something paused, and when an open dead letter will soon be dropped; 3 when Connect does not answer.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -139,8 +137,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     sources = chosen_sources(site, source)
     states, away = asked_connect(site, sources)
     try:
-        shown, lags, letters = asked_brokers(site, sources, states)
-        pauses = pauses_of(site)
+        shown, lags, letters, pauses = asked_brokers(site, sources, states)
     except YibaoError as exc:
         raise (away or exc) from exc
     show_states(shown, lags, letters, pauses, output=output)
