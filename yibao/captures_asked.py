@@ -32,7 +32,7 @@ def asked_connect(
 def asked_brokers(
     site: Site, sources: Sequence[CaptureSource], states: Mapping[str, ConnectorStatus | None] | None
 ) -> tuple[list[Shown], list[StageLag], Expiring | None, tuple[Pause, ...]]:
-    """Every source and stage, open letters near their end, and what is paused. states: what Connect says; None where it does not."""
+    """Every source and stage, open letters near their end, what is paused. states: what Connect says; None where it does not."""
     with Broker(broker_access(site)) as broker:
         beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
         lags, letters = lags_of(site, broker), expiring(site, broker)

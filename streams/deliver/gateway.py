@@ -178,7 +178,7 @@ class Gateway:
             async with self._limits.turn(batch.institution, len(batch.records)):
                 found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
-            return Throttled(after_s=no.after_s)
+            return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s))  # others may be ordered meanwhile
         return replace(found, sealing_ms=sealing.waited_ms or 0, key=key) if isinstance(found, Accepted) else found
 
     async def _wait(self, sealing: _Sealing, msgid: str) -> None:

@@ -128,13 +128,14 @@ def serving(diary: Diary) -> Iterator[str]:
 
 
 class SteeredSite:
-    """Its topics stand, and nothing runs yet."""
+    """Its topics stand, and nothing runs yet. plan: most records of one plan."""
 
-    def __init__(self, home: Path, *, servers: str, prefix: str, url: str) -> None:
+    def __init__(self, home: Path, *, servers: str, prefix: str, url: str, plan: int = 2000) -> None:
         self.home, self.servers, self.prefix = home, servers, prefix
         self.file = write_site(home, prefix=prefix, bootstrap_servers=servers, platform_url=url)
         written = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)  # `02` is a code and not a number
         written["platform"]["encrypt"] = "false"
+        written["batch"] = {"max_records": f"{plan}"}
         self.file.write_text(yaml.safe_dump(written, allow_unicode=True), "utf-8")
         apply_topics(self.file)
         self.site = load_site(self.file)
