@@ -101,7 +101,7 @@ def _watched_slots(process: Process, undo: AsyncExitStack) -> SlotWatch | None:
 
 async def join_worker(process: Process) -> LaneApp:
     """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    await _check_topics(process, also=tuple(lookup_tables(process.site)))
+    await _check_topics(process, also=(*lookup_tables(process.site), process.site.topics.control))
     fellows = await _alone_with_its_mapping(process, "join")
     return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows, outcomes=process.outcomes))
 
@@ -110,7 +110,7 @@ async def deliver_worker(process: Process) -> LaneApp:
     """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     outcomes = process.outcomes or Outcomes("deliver")
     gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
-    mark = await _check_topics(process)
+    mark = await _check_topics(process, also=(process.site.topics.control,))
     await gateway.__aenter__()
     stage = deliver_stage(process.site, gateway, mark=mark, outcomes=outcomes, home=process.home, index=process.index)
     lanes = deliver_app(stage)

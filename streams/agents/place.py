@@ -80,7 +80,7 @@ def place_app(stage: PlaceStage) -> LaneApp:
     beats = Heartbeats(stage.context.broker, {name: names.heartbeat(name) for name in sources.values()}, placed_here)
     looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, *stage.looks]
     keep_watch(app, watch, *looks, *([stage.heard.look_of(placed_here)] if stage.heard else ()), tells_held=False)
-    keep_running(app, ticker.run, beats.run, Progress(stage.context.outcomes).run)
+    keep_running(app, stage.context.steering.run, ticker.run, beats.run, Progress(stage.context.outcomes).run)
     _look_out(app, stage, placed_here)
     return app
 
