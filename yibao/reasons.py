@@ -195,6 +195,19 @@ RULES: Final[tuple[Rule, ...]] = (
         person=lambda facts: not facts.ends,
     ),
     Rule(
+        name="worker_stuck",
+        when=lambda facts: bool(facts.stuck),
+        says=lambda facts: facts.stuck,
+        mend=lambda _facts: "end that process with SIGKILL: its supervisor starts it again, and nothing is lost",
+    ),
+    Rule(
+        name="worker_begins",
+        when=lambda facts: bool(facts.beginning) and (facts.workers == 0 or facts.unowned > 0 or _stands(facts)),
+        says=lambda facts: facts.beginning,
+        mend=lambda _facts: "its log says what it waits for: brokers_awaited, mapping_awaited",
+        person=_late,
+    ),
+    Rule(
         name="worker_missing",
         when=lambda facts: facts.workers == 0,
         says=lambda _facts: "no worker takes part in it",
@@ -212,6 +225,13 @@ RULES: Final[tuple[Rule, ...]] = (
         when=lambda facts: facts.aside,
         says=lambda _facts: "let in again, or not asked yet: what waited goes out",
         person=_nobody,
+    ),
+    Rule(
+        name="platform_away",
+        when=lambda facts: bool(facts.platform) and bool(facts.waiting),
+        says=lambda facts: facts.platform,
+        mend=lambda _facts: "it goes on by itself; breaker_opened in the deliver worker's log names cause and remedy",
+        person=_late,
     ),
     Rule(
         name="unanswered",

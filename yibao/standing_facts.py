@@ -78,6 +78,12 @@ class Facts:
     """Where the disk is full."""
     workers: int = 1
     """Of a stage: how many take part in it."""
+    stuck: str = ""
+    """Of a stage: which of its workers on this machine do not move any more."""
+    beginning: str = ""
+    """Of a stage: why its workers on this machine cannot work yet."""
+    platform: str = ""
+    """Of deliver: what its workers on this machine say of a platform that does not answer."""
     unowned: int = 0
     """Of a stage: partitions in which something waits, and which nobody was given."""
     paused: str = ""

@@ -22,8 +22,10 @@ from yibao.captures_shown import Shown
 from yibao.facts import Stand
 from yibao.lag_asked import Measured, Measuring
 from yibao.lags import stage_lags
+from yibao.monitored import seen
 from yibao.standing_facts import Slot, SlotLook
 from yibao.status_parts import Asked
+from yibao.steering import pauses_of
 
 _BETWEEN_S: Final = 2.0
 """Between the two looks of a first answer: how fast it goes is the difference."""
@@ -69,6 +71,8 @@ class Asking:
             slots={} if brokers_away else {one.source.name: _slot(one) for one in shown if one.silent},
             measured=measured,
             stages=() if measured is None else stage_lags(site, measured.marks),
+            pauses=() if brokers_away else pauses_of(site),
+            heard=seen(site.workers.home),
             full=_full(site.workers.home),
         )
 

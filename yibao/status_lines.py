@@ -9,14 +9,18 @@ from typing import Final, TypedDict
 from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.errors import YibaoError
+from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.marks import deliver_mark
+from streams.topics.steering import Paused
 from yibao.lag_counted import Lag, by_kind, oldest_in, pace_of, waiting_in
 from yibao.lags import ASIDE, StageLag
 from yibao.lags_shown import Limits, age_s
 from yibao.stage_marks import DELIVER, JOIN, PLACE, StageMarks
 from yibao.standing_facts import Facts, Part
 from yibao.status_captures import capture_line
+from yibao.status_heard import heard_of
 from yibao.status_parts import Asked, Line, line_of
+from yibao.status_pauses import Order, order_of
 
 _OF_A_PLAN: Final = ("flood_guard", "held", "unanswered")
 """Reasons that are so since a plan was opened."""
@@ -69,8 +73,12 @@ def _site(asked: Asked) -> Iterator[Line]:
 def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> Line:
     """facts: what is known besides the lags."""
     marks, waiting, moved = asked.measured.marks if asked.measured else None, waiting_in(lags), pace_of(lags)
+    heard = heard_of(asked.heard, facts.part.value)
     more = replace(
         facts,
+        stuck=heard.stuck,
+        beginning=heard.beginning,
+        platform=heard.platform,
         waiting=waiting,
         late=_late(oldest_in(lags), waiting, asked.at_ms, limits),
         rate_per_s=moved.rate_per_s,
@@ -79,7 +87,15 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
         unowned=sum(1 for lag in lags if lag.waiting and not lag.owner),
         full=_full_of(facts.part, asked),
     )
-    return line_of(more, lags)
+    return _paused(more, lags, order_of(asked.pauses, facts.part, facts.name))
+
+
+def _paused(facts: Facts, lags: Sequence[Lag], order: Order | None) -> Line:
+    """With what a person ordered, where that is so."""
+    if order is None:
+        return line_of(facts, lags)
+    line = line_of(replace(facts, paused=order.paused, mend=order.mend, ends=order.ends), lags)
+    return replace(line, since=order.since) if line.reason.name == "paused" else line
 
 
 def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limits) -> Line:
@@ -100,7 +116,7 @@ def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limit
     line = _stage([_without(lag, aside) for lag in lags], asked, limits, facts)
     begun = [plan.opened_at for plan in held] or [plan.opened_at for plan in stage.plans]
     since = f"{min(begun).isoformat(timespec='seconds')}" if begun and line.reason.name in _OF_A_PLAN else ""
-    return replace(line, since=since)
+    return replace(line, since=since or line.since)
 
 
 def _where(partitions: Collection[int], lags: Iterable[Lag]) -> str:
@@ -133,7 +149,8 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
     kinds = by_kind(lags)
     whole = all(lag.all_kinds for lag in lags)
     aside = {f"{one.source}": one for one in asked.stages if one.stage == ASIDE}
-    for name in sorted({institution for institution, _service in kinds} | aside.keys()):
+    paused = {one.name for one in asked.pauses if one.of is Paused.INSTITUTION}
+    for name in sorted({institution for institution, _service in kinds} | aside.keys() | paused):
         own = [kind for which, kind in kinds.items() if which[0] == name]
         seen, entry = sum(kind.waiting for kind in own), aside.get(name)
         waiting = seen if whole or entry is None else max(seen, entry.waiting or 0)
@@ -146,14 +163,16 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             before=deliver.title if deliver.reason.person else "",
             **_aside(entry),
         )
+        by_service = entry is not None and PAUSED in entry.causes
+        line = _paused(facts, (), order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service))
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
-        yield replace(line_of(facts, ()), oldest_ms=oldest, since=since)
+        yield replace(line, oldest_ms=oldest, since=line.since or since)
 
 
 def _aside(entry: StageLag | None) -> _Aside:
     if entry is None:
         return {"aside": False, "held": False, "cause": "", "mend": ""}
-    cause = next(iter(entry.causes), "")
+    cause = next((cause for cause in entry.causes if cause != PAUSED), "")
     key = f"its key is {entry.key}; yibao keys show, and {REMEDIES[HoldCause.ANSWER_CODE]}" if entry.key else ""
     return {"aside": True, "held": bool(cause), "cause": cause, "mend": key}
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from streams.topics.steering import Pause
 from yibao.captures_shown import Shown
 from yibao.lag_asked import Measured
 from yibao.lag_counted import Lag, oldest_in, pace_of
 from yibao.lags import StageLag
+from yibao.monitored import Seen
 from yibao.reasons import Reason, reason_of
 from yibao.standing_facts import Facts, Part, SlotLook
 
@@ -29,6 +31,10 @@ class Asked:
     """How far the stages are; None while no broker answers."""
     stages: Sequence[StageLag]
     """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
+    pauses: Sequence[Pause] = ()
+    """What waits because a person ordered it."""
+    heard: Sequence[Seen] = ()
+    """What the workers on this machine say of themselves."""
     full: str
     """Where the disk of the workers on this machine is full; `""` where it is not, or none works here."""
 

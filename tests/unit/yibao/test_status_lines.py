@@ -14,6 +14,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.topics.broker import CommittedOffset, Member
 from streams.topics.control import Control
+from streams.topics.steering import Pause, Paused
 from tests.unit.yibao.test_lags import SITE as LAGGING
 from yibao.captures_shown import Shown
 from yibao.facts import Stand
@@ -21,6 +22,7 @@ from yibao.lag_asked import Measured
 from yibao.lag_counted import Kind, counted
 from yibao.lags import stage_lags
 from yibao.lags_shown import Limits
+from yibao.monitored import Seen
 from yibao.stage_marks import STAGES, StageMarks
 from yibao.standing_facts import Part, Slot, SlotLook
 from yibao.status_lines import first_of, lines_of
@@ -159,6 +161,35 @@ def test_one_part_is_named_with_one_reason(said, part, reason):
     assert (part, reason) == first(said)
 
 
+def pause(of, name, until=""):
+    since = "2026-11-14T20:00:00+08:00"
+    return Pause(of=of, name=name, paused=True, since=since, until=until, at=since, by="li@sre", why="the platform moves")
+
+
+PAUSED_ASIDE = DeliverMark(seq=100, aside={H1: Aside(number=5, offset=5, since=1_699_990_000, waiting=30, cause="paused")})
+
+
+@pytest.mark.parametrize(
+    ("said", "order", "part", "option"),
+    [
+        (asked(marks(rows=(9, 5))), (Paused.SOURCE, "his"), "place his", "--source his"),
+        (asked(marks(rows=(9, 5))), (Paused.STAGE, "place"), "place his", "--stage place"),
+        (asked(marks(taken=3)), (Paused.STAGE, "join"), "join", "--stage join"),
+        (asked(marks()), (Paused.STAGE, "deliver"), "deliver", "--stage deliver"),
+        (asked(marks()), (Paused.INSTITUTION, H1), f"institution {H1}", f"--institution {H1}"),
+        (asked(marks(delivered=PAUSED_ASIDE), kinds=OF_H1), (Paused.INSTITUTION, H1), f"institution {H1}", f"--institution {H1}"),
+        (asked(marks(delivered=PAUSED_ASIDE), kinds=OF_H1), (Paused.SERVICE, "fee_list_d"), f"institution {H1}", "--service fee"),
+    ],
+)
+def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, order, part, option):
+    """It needs a person as long as it does not end by itself; and nothing else is taken for its cause."""
+    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2026-11-15T06:00:00+08:00"))
+    (line,) = (line for line in lines_of(open_, LIMITS) if line.title == part)
+    assert (part, "paused") == first(open_)
+    assert ("li@sre: the platform moves" in line.reason.says, f"yibao resume {option} --why …") == (True, line.reason.mend)
+    assert ("paused", None) == (reasons(ending)[part], first(ending))
+
+
 def test_what_stands_behind_a_stopped_source_is_no_fault_of_its_own():
     """Whoever restarts the place worker for rows that wait for `resume`, restarts it in vain."""
     said = reasons(asked(marks(rows=(9, 5)), shown=capture(control=STOPPED), age_s=900))
@@ -192,6 +223,29 @@ def test_a_lane_that_is_held_is_named_with_its_partition_and_the_hospital_where_
         for more in (of_one, of_two)
     ]
     assert [f"held: answer_code 40006 (partition 0, records of {H1})", "held: answer_code 40006 (partition 0)"] == told
+
+
+def told(worker, reason):
+    """How a worker of this machine answers."""
+    reasons = [{"kind": "x", "reason": reason, "what": ""}]
+    return Seen(worker=worker, address="http://127.0.0.1:1", state="degraded", reasons=reasons)
+
+
+@pytest.mark.parametrize(
+    ("found", "heard", "reason", "person"),
+    [
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "platform_away"), "platform_away", True),
+        (marks(), told("deliver-0", "platform_away"), "drained", False),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "starting"), "worker_begins", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("join-0", "starting"), "worker_missing", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "of_a_later_version"), "worker_missing", True),
+    ],
+)
+def test_what_a_worker_on_this_machine_says_of_itself_is_the_reason_of_its_stage(found, heard, reason, person):
+    """Who starts a worker that waits for another mapping has two that wait."""
+    (line,) = (one for one in lines_of(asked(found, heard=[heard], age_s=900), LIMITS) if one.part is Part.DELIVER)
+    assert (reason, person) == (line.reason.name, line.reason.person)
 
 
 def test_two_faults_are_both_told_and_the_one_that_stands_before_the_other_comes_first():

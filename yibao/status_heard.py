@@ -1,0 +1,43 @@
+"""What the workers on this machine say of themselves, as facts of their stages. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from streams.telemetry.conditions import MEANINGS, Kind, Reason
+from yibao.monitored import Seen
+
+_KIND: Final = {reason.value: kind for reason, (kind, _meaning) in MEANINGS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Of one stage. A text is `""` where nothing is so."""
+
+    stuck: str = ""
+    """Workers that do not move any more."""
+    beginning: str = ""
+    """Why workers cannot work yet."""
+    platform: str = ""
+    """Why nothing gets through to the platform."""
+
+
+def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
+    """From what its workers here say."""
+    told = [
+        (one.worker, reason)
+        for one in seen
+        if one.worker.rpartition("-")[0] == stage
+        for reason in one.reasons
+        if reason.get("reason") in _KIND
+    ]
+    return Heard(
+        stuck=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.DEAD),
+        beginning=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.UNREADY),
+        platform=_said((worker, reason) for worker, reason in told if reason["reason"] == Reason.PLATFORM_AWAY),
+    )
+
+
+def _said(told: Iterable[tuple[str, dict[str, str]]]) -> str:
+    """Worker and meaning of each, once."""
+    return "; ".join(dict.fromkeys(f"{worker}: {MEANINGS[Reason(reason['reason'])][1]}" for worker, reason in told))
