@@ -72,8 +72,8 @@ class _Site:
 
 def prove(folder: Path, say: Callable[[str], None]) -> str:
     """Raises Failed."""
-    with ExitStack() as running:
-        site = _prepared(folder, running)
+    with ExitStack() as running, ExitStack() as platform:
+        site = _prepared(folder, running, platform)
         say("the stack runs, the capture is applied, no worker runs")
         began = time.monotonic()
         site.run("hospital", "run", "--port", f"{site.ports['postgres']}", "--visits", "30", "--bad-share", "0")
@@ -88,13 +88,17 @@ def prove(folder: Path, say: Callable[[str], None]) -> str:
                 _drained(site)
                 say("drained: exactly 0 in every partition, with marks of transactions in the topics")
                 _held(site, say)
+                _paused(site)
+                say("an institution is paused: who ordered it is named, and what lets it go on")
+                _platform_away(site, platform)
+                say("the platform is away: its worker's own word is the reason")
                 _stopped_capture(site)
                 say("the capture is stopped: it is named, and nothing behind it")
         _gone(site, say)
-        return f"{rows} rows and {records} records counted exactly, seven reasons named; {time.monotonic() - began:.0f} s of them"
+        return f"{rows} rows and {records} records counted exactly, nine reasons named; {time.monotonic() - began:.0f} s of them"
 
 
-def _prepared(folder: Path, running: ExitStack) -> _Site:
+def _prepared(folder: Path, running: ExitStack, platform: ExitStack) -> _Site:
     home, taken = folder / "site", set[int]()
     shutil.copytree(_SAMPLE, home)
     ports = {name: free_port(taken) for name in ("postgres", "kafka", "connect", "platform")}
@@ -105,7 +109,7 @@ def _prepared(folder: Path, running: ExitStack) -> _Site:
     for name, port in {"postgres": "25432", "kafka": "29092", "connect": "28083", "platform": "28080"}.items():
         text = text.replace(port, f"{ports[name]}")
     site.file.write_text(text + _LATE, "utf-8")
-    running.enter_context(site.going(*_platform(site)))
+    platform.enter_context(site.going(*_platform(site)))
     stack.open_to_connect(home / "secrets")
     stack.up()
     site.run("hospital", "create", "--port", f"{ports['postgres']}", "--capture-password-file", "secrets/his.password")
@@ -172,6 +176,26 @@ def _held(site: _Site, say: Callable[[str], None]) -> None:
     say(f"one institution is held: {held['waiting']} of its records wait, {told[:60]}…")
     key.write_text(right, "utf-8")
     _until("it is let in", lambda: site.asked("status")[0] == 0 and not any(_all_waiting(site)))
+
+
+def _paused(site: _Site) -> None:
+    """A person's order is no fault of anybody, and stays the reason until a person takes it back."""
+    site.run("pause", "--institution", HELD, "--why", "their maintenance")
+    _until("the pause is named", lambda: _first(site.asked("status")[1]) == ("institution", "paused"))
+    code, status = site.asked("status")
+    (line,) = (one for one in status["parts"] if one["name"] == HELD)
+    _demand(code == 1 and "their maintenance" in line["says"], f"paused, and status says {line['says']}")
+    option, why = line["mend"].removeprefix("yibao ").rsplit(" ", 1)[0], "the maintenance is over"
+    site.run(*option.split(), why)
+    _until("it goes on", lambda: site.asked("status")[0] == 0)
+
+
+def _platform_away(site: _Site, platform: ExitStack) -> None:
+    platform.close()
+    _hospital(site, first=51)
+    _until("the platform is named", lambda: _first(site.asked("status")[1]) == ("deliver", "platform_away"))
+    platform.enter_context(site.going(*_platform(site)))
+    _until("all goes on", lambda: site.asked("status")[0] == 0 and not any(_all_waiting(site)))
 
 
 def _stopped_capture(site: _Site) -> None:
