@@ -127,7 +127,7 @@ class Joiner:
                 followers.passes_on(run, visit, before)
                 followers.leaves(run, visit, before, change)
                 self._withdrawing.left(run, visit, before, transaction=change.transaction)
-                run.take(visit.entries())
+                run.take(visit.entries().items())
             return
         beneath = None
         if before is not None and (before.beneath is not None or (change.op is _CREATE and not before.deleted)):
@@ -146,9 +146,12 @@ class Joiner:
             run.apply(visit, row, before=before, change=change)
         else:
             recapturing.apply(run, visit, row, before=before, change=change)
-        run.take(run.told.touched(visit, before))
-        claiming.passes(run, visit, before)
-        self._telling.at_once(run, visit)
+        if before is not None:
+            run.take(run.told.touched(visit, before))
+        if not run.is_plain:
+            claiming.passes(run, visit, before)
+        if visit.changed_gone:
+            self._telling.at_once(run, visit)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
 
     def _again(self, run: Building, order: Replay, view: StateView) -> None:
@@ -259,7 +262,7 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> 
     found = held(change, None if before.deleted else before.columns, before.beneath)
     if found.change is None:
         visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
-        run.take(visit.entries())
+        run.take(visit.entries().items())
     if found.change is None or found.beneath is not None:
         run.count(EXCHANGED)
     return found

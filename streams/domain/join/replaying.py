@@ -95,8 +95,7 @@ def is_resent(key: bytes) -> bool:
 
 def touched(visit: Visit, before: StoredRow) -> Entries:
     """The state entry of a row whose last change handed on nothing: by what its last record is known, which it said before."""
-    key = resent_key(visit.place(before))
-    if not before.emitted or visit.beside(key) is not None:
+    if not before.emitted or visit.beside(key := resent_key(visit.place(before))) is not None:
         return ()
     return ((key, dump(Resent(before.emitted, _NOT_RESENT, dotted(before.position)))),)
 
