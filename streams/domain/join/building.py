@@ -121,14 +121,15 @@ class Building:
             row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        if self._charged and before is not None:
-            self._charged.append(before)
-        if before is not None and before.emitted and before.reported_as != row.reported_as:
-            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
+        if before is not None:
+            if self._charged:
+                self._charged.append(before)
+            if before.emitted and before.reported_as != row.reported_as:
+                self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
         if not self.is_plain and (formerly := self.incoming.formerly) is not None:
             self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
             followers.renamed(self, visit, row, formerly=formerly)
-        if others := touched(visit, row, before=before):
+        if row.role is not _FEE and (others := touched(visit, row, before=before)):
             self.rebuild(visit, others, committed_at=committed_at)
 
     def _standing(self, visit: Visit, row: StoredRow, change: RowChange) -> StoredRow:
@@ -205,7 +206,7 @@ class Building:
             visit.put(self.close(visit, row, by=ClosedBy.MENDED).reported(row.emitted, row.reported_as))
             self.count("unchanged")
         else:
-            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
+            self._wait(visit, row, gathered.rows, part=str(gathered.missing), now=now, candidates=gathered.candidates)
         built = visit.current(row)
         if not (before.waits_for or before.refused or built.waits_for == _PARENT_REFUSED):
             return  # as most: nothing waited for its first record

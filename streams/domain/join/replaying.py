@@ -111,10 +111,10 @@ def made_by_others(visit: Visit, row: StoredRow, content: str, *, by: str) -> tu
     of a first record: only that row's own changes come before it. row: before it was handed on. by: position of the other change,
     or else offset of its message.
     """
-    key, by = resent_key(visit.place(row)), f"+{by}"
+    key = resent_key(visit.place(row))
     if not row.emitted and visit.beside(key) is None:
         return (), ""
-    return ((key, dump(Resent(content, _NOT_RESENT, by))),), by
+    return ((key, dump(Resent(content, _NOT_RESENT, f"+{by}"))),), f"+{by}"
 
 
 def resent_key(where: bytes) -> bytes:

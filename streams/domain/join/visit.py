@@ -73,12 +73,13 @@ class Visit:
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
-        if row.role is _VISIT:
-            self._heads, self._new_heads = None, True
         where = self._keys.get((row.table, row.key)) or self.place(row)
         self.changed[where] = row
-        if row.role is _FEE:
+        role = row.role
+        if role is _FEE:
             self.uncounted.add(where)
+        elif role is _VISIT:
+            self._heads, self._new_heads = None, True
         if self._claims is not None and row.reported_as:
             self._claims.setdefault(row.reported_as, set()).add(where)
 
@@ -240,7 +241,7 @@ class Visit:
     def knows(self, row: StoredRow) -> bool:
         """Whether the mapping still has the row's table: state outlives mappings."""
         rule = self.mapping.tables.get(row.table)
-        known = row.source == self.mapping.source and rule is not None and rule.role is row.role
+        known = rule is not None and rule.role is row.role and row.source == self.mapping.source
         return known and not (self._emptied and self._is_emptied(row))
 
     def heads(self) -> Sequence[StoredRow]:
@@ -255,7 +256,7 @@ class Visit:
         if not self._new_heads and len(entries) == 1:
             ((key, value),) = entries.items()
             row = self._recall.load(key, value)
-            return () if row.deleted or not self.knows(row) else (row,)
+            return (row,) if not row.deleted and self.knows(row) else ()
         where = {*entries, *[key for key, row in self.changed.items() if row.role is _VISIT]}
         if len(where) > 1:
             return self.rows(_VISIT)

@@ -145,14 +145,13 @@ class Overlay:
         """Take over what one message changed."""
         for key, value in changed.items():
             name = key[: key.index(SEPARATOR) + 2]  # as `group_of` does: this is done for every change
-            before = self._changed.get(name)
-            if before is None:
+            if name in self._changed:
+                self._changed[name][key] = value
+                if name in self._groups:
+                    put(self._groups[name], key, value)
+            else:
                 self._changed[name] = {key: value}
                 self._groups.pop(name, None)  # the state's own
-            else:
-                before[key] = value
-                if (whole := self._groups.get(name)) is not None:
-                    put(whole, key, value)
             if value is not None and name in self._claims:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
             self._held.put(key, value)
