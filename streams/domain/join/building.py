@@ -121,16 +121,20 @@ class Building:
             row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        if before is not None:
-            if self._charged:
-                self._charged.append(before)
-            if before.emitted and before.reported_as != row.reported_as:
-                self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
-        if not self.is_plain and (formerly := self.incoming.formerly) is not None:
-            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
-            followers.renamed(self, visit, row, formerly=formerly)
-        if row.role is not _FEE and (others := touched(visit, row, before=before)):
+        if before is not None and self._charged:
+            self._charged.append(before)
+        if before is not None and before.emitted and before.reported_as != row.reported_as:
+            self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
+        if not self.is_plain:
+            self._renamed(visit, row, formerly=self.incoming.formerly)
+        if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
+
+    def _renamed(self, visit: Visit, row: StoredRow, *, formerly: bytes | None) -> None:
+        """formerly: the columns of the row's former key; None where that did not change."""
+        if formerly is not None:
+            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=self.transaction)
+            followers.renamed(self, visit, row, formerly=formerly)
 
     def _standing(self, visit: Visit, row: StoredRow, change: RowChange) -> StoredRow:
         """The row with what the place stage says of it: another visit holds its record, or it comes from another one."""

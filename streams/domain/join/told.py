@@ -71,7 +71,7 @@ class Told:
 
     def touched(self, visit: Visit, before: StoredRow) -> Entries:
         """The state entry of the row whose change this is, where it handed on nothing. before: the row before it."""
-        moved = before.emitted and self.own is not None and visit.current(before).position != before.position
+        moved = self.own is not None and visit.current(before).position != before.position
         return touched(visit, before) if moved else ()
 
     def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:

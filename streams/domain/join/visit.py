@@ -234,7 +234,7 @@ class Visit:
         return entries
 
     def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
-        """The state key of a row, for whoever does not find it in `_keys`: it is made once a fold. A mapping's table has one role."""
+        """The state key of a row that is not in `_keys` yet: it is made once a fold. A mapping's table has one role."""
         where = self._keys[table, key] = key_of(self.key, role, self.mapping.source, table, key)
         return where
 
