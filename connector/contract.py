@@ -28,6 +28,10 @@ class Op(StrEnum):
     TRUNCATE = "t"
 
 
+_READ: Final = Op.READ
+_DELETE: Final = Op.DELETE
+
+
 class DatabaseKind(StrEnum):
     """Kinds of source database. Each has its own rule for comparing positions."""
 
@@ -226,12 +230,12 @@ def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark |
 
     where: the `position` of the change.
     """
-    if where is None or op is Op.READ or source.get("snapshot") not in _STREAMED:
+    if where is None or op is _READ or source.get("snapshot") not in _STREAMED:
         return None
     ts_us = source.get("ts_us")
     if not isinstance(ts_us, int):
         ts_us = int(cast("int", source["ts_ms"])) * 1000
-    return Mark((*where, 0 if op is Op.DELETE else 1), ts_us)
+    return Mark((*where, 0 if op is _DELETE else 1), ts_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

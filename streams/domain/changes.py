@@ -274,7 +274,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     if not 0 <= committed_at < _END_OF_TIME:
         raise Rejected("the envelope's time of commit is impossible")
     place = position(kind, source)
-    known_by = _of_server(mark(op, source, place), server)
+    known_by = _of_server(mark(op, source, place), server) if server else mark(op, source, place)
     if op is _TRUNCATE:
         transaction = f"{source.get('txId') or ''}"
         return Truncated(

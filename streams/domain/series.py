@@ -1,5 +1,6 @@
 """The numbers of messages in `visit.changes`: one series a source, in each partition without a gap."""
 
+from functools import lru_cache
 from typing import Final
 
 from streams.domain.changes import NUMBER, Incoming
@@ -13,9 +14,13 @@ FROM: Final = "from"
 def number_of(incoming: Incoming) -> tuple[str, int]:
     """Series and number of a message of `visit.changes`; `""` and its offset where it has none."""
     headers = incoming.headers
-    if len(headers) < 2 or headers[0][0] != FROM or headers[1][0] != NUMBER:
-        return "", incoming.offset
-    number = headers[1][1]
-    if number is None or not number.isdigit():
-        return "", incoming.offset
-    return (headers[0][1] or b"").decode("utf-8", "replace"), int(number)
+    if len(headers) > 1:
+        (first, series), (second, number) = headers[:2]
+        if first == FROM and second == NUMBER and number is not None and number.isdigit():
+            return _text_of(series), int(number)
+    return "", incoming.offset
+
+
+@lru_cache(64)
+def _text_of(series: bytes | None) -> str:
+    return (series or b"").decode("utf-8", "replace")

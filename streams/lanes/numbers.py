@@ -36,7 +36,7 @@ class SeriesBuffer(Buffer[Incoming]):
         """Take the messages that come next. From the message on that shows that one is missing nothing is taken, of no series, also
         when it comes with a later fetch: the offset that is committed with it would pass the missing one.
         """
-        before = len(self._items)
+        before, wanted = len(self._items), self.wanted
         for item in items:
             if item.offset < self.want:
                 self.repeated += 1
@@ -44,9 +44,9 @@ class SeriesBuffer(Buffer[Incoming]):
             if self._stopped_at is not None and item.offset > self._stopped_at:
                 break
             series, number = number_of(item)
-            if not series and self.wanted:
+            if not series and wanted:
                 self.strangers.append(item)
-            elif number == (self.wanted.get(series, FIRST) if series else self.want):
+            elif number == (wanted.get(series, FIRST) if series else self.want):
                 self._take(item, series, number)
             else:
                 self.hole_since = self._clock() if self.hole_since is None else self.hole_since
@@ -59,11 +59,12 @@ class SeriesBuffer(Buffer[Incoming]):
         """The next message, and before it what a stranger wrote: that nothing is missing among those is known only now."""
         if series:
             self.wanted[series] = number + 1
-        for one in self.strangers:
-            if self.want <= one.offset < item.offset:
-                self._items.append(one._replace(headers=((STRANGER, b""), *one.headers)))
-                self.want = one.offset + 1
-        self.strangers.clear()
+        if self.strangers:
+            for one in self.strangers:
+                if self.want <= one.offset < item.offset:
+                    self._items.append(one._replace(headers=((STRANGER, b""), *one.headers)))
+                    self.want = one.offset + 1
+            self.strangers.clear()
         self._items.append(item)
         self.want = item.offset + 1
         if self._stopped_at is not None and item.offset >= self._stopped_at:

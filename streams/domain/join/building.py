@@ -28,12 +28,17 @@ from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, R
 from streams.domain.trail import trail_of
 
 _MOVED: Final = Part.MOVED.value
+_PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
 
 
 class Building:
     """One fold: builds the records that may have another content now, and collects what comes of it."""
+
+    transaction = ""
+    time: Tick | None = None
+    _portion: rebuilding.Portion | None = None
 
     def __init__(  # noqa: PLR0913 - what a fold is given
         self,
@@ -51,12 +56,7 @@ class Building:
         self.moving, self.today = moving, today
         self.is_plain = incoming.is_plain
         self.counts: dict[str, int] = {}
-        self.captured_at = incoming.timestamp_ms
-        """When the change that makes records ready was captured (ms)."""
-        self.now = incoming.timestamp_ms
-        self.grace_ms = limits.withdrawals.grace_ms
-        self.transaction = ""
-        self.time: Tick | None = None
+        self.captured_at = self.now = incoming.timestamp_ms
         self._limits, self._withdrawing, self._charging = limits, withdrawing, charging
         self._state: dict[bytes, bytes | None] = {}
         self._missing: dict[bytes, MissingLookup] = {}
@@ -64,12 +64,17 @@ class Building:
         self._ready: list[Emission] = []
         self.told = Told(incoming, self.counts)
         self.kept: set[bytes] = set()
-        self._portion: rebuilding.Portion | None = None
         self._charged: list[StoredRow] = []
         """Lines that refund lines may have waited for, as they were and as they are."""
 
     def folded(self) -> Folded:
-        return Folded(self._state, tuple(self._recalls), tuple(self._ready), *self.told.all, self.counts, self._missing)
+        told = self.told
+        recalls, ready, dead, closed = self._recalls, self._ready, told.dead, told.closed
+        return Folded(self._state, tuple(recalls), tuple(ready), tuple(dead), tuple(closed), self.counts, self._missing)
+
+    @property
+    def grace_ms(self) -> int:
+        return self._limits.withdrawals.grace_ms
 
     def recall(self, emission: Emission) -> None:
         self._recalls.append(emission)
@@ -91,8 +96,8 @@ class Building:
                 self.build(visit, refund, committed_at=committed_at, now=now)
         if visit.uncounted and self._charging.count(visit, self.lookups):
             self.count(SUMMED)
-        if changed := [*visit.entries()]:
-            self.take(changed)
+        if changed := visit.entries():
+            self._state.update(changed)
             self.kept.add(visit.key)
 
     def take(self, entries: Iterable[tuple[bytes, bytes | None]]) -> None:
@@ -116,15 +121,20 @@ class Building:
             row = self._standing(visit, row, change)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
-        if self._charged and before is not None:
+        if before is not None and self._charged:
             self._charged.append(before)
         if before is not None and before.emitted and before.reported_as != row.reported_as:
             self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
-        if not self.is_plain and (formerly := self.incoming.formerly) is not None:
-            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=change.transaction)
-            followers.renamed(self, visit, row, formerly=formerly)
+        if not self.is_plain:
+            self._renamed(visit, row, formerly=self.incoming.formerly)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
+
+    def _renamed(self, visit: Visit, row: StoredRow, *, formerly: bytes | None) -> None:
+        """formerly: the columns of the row's former key; None where that did not change."""
+        if formerly is not None:
+            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=self.transaction)
+            followers.renamed(self, visit, row, formerly=formerly)
 
     def _standing(self, visit: Visit, row: StoredRow, change: RowChange) -> StoredRow:
         """The row with what the place stage says of it: another visit holds its record, or it comes from another one."""
@@ -200,8 +210,10 @@ class Building:
             visit.put(self.close(visit, row, by=ClosedBy.MENDED).reported(row.emitted, row.reported_as))
             self.count("unchanged")
         else:
-            self._wait(visit, row, gathered.rows, part=gathered.missing.value, now=now, candidates=gathered.candidates)
+            self._wait(visit, row, gathered.rows, part=str(gathered.missing), now=now, candidates=gathered.candidates)
         built = visit.current(row)
+        if not (before.waits_for or before.refused or built.waits_for == _PARENT_REFUSED):
+            return  # as most: nothing waited for its first record
         if built.waits_for != before.waits_for or built.refused != before.refused:
             if colliding.was_told(before):
                 colliding.close(self, visit, before)

@@ -46,6 +46,6 @@ def free(  # noqa: PLR0913 - the row, and what is known of lanes
 
 def passes(run: Results, visit: Visit, row: StoredRow | None) -> None:
     """Where another visit holds from now on what a row claimed, as it was: no person is told that it has no row any more."""
-    if not run.is_plain and run.incoming.passed and row is not None:
+    if run.incoming.passed and row is not None:
         followers.passes_on(run, visit, row)
         colliding.held_elsewhere(run, visit, row, record_backed(run, visit, row))

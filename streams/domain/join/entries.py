@@ -64,6 +64,8 @@ _REFUND_PLACE: Final = _DEADLINE_DIGITS + 1
 _WAITS: Final = ord("w")
 _REPORTED_AS: Final = 15
 """Where in a row stands what it was reported as, behind all that every form has."""
+_NOTHING_MORE: Final = (None, None, "", "", None)
+"""Trail, what stands beneath, claim, letter and charge of a row that has none of them."""
 _FEE_ROW: Final = _ROLE_LETTER[TableRole.FEE] + SEPARATOR
 
 
@@ -113,7 +115,7 @@ def dump(row: StoredRow) -> bytes:
     """The state value of a row."""
     # By position: by name it takes twice as long, for every change.
     members: list[object] = [WITHOUT_TRAIL, *row[5:8], row.mark and tuple(row.mark), *row[9:_REPORTED_AS], row.columns]
-    if row.trail is None and row.beneath is None and not row.claimed and not row.letter and row.charge is None:  # as nearly all
+    if row[_REPORTED_AS + 1 :] == _NOTHING_MORE:  # as nearly all
         members.append(row.reported_as)
     else:
         _add_tail(members, row)

@@ -123,11 +123,8 @@ class Joiner:
             return
         if before is not None and again(change.mark, before.mark):
             run.count("repeated_change")
-            if change.left:  # at the place of the delete that it turns into a move
-                followers.passes_on(run, visit, before)
-                followers.leaves(run, visit, before, change)
-                self._withdrawing.left(run, visit, before, transaction=change.transaction)
-                run.take(visit.entries())
+            if change.left:
+                self._repeated_as_a_move(run, visit, before, change)
             return
         beneath = None
         if before is not None and (before.beneath is not None or (change.op is _CREATE and not before.deleted)):
@@ -146,10 +143,24 @@ class Joiner:
             run.apply(visit, row, before=before, change=change)
         else:
             recapturing.apply(run, visit, row, before=before, change=change)
-        run.take(run.told.touched(visit, before))
-        claiming.passes(run, visit, before)
-        self._telling.at_once(run, visit)
+        self._end(run, visit, before)
         run.keep(visit, committed_at=change.committed_at, now=run.incoming.timestamp_ms)
+
+    def _end(self, run: Building, visit: Visit, before: StoredRow | None) -> None:
+        """What is to be done once all records of a change are built, which concerns few changes."""
+        if before is not None and before.emitted:
+            run.take(run.told.touched(visit, before))
+        if not run.is_plain:
+            claiming.passes(run, visit, before)
+        if visit.changed_gone:
+            self._telling.at_once(run, visit)
+
+    def _repeated_as_a_move(self, run: Building, visit: Visit, before: StoredRow, change: RowChange) -> None:
+        """A row left at the place of the delete that this turns into a move."""
+        followers.passes_on(run, visit, before)
+        followers.leaves(run, visit, before, change)
+        self._withdrawing.left(run, visit, before, transaction=change.transaction)
+        run.take(visit.entries().items())
 
     def _again(self, run: Building, order: Replay, view: StateView) -> None:
         """Try the record of a row again, as the row is now."""
@@ -259,7 +270,7 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> 
     found = held(change, None if before.deleted else before.columns, before.beneath)
     if found.change is None:
         visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
-        run.take(visit.entries())
+        run.take(visit.entries().items())
     if found.change is None or found.beneath is not None:
         run.count(EXCHANGED)
     return found

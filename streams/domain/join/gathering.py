@@ -16,6 +16,7 @@ _REFUSE: Final = "refuse"
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
+_AMBIGUOUS: Final = frozenset({Part.AMBIGUOUS_VISIT, Part.AMBIGUOUS_SETTLEMENT})
 
 
 class Gathered(NamedTuple):
@@ -47,10 +48,10 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
     rows = SourceRows(heads[0].columns if len(heads) == 1 else None, settlements[0].columns if len(settlements) == 1 else None, fee)
     # An institution that nobody registered is refused at once, whatever is missing.
     missing = None if institution is None else _missing_of(visit, row, institution, heads=heads, settlements=settlements)
-    if missing is Part.AMBIGUOUS_VISIT or missing is Part.AMBIGUOUS_SETTLEMENT:
-        candidates = heads if missing is Part.AMBIGUOUS_VISIT else settlements
-        return Gathered(rows, missing, candidates, _readings(heads, settlements, rows))
-    return Gathered(rows, missing)
+    if missing is None or missing not in _AMBIGUOUS:
+        return Gathered(rows, missing)
+    candidates = heads if missing is Part.AMBIGUOUS_VISIT else settlements
+    return Gathered(rows, missing, candidates, _readings(heads, settlements, rows))
 
 
 def _missing_of(

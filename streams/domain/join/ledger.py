@@ -223,7 +223,12 @@ class Ledger:
 
 def head_of(visit_key: bytes, source: str) -> bytes:
     """The state key that says that there are sums of a visit's lines."""
-    return SEPARATOR.join((visit_key, _LETTER, source.encode()))
+    return visit_key + _behind_a_visit(source)
+
+
+@lru_cache(64)
+def _behind_a_visit(source: str) -> bytes:
+    return SEPARATOR.join((b"", _LETTER, source.encode()))
 
 
 def is_sum(key: bytes) -> bool:

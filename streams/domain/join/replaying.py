@@ -95,8 +95,7 @@ def is_resent(key: bytes) -> bool:
 
 def touched(visit: Visit, before: StoredRow) -> Entries:
     """The state entry of a row whose last change handed on nothing: by what its last record is known, which it said before."""
-    key = resent_key(visit.place(before))
-    if not before.emitted or visit.beside(key) is not None:
+    if not before.emitted or visit.beside(key := resent_key(visit.place(before))) is not None:
         return ()
     return ((key, dump(Resent(before.emitted, _NOT_RESENT, dotted(before.position)))),)
 
@@ -112,10 +111,10 @@ def made_by_others(visit: Visit, row: StoredRow, content: str, *, by: str) -> tu
     of a first record: only that row's own changes come before it. row: before it was handed on. by: position of the other change,
     or else offset of its message.
     """
-    key, by = resent_key(visit.place(row)), f"+{by}"
+    key = resent_key(visit.place(row))
     if not row.emitted and visit.beside(key) is None:
         return (), ""
-    return ((key, dump(Resent(content, _NOT_RESENT, by))),), by
+    return ((key, dump(Resent(content, _NOT_RESENT, f"+{by}"))),), f"+{by}"
 
 
 def resent_key(where: bytes) -> bytes:

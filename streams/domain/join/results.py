@@ -50,8 +50,6 @@ class Results(Protocol):
     """In the site's zone."""
     now: int
     """When it happens (ms)."""
-    grace_ms: int
-    """So long after a transaction's end a row may go, or come back."""
     transaction: str
     """Of the change that is folded; `""` of everything else."""
     captured_at: int
@@ -64,6 +62,10 @@ class Results(Protocol):
     """How often each outcome happened."""
     kept: set[bytes]
     """The visits that were changed. What the fold sees of them is what they were before."""
+
+    @property
+    def grace_ms(self) -> int:
+        """So long after a transaction's end a row may go, or come back."""
 
     def recall(self, emission: Emission) -> None:
         """Let the deliver stage know that a record has no row any more."""

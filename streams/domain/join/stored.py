@@ -106,20 +106,20 @@ class StoredRow(NamedTuple):
         return f"StoredRow(table={self.table!r}, position={self.position}, deleted={self.deleted}, waits_for={self.waits_for!r})"
 
     def reported(self, content_hash: str, record: str) -> "StoredRow":
-        """The row after its record was emitted with this content. Built by position, like the next two: that takes a third of the
+        """The row after its record was emitted with this content. Built by position, like the next two: that takes a fifth of the
         time of `_replace`.
         """
-        return StoredRow._make(
-            (*self[:_HISTORY], content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed, "", self.charge)
-        )
+        tail = content_hash, "", "", 0, 0, record, None, self.beneath, self.claimed, "", self.charge
+        return tuple.__new__(StoredRow, self[:_HISTORY] + tail)
 
     def waiting(self, part: str, *, since: int, deadline: int) -> "StoredRow":
         """The row while it waits for a part."""
-        return StoredRow._make((*self[:_EMITTED_LAST], "", part, since, deadline, *self[_REPORTED_AS:]))
+        return tuple.__new__(StoredRow, (*self[:_EMITTED_LAST], "", part, since, deadline, *self[_REPORTED_AS:]))
 
     def changed(self, columns: Row, *, position: Position | None, committed_at: int, offset: int, mark: Mark | None) -> "StoredRow":
         """The row after a change, with its history kept."""
-        return StoredRow._make((*self[:_CONTENT], columns, position, committed_at, offset, mark, False, *self[_HISTORY:]))
+        now = columns, position, committed_at, offset, mark, False
+        return tuple.__new__(StoredRow, self[:_CONTENT] + now + self[_HISTORY:])
 
     @property
     def is_awaited(self) -> bool:

@@ -18,23 +18,19 @@ TOLD: Final = "told"
 class Told:
     """The letters of one fold. A row has at most one open letter of this stage: a later one takes the place of an earlier one."""
 
+    replaying: Replaying | None = None
+    """The row that is tried again because a person ordered it."""
+    own: bytes | None = None
+    """State key of the row whose change this is, until its record went."""
+    _position: Position | None = None
+    _is_new = False
+
     def __init__(self, incoming: Incoming, counts: dict[str, int]) -> None:
-        self._at, self._offset = incoming.timestamp_ms, incoming.offset
-        self._position: Position | None = None
+        self._incoming = incoming
         self._counts = counts
         self.dead: list[DeadLetter] = []
         self.closed: list[Closed] = []
-        self.replaying: Replaying | None = None
-        """The row that is tried again because a person ordered it."""
-        self.own: bytes | None = None
-        """State key of the row whose change this is, until its record went."""
-        self._is_new = False
         self._new: dict[str, DeadLetter] = {}
-
-    @property
-    def all(self) -> tuple[tuple[DeadLetter, ...], tuple[Closed, ...]]:
-        """What was told, and what was closed."""
-        return tuple(self.dead), tuple(self.closed)
 
     def tell(self, visit: Visit, row: StoredRow, letter: DeadLetter) -> StoredRow:
         """Tell a person of a row that has no record; the row with that letter."""
@@ -65,7 +61,7 @@ class Told:
         if visit.place(row) == self.own:
             self.own = None
             return False, () if self._is_new else made_by_itself(visit, row), ()
-        entry, by = made_by_others(visit, row, content, by=dotted(self._position) or f"{self._offset}")
+        entry, by = made_by_others(visit, row, content, by=dotted(self._position) or f"{self._incoming.offset}")
         return False, entry, ((BY, by.encode()),) if by else ()
 
     def begin(self, where: bytes, before: StoredRow | None, position: Position | None) -> None:
@@ -73,10 +69,10 @@ class Told:
         self.own, self._is_new = where, before is None
         self._position = position
 
-    def touched(self, visit: Visit, before: StoredRow | None) -> Entries:
+    def touched(self, visit: Visit, before: StoredRow) -> Entries:
         """The state entry of the row whose change this is, where it handed on nothing. before: the row before it."""
-        moved = before is not None and self.own is not None and visit.current(before).position != before.position
-        return touched(visit, before) if before is not None and moved else ()
+        moved = self.own is not None and visit.current(before).position != before.position
+        return touched(visit, before) if moved else ()
 
     def close(self, visit: Visit, row: StoredRow, *, by: ClosedBy, evidence: str = "") -> StoredRow:
         """Close the letter that a row has, if it has one; the row without it."""
@@ -85,5 +81,5 @@ class Told:
         if (fresh := self._new.pop(row.letter, None)) is not None:  # told and ended by one message: nobody needs to hear of it
             self.dead.remove(fresh)
             return row._replace(letter="")
-        self.closed.append(Closed(row.letter, visit.key, self._at, by, evidence))
+        self.closed.append(Closed(row.letter, visit.key, self._incoming.timestamp_ms, by, evidence))
         return row._replace(letter="")

@@ -73,21 +73,21 @@ class Visit:
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
-        if row.role is _VISIT:
-            self._heads, self._new_heads = None, True
-        where = self._place(row.role, row.table, row.key)
+        where = self._keys.get((row.table, row.key)) or self.place(row)
         self.changed[where] = row
-        if row.role is _FEE:
+        role = row.role
+        if role is _FEE:
             self.uncounted.add(where)
+        elif role is _VISIT:
+            self._heads, self._new_heads = None, True
         if self._claims is not None and row.reported_as:
             self._claims.setdefault(row.reported_as, set()).add(where)
 
     def find(self, role: TableRole, table: str, key: tuple[str, ...]) -> StoredRow | None:
         """The row under this key, deleted or not."""
-        where = self._place(role, table, key)
-        row = self.changed.get(where)
-        if row is not None:
-            return row
+        where = self._keys.get((table, key)) or self._place(role, table, key)
+        if where in self.changed:
+            return self.changed[where]
         row = self._found[where] = _committed(self._view, self._recall, where)
         return _without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
 
@@ -147,7 +147,7 @@ class Visit:
 
     def current(self, row: StoredRow) -> StoredRow:
         """The row as this fold left it; `row` itself where it was not touched since it was read."""
-        return self.changed.get(self._place(row.role, row.table, row.key), row)
+        return self.changed.get(self._keys.get((row.table, row.key)) or self.place(row), row)
 
     def rows(self, role: TableRole) -> list[StoredRow]:
         """The existing rows of one role that belong to this mapping's source and tables, in the order in which they came."""
@@ -216,7 +216,7 @@ class Visit:
 
     def place(self, row: StoredRow) -> bytes:
         """The state key of a row."""
-        return self._place(row.role, row.table, row.key)
+        return self._keys.get((row.table, row.key)) or self._place(row.role, row.table, row.key)
 
     def stands(self, row: StoredRow) -> bool:
         """Whether a row is there, and the mapping knows its table."""
@@ -234,16 +234,14 @@ class Visit:
         return entries
 
     def _place(self, role: TableRole, table: str, key: tuple[str, ...]) -> bytes:
-        """The state key of a row, made once a fold. A mapping's table has one role."""
-        where = self._keys.get((table, key))
-        if where is None:
-            where = self._keys[table, key] = key_of(self.key, role, self.mapping.source, table, key)
+        """The state key of a row that is not in `_keys` yet: it is made once a fold. A mapping's table has one role."""
+        where = self._keys[table, key] = key_of(self.key, role, self.mapping.source, table, key)
         return where
 
     def knows(self, row: StoredRow) -> bool:
         """Whether the mapping still has the row's table: state outlives mappings."""
         rule = self.mapping.tables.get(row.table)
-        known = row.source == self.mapping.source and rule is not None and rule.role is row.role
+        known = rule is not None and rule.role is row.role and row.source == self.mapping.source
         return known and not (self._emptied and self._is_emptied(row))
 
     def heads(self) -> Sequence[StoredRow]:
@@ -258,7 +256,7 @@ class Visit:
         if not self._new_heads and len(entries) == 1:
             ((key, value),) = entries.items()
             row = self._recall.load(key, value)
-            return () if row.deleted or not self.knows(row) else (row,)
+            return (row,) if not row.deleted and self.knows(row) else ()
         where = {*entries, *[key for key, row in self.changed.items() if row.role is _VISIT]}
         if len(where) > 1:
             return self.rows(_VISIT)
@@ -267,21 +265,22 @@ class Visit:
             return () if row.deleted or not self.knows(row) else (row,)
         return ()
 
-    def entries(self) -> Iterator[tuple[bytes, bytes | None]]:
+    def entries(self) -> Mapping[bytes, bytes | None]:
         """The state entries that the fold changed; most rows that are built again come out unchanged and are left out. Rows are
         compared and not their bytes: an entry of an earlier form stays as it is until its row changes.
         """
         found, recall = self._found, self._recall
+        entries: dict[bytes, bytes | None] = {}
         for key, row in self.changed.items():
             if row != (found[key] if key in found else _committed(self._view, recall, key)):
-                value = dump(row)
+                entries[key] = value = dump(row)
                 recall.keep(key, value, row)
-                yield key, value
         for key, gone in self.changed_gone.items():
             if gone is not None or self._view.get(key) is not None:
-                yield key, None if gone is None else dump_gone(gone)
+                entries[key] = None if gone is None else dump_gone(gone)
         if self._ledger is not None:
-            yield from self._ledger.entries()
+            entries.update(self._ledger.entries())
+        return entries
 
 
 def _committed(view: StateView, recall: Recall, where: bytes) -> StoredRow | None:

@@ -11,6 +11,7 @@ _FOR_EVER_MS: Final = 10**12
 none of its own.
 """
 _MOVED: Final = Part.MOVED.value
+_LOOKUP: Final = Part.LOOKUP.value
 _WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value, Part.PARENT_REFUSED.value})
 
 
@@ -19,7 +20,7 @@ def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now:
 
     told: by what such a wait in vain is known, so that it is told once. limit: how long it waits (ms).
     """
-    asks_on = part.startswith(Part.LOOKUP.value)
+    asks_on = part.startswith(_LOOKUP)
     if row.refused and row.refused == told():
         # It was deleted meanwhile, and is there again.
         return row._replace(waits_for=part, since=now, deadline=now) if asks_on and not row.waits_for else row, False

@@ -7,6 +7,8 @@ from streams.domain.join.entries import is_held_refund, item_in, visit_key_of
 from streams.domain.join.indexed import Place, held
 from streams.domain.join.stored import Item
 
+_OF_NOTHING_HELD: Final = ord("r")
+"""What the entries begin with that wait for nothing, and did not wait in vain."""
 _NO_KEYS: Final[frozenset[bytes]] = frozenset()
 
 
@@ -30,7 +32,7 @@ class HeldRefunds:
 
     def put(self, key: bytes, value: bytes | None) -> Collection[tuple[Place, bool]]:
         """Take over an entry, None where it goes; what changes of its places in the index."""
-        if value is not None and is_held_refund(key, value):
+        if value is not None and value[0] != _OF_NOTHING_HELD and is_held_refund(key, value):
             return self._hold(key, item_in(value))
         return [(held(key, self._drop(key)), False)] if key in self._items else ()
 

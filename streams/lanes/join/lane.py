@@ -108,16 +108,20 @@ class _Chunk:
 
     def take(self, folded: Folded) -> None:
         """What one message led to."""
-        self.overlay.apply(folded.state)
-        if folded.missing:
-            self.overlay.note(folded.missing)
-        if folded.recalls or folded.ready:
-            self.ready += (*folded.recalls, *folded.ready)
-        if folded.closed:  # first: what is told again with them is open
-            self.dead += folded.closed
-        if folded.dead:
-            self.dead += folded.dead
-        for outcome, amount in folded.counts.items():
+        state, recalls, ready, dead, closed, counts, missing = folded
+        if state:
+            self.overlay.apply(state)
+        if missing:
+            self.overlay.note(missing)
+        if recalls:
+            self.ready += recalls
+        if ready:
+            self.ready += ready
+        if closed:  # first: what is told again with them is open
+            self.dead += closed
+        if dead:
+            self.dead += dead
+        for outcome, amount in counts.items():
             self.counts[outcome] += amount
 
 

@@ -31,6 +31,10 @@ class Overlay:
     def __init__(self, state: State) -> None:
         self.changed: dict[bytes, bytes | None] = {}
         self._state = state
+        self._known: dict[bytes, bytes | None] = {}
+        """What changed, and what was asked for: a chunk asks for the rows of a visit again and again."""
+        self._lines: dict[bytes, int] = {}
+        """By visit that was asked about: how many lines were committed, where that is known."""
         self._changed: dict[bytes, dict[bytes, bytes | None]] = {}
         """By group."""
         self._groups: dict[bytes, Entries] = {}
@@ -56,14 +60,22 @@ class Overlay:
 
     def get(self, key: bytes) -> bytes | None:
         """One entry."""
-        return self.changed[key] if key in self.changed else self._state.get(key)
+        known = self._known
+        if key not in known:
+            known[key] = self._state.get(key)
+        return known[key]
 
     def lines_known(self, visit_key: bytes) -> int | None:
         """How many entries a visit's fee lines have, those that this chunk changed counted twice; None where only looking at each
         would tell.
         """
-        known = self._state.lines_known(visit_key)
-        return None if known is None else known + len(self._changed.get(group(visit_key, _FEE), ()))
+        known = self._lines.get(visit_key)
+        if known is None:
+            known = self._state.lines_known(visit_key)
+            if known is None:
+                return None
+            self._lines[visit_key] = known
+        return known + len(self._changed.get(group(visit_key, _FEE), ()))
 
     def holds_refunds(self, visit_key: bytes) -> bool:
         """Whether any refund line of a visit is held."""
@@ -132,19 +144,19 @@ class Overlay:
     def apply(self, changed: Changes) -> None:
         """Take over what one message changed."""
         for key, value in changed.items():
-            name = group_of(key)
-            before = self._changed.get(name)
-            if before is None:
+            name = key[: key.index(SEPARATOR) + 2]  # as `group_of` does: this is done for every change
+            if name in self._changed:
+                self._changed[name][key] = value
+                if name in self._groups:
+                    put(self._groups[name], key, value)
+            else:
                 self._changed[name] = {key: value}
                 self._groups.pop(name, None)  # the state's own
-            else:
-                before[key] = value
-                if (whole := self._groups.get(name)) is not None:
-                    put(whole, key, value)
             if value is not None and name in self._claims:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
             self._held.put(key, value)
         self.changed.update(changed)
+        self._known.update(changed)
 
     def _group(self, name: bytes) -> Mapping[bytes, bytes]:
         whole = self._groups.get(name)

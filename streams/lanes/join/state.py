@@ -53,6 +53,8 @@ class State:
         self._index = Index() if index is None else index
         self._is_found = index is not None
         self._at_hand = AtHand(self._store, most=at_hand, few=few)
+        self.get = self._at_hand.get
+        """One entry."""
         self._waiting: dict[bytes, dict[bytes, int]] = {}
         self._gone: dict[bytes, dict[bytes, int]] = {}
         self._moved: dict[bytes, dict[bytes, int]] = {}
@@ -95,10 +97,6 @@ class State:
     def group(self, name: bytes) -> Entries:
         """The entries of one group. It is kept in memory: whoever asks for a group is about to change it."""
         return self._at_hand.group(name)
-
-    def get(self, key: bytes) -> bytes | None:
-        """One entry."""
-        return self._at_hand.get(key)
 
     def note(self, missing: Mapping[bytes, MissingLookup]) -> None:
         """Which rows of lookups the entries wait for that a chunk built which was committed."""
