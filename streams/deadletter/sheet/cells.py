@@ -17,8 +17,10 @@ CUT: Final = "…（已截断）"
 _FORMULA: Final = "=+-@＝＋－＠﹢﹣﹦﹫−"
 _QUOTE: Final = "'"
 _ROUNDED: Final = re.compile(r"0\d+|\d{12,}|\d+(?:\.\d+)?[eE]\d+")
-_PART: Final = re.compile(rf";(?=\s*[{re.escape(_QUOTE + _FORMULA)}])")
-_GUARDED_PART: Final = re.compile(rf";{_QUOTE}(?=\s*[{re.escape(_QUOTE + _FORMULA)}])")
+_RISKY_PART: Final = rf"[\s\"]*[{re.escape(_QUOTE + _FORMULA)}]"
+"""What a part begins with for whom a semicolon parts a line; quotes before it are its marks there, and not of its text."""
+_PART: Final = re.compile(f";(?={_RISKY_PART})")
+_GUARDED_PART: Final = re.compile(f";{_QUOTE}(?={_RISKY_PART})")
 _DROPPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NO_CHARACTERS: Final = frozenset({0xFFFE, 0xFFFF})
 

@@ -5,7 +5,7 @@ import io
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.deadletter.sheet.cells import CUT, MOST, clean, guarded, plain
@@ -20,6 +20,8 @@ def risky(cell):
     return cell.lstrip()[:1] in set("=+-@＝＋－＠")
 
 
+@example(["", ';"='])
+@example(['a;""=b', '; "=1'])
 @given(st.lists(HOSTILE | st.text(), min_size=1, max_size=6))
 def test_no_cell_begins_like_a_formula_by_whatever_dialect_it_is_read(cells):
     """A file with commas is opened where semicolons or tabs divide, too."""
