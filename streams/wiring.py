@@ -16,6 +16,7 @@ from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
 from streams.deliver.gateway import Gateway
+from streams.deliver.look import PlatformLook
 from streams.deliver.shared_limits import shared
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
@@ -33,15 +34,20 @@ from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.kafka_members import members_of
+from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
+from streams.lanes.place.restarts import RestartSettings
+from streams.lanes.place.slot_watch import SlotPorts, SlotWatch
+from streams.lanes.place.watched import Watched
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.lanes.steering import Steering
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
+from streams.mapping.named_files import files_look
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
@@ -120,13 +126,17 @@ def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
     return Fellowship(me, partial(members_of, broker, group), group=group, servers=broker.bootstrap_servers, clock=_boot_time)
 
 
-def place_stage(
-    site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None, fellows: Fellowship | None = None
+def place_stage(  # noqa: PLR0913 - each by its name
+    site: Site,
+    *,
+    home: Path | None,
+    index: int,
+    watched: Watched | None = None,
+    fellows: Fellowship | None = None,
+    outcomes: Outcomes | None = None,
 ) -> PlaceStage:
-    """The place stage of a site. home: in place of the site's `workers.home`. look_at: looks at the sources' databases; None:
-    nobody does.
-    """
-    broker, outcomes = broker_settings(site), Outcomes("place")
+    """The place stage of a site. home: in place of the site's `workers.home`. watched: how sources are watched, if they are."""
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("place")
     fellows = fellows or fellowship(site, "place", index=index)
     context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
     gate = Gate(context.broker, topic=site.topics.control)
@@ -137,12 +147,26 @@ def place_stage(
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
-            lookout=None if look_at is None else _lookout(site, gate, look_at, who=f"place-{index}"),
+            lookout=None if watched is None else _lookout(site, gate, watched.look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
+        failures=None if watched is None else FailureWatch(watched.captures, settings=restart_settings(site), clock=context.clock),
+        heard=None if watched is None else watched.heard,
+        looks=[files_look(site)],
     )
+
+
+def restart_settings(site: Site) -> RestartSettings:
+    """When a capture that failed is started again."""
+    written = site.capture
+    return RestartSettings(most=written.restarts, first_s=written.first_restart_s, longest_s=written.longest_restart_s)
+
+
+def slot_watch(ports: SlotPorts, *, trusted: bool) -> SlotWatch:
+    """The watch over what the sources' servers keep for their captures. trusted: see `SlotWatch`."""
+    return SlotWatch(ports, clock=_boot_time, trusted=trusted)
 
 
 def _lookout(site: Site, gate: Gate, look_at: LookAt, *, who: str) -> Lookout:
@@ -170,9 +194,11 @@ def placer_of(site: Site) -> Placer:
     )
 
 
-def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None) -> JoinStage:
+def join_stage(
+    site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None, outcomes: Outcomes | None = None
+) -> JoinStage:
     """The join of a site. home: in place of the site's `workers.home`."""
-    broker, outcomes = broker_settings(site), Outcomes("join")
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("join")
     lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
@@ -184,6 +210,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
         index=Index(compile_site(site)),
         wall_ms=_wall_ms,
+        looks=[files_look(site)],
     )
 
 
@@ -249,6 +276,7 @@ def deliver_stage(  # noqa: PLR0913 - each by its name
             wall_ms=_wall_ms,
             site=mark,
         ),
+        looks=[PlatformLook(gateway), files_look(site, keys=True)],
     )
 
 

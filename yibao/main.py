@@ -36,10 +36,13 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("demo", "Run the whole flow on this machine and show what was reported."),
     Verb("check", "Check site.yaml and its mapping files: all errors at once."),
+    Verb("doctor", "Look at everything a site depends on, with what mends each finding."),
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
     Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("status", "Why does nothing move? What waits where, and the one reason of each."),
+    Verb("lag", "What waits for each stage, how old it is, and how fast it goes."),
     Verb("resnapshot", "Read rows of a table again, and prove that all came."),
     Verb("pause", "Let a source, an institution, a service or a stage wait."),
     Verb("resume", "Let go on what is paused, or place the rows of a stopped source again."),

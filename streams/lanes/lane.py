@@ -109,6 +109,13 @@ class Lane(ABC, Generic[Item]):
         return len(self._early) + (0 if self.buffer is None else len(self.buffer))
 
     @property
+    def oldest(self) -> Item | Incoming | None:
+        """The oldest record in hand; None where there is none."""
+        if self.buffer:
+            return self.buffer.behind(0)
+        return self._early[0] if self._early else None
+
+    @property
     def full(self) -> bool:
         """Whether the partition is not fetched for now."""
         return self._water.full
@@ -268,6 +275,7 @@ class Lane(ABC, Generic[Item]):
         self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
+        self.context.outcomes.observe("commit_s", self.context.clock() - started)
         return offsets
 
     async def _see(self, committed: Committed) -> None:

@@ -20,6 +20,7 @@ from streams.lanes.deliver.aside import lowest
 from streams.lanes.deliver.aside_changes import AsideChanges
 from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.company import Company
+from streams.lanes.deliver.counting import count
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.holding import Hold
 from streams.lanes.deliver.orphan_kin import Changed
@@ -31,7 +32,7 @@ from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.refused_records import RefusedRecords
 from streams.lanes.deliver.renewed import LOOK_S, Renewal, Renewed
 from streams.lanes.deliver.reopened import WITHDRAWN, reopened
-from streams.lanes.deliver.settling import Settling, count, refused_after, sends, settling, tally_in
+from streams.lanes.deliver.settling import Settling, refused_after, sends, settling, tally_in
 from streams.lanes.deliver.standing import Standing
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from connector.contract import Topics
 from streams.deadletter.closing import encode_closed
+from streams.deadletter.owners import owner_of
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
@@ -282,7 +283,7 @@ class JoinLane(Lane[Incoming]):
             if isinstance(letter, Closed):
                 outcomes.count("letter_closed", label=letter.by.value)
             else:
-                outcomes.count("dead_letter", label=letter.dead_class.value)
+                outcomes.count("dead_letter", label=letter.dead_class.value, detail=owner_of(letter).value)
 
 
 def _form_of(chunk: _Chunk) -> int:

@@ -9,6 +9,7 @@ from typing import cast
 
 from connector.contract import Topics
 from streams.domain.changes import SERVER, Incoming
+from streams.domain.commit_time import commit_of
 from streams.domain.place.entries import FORM, form_of
 from streams.domain.place.fold import Placer
 from streams.domain.place.placed import Placed
@@ -69,6 +70,8 @@ class PlaceLane(Lane[Incoming]):
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
         self._server: tuple[Header, ...] = ()
+        self.last_commit: tuple[int, int] | None = None
+        """Of the row that was placed last, in milliseconds since the epoch: its commit, and when capture wrote it."""
 
     @property
     def next_deadline(self) -> int | None:
@@ -150,9 +153,15 @@ class PlaceLane(Lane[Incoming]):
         if changed:
             self._state.apply(changed, position=offsets[len(entries) - 1] + 1)
         self._mark = mark
+        self._note(records[-1])
         for outcome, amount in counts.items():
             self.context.outcomes.count("placed", amount, label=outcome)
         self.done(len(records))
+
+    def _note(self, last: Incoming) -> None:
+        """Note how late a transaction's last message is: one of them, for to open every row a second time would cost much."""
+        if (committed_ms := commit_of(last.value)) is not None:
+            self.last_commit = committed_ms, last.timestamp_ms
 
     @property
     def held(self) -> str:
