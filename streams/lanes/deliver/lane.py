@@ -135,8 +135,7 @@ class DeliverLane(Lane[ReadyRecord]):
             return
         finished = 0 if plan.of_orphans else plan.size
         await self.buffer.have(finished)
-        records = self.records_of(plan)
-        self._planning.check(plan, records)
+        self._planning.check(plan, records := self.records_of(plan))
         own = plan.id == self._opened
         if (anew := reopened(self._mark, records, own=own, planning=self._planning, renewed=self._renewed)) is not None:
             self.context.outcomes.count(WITHDRAWN, int(anew.plan is None))

@@ -17,7 +17,7 @@ from streams.testing import FakeLog, wait_for
 from streams.topics.control import Control
 from streams.topics.steering import Paused
 from tests.unit.streams.lanes.deliver.test_asides import A, B, Hospitals, told
-from tests.unit.streams.lanes.lane_rig import CHANGES, READY, TOPICS, Rig
+from tests.unit.streams.lanes.lane_rig import CHANGES, READY, TOPICS, Rig, through
 from tests.unit.streams.lanes.place.test_lane import ROWS, Place
 from tests.unit.streams.lanes.place.test_lookout import FACTS, Database, lookout
 from tests.unit.streams.topics.test_steering import pause
@@ -113,6 +113,29 @@ async def test_an_institution_that_is_paused_waits_for_itself_and_catches_up_in_
     await site.come_in()
     assert site.all_of(A) == sorted(site.taken(A))
     assert sorted(range(1, 49)) == sorted(site.platform.numbers)
+
+
+async def test_where_the_mark_has_no_room_for_all_that_are_paused_the_lane_stands_and_loses_nothing():
+    """Twenty pharmacies in one partition: their places would not fit beside the offset."""
+    rig, codes = Rig(), [f"P361102{number:05}" for number in range(20)]
+    for number, code in enumerate(codes, start=1):
+        rig.ready(number, institution=code)
+        order(rig, Paused.INSTITUTION, code)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: lane.buffer is not None or rig.deaths.reasons)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert (0, [], []) == (rig.committed("deliver").offset, rig.platform.numbers, rig.deaths.reasons)
+    for code in codes[4:]:
+        order(rig, Paused.INSTITUTION, code, paused=False)
+    await wait_for(lambda: len(rig.platform.numbers) == 16 or rig.deaths.reasons)
+    for code in codes[:4]:
+        order(rig, Paused.INSTITUTION, code, paused=False)
+    await wait_for(lambda: (through(rig, 21)() and not deliver_mark(rig.committed("deliver").metadata).aside) or rig.deaths.reasons)
+    await lane.close()
+    assert (list(range(1, 21)), []) == (sorted(rig.platform.numbers), rig.deaths.reasons)
 
 
 async def test_a_pause_that_has_an_end_ends_by_itself():
