@@ -30,7 +30,7 @@ def remedy_of(failure: str, source: CaptureSource) -> str:
         f"yibao connector forget {name} (begins anew and reads every row; what is known is not reported again), then: "
         f"yibao resume {name} --why …, and the yibao resnapshot that it names"
     )
-    if _LOST.search(failure):
+    if is_lost(failure):
         return (
             "its place in the log is lost, and a restart does not bring it back: have what is left of the slot dropped "
             f"(SELECT pg_drop_replication_slot('{source.slot}');), then: {anew}"

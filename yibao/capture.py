@@ -80,7 +80,7 @@ def connect_settings(site: Site) -> ConnectSettings:
     )
 
 
-def silent_s(site: Site) -> float:
+def silent_after_s(site: Site) -> float:
     """After so many seconds without a heartbeat a capture counts as silent."""
     return _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
 

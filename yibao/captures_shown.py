@@ -62,14 +62,22 @@ class Shown:
     """How the capture of one source stands."""
 
     source: CaptureSource
+    """Of whom."""
     status: ConnectorStatus | None
     """What Connect says; None where there is no connector, or where nobody could ask."""
     heartbeat_age_s: float | None
     """Since the last heartbeat; None where there was none."""
+    silent_after_s: float
+    """So long a heartbeat may fail to come."""
     stand: Stand
     """What is written down about it."""
     asked: bool = True
     """Whether Connect answered."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether its heartbeat is late, or never came."""
+        return self.heartbeat_age_s is None or self.heartbeat_age_s > self.silent_after_s
 
     @property
     def remedy(self) -> str | None:

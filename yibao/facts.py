@@ -1,7 +1,6 @@
 """What a site's captures were applied against: looked at, written down and compared. The only place that knows both sides of it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from connector.contract import CaptureSource, Drift, FactsDocument, Look
@@ -31,6 +30,8 @@ class Stand:
     """None where nothing is written down yet."""
     found: Look | None
     """None where the database was not looked at."""
+    unseen: str = ""
+    """Why it does not let itself be looked at from here; `""` where it does, or nobody tried."""
 
     @property
     def drifts(self) -> tuple[Drift, ...]:
@@ -43,19 +44,24 @@ class Stand:
         return not (self.drifts or (self.control is not None and self.control.stopped))
 
     @property
+    def mend(self) -> str:
+        """What a person does about it; `""` where it is well."""
+        control = self.control
+        if control is not None and control.stopped:
+            return remedy(self.source, control.read_again, control.reasons)
+        tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
+        return remedy(self.source, tables, map(str, self.drifts)) if self.drifts else ""
+
+    @property
     def lines(self) -> list[str]:
         """What a person must know and do."""
         control = self.control
         if control is not None and control.stopped:
             why = "; ".join(control.reasons)
-            return [
-                f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}",
-                f"  {remedy(self.source, control.read_again, control.reasons)}",
-            ]
+            return [f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}", f"  {self.mend}"]
         told = [f"{self.source}: not what its capture was applied against: {drift}" for drift in self.drifts]
-        tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
         if told:
-            return [*told, f"  {remedy(self.source, tables, map(str, self.drifts))}"]
+            return [*told, f"  {self.mend}"]
         owed = () if control is None else control.read_again
         return [f"{self.source}: still to be read again: yibao resnapshot {table} --source {self.source} --wait" for table in owed]
 
@@ -110,10 +116,12 @@ def stands_of(site: Site, sources: Sequence[CaptureSource]) -> dict[str, Stand]:
     """The same for several, by name. A database that does not let itself be looked at from here is passed over."""
     stands, controls = {}, controls_of(site).by_source
     for source in sources:
-        control, found = controls.get(source.name), None
-        with suppress(YibaoError, CaptureError):
+        control, found, unseen = controls.get(source.name), None, ""
+        try:
             found = None if control is None else look_at(source, control.facts)
-        stands[source.name] = Stand(source=source.name, control=control, found=found)
+        except (YibaoError, CaptureError) as away:
+            unseen = f"{away}"
+        stands[source.name] = Stand(source=source.name, control=control, found=found, unseen=unseen)
     return stands
 
 

@@ -41,6 +41,8 @@ VERBS = (
     Verb("topics", "Plan and create the topics of a site."),
     Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("status", "Why does nothing move? What waits where, and the one reason of each."),
+    Verb("lag", "What waits for each stage, how old it is, and how fast it goes."),
     Verb("resnapshot", "Read rows of a table again, and prove that all came."),
     Verb("resume", "Let the rows of a stopped source be placed again."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),

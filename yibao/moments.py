@@ -40,3 +40,13 @@ def age(ms: int) -> str:
     span = timedelta(milliseconds=max(0, ms))
     hours, rest = divmod(span.seconds, 3_600)
     return f"{span.days}d {hours}h" if span.days else f"{hours}h {rest // 60}m"
+
+
+def span(seconds: float) -> str:
+    """A length of time in at most seven characters: `12 s`, `34 min`, `5h 6m`, `7d 8h`."""
+    whole = int(max(0.0, seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7_200:
+        return f"{whole // 60} min"
+    return f"{whole // 3_600}h {whole % 3_600 // 60}m" if whole < 86_400 else f"{whole // 86_400}d {whole % 86_400 // 3_600}h"

@@ -78,6 +78,7 @@ from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
+from streams.mapping.watching import LagSettings
 from streams.spec.dictionaries import Dictionary
 
 
@@ -110,6 +111,8 @@ class SiteFile(Strict):
     """Reacting to the platform."""
     replay: ReplaySettings = ReplaySettings()
     """Trying dead letters again."""
+    lag: LagSettings = LagSettings()
+    """How far behind the stages may be."""
     capture: CaptureSettings = CaptureSettings()
     """Watching over the captures."""
     doctor: DoctorSettings = DoctorSettings()

@@ -13,7 +13,7 @@ from streams.mapping import Site, capture_sources
 from streams.topics.broker import Broker
 from streams.topics.cluster import read_cluster
 from streams.wiring import broker_access
-from yibao.capture import connect_client, database_password, found_in_plugin, silent_s
+from yibao.capture import connect_client, database_password, found_in_plugin, silent_after_s
 from yibao.doctor.captures import ConnectFacts, of_capture, of_connect, of_heartbeat
 from yibao.doctor.checks import Told
 from yibao.doctor.clocks import of_clock
@@ -64,7 +64,7 @@ def _capture(site: Site, source: CaptureSource) -> Iterator[Told]:
         with suppress(YibaoError), Broker(broker_access(site)) as broker:
             beat = broker.newest_ms(site.topics.heartbeat(source.name))
             age_s = None if beat is None else max(0.0, time.time() - beat / 1000)
-            yield from of_heartbeat(source, age_s, silent_s=silent_s(site))
+            yield from of_heartbeat(source, age_s, silent_s=silent_after_s(site))
 
 
 def _cluster(site: Site) -> str:

@@ -24,7 +24,6 @@ from yibao.capture import (
     found_failed,
     found_in_plugin,
     reconciler,
-    silent_s,
     stands_against,
     topic_settings,
 )
@@ -33,7 +32,7 @@ from yibao.captures_asked import asked_brokers, asked_connect
 from yibao.captures_shown import Planned, show_plans, show_states
 from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
 from yibao.slots import found_in_use, slot_left
 
 app = typer.Typer(
@@ -51,9 +50,6 @@ Examples:
 """,
 )
 
-SourceOption: TypeAlias = Annotated[
-    str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
-]
 SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the site.")]
 PreflightOption: TypeAlias = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Read the database's catalogue from this machine first.")
@@ -141,8 +137,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     show_states(shown, lags, letters, output=output)
     if away is not None:
         raise away
-    late_s = silent_s(site)
-    if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, late_s) for each in shown):
+    if not all(each.status is not None and each.status.running and not each.silent for each in shown):
         raise typer.Exit(1)
     if letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
@@ -276,7 +271,3 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
             "first, for a record of a missing topic blocks a connector in silence",
         )
     demand_own_topics(site)
-
-
-def _alive(age_s: float | None, late_s: float) -> bool:
-    return age_s is not None and age_s <= late_s

@@ -10,7 +10,7 @@ from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.seal import generate_key_pair
-from streams.topics.broker import CommittedOffset
+from streams.topics.broker import CommittedOffset, Member
 from yibao.lags import lags_of
 
 CODE = "H36110200001"
@@ -28,8 +28,8 @@ class Offsets:
         self._marks = {"rows.his": {0: place}, "visit.changes": joined, "visit.ready": delivered}
         self._workers = workers
 
-    def members(self, _groups):
-        return ["a worker"] * self._workers
+    def taking_part(self, groups):
+        return dict.fromkeys(groups, [Member("a worker", frozenset())] * self._workers)
 
     def committed(self, _group, topic, _partitions):
         return {number: CommittedOffset(offset=5, metadata=text) for number, text in self._marks[topic].items()}

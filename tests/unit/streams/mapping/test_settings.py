@@ -27,6 +27,7 @@ from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao import capture
 from yibao.doctor.needs import needs_of
+from yibao.lags_shown import limits_of
 from yibao.slots_watched import slots_of
 from yibao.watching import watched
 
@@ -121,6 +122,7 @@ def use(site: Site) -> None:
     wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
     pace_of(site)
+    limits_of(site)
     needs_of(site)
     watched(site)
     wiring.restart_settings(site)
