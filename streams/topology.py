@@ -62,6 +62,8 @@ class Process:
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
     watched: Watched | None = None
     """How the place stage's sources are watched over; None: nobody does."""
+    outcomes: Outcomes | None = None
+    """Where its outcomes are counted; None: in a place of its own, which nobody reads."""
 
 
 async def place_worker(process: Process) -> LaneApp:
@@ -74,7 +76,15 @@ async def place_worker(process: Process) -> LaneApp:
         if slots is not None:
             slots.trusted = True
         fellows = await _alone_with_its_mapping(process, "place")
-        app = place_app(place_stage(site, home=process.home, index=process.index, watched=process.watched, fellows=fellows))
+        stage = place_stage(
+            site,
+            home=process.home,
+            index=process.index,
+            watched=process.watched,
+            fellows=fellows,
+            outcomes=process.outcomes,
+        )
+        app = place_app(stage)
         app.closing.append(undo.pop_all().aclose)
     return app
 
@@ -91,16 +101,16 @@ def _watched_slots(process: Process, undo: AsyncExitStack) -> SlotWatch | None:
 
 async def join_worker(process: Process) -> LaneApp:
     """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    await _check_topics(process, also=tuple(lookup_tables(process.site)))
+    await _check_topics(process, also=(*lookup_tables(process.site), process.site.topics.control))
     fellows = await _alone_with_its_mapping(process, "join")
-    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows))
+    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows, outcomes=process.outcomes))
 
 
 async def deliver_worker(process: Process) -> LaneApp:
     """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    outcomes = Outcomes("deliver")
+    outcomes = process.outcomes or Outcomes("deliver")
     gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
-    mark = await _check_topics(process)
+    mark = await _check_topics(process, also=(process.site.topics.control,))
     await gateway.__aenter__()
     stage = deliver_stage(process.site, gateway, mark=mark, outcomes=outcomes, home=process.home, index=process.index)
     lanes = deliver_app(stage)

@@ -8,6 +8,7 @@ from connector.contract import CaptureSource
 from connector.errors import Unreachable
 from streams.mapping import Site
 from streams.topics.broker import Broker
+from streams.topics.steering import Pause
 from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
 from yibao.capture import reconciler, silent_after_s
@@ -15,6 +16,7 @@ from yibao.captures_shown import Shown
 from yibao.facts import stands_of
 from yibao.lags import StageLag, lags_of
 from yibao.letters_kept import Expiring, expiring
+from yibao.steering import pauses_of
 
 
 def asked_connect(
@@ -29,13 +31,13 @@ def asked_connect(
 
 def asked_brokers(
     site: Site, sources: Sequence[CaptureSource], states: Mapping[str, ConnectorStatus | None] | None
-) -> tuple[list[Shown], list[StageLag], Expiring | None]:
-    """Every source and stage, and the open letters near their end. states: what Connect says; None where it does not answer."""
+) -> tuple[list[Shown], list[StageLag], Expiring | None, tuple[Pause, ...]]:
+    """Every source and stage, open letters near their end, what is paused. states: what Connect says; None where it does not."""
     with Broker(broker_access(site)) as broker:
         beats = heartbeats(site, broker, sources)
         lags, letters = lags_of(site, broker), expiring(site, broker)
     warn_of_other_site(site)
-    return captures(site, sources, states, beats), lags, letters
+    return captures(site, sources, states, beats), lags, letters, pauses_of(site)
 
 
 def heartbeats(site: Site, broker: Broker, sources: Sequence[CaptureSource]) -> dict[str, int | None]:

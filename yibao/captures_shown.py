@@ -15,6 +15,7 @@ from connector.contract import CaptureSource
 from connector.findings import Finding
 from connector.plan import ConnectorPlan
 from connector.remedies import remedy_of
+from streams.topics.steering import Pause
 from yibao.capture import stands_against
 from yibao.facts import Stand
 from yibao.lags import StageLag
@@ -117,13 +118,21 @@ class Shown:
         return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
 
 
-def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), letters: Expiring | None = None, *, output: Output) -> None:
-    """How each capture stands, how far behind the stages are, and the open letters that their topic will soon drop."""
+def show_states(
+    shown: Sequence[Shown],
+    lags: Sequence[StageLag] = (),
+    letters: Expiring | None = None,
+    pauses: Sequence[Pause] = (),
+    *,
+    output: Output,
+) -> None:
+    """How each capture stands, how far behind the stages are, the open letters that their topic will soon drop, what is paused."""
     if output is Output.JSON:
         document = {
             "connectors": [each.document for each in shown],
             "stages": [each.document for each in lags],
             "expiring_letters": None if letters is None else letters.document,
+            "pauses": [one.document for one in pauses],
         }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
@@ -138,6 +147,8 @@ def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), letters: 
         Console(soft_wrap=True).print(stages)
     if letters is not None:
         typer.echo(letters.line)
+    for one in pauses:
+        typer.echo(one.line)
     now = datetime.now(UTC)
     for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
         typer.echo(line)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from streams.errors import YibaoError
 from streams.lanes.deliver.aside import Aside
+from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.marks import deliver_mark
 from streams.lanes.passed_marks import aside_of
 from streams.mapping import Site
@@ -111,6 +112,8 @@ class StageLag:
     def _aside_lines(self, since: datetime) -> list[str]:
         why = "its workers say why and what to do, every minute: institution_held or institution_stopped, with cause and remedy"
         what = f"{self.source}: set aside since {since.isoformat(' ', timespec='seconds')}, {self.waiting} of its records wait"
+        if self.causes == (PAUSED,):
+            return [f"{what}: a person paused it, or a service; the others go on"]
         cause = f"held for {', '.join(self.causes)}" if self.causes else "let in, or its worker has not asked yet"
         key = [f"  its key: {self.key}; compare it with the platform's people (`yibao keys show`)"] if self.key else []
         told = [f"{what}: {cause}; the others go on", *key]

@@ -24,6 +24,7 @@ from yibao.lag_asked import Measured, Measuring
 from yibao.lags import stage_lags
 from yibao.standing_facts import Slot
 from yibao.status_lines import Asked
+from yibao.steering import pauses_of
 
 _BETWEEN_S: Final = 2.0
 """Between the two looks of a first answer: how fast it goes is the difference."""
@@ -69,6 +70,7 @@ class Asking:
             slots={} if brokers_away else {one.source.name: _slot(one) for one in shown if one.silent},
             measured=measured,
             stages=() if measured is None else stage_lags(site, measured.marks),
+            pauses=() if brokers_away else pauses_of(site),
             full=_full(site.workers.home),
         )
 

@@ -10,7 +10,9 @@ from connector.remedies import is_lost
 from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.errors import YibaoError
+from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.marks import deliver_mark
+from streams.topics.steering import Pause
 from yibao.captures_shown import Shown
 from yibao.lag_asked import Measured
 from yibao.lag_counted import Lag, by_kind, oldest_in, pace_of, waiting_in
@@ -19,6 +21,7 @@ from yibao.lags_shown import Limits, age_s
 from yibao.reasons import Reason, reason_of
 from yibao.stage_marks import DELIVER, JOIN, PLACE, StageMarks
 from yibao.standing_facts import Facts, Part, Slot
+from yibao.status_paused import paused_facts
 
 _FULL: Final = "No space left on device"
 _SLOT: Final = "replication slot"
@@ -55,6 +58,8 @@ class Asked:
     """How far the stages are; None while no broker answers."""
     stages: Sequence[StageLag]
     """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
+    pauses: Sequence[Pause] = ()
+    """What waits because a person ordered it."""
     full: str
     """Where the disk of the workers on this machine is full; `""` where it is not, or none works here."""
 
@@ -154,6 +159,7 @@ def _state(shown: Shown) -> str:
 
 def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> Line:
     """facts: what is known besides the lags."""
+    facts = _paused(facts, asked)
     marks, waiting, moved = asked.measured.marks if asked.measured else None, waiting_in(lags), pace_of(lags)
     more = replace(
         facts,
@@ -232,6 +238,7 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             before=deliver.title if deliver.reason.person else "",
             **_aside(entry),
         )
+        facts = _paused(facts, asked, by_service=entry is not None and entry.causes == (PAUSED,))
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
         yield replace(_line(facts, ()), oldest_ms=oldest, since=since)
 
@@ -242,6 +249,15 @@ def _aside(entry: StageLag | None) -> _Aside:
     cause = next(iter(entry.causes), "")
     key = f"its key is {entry.key}; yibao keys show, and {REMEDIES[HoldCause.ANSWER_CODE]}" if entry.key else ""
     return {"aside": True, "held": bool(cause), "cause": cause, "mend": key}
+
+
+def _paused(facts: Facts, asked: Asked, *, by_service: bool = False) -> Facts:
+    """With who paused it, and no hold beside: that is the pause's."""
+    found = paused_facts(asked.pauses, facts.part, facts.name, by_service=by_service)
+    if found is None:
+        return facts
+    held = facts.held and facts.cause != PAUSED
+    return replace(facts, held=held, paused=found["paused"], ends=found["ends"], mend=found["mend"])
 
 
 def _late(oldest_ms: int | None, waiting: int | None, now_ms: int, limits: Limits) -> bool:

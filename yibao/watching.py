@@ -12,6 +12,7 @@ from connector.errors import CaptureError, Unreachable
 from connector.profiles import profile_of
 from connector.remedies import is_lost, remedy_of
 from streams.errors import YibaoError
+from streams.lanes.place.captures import Capture, Captures
 from streams.lanes.place.failures import CapturePorts, Cure, Failure
 from streams.lanes.place.watched import Watched
 from streams.mapping import Site, capture_sources
@@ -28,19 +29,22 @@ _AGAIN_S: Final = 60.0
 def watched(site: Site) -> Watched:
     """How the sources of a site are watched over."""
     may_order = site.capture.restarts > 0 and not site.connect.read_only
-    captures = CapturePorts(failure_of=failure_at(site), restart=restarting(site) if may_order else None)
-    return Watched(look_at=looking_at(site), captures=captures, slots=slots_of(site))
+    heard = Captures()
+    captures = CapturePorts(failure_of=failure_at(site, tell=heard.tell), restart=restarting(site) if may_order else None)
+    return Watched(look_at=looking_at(site), captures=captures, slots=slots_of(site), heard=heard)
 
 
-def failure_at(site: Site) -> Callable[[str], Failure | None]:
+def failure_at(site: Site, *, tell: Callable[[Capture], None] = lambda _capture: None) -> Callable[[str], Failure | None]:
     """Asks Connect about the capture of a source by its name, and where it has failed, the database about what a restart would
-    meet. Raises CaptureError, YibaoError.
+    meet. tell: is told what Connect says. Raises CaptureError, YibaoError.
     """
     sources, known = {source.name: source for source in capture_sources(site)}, dict[str, tuple[float, Failure]]()
 
     def failure_of(name: str) -> Failure | None:
         source = sources[name]
         status = connect_client(site).status(site.topics.connector(name))
+        tasks = [] if status is None else [(task.number, task.state) for task in status.tasks]
+        tell(Capture(name, None if status is None else status.state, tasks))
         if status is None or status.failure is None:
             known.pop(name, None)
             return None

@@ -1,23 +1,30 @@
 """The place stage's app: it hands each source's rows to their lane. All decisions are made in `streams.domain.place.fold`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from streams.agents.background import call_brokers, keep_running
+from streams.agents.background import call_brokers, keep_running, keep_watch
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.agents.kept import Kept
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.place.captures import Captures
 from streams.lanes.place.failures import FailureWatch
+from streams.lanes.place.heartbeats import Heartbeats
 from streams.lanes.place.lane import PlaceLane, PlaceShared
+from streams.lanes.place.look import PlaceLook
 from streams.lanes.place.state import PlaceState
 from streams.lanes.place.ticks import PlaceTicker
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_rows
+from streams.telemetry.board import Look
 from streams.telemetry.progress import Progress
+
+PlacedHere: TypeAlias = Callable[[], list[str]]
+"""The sources that a process places now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,10 @@ class PlaceStage:
     """Milliseconds since the epoch."""
     failures: FailureWatch | None = None
     """Watches over the captures of the sources; None: nobody does."""
+    heard: Captures | None = None
+    """What is heard of them meanwhile."""
+    looks: Sequence[Look] = ()
+    """How the site's files look."""
 
 
 def place_app(stage: PlaceStage) -> LaneApp:
@@ -65,12 +76,16 @@ def place_app(stage: PlaceStage) -> LaneApp:
     watch = Watch(lanes, next_of_rows(stage.context), context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
-    keep_running(app, watch.run, ticker.run, Progress(stage.context.outcomes).run)
-    _look_out(app, stage, lambda: [sources[at.topic] for at in lanes.lanes])
+    placed_here: PlacedHere = lambda: [sources[at.topic] for at in lanes.lanes]  # noqa: E731 - a sentence
+    beats = Heartbeats(stage.context.broker, {name: names.heartbeat(name) for name in sources.values()}, placed_here)
+    looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, *stage.looks]
+    keep_watch(app, watch, *looks, *([stage.heard.look_of(placed_here)] if stage.heard else ()), tells_held=False)
+    keep_running(app, stage.context.steering.run, ticker.run, beats.run, Progress(stage.context.outcomes).run)
+    _look_out(app, stage, placed_here)
     return app
 
 
-def _look_out(app: LaneApp, stage: PlaceStage, placed_here: Callable[[], list[str]]) -> None:
+def _look_out(app: LaneApp, stage: PlaceStage, placed_here: PlacedHere) -> None:
     """Look for the life of the app at the databases and captures of the sources that this process places."""
     lookout = stage.shared.lookout
     if lookout is not None:

@@ -115,10 +115,9 @@ def apply(
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
-    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, when its
-    database is no longer what its capture was applied against, when no worker takes part in a stage, when a lane is held or an
-    institution set aside, and when an open dead letter is so old that its topic will soon drop it; 3 when Connect does not answer:
-    the rest is shown all the same.
+    stage is, what its lanes do not get through, and what is paused. Exit code 1 when a capture does not run, is silent or stopped,
+    when its database is not what its capture was applied against, when no worker takes part in a stage, when a lane is held, an
+    institution set aside or something paused, and when an open dead letter will soon be dropped; 3 when Connect does not answer.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -131,15 +130,15 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     sources = chosen_sources(site, source)
     states, away = asked_connect(site, sources)
     try:
-        shown, lags, letters = asked_brokers(site, sources, states)
+        shown, lags, letters, pauses = asked_brokers(site, sources, states)
     except YibaoError as exc:
         raise (away or exc) from exc
-    show_states(shown, lags, letters, output=output)
+    show_states(shown, lags, letters, pauses, output=output)
     if away is not None:
         raise away
     if not all(each.status is not None and each.status.running and not each.silent for each in shown):
         raise typer.Exit(1)
-    if letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
+    if pauses or letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
 
 

@@ -129,3 +129,12 @@ def test_a_mark_that_is_not_ours_takes_nothing_else_from_view():
     broker._marks["visit.ready"][0] = "somebody's"
     (deliver,) = (one for one in lags_of(SITE, broker) if one.stage == "deliver")
     assert [1] == [one.partition for one in deliver.plans]
+
+
+def test_an_institution_that_a_person_paused_is_not_told_as_a_fault():
+    """Nobody is called at night to find out what somebody ordered in the afternoon."""
+    broker = Offsets(None, None)
+    entry = Aside(number=5, offset=5, since=int(OPENED.timestamp()), waiting=3, cause="paused")
+    broker._marks["visit.ready"][0] = DeliverMark(seq=40, aside={CODE: entry}).text()
+    (line,) = [one for one in told(broker, after_s=5) if CODE in one]
+    assert "3 of its records wait: a person paused it" in line

@@ -14,6 +14,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.topics.broker import CommittedOffset, Member
 from streams.topics.control import Control
+from streams.topics.steering import Pause, Paused
 from tests.unit.yibao.test_lags import SITE as LAGGING
 from yibao.captures_shown import Shown
 from yibao.facts import Stand
@@ -155,6 +156,34 @@ OF_H1 = {(H1, "fee_list_d"): Kind(30, NOW - 9_000_000)}
 def test_one_part_is_named_with_one_reason(said, part, reason):
     """Of all that is said at night, this is the one line that is acted upon."""
     assert (part, reason) == first(said)
+
+
+def pause(of, name, until=""):
+    since = "2026-11-14T20:00:00+08:00"
+    return Pause(of=of, name=name, paused=True, since=since, until=until, at=since, by="li@sre", why="the platform moves")
+
+
+PAUSED_ASIDE = DeliverMark(seq=100, aside={H1: Aside(number=5, offset=5, since=1_699_990_000, waiting=30, cause="paused")})
+
+
+@pytest.mark.parametrize(
+    ("said", "order", "part"),
+    [
+        (asked(marks(rows=(9, 5))), (Paused.SOURCE, "his"), "place his"),
+        (asked(marks(rows=(9, 5))), (Paused.STAGE, "place"), "place his"),
+        (asked(marks(taken=3)), (Paused.STAGE, "join"), "join"),
+        (asked(marks()), (Paused.STAGE, "deliver"), "deliver"),
+        (asked(marks(delivered=PAUSED_ASIDE), kinds=OF_H1), (Paused.INSTITUTION, H1), f"institution {H1}"),
+        (asked(marks(delivered=PAUSED_ASIDE), kinds=OF_H1), (Paused.SERVICE, "fee_list_d"), f"institution {H1}"),
+    ],
+)
+def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, order, part):
+    """It needs a person as long as it does not end by itself; and nothing else is taken for its cause."""
+    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2026-11-15T06:00:00+08:00"))
+    (line,) = (line for line in lines_of(open_, LIMITS) if line.title == part)
+    assert (part, "paused") == first(open_)
+    assert ("li@sre: the platform moves" in line.reason.says, f"--{order[0]} {order[1]}" in line.reason.mend) == (True, True)
+    assert ("paused", None) == (reasons(ending)[part], first(ending))
 
 
 def test_what_stands_behind_a_stopped_source_is_no_fault_of_its_own():

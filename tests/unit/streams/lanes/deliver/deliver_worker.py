@@ -12,6 +12,7 @@ from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import FloodGuard
+from streams.lanes.steering import Steering
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import RecordingFlow
 from tests.settings import deliver_settings, flood_guard, lane_settings
@@ -103,6 +104,7 @@ class Worker(Process):
             clock=world.loop.time,
             servers="here:9092",
             die=self.die,
+            steering=Steering("deliver", None, wall_ms=world.wall_ms, orders=world.orders),
         )
         shared = DeliverShared(
             topics=TOPICS,
