@@ -169,6 +169,19 @@ def note_to_read(site: Site, source: CaptureSource, tables: Sequence[str]) -> No
         write_down(site, replace(control, read_again=owed, at=now_of(site), by=actor(), why="yibao connector apply"))
 
 
+def note_lost(site: Site, source: CaptureSource, reason: str) -> None:
+    """Write down that changes of a source are lost: its rows stay where they are until a person lets them go on, and all its tables
+    are owed. Not where nothing was applied yet. reason: begins with what is concerned, as a drift does. Raises Unreachable.
+    """
+    control = controls_of(site).by_source.get(source.name)
+    if control is None or reason in control.reasons:
+        return
+    tables = tuple(dict.fromkeys((*control.read_again, *(table.name for table in source.tables))))
+    now = now_of(site)
+    reasons = (*control.reasons, reason)
+    write_down(site, replace(control, reasons=reasons, read_again=tables, since=control.since or now, at=now, by=actor(), why=""))
+
+
 def note_read(site: Site, source: str, table: str) -> None:
     """After all rows of a table were read again: it is owed no more, unless its source stands, for what stopped it may go on."""
     control = controls_of(site).by_source.get(source)

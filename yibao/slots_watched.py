@@ -15,8 +15,12 @@ from streams.lanes.place.slot_watch import SlotPorts
 from streams.mapping import Site, capture_sources
 from yibao.audited import audited
 from yibao.capture import connect_client, database_password
+from yibao.facts import note_lost
 
 _GIB: Final = 1 << 30
+_GIVEN_UP: Final = (
+    "replication slot was given up, so that the database's disk did not fill: changes that capture had not read are lost"
+)
 _TIMES: Final = 5
 _EVERY_S: Final = 1.0
 
@@ -35,6 +39,8 @@ class _Slots:
     sources: Mapping[str, CaptureSource]
     unwritten: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Orders that no broker took into the audit log yet, by source."""
+    unnoted: set[str] = field(default_factory=set)
+    """Sources whose slot is given up, while no broker took yet that they are stopped."""
 
     def kept_of(self, name: str) -> KeptLog | None:
         """What is kept now. Raises CaptureError, YibaoError."""
@@ -65,6 +71,8 @@ class _Slots:
                 connect_client(self.site).stop(self.site.topics.connector(name))
         for _ in range(_TIMES):
             if profile_of(source.kind).give_up(source, password=database_password(source)):
+                self.unnoted.add(name)
+                self._write(name)
                 return True
             time.sleep(_EVERY_S)
         return False
@@ -74,9 +82,13 @@ class _Slots:
         return None if room_gb is None else int(room_gb * _GIB)
 
     def _write(self, name: str) -> None:
-        """Into the audit log; what no broker takes now is written at the next look."""
-        if (facts := self.unwritten.get(name)) is None:
-            return
+        """The order into the audit log, and that the source is stopped. The look-out would see that the slot is gone, but not where
+        capture made another one before it looked. What no broker takes now is written at the next look.
+        """
         with suppress(YibaoError):
-            audited(self.site, "slot given up", why=f"sources.{name}.give_up_slot in site.yaml", facts=facts)
-            del self.unwritten[name]
+            if name in self.unwritten:
+                audited(self.site, "slot given up", why=f"sources.{name}.give_up_slot in site.yaml", facts=self.unwritten[name])
+                del self.unwritten[name]
+            if name in self.unnoted:
+                note_lost(self.site, self.sources[name], _GIVEN_UP)
+                self.unnoted.discard(name)

@@ -260,3 +260,13 @@ def test_a_password_in_an_address_is_refused_by_check_with_the_setting_for_it(yi
     assert "see `user` and `password_file`, or `token_file`" in err
     assert "platform.url: holds a user or a password" in err
     assert "see `headers`" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("pause", "his"), ("restart", "his"), ("apply",), ("delete", "his", "--yes"), ("forget", "his", "--yes")]
+)
+def test_where_somebody_else_gives_the_orders_none_is_given(server, yibao, words):
+    """Strimzi would take it back within seconds, and meanwhile nobody knows what is in force."""
+    server.answer, server.requests[:] = taken, []
+    code, _, err = yibao(*words, url=server.url, read_only="true")
+    assert (2, True, []) == (code, "connect.read_only" in one_error(err), server.requests)
