@@ -32,7 +32,7 @@ class LanesLook:
         board.put("cdc_rebalances_total", self._lanes.times)
         if self._ending():
             board.say(Reason.ENDING)
-        elif not self._lanes.times:
+        elif not self._lanes.is_given:
             board.say(Reason.NOT_ASSIGNED)
         elif restoring:
             board.say(Reason.RESTORING, ", ".join(restoring))

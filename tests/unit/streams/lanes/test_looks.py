@@ -48,7 +48,9 @@ async def test_a_worker_is_ready_when_all_of_its_lanes_have_read_their_state():
     assert [Reason.NOT_ASSIGNED] == reasons(looked(look))
     await lanes.assign([], 1)
     assert [] == reasons(looked(look)), "it stands by: no partition is an answer, too"
-    lanes.lanes, lanes.times = {READY: lane}, 2
+    await lanes.revoke()
+    assert [Reason.NOT_ASSIGNED] == reasons(looked(look)), "the group shares them out anew"
+    lanes.lanes, lanes.is_given = {READY: lane}, True
     lane.put([])
     assert [Reason.RESTORING] == reasons(looked(look))
     rig.ready(1)

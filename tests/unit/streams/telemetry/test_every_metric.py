@@ -76,7 +76,7 @@ def moved(outcomes, *looks, pulse=None):
 def assigned(topic, lane):
     """A process with one lane, as its group gave it."""
     lanes = Assignment([topic], lambda _at, _generation: lane)
-    lanes.lanes, lanes.times = {lane.at: lane}, 1
+    lanes.lanes, lanes.times, lanes.is_given = {lane.at: lane}, 1, True
     return lanes
 
 
