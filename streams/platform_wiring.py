@@ -58,12 +58,18 @@ def gateway_settings(site: Site) -> GatewaySettings:
         ca_file=platform.ca_file,
         proxy=platform.proxy,
         headers={name: _header(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
-        limits=LimitSettings(
-            in_flight=platform.in_flight.total,
-            in_flight_per_institution=platform.in_flight.per_institution,
-            rate_per_s=platform.rate_per_s,
-        ),
+        limits=limit_settings(site),
         breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s, longest_wait_s=breaker.longest_wait_s),
+    )
+
+
+def limit_settings(site: Site) -> LimitSettings:
+    """How much one worker may send, where nobody ordered another limit."""
+    platform = site.platform
+    return LimitSettings(
+        in_flight=platform.in_flight.total,
+        in_flight_per_institution=platform.in_flight.per_institution,
+        rate_per_s=platform.rate_per_s,
     )
 
 

@@ -1,6 +1,6 @@
 """The deliver stage's app: it hands ready records to its lanes. All decisions are made in `streams.deliver` and the cut."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,13 @@ class DeliverStage:
     """What the deliver stage's process is made of."""
 
     app: AppSettings
+    """How it takes part in its group."""
     context: LaneContext
+    """What every lane of the process shares."""
     shared: DeliverShared
+    """What its lanes share beyond that."""
+    share_limits: Callable[[Callable[[], int]], None]
+    """Called once, with what says how many partitions this process works on: so much of the limits is its share."""
     looks: Sequence[Look] = ()
     """How the platform and the site's files look."""
 
@@ -43,6 +48,7 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
 
     lanes = Assignment([topics.ready], open_lane)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
+    stage.share_limits(lambda: len(lanes.lanes))
 
     @app.agent(app.lists_of(topics.ready), name="deliver")
     async def deliver(ready: Any) -> None:
@@ -54,5 +60,5 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     watch = Watch(lanes, next_numbers, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     keep_watch(app, watch, DeliverLook(lanes, stage.shared.health), *stage.looks)
-    keep_running(app, Progress(stage.context.outcomes).run)
+    keep_running(app, stage.context.steering.run, Progress(stage.context.outcomes).run)
     return app

@@ -100,7 +100,7 @@ def join_app(stage: JoinStage) -> LaneApp:
     ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    waits = WaitRound(lanes)
+    waits, steering = WaitRound(lanes), stage.context.steering
     keep_watch(app, watch, waits, *stage.looks)
-    keep_running(app, ticker.run, upstream.run, passage.run, waits.run, Progress(stage.context.outcomes).run)
+    keep_running(app, steering.run, ticker.run, upstream.run, passage.run, waits.run, Progress(stage.context.outcomes).run)
     return app

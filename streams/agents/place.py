@@ -12,7 +12,7 @@ from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.place.captures import Captures
-from streams.lanes.place.failures import FailureOf, FailureWatch
+from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.heartbeats import Heartbeats
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.place.look import PlaceLook
@@ -43,12 +43,16 @@ class PlaceStage:
     """How often it is looked for rows that waited for their header in vain."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
+    failures: FailureWatch | None = None
+    """Watches over the captures of the sources; None: nobody does."""
+    heard: Captures | None = None
+    """What is heard of them meanwhile."""
     looks: Sequence[Look] = ()
     """How the site's files look."""
 
 
-def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None, captures: Captures | None = None) -> LaneApp:
-    """rows.<source> → one lane per source → visit.changes, place.state.<source>. captures: what is heard of them meanwhile."""
+def place_app(stage: PlaceStage) -> LaneApp:
+    """rows.<source> → one lane per source → visit.changes, place.state.<source>."""
     sources, names = stage.sources, stage.shared.topics
     stores = RocksStores(stage.app.home / "state", topic="place.state")
     numbers = {topic: number for number, topic in enumerate(sorted(sources))}
@@ -75,17 +79,17 @@ def place_app(stage: PlaceStage, *, failure_of: FailureOf | None = None, capture
     placed_here: PlacedHere = lambda: [sources[at.topic] for at in lanes.lanes]  # noqa: E731 - a sentence
     beats = Heartbeats(stage.context.broker, {name: names.heartbeat(name) for name in sources.values()}, placed_here)
     looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, *stage.looks]
-    keep_watch(app, watch, *looks, *([captures.look_of(placed_here)] if captures else ()), tells_held=False)
-    keep_running(app, ticker.run, beats.run, Progress(stage.context.outcomes).run)
-    _look_out(app, stage, failure_of, placed_here)
+    keep_watch(app, watch, *looks, *([stage.heard.look_of(placed_here)] if stage.heard else ()), tells_held=False)
+    keep_running(app, stage.context.steering.run, ticker.run, beats.run, Progress(stage.context.outcomes).run)
+    _look_out(app, stage, placed_here)
     return app
 
 
-def _look_out(app: LaneApp, stage: PlaceStage, failure_of: FailureOf | None, placed_here: PlacedHere) -> None:
+def _look_out(app: LaneApp, stage: PlaceStage, placed_here: PlacedHere) -> None:
     """Look for the life of the app at the databases and captures of the sources that this process places."""
     lookout = stage.shared.lookout
     if lookout is not None:
         keep_running(app, lambda: lookout.run(placed_here))
-    if failure_of is not None:
-        failures = FailureWatch(failure_of)
+    failures = stage.failures
+    if failures is not None:
         keep_running(app, lambda: failures.run(placed_here))

@@ -104,6 +104,7 @@ class Gateway:
         """Seconds since the epoch: when the platform last took a batch."""
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
+        self._wanted: Callable[[], LimitSettings] = lambda: settings.limits
         self._outage = Outage(proxy=settings.proxy, now=now)
         self._throttle = Throttle()
         self._tls = Tls(settings.url, proxied=settings.proxy is not None)
@@ -131,9 +132,9 @@ class Gateway:
         """Whether the platform is thought to be there, for health and metrics."""
         return self._breaker.phase
 
-    def limit(self, settings: LimitSettings) -> None:
-        """Use other limits from now on."""
-        self._limits.apply(settings)
+    def limit_by(self, wanted: Callable[[], LimitSettings]) -> None:
+        """Ask before each request for the limits that hold from then on."""
+        self._wanted = wanted
 
     def prepare(self, batch: Batch, msgid: str) -> None:
         """Begin to seal a batch that is posted soon, while another one is answered. What goes wrong is told when it is posted."""
@@ -177,10 +178,11 @@ class Gateway:
         data, key = sealing.data.result()
         body = envelope(batch, institution=institution, msgid=msgid, data=data, profile=self._profile)
         try:
-            async with self._limits.turn(batch.institution):
+            self._limits.apply(self._wanted())
+            async with self._limits.turn(batch.institution, len(batch.records)):
                 found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
-            return Throttled(after_s=no.after_s)
+            return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s))  # others may be ordered meanwhile
         return replace(found, sealing_ms=sealing.waited_ms or 0, key=key) if isinstance(found, Accepted) else found
 
     async def _wait(self, sealing: _Sealing, msgid: str) -> None:

@@ -15,7 +15,6 @@ from streams.agents.background import run_app
 from streams.agents.engine import LaneApp
 from streams.bounded import is_pipe
 from streams.errors import Misconfigured, YibaoError
-from streams.lanes.place.captures import Captures
 from streams.mapping import Site, load_site
 from streams.seal import self_test
 from streams.telemetry import events
@@ -23,12 +22,12 @@ from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, t
 from streams.telemetry.events import Speaker
 from streams.telemetry.outcomes import Outcomes
 from streams.topology import Process, deliver_worker, join_worker, place_worker
-from yibao.facts import failure_at, looking_at
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.monitored import SILENT, monitored, seen, show_seen
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
+from yibao.watching import watched
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -157,15 +156,13 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
     end_with_parent()
     with _speaking(Speaker(worker=f"{stage}-{index}", stage=stage, index=index), config) as site:
         self_test()
-        outcomes, captures = Outcomes(stage), Captures()
+        outcomes = Outcomes(stage)
         process = Process(
             site=site,
             home=home,
             index=index,
             patient=bool(os.environ.get(PATIENT_VARIABLE)),
-            look_at=looking_at(site),
-            failure_of=failure_at(site, tell=captures.tell),
-            captures=captures,
+            watched=watched(site),
             outcomes=outcomes,
         )
 

@@ -178,7 +178,10 @@ class JoinLane(Lane[Incoming]):
         assert self.buffer is not None
         size = self._shared.settings.max_chunk
         await self.buffer.have(1)
+        await self.until_resumed()
         await self.buffer.gather(size, self.next_turn())
+        if self.paused:
+            return
         # Asked for after the records were read: a lookup row that was captured before them is known when they are folded.
         await self._shared.lookups.caught_up()
         records = self.buffer.first(size)

@@ -121,7 +121,7 @@ class PlaceLane(Lane[Incoming]):
         await self.buffer.have(1)
         await self._stand()
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
-        if self.held:  # it was stopped while rows were gathered
+        if self.held or self.paused:  # since rows were gathered
             return
         records = self.buffer.first(self._shared.max_chunk)
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
@@ -171,11 +171,17 @@ class PlaceLane(Lane[Incoming]):
     def _control(self) -> Control | None:
         return None if self._shared.lookout is None else self._shared.lookout.gate.of(self._source)
 
+    @property
+    def paused(self) -> bool:
+        return super().paused or self.context.steering.source(self._source) is not None
+
     async def _stand(self) -> None:
-        """Wait while the source is stopped."""
+        """Wait while the source is stopped, or paused: each for itself."""
         lookout = self._shared.lookout
-        while lookout is not None and self.held:  # noqa: ASYNC110 - another process ends it, by what it writes into a topic
-            await asyncio.sleep(lookout.settings.stopped_s)
+        while self.paused or (lookout is not None and self.held):
+            await self.until_resumed()
+            if lookout is not None and self.held:
+                await asyncio.sleep(lookout.settings.stopped_s)
 
     def _numbered(self, placed: Placed, numbers: list[int], incoming: Incoming) -> Send:
         """The message with its number. It keeps the time at which it was captured."""

@@ -17,6 +17,7 @@ from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Throttled
 from streams.errors import Misconfigured
+from streams.lanes.place.kept_log import KeptLog
 from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.strict import Strict
@@ -26,7 +27,11 @@ from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao import capture
+from yibao.doctor.needs import needs_of
+from yibao.lags_shown import limits_of
 from yibao.monitored import monitored
+from yibao.slots_watched import slots_of
+from yibao.watching import watched
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",
@@ -121,6 +126,11 @@ def use(site: Site) -> None:
     wiring.join_stage(site, home=None, index=0)
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
+    limits_of(site)
+    needs_of(site)
+    watched(site)
+    wiring.restart_settings(site)
+    slots_of(site).gives_up(next(iter(site.sources)), KeptLog(bytes=1, room=None))
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 
