@@ -69,9 +69,10 @@ def test_every_alert_is_tried_firing_and_silent():
     """One that was never seen to fire is a hope; one that was never seen silent wakes people for nothing."""
     tried = [case["name"] for case in CASES]
     assert len(tried) == len(set(tried))
-    assert {f"{rule['alert']} {how}" for rule in RULES for how in ("fires", "is silent")} == set(tried)
+    assert {f"{rule['alert']} {how}" for rule in RULES for how in ("fires", "is silent")} <= set(tried)
     for case in CASES:
         (expected,) = case["promql_expr_test"]
         assert bool(expected["exp_samples"]) == case["name"].endswith("fires")
+        assert case["name"].split()[0] in expected["expr"]
         for series in case["input_series"]:
             assert all(metric_of(name) is not None for name, _ in selectors(series["series"])), series
