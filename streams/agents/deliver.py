@@ -13,6 +13,7 @@ from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
 from streams.lanes.deliver.look import DeliverLook
+from streams.lanes.look import PausesLook
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready
 from streams.telemetry.board import Look
@@ -59,6 +60,6 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     app.closing.append(stage.context.broker.stop)
     watch = Watch(lanes, next_numbers, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_watch(app, watch, DeliverLook(lanes, stage.shared.health), *stage.looks)
+    keep_watch(app, watch, DeliverLook(lanes, stage.shared.health), PausesLook(stage.context.steering), *stage.looks)
     keep_running(app, stage.context.steering.run, Progress(stage.context.outcomes).run)
     return app

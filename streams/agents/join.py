@@ -20,6 +20,7 @@ from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
 from streams.lanes.join.upstream import Upstream
 from streams.lanes.join.wait_round import WaitRound
+from streams.lanes.look import PausesLook
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import JoinSettings
 from streams.lanes.watch import Watch, next_of_changes
@@ -101,6 +102,6 @@ def join_app(stage: JoinStage) -> LaneApp:
     upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
     waits, steering = WaitRound(lanes), stage.context.steering
-    keep_watch(app, watch, waits, *stage.looks)
+    keep_watch(app, watch, waits, PausesLook(steering), *stage.looks)
     keep_running(app, steering.run, ticker.run, upstream.run, passage.run, waits.run, Progress(stage.context.outcomes).run)
     return app

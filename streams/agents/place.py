@@ -11,6 +11,7 @@ from streams.agents.kept import Kept
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.rocks_store import RocksStores
+from streams.lanes.look import PausesLook
 from streams.lanes.place.captures import Captures
 from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.heartbeats import Heartbeats
@@ -78,7 +79,7 @@ def place_app(stage: PlaceStage) -> LaneApp:
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     placed_here: PlacedHere = lambda: [sources[at.topic] for at in lanes.lanes]  # noqa: E731 - a sentence
     beats = Heartbeats(stage.context.broker, {name: names.heartbeat(name) for name in sources.values()}, placed_here)
-    looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, *stage.looks]
+    looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, PausesLook(stage.context.steering), *stage.looks]
     keep_watch(app, watch, *looks, *([stage.heard.look_of(placed_here)] if stage.heard else ()), tells_held=False)
     keep_running(app, stage.context.steering.run, ticker.run, beats.run, Progress(stage.context.outcomes).run)
     _look_out(app, stage, placed_here)

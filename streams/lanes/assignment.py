@@ -26,6 +26,8 @@ class Assignment:
         self.lanes: dict[TopicPartition, AnyLane] = {}
         self.times = 0
         """How often partitions were assigned."""
+        self.is_given = False
+        """Whether the group has said which partitions are ours, and has not begun to share them out anew."""
         self._open_lane = open_lane
         self._forget = forget
 
@@ -37,6 +39,7 @@ class Assignment:
 
     async def revoke(self) -> None:
         """Close all lanes; each one finishes its open transaction first."""
+        self.is_given = False
         lanes, self.lanes = self.lanes, {}
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
 
@@ -47,5 +50,6 @@ class Assignment:
         mine = {at for at in partitions if at.topic in self.topics}
         self._forget(mine)
         self.lanes = {at: self._open_lane(at, generation) for at in sorted(mine)}
+        self.is_given = True
         for lane in self.lanes.values():
             lane.start()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from streams.domain.records import ReadyRecord
 from streams.lanes.assignment import Assignment
 from streams.lanes.roll_call import RollCall
+from streams.lanes.steering import Steering
 from streams.lanes.watch import Watch
 from streams.telemetry.board import Board
 from streams.telemetry.conditions import Reason
@@ -32,7 +33,7 @@ class LanesLook:
         board.put("cdc_rebalances_total", self._lanes.times)
         if self._ending():
             board.say(Reason.ENDING)
-        elif not self._lanes.times:
+        elif not self._lanes.is_given:
             board.say(Reason.NOT_ASSIGNED)
         elif restoring:
             board.say(Reason.RESTORING, ", ".join(restoring))
@@ -45,6 +46,19 @@ class LanesLook:
                 board.put("cdc_oldest_unfinished_record_timestamp_seconds", at_ms / 1000, *labels)
             if held and self._tells_held:
                 board.say(Reason.LANE_HELD, f"{at.topic}-{at.partition}: {held}")
+
+
+class PausesLook:
+    """What a person paused. Who, and why, stands in the log and in `visit.control`: that is not for a metric."""
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+
+    def __call__(self, board: Board) -> None:
+        """Put it down."""
+        for pause in self._steering.in_force:
+            board.put("cdc_paused", 1, pause.of.value, pause.name)
+            board.say(Reason.PAUSED, f"{pause.of.value} {pause.name}")
 
 
 class BrokersLook:

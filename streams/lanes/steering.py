@@ -1,7 +1,7 @@
 """What persons ordered in `visit.control`, as the lanes of a process keep to it: what is paused, and the limits in force."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -88,9 +88,14 @@ class Steering:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wall_ms() / 1000, UTC)
 
+    @property
+    def in_force(self) -> Sequence[Pause]:
+        """The pauses that concern this stage now."""
+        return [pause for pause in self.orders.in_force(self._now()) if self._concerns(pause)]
+
     def _tell(self) -> None:
         """Tell what waits from now on, and what does not any more, once for each."""
-        now = {(pause.of, pause.name): pause for pause in self.orders.in_force(self._now()) if self._concerns(pause)}
+        now = {(pause.of, pause.name): pause for pause in self.in_force}
         for what, pause in now.items():
             if self._told.get(what) != pause:
                 log.warning(

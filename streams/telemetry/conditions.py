@@ -31,6 +31,7 @@ class Reason(StrEnum):
     PLATFORM_AWAY = "platform_away"
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
+    PAUSED = "paused"
 
 
 MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
@@ -50,6 +51,7 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.PLATFORM_AWAY: (Kind.DEGRADED, "the platform does not answer"),
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),
     Reason.CAPTURE_FAILED: (Kind.DEGRADED, "the capture of a source has failed in Connect"),
+    Reason.PAUSED: (Kind.DEGRADED, "a person paused some of its work, until `yibao resume` or the end that was set"),
 }
 
 

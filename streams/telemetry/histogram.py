@@ -1,7 +1,9 @@
-"""How often how much: counts by upper bounds. One comparison tree and two additions a value, no lock: one thread writes."""
+"""How often how much: counts by upper bounds. A search among a dozen bounds and two additions a value, no lock: one thread
+writes.
+"""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 
@@ -20,6 +22,17 @@ class Histogram:
         value = max(value, 0.0)
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
+
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Count many: a call for each of a thousand records would cost more than the counting."""
+        counts, bounds, total = self._counts, self._bounds, 0.0
+        for value in values:
+            if value > 0.0:
+                counts[bisect_left(bounds, value)] += 1
+                total += value
+            else:
+                counts[0] += 1
+        self._sum += total
 
     @property
     def total(self) -> float:

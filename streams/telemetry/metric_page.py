@@ -20,7 +20,8 @@ workers:
 
 There is neither TLS nor a login: keep the ports to the network of your monitoring. What is served names institutions, sources,
 topics and certificates' settings, and nothing of a patient; a test holds that. This page is generated (`python -m
-streams.mapping.schema docs`); what it does not name is not served.
+streams.mapping.schema docs`); what it does not name is not served. Alerts on it stand
+in `deploy/prometheus/rules.yaml`.
 """
 _HEALTH: Final = """\
 ## Health

@@ -83,6 +83,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         "no sample where nothing is unfinished, so that quiet nights raise no alarm",
     ),
     Metric("cdc_lane_held", _G, "", _LANE, ALL, "1 where a lane waits for a person or for the platform, 0 where it works"),
+    Metric("cdc_paused", _G, "", ("of", "name"), ALL, "1 while a person pauses it: of a stage, source, institution or service"),
     Metric("cdc_assigned_partitions", _G, "", (), ALL, "partitions that this worker is assigned"),
     Metric("cdc_restored_partitions", _G, "", (), ALL, "of these, how many have read their state and work"),
     Metric("cdc_rebalances_total", _C, "", (), ALL, "how often partitions were assigned anew"),
@@ -213,9 +214,21 @@ METRICS: Final[tuple[Metric, ...]] = (
         "cdc_institution_held", _G, "", ("institution", "cause"), DELIVER, "1 while nothing of an institution is taken, with why"
     ),
     Metric(
-        "cdc_institution_aside_records", _G, "records", ("institution",), DELIVER, "records of an institution that is set aside"
+        "cdc_institution_aside_records",
+        _G,
+        "records",
+        ("institution",),
+        DELIVER,
+        "records of an institution that is set aside, or paused",
     ),
-    Metric("cdc_institution_aside_since_timestamp_seconds", _G, _TS, ("institution",), DELIVER, "since when it is set aside"),
+    Metric(
+        "cdc_institution_aside_since_timestamp_seconds",
+        _G,
+        _TS,
+        ("institution",),
+        DELIVER,
+        "since when it is set aside for a fault",
+    ),
     Metric(
         "cdc_institution_aside_changes_total", _C, "", ("change",), DELIVER, "institutions set aside, and let in again", "aside"
     ),

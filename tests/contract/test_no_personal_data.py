@@ -188,7 +188,7 @@ async def both_stages():
 def given(lane):
     """A process with this lane."""
     lanes = Assignment([lane.at.topic], lambda _at, _generation: lane)
-    lanes.lanes, lanes.times = {lane.at: lane}, 1
+    lanes.lanes, lanes.is_given = {lane.at: lane}, True
     return lanes
 
 

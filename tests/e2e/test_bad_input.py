@@ -121,10 +121,11 @@ OF_BAD_TIMES = {
     "cdc_institution_held",
     "cdc_institution_aside_records",
     "cdc_institution_aside_since_timestamp_seconds",
+    "cdc_paused",
     "cdc_slot_safe_bytes",
     "cdc_certificate_expiry_timestamp_seconds",
 }
-"""Metrics without a sample where nothing is held, the slot has no limit and no certificate is named."""
+"""Metrics without a sample where nothing is held or paused, the slot has no limit and no certificate is named."""
 
 
 def samples_of(address):

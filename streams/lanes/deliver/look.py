@@ -29,10 +29,13 @@ class DeliverLook:
             waiting += lane.mark.orphans[1]
             for name, entry in lane.mark.aside.items():
                 aside[name] = aside.get(name, 0) + max(0, entry.waiting)
-                since[name] = min(since.get(name, entry.since), entry.since)
+                if not entry.is_paused:  # that is told as a pause
+                    since[name] = min(since.get(name, entry.since), entry.since)
         board.put("cdc_orphans_waiting_records", waiting)
         for name, count in aside.items():
             board.put("cdc_institution_aside_records", count, name)
+            if name not in since:
+                continue
             board.put("cdc_institution_aside_since_timestamp_seconds", since[name], name)
             began = datetime.fromtimestamp(since[name], UTC).isoformat(timespec="seconds")
             board.say(Reason.INSTITUTION_ASIDE, f"{name}: {count} of its records wait, since {began}")

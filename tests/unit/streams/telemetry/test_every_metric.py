@@ -27,11 +27,12 @@ from streams.lanes.join.lane import JoinLane
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.join.ticks import Ticker
 from streams.lanes.join.wait_round import WaitRound
-from streams.lanes.look import BrokersLook, LanesLook
+from streams.lanes.look import BrokersLook, LanesLook, PausesLook
 from streams.lanes.place.captures import Capture, Captures
 from streams.lanes.place.heartbeats import Heartbeats
 from streams.lanes.place.look import PlaceLook
 from streams.lanes.ports import TopicPartition
+from streams.lanes.steering import Steering
 from streams.lanes.watch import Watch
 from streams.platform_wiring import count_answer
 from streams.spec.fields import ServiceCode
@@ -42,6 +43,7 @@ from streams.telemetry.files_look import FilesLook
 from streams.telemetry.metric_table import METRICS
 from streams.telemetry.pulse import Pulse
 from streams.testing import FakePlatform, wait_for
+from streams.topics.steering import Orders, Pause, Paused
 from tests.settings import gateway_settings
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, PATIENT, SETTLE, VISIT, envelope, mappings
 from tests.unit.streams.lanes.deliver.test_asides import A, Hospitals
@@ -76,7 +78,7 @@ def moved(outcomes, *looks, pulse=None):
 def assigned(topic, lane):
     """A process with one lane, as its group gave it."""
     lanes = Assignment([topic], lambda _at, _generation: lane)
-    lanes.lanes, lanes.times = {lane.at: lane}, 1
+    lanes.lanes, lanes.times, lanes.is_given = {lane.at: lane}, 1, True
     return lanes
 
 
@@ -301,9 +303,19 @@ async def brokers_and_files(tmp_path, certificate):
     pulse = Pulse(stuck_s=60, beat_s=0.001)
     pulse.begin(asyncio.get_running_loop())
     await wait_for(lambda: pulse.late_s > 0, what="a beat that is late")
-    seen, reasons = moved(outcomes, BrokersLook(cluster.roll_call), files, pulse=pulse)
-    assert {Reason.BROKERS_LOST} == reasons
+    orders = Orders(
+        pauses={(pause.of, pause.name): pause for pause in (paused(Paused.INSTITUTION, A), paused(Paused.SOURCE, "his"))}
+    )
+    pauses = PausesLook(Steering("deliver", None, wall_ms=lambda: 0, orders=orders))
+    seen, reasons = moved(outcomes, BrokersLook(cluster.roll_call), files, pauses, pulse=pulse)
+    assert {Reason.BROKERS_LOST, Reason.PAUSED} == reasons
+    assert [f"institution {A}"] == [one.what for one in pulse.conditions if one.reason is Reason.PAUSED], "and nobody's name"
     return seen
+
+
+def paused(of, name):
+    at = "2024-05-01T00:00:00+08:00"
+    return Pause(of=of, name=name, paused=True, since=at, at=at, by="li@office", why="they asked")
 
 
 def answers_for(cluster):
