@@ -37,7 +37,7 @@ Examples:
 )
 
 
-@app.command("set")
+@app.command("set", short_help="Set limits of the site, or of one institution beside those.")
 def set_(
     *,
     config: ConfigOption = SITE,
@@ -95,7 +95,7 @@ def clear(
     _order(config, institution, change, "limits clear", why=why, output=output)
 
 
-@app.command("show")
+@app.command("show", short_help="Show the limits in force.")
 def show(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
     """Show the limits in force: what site.yaml says for each worker, and what was set for all of them together.
 
