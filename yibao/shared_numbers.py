@@ -13,7 +13,7 @@ from streams.mapping.mapping_file import MappingFile
 from streams.mapping.tables import Table
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
-from yibao.capture import database_password
+from yibao.captures.from_site import database_password
 
 
 def found_shared(site: Site) -> Iterator[Finding]:

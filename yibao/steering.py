@@ -16,7 +16,7 @@ from streams.topics.writing import write
 from streams.wiring import broker_access, client_options
 from yibao.audited import audited
 from yibao.binding import actor, demand_own_topics, now_of
-from yibao.facts import controls_of
+from yibao.captures.facts import controls_of
 
 STAGES: Final = ("place", "join", "deliver")
 SERVICES: Final = tuple(one.name.lower() for one in ServiceCode)

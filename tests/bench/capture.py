@@ -12,7 +12,7 @@ from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from tests.bench.bench_site import public_key
 from tests.bench.freshness import cpu_s
-from yibao.capture import connect_client, reconciler
+from yibao.captures.from_site import connect_client, reconciler
 from yibao.demonstration.demo_site import write_site
 from yibao.demonstration.hospital import Hospital
 from yibao.demonstration.settings import SAMPLE, DemoSettings

@@ -22,7 +22,7 @@ from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from streams.wiring import broker_access, client_options
 from tests.chaos.nightly import mapped_past
-from yibao.capture import connect_client, reconciler
+from yibao.captures.from_site import connect_client, reconciler
 from yibao.demonstration.children import Child
 from yibao.demonstration.demo_site import write_site
 from yibao.demonstration.settings import SAMPLE, DemoSettings

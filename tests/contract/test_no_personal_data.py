@@ -45,8 +45,8 @@ from tests.settings import breaker_settings, gateway_settings
 from tests.unit.streams.deadletter.index.in_memory import indexed
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
-from yibao.letters_exported import content_of
-from yibao.letters_shown import said
+from yibao.letters.exported import content_of
+from yibao.letters.shown import said
 
 PERSONAL_TYPE = re.compile(r"\b(bytes|Header|Mapping\[str, str \| None\])(?![A-Za-z])")
 LOOKUP_TOPIC = "lookup.patient"

@@ -20,8 +20,8 @@ from streams.topics.whole import read_whole
 from streams.wiring import client_options
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
-from yibao import resnapshot, slots
-from yibao.resnapshot import Waits
+from yibao.captures import resnapshot, slots
+from yibao.captures.resnapshot import Waits
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
 DATABASE = "capture_command"

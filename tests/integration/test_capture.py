@@ -27,7 +27,7 @@ from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.topics.stages import stages
 from tests.patience import PATIENCE_S
 from tests.settings import connect_settings, topic_settings
-from yibao.capture import database_password
+from yibao.captures.from_site import database_password
 
 pytestmark = pytest.mark.stack
 

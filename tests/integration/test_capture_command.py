@@ -40,10 +40,10 @@ from tests.integration.capture_steps import (
     write,
 )
 from tests.patience import PATIENCE_S
-from yibao.capture import chosen_sources
-from yibao.facts import look_at, note_to_read
+from yibao.captures.facts import look_at, note_to_read
+from yibao.captures.from_site import chosen_sources
+from yibao.captures.watching import watched
 from yibao.main import run
-from yibao.watching import watched
 
 pytestmark = pytest.mark.stack
 

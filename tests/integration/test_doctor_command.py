@@ -21,9 +21,9 @@ from streams.mapping import capture_sources, load_site
 from streams.seal import generate_key_pair
 from tests.integration.capture_steps import PASSWORD, SAMPLE, superuser, write
 from tests.patience import PATIENCE_S
-from yibao.capture import database_password
+from yibao.captures.from_site import database_password
+from yibao.captures.watching import told_failure
 from yibao.main import run
-from yibao.watching import told_failure
 
 pytestmark = pytest.mark.stack
 

@@ -25,7 +25,7 @@ from streams.topics.broker import Broker
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import CERTNO, INVALID, NAME, PHONE, REJECTED, as_json, dlq, sample_site
 from tests.integration.test_end_of_a_run import wait_for
-from yibao.letters_asked import FOLDER, ask, clock_of, wanted_by
+from yibao.letters.asked import FOLDER, ask, clock_of, wanted_by
 
 pytestmark = pytest.mark.stack
 SEVERAL = 7

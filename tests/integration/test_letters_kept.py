@@ -16,7 +16,7 @@ from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import INVALID, dlq, sample_site
-from yibao.letters_kept import expiring
+from yibao.letters.kept import expiring
 from yibao.main import build
 
 pytestmark = pytest.mark.stack

@@ -32,7 +32,7 @@ from tests.bench.processes import CHECKOUT, worker
 from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines
 from tests.patience import PATIENCE_S
-from yibao.lags import lags_of
+from yibao.lag.stages import lags_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 

@@ -12,8 +12,8 @@ from streams.wiring import broker_access
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import INVALID, sample_site
 from tests.integration.test_letters_index import Place, of_row
-from yibao.letters_asked import wanted_by
-from yibao.replay_planning import prepared
+from yibao.letters.asked import wanted_by
+from yibao.replaying.planning import prepared
 
 pytestmark = pytest.mark.stack
 ROW = b'{"source":{"name":"his","schema":"his","table":"sf_fymx"},"op":"c","after":{"mxid":%d}}'

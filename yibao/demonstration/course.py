@@ -16,7 +16,7 @@ from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access, client_options
-from yibao.capture import reconciler
+from yibao.captures.from_site import reconciler
 from yibao.demonstration.backlog import Backlog
 from yibao.demonstration.children import Child
 from yibao.demonstration.demo_site import write_site

@@ -11,15 +11,15 @@ from streams.topics.cluster import read_cluster
 from streams.topics.internal import internal_notes
 from streams.topics.shapes import plan_topics
 from streams.wiring import broker_access
-from yibao.capture import topic_settings
+from yibao.captures.from_site import topic_settings
 from yibao.doctor.brokers import of_cluster, of_internal, of_retention, of_topics
 from yibao.doctor.checks import Told
 from yibao.doctor.needs import needs_of
 from yibao.doctor.platforms import of_certificate
 from yibao.doctor.ways import certificate_at
 from yibao.doctor.workers import of_workers
-from yibao.lags import lags_of
-from yibao.letters_kept import planned_topics
+from yibao.lag.stages import lags_of
+from yibao.letters.kept import planned_topics
 
 
 def look_at_brokers(site: Site) -> Iterator[Told]:

@@ -13,7 +13,9 @@ from streams.mapping import Site, capture_sources
 from streams.topics.broker import Broker
 from streams.topics.cluster import read_cluster
 from streams.wiring import broker_access
-from yibao.capture import connect_client, database_password, found_in_plugin, silent_after_s
+from yibao.captures.facts import found_in_source
+from yibao.captures.from_site import connect_client, database_password, found_in_plugin, silent_after_s
+from yibao.captures.slots import found_in_use
 from yibao.doctor.captures import ConnectFacts, of_capture, of_connect, of_heartbeat
 from yibao.doctor.checks import Told
 from yibao.doctor.clocks import of_clock
@@ -22,8 +24,6 @@ from yibao.doctor.needs import needs_of
 from yibao.doctor.openness import let_in_at
 from yibao.doctor.platforms import of_certificate
 from yibao.doctor.ways import Way, date_of, walk
-from yibao.facts import found_in_source
-from yibao.slots import found_in_use
 
 
 def look_at_database(site: Site, source: CaptureSource) -> Iterator[Told]:

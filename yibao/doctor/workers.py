@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from yibao.doctor.checks import Told, blocks, warns
-from yibao.lags import StageLag
+from yibao.lag.stages import StageLag
 
 
 def of_workers(lags: Sequence[StageLag], now: datetime) -> Iterator[Told]:

@@ -22,8 +22,8 @@ from streams.platform_wiring import shared_keys
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
 from yibao.binding import found_in_binding
-from yibao.capture import chosen_sources, ends_with_line_break, found_by_connect, found_in_plugin, stands_against
-from yibao.facts import found_in_source
+from yibao.captures.facts import found_in_source
+from yibao.captures.from_site import chosen_sources, ends_with_line_break, found_by_connect, found_in_plugin, stands_against
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.shared_numbers import found_shared
 

@@ -18,7 +18,9 @@ from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import demand_own_topics, refuse_other_site
-from yibao.capture import (
+from yibao.captures.asked import asked_brokers, asked_connect
+from yibao.captures.facts import found_in_source, note_applied, note_to_read
+from yibao.captures.from_site import (
     chosen_sources,
     found_by_connect,
     found_failed,
@@ -27,13 +29,11 @@ from yibao.capture import (
     stands_against,
     topic_settings,
 )
-from yibao.capture_orders import look, obeyed, ordering, refuse_read_only
-from yibao.captures_asked import asked_brokers, asked_connect
-from yibao.captures_shown import Planned, show_plans, show_states
-from yibao.facts import found_in_source, note_applied, note_to_read
+from yibao.captures.orders import look, obeyed, ordering, refuse_read_only
+from yibao.captures.shown import Planned, show_plans, show_states
+from yibao.captures.slots import found_in_use, slot_left
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
-from yibao.slots import found_in_use, slot_left
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -17,12 +17,14 @@ from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources, compile_site, load_site
 from streams.wiring import broker_access
 from streams.wording import nearest
-from yibao import letters_closed, letters_shown
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
-from yibao.letter_hints import hint_of
-from yibao.letter_mending import mending_of
-from yibao.letter_options import (
+from yibao.letters import closed as letters_closed
+from yibao.letters import shown as letters_shown
+from yibao.letters.asked import ask, clock_of, notes_on, say, wanted_by
+from yibao.letters.hints import hint_of
+from yibao.letters.mending import mending_of
+from yibao.letters.options import (
     ClassOption,
     DeadlineOption,
     FilterArgument,
@@ -31,7 +33,6 @@ from yibao.letter_options import (
     ServiceOption,
     SinceOption,
 )
-from yibao.letters_asked import ask, clock_of, notes_on, say, wanted_by
 from yibao.moments import now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.verbs import dlq_lists

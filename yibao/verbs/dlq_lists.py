@@ -9,11 +9,15 @@ from streams.deadletter.filter.grammar import written
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.replay.pace import pace_of
-from yibao import lists_shown
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
-from yibao.letter_options import (
+from yibao.letters import lists_shown
+from yibao.letters.asked import wanted_by
+from yibao.letters.closed import shown
+from yibao.letters.exported import Form, Wish
+from yibao.letters.exported import export as write_list
+from yibao.letters.options import (
     ClassOption,
     DeadlineOption,
     FilterArgument,
@@ -22,11 +26,7 @@ from yibao.letter_options import (
     ServiceOption,
     SinceOption,
 )
-from yibao.letters_asked import wanted_by
-from yibao.letters_closed import shown
-from yibao.letters_exported import Form, Wish
-from yibao.letters_exported import export as write_list
-from yibao.letters_taken_in import Planned, carry_out, read_sheet, work_of
+from yibao.letters.taken_in import Planned, carry_out, read_sheet, work_of
 from yibao.moments import local, now_ms
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 

@@ -13,14 +13,14 @@ from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
-from yibao.capture import chosen_sources
+from yibao.captures.from_site import chosen_sources
 from yibao.institutions import demand_institution
-from yibao.lag_asked import Measured, Measuring
-from yibao.lag_counted import Lag
-from yibao.lags_shown import Limits, document, limits_of, look_of, of_stages, too_far
+from yibao.lag.asked import Measured, Measuring
+from yibao.lag.counted import Lag
+from yibao.lag.marks import STAGES
+from yibao.lag.shown import Limits, document, limits_of, look_of, of_stages, too_far
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, StageName, WatchOption
 from yibao.screens import Look, watch
-from yibao.stage_marks import STAGES
 
 _BETWEEN_S = 2.0
 """Between the two looks of one answer: how fast it goes is the difference."""

@@ -18,7 +18,7 @@ from yibao.binding import demand_own_topics
 from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.ready_renewing import AGAIN, Found, Renewing, demand_mapping, look
+from yibao.replaying.renewing import AGAIN, Found, Renewing, demand_mapping, look
 
 app = typer.Typer(
     no_args_is_help=True,

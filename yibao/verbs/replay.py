@@ -18,15 +18,15 @@ from streams.replay.plan import Depth, Plan, digest_of, load
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
 from streams.wiring import client_options
-from yibao import replay_shown
 from yibao.audited import audited
 from yibao.binding import actor, demand_own_topics
 from yibao.interrupted import leaving
-from yibao.letters_asked import wanted_by
+from yibao.letters.asked import wanted_by
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.replay_planning import prepared
-from yibao.replay_rereading import reread
-from yibao.replay_running import Progress, Running, fates_of, verified
+from yibao.replaying import shown as replay_shown
+from yibao.replaying.planning import prepared
+from yibao.replaying.rereading import reread
+from yibao.replaying.running import Progress, Running, fates_of, verified
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -13,14 +13,14 @@ from connector.profiles import profile_of
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.wording import nearest
-from yibao.absent_rows import Compared
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
-from yibao.capture import chosen_sources
-from yibao.facts import note_read
+from yibao.captures.absent_rows import Compared
+from yibao.captures.facts import note_read
+from yibao.captures.from_site import chosen_sources
+from yibao.captures.resnapshot import Reading, Wanted, read_again
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.resnapshot import Reading, Wanted, read_again
 
 _NO_CONDITION = (";", "--", "/*")
 

@@ -17,8 +17,8 @@ from streams.topics.steering import Paused
 from yibao import steering
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
-from yibao.capture import chosen_sources, found_in_database
-from yibao.facts import resumed
+from yibao.captures.facts import resumed
+from yibao.captures.from_site import chosen_sources, found_in_database
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.verbs.pause import InstitutionOption, ReasonOption, ServiceOption, SourceOption, StageOption

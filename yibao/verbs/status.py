@@ -8,16 +8,16 @@ import typer
 from streams.errors import Unreachable
 from streams.mapping import Site, load_site
 from yibao.binding import warn_of_other_site
-from yibao.capture import chosen_sources
+from yibao.captures.from_site import chosen_sources
 from yibao.institutions import demand_institution
-from yibao.lags_shown import limits_of
+from yibao.lag.shown import limits_of
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, WatchOption
 from yibao.screens import Look, watch
-from yibao.standing_facts import Part
-from yibao.status_asked import Asking
-from yibao.status_lines import first_of, lines_of
-from yibao.status_parts import Asked, Line
-from yibao.status_shown import document, look_of
+from yibao.status.asked import Asking
+from yibao.status.facts import Part
+from yibao.status.lines import first_of, lines_of
+from yibao.status.parts import Asked, Line
+from yibao.status.shown import document, look_of
 
 
 def status(

@@ -24,7 +24,7 @@ from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.interrupted import leaving
-from yibao.letters_kept import planned_topics
+from yibao.letters.kept import planned_topics
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
 app = typer.Typer(

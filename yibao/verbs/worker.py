@@ -22,12 +22,12 @@ from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, t
 from streams.telemetry.events import Speaker
 from streams.telemetry.outcomes import Outcomes
 from streams.topology import Process, deliver_worker, join_worker, place_worker
+from yibao.captures.watching import watched
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.monitored import SILENT, monitored, seen, show_seen
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
-from yibao.watching import watched
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -11,8 +11,8 @@ from connector.reconcile import Patience, Reconciler
 from tests.settings import connect_settings
 from tests.unit.connector.odd_answers import ODD, PAGE, SLOW, http, own, serving
 from tests.unit.yibao.connector_verbs import SECRET, connector_verbs, one_error
-from yibao.captures_shown import Shown, show_states
-from yibao.facts import Stand
+from yibao.captures.facts import Stand
+from yibao.captures.shown import Shown, show_states
 from yibao.options import Output
 
 CONNECTOR = "capture-his"

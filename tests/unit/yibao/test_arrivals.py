@@ -5,7 +5,7 @@ import json
 import pytest
 
 from connector.contract import CapturedTable, TableRole
-from yibao.arrivals import Arrivals, Rows
+from yibao.captures.arrivals import Arrivals, Rows
 
 TABLE = CapturedTable(
     name="his.sf_fymx", role=TableRole.FEE, key=("mxid",), visit_key=("jzlsh",), columns=("mxid", "jzlsh"), lookup=None

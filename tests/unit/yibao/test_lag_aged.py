@@ -10,8 +10,8 @@ from streams.spec.fields import ServiceCode
 from streams.topics.ahead import Ahead, Seen
 from tests.unit.yibao.test_lags import SITE
 from tests.unit.yibao.test_status_lines import H1, H2, NOW, marks
-from yibao.lag_aged import aged
-from yibao.lag_counted import Kind, counted
+from yibao.lag.aged import aged
+from yibao.lag.counted import Kind, counted
 
 
 class Topics:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from streams.errors import Unreachable
 from yibao import screens
-from yibao.lag_counted import Kind, Lag, paced, slowest
-from yibao.lags_shown import Limits, document, look_of, of_stages, too_far
+from yibao.lag.counted import Kind, Lag, paced, slowest
+from yibao.lag.shown import Limits, document, look_of, of_stages, too_far
 from yibao.moments import span
 from yibao.screens import Look, aligned
 

@@ -11,7 +11,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.seal import generate_key_pair
 from streams.topics.broker import CommittedOffset, Member
-from yibao.lags import lags_of
+from yibao.lag.stages import lags_of
 
 CODE = "H36110200001"
 OPENED = datetime(2024, 5, 1, 4, 0, tzinfo=UTC)

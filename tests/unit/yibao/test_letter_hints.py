@@ -7,7 +7,7 @@ import pytest
 from connector.contract import CapturedTable, TableRole
 from streams.deadletter.record import DeadLetterView
 from tests.unit.connector.test_reconcile import SOURCE
-from yibao.letter_hints import hint_of
+from yibao.letters.hints import hint_of
 
 
 def table(name, role, **more):

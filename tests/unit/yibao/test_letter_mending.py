@@ -6,7 +6,7 @@ from streams.deadletter.index.pages import Letter
 from streams.domain.violations import DeadClass
 from streams.mapping import capture_sources, compile_site, load_site
 from tests.integration.test_dlq_command import SAMPLE
-from yibao.letter_mending import mending_of
+from yibao.letters.mending import mending_of
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.topics.offsets import Reach
-from yibao.letters_exported import _GAP, _TABLES, _beside, _spans
+from yibao.letters.exported import _GAP, _TABLES, _beside, _spans
 
 
 def at(*offsets):

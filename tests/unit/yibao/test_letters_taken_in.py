@@ -9,7 +9,7 @@ from streams.deadletter.sheet.decisions import Decision
 from streams.deadletter.sheet.taken_in import Decided, Row
 from streams.replay.plan import Depth
 from streams.topics.audit import AuditEntry
-from yibao.letters_taken_in import Sheet, ToClose, first_taken, held_against
+from yibao.letters.taken_in import Sheet, ToClose, first_taken, held_against
 
 EMPTY = {
     name: 0 if name in ("first", "last", "closed", "partition", "offset", "replays", "attempts") else "" for name in Letter._fields

@@ -9,7 +9,7 @@ import pytest
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.replay.waiting import Fare
-from yibao.ready_renewing import Found
+from yibao.replaying.renewing import Found
 from yibao.verbs import ready
 
 SAMPLE = Path(__file__).parents[3] / "deploy" / "sites" / "sample" / "site.yaml"

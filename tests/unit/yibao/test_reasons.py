@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.lanes.deliver import held_cause
-from yibao.reasons import RULES, reason_of
-from yibao.standing_facts import Facts, Part, Slot
+from yibao.status.facts import Facts, Part, Slot
+from yibao.status.reasons import RULES, reason_of
 
 WORDS = st.sampled_from(["", "some words"])
 CAUSES = [one.value for one in HoldCause] + [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yibao.replay_running import Progress
+from yibao.replaying.running import Progress
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x00", b'{"a": 1}', b"[1, 2]", b'["5f', b"null"])

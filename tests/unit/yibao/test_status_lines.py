@@ -16,18 +16,18 @@ from streams.topics.broker import CommittedOffset, Member
 from streams.topics.control import Control
 from streams.topics.steering import Pause, Paused
 from tests.unit.yibao.test_lags import SITE as LAGGING
-from yibao.captures_shown import Shown
-from yibao.facts import Stand
-from yibao.lag_asked import Measured
-from yibao.lag_counted import Kind, counted
-from yibao.lags import stage_lags
-from yibao.lags_shown import Limits
+from yibao.captures.facts import Stand
+from yibao.captures.shown import Shown
+from yibao.lag.asked import Measured
+from yibao.lag.counted import Kind, counted
+from yibao.lag.marks import STAGES, StageMarks
+from yibao.lag.shown import Limits
+from yibao.lag.stages import stage_lags
 from yibao.monitored import Seen
-from yibao.stage_marks import STAGES, StageMarks
-from yibao.standing_facts import Part, Slot, SlotLook
-from yibao.status_lines import first_of, lines_of
-from yibao.status_parts import Asked
-from yibao.status_shown import document, look_of
+from yibao.status.facts import Part, Slot, SlotLook
+from yibao.status.lines import first_of, lines_of
+from yibao.status.parts import Asked
+from yibao.status.shown import document, look_of
 
 SITE = SimpleNamespace(**vars(LAGGING), institutions=[])
 NOW = 1_700_000_000_000

@@ -26,12 +26,12 @@ from streams.seal import generate_key_pair
 from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
-from yibao import capture
+from yibao.captures import from_site as capture
+from yibao.captures.slots_watched import slots_of
+from yibao.captures.watching import watched
 from yibao.doctor.needs import needs_of
-from yibao.lags_shown import limits_of
+from yibao.lag.shown import limits_of
 from yibao.monitored import monitored
-from yibao.slots_watched import slots_of
-from yibao.watching import watched
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",

@@ -15,7 +15,7 @@ from streams.replay.rereading import Reread, batches, reread_of
 from streams.replay.trial import rows_of
 from tests.unit.streams.domain.join.join_rig import START_MS, Join, envelope, mappings, whole
 from tests.unit.streams.replay.test_trial import entries, of_emission, view
-from yibao.replay_rereading import MOST_KEYS, keys_an_order
+from yibao.replaying.rereading import MOST_KEYS, keys_an_order
 
 
 def found(join, letter):

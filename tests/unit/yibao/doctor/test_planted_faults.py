@@ -23,7 +23,7 @@ from yibao.doctor.looks import Part, look
 from yibao.doctor.needs import Needs
 from yibao.doctor.platforms import WayFacts, of_way
 from yibao.doctor.workers import of_workers
-from yibao.lags import StageLag
+from yibao.lag.stages import StageLag
 
 HERE = datetime(2026, 11, 30, 6, 19, 33, tzinfo=UTC)
 SHANGHAI = "Asia/Shanghai"

@@ -1,0 +1,1 @@
+"""The captures of a site's databases: Connect, slots, watches, reading again."""

@@ -1,0 +1,154 @@
+"""How plans and states of captures are printed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from connector.connect import ConnectorStatus
+from connector.contract import CaptureSource
+from connector.findings import Finding
+from connector.plan import ConnectorPlan
+from connector.remedies import remedy_of
+from streams.topics.steering import Pause
+from yibao.captures.facts import Stand
+from yibao.captures.from_site import stands_against
+from yibao.lag.stages import StageLag
+from yibao.letters.kept import Expiring
+from yibao.options import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One source before it is applied."""
+
+    plan: ConnectorPlan
+    """What would change."""
+    findings: tuple[Finding, ...]
+    """What stands in the way, and what needs attention."""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a finding stands against capture."""
+        return stands_against(self.findings)
+
+
+def show_plans(planned: Sequence[Planned], *, output: Output) -> None:
+    """What applying would change, or has changed, and what stands against it."""
+    if output is Output.JSON:
+        document = [{**asdict(each.plan), "findings": [asdict(finding) for finding in each.findings]} for each in planned]
+        typer.echo(json.dumps({"connectors": document}, ensure_ascii=False, indent=2))
+        return
+    for each in planned:
+        typer.echo(f"{each.plan.connector}: {each.plan.action.value}")
+        for change in each.plan.changes:
+            typer.echo(f"  {change.key}: {_shown(change.live)} -> {_shown(change.desired)}")
+        for consequence in each.plan.consequences:
+            typer.echo(f"  {consequence.cost.value}: {consequence.what}")
+        for finding in each.findings:
+            typer.echo(f"  {finding.severity.value}: {finding.where} {finding.what}\n      {finding.mend}")
+
+
+def _shown(value: str | None) -> str:
+    return "(absent)" if value is None else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How the capture of one source stands."""
+
+    source: CaptureSource
+    """Of whom."""
+    status: ConnectorStatus | None
+    """What Connect says; None where there is no connector, or where nobody could ask."""
+    heartbeat_age_s: float | None
+    """Since the last heartbeat; None where there was none."""
+    silent_after_s: float
+    """So long a heartbeat may fail to come."""
+    stand: Stand
+    """What is written down about it."""
+    asked: bool = True
+    """Whether Connect answered."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether its heartbeat is late, or never came."""
+        return self.heartbeat_age_s is None or self.heartbeat_age_s > self.silent_after_s
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about a connector that is missing or has failed; None where neither is so, or that is not known."""
+        if not self.asked:
+            return None
+        if self.status is None:
+            return "yibao connector apply"
+        return None if self.status.failure is None else remedy_of(self.status.failure, self.source)
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As `-o json` has it."""
+        return {
+            "source": self.source.name,
+            "heartbeat_age_s": self.heartbeat_age_s,
+            "connect_answers": self.asked,
+            "status": None if self.status is None else asdict(self.status),
+            "remedy": self.remedy,
+            "rows": self.stand.document,
+        }
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """As the table has it."""
+        age = "none" if self.heartbeat_age_s is None else f"{self.heartbeat_age_s:.0f} s ago"
+        if self.status is None:
+            return self.source.name, "-", "absent" if self.asked else "not known", "-", age
+        tasks = ", ".join(f"{task.number}: {task.state}" for task in self.status.tasks) or "none"
+        return self.source.name, self.status.connector, self.status.state, tasks, age
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person must know and do, under the table."""
+        failure = None if self.status is None else self.status.failure
+        told = [] if failure is None else [f"{self.source.name}: capture has failed: {failure}"]
+        return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
+
+
+def show_states(
+    shown: Sequence[Shown],
+    lags: Sequence[StageLag] = (),
+    letters: Expiring | None = None,
+    pauses: Sequence[Pause] = (),
+    *,
+    output: Output,
+) -> None:
+    """How each capture stands, how far behind the stages are, the open letters that their topic will soon drop, what is paused."""
+    if output is Output.JSON:
+        document = {
+            "connectors": [each.document for each in shown],
+            "stages": [each.document for each in lags],
+            "expiring_letters": None if letters is None else letters.document,
+            "pauses": [one.document for one in pauses],
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", box=None, pad_edge=False)
+    for each in shown:
+        table.add_row(*map(escape, each.row))
+    Console(soft_wrap=True).print(table)
+    if lags:
+        stages = Table("STAGE", "WAITING", "WORKERS", box=None, pad_edge=False)
+        for lag in lags:
+            stages.add_row(*map(escape, lag.row))
+        Console(soft_wrap=True).print(stages)
+    if letters is not None:
+        typer.echo(letters.line)
+    for one in pauses:
+        typer.echo(one.line)
+    now = datetime.now(UTC)
+    for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
+        typer.echo(line)

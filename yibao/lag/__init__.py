@@ -1,0 +1,1 @@
+"""How far behind each stage is: asked, counted, aged and shown."""

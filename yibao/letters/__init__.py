@@ -1,0 +1,1 @@
+"""What the verbs of `yibao dlq` do with dead letters."""

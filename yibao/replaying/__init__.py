@@ -1,0 +1,1 @@
+"""Plans and runs of `yibao replay` and `yibao ready renormalise`."""

@@ -1,0 +1,114 @@
+"""Replay plans as people and programs see them."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from streams.replay.plan import Outcome, Plan
+from yibao.options import Output
+from yibao.replaying.planning import Prepared
+from yibao.replaying.running import ACCEPTED, AGAIN, CLOSED, PENDING, Verified
+
+_MEANS: Final = {
+    Outcome.PASSES: "would go",
+    Outcome.MENDED: "would be closed: what it tells is so no more",
+    Outcome.OTHERWISE: "is wrong for another reason now, which its letter will tell",
+    Outcome.FAILS: "would be refused again",
+    Outcome.WAITS: "would wait for what is missing",
+    Outcome.UNCHANGED: "was handed on as it is: it waits for its visit or settlement; what was refused goes by --depth resend",
+    Outcome.STALE: "another version was handed on since, or it went once more already",
+    Outcome.GONE: "its row is not there any more",
+    Outcome.UNKNOWN: "nobody remembers its row; --depth recapture reads it again, where the letter tells which one it is",
+    Outcome.PARKED: "was replayed as often as replay.most allows; --release takes it in",
+    Outcome.EXCLUDED: "is not mended by sending",
+    Outcome.READ_AGAIN: "its row would be read again; what it leads to, only the row can say",
+}
+_MOST_CAUSES: Final = 20
+
+
+def show_plan(made: Prepared, file: Path, *, approve_above: int, output: Output) -> None:
+    """What a dry run found, and what to do next."""
+    plan, causes = made.plan, _causes(made)
+    if output is Output.JSON:
+        document: dict[str, Any] = {
+            "plan": plan.id,
+            "file": f"{file}",
+            "depth": plan.depth.value,
+            "filter": plan.filter,
+            "mapping": plan.mapping,
+            "outcomes": dict(plan.outcomes),
+            "released": made.released,
+            "needs_approval": len(plan.passing) > approve_above,
+            "causes": [{"cause": cause, "outcome": outcome, "count": count} for (cause, outcome), count in causes.items()],
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    table = Table("LETTERS", "OUTCOME", "MEANING", box=None, pad_edge=False)
+    for outcome, count in plan.outcomes.most_common():
+        table.add_row(f"{count}", outcome, _MEANS[Outcome(outcome)])
+    of_causes = Table("LETTERS", "CAUSE", "OUTCOME", box=None, pad_edge=False)
+    for (cause, outcome), count in causes.most_common(_MOST_CAUSES):
+        of_causes.add_row(f"{count}", cause, outcome)
+    console = Console(soft_wrap=True, markup=False)
+    console.print(table)
+    console.print(of_causes)
+    if made.released:
+        typer.echo(f"{made.released} records that wait for them would go with them")
+    typer.echo(f"plan {plan.id}, mapping {plan.mapping}: {file}")
+    if len(plan.passing) > approve_above:
+        typer.echo(f"  next, by another person: yibao replay approve {file}")
+    elif plan.passing:
+        typer.echo(f"  next: yibao replay run {file}")
+
+
+def _causes(made: Prepared) -> Counter[tuple[str, str]]:
+    """Letters by what caused them, and what would become of them."""
+    found: Counter[tuple[str, str]] = Counter()
+    for item in made.plan.items:
+        letter = made.letters[item.letter]
+        cause = " ".join(filter(None, (letter.dead_class, letter.rule, letter.field, letter.cause)))
+        found[cause, f"{item.outcome.value} {item.why}".strip()] += 1
+    return found
+
+
+def show_status(plan: Plan, counts: Counter[str], *, sent: int, cancelled: bool, output: Output) -> None:
+    """How far a plan is."""
+    if output is Output.JSON:
+        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "cancelled": cancelled, **_counts(counts)}
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} handed to the join{', cancelled' if cancelled else ''}")
+    _show_counts(counts)
+
+
+def show_verified(plan: Plan, found: Verified, *, output: Output) -> None:
+    """Whether all of a plan is done, by the receipts."""
+    if output is Output.JSON:
+        document = {
+            "plan": plan.id,
+            "planned": len(plan.ending),
+            **_counts(found.counts),
+            "without_receipt": list(found.without_receipt),
+            "done": found.is_done,
+        }
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    _show_counts(found.counts)
+    for letter in found.without_receipt:
+        typer.echo(f"letter {letter} counts as accepted, and there is no receipt of its record")
+    typer.echo("all of it is done" if found.is_done else "not all of it is done")
+
+
+def _counts(counts: Counter[str]) -> dict[str, int]:
+    return {name.replace(" ", "_"): counts[name] for name in (ACCEPTED, AGAIN, CLOSED, PENDING)}
+
+
+def _show_counts(counts: Counter[str]) -> None:
+    for name in (ACCEPTED, AGAIN, CLOSED, PENDING):
+        if counts[name]:
+            typer.echo(f"  {counts[name]} {name}")
