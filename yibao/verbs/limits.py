@@ -73,7 +73,7 @@ def set_(
     _order(config, institution, change, "limits set", why=why, output=output)
 
 
-@app.command("clear")
+@app.command("clear", short_help="Take limits back that were set.")
 def clear(
     *,
     config: ConfigOption = SITE,
