@@ -13,11 +13,12 @@ SCENARIOS   ?=
 CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
 REPLAY_ARGS ?=
+OPERATIONS_ARGS ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +49,9 @@ chaos: setup ## run the flow through faults, before a strict judge (about an hou
 
 replay-proof: setup ## bad letters by the thousand and the way back, on the real stack, through kills (some minutes; REPLAY_ARGS='--visits 60')
 	@$(VENV)/python -m tests.replay $(REPLAY_ARGS)
+
+operations-proof: setup ## what an operator does at night, on the real stack (some minutes; OPERATIONS_ARGS='lag doctor' for some)
+	@$(VENV)/python -m tests.operations $(OPERATIONS_ARGS)
 
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)

@@ -21,8 +21,9 @@ from streams.domain.join.moving import load_leave
 from streams.domain.join.replaying import is_resent
 from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
+from streams.domain.replay import Replay, replay_value
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, VISIT, Join, envelope, mappings, passed
+from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, PATIENT, VISIT, Join, envelope, mappings, passed, whole
 
 MOST_BYTES = 2_000
 
@@ -212,6 +213,22 @@ def changed():
         told |= {"yibao": "left", "now": CHARGE | {"charge_id": "C2", "org": org}} if op == "d" else {}
         join.send(orjson.dumps(told), headers=_numbered(number))
     return join
+
+
+def made_anew():
+    """Orders to make anew what waits: a record that differs, one that does not, and one that cannot be made any more."""
+    join = whole(Join())
+    join.patients["P1",] = PATIENT | {"name": "李四"}
+    renew(join, "h.visit", visit_id="V1")
+    renew(join, "h.charge", charge_id="C1")
+    join.patients.clear()
+    renew(join, "h.visit", visit_id="V1")
+    return join
+
+
+def renew(join, table, **key):
+    order = Replay("his", table, key, "V1", "dawn", letter="", times=0, first_failed_at=0)
+    return join.send(replay_value(order, at=join.now))
 
 
 class OpenLeave(NamedTuple):

@@ -32,6 +32,7 @@ from streams.domain.place.entries import AWAITED_FORM, CLAIMS_FORM
 from streams.domain.place.entries import FORM as PLACED_FORM
 from streams.domain.ready import FORM as READY_FORM
 from streams.domain.ready import decode, headers_of, recalls_in
+from streams.domain.replay import is_anew
 from streams.errors import Newer
 from streams.lanes.join.rocks_store import RocksStores
 from streams.replay.plan import load as load_plan
@@ -283,7 +284,7 @@ def message(one, **more):
     return Incoming("visit.ready", 3, 40, one["key"].encode(), one["value"].encode(), told, 1_714_700_000_400)
 
 
-@each("ready_records_v1", "ready_records_v2")
+@each("ready_records_v1", "ready_records_v2", "ready_records_v2_anew")
 def test_a_ready_record_is_read(one):
     """What the join wrote before an update is delivered after it."""
     record, said = decode(message(one)), one["headers"]
@@ -300,6 +301,22 @@ def test_ready_records_are_written_as_this_version_promises(course):
         for number, (one, other) in enumerate(zip(expected, join_course.ready(emissions), strict=True), start=1):
             one["headers"]["mapping-version"] = other["headers"]["mapping-version"]
             assert one == {"name": f"number {number}", **other}
+
+
+def test_what_was_made_anew_is_written_as_this_version_promises():
+    """Unread, versions that a person found wrong are posted all the same."""
+    join = join_course.made_anew()
+    for one, other in zip(golden("ready_records_v2_anew"), join_course.ready([*join.ready[3:], *join.recalls]), strict=True):
+        one["headers"]["mapping-version"] = other["headers"]["mapping-version"]
+        assert one == {"name": one["name"], **other}
+
+
+def test_what_was_made_anew_is_told_from_what_was_not():
+    """A word on a record names the version that is still right, and no word closes a letter."""
+    records = [decode(message(one)) for one in golden("ready_records_v2_anew")]
+    assert all(is_anew(record.added) for record in records)
+    assert not any(is_anew(decode(message(one)).added) for one in golden("ready_records_v2"))
+    assert [(one.record_key, bool(one.content_hash)) for one in recalls_in(records)] == [("C1", True), ("V1", False)]
 
 
 def test_a_recall_is_told_from_a_record():

@@ -143,7 +143,9 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     if not judgement.ok:
         wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
         about = [
-            letters.history_of(letter) for letter in letters.reading.told if any(letter.record_key_hash in one for one in wrong)
+            letters.history_of(letter)
+            for letter in letters.reading.told
+            if letter.record_key_hash and any(letter.record_key_hash in one for one in wrong)
         ]
         raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES], *about[:_EXAMPLES]]))
     return judgement

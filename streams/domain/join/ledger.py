@@ -3,8 +3,8 @@ not counted anew over all of them (rule R9, `streams.domain.join.refunds`).
 
 The sums stand in the state beside the visit's rows, and are written with them. Each line says in its own entry what they hold of it
 (`StoredRow.charge`), so they are at all times what adding up the entries gives, whatever became of lookups, parents or the mapping
-since. They are kept of long stays: they begin when a visit has more than a few lines; of a stay that an earlier version left, when
-the first refund is weighed.
+since. They are kept of long stays: they begin when the first refund of a visit of more than a few lines is weighed, or when it has
+many lines (`streams.domain.join.limits`); of a stay that an earlier version left, too.
 
 Entry keys: visit key, `t` and source, joined by 0x1f, and `r` with a JSON array: form, and the fee tables of which two lines can be
 one record. Where the mapping has others, the sums are made anew. For each item: the same, institution and item, and `r` with a JSON
