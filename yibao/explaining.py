@@ -136,7 +136,6 @@ def _contents(logs: Logs, found: Evidence, subject: Subject, *, clear: bool) -> 
             value = orjson.dumps({"rows": {held.row.role.value: held.row.columns}})
             yield Content(f"row as it is known: {subject.keys.row(name)}", document(_View(value, "")))
     open_ones = [one.letter for one in found.letters if not one.letter.closed][:_LETTERS_READ]
-    for view in read_letters(
-        logs.access, logs.topics.dead, {(one.partition, one.offset) for one in open_ones}, client_id=logs.client_id
-    ):
+    places = {(one.partition, one.offset) for one in open_ones}
+    for view in read_letters(logs.access, logs.topics.dead, places, client_id=logs.client_id):
         yield Content(f"letter {view.id}", document(view))
