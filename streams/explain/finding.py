@@ -5,11 +5,11 @@ from typing import Final, NamedTuple
 
 from connector.contract import TableRole
 from streams.domain.changes import Incoming
-from streams.domain.join.entries import is_row, load, visit_key_of
-from streams.domain.join.gone import Gone, load_gone
+from streams.domain.join.entries import visit_key_of
 from streams.domain.join.stored import StoredRow
 from streams.domain.place.partitions import partition_of
 from streams.domain.roles import REPORTED, SERVICE_OF
+from streams.explain.decoding import gone_in, row_in
 from streams.explain.logs import Logs
 from streams.explain.remembered import GONE, Entry, called, of_visit
 from streams.explain.subject import Keys, RowName
@@ -72,16 +72,6 @@ def messages_of(logs: Logs, entries: Iterable[Entry]) -> list[Incoming]:
     return [one for one in logs.at(logs.topics.state, {entry.place for entry in entries}) if one.key and one.value]
 
 
-def row_in(message: Incoming) -> StoredRow | None:
-    """The row in a message of `visit.state`; None of what is no row's."""
-    return load(message.key, message.value) if message.key and message.value and is_row(message.key) else None
-
-
-def gone_in(message: Incoming) -> Gone:
-    """The record without a row in a message that is no row's."""
-    return load_gone(message.value or b"")
-
-
 def _visit(logs: Logs, keys: Keys, visit: bytes, asked: Asked) -> list[Hit]:
     partition = partition_of(visit.decode(), logs.partitions)
     entries = [one for one in logs.state(lambda index: of_visit(index, visit), [partition]) if asked.source in ("", one.source)]
@@ -98,6 +88,8 @@ def _meant(message: Incoming, keys: Keys, key: str) -> Hit | None:
     visit, row = visit_key_of(message.key or b""), row_in(message)
     if row is None:
         gone = gone_in(message)
+        if gone is None:
+            return None
         institution, _, record = gone.record.partition("/")
         name = RowName(gone.source, gone.table, gone.key)
         return Hit(visit, name, SERVICE_OF[gone.role].value, institution, record) if key in ("/".join(gone.key), record) else None

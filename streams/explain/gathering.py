@@ -10,17 +10,15 @@ from typing import Final, TypeVar
 
 from streams.deadletter.index.pages import Letter, history, named
 from streams.deadletter.record import record_key_hash
-from streams.deliver.receipt import decode_receipt
-from streams.domain.changes import Incoming
 from streams.domain.join.gone import Gone
 from streams.domain.kinship import Identity
 from streams.domain.place.partitions import partition_of
-from streams.domain.ready import closes, decode
+from streams.domain.ready import closes
 from streams.domain.records import ReadyRecord
-from streams.domain.roles import SERVICE_OF
-from streams.errors import Rejected, YibaoError
-from streams.explain.evidence import Accepted, Evidence, Held, Lanes, Told
-from streams.explain.finding import Hit, gone_in, row_in
+from streams.errors import YibaoError
+from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in
+from streams.explain.evidence import Evidence, Held, Lanes, Told
+from streams.explain.finding import Hit
 from streams.explain.logs import Logs
 from streams.explain.places import Place
 from streams.explain.remembered import called, of_visit
@@ -47,13 +45,13 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
     """
     visit, partition = hit.visit, partition_of(hit.visit.decode(), logs.partitions)
     rows, gone = _rows(logs, hit, key, partition)
-    records = {*_records(rows, gone)}
+    records = {*records_of(rows, gone)}
     names = {visit} if hit.row is None else {one.key.encode() for one in records}
     with ThreadPoolExecutor(4) as pool:
         changes = pool.submit(logs.changes, {visit}, partition, most=MOST)
         ready = pool.submit(logs.ready, names, partition, most=MOST)
         lanes = pool.submit(_lanes, logs, visit, partition)
-        handed_on = [record for one in ready.result() if (record := _ready_in(one, visit)) is not None]
+        handed_on = ready_in(ready.result(), visit)
         keys = {one.key.encode() for one in records} | {one.record_key.encode() for one in handed_on}
         receipts = pool.submit(logs.receipts, keys, partition, most=MOST)
         letters = ask_letters(lambda index: _letters(index, hit, rows, records, handed_on))
@@ -66,7 +64,7 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
             gone=gone,
             changes=[one for one in changes.result() if one.key == visit],
             ready=handed_on,
-            receipts=[_accepted(one) for one in receipts.result()],
+            receipts=accepted_in(receipts.result()),
             letters=letters,
         )
 
@@ -76,7 +74,10 @@ def subject_of(hit: Hit, found: Evidence, keys: Keys) -> Subject:
     if hit.row is None:
         return Subject(keys)
     own = [held for held in found.rows if RowName(held.row.source, held.row.table, held.row.key) == hit.row]
-    return Subject(keys, rows=[hit.row], records=[*_records(own, [one for one in found.gone if _is(one, hit.row)])])
+    records = {*records_of(own, [one for one in found.gone if _is(one, hit.row)])}
+    made = [one for one in found.ready if Identity(one.institution, one.service, one.record_key) in records]
+    letters = [*(held.row.letter for held in own), *(closes(one.added) for one in made)]
+    return Subject(keys, rows=[hit.row], records=records, letters=[*filter(None, letters)])
 
 
 def _is(gone: Gone, row: RowName) -> bool:
@@ -94,33 +95,7 @@ def _rows(logs: Logs, hit: Hit, key: str, partition: int) -> tuple[list[Held], l
         return [one.place for one in (*(one for one in of_all if one.role in _PARENTS), *called(index, key)) if one.key in there]
 
     wanted = logs.state(entries, [partition])
-    rows, gone = [], []
-    for message in logs.at(logs.topics.state, {*wanted}):
-        if not message.value or not (message.key or b"").startswith(hit.visit + b"\x1f"):
-            continue
-        if (row := row_in(message)) is not None:
-            rows.append(Held(row, Place(message.partition, message.offset), message.timestamp_ms))
-        else:
-            gone.append(gone_in(message))
-    return rows, gone
-
-
-def _records(rows: Iterable[Held], gone: Iterable[Gone]) -> Iterable[Identity]:
-    """As what rows were reported."""
-    for role, said in (*((held.row.role, held.row.reported_as) for held in rows), *((one.role, one.record) for one in gone)):
-        institution, _, key = said.partition("/")
-        if key:
-            yield Identity(institution, SERVICE_OF[role], key)
-
-
-def _ready_in(message: Incoming, visit: bytes) -> ReadyRecord | None:
-    with suppress(Rejected):
-        return decode(message) if message.key == visit else None
-    return None
-
-
-def _accepted(message: Incoming) -> Accepted:
-    return Accepted(decode_receipt(message.value or b""), Place(message.partition, message.offset))
+    return remembered_in(logs.at(logs.topics.state, {*wanted}), hit.visit)
 
 
 def _lanes(logs: Logs, visit: bytes, partition: int) -> Lanes:

@@ -63,6 +63,10 @@ class Entry(NamedTuple):
     told: int
     """1 where a person was told, and it waits on."""
 
+    def __repr__(self) -> str:
+        """Without what keys become."""
+        return f"Entry(role={self.role!r}, partition={self.partition}, offset={self.offset}, part={self.part!r})"
+
     @property
     def place(self) -> Place:
         """Where its message stands."""

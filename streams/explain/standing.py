@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from streams.deadletter.index.pages import Letter
 from streams.deadletter.record import record_key_hash
 from streams.domain.join.gone import Gone
+from streams.domain.join.parts import ELSEWHERE
 from streams.domain.join.stored import StoredRow
 from streams.domain.ready import RECALL
 from streams.domain.records import ReadyRecord
@@ -68,7 +70,7 @@ def _of_row(held: Held, found: Evidence, subject: Subject) -> Standing:
     institution, _, key = row.reported_as.partition("/")
     institution = institution or subject.keys.institution(row.source, row.role, row.columns)
     now = _now(row, service, institution, key, found)
-    letter = _open_letter(row, service, key, found)
+    letter = _open_letter(row, service, institution, key, found)
     if letter is not None:
         now = _with_letter(now, letter, row)
     facts = dict(now.facts)
@@ -115,6 +117,8 @@ def _handed_on(row: StoredRow, service: str, institution: str, key: str, found: 
     """Of a row of which a record went to the deliver stage."""
     versions = [one for one in found.ready if (one.service, one.institution, one.record_key) == (service, institution, key)]
     last = next((one for one in reversed(versions) if RECALL not in one.added and one.content_hash == row.emitted), None)
+    if row.emitted == ELSEWHERE:
+        return _Now(Fate.UNKNOWN, "its record was handed on in the visit that its row was in before: ask for that", {})
     accepted = _receipt(found.receipts, service, institution, key, row.emitted)
     if accepted is not None and (last is None or accepted[1] >= last.number):
         receipt = accepted[0].receipt
@@ -124,6 +128,8 @@ def _handed_on(row: StoredRow, service: str, institution: str, key: str, found: 
         gone = "a record was handed on; neither it nor a receipt of it is in the topics any more"
         return _Now(Fate.UNKNOWN, gone, {"content": row.emitted})
     now = _on_its_way(last, found.lanes)
+    if now.fate is Fate.UNKNOWN and (refused := _refused(service, institution, key, found)) is not None:
+        return _Now(Fate.LEFT, "the platform refused it, and its letter is closed", {"letter": refused.letter.id, **now.facts})
     if (earlier := _receipt(found.receipts, service, institution, key, "")) is not None:
         before = {"accepted before": f"{earlier[0].receipt.answered_at}", "msgid before": earlier[0].receipt.msgid}
         now = now._replace(facts={**now.facts, **before})
@@ -161,14 +167,24 @@ def _planned(plan: Plan, mark: DeliverMark, facts: Mapping[str, str]) -> _Now:
     return _Now(Fate.UNDER_WAY, "in the plan that its lane delivers now", more)
 
 
-def _open_letter(row: StoredRow, service: str, key: str, found: Evidence) -> Told | None:
+def _open_letter(row: StoredRow, service: str, institution: str, key: str, found: Evidence) -> Told | None:
     for one in found.letters:
         letter = one.letter
         of_row = (letter.source, letter.row_table, letter.row_key) == (row.source, row.table, "/".join(row.key))
-        of_record = bool(key) and letter.record_hash == bytes.fromhex(record_key_hash(service, key))
-        if not letter.closed and (letter.id == row.letter or of_row or of_record):
+        if not letter.closed and (letter.id == row.letter or of_row or _is_about(letter, service, institution, key)):
             return one
     return None
+
+
+def _refused(service: str, institution: str, key: str, found: Evidence) -> Told | None:
+    """The last letter of the deliver stage about a record."""
+    letters = [one for one in found.letters if one.letter.stage == "deliver" and _is_about(one.letter, service, institution, key)]
+    return letters[-1] if letters else None
+
+
+def _is_about(letter: Letter, service: str, institution: str, key: str) -> bool:
+    same = bool(key) and letter.record_hash == bytes.fromhex(record_key_hash(service, key))
+    return same and letter.institution in ("", institution)
 
 
 def _receipt(receipts: Sequence[Accepted], service: str, institution: str, key: str, content: str) -> tuple[Accepted, int] | None:

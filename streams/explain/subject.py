@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from connector.contract import TableRole
 from streams.deadletter.index.pages import Letter
+from streams.deadletter.record import record_key_hash
 from streams.domain.changes import RowChange
 from streams.domain.join.origin import personal_keys
 from streams.domain.kinship import Identity
@@ -78,11 +79,22 @@ class Keys:
 
 
 class Subject:
-    """What is asked for. rows: which rows of the visit; None: all of them. records: as what these were ever reported."""
+    """What is asked for. rows: which rows of the visit; None: all of them. records: as what these were ever reported. letters: ids
+    of letters that are surely of them.
+    """
 
-    def __init__(self, keys: Keys, *, rows: Collection[RowName] | None = None, records: Collection[Identity] = ()) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        rows: Collection[RowName] | None = None,
+        records: Collection[Identity] = (),
+        letters: Collection[str] = (),
+    ) -> None:
         self.keys = keys
         self._rows = rows
+        self._letters = {*letters}
+        self._hashes = {record_key_hash(one.service.value, one.key) for one in records}
         self._records = None if rows is None else {(one.institution, one.service.value, one.key) for one in records}
 
     def means_row(self, row: RowName) -> bool:
@@ -92,6 +104,12 @@ class Subject:
     def means_record(self, service: str, institution: str, key: str) -> bool:
         """Whether it is of this record."""
         return self._records is None or (institution, service, key) in self._records
+
+    def means_letter(self, letter: Letter) -> bool:
+        """Whether it tells of one of the rows or records. (A key that may not be shown does not say whose it is.)"""
+        if self._rows is None or letter.id in self._letters or (letter.record_hash and letter.record_hash.hex() in self._hashes):
+            return True
+        return any((letter.source, letter.row_table, letter.row_key) == (*one[:2], "/".join(one.key)) for one in self._rows)
 
     def letter(self, letter: Letter) -> str:
         """What a letter is of, as its headers show it."""

@@ -59,7 +59,7 @@ def timeline(found: Evidence, subject: Subject) -> list[Event]:
             if subject.means_record(one.service, one.institution, one.record_key)
         ),
         *(event for one in found.receipts for event in _of_receipt(one, found, subject)),
-        *(event for one in found.letters for event in _of_letter(one, found, subject)),
+        *(event for one in found.letters if subject.means_letter(one.letter) for event in _of_letter(one, found, subject)),
         *_of_plan(found, subject),
     ]
     return sorted(events, key=lambda event: (event.at, _STAGES[event.stage], event.where))

@@ -23,7 +23,19 @@ from streams.domain.ready import encode
 from streams.domain.records import DeadLetter
 from streams.domain.replay import Replay, replay_value
 from streams.domain.series import FROM, NUMBER
-from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, LIMITS, PATIENT, VISIT, Join, envelope, mappings, passed, whole
+from tests.unit.streams.domain.join.join_rig import (
+    BILL,
+    CHARGE,
+    ITEM,
+    LIMITS,
+    PATIENT,
+    VISIT,
+    Join,
+    envelope,
+    mappings,
+    passed,
+    whole,
+)
 
 MOST_BYTES = 2_000
 
