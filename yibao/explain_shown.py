@@ -19,6 +19,8 @@ from yibao.moments import local
 
 _TIMES: Final = frozenset({"since", "until", "accepted", "accepted before", "committed", "first posted", "posted"})
 """Facts that are milliseconds since the epoch."""
+_FOR_PROGRAMS: Final = frozenset({"content", "transaction", "first posted"})
+"""Facts that a table leaves out."""
 
 
 def show(found: Explained, site: Site, *, content: bool, masked: bool) -> None:
@@ -98,7 +100,7 @@ def _table(events: Sequence[Event], site: Site) -> Table:
     for column in ("time", "stage", "what", "of", "where", "facts"):
         table.add_column(column, overflow="fold")
     for event in events:
-        facts = ", ".join(_said(event.facts, site))
+        facts = ", ".join(_said({name: value for name, value in event.facts.items() if name not in _FOR_PROGRAMS}, site))
         table.add_row(local(event.at, site), event.stage, event.what, event.of or "-", event.where or "-", facts)
     return table
 

@@ -44,6 +44,7 @@ VERBS = (
     Verb("resume", "Let the rows of a stopped source be placed again."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("explain", "What became of one visit, settlement or fee line."),
+    Verb("join", "What waits in the join, and for what."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("replay", "Try dead letters again, as a plan that is looked at first."),
     Verb("ready", "Make anew what waits for the platform, after the mapping was mended."),

@@ -71,12 +71,13 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
 
 def subject_of(hit: Hit, found: Evidence, keys: Keys) -> Subject:
     """What the timeline of a hit is of."""
+    made = [Identity(one.institution, one.service, one.record_key) for one in found.ready]
     if hit.row is None:
-        return Subject(keys)
+        return Subject(keys, records={*made, *records_of(found.rows, found.gone)})
     own = [held for held in found.rows if RowName(held.row.source, held.row.table, held.row.key) == hit.row]
     records = {*records_of(own, [one for one in found.gone if _is(one, hit.row)])}
-    made = [one for one in found.ready if Identity(one.institution, one.service, one.record_key) in records]
-    letters = [*(held.row.letter for held in own), *(closes(one.added) for one in made)]
+    closed = [closes(one.added) for one, identity in zip(found.ready, made, strict=True) if identity in records]
+    letters = [*(held.row.letter for held in own), *closed]
     return Subject(keys, rows=[hit.row], records=records, letters=[*filter(None, letters)])
 
 

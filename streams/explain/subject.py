@@ -79,8 +79,8 @@ class Keys:
 
 
 class Subject:
-    """What is asked for. rows: which rows of the visit; None: all of them. records: as what these were ever reported. letters: ids
-    of letters that are surely of them.
+    """What is asked for. rows: which rows of the visit; None: all of them. records: as what these were ever reported; in a receipt
+    there are those of other visits, too. letters: ids of letters that are surely of them.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Subject:
         self._rows = rows
         self._letters = {*letters}
         self._hashes = {record_key_hash(one.service.value, one.key) for one in records}
-        self._records = None if rows is None else {(one.institution, one.service.value, one.key) for one in records}
+        self._records = {(one.institution, one.service.value, one.key) for one in records}
 
     def means_row(self, row: RowName) -> bool:
         """Whether it is of this row."""
@@ -103,7 +103,7 @@ class Subject:
 
     def means_record(self, service: str, institution: str, key: str) -> bool:
         """Whether it is of this record."""
-        return self._records is None or (institution, service, key) in self._records
+        return (institution, service, key) in self._records
 
     def means_letter(self, letter: Letter) -> bool:
         """Whether it tells of one of the rows or records. (A key that may not be shown does not say whose it is.)"""

@@ -21,12 +21,13 @@ _WORDS: Final[Mapping[str, str]] = {
     Part.AMBIGUOUS_VISIT.value: "one visit: there are several, and it is not known which is meant",
     Part.AMBIGUOUS_SETTLEMENT.value: "one settlement: there are several, and it is not known which is meant",
     WITHDRAWAL: "the end of the time after which a person is told that its row is gone",
+    Part.MOVED.value: "the lanes of another partition, which its row left",
 }
 
 
 def words_for(part: str, *, deadline: int = 0) -> str:
     """What a wait is for. part: as the join remembers it. deadline: likewise (ms)."""
-    if part in _WORDS:
+    if part in _WORDS and deadline < MOVED_FROM:
         return _WORDS[part]
     kind, _, rest = part.partition(" ")
     if kind == Part.LOOKUP.value:
@@ -34,7 +35,7 @@ def words_for(part: str, *, deadline: int = 0) -> str:
     if kind == Part.COLLISION.value:
         return "another row to give up its record, of which that says something else"
     if kind == Part.MOVED.value:
-        return f"the lanes of partition {deadline - MOVED_FROM}, which its row left" if deadline >= MOVED_FROM else "another lane"
+        return f"the lanes of partition {deadline - MOVED_FROM}, which its row left"
     return part
 
 

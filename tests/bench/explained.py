@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -64,33 +64,43 @@ def explained_in_time(home: Path, number: int = RECORDS) -> dict[str, Any]:
 def _measured(site: Site, number: int) -> dict[str, Any]:
     visits = number // _A_VISIT
 
-    def asked(key: Callable[[int], str], service: str = "") -> list[float]:
-        found = []
-        for at in range(_ROUNDS):
-            begun = time.monotonic()
-            told = _explain(site, key((at * 7_919 + 11) % visits), service)
-            assert {one.fate.value for one in told.now} == {"accepted"}, told.now
-            found.append(round(time.monotonic() - begun, 3))
-        return found
+    def asked(key: Callable[[int], str], service: str = "") -> list[_Took]:
+        return [_timed(site, key((at * 7_919 + 11) % visits), service) for at in range(_ROUNDS)]
 
     by_visit = asked(_visit)
     again = asked(_visit)
-    begun = time.monotonic()
-    _explain(site, f"F{visits // 2 * _LINES}", "fee_list_d")
-    whole = round(time.monotonic() - begun, 3)
+    whole = _timed(site, f"F{visits // 2 * _LINES}", "fee_list_d")
     by_line = asked(lambda visit: f"F{visit * _LINES}", "fee_list_d")
     size = sum(one.stat().st_size for one in (site.workers.home / FOLDER).iterdir())
+    used = {name: [one.cpu_s for one in rounds] for name, rounds in (("visit", again), ("line", by_line))}
     return {
         "records": number,
-        "seconds_of_the_first_time_by_a_line": whole,
+        "first_time_by_a_line_s": whole,
+        "cpu_s": {"first time": by_visit[0].cpu_s, **used},
         "bytes_of_indexes_per_record": size / number,
         "ratios": {
-            "seconds by a visit's number, of which nothing was read before": ratio(by_visit[:1], at_most=5.0),
-            "seconds by a visit's number, in other partitions": ratio(by_visit[1:], at_most=5.0),
-            "seconds by a visit's number, again": ratio(again, at_most=5.0),
-            "seconds by a fee line's number, again": ratio(by_line, at_most=5.0),
+            "seconds by a visit's number, of which nothing was read before": _ratio(by_visit[:1]),
+            "seconds by a visit's number, in other partitions": _ratio(by_visit[1:]),
+            "seconds by a visit's number, again": _ratio(again),
+            "seconds by a fee line's number, again": _ratio(by_line),
         },
     }
+
+
+class _Took(NamedTuple):
+    s: float
+    cpu_s: float
+
+
+def _ratio(rounds: Sequence[_Took]) -> dict[str, Any]:
+    return ratio([one.s for one in rounds], at_most=5.0)
+
+
+def _timed(site: Site, key: str, service: str) -> _Took:
+    begun, used = time.monotonic(), time.process_time()
+    told = _explain(site, key, service)
+    assert {one.fate.value for one in told.now} == {"accepted"}, told.now
+    return _Took(round(time.monotonic() - begun, 3), round(time.process_time() - used, 3))
 
 
 def _explain(site: Site, key: str, service: str) -> Explained:

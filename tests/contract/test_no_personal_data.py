@@ -25,8 +25,10 @@ from streams.deliver.gateway import Gateway
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner
+from streams.explain.finding import Hit
+from streams.explain.gathering import subject_of
 from streams.explain.standing import Fate, standings
-from streams.explain.subject import Keys, Subject
+from streams.explain.subject import Keys
 from streams.explain.timeline import timeline
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.spec.identity import valid_resident_id
@@ -261,7 +263,8 @@ def test_nothing_personal_is_in_what_became_of_a_visit(run):
     told = set()
     for key in logs.visits():
         found, keys = logs.evidence(key), Keys(mappings())
-        now, events = standings(found, Subject(keys)), timeline(found, Subject(keys))
+        subject = subject_of(Hit(key, None, "mdtrt_d", "", ""), found, keys)
+        now, events = standings(found, subject), timeline(found, subject)
         told |= {one.fate for one in now} | {event.what for event in events}
         assert leaks([*map(tuple, now), *map(tuple, events), keys.visit(key.decode())]) == []
         assert leaks([found, now, events]) == []
