@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from streams.domain.changes import Incoming
-from streams.explain.logs import Logs
+from streams.explain.logs import FETCH_BYTES, Logs
 from streams.topics.broker import Broker
 from streams.topics.offsets import Reach
 from streams.topics.onward import Onward
@@ -46,7 +46,7 @@ def _of_source(logs: Logs, source: str, wanted: Sequence[_Change]) -> Iterable[t
         if reach is None:
             return
         begins = {at: broker.since(topic, at) for at in {one.at for one in wanted}}
-    with Onward(logs.access, topic, [0], client_id=logs.client_id) as reader:
+    with Onward(logs.access, topic, [0], client_id=logs.client_id, fetch_bytes=FETCH_BYTES) as reader:
         for at, begin in sorted(begins.items()):
             if begin is not None:
                 yield from _of_moment(reader, reach, begin, [one for one in wanted if one.at == at])
@@ -57,9 +57,9 @@ def _of_moment(reader: Onward, reach: Reach, begin: int, wanted: Sequence[_Chang
     left = {one.offset: one for one in wanted}
     for portion in reader.read({0: begin}, {0: min(begin + _NEAR, reach.end)}, deadline_s=_ONE_S):
         for message in portion.messages:
-            block = _block(message.value)
+            block = _block(message.value) if message.timestamp == wanted[0].at else None
             for offset, one in list(left.items()):
-                if block is not None and message.timestamp == one.at and _same(block, one.block):
+                if block is not None and _same(block, one.block):
                     del left[offset]
                     yield offset, message.offset
             if not left or message.timestamp > wanted[0].at:

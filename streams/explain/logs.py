@@ -25,6 +25,8 @@ FOLDER: Final = "explain"
 """Of the indexes, below `workers.home`."""
 _APART: Final = 400
 """Messages: to read so many costs what a seek costs."""
+FETCH_BYTES: Final = 128 * 1024
+"""Of a partition, where single messages are read."""
 
 Answer = TypeVar("Answer")
 
@@ -72,7 +74,8 @@ class Logs:
         """The messages that stand at these places, as far as the topic holds them."""
         if not where:
             return []
-        return [incoming(one) for one in read_at(self.access, topic, where, client_id=self.client_id, apart=_APART)]
+        found = read_at(self.access, topic, where, client_id=self.client_id, apart=_APART, fetch_bytes=FETCH_BYTES)
+        return [incoming(one) for one in found]
 
     def _found(self, topic: str, shape: Shape, keys: Collection[bytes], partition: int, most: int) -> list[Incoming]:
         if not keys:

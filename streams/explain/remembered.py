@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from streams.domain.join.entries import is_row, load, visit_key_of
+from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
 from streams.domain.join.gone import is_gone, load_gone
-from streams.domain.keys import SEPARATOR
 from streams.explain.names import identity_of, name_of
 from streams.explain.places import Place
 from streams.explain.waits import WITHDRAWAL, end_of
@@ -107,24 +106,33 @@ def entry_of(key: bytes, value: bytes, partition: int, offset: int) -> Entry | N
     """What the index keeps of a message of `visit.state`; None of what is neither a row nor a record. Raises Newer where a later
     version wrote it.
     """
-    if is_row(key):
-        row = load(key, value)
-        record = row.reported_as.partition("/")[2]
-        return Entry(
-            identity_of(key),
-            name_of(visit_key_of(key)),
-            name_of("/".join(row.key).encode()),
-            name_of(record.encode()) if record else 0,
-            _role_in(key),
-            row.source,
-            partition,
-            offset,
-            row.waits_for,
-            row.since,
-            end_of(row.since, row.deadline) if row.waits_for else 0,
-            1 if row.waits_for and row.refused else 0,
-        )
-    return _of_gone(key, value, partition, offset) if visit_key_of(key) and is_gone(key) else None
+    if not is_row(key):
+        return _of_gone(key, value, partition, offset) if visit_key_of(key) and is_gone(key) else None
+    part, since, deadline, told = _wait(key, value)
+    visit, role, source, _, *row = key.split(SEPARATOR)
+    record = reported_as_in(key, value).partition("/")[2]
+    return Entry(
+        identity_of(key),
+        name_of(visit),
+        name_of(b"/".join(row)),
+        name_of(record.encode()) if record else 0,
+        role.decode(),
+        source.decode(),
+        partition,
+        offset,
+        part,
+        since,
+        deadline,
+        told,
+    )
+
+
+def _wait(key: bytes, value: bytes) -> tuple[str, int, int, int]:
+    """What a row waits for, since when, until when, and whether a person was told."""
+    if not waits(value):
+        return "", 0, 0, 0
+    row = load(key, value)
+    return row.waits_for, row.since, end_of(row.since, row.deadline), int(bool(row.refused))
 
 
 def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
@@ -144,10 +152,6 @@ def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
         end_of(gone.since, gone.deadline),
         0,
     )
-
-
-def _role_in(key: bytes) -> str:
-    return key.split(SEPARATOR.encode(), 2)[1].decode()
 
 
 def of_visit(index: sqlite3.Connection, visit_key: bytes) -> list[Entry]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from streams.topics.access import BrokerAccess
-from streams.topics.onward import Onward
+from streams.topics.onward import FETCH_BYTES, Onward
 
 _APART: Final = 5_000
 """Messages. What is less than that from each other is read as one part: to seek costs more than to read that."""
@@ -23,17 +23,25 @@ def ranges(offsets: Iterable[int], *, apart: int = _APART) -> list[tuple[int, in
     return found
 
 
-def read_at(
-    access: BrokerAccess, topic: str, places: Collection[tuple[int, int]], *, client_id: str, apart: int = _APART
+def read_at(  # noqa: PLR0913 - what, and how much at once
+    access: BrokerAccess,
+    topic: str,
+    places: Collection[tuple[int, int]],
+    *,
+    client_id: str,
+    apart: int = _APART,
+    fetch_bytes: int = FETCH_BYTES,
 ) -> Iterator[Any]:
     """The messages that stand at these places (partition, offset). Reads no more than the parts of the topic in which they stand.
     What the topic does not hold any more is left out. Raises Unreachable.
+
+    apart: what is less than so many messages from each other is read as one part. fetch_bytes: as of `Onward`.
     """
     by_partition: dict[int, set[int]] = defaultdict(set)
     for partition, offset in places:
         by_partition[partition].add(offset)
     for partition, offsets in sorted(by_partition.items()):
-        with Onward(access, topic, [partition], client_id=client_id) as reader:
+        with Onward(access, topic, [partition], client_id=client_id, fetch_bytes=fetch_bytes) as reader:
             reach = reader.reach()[partition]
             for begin, end in ranges((one for one in offsets if reach.begin <= one < reach.end), apart=apart):
                 for portion in reader.read({partition: begin}, {partition: end}, deadline_s=math.inf):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from connector.contract import TableRole
-from streams.domain.join.entries import dump, key_of, visit_key_of
+from streams.domain.join.entries import dump, key_of, load, reported_as_in, visit_key_of
 from streams.domain.join.parts import MOVED_FROM, Part
 from streams.domain.join.stored import StoredRow
 from streams.domain.ready import encode
@@ -109,3 +109,11 @@ def test_messages_are_found_by_visit_and_by_record_and_forgotten_with_the_topic(
     assert [1] == [one.offset for one in places(index, [b"V1"], most=1)]
     READY.writing(index).forget({0: 1})
     assert [1] == [one.offset for one in places(index, [b"V1"], most=9)]
+
+
+@pytest.mark.parametrize("record", ["", "H1/R1", 'H1/"', "H1/\\", 'H1/a"b', 'H1/\\"]', "H1/医保,[", 'H1/x","y'])
+@pytest.mark.parametrize("letter", ["", "ab" * 16])
+def test_what_a_row_was_reported_as_is_told_from_its_end_as_from_the_whole(record, letter):
+    """The fast way must never say something else."""
+    one = said(row(reported_as=record, letter=letter))
+    assert record == reported_as_in(one.key, one.value) == load(one.key, one.value).reported_as
