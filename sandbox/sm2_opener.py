@@ -18,6 +18,7 @@ from streams.seal import Encoding, Order, SealedText
 _SIZE: Final = 32
 _PRIVATE: Final = re.compile(r"[0-9a-fA-F]{64}")
 _HEX: Final = re.compile(r"(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+")
+_UPPER_HEX: Final = re.compile(r"(?:[0-9A-F]{2})+")
 
 
 class Unopened(StrEnum):
@@ -51,6 +52,9 @@ class GmOpener:
     def open(self, text: str, encoding: Encoding) -> bytes:
         """The plain bytes of `text`, which must be in exactly this form. Raises CannotOpen."""
         sealed = _decode(text, encoding.text)
+        if encoding.order is Order.ASN1:
+            c1, c3, c2 = _asn1(sealed)
+            return self._decrypt(c1, c3=c3, c2=c2)
         if encoding.prefix:
             if sealed[:1] != b"\x04":
                 raise CannotOpen(Unopened.BAD_TEXT, "the first byte is not 04")
@@ -83,11 +87,39 @@ def _decode(text: str, form: SealedText) -> bytes:
     try:
         if form is SealedText.BASE64:
             return base64.b64decode(text, validate=True)
-        if _HEX.fullmatch(text):
+        if (_UPPER_HEX if form is SealedText.UPPER_HEX else _HEX).fullmatch(text):
             return bytes.fromhex(text)
     except ValueError as error:
         raise CannotOpen(Unopened.BAD_TEXT, f"{len(text)} characters are not {form}") from error
     raise CannotOpen(Unopened.BAD_TEXT, f"{len(text)} characters are not {form}")
+
+
+def _asn1(sealed: bytes) -> tuple[bytes, bytes, bytes]:
+    """C1, C3 and C2 of a SEQUENCE of two numbers and two strings, with nothing behind it."""
+    content, rest = _element(sealed, 0x30)
+    coordinates = []
+    for _ in range(2):
+        number, content = _element(content, 0x02)
+        if not number or number[0] >= 0x80 or len(number.lstrip(b"\0")) > _SIZE:
+            raise CannotOpen(Unopened.BAD_LENGTH, "x or y is no number of a coordinate")
+        coordinates.append(number.lstrip(b"\0").rjust(_SIZE, b"\0"))
+    c3, content = _element(content, 0x04)
+    c2, content = _element(content, 0x04)
+    if rest or content or len(c3) != _SIZE or not c2:
+        raise CannotOpen(Unopened.BAD_LENGTH, "the SEQUENCE does not hold x, y, C3 and C2 and nothing else")
+    return b"".join(coordinates), c3, c2
+
+
+def _element(content: bytes, tag: int) -> tuple[bytes, bytes]:
+    """What stands in the first element, and what stands behind it."""
+    if len(content) < 2 or content[0] != tag:
+        raise CannotOpen(Unopened.BAD_TEXT, f"no element {tag:#04x} where one belongs")
+    more = content[1] & 0x7F if content[1] >= 0x80 else 0
+    size = int.from_bytes(content[2 : 2 + more], "big") if more else content[1]
+    begin = 2 + more
+    if len(content) < begin + size:
+        raise CannotOpen(Unopened.BAD_LENGTH, "the SEQUENCE is cut off")
+    return content[begin : begin + size], content[begin + size :]
 
 
 def _sm3(content: bytes) -> bytes:

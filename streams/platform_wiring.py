@@ -41,7 +41,7 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
         key.refused(fault)
     return Gateway(
         gateway_settings(site),
-        {one.code: _institution(one, seals[one.code]) for one in site.institutions},
+        {one.code: _institution(site, one, seals[one.code]) for one in site.institutions},
         profile=site.platform.answers.profile(),
         on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
     )
@@ -139,17 +139,24 @@ def fingerprint_of(site: Site, institution: Reporting) -> str | None:
         return None
 
 
-def _institution(written: Reporting, seal: Seal) -> Institution:
-    if isinstance(seal, ReplacedKey):
-        return Institution(code=written.code, name=written.name, seal=seal, key=lambda: seal.told)
-    return Institution(code=written.code, name=written.name, seal=seal)
+def _institution(site: Site, written: Reporting, seal: Seal) -> Institution:
+    if not isinstance(seal, ReplacedKey):
+        return Institution(code=written.code, name=written.name, seal=seal)
+    following = _replaced(site, written, file) if (file := written.next_public_key_file) is not None else None
+    keys = [one for one in (seal, following) if one is not None]
+    return Institution(
+        code=written.code, name=written.name, seal=seal, next_seal=following, key=lambda: "; ".join(one.told for one in keys)
+    )
 
 
 def _seal(site: Site, institution: Reporting) -> Seal:
-    file = institution.public_key_file
     if not site.platform.encrypt:
         return Unsealed()
-    assert file is not None, "the model of site.yaml demands it"
+    assert institution.public_key_file is not None, "the model of site.yaml demands it"
+    return _replaced(site, institution, institution.public_key_file)
+
+
+def _replaced(site: Site, institution: Reporting, file: Path) -> ReplacedKey:
     return ReplacedKey(file, lambda: _read_key(site, file), institution=institution.code)
 
 

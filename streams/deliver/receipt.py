@@ -72,6 +72,8 @@ class Receipt:
     """Of the first POST; 0 where an earlier version wrote the receipt."""
     sealing_ms: int = 0
     """How long the first POST waited for sealing; 0 where an earlier version wrote the receipt."""
+    key: str = ""
+    """Fingerprint of the public key that the last POST was sealed for; `""` where it was not, or an earlier version wrote it."""
 
 
 def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
@@ -89,6 +91,7 @@ def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
         attempts=attempts,
         begun_at=begun_at,
         sealing_ms=verdict.sealing_ms,
+        key=verdict.key,
         posted_at=posted_at,
         answered_at=answered_at,
         records=tuple(

@@ -40,6 +40,11 @@ class ReplacedKey:
             self.fault = error
 
     @property
+    def fingerprint(self) -> str:
+        """Of the key that is in force; `""` where there is none."""
+        return self._fingerprint
+
+    @property
     def told(self) -> str:
         """Its file, and the fingerprint of the key that is in force."""
         return f"{self._file}, fingerprint {self._fingerprint or 'none'}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -12,8 +12,21 @@ from streams.errors import Misconfigured
 from streams.spec.profiles import Profile
 
 
+class Sealed(NamedTuple):
+    """What a batch was made to."""
+
+    data: str
+    """The text of `data`."""
+    key: str
+    """Fingerprint of the public key; `""` where nothing is encrypted."""
+
+
 class Seal(Protocol):
     """What makes `data` of plain bytes: `streams.seal.Sealer`, or `Unsealed`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the key; `""` where nothing is encrypted."""
 
     def seal(self, plain: bytes) -> str:
         """`plain` as the text of `data`."""
@@ -21,6 +34,8 @@ class Seal(Protocol):
 
 class Unsealed:
     """`data` as readable JSON. The interface allows it (§3.2.1); only for platforms that demand it, over a protected line."""
+
+    fingerprint = ""
 
     def seal(self, plain: bytes) -> str:
         """`plain` as it is."""
@@ -37,6 +52,8 @@ class Institution:
     """FIXMEDINS_NAME."""
     seal: Seal
     """Encrypts with the key that the platform issued to this institution (§2.3.3)."""
+    next_seal: Seal | None = None
+    """Encrypts with the key that follows, while both are live (`streams.deliver.key_overlap`)."""
     key: Callable[[], str] = lambda: ""
     """Tells file and fingerprint of the public key that is in force, for people."""
 
@@ -61,9 +78,9 @@ def array(values: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(values) + b"]"
 
 
-def data_of(batch: Batch, institution: Institution) -> str:
+def sealed(batch: Batch, seal: Seal) -> Sealed:
     """The text of `data`. Encryption is randomised: two calls give two texts that open to the same bytes."""
-    return institution.seal.seal(array(record.value for record in batch.records))
+    return Sealed(seal.seal(array(record.value for record in batch.records)), seal.fingerprint)
 
 
 def envelope(batch: Batch, *, institution: Institution, msgid: str, data: str, profile: Profile) -> bytes:

@@ -56,6 +56,8 @@ class Accepted:
     """Whether it says that it had the batch before (40005)."""
     sealing_ms: int = field(default=0, compare=False)
     """Time that was waited for encrypting it."""
+    key: str = field(default="", compare=False)
+    """Fingerprint of the public key that it was encrypted for; `""` where it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 
 from streams.deadletter.index.pages import Letter, history, named
 from streams.deadletter.record import record_key_hash
@@ -34,7 +34,6 @@ MOST: Final = 1_000
 _LETTERS: Final = 200
 _PARENTS: Final = ("v", "s")
 
-Answer = TypeVar("Answer")
 AskLetters = Callable[[Callable[[sqlite3.Connection], list[Told]]], list[Told]]
 """Asks the index of the letters, brought up to date."""
 
@@ -50,7 +49,8 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
     with ThreadPoolExecutor(4) as pool:
         changes = pool.submit(logs.changes, {visit}, partition, most=MOST)
         ready = pool.submit(logs.ready, names, partition, most=MOST)
-        lanes = pool.submit(_lanes, logs, visit, partition)
+        # Before the receipts and letters: what was settled by then has one of them, and what was not may have it by now.
+        lanes = pool.submit(_lanes, logs, visit, partition).result()
         handed_on = ready_in(ready.result(), visit)
         keys = {one.key.encode() for one in records} | {one.record_key.encode() for one in handed_on}
         receipts = pool.submit(logs.receipts, keys, partition, most=MOST)
@@ -58,7 +58,7 @@ def gather(logs: Logs, hit: Hit, key: str, ask_letters: AskLetters) -> Evidence:
         return Evidence(
             topics=logs.topics,
             partition=partition,
-            lanes=lanes.result(),
+            lanes=lanes,
             visit_key=visit,
             rows=rows,
             gone=gone,

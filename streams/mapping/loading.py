@@ -126,17 +126,14 @@ def _consistent(document: Document, file: SiteFile) -> None:
 
 
 def _secrets(document: Document, file: SiteFile) -> None:
-    for index, one in enumerate(file.institutions):
-        if one.public_key_file is None:
-            continue
-        place: Place = ("institutions", index, "public_key_file")
+    for place, named in _key_files(file).items():
         try:
-            demand_file(one.public_key_file, most=KEY_BYTES)
-            parse_public_key(key_text(read_bounded(one.public_key_file, most=KEY_BYTES)))
+            demand_file(named, most=KEY_BYTES)
+            parse_public_key(key_text(read_bounded(named, most=KEY_BYTES)))
         except OSError as error:
-            document.report(place, f"{one.public_key_file} cannot be read: {error.strerror}")
+            document.report(place, f"{named} cannot be read: {error.strerror}")
         except Misconfigured as error:
-            document.report(place, f"{one.public_key_file}: {error}")
+            document.report(place, f"{named}: {error}")
     unreadable = False
     for place, named in {**secret_files(file), **certificate_files(file)}.items():
         if reason := _unreadable(named, most=_most(place)):
@@ -149,14 +146,19 @@ def _secrets(document: Document, file: SiteFile) -> None:
             document.report(("kafka", "security"), str(error))
 
 
+def _key_files(file: SiteFile) -> dict[Place, Path]:
+    """The public keys that the file names, by the place where it does."""
+    return {
+        ("institutions", index, setting): named
+        for index, one in enumerate(file.institutions)
+        for setting, named in (("public_key_file", one.public_key_file), ("next_public_key_file", one.next_public_key_file))
+        if named is not None
+    }
+
+
 def _openable(document: Document, file: SiteFile) -> None:
     """What is read again and again, and by libraries, is a file, if it is there: a pipe would be empty, or wait for ever."""
-    keys: dict[Place, Path] = {
-        ("institutions", index, "public_key_file"): one.public_key_file
-        for index, one in enumerate(file.institutions)
-        if one.public_key_file is not None
-    }
-    for place, named in {**secret_files(file), **certificate_files(file), **keys}.items():
+    for place, named in {**secret_files(file), **certificate_files(file), **_key_files(file)}.items():
         try:
             demand_file(named, most=_most(place))
         except FileNotFoundError:

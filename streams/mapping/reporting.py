@@ -32,6 +32,9 @@ class Institution(Strict):
     """Values by which rows of the hospital's databases name this institution, besides `code`."""
     public_key_file: FilePath | None = None
     """SM2 public key that the platform issued for this institution. Required while `platform.encrypt` is on."""
+    next_public_key_file: FilePath | None = None
+    """The key that follows `public_key_file`, while the platform changes them: what it does not open with one is sealed with the
+    other. When all is sealed with this one, make it `public_key_file` and leave this out."""
     area: Annotated[str, Form(r"^\d{6}$", "6 digits")] | None = None
     """FIX_BLNG_ADMDVS; default: the 6 digits of `code`."""
     level: Code | None = None
@@ -46,14 +49,20 @@ class Institution(Strict):
 
 
 class SealEncoding(Strict):
-    """How the platform wants SM2 ciphertext. `yibao keys sample` prints one in all eight forms."""
+    """How the platform wants SM2 ciphertext. `yibao keys sample` prints one in all forms."""
 
-    order: Literal["C1C3C2", "C1C2C3"] = "C1C3C2"
-    """Order of point, digest and cipher."""
+    order: Literal["C1C3C2", "C1C2C3", "ASN1"] = "C1C3C2"
+    """Order of point, digest and cipher. ASN1: the SEQUENCE of GM/T 0009, which holds them in the order of C1C3C2."""
     prefix: bool = True
-    """Whether the point starts with 04."""
-    text: Literal["hex", "base64"] = "hex"
-    """How the bytes are written. Base64 carries half as many rows again."""
+    """Whether the point starts with 04. Not with ASN1, which has no such byte."""
+    text: Literal["hex", "upper-hex", "base64"] = "hex"
+    """How the bytes are written; hex in lower case. Base64 carries half as many rows again."""
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Self:
+        if self.order == "ASN1" and "prefix" in self.model_fields_set:
+            raise ValueError("`prefix` says how a bare point begins, and ASN1 has none: leave it out")
+        return self
 
 
 class InFlight(Strict):

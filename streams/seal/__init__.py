@@ -8,6 +8,7 @@ from streams.seal.keyforms import ReadKey, key_text, parse_private_key, parse_pu
 from streams.seal.keys import PrivateKey, PublicKey, generate_key_pair
 from streams.seal.known_answers import self_test
 from streams.seal.sealer import Sealer, open_sealed
+from streams.seal.second_opinion import opened_by_gmssl
 
 __all__ = [
     "ENCODINGS",
@@ -23,6 +24,7 @@ __all__ = [
     "key_text",
     "max_plain_bytes",
     "open_sealed",
+    "opened_by_gmssl",
     "parse_private_key",
     "parse_public_key",
     "read_key",

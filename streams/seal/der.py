@@ -77,6 +77,13 @@ def element(tag: int, *contents: bytes) -> bytes:
     return bytes((tag, 0x80 | len(digits))) + digits + content
 
 
+def size(content_bytes: int) -> int:
+    """Bytes of an element whose content has so many."""
+    if content_bytes < 0x80:
+        return 2 + content_bytes
+    return 2 + (content_bytes.bit_length() + 7) // 8 + content_bytes
+
+
 def natural(number: int) -> bytes:
     """A non-negative number as INTEGER."""
     return element(INTEGER, number.to_bytes(number.bit_length() // 8 + 1, "big"))

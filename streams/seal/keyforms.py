@@ -1,7 +1,8 @@
 """Reading the keys that people are mailed, in every form they come in.
 
-Hex of a number or point, Base64 or hex of DER, PEM; with line breaks, byte-order marks, `0x`, lost or extra leading zeros. What
-cannot be a key is refused by its length and kind; no error ever shows any of the text.
+Hex of a number or point, Base64 or hex of DER, PEM; with line breaks (also such that are written as backslash and n), byte-order
+marks, `0x`, lost or extra leading zeros, and the curve by its name or by its numbers. What cannot be a key is refused by its length
+and kind; no error ever shows any of the text.
 """
 
 import base64
@@ -13,11 +14,13 @@ from typing import Final
 
 from streams.errors import Misconfigured
 from streams.seal import der
-from streams.seal.curve import COORDINATE_BYTES, lift
+from streams.seal.curve import BASE, COORDINATE_BYTES, A, B, N, P, lift
 from streams.seal.keys import ALGORITHM, PrivateKey, PublicKey
 
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
 _BLANK: Final = re.compile(r"[\s\ufeff\u200b\u200c\u200d\u2060]+")
+_WRITTEN_BREAK: Final = re.compile(r"\\r\\n|\\[nr]")
+"""A line break as JSON and environment files write it."""
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _POINT_BYTES: Final = 2 * COORDINATE_BYTES
 _NUMBER_CHARS: Final = 2 * COORDINATE_BYTES
@@ -35,6 +38,8 @@ class ReadKey:
 
 def read_key(text: str) -> ReadKey:
     """The key in `text`, public or private. Raises Misconfigured saying what was found instead."""
+    if "-----" in text:
+        text = _WRITTEN_BREAK.sub("\n", text)
     blocks = [(str(kind), str(body)) for kind, body in _PEM.findall(text)]
     if blocks:
         return _from_pem(blocks)
@@ -133,6 +138,12 @@ def _from_bytes(content: bytes, coat: str) -> ReadKey:
             return ReadKey(key=_point(content), form=f"{coat} of a point")
         case (32, _):
             return ReadKey(key=PrivateKey(d=int.from_bytes(content, "big")), form=f"{coat} of a number")
+        case (33, b"\x00"):
+            number = PrivateKey(d=int.from_bytes(content, "big"))
+            return ReadKey(key=number, form=f"{coat} of a number of 33 bytes instead of 32 (a leading zero, as Java writes it)")
+        case (size, _) if _SHORTEST_NUMBER_CHARS <= 2 * size < _NUMBER_CHARS and content[:1] != b"\x30":
+            number = PrivateKey(d=int.from_bytes(content, "big"))
+            return ReadKey(key=number, form=f"{coat} of a number of {size} bytes instead of 32 (lost leading zeros)")
         case (64, _):
             return ReadKey(key=_point(b"\x04" + content), form=f"{coat} of a point without 04")
         case (_, b"\x30"):
@@ -215,6 +226,7 @@ _CURVES: Final = {
     "2b81040022": "P-384",
     "2b81040023": "P-521",
 }
+_PRIME_FIELD: Final = bytes.fromhex("2a8648ce3d0101")
 _RSA: Final = bytes.fromhex("2a864886f70d010101")
 
 
@@ -232,5 +244,22 @@ def _algorithm_of_curve(content: bytes) -> None:
     if content and ALGORITHM.endswith(content):
         return
     curve = der.Reader(content)
-    name = _CURVES.get(curve.take(der.OID).hex(), "another curve") if curve.tag == der.OID else "a curve that it spells out"
+    if curve.tag == der.SEQUENCE:
+        if _is_sm2_spelt_out(curve.enter()):
+            return
+        raise Misconfigured("the key spells out another curve than sm2p256v1 (SM2), on which the platform's keys are")
+    name = _CURVES.get(curve.take(der.OID).hex(), "another curve") if curve.tag == der.OID else "no curve that is known"
     raise Misconfigured(f"the key is on {name}; the platform's keys are on sm2p256v1 (SM2)")
+
+
+def _is_sm2_spelt_out(parameters: der.Reader) -> bool:
+    """Whether the numbers of a curve (ECParameters of X9.62) are SM2's: prime, coefficients, base point, order. Raises NotDer."""
+    parameters.natural()  # the version
+    field = parameters.enter()
+    if field.take(der.OID) != _PRIME_FIELD:
+        return False
+    prime = field.natural()
+    coefficients = parameters.enter()
+    a, b = (int.from_bytes(coefficients.take(der.OCTET_STRING), "big") for _ in range(2))
+    base, order = parameters.take(der.OCTET_STRING), parameters.natural()
+    return (prime, a, b, order) == (P, A, B, N) and _point(base) == PublicKey(x=BASE[0], y=BASE[1])

@@ -27,7 +27,7 @@ class KnownAnswer:
 
 @cache
 def known_answers() -> tuple[KnownAnswer, ...]:
-    """All known answers: BouncyCastle and gmssl in both orders, Hutool in Base64."""
+    """All known answers: BouncyCastle and gmssl in both orders, OpenSSL's SEQUENCE, Hutool in Base64."""
     vectors = json.loads(files("streams.seal").joinpath("data", "sm2_vectors.json").read_text(encoding="utf-8"))
     key, plain = parse_private_key(vectors["key"]["d"]), vectors["plaintext_utf8"].encode()
     hexes = (
@@ -35,6 +35,7 @@ def known_answers() -> tuple[KnownAnswer, ...]:
         ("BouncyCastle", Encoding(order=Order.C1C2C3), "C1C2C3_04_hex_bc"),
         ("gmssl", Encoding(order=Order.C1C3C2, prefix=False), "gmssl322_C1C3C2_no04_hex"),
         ("gmssl", Encoding(order=Order.C1C2C3, prefix=False), "gmssl322_C1C2C3_no04_hex"),
+        ("OpenSSL", Encoding(order=Order.ASN1), "openssl_asn1_C1C3C2_hex"),
     )
     hutool = vectors["hutool_vector"]
     return (

@@ -348,7 +348,7 @@ def test_a_ready_record_of_a_later_form_is_refused(place):
 # Receipts -----------------------------------------------------------------------------------------------------------------------
 
 
-@each("receipts_v1")
+@each("receipts_v1", "receipts_v1_key")
 def test_a_receipt_is_read(one):
     """The ledger of a year; other programs read it, too."""
     found, said = decode_receipt(one["value"].encode()), json.loads(one["value"])
@@ -360,7 +360,7 @@ def test_a_receipt_is_read(one):
 
 def test_receipts_are_written_as_this_version_promises():
     """To the last byte: other programs are written from them."""
-    value = golden("receipts_v1")[0]["value"].encode()
+    value = golden("receipts_v1_key")[0]["value"].encode()
     assert value == encode_receipt(decode_receipt(value))[1]
 
 

@@ -25,6 +25,7 @@ from streams.seal import (
     openssl,
     parse_private_key,
     parse_public_key,
+    sealed_chars,
     self_test,
 )
 
@@ -52,13 +53,7 @@ def test_all_vectors_are_used():
     """A vector that nobody opens proves nothing."""
     ciphertexts = {name for name in VECTORS if name.endswith(("_bc", "_hex"))} | {"hutool_vector"}
     assert len(ciphertexts) == 6
-    assert len(KNOWN) == 5  # the sixth is DER, below
-
-
-def test_openssls_der_of_another_machine_opens():
-    """GM/T 0009: SEQUENCE of x, y, C3, C2."""
-    sealed = bytes.fromhex(VECTORS["openssl_asn1_C1C3C2_hex"])
-    assert VECTORS["plaintext_utf8"].encode() == openssl.Handle.private(PAIR.pkcs8).decrypt(sealed)
+    assert len(KNOWN) == 6
 
 
 def test_the_vectors_keys_are_one_pair_in_all_their_forms():
@@ -97,13 +92,51 @@ def test_points_with_leading_zeros_keep_their_32_bytes():
     assert b"[]" == OPENER.open(text, Encoding()) == open_sealed(PAIR, text, Encoding())
 
 
+def test_hex_in_upper_case_is_the_same_bytes_and_some_platforms_open_no_other():
+    """And others take either."""
+    sealed = Sealer(PAIR.public, Encoding(text=SealedText.UPPER_HEX)).seal(b"[]")
+    assert sealed == sealed.upper() != sealed.lower()
+    assert b"[]" == OPENER.open(sealed, Encoding(text=SealedText.UPPER_HEX)) == OPENER.open(sealed, Encoding())
+    assert b"[]" == open_sealed(PAIR, sealed.lower(), Encoding(text=SealedText.UPPER_HEX))
+    with pytest.raises(CannotOpen):
+        OPENER.open(sealed.lower(), Encoding(text=SealedText.UPPER_HEX))
+
+
+def test_numbers_of_a_sequence_are_as_short_as_they_can_be_and_open():
+    """A coordinate that begins with zeros, or with a bit that would be a sign, has another length: every second one."""
+    encoding = Encoding(order=Order.ASN1)
+    sealer, lengths = Sealer(PAIR.public, encoding), set()
+    for _ in range(2000):
+        sealed = sealer.seal(b"[]")
+        lengths.add(len(sealed))
+        if len(sealed) < max(lengths) - 4:
+            assert b"[]" == OPENER.open(sealed, encoding) == open_sealed(PAIR, sealed, encoding)
+    assert len(lengths) > 2
+    assert max(lengths) == sealed_chars(2, encoding)
+
+
+@pytest.mark.parametrize("end", [0, 1, 30, -3])
+def test_a_sequence_that_was_cut_or_goes_on_opens_nowhere(end):
+    """A column that was too short, or two texts in one."""
+    encoding = Encoding(order=Order.ASN1)
+    sealed = Sealer(PAIR.public, encoding).seal(b"[1]")
+    wrong = sealed[: 2 * end] if end else f"{sealed}00"
+    with pytest.raises(SealBroken):
+        open_sealed(PAIR, wrong, encoding)
+    with pytest.raises(CannotOpen):
+        OPENER.open(wrong, encoding)
+
+
 def test_the_same_content_never_seals_twice_alike():
     """Equal ciphertexts would mean a repeated ephemeral key, which gives the content away."""
     sealer = Sealer(PAIR.public, Encoding())
     assert len({sealer.seal(b"[]")[:130] for _ in range(50)}) == 50
 
 
-def positions(encoding: Encoding, size: int) -> dict[str, int]:
+def positions(encoding: Encoding, raw: bytes, size: int) -> dict[str, int]:
+    """Where a byte of each part stands."""
+    if encoding.is_der:  # the last ones from behind: the numbers before them are of 32 bytes, or of one more or less
+        return {"x": 15, "y": len(raw) - size - 2 - 34 - 5, "C3": len(raw) - size - 2 - 3, "C2": len(raw) - size // 2}
     start = 1 if encoding.prefix else 0
     c3, c2 = (64, 96) if encoding.order is Order.C1C3C2 else (64 + size, 64)
     return {"x": start + 5, "y": start + 40, "C3": start + c3 + 3, "C2": start + c2 + size // 2}
@@ -116,7 +149,7 @@ def test_one_changed_bit_opens_on_neither_side(encoding, part):
     plain = b'[{"MEDFEE_SUMAMT":"100.00"}]'
     sealed = Sealer(PAIR.public, encoding).seal(plain)
     raw = bytearray(bytes.fromhex(sealed) if encoding.text is SealedText.HEX else base64.b64decode(sealed))
-    raw[positions(encoding, len(plain))[part]] ^= 1
+    raw[positions(encoding, raw, len(plain))[part]] ^= 1
     altered = raw.hex() if encoding.text is SealedText.HEX else base64.b64encode(raw).decode()
     with pytest.raises(SealBroken, match="does not open"):
         open_sealed(PAIR, altered, encoding)

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import threading
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -19,7 +19,7 @@ from streams.deliver.request import Institution, Unsealed
 from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.errors import Misconfigured
-from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed
+from streams.seal import Encoding, SealBroken, Sealer, generate_key_pair, open_sealed
 from streams.spec.profiles import REPORTING
 from streams.testing import wait_for
 from tests.patience import PATIENCE_S
@@ -40,12 +40,14 @@ def batch(*, institution=CODE, count=1, **fields):
 
 class Platform:
     """A server that answers what the test puts into `answers`, the last one for ever. An answer is the raw bytes to send, or a
-    coroutine function that gets the writer.
+    coroutine function that gets the writer. opens: the private keys that it has; 40006 to what none of them opens. None: it looks
+    at nothing.
     """
 
     def __init__(self):
         self.answers, self.requests, self.now, self.most, self.port = [said(200)], [], 0, 0, 0
         self.arrived = asyncio.Queue()
+        self.opens = None
 
     async def serve(self, reader, writer):
         try:
@@ -65,6 +67,8 @@ class Platform:
         self.most = max(self.most, self.now)
         try:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            if self.opens is not None and not self._opens():
+                answer = said(40006)
             if callable(answer):
                 return await answer(writer)
             writer.write(answer)
@@ -72,6 +76,12 @@ class Platform:
         finally:
             self.now -= 1
         return True
+
+    def _opens(self):
+        for pair in self.opens:
+            with suppress(SealBroken):
+                return bool(open_sealed(pair, self.bodies[-1]["data"], Encoding()))
+        return False
 
     @property
     def bodies(self):
@@ -119,10 +129,11 @@ async def platform():
 
 
 @asynccontextmanager
-async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, now=None, **settings):
+async def gateway(port, *, scheme="http", codes=(CODE,), seal=None, next_seal=None, now=None, **settings):
     seal = seal or Sealer(PAIR.public, Encoding())
     settings = {"timeout_s": PATIENCE_S, "url": f"{scheme}://127.0.0.1:{port}", **settings}
-    institutions = {code: Institution(code=code, name="第一人民医院", seal=seal, key=lambda: "keys/h.pub") for code in codes}
+    rest = {"name": "第一人民医院", "seal": seal, "next_seal": next_seal, "key": lambda: "keys/h.pub"}
+    institutions = {code: Institution(code=code, **rest) for code in codes}
     clock = {} if now is None else {"now": now}
     async with Gateway(gateway_settings(**settings), institutions, profile=REPORTING, **clock) as opened:
         yield opened
@@ -133,6 +144,8 @@ async def test_an_acceptance_tells_what_sealing_took_also_when_it_was_posted_aga
     now, begun, done = [0.0], threading.Event(), threading.Event()
 
     class Slow:
+        fingerprint = ""
+
         def seal(self, plain):
             if plain != b"[]":  # that is the trial at the start
                 begun.set()
@@ -270,6 +283,8 @@ async def test_a_retry_sends_the_same_bytes_and_a_new_msgid_new_ones(platform):
 class Counting:
     """Seals slowly, and remembers how often; the first time it fails if it is told to."""
 
+    fingerprint = ""
+
     def __init__(self, *, takes_s=0.02, broken_once=False):
         self.count = self.done = 0
         self.takes_s = takes_s
@@ -319,6 +334,51 @@ async def test_a_text_that_the_platform_cannot_open_names_the_key(platform, code
     assert (f"{code}", key) == (held.code, held.key)
 
 
+FOLLOWING = generate_key_pair()
+
+
+async def test_while_two_keys_are_live_what_one_does_not_open_goes_by_the_other_and_the_receipt_says_which(platform):
+    """The platform changes its key at midnight; nobody has to be awake for it, and nothing stands."""
+    async with gateway(platform.port, next_seal=Sealer(FOLLOWING.public, Encoding())) as opened:
+        with capture_logs() as logs:
+            platform.opens = [PAIR]
+            found = [await opened.post(batch(), MSGID)]
+            platform.opens = [FOLLOWING]
+            found += [await opened.post(batch(), f"{MSGID[:-1]}{last}") for last in "23"]
+    assert [PAIR.fingerprint, FOLLOWING.fingerprint, FOLLOWING.fingerprint] == [one.key for one in found]
+    assert "0223" == "".join(body["msgid"][-1] for body in platform.bodies)  # the second one twice, under one id
+    assert [("key_switched", FOLLOWING.fingerprint)] == [(one["event"], one["fingerprint"]) for one in logs]
+
+
+async def test_where_neither_key_opens_it_the_batch_is_held_and_both_are_tried_again(platform):
+    """A third key, or another institution's: that is for a person, who may put off the change, too."""
+    async with gateway(platform.port, next_seal=Sealer(FOLLOWING.public, Encoding())) as opened:
+        platform.opens = []
+        held = [await opened.post(batch(), MSGID), await opened.post(batch(), MSGID)]
+        platform.opens = [PAIR]
+        found = await opened.post(batch(), MSGID)
+    assert [(Held, "40006", "keys/h.pub")] * 2 == [(type(one), one.code, one.key) for one in held]
+    assert (4 + 1, Accepted, PAIR.fingerprint) == (len(platform.bodies), type(found), found.key)
+
+
+async def test_lanes_that_find_out_at_once_do_not_turn_back(platform):
+    """Each of them was answered 40006 for the key of before."""
+    platform.opens = [FOLLOWING]
+    async with gateway(platform.port, next_seal=Sealer(FOLLOWING.public, Encoding())) as opened:
+        with capture_logs() as logs:
+            found = await asyncio.gather(*(opened.post(batch(), f"{MSGID[:-2]}{lane:02}") for lane in range(6)))
+    assert {FOLLOWING.fingerprint} == {one.key for one in found}
+    assert 1 == [one["event"] for one in logs].count("key_switched")
+
+
+async def test_a_next_key_that_cannot_be_read_leaves_the_words_of_the_platform(platform):
+    """What is wrong is that 40006 was answered."""
+    platform.answers = [said(40006)]
+    async with gateway(platform.port, next_seal=KeyThatBreaks()) as opened:
+        held = await opened.post(batch(), MSGID)
+    assert (HoldCause.ANSWER_CODE, "40006") == (held.cause, held.code)
+
+
 async def test_after_a_hold_the_batch_is_sealed_anew(platform):
     """The hold may be over because the key was changed."""
     platform.answers = [said(40006), said(200)]
@@ -358,6 +418,8 @@ async def test_an_institution_that_the_site_does_not_have_holds_its_records(plat
 
 class KeyThatBreaks:
     """Never seals."""
+
+    fingerprint = ""
 
     def seal(self, _plain):
         raise ArithmeticError(NAME)

@@ -19,6 +19,8 @@ ANSWER = b'HTTP/1.1 200 x\r\nContent-Length: 26\r\nContent-Type: application/jso
 class InClear:
     """Seals nothing, so that the test can read what is posted."""
 
+    fingerprint = ""
+
     def seal(self, plain):
         return plain.decode()
 

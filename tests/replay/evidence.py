@@ -1,8 +1,8 @@
 """Whether everything agrees to the record: hospital, journal of the platform, receipts, dead letters, and what the commands say."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -114,7 +114,9 @@ def stuck_visits(night: Night, expected: Iterable[Expected], letters: Letters) -
 
 def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     """Each record accepted in its last version, once for each time that the database showed it so, or with the letter foreseen."""
-    entries, endings = night.accepted(), days.endings(night.folder)
+    entries = night.accepted()
+    taken = {(entry["service"], entry["institution"], entry["key"]) for entry in entries}
+    endings = [_as_this_platform_ends(one, taken) for one in days.endings(night.folder)]
     stuck = stuck_visits(night, days.expected, letters)
     below = {(one.service, one.institution, one.key) for one in days.expected if one.visit_key in stuck}
     if left := sum(one.dead_class == "REJECTED" and one.visit_key not in stuck for one in letters.reading.letters):
@@ -128,7 +130,6 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
         or letter.dead_class not in _OF_THE_NIGHT
         or (letter.dead_class, letter.record_key_hash) in own
     ]
-    taken = {(entry["service"], entry["institution"], entry["key"]) for entry in entries}
     # Deleted, or another record, while the dictionary or the platform refused it: the platform never had it. Where the platform
     # refused it, the join does not know that, and a person is told to withdraw it all the same.
     never = [one for one in endings if one.outcome == "withdrawn" and one.id not in taken]
@@ -142,13 +143,24 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     )
     if not judgement.ok:
         wrong = [*judgement.missing, *judgement.unexpected, *judgement.doubled, *judgement.out_of_order]
-        about = [
-            letters.history_of(letter)
-            for letter in letters.reading.told
-            if letter.record_key_hash and any(letter.record_key_hash in one for one in wrong)
-        ]
-        raise Failed("\n".join([f"{len(wrong)} things are wrong", *wrong[:_EXAMPLES], *about[:_EXAMPLES]]))
+        about = [line for one in wrong[:_EXAMPLES] for line in _about(one, endings, letters, entries)]
+        raise Failed("\n".join([f"{len(wrong)} things are wrong", *about]))
     return judgement
+
+
+def _as_this_platform_ends(one: Ending, taken: set[RecordId]) -> Ending:
+    """It refuses by chance, until that is mended, and not what the hospital foresees that a platform refuses."""
+    return replace(one, outcome="accepted", dead_class="", rule="") if one.dead_class == "REJECTED" and one.id in taken else one
+
+
+def _about(wrong: str, endings: Iterable[Ending], letters: Letters, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A fault, and what hospital, letters and journal say of its record; nothing personal."""
+    yield wrong
+    for one in (one for one in endings if wrong.startswith(f"{'/'.join(one.id)}:")):
+        yield f"  foreseen: {one.outcome} {one.dead_class} {one.rule}, {len(one.versions)} versions"
+        yield from (letters.history_of(told) for told in letters.reading.told if told.record_key_hash in digests_of(one))
+        taken = [entry["hash"][:8] for entry in entries if (entry["service"], entry["institution"], entry["key"]) == one.id]
+        yield f"  versions {[version[:8] for version in one.versions]}, accepted {taken}"
 
 
 def _is_hidden(one: Ending, letters: Letters, *, taken: set[RecordId], below: set[RecordId]) -> bool:

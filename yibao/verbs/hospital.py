@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import psycopg
 import typer
@@ -23,9 +21,9 @@ from sandbox.hospital import Expected, Oracle, Progress, Transaction, Workload, 
 from sandbox.hospital.database import PUBLICATION, ROLE
 from sandbox.hospital.expected import holds_expectations
 from sandbox.hospital.workload import BASE_DATE
-from streams.bounded import KEY_BYTES, NotText, read_bounded, text_in
-from streams.errors import Misconfigured, Unreachable, YibaoError
+from streams.errors import Misconfigured
 from streams.private_files import open_private, private_folder
+from yibao.hospital_database import Login, connected, made_password
 from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
@@ -42,8 +40,6 @@ Examples:
   yibao hospital run --port 25432 --visits 200 --seed 7 --phase live --rate 200 --expected expected.jsonl
 """,
 )
-
-Connection: TypeAlias = "psycopg.Connection[Any]"
 
 # It tells of a pipeline that ends with an error, which is raised and told anyway.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
@@ -87,13 +83,13 @@ def create(
     Examples:
       yibao hospital create --port 25432 --capture-password-file secrets/his.password
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-    password = _made_password(capture_password_file)
-    login = _Login(host, port, user, password_file)
+    password = made_password(capture_password_file)
+    login = Login(host, port, user, password_file)
     again = "the database may be there without all of its schema; the same command with --replace makes it anew"
-    with leaving(again), _connected(login, "postgres") as conn:
+    with leaving(again), connected(login, "postgres") as conn:
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone() is None:
             conn.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(database)))
-    with leaving(again), _connected(login, database) as conn:
+    with leaving(again), connected(login, database) as conn:
         if not replace and conn.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'his'").fetchone() is not None:
             raise Misconfigured(f"database {database} has a schema his already; --replace drops it with all its rows")
         create_schema(conn, password=password)
@@ -142,7 +138,7 @@ def play(
     with (
         leaving(f"{left}; {anew}"),
         _written(expected) as write,
-        _connected(_Login(host, port, user, password_file), database) as conn,
+        connected(Login(host, port, user, password_file), database) as conn,
     ):
         oracle = Oracle(write, captured=not split)
         parts = _parts(workload, oracle, split=split, phase=phase)
@@ -164,38 +160,6 @@ def _parts(workload: Workload, oracle: Oracle, *, split: int, phase: Phase) -> I
             oracle.follow(transaction)
         else:
             yield transaction
-
-
-class _Login:
-    """How to connect."""
-
-    def __init__(self, host: str, port: int, user: str, password_file: Path | None) -> None:
-        self.host, self.port, self.user = host, port, user
-        self.password = None if password_file is None else _password(password_file)
-
-
-@contextmanager
-def _connected(login: _Login, database: str) -> Iterator[Connection]:
-    try:
-        conn = psycopg.connect(
-            host=login.host,
-            port=login.port,
-            user=login.user,
-            password=login.password,
-            dbname=database,
-            autocommit=True,
-            connect_timeout=10,
-        )
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise Unreachable(f"PostgreSQL on {login.host}:{login.port}, database {database}: {reason}") from error
-    with conn:
-        try:
-            yield conn
-        except psycopg.OperationalError as error:
-            raise Unreachable(f"PostgreSQL on {login.host}:{login.port} went away: {type(error).__name__}") from error
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise YibaoError(f"{login.user} may not do this; --user must be a superuser") from error
 
 
 @contextmanager
@@ -276,32 +240,6 @@ def _plain() -> Callable[[Progress], None]:
             typer.echo(f"{progress.changes} changes after {progress.elapsed_s:.0f} s", err=True)
 
     return tell
-
-
-def _made_password(file: Path) -> str:
-    """The password in a file, made where there is none: for its owner alone, and without a line break, for Connect hands it on."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as made:
-            made.write(secrets.token_urlsafe(24))
-        typer.echo(f"password of role {ROLE} made: {file}", err=True)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise Misconfigured(f"{file} cannot be made: {error.strerror}") from error
-    return _password(file)
-
-
-def _password(file: Path) -> str:
-    try:
-        text = text_in(read_bounded(file, most=KEY_BYTES)).strip()
-    except OSError as error:
-        raise Misconfigured(f"{file} cannot be read as a password: {error.strerror}") from error
-    except NotText as error:
-        raise Misconfigured(f"{file} {error}") from error
-    if not text:
-        raise Misconfigured(f"{file} is empty; write a password into it")
-    return text
 
 
 def _day(text: str) -> date:

@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,10 @@ import typer
 from streams.bounded import KEY_BYTES, read_bounded
 from streams.errors import Misconfigured, YibaoError
 from streams.private_files import private_folder
-from streams.seal import ENCODINGS, PrivateKey, PublicKey, ReadKey, Sealer, generate_key_pair, key_text, read_key
+from streams.seal import PrivateKey, PublicKey, ReadKey, generate_key_pair, key_text, opened_by_gmssl, read_key
 from streams.spec.identity import valid_fixmedins_code
 from yibao.interrupted import leaving
+from yibao.key_samples import SAMPLE, samples_of, show_samples
 from yibao.options import Output, OutputOption
 
 app = typer.Typer(
@@ -25,16 +27,14 @@ Make, check and show SM2 keys, and find out which layout a platform opens.
 Examples:
   yibao keys check keys/*.pub               which key is in each file, in whatever form it was mailed
   yibao keys show keys/H36110200001.pub     its fingerprint, to compare with the platform's by telephone
-  yibao keys sample keys/H36110200001.pub   a harmless text in all eight layouts: ask the platform which one opens
+  yibao keys check --samples keys/*.pub     and beneath each key what it seals, in all layouts
+  yibao keys sample keys/H36110200001.pub   a harmless text in all layouts: ask the platform which one opens
   yibao keys new --out keys --institution H36110200001
 """,
 )
 
 KeyFile = Annotated[Path, typer.Argument(metavar="FILE", help="A key file: hex, Base64, PEM or DER.")]
 KeyFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="Key files: hex, Base64, PEM or DER.")]
-
-SAMPLE = '[{"SAMPLE":"医保 yibao 123"}]'
-"""What `keys sample` seals. Nobody's data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,14 @@ class Checked:
     """What is wrong; `""` for a good key."""
     remark: str
     """What is worth knowing besides; `""` for nothing."""
+    key: PublicKey | None = field(default=None, repr=False)
+    """Its public half; None where there is no key."""
+
+    @property
+    def told(self) -> dict[str, object]:
+        """For JSON."""
+        names = ("file", "kind", "form", "fingerprint", "problem", "remark")
+        return {name: getattr(self, name) for name in names}
 
 
 @app.command("new")
@@ -91,21 +99,29 @@ def new(
 
 
 @app.command("check")
-def check(files: KeyFiles, output: OutputOption = Output.TABLE) -> None:
-    """Say of each file which key is in it and in which form. Exit code 1 when one holds none.
+def check(
+    files: KeyFiles,
+    samples: Annotated[bool, typer.Option("--samples", help="And what each key seals, in all layouts.")] = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say of each file which key is in it and in which form. What is sealed for a private key is also opened by another
+    implementation of SM2 (gmssl) than the one that sealed it (OpenSSL). Exit code 1 when a file holds no key.
 
     \b
     Examples:
       yibao keys check keys/*.pub
+      yibao keys check --samples keys/H36110200001.pub
       yibao keys check mailed.txt -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     found = [_check(path) for path in files]
     if output is Output.JSON:
-        typer.echo(json.dumps([asdict(each) for each in found], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([_told(each, samples=samples) for each in found], ensure_ascii=False, indent=2))
     else:
         for each in found:
             good = f"{each.kind} key, {each.form}, fingerprint {each.fingerprint}"
             typer.echo(f"{each.file}: {each.problem or good}" + (f" ({each.remark})" if each.remark else ""))
+            if samples and each.key is not None:
+                show_samples(each.key)
     if any(each.problem for each in found):
         raise typer.Exit(1)
 
@@ -135,33 +151,21 @@ def show(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
     )
 
 
-@app.command("sample", short_help="Seal a harmless sample in all eight layouts.")
+@app.command("sample", short_help="Seal a harmless sample in all layouts.")
 def sample(file: KeyFile, output: OutputOption = Output.TABLE) -> None:
-    """Seal a harmless sample in all eight layouts, so that the platform's people can say which one opens.
+    """Seal a harmless sample in all layouts, so that the platform's people can say which one opens: with and without 04, C1C3C2 and
+    C1C2C3, and the SEQUENCE of ASN.1, each in hex and Base64.
 
     \b
     Examples:
       yibao keys sample keys/H36110200001.pub
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     public = _public(_read(file))
-    sealed = [
-        {
-            "layout": str(encoding),
-            "order": str(encoding.order),
-            "prefix": encoding.prefix,
-            "text": str(encoding.text),
-            "sealed": Sealer(public, encoding).seal(SAMPLE.encode()),
-        }
-        for encoding in ENCODINGS
-    ]
     if output is Output.JSON:
-        document = {"fingerprint": public.fingerprint, "plain": SAMPLE, "samples": sealed}
+        document = {"fingerprint": public.fingerprint, "plain": SAMPLE, "samples": [*map(asdict, samples_of(public))]}
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-        return
-    typer.echo(f"Sealed for the key {public.fingerprint}; whoever opens it must read: {SAMPLE}")
-    typer.echo("SM2 encryption authenticates nobody: it keeps content secret and does not say who sent it.")
-    for number, each in enumerate(sealed, start=1):
-        typer.echo(f"\n{number}. {each['layout']}\n{each['sealed']}")
+    else:
+        show_samples(public)
 
 
 def _write_secret(path: Path, text: str) -> None:
@@ -187,13 +191,26 @@ def _read(path: Path) -> ReadKey:
 def _check(path: Path) -> Checked:
     try:
         found = _read(path)
-        fingerprint = _public(found).fingerprint
+        public = _public(found)
+        remark = "; ".join(_remarks(path, found.key)) if isinstance(found.key, PrivateKey) else ""
     except YibaoError as error:
         problem = str(error).removeprefix(f"{path}: ")
         return Checked(file=str(path), kind="", form="", fingerprint="", problem=problem, remark="")
-    exposed = isinstance(found.key, PrivateKey) and path.stat().st_mode & 0o077
-    remark = "others on this machine can read it: chmod 600" if exposed else ""
-    return Checked(file=str(path), kind=_kind(found), form=found.form, fingerprint=fingerprint, problem="", remark=remark)
+    of = {"file": str(path), "kind": _kind(found), "form": found.form, "fingerprint": public.fingerprint}
+    return Checked(**of, problem="", remark=remark, key=public)
+
+
+def _remarks(path: Path, key: PrivateKey) -> Iterator[str]:
+    """Raises Fatal where another implementation does not open what is sealed for it."""
+    if path.stat().st_mode & 0o077:
+        yield "others on this machine can read it: chmod 600"
+    opened_by_gmssl(key, SAMPLE.encode())
+    yield "what OpenSSL seals for it opens by gmssl"
+
+
+def _told(checked: Checked, *, samples: bool) -> dict[str, object]:
+    sealed = [*map(asdict, samples_of(checked.key))] if samples and checked.key is not None else None
+    return checked.told | ({} if sealed is None else {"samples": sealed})
 
 
 def _public(found: ReadKey) -> PublicKey:

@@ -73,7 +73,7 @@ class Health:
             fault is not None
             and fault.answers >= settings.aside_answers
             and self._clock() - fault.since >= settings.aside_after_s
-            and len(self._at_fault_now) <= self._most
+            and len(self._at_fault_now | {institution}) <= self._most
         )
 
     def floods(self, institution: str) -> bool:

@@ -4,11 +4,13 @@ import json
 import stat
 
 import pytest
+from gmssl.sm2 import CryptSM2
 from typer.testing import CliRunner
 
 from sandbox.sm2_opener import GmOpener
 from streams.seal import Encoding, Order, SealedText, generate_key_pair, parse_private_key, parse_public_key
-from yibao.verbs.keys import SAMPLE, app
+from yibao.key_samples import SAMPLE
+from yibao.verbs.keys import app
 
 INSTITUTION = "H36110200001"
 PAIR = generate_key_pair()
@@ -80,6 +82,25 @@ def test_check_names_every_bad_file_and_fails(tmp_path, private_file):
     assert "No such file" in lines[2]
 
 
+def test_what_is_sealed_for_a_private_key_is_opened_by_another_implementation(private_file, monkeypatch):
+    """An OpenSSL that seals wrongly opens its own text all the same."""
+    assert "opens by gmssl" in run("check", private_file).output
+    monkeypatch.setattr(CryptSM2, "decrypt", lambda *_: b"[]")
+    result = run("check", private_file)
+    assert (result.exit_code, "gmssl does not open" in result.output) == (1, True)
+
+
+def test_check_shows_samples_of_each_key_that_there_is(tmp_path, private_file):
+    """A clerk sends them to the platform's people, whose answer is a number."""
+    cut = tmp_path / "cut.key"
+    cut.write_text(PAIR.public.hex[:100])
+    shown = run("check", "--samples", private_file).output
+    assert "\n10. ASN1 base64\n" in shown
+    assert SAMPLE in shown
+    told = json.loads(run("check", "--samples", private_file, cut, "-o", "json").output)
+    assert [10, None] == [len(each["samples"]) if "samples" in each else None for each in told]
+
+
 def test_check_warns_of_a_private_key_that_others_can_read(private_file):
     """A key copied by hand usually has mode 0644."""
     private_file.chmod(0o644)
@@ -105,7 +126,7 @@ def test_sample_opens_in_each_layout_it_is_labelled_with(private_file):
     layouts = [
         Encoding(order=Order(each["order"]), prefix=each["prefix"], text=SealedText(each["text"])) for each in document["samples"]
     ]
-    assert len(set(layouts)) == 8
+    assert len(set(layouts)) == 10
     for layout, each in zip(layouts, document["samples"], strict=True):
         assert opener.open(each["sealed"], layout) == SAMPLE.encode()
 

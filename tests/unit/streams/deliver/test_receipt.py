@@ -30,7 +30,7 @@ def record(number):
 
 RECEIPT = receipt(
     batch_of(record(7), record(9)),
-    Accepted(code="40005", repeated=True, sealing_ms=3),
+    Accepted(code="40005", repeated=True, sealing_ms=3, key="0f" * 16),
     msgid="H36110200001202405011200000b0000",
     plan="202405011200000b0",
     attempts=3,
@@ -55,6 +55,7 @@ def test_a_receipt_says_what_freshness_and_reconciliation_ask_for():
         "attempts": 3,
         "begun_at": 1_700_000_000_700,
         "sealing_ms": 3,
+        "key": "0f" * 16,
         "posted_at": 1_700_000_001_000,
         "answered_at": 1_700_000_001_500,
         "records": [

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.deliver.request import Institution, Unsealed, array, check, data_of, envelope
+from streams.deliver.request import Institution, Sealed, Unsealed, array, check, envelope, sealed
 from streams.domain.batch.cut import CutLimits, cut
 from streams.errors import Misconfigured
 from streams.seal import Encoding, Sealer, generate_key_pair, open_sealed, sealed_chars
@@ -35,7 +35,8 @@ def test_the_size_that_is_cut_by_is_the_size_that_is_sent(values):
 def test_what_opens_at_the_platform_are_the_records_bytes_in_an_array(values):
     """R21: an array even for one record; and no re-encoding on the way, or the content hash would lie."""
     pair, encoding = generate_key_pair(), Encoding()
-    data = data_of(batch(*values), institution(Sealer(pair.public, encoding)))
+    data, key = sealed(batch(*values), Sealer(pair.public, encoding))
+    assert key == pair.fingerprint
     assert open_sealed(pair, data, encoding) == b"[" + b",".join(values) + b"]"
     assert len(data) == sealed_chars(len(array(values)), encoding)
 
@@ -54,7 +55,7 @@ def test_the_envelope_has_the_interfaces_members_in_its_order():
 
 def test_an_unsealed_batch_is_the_readable_array():
     """The interface allows it; then `data` is the text of the array, not an array."""
-    assert data_of(batch('{"A":"中"}'.encode()), institution(Unsealed())) == '[{"A":"中"}]'
+    assert sealed(batch('{"A":"中"}'.encode()), Unsealed()) == Sealed('[{"A":"中"}]', "")
 
 
 @pytest.mark.parametrize(

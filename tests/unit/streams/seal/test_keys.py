@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.errors import Misconfigured
-from streams.seal import PrivateKey, generate_key_pair, key_text, parse_private_key, parse_public_key, read_key
+from streams.seal import PrivateKey, der, generate_key_pair, key_text, parse_private_key, parse_public_key, read_key
 from streams.seal.curve import N, P, lift, on_curve
 from streams.seal.keys import ALGORITHM
 from streams.seal.known_answers import known_answers
@@ -22,6 +22,30 @@ NUMBER = f"{PAIR.d:064x}"
 def der_of(pem: str) -> bytes:
     return base64.b64decode("".join(pem.splitlines()[1:-1]))
 
+
+SPELT_OUT = """-----BEGIN PRIVATE KEY-----
+MIIBYQIBADCB7AYHKoZIzj0CATCB4AIBATAsBgcqhkjOPQEBAiEA/////v//////
+//////////////8AAAAA//////////8wRAQg/////v////////////////////8A
+AAAA//////////wEICjp+p6dn140TVqeS89lCafzl4n1FauPkt28vUFNlA6TBEEE
+MsSuLB8ZgRlfmQRGajnJlI/jC7/yZgvhcVpFiTNMdMe8Nzai9PZ3nFm9zuNraSFT
+0KmHfMYqR0AC3zLlITnwoAIhAP////7///////////////9yA99rIcYFK1O79Ak5
+1UEjAgEBBG0wawIBAQQgyqt7T7l67DGgU/iLS6DPCtbhaV/9KniiedCn8DqT6Dih
+RANCAAQORnpN+nATcssPOKmtKN++6b8cEbjJCj8+xRJedPAOAUzjtBFsL9TUj5MN
+1cJpu9mdfGQjPRe512GmH5SRMx4L
+-----END PRIVATE KEY-----
+"""
+"""Nobody's key, by OpenSSL 3.0 (`openssl genpkey -pkeyopt ec_param_enc:explicit`), and one on P-256."""
+OTHER_SPELT_OUT = """-----BEGIN PRIVATE KEY-----
+MIIBeQIBADCCAQMGByqGSM49AgEwgfcCAQEwLAYHKoZIzj0BAQIhAP////8AAAAB
+AAAAAAAAAAAAAAAA////////////////MFsEIP////8AAAABAAAAAAAAAAAAAAAA
+///////////////8BCBaxjXYqjqT57PrvVV2mIa8ZR0GsMxTsPY7zjw+J9JgSwMV
+AMSdNgiG5wSTamZ44ROdJreBn36QBEEEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg
+9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9QIhAP////8A
+AAAA//////////+85vqtpxeehPO5ysL8YyVRAgEBBG0wawIBAQQgSbMbFAmJ6VKo
+YIkRsnIZ35NV5GnKC6qwTNq2cTdGERihRANCAATeVy+0/bjMY8bEb4rnIm++q7wj
+7Aq2asP9QYm93WCfSugE2lsDf2JhRkSuuzLDx9PjwoP4XovPbtQ7/aHm6n6+
+-----END PRIVATE KEY-----
+"""
 
 PUBLIC_FORMS = {
     "04 and 128 hex": PUBLIC.hex,
@@ -38,6 +62,8 @@ PUBLIC_FORMS = {
     "hex of X.509": PUBLIC.spki.hex(),
     "PEM": PUBLIC.pem,
     "PEM with Windows line ends and a byte-order mark": "\ufeff" + PUBLIC.pem.replace("\n", "\r\n"),
+    "PEM in one line, as JSON writes it": PUBLIC.pem.replace("\n", "\\n"),
+    "PEM in one line, from Windows": PUBLIC.pem.replace("\n", "\\r\\n"),
     "with text around it": "your key:\n\n" + PUBLIC.pem + "\nregards",
 }
 PRIVATE_FORMS = {
@@ -45,6 +71,8 @@ PRIVATE_FORMS = {
     "upper case with blanks": " " + NUMBER[:32].upper() + " \n" + NUMBER[32:].upper() + "\u200b",
     "extra zero byte": "00" + NUMBER,
     "Base64 of the number": base64.b64encode(bytes.fromhex(NUMBER)).decode(),
+    "Base64 of the number with Java's zero byte": base64.b64encode(b"\0" + bytes.fromhex(NUMBER)).decode(),
+    "PEM in one line": PAIR.pem.replace("\n", "\\n"),
     "Base64 of PKCS#8": base64.b64encode(PAIR.pkcs8).decode(),
     "hex of PKCS#8": PAIR.pkcs8.hex(),
     "PEM of PKCS#8": PAIR.pem,
@@ -70,6 +98,34 @@ def test_lost_and_extra_leading_zeros_of_a_private_key_do_not_matter(zeros, extr
     d = (1 << (256 - 4 * zeros)) - 1
     text = f"{d:x}".rjust(64 + extra, "0") if extra >= 0 else f"{d:x}"
     assert PrivateKey(d=d) == parse_private_key(text)
+
+
+@pytest.mark.parametrize("zeros", [1, 2, 4])
+def test_lost_leading_bytes_of_a_private_key_in_base64_do_not_matter(zeros):
+    """One key in 256 begins with a zero byte, which a number does not need; and the form says so."""
+    d = (1 << (256 - 8 * zeros)) - 1
+    found = read_key(base64.b64encode(d.to_bytes(32 - zeros, "big")).decode())
+    assert found.key == PrivateKey(d=d)
+    assert f"of {32 - zeros} bytes instead of 32" in found.form
+
+
+def test_a_curve_that_is_spelt_out_is_looked_at():
+    """Some Java tools write the curve's numbers instead of its name: SM2's are SM2, and another curve's are refused as that."""
+    private = parse_private_key(SPELT_OUT)
+    sequence = der.Reader(der_of(SPELT_OUT)).enter()
+    sequence.natural()
+    algorithm = der.element(der.SEQUENCE, sequence.take(der.SEQUENCE))
+    spki = der.element(der.SEQUENCE, algorithm, der.element(der.BIT_STRING, b"\0", private.public.point))
+    assert parse_public_key(base64.b64encode(spki).decode()) == private.public
+    curve = algorithm[algorithm.index(bytes.fromhex("3081e0")) :]
+    number = der.element(der.OCTET_STRING, private.d.to_bytes(32, "big"))
+    sec1 = der.element(der.SEQUENCE, der.natural(1), number, der.element(0xA0, curve))
+    assert parse_private_key(base64.b64encode(sec1).decode()) == private
+    with pytest.raises(Misconfigured, match="another curve"):
+        read_key(OTHER_SPELT_OUT)
+    altered = spki.replace(bytes.fromhex(f"{N:064x}"), bytes.fromhex(f"{N - 2:064x}"))
+    with pytest.raises(Misconfigured, match="another curve"):
+        read_key(base64.b64encode(altered).decode())
 
 
 @settings(max_examples=30)

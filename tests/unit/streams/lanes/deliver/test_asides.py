@@ -191,6 +191,20 @@ async def test_a_held_institution_is_probed_by_one_lane_of_a_worker():
     assert [True, True, False] == [health.probe(A), health.probe(B), health.probe(B)]
 
 
+@pytest.mark.parametrize(
+    ("most", "slept_s", "lasting"), [(0, 30.0, False), (0, 9_000.0, False), (1, 30.0, True), (1, 9_000.0, True)]
+)
+def test_of_an_only_institution_nothing_is_set_aside_also_after_a_machine_slept(most, slept_s, lasting):
+    """Its fault is as good as the platform's own, and there is nobody who could go on meanwhile."""
+    now = [1000.0]
+    health = Health(Hospitals().deliver_settings(), clock=lambda: now[0], most=most)
+    for _ in range(5):
+        health.failed(A, Held(cause=HoldCause.SEAL, message="x"))
+        now[0] += 20.0
+    now[0] += slept_s
+    assert lasting == health.is_lasting(A)
+
+
 async def test_a_key_that_needs_another_encoding_may_cut_what_waits_anew():
     """The cure of 40006 may be another layout of the ciphertext, and what waits was cut for the one before."""
     site = Hospitals(shut_out=[A])
