@@ -14,7 +14,7 @@ from sandbox.stack.service import CHECKOUT
 from tests.operations.failed import Failed
 
 FOLDER = CHECKOUT / ".yibao" / "operations"
-PARTS: tuple[str, ...] = ()
+PARTS: tuple[str, ...] = ("explained",)
 """Modules of this folder, in the order in which they run."""
 
 
