@@ -214,6 +214,9 @@ def test_letters_of_rows_that_nobody_remembers_end_with_what_stands_in_the_datab
             assert [1, 0, 1, 0] == [reported.count(one) for one in (mended, gone, seen, left)]
         for source in DATABASES:
             became_of_the_lines(source, lines[source], lambda *words, ok=(0,): yibao("explain", *words, config=site, ok=ok))
+        noted = [one for one in yibao("audit", "list", "-o", "json", config=site).splitlines() if "explain --unmask" in one]
+        assert [True, True] == ["asked by the ward" in one and f"{lines['his'][0][0]}" not in one for one in noted]
+        assert not json.loads(yibao("join", "pending", "--kind", "visit", "-o", "json", config=site))["oldest"]
 
 
 def became_of_the_lines(source, lines, explain):
@@ -228,6 +231,11 @@ def became_of_the_lines(source, lines, explain):
         assert any(what.startswith("letter closed") for what in happened)
         placed = [event for event in told["events"] if event["stage"] == "capture"]
         assert all(event["facts"]["captured_as"].startswith(f"recapture.rows.{source}/0/") for event in placed)
+    hidden, clear = (
+        json.loads(explain(mended, *only, *more))["contents"][-1]["rows"]["fee"]["mxid"]
+        for more in ((), ("--unmask", "--reason", "asked by the ward"))
+    )
+    assert ("***", f"{mended}") == (hidden, clear)
     for key in (gone, left):
         assert "no visit has a row or record with this number" in explain(key, *only, ok=(1,))
     assert re.search(rf"his.sf_fymx/{mended} = fee_list_d {mended}: accepted, in its last version", explain(visit))
