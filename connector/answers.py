@@ -43,6 +43,18 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a Connect says of itself."""
+
+    version: str
+    """Of the worker that answers."""
+    cluster: str
+    """Id of the brokers' cluster that it works with; `""` where it tells none."""
+    date: str | None
+    """Its clock, as HTTP's `Date` has it; None where it tells none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigError:
     """One option that Connect does not accept, and why."""
 
@@ -101,6 +113,13 @@ def own_error(answer: Answer) -> str:
     found = _document(answer)
     _member(found, "error_code", int)
     return _member(found, "message", str)
+
+
+def about_of(answer: Answer) -> About:
+    """What is told at the root of the interface."""
+    found = _document(answer)
+    cluster = _as(found, dict).get("kafka_cluster_id")
+    return About(version=_member(found, "version", str), cluster=f"{cluster or ''}", date=answer.headers.get("date"))
 
 
 def names_of(answer: Answer) -> tuple[str, ...]:

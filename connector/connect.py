@@ -7,11 +7,13 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from connector.answers import (
+    About,
     ConfigError,
     ConnectorStatus,
     NotConnect,
     Plugin,
     TaskStatus,
+    about_of,
     config_of,
     created_of,
     errors_of,
@@ -52,6 +54,10 @@ class Connect:
         self._access = access
         self._pause = pause
         self._link = Link(access)
+
+    def about(self) -> About:
+        """What Connect says of itself."""
+        return self._ask("GET", "/", about_of)
 
     def names(self) -> tuple[str, ...]:
         """Names of the connectors."""

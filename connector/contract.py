@@ -162,6 +162,18 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlotState:
+    """How a replication slot stands; it decides nothing."""
+
+    active: bool
+    """Whether somebody reads with it."""
+    retained_bytes: int
+    """Log that the database keeps for it."""
+    safe_bytes: int | None
+    """So much more may be written before it loses its place; None where nothing limits that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What one look at a database found."""
 
@@ -171,6 +183,8 @@ class Look:
     """What to compare with next time: what was applied, and what is known more by now."""
     adds: bool
     """Whether there is more in it than before, except that the log went on."""
+    slot: SlotState | None = None
+    """The replication slot; None where there is none."""
 
 
 Position: TypeAlias = tuple[int, ...]

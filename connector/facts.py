@@ -6,10 +6,10 @@ tells it. So identities are remembered: of the server, of the publication, of ea
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.contract import CaptureSource, Drift, FactsDocument, Look
+from connector.contract import CaptureSource, Drift, FactsDocument, Look, SlotState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class ServerFacts:
     """Whether the replication slot stands and still has its place."""
     slot_name: str = ""
     """The slot's name, as the site has it."""
+    slot_state: SlotState | None = field(default=None, compare=False)
+    """How it stands now; None where there is none. It is neither kept nor compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,10 @@ def restricted(facts: Facts, tables: Mapping[str, frozenset[str]]) -> Facts:
 
 def look(source: CaptureSource, applied: FactsDocument | None, now: Facts) -> Look:
     """Compare what stands in the database with what was applied; None: with nothing, so that all is new."""
+    return replace(_compared(source, applied, now), slot=now.server.slot_state)
+
+
+def _compared(source: CaptureSource, applied: FactsDocument | None, now: Facts) -> Look:
     wanted = {table.name: frozenset(table.columns) for table in source.tables}
     if applied is None:
         return Look(drifts=(), facts=restricted(now, wanted).document(), adds=True)

@@ -16,6 +16,13 @@ _LOST: Final = re.compile(
 _TAKEN: Final = re.compile(r"replication slot .* is (already )?active", re.IGNORECASE | re.DOTALL)
 
 
+def is_lost(failure: str) -> bool:
+    """Whether it says that the capture's place in the log is lost, which no restart brings back. Of a database that speaks another
+    language it does not.
+    """
+    return _LOST.search(failure) is not None
+
+
 def remedy_of(failure: str, source: CaptureSource) -> str:
     """What to do, in the order in which it is done; the commands are ready to paste."""
     name = source.name
@@ -23,7 +30,7 @@ def remedy_of(failure: str, source: CaptureSource) -> str:
         f"yibao connector forget {name} (begins anew and reads every row; what is known is not reported again), then: "
         f"yibao resume {name} --why …, and the yibao resnapshot that it names"
     )
-    if _LOST.search(failure):
+    if is_lost(failure):
         return (
             "its place in the log is lost, and a restart does not bring it back: have what is left of the slot dropped "
             f"(SELECT pg_drop_replication_slot('{source.slot}');), then: {anew}"

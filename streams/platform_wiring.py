@@ -1,6 +1,6 @@
 """From a site's files to its platform: how it is reached, how batches are cut and sealed for it, how the deliver stage reacts."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from streams.deliver.gateway import Gateway, GatewaySettings
 from streams.deliver.limits import LimitSettings
 from streams.deliver.replaced_key import ReplacedKey
 from streams.deliver.request import Institution, Seal, Unsealed
-from streams.deliver.verdict import Verdict
+from streams.deliver.verdict import Throttled, Verdict
 from streams.domain.batch.cut import CutLimits
 from streams.errors import Misconfigured
 from streams.lanes.settings import DeliverSettings, FloodGuard
@@ -39,11 +39,13 @@ def gateway_of(site: Site, outcomes: Outcomes) -> Gateway:
         raise faults[0][1]
     for key, fault in faults:
         key.refused(fault)
+    profile = site.platform.answers.profile()
     return Gateway(
         gateway_settings(site),
         {one.code: _institution(site, one, seals[one.code]) for one in site.institutions},
-        profile=site.platform.answers.profile(),
-        on_answer=lambda verdict, seconds: _count_answer(outcomes, verdict, seconds),
+        profile=profile,
+        on_answer=lambda verdict, seconds: count_answer(outcomes, verdict, seconds, known=profile.answers),
+        on_sealed=lambda seconds: outcomes.observe("sealing_s", seconds),
     )
 
 
@@ -56,12 +58,18 @@ def gateway_settings(site: Site) -> GatewaySettings:
         ca_file=platform.ca_file,
         proxy=platform.proxy,
         headers={name: _header(file, setting=f"platform.headers.{name}") for name, file in platform.headers.items()},
-        limits=LimitSettings(
-            in_flight=platform.in_flight.total,
-            in_flight_per_institution=platform.in_flight.per_institution,
-            rate_per_s=platform.rate_per_s,
-        ),
+        limits=limit_settings(site),
         breaker=BreakerSettings(failures=breaker.failures, first_wait_s=breaker.probe_s, longest_wait_s=breaker.longest_wait_s),
+    )
+
+
+def limit_settings(site: Site) -> LimitSettings:
+    """How much one worker may send, where nobody ordered another limit."""
+    platform = site.platform
+    return LimitSettings(
+        in_flight=platform.in_flight.total,
+        in_flight_per_institution=platform.in_flight.per_institution,
+        rate_per_s=platform.rate_per_s,
     )
 
 
@@ -72,9 +80,15 @@ def _header(file: Path, *, setting: str) -> str:
     return value
 
 
-def _count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float) -> None:
-    outcomes.count("answered", label=type(verdict).__name__.lower())
+def count_answer(outcomes: Outcomes, verdict: Verdict, seconds: float, *, known: Container[str]) -> None:
+    """known: the codes that the interface and the site name. Any other is counted as one of them all: a platform that answers a new
+    one each time must not make a metric of each.
+    """
+    said = "" if isinstance(verdict, Throttled) else verdict.code
+    code = said if said in known else "other" if said else "none"
+    outcomes.count("answered", label=type(verdict).__name__.lower(), detail=code)
     outcomes.count("answer_ms", round(seconds * 1000))
+    outcomes.observe("request_s", seconds)
 
 
 def cut_limits(site: Site) -> CutLimits:

@@ -17,6 +17,7 @@ dead-letter, replay: what could not pass, and its way back      deadletter/
 """
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
 from streams.lanes.fellows import Fellowship
-from streams.lanes.place.failures import FailureOf
-from streams.lanes.place.lookout import LookAt
+from streams.lanes.place.slot_watch import SlotWatch
+from streams.lanes.place.watched import Watched
 from streams.lanes.site_check import demand_site
 from streams.lanes.topic_check import told, topics_there
 from streams.mapping import Site
@@ -42,6 +43,7 @@ from streams.wiring import (
     place_stage,
     place_states,
     rows_topics,
+    slot_watch,
     stage_topics,
 )
 
@@ -58,33 +60,57 @@ class Process:
     """Tells workers of one stage on one machine apart."""
     patient: bool = False
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
-    look_at: LookAt | None = None
-    """Looks at the sources' databases, for the place stage; None: nobody does."""
-    failure_of: FailureOf | None = None
-    """Asks Connect about the sources' captures, for the place stage; None: nobody does."""
+    watched: Watched | None = None
+    """How the place stage's sources are watched over; None: nobody does."""
+    outcomes: Outcomes | None = None
+    """Where its outcomes are counted; None: in a place of its own, which nobody reads."""
 
 
 async def place_worker(process: Process) -> LaneApp:
     """rows.<source> → visit.changes, place.state.<source>; ready to run. Raises Misconfigured, Unreachable, Fatal."""
     site = process.site
-    await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
-    fellows = await _alone_with_its_mapping(process, "place")
-    stage = place_stage(site, home=process.home, index=process.index, look_at=process.look_at, fellows=fellows)
-    return place_app(stage, failure_of=process.failure_of)
+    async with AsyncExitStack() as undo:
+        # Before anything waits: while no broker answers, a restarted worker stands here, and the log grows in the database.
+        slots = _watched_slots(process, undo)
+        await _check_topics(process, also=(*rows_topics(site), *place_states(site), site.topics.control))
+        if slots is not None:
+            slots.trusted = True
+        fellows = await _alone_with_its_mapping(process, "place")
+        stage = place_stage(
+            site,
+            home=process.home,
+            index=process.index,
+            watched=process.watched,
+            fellows=fellows,
+            outcomes=process.outcomes,
+        )
+        app = place_app(stage)
+        app.closing.append(undo.pop_all().aclose)
+    return app
+
+
+def _watched_slots(process: Process, undo: AsyncExitStack) -> SlotWatch | None:
+    """The watch over the log that the databases keep, begun; it ends with `undo`."""
+    if process.watched is None:
+        return None
+    slots = slot_watch(process.watched.slots, trusted=process.patient)
+    slots.start(process.site.sources)
+    undo.push_async_callback(slots.stop)
+    return slots
 
 
 async def join_worker(process: Process) -> LaneApp:
     """visit.changes → visit.state, visit.ready, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    await _check_topics(process, also=tuple(lookup_tables(process.site)))
+    await _check_topics(process, also=(*lookup_tables(process.site), process.site.topics.control))
     fellows = await _alone_with_its_mapping(process, "join")
-    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows))
+    return join_app(join_stage(process.site, home=process.home, index=process.index, fellows=fellows, outcomes=process.outcomes))
 
 
 async def deliver_worker(process: Process) -> LaneApp:
     """visit.ready → the platform, visit.receipts, visit.dead; ready to run. Raises Misconfigured, Unreachable, Fatal."""
-    outcomes = Outcomes("deliver")
+    outcomes = process.outcomes or Outcomes("deliver")
     gateway = gateway_of(process.site, outcomes)  # before any broker is asked: a wrong key is told at once
-    mark = await _check_topics(process)
+    mark = await _check_topics(process, also=(process.site.topics.control,))
     await gateway.__aenter__()
     stage = deliver_stage(process.site, gateway, mark=mark, outcomes=outcomes, home=process.home, index=process.index)
     lanes = deliver_app(stage)

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,8 @@ from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
 from streams.deliver.gateway import Gateway
+from streams.deliver.look import PlatformLook
+from streams.deliver.shared_limits import shared
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.limits import JoinLimits
@@ -24,6 +26,7 @@ from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names
 from streams.lanes.context import LaneContext
+from streams.lanes.control_feed import ControlFeed
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.health import Health
 from streams.lanes.fellows import Fellow, Fellowship
@@ -31,17 +34,23 @@ from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.kafka_members import members_of
+from streams.lanes.place.failures import FailureWatch
 from streams.lanes.place.gate import Gate
 from streams.lanes.place.lane import PlaceShared
 from streams.lanes.place.lookout import LookAt, Lookout, LookoutSettings
+from streams.lanes.place.restarts import RestartSettings
+from streams.lanes.place.slot_watch import SlotPorts, SlotWatch
+from streams.lanes.place.watched import Watched
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
+from streams.lanes.steering import Steering
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
+from streams.mapping.named_files import files_look
 from streams.mapping.secret_files import read_secret
 from streams.mapping.tls import tls_context
-from streams.platform_wiring import cut_limits, deliver_settings
+from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.access import BrokerAccess
@@ -117,36 +126,55 @@ def fellowship(site: Site, stage: str, *, index: int) -> Fellowship:
     return Fellowship(me, partial(members_of, broker, group), group=group, servers=broker.bootstrap_servers, clock=_boot_time)
 
 
-def place_stage(
-    site: Site, *, home: Path | None, index: int, look_at: LookAt | None = None, fellows: Fellowship | None = None
+def place_stage(  # noqa: PLR0913 - each by its name
+    site: Site,
+    *,
+    home: Path | None,
+    index: int,
+    watched: Watched | None = None,
+    fellows: Fellowship | None = None,
+    outcomes: Outcomes | None = None,
 ) -> PlaceStage:
-    """The place stage of a site. home: in place of the site's `workers.home`. look_at: looks at the sources' databases; None:
-    nobody does.
-    """
-    broker, outcomes = broker_settings(site), Outcomes("place")
+    """The place stage of a site. home: in place of the site's `workers.home`. watched: how sources are watched, if they are."""
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("place")
     fellows = fellows or fellowship(site, "place", index=index)
     context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
+    gate = Gate(context.broker, topic=site.topics.control)
     return PlaceStage(
         app=_app(site, "place", broker=broker, home=home, index=index, fellows=fellows),
-        context=context,
+        context=replace(context, steering=Steering("place", gate, wall_ms=_wall_ms)),
         shared=PlaceShared(
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
-            lookout=None if look_at is None else _lookout(site, context, look_at, who=f"place-{index}"),
+            lookout=None if watched is None else _lookout(site, gate, watched.look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
+        failures=None if watched is None else FailureWatch(watched.captures, settings=restart_settings(site), clock=context.clock),
+        heard=None if watched is None else watched.heard,
+        looks=[files_look(site)],
     )
 
 
-def _lookout(site: Site, context: LaneContext, look_at: LookAt, *, who: str) -> Lookout:
+def restart_settings(site: Site) -> RestartSettings:
+    """When a capture that failed is started again."""
+    written = site.capture
+    return RestartSettings(most=written.restarts, first_s=written.first_restart_s, longest_s=written.longest_restart_s)
+
+
+def slot_watch(ports: SlotPorts, *, trusted: bool) -> SlotWatch:
+    """The watch over what the sources' servers keep for their captures. trusted: see `SlotWatch`."""
+    return SlotWatch(ports, clock=_boot_time, trusted=trusted)
+
+
+def _lookout(site: Site, gate: Gate, look_at: LookAt, *, who: str) -> Lookout:
     return Lookout(
-        Gate(context.broker, topic=site.topics.control),
+        gate,
         look_at,
         settings=LookoutSettings(),
-        clock=context.clock,
+        clock=_boot_time,
         now=lambda: datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds"),
         who=f"{who}@{socket.gethostname()}",
     )
@@ -166,9 +194,11 @@ def placer_of(site: Site) -> Placer:
     )
 
 
-def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None) -> JoinStage:
+def join_stage(
+    site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None, outcomes: Outcomes | None = None
+) -> JoinStage:
     """The join of a site. home: in place of the site's `workers.home`."""
-    broker, outcomes = broker_settings(site), Outcomes("join")
+    broker, outcomes = broker_settings(site), outcomes or Outcomes("join")
     lookups, fellows = lookup_tables(site), fellows or fellowship(site, "join", index=index)
     return JoinStage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
@@ -180,6 +210,7 @@ def join_stage(site: Site, *, home: Path | None, index: int, fellows: Fellowship
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
         index=Index(compile_site(site)),
         wall_ms=_wall_ms,
+        looks=[files_look(site)],
     )
 
 
@@ -226,10 +257,16 @@ def deliver_stage(  # noqa: PLR0913 - each by its name
     """The deliver stage of a site, posting through `gateway`. mark: what its topics are bound with. home: in place of the site's
     `workers.home`.
     """
-    broker, settings = broker_settings(site), deliver_settings(site)
+    broker, settings, limits = broker_settings(site), deliver_settings(site), limit_settings(site)
+    context = _context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s)
+
+    def share_limits(held: Callable[[], int]) -> None:
+        gateway.limit_by(lambda: shared(limits, context.steering.limits, held=held(), of=site.kafka.partitions))
+
     return DeliverStage(
         app=_app(site, "deliver", broker=broker, home=home, index=index),
-        context=_context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s),
+        context=context,
+        share_limits=share_limits,
         shared=DeliverShared(
             topics=site.topics,
             platform=gateway,
@@ -239,6 +276,7 @@ def deliver_stage(  # noqa: PLR0913 - each by its name
             wall_ms=_wall_ms,
             site=mark,
         ),
+        looks=[PlatformLook(gateway), files_look(site, keys=True)],
     )
 
 
@@ -267,6 +305,7 @@ def _context(  # noqa: PLR0913 - each by its name
         servers=broker.bootstrap_servers,
         die=die,
         demand_site=SiteCheck(kafka, identity_of(site), topic=site.topics.binding).demand,
+        steering=Steering(stage, ControlFeed(kafka, topic=site.topics.control), wall_ms=_wall_ms),
     )
     return context if fellows is None else replace(context, demand_fellows=fellows.demand)
 

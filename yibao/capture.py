@@ -21,6 +21,8 @@ from streams.wiring import text_of
 from streams.wording import nearest
 
 _TOKEN = re.compile(r"[!-~]+")
+_LATE_BEATS = 6
+"""Heartbeats that may fail to come before a source counts as silent."""
 
 
 def topic_settings(site: Site) -> TopicSettings:
@@ -76,6 +78,11 @@ def connect_settings(site: Site) -> ConnectSettings:
         heartbeat_interval_ms=int(written.heartbeat_s * 1000),
         signal_consumer=written.consumer,
     )
+
+
+def silent_after_s(site: Site) -> float:
+    """After so many seconds without a heartbeat a capture counts as silent."""
+    return _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
 
 
 def reconciler(site: Site) -> Reconciler:

@@ -8,13 +8,15 @@ from connector.contract import CaptureSource
 from connector.errors import Unreachable
 from streams.mapping import Site
 from streams.topics.broker import Broker
+from streams.topics.steering import Pause
 from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
-from yibao.capture import reconciler
+from yibao.capture import reconciler, silent_after_s
 from yibao.captures_shown import Shown
 from yibao.facts import stands_of
 from yibao.lags import StageLag, lags_of
 from yibao.letters_kept import Expiring, expiring
+from yibao.steering import pauses_of
 
 
 def asked_connect(
@@ -29,22 +31,37 @@ def asked_connect(
 
 def asked_brokers(
     site: Site, sources: Sequence[CaptureSource], states: Mapping[str, ConnectorStatus | None] | None
-) -> tuple[list[Shown], list[StageLag], Expiring | None]:
-    """Every source and stage, and the open letters near their end. states: what Connect says; None where it does not answer."""
+) -> tuple[list[Shown], list[StageLag], Expiring | None, tuple[Pause, ...]]:
+    """Every source and stage, open letters near their end, what is paused. states: what Connect says; None where it does not."""
     with Broker(broker_access(site)) as broker:
-        beats = {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+        beats = heartbeats(site, broker, sources)
         lags, letters = lags_of(site, broker), expiring(site, broker)
     warn_of_other_site(site)
+    return captures(site, sources, states, beats), lags, letters, pauses_of(site)
+
+
+def heartbeats(site: Site, broker: Broker, sources: Sequence[CaptureSource]) -> dict[str, int | None]:
+    """By source, when its last heartbeat came, in milliseconds since the epoch; None where none did. Raises Unreachable."""
+    return {each.name: broker.newest_ms(site.topics.heartbeat(each.name)) for each in sources}
+
+
+def captures(
+    site: Site,
+    sources: Sequence[CaptureSource],
+    states: Mapping[str, ConnectorStatus | None] | None,
+    beats: Mapping[str, int | None],
+) -> list[Shown]:
+    """How the capture of each source stands. Reads what is written down about it, and looks at its database. Raises Unreachable."""
     now_ms = time.time_ns() // 1_000_000
-    stands = stands_of(site, sources)
-    shown = [
+    stands, silent_s = stands_of(site, sources), silent_after_s(site)
+    return [
         Shown(
             source=each,
             status=None if states is None else states[each.name],
             heartbeat_age_s=None if (beat := beats[each.name]) is None else max(0, now_ms - beat) / 1000,
+            silent_after_s=silent_s,
             stand=stands[each.name],
             asked=states is not None,
         )
         for each in sources
     ]
-    return shown, lags, letters

@@ -15,6 +15,7 @@ from connector.contract import CaptureSource
 from connector.findings import Finding
 from connector.plan import ConnectorPlan
 from connector.remedies import remedy_of
+from streams.topics.steering import Pause
 from yibao.capture import stands_against
 from yibao.facts import Stand
 from yibao.lags import StageLag
@@ -62,14 +63,22 @@ class Shown:
     """How the capture of one source stands."""
 
     source: CaptureSource
+    """Of whom."""
     status: ConnectorStatus | None
     """What Connect says; None where there is no connector, or where nobody could ask."""
     heartbeat_age_s: float | None
     """Since the last heartbeat; None where there was none."""
+    silent_after_s: float
+    """So long a heartbeat may fail to come."""
     stand: Stand
     """What is written down about it."""
     asked: bool = True
     """Whether Connect answered."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether its heartbeat is late, or never came."""
+        return self.heartbeat_age_s is None or self.heartbeat_age_s > self.silent_after_s
 
     @property
     def remedy(self) -> str | None:
@@ -109,13 +118,21 @@ class Shown:
         return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
 
 
-def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), letters: Expiring | None = None, *, output: Output) -> None:
-    """How each capture stands, how far behind the stages are, and the open letters that their topic will soon drop."""
+def show_states(
+    shown: Sequence[Shown],
+    lags: Sequence[StageLag] = (),
+    letters: Expiring | None = None,
+    pauses: Sequence[Pause] = (),
+    *,
+    output: Output,
+) -> None:
+    """How each capture stands, how far behind the stages are, the open letters that their topic will soon drop, what is paused."""
     if output is Output.JSON:
         document = {
             "connectors": [each.document for each in shown],
             "stages": [each.document for each in lags],
             "expiring_letters": None if letters is None else letters.document,
+            "pauses": [one.document for one in pauses],
         }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
@@ -130,6 +147,8 @@ def show_states(shown: Sequence[Shown], lags: Sequence[StageLag] = (), letters: 
         Console(soft_wrap=True).print(stages)
     if letters is not None:
         typer.echo(letters.line)
+    for one in pauses:
+        typer.echo(one.line)
     now = datetime.now(UTC)
     for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
         typer.echo(line)

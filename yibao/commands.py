@@ -96,8 +96,8 @@ def _value(param: Any) -> Value:
     choices = tuple(f"{getattr(one, 'value', one)}" for one in described.choices or ()) or _suggested(param)
     if choices:
         return Value(takes=Takes.WORD, choices=choices)
-    if param.name in {"source", "institution"}:
-        return Value(takes=Takes(param.name))
+    if (name := f"{param.name}".removeprefix("paused_")) in {"source", "institution"}:
+        return Value(takes=Takes(name))
     if "pathlib" not in f"{described.annotation}":
         return Value(takes=Takes.WORD)
     return Value(takes=Takes.FILE if described.parameter_info.file_okay else Takes.FOLDER)

@@ -1,7 +1,6 @@
 """What a site's captures were applied against: looked at, written down and compared. The only place that knows both sides of it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from connector.contract import CaptureSource, Drift, FactsDocument, Look
@@ -9,9 +8,7 @@ from connector.errors import CaptureError
 from connector.facts import look
 from connector.findings import Finding, Severity
 from connector.profiles import profile_of
-from connector.remedies import remedy_of
 from streams.errors import Misconfigured, Unreachable, YibaoError
-from streams.lanes.place.failures import Failure
 from streams.lanes.place.lookout import remedy
 from streams.mapping import Site, capture_sources
 from streams.topics.control import Control, Controls
@@ -19,7 +16,7 @@ from streams.topics.whole import read_whole
 from streams.topics.writing import write
 from streams.wiring import client_options
 from yibao.binding import actor, now_of
-from yibao.capture import connect_client, database_password, found_in_database, stands_against
+from yibao.capture import database_password, found_in_database, stands_against
 
 _UNKNOWN = "it is not known whether it was written down: look with `yibao connector status`"
 
@@ -33,6 +30,8 @@ class Stand:
     """None where nothing is written down yet."""
     found: Look | None
     """None where the database was not looked at."""
+    unseen: str = ""
+    """Why it does not let itself be looked at from here; `""` where it does, or nobody tried."""
 
     @property
     def drifts(self) -> tuple[Drift, ...]:
@@ -45,19 +44,24 @@ class Stand:
         return not (self.drifts or (self.control is not None and self.control.stopped))
 
     @property
+    def mend(self) -> str:
+        """What a person does about it; `""` where it is well."""
+        control = self.control
+        if control is not None and control.stopped:
+            return remedy(self.source, control.read_again, control.reasons)
+        tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
+        return remedy(self.source, tables, map(str, self.drifts)) if self.drifts else ""
+
+    @property
     def lines(self) -> list[str]:
         """What a person must know and do."""
         control = self.control
         if control is not None and control.stopped:
             why = "; ".join(control.reasons)
-            return [
-                f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}",
-                f"  {remedy(self.source, control.read_again, control.reasons)}",
-            ]
+            return [f"{self.source}: its rows are not placed since {control.since} ({control.by}): {why}", f"  {self.mend}"]
         told = [f"{self.source}: not what its capture was applied against: {drift}" for drift in self.drifts]
-        tables = dict.fromkeys(table for drift in self.drifts for table in drift.tables)
         if told:
-            return [*told, f"  {remedy(self.source, tables, map(str, self.drifts))}"]
+            return [*told, f"  {self.mend}"]
         owed = () if control is None else control.read_again
         return [f"{self.source}: still to be read again: yibao resnapshot {table} --source {self.source} --wait" for table in owed]
 
@@ -87,20 +91,6 @@ def looking_at(site: Site) -> Callable[[str, FactsDocument | None], Look]:
     return lambda name, applied: look_at(sources[name], applied)
 
 
-def failure_at(site: Site) -> Callable[[str], Failure | None]:
-    """Asks Connect about the capture of a source by its name. Raises CaptureError, YibaoError."""
-    sources = {source.name: source for source in capture_sources(site)}
-
-    def failure_of(name: str) -> Failure | None:
-        source = sources[name]
-        status = connect_client(site).status(site.topics.connector(name))
-        if status is None or status.failure is None:
-            return None
-        return Failure(cause=status.failure, remedy=remedy_of(status.failure, source))
-
-    return failure_of
-
-
 def look_at(source: CaptureSource, applied: FactsDocument | None) -> Look:
     """Log in and compare. Raises CaptureError, YibaoError."""
     return look(source, applied, profile_of(source.kind).read_facts(source, password=database_password(source)))
@@ -126,10 +116,12 @@ def stands_of(site: Site, sources: Sequence[CaptureSource]) -> dict[str, Stand]:
     """The same for several, by name. A database that does not let itself be looked at from here is passed over."""
     stands, controls = {}, controls_of(site).by_source
     for source in sources:
-        control, found = controls.get(source.name), None
-        with suppress(YibaoError, CaptureError):
+        control, found, unseen = controls.get(source.name), None, ""
+        try:
             found = None if control is None else look_at(source, control.facts)
-        stands[source.name] = Stand(source=source.name, control=control, found=found)
+        except (YibaoError, CaptureError) as away:
+            unseen = f"{away}"
+        stands[source.name] = Stand(source=source.name, control=control, found=found, unseen=unseen)
     return stands
 
 
@@ -147,8 +139,9 @@ def _found_since_applied(site: Site, source: CaptureSource) -> tuple[Finding, ..
     except Unreachable as away:
         told = f"was not read, so nothing is compared with what capture was applied against: {away}"
         return (Finding(where=site.topics.control, what=told, mend="look again", severity=Severity.WARNS),)
-    mend = f"mend it, or where it is meant: yibao resume {source.name} --why …, which says what must be read again"
-    return tuple(Finding(where=drift.where, what=drift.what, mend=mend) for drift in stand.drifts)
+    return tuple(
+        Finding(where=drift.where, what=drift.what, mend=remedy(source.name, drift.tables, [f"{drift}"])) for drift in stand.drifts
+    )
 
 
 def write_down(site: Site, control: Control) -> None:

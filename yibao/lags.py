@@ -1,24 +1,25 @@
 """How far behind each stage is: in rows and records, by the numbers that the stages count themselves."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from streams.errors import YibaoError
 from streams.lanes.deliver.aside import Aside
-from streams.lanes.marks import deliver_mark, join_mark, place_mark, seq_of
-from streams.lanes.numbers import FIRST
-from streams.lanes.passed_marks import aside_of, undelivered
+from streams.lanes.deliver.held_cause import PAUSED
+from streams.lanes.marks import deliver_mark
+from streams.lanes.passed_marks import aside_of
 from streams.mapping import Site
 from streams.platform_wiring import fingerprint_of
 from streams.topics.broker import Broker, CommittedOffset
+from yibao.lag_counted import counted, waiting_in
+from yibao.stage_marks import DELIVER, JOIN, PLACE, StageMarks, stage_marks
 
-T = TypeVar("T")
-_DELIVER: Final = "deliver"
-_ASIDE: Final = "aside"
+ASIDE: Final = "aside"
+"""What stands in a stage's place where it is about an institution."""
 _OF_KEY: Final = ("answer_code 40006", "seal")
 """How causes begin for which an institution's key is looked at."""
 _LONG_S: Final = 120.0
@@ -96,7 +97,7 @@ class StageLag:
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
-        more: dict[str, object] = {"plans": [one.document for one in self.plans]} if self.stage == _DELIVER else {}
+        more: dict[str, object] = {"plans": [one.document for one in self.plans]} if self.stage == DELIVER else {}
         if self.since is not None:
             more |= {"since": self.since.isoformat(timespec="seconds"), "causes": self.causes, "key": self.key}
         return {"stage": self.stage, "source": self.source, "waiting": self.waiting, "workers": self.workers, **more}
@@ -111,6 +112,8 @@ class StageLag:
     def _aside_lines(self, since: datetime) -> list[str]:
         why = "its workers say why and what to do, every minute: institution_held or institution_stopped, with cause and remedy"
         what = f"{self.source}: set aside since {since.isoformat(' ', timespec='seconds')}, {self.waiting} of its records wait"
+        if self.causes == (PAUSED,):
+            return [f"{what}: a person paused it, or a service; the others go on"]
         cause = f"held for {', '.join(self.causes)}" if self.causes else "let in, or its worker has not asked yet"
         key = [f"  its key: {self.key}; compare it with the platform's people (`yibao keys show`)"] if self.key else []
         told = [f"{what}: {cause}; the others go on", *key]
@@ -124,50 +127,29 @@ class StageLag:
 
 
 def lags_of(site: Site, broker: Broker) -> list[StageLag]:
-    """Every stage. What place wrote for the join, and the join for deliver, is counted by numbers: the ends of those topics also
-    count the marks of transactions. Raises Unreachable.
-    """
-    topics, partitions = site.topics, range(site.kafka.partitions)
-    groups = {stage: topics.group(stage) for stage in ("place", "join", _DELIVER)}
-    workers = {stage: len(broker.members([group])) for stage, group in groups.items()}
-    placed = {name: broker.committed(groups["place"], topics.rows(name), [0])[0] for name in site.sources}
-    joined = broker.committed(groups["join"], topics.changes, partitions)
-    delivered = broker.committed(groups[_DELIVER], topics.ready, partitions)
+    """Every stage. Raises Unreachable."""
+    return stage_lags(site, stage_marks(site, broker))
+
+
+def stage_lags(site: Site, marks: StageMarks) -> list[StageLag]:
+    """Every stage, as these marks say it."""
+    lags = counted(marks, site.topics)
     of_place = [
-        StageLag(stage="place", source=name, waiting=_of_place(broker, topics.rows(name), one), workers=workers["place"])
-        for name, one in placed.items()
+        StageLag(stage=PLACE, source=lag.source, waiting=lag.waiting, workers=marks.workers(PLACE))
+        for lag in lags
+        if lag.stage == PLACE
     ]
-    of_join = StageLag(stage="join", source=None, waiting=_known(_of_join, placed, joined), workers=workers["join"])
-    of_deliver = StageLag(
-        stage=_DELIVER,
+    of_join, of_deliver = ([lag for lag in lags if lag.stage == stage] for stage in (JOIN, DELIVER))
+    join = StageLag(stage=JOIN, source=None, waiting=waiting_in(of_join), workers=marks.workers(JOIN))
+    deliver = StageLag(
+        stage=DELIVER,
         source=None,
-        waiting=_known(_of_deliver, joined, delivered),
-        workers=workers[_DELIVER],
-        plans=tuple(_plans(delivered, ZoneInfo(site.timezone))),
+        waiting=waiting_in(of_deliver),
+        workers=marks.workers(DELIVER),
+        plans=tuple(_plans(marks.delivered, ZoneInfo(site.timezone))),
     )
-    aside = _aside(delivered, workers[_DELIVER], ZoneInfo(site.timezone))
-    return [*of_place, of_join, of_deliver, *(replace(one, key=_key(site, one)) for one in aside)]
-
-
-def _of_place(broker: Broker, rows: str, taken: CommittedOffset) -> int | None:
-    end = broker.ends(rows).get(0)
-    return None if end is None or taken.offset < 0 else max(0, end - taken.offset)
-
-
-def _of_join(placed: Mapping[str, CommittedOffset], joined: Mapping[int, CommittedOffset]) -> int:
-    """What place numbered for each partition and the join has not taken, of every source."""
-    taken = {number: join_mark(one.metadata).taken for number, one in joined.items()}
-    waiting = 0
-    for source, one in placed.items():
-        mark = place_mark(one.metadata)
-        series = mark.series(source)
-        waiting += sum(max(0, out - taken[number].get(series, FIRST)) for number, out in enumerate(mark.out))
-    return waiting
-
-
-def _of_deliver(joined: Mapping[int, CommittedOffset], delivered: Mapping[int, CommittedOffset]) -> int:
-    """What the join numbered for each partition, and has no outcome that is committed."""
-    return sum(undelivered(one.metadata, seq_of(joined[number].metadata)) for number, one in delivered.items())
+    aside = _aside(marks.delivered, marks.workers(DELIVER), ZoneInfo(site.timezone))
+    return [*of_place, join, deliver, *(replace(one, key=_key(site, one)) for one in aside)]
 
 
 def _aside(delivered: Mapping[int, CommittedOffset], workers: int, zone: ZoneInfo) -> list[StageLag]:
@@ -179,7 +161,7 @@ def _aside(delivered: Mapping[int, CommittedOffset], workers: int, zone: ZoneInf
                 found.setdefault(name, []).append(entry)
     return [
         StageLag(
-            stage=_ASIDE,
+            stage=ASIDE,
             source=name,
             waiting=sum(max(0, entry.waiting) for entry in entries),
             workers=workers,
@@ -208,10 +190,3 @@ def _plans(delivered: Mapping[int, CommittedOffset], zone: ZoneInfo) -> Iterator
                 yield OpenPlan(
                     partition=partition, id=plan.id, records=plan.size, opened_at=opened, held=plan.quiet, cause=mark.why
                 )
-
-
-def _known(count: Callable[[T, Mapping[int, CommittedOffset]], int], before: T, after: Mapping[int, CommittedOffset]) -> int | None:
-    """None where an offset is missing or not ours: the stage's worker tells that, and ends for it."""
-    with suppress(YibaoError):
-        return count(before, after)
-    return None

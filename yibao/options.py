@@ -14,6 +14,14 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class StageName(StrEnum):
+    """The stages that have offsets."""
+
+    PLACE = "place"
+    JOIN = "join"
+    DELIVER = "deliver"
+
+
 ConfigOption: TypeAlias = Annotated[
     Path,
     typer.Option(
@@ -28,3 +36,13 @@ OutputOption: TypeAlias = Annotated[
     Output, typer.Option("--output", "-o", help="table for people, json for programs.", case_sensitive=False)
 ]
 """`output: OutputOption = Output.TABLE`"""
+
+SourceOption: TypeAlias = Annotated[
+    str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
+]
+
+WatchOption: TypeAlias = Annotated[
+    bool, typer.Option("--watch", "-w", help="Look again and again: one screen on a terminal, elsewhere a line for each look.")
+]
+
+EveryOption: TypeAlias = Annotated[float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Between two looks of --watch.")]

@@ -7,6 +7,7 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
+from connector.room import Room
 
 
 class DatabaseProfile(Protocol):
@@ -62,3 +63,11 @@ class DatabaseProfile(Protocol):
 
     def reader_of(self, source: CaptureSource, *, password: str) -> str | None:
         """Who reads the log at this source's place now, as a person finds it; None while nobody does. Raises as `read_facts`."""
+
+    def read_room(self, source: CaptureSource, *, password: str) -> Room:
+        """What stands around this source's capture in the live database: connections, kept log, clock. Raises as `read_facts`."""
+
+    def give_up(self, source: CaptureSource, *, password: str) -> bool:
+        """Let the database drop the log that it keeps for this source; capture loses its place by that. Returns whether it is done:
+        where not, it is to be tried again. Raises as `read_facts`.
+        """

@@ -14,8 +14,12 @@ from streams.errors import Fatal
 from streams.lanes.away import away
 from streams.lanes.context import LaneContext
 from streams.lanes.kafka_roll import KafkaRoll
+from streams.lanes.look import BrokersLook, LanesLook
 from streams.lanes.roll_call import RollCall
 from streams.lanes.shunning import shun
+from streams.lanes.watch import Watch
+from streams.telemetry.board import Look
+from streams.telemetry.pulse import Pulse
 
 Task = Callable[[], Awaitable[None]]
 
@@ -35,7 +39,16 @@ def call_brokers(app: LaneApp, settings: AppSettings, *, context: LaneContext) -
     roll = KafkaRoll(settings.broker, client_id=f"{settings.client_id}-roll")
     roll_call = RollCall(roll, clock=context.clock, absence=context.absence, shun=shun)
     app.closing.append(roll_call.stop)
+    app.looks.append(BrokersLook(roll_call))
     keep_running(app, roll_call.run)
+
+
+def keep_watch(app: LaneApp, watch: Watch, *looks: Look, tells_held: bool = True) -> None:
+    """Run the watch over the lanes for the life of the app, and let who asks know how they look. looks: what the stage tells
+    besides. tells_held: see `LanesLook`.
+    """
+    app.looks += (LanesLook(app.lanes, watch, tells_held=tells_held, ending=lambda: bool(app.should_stop)), *looks)
+    keep_running(app, watch.run)
 
 
 def _guarded(app: LaneApp, task: Task) -> Callable[[], Awaitable[None]]:
@@ -78,15 +91,20 @@ def collect_less_often() -> None:
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 100)
 
 
-def run_app(make: Callable[[], Awaitable[LaneApp]]) -> bool:
+def run_app(make: Callable[[], Awaitable[LaneApp]], *, pulse: Pulse | None = None) -> bool:
     """Run until SIGTERM or SIGINT; returns after the lanes are closed and the group is left. Needs the main thread.
 
     Returns whether it was SIGINT.
 
-    make: builds the app on the event loop; what it raises comes out of here, before anything was read.
+    make: builds the app on the event loop; what it raises comes out of here, before anything was read. pulse: of this process;
+    None: nobody looks at it.
     """
     loop = new_loop()
+    if pulse is not None:
+        pulse.begin(loop)
     app = loop.run_until_complete(make())
+    if pulse is not None:
+        pulse.watch(*app.looks)
     collect_less_often()
     worker: Any = _QuietWorker(
         app,

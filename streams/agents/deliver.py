@@ -1,9 +1,10 @@
 """The deliver stage's app: it hands ready records to its lanes. All decisions are made in `streams.deliver` and the cut."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streams.agents.background import call_brokers, keep_running
+from streams.agents.background import call_brokers, keep_running, keep_watch
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.errors import Misconfigured
@@ -11,8 +12,10 @@ from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.lane import DeliverLane
+from streams.lanes.deliver.look import DeliverLook
 from streams.lanes.ports import TopicPartition
 from streams.lanes.watch import Watch, next_of_ready
+from streams.telemetry.board import Look
 from streams.telemetry.progress import Progress
 
 
@@ -21,8 +24,15 @@ class DeliverStage:
     """What the deliver stage's process is made of."""
 
     app: AppSettings
+    """How it takes part in its group."""
     context: LaneContext
+    """What every lane of the process shares."""
     shared: DeliverShared
+    """What its lanes share beyond that."""
+    share_limits: Callable[[Callable[[], int]], None]
+    """Called once, with what says how many partitions this process works on: so much of the limits is its share."""
+    looks: Sequence[Look] = ()
+    """How the platform and the site's files look."""
 
 
 def deliver_app(stage: DeliverStage) -> LaneApp:
@@ -38,6 +48,7 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
 
     lanes = Assignment([topics.ready], open_lane)
     app = LaneApp(stage.app, lanes, die=stage.context.die)
+    stage.share_limits(lambda: len(lanes.lanes))
 
     @app.agent(app.lists_of(topics.ready), name="deliver")
     async def deliver(ready: Any) -> None:
@@ -48,5 +59,6 @@ def deliver_app(stage: DeliverStage) -> LaneApp:
     app.closing.append(stage.context.broker.stop)
     watch = Watch(lanes, next_numbers, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_running(app, watch.run, Progress(stage.context.outcomes).run)
+    keep_watch(app, watch, DeliverLook(lanes, stage.shared.health), *stage.looks)
+    keep_running(app, stage.context.steering.run, Progress(stage.context.outcomes).run)
     return app

@@ -29,6 +29,7 @@ from streams.lanes.exits import Exit
 from streams.lanes.kafka_broker import incoming
 from streams.lanes.pinned import require_versions
 from streams.lanes.ports import TopicPartition
+from streams.telemetry.board import Look
 
 require_versions()
 
@@ -223,6 +224,8 @@ class LaneApp(faust.App):
         self.servers = settings.broker.bootstrap_servers
         self.die = die
         self.closing: list[Callable[[], Awaitable[object]]] = []
+        self.looks: list[Look] = []
+        """How the process is looked at from outside."""
         self.transport = ListTransport(self.conf.broker_consumer, self)
 
     def lists_of(self, *topics: str) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connector.contract import Topics
-from streams.agents.background import call_brokers, keep_running
+from streams.agents.background import call_brokers, keep_running, keep_watch
 from streams.agents.connection import AppSettings
 from streams.agents.engine import LaneApp, hand_to_lanes
 from streams.agents.kept import Kept
@@ -19,9 +19,11 @@ from streams.lanes.join.rocks_store import RocksStores
 from streams.lanes.join.state import State
 from streams.lanes.join.ticks import Ticker
 from streams.lanes.join.upstream import Upstream
+from streams.lanes.join.wait_round import WaitRound
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import JoinSettings
 from streams.lanes.watch import Watch, next_of_changes
+from streams.telemetry.board import Look
 from streams.telemetry.progress import Progress
 
 
@@ -47,6 +49,8 @@ class JoinStage:
     """How rows are found without reading the others of their visit."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
+    looks: Sequence[Look] = ()
+    """How the site's files look."""
 
 
 _LOOK_S: Final = 1.0
@@ -96,5 +100,7 @@ def join_app(stage: JoinStage) -> LaneApp:
     ticker = Ticker(lanes, rows=list(rows.values()), context=stage.context, every_s=stage.settings.tick_s, wall_ms=stage.wall_ms)
     upstream = Upstream(place_group=stage.topics.group("place"), rows=rows, context=stage.context)
     call_brokers(app, stage.app, context=stage.context)
-    keep_running(app, watch.run, ticker.run, upstream.run, passage.run, Progress(stage.context.outcomes).run)
+    waits, steering = WaitRound(lanes), stage.context.steering
+    keep_watch(app, watch, waits, *stage.looks)
+    keep_running(app, steering.run, ticker.run, upstream.run, passage.run, waits.run, Progress(stage.context.outcomes).run)
     return app

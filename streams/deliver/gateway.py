@@ -17,6 +17,7 @@ import aiohttp
 import structlog
 
 from streams.deliver.answer import HttpAnswer
+from streams.deliver.body import body_of
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.echo import without_echo
@@ -24,7 +25,6 @@ from streams.deliver.key_overlap import KeyOverlap, other_seal
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, Seal, Sealed, check, envelope, sealed
-from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.throttle import Throttle, throttled
 from streams.deliver.unsent import Tls, unsent
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict, verdict
@@ -81,7 +81,7 @@ class Gateway:
     Misconfigured where one is wrong.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the surroundings of a process
         self,
         settings: GatewaySettings,
         institutions: Mapping[str, Institution],
@@ -89,17 +89,22 @@ class Gateway:
         profile: Profile,
         now: Callable[[], float] = time.monotonic,
         on_answer: Callable[[Verdict, float], None] = lambda _verdict, _seconds: None,
+        on_sealed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         """institutions: by FIXMEDINS_CODE. now: seconds of a clock that never goes back. on_answer: told of every request that was
-        sent, with its verdict and the seconds it took; the place to count them.
+        sent, with its verdict and the seconds it took; the place to count them. on_sealed: how long a batch took to be sealed.
         """
         self._settings = settings
         self._institutions = institutions
         self._profile = profile
         self._now = now
         self._on_answer = on_answer
+        self._on_sealed = on_sealed
+        self.accepted_at: float | None = None
+        """Seconds since the epoch: when the platform last took a batch."""
         self._breaker = Breaker(settings=settings.breaker)
         self._limits = Limits(settings.limits, now=now)
+        self._wanted: Callable[[], LimitSettings] = lambda: settings.limits
         self._outage = Outage(proxy=settings.proxy, now=now)
         self._throttle = Throttle()
         self._tls = Tls(settings.url, proxied=settings.proxy is not None)
@@ -127,9 +132,9 @@ class Gateway:
         """Whether the platform is thought to be there, for health and metrics."""
         return self._breaker.phase
 
-    def limit(self, settings: LimitSettings) -> None:
-        """Use other limits from now on."""
-        self._limits.apply(settings)
+    def limit_by(self, wanted: Callable[[], LimitSettings]) -> None:
+        """Ask before each request for the limits that hold from then on."""
+        self._wanted = wanted
 
     def prepare(self, batch: Batch, msgid: str) -> None:
         """Begin to seal a batch that is posted soon, while another one is answered. What goes wrong is told when it is posted."""
@@ -173,10 +178,11 @@ class Gateway:
         data, key = sealing.data.result()
         body = envelope(batch, institution=institution, msgid=msgid, data=data, profile=self._profile)
         try:
-            async with self._limits.turn(batch.institution):
+            self._limits.apply(self._wanted())
+            async with self._limits.turn(batch.institution, len(batch.records)):
                 found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
-            return Throttled(after_s=no.after_s)
+            return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s))  # others may be ordered meanwhile
         return replace(found, sealing_ms=sealing.waited_ms or 0, key=key) if isinstance(found, Accepted) else found
 
     async def _wait(self, sealing: _Sealing, msgid: str) -> None:
@@ -198,8 +204,9 @@ class Gateway:
         """Begin to seal in a thread. That costs 0.3 ms more a batch, but in the event loop twelve lanes would stop everything else
         for 30 ms at a time.
         """
-        data = asyncio.get_running_loop().run_in_executor(self._threads, sealed, batch, seal)
-        data.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, if nobody posts it
+        data, began = asyncio.get_running_loop().run_in_executor(self._threads, sealed, batch, seal), self._now()
+        # Its error is heard, if nobody posts it.
+        data.add_done_callback(lambda done: done.cancelled() or done.exception() or self._on_sealed(self._now() - began))
         sealing = self._sealed[msgid] = _Sealing(data, seal, len(batch.records))
         while len(self._sealed) > _KEPT_SEALED:
             self._sealed.popitem(last=False)
@@ -230,7 +237,7 @@ class Gateway:
                 answer = HttpAnswer(
                     status=response.status,
                     headers={name.lower(): value for name, value in response.headers.items()},
-                    body=await _read(response.content),
+                    body=await body_of(response.content),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             last = self._breaker.phase is Phase.HALF_OPEN or self._breaker.failures + 1 >= self._settings.breaker.failures
@@ -247,6 +254,7 @@ class Gateway:
                 self._throttle = throttled(self._throttle, after_s=after_s, named=named, began=began, now=self._now())
                 self._breaker = answered(self._breaker)
             case Accepted() | Refused() | Held():
+                self.accepted_at = time.time() if isinstance(found, Accepted) else self.accepted_at
                 # After a hold a key may be another: seal anew.
                 self._sealed.pop(msgid, None)
                 if self._throttle.until <= self._now():
@@ -287,13 +295,3 @@ def _session(settings: GatewaySettings) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
     )
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """The body up to one byte more than `MAX_BODY_BYTES`; what is longer is cut, and then says nothing."""
-    parts: list[bytes] = []
-    left = MAX_BODY_BYTES + 1
-    while left > 0 and (part := await content.read(left)):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)

@@ -156,6 +156,29 @@ def decode(message: Incoming) -> ReadyRecord:
         raise Rejected("a header of the ready record has an impossible value") from None
 
 
+class Brief(NamedTuple):
+    """What the headers of a ready record say to whoever only counts what waits."""
+
+    number: int
+    """In its partition."""
+    service: str
+    """`mdtrt_d`, `setl_d` or `fee_list_d`."""
+    institution: str
+    """FIXMEDINS_CODE."""
+    captured_at: int
+    """Milliseconds at which the change was captured that made it ready; 0 where an early version did not say."""
+
+
+def brief_of(headers: tuple[Header, ...]) -> Brief | None:
+    """In whatever form a later version wrote the rest; None where the join did not write the message."""
+    said = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
+    number, captured_at = said.get(NUMBER, ""), said.get(_CAPTURED_AT, "")
+    if not _A_NUMBER.fullmatch(number.encode()) or _SERVICE not in said or _INSTITUTION not in said:
+        return None
+    at = int(captured_at) if _A_NUMBER.fullmatch(captured_at.encode()) else 0
+    return Brief(int(number), said[_SERVICE], said[_INSTITUTION], at)
+
+
 def closes(headers: Iterable[Header]) -> str:
     """The id of the letter that is closed when a record with these headers is settled; `""` where there is none."""
     return next(((value or b"").decode(errors="replace") for name, value in headers if name == CLOSES), "")

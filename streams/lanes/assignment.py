@@ -24,6 +24,8 @@ class Assignment:
     ) -> None:
         self.topics = frozenset(topics)
         self.lanes: dict[TopicPartition, AnyLane] = {}
+        self.times = 0
+        """How often partitions were assigned."""
         self._open_lane = open_lane
         self._forget = forget
 
@@ -41,6 +43,7 @@ class Assignment:
     async def assign(self, partitions: Iterable[TopicPartition], generation: int) -> None:
         """Open a lane for each partition of our topics."""
         await self.revoke()
+        self.times += 1
         mine = {at for at in partitions if at.topic in self.topics}
         self._forget(mine)
         self.lanes = {at: self._open_lane(at, generation) for at in sorted(mine)}

@@ -8,6 +8,7 @@ from streams.lanes.absence import Absence, Deadline
 from streams.lanes.buffer import Clock
 from streams.lanes.ports import Broker
 from streams.lanes.settings import LaneSettings
+from streams.lanes.steering import Steering, unsteered
 from streams.telemetry.outcomes import Outcomes
 
 
@@ -45,6 +46,8 @@ class LaneContext:
     """Raises Fatal where, in this generation of the group, others of the stage work by another mapping."""
     absence: Absence = field(default_factory=Absence)
     """How long brokers were away, told by the process's roll call."""
+    steering: Steering = field(default_factory=unsteered)
+    """What persons ordered: pauses and limits."""
 
     def deadline(self, within_s: float) -> Deadline:
         """A span from now on that does not count the time in which brokers are away."""

@@ -22,6 +22,7 @@ from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
 from streams.lanes.log_check import Claim, demand_logs
 from streams.lanes.ports import Committed, Producer, Send, TopicPartition
+from streams.lanes.steering import LOOK_S
 from streams.lanes.transaction import transact
 
 log = structlog.get_logger()
@@ -108,6 +109,13 @@ class Lane(ABC, Generic[Item]):
         return len(self._early) + (0 if self.buffer is None else len(self.buffer))
 
     @property
+    def oldest(self) -> Item | Incoming | None:
+        """The oldest record in hand; None where there is none."""
+        if self.buffer:
+            return self.buffer.behind(0)
+        return self._early[0] if self._early else None
+
+    @property
     def full(self) -> bool:
         """Whether the partition is not fetched for now."""
         return self._water.full
@@ -179,9 +187,10 @@ class Lane(ABC, Generic[Item]):
         return fatal
 
     async def run(self) -> None:
-        """Make sure of the site, fence, restore, step for ever."""
+        """Make sure of the site and of what is paused, fence, restore, step for ever."""
         await self.context.demand_site()  # before the fence: another site's lane must not be stopped by us
         await self.context.demand_fellows(self.generation)
+        await self.context.steering.open()
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()
@@ -232,6 +241,16 @@ class Lane(ABC, Generic[Item]):
             yield said
             await asyncio.sleep(_ASK_AGAIN_S)
 
+    @property
+    def paused(self) -> bool:
+        """Whether a person paused what the lane does. What is under way is finished nevertheless."""
+        return self.context.steering.stage is not None
+
+    async def until_resumed(self) -> None:
+        """Wait while it is paused."""
+        while self.paused:  # noqa: ASYNC110 - another process ends it, by what it writes into a topic, or its time is over
+            await asyncio.sleep(LOOK_S)
+
     # Transactions ----------------------------------------------------------------------------------------------------------------
 
     def next_turn(self) -> float:
@@ -256,6 +275,7 @@ class Lane(ABC, Generic[Item]):
         self._said = committed
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
+        self.context.outcomes.observe("commit_s", self.context.clock() - started)
         return offsets
 
     async def _see(self, committed: Committed) -> None:

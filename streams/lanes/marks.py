@@ -19,7 +19,8 @@ deliver   {"seq": number of the record at the offset, "last": id of the last pla
            "aside": by institution that is set aside: {"n": number from which on its records wait, "o": offset to read from,
                      "t": since when, "w": records that wait, "r": its refused records in a row, "p": its plan, with "ns" and
                      "xs" for lists in place of "no" and "x", "a": 1 for a plan of the lane, "k": settled records of the plan's
-                     next batch, "f": 1 while nothing of it in a plan of the lane is settled, "c": why it is held},
+                     next batch, "f": 1 while nothing of it in a plan of the lane is settled, "c": why it is held, or "h": 1
+                     where a person paused it},
            "layout": 2, of the last plan's msgids; absent where they have the first,
            "rows": by institution, its refused records in a row; absent of one that has none, "why": why the lane is held}
 
@@ -164,7 +165,7 @@ class DeliverMark:
         return text if len(text) <= MOST_CHARS or (shorter := self._shorter()) == self else shorter.text()
 
     def _shorter(self) -> "DeliverMark":
-        return replace(self, rows={}, why="", aside={name: replace(entry, cause="") for name, entry in self.aside.items()})
+        return replace(self, rows={}, why="", aside={name: entry.in_short() for name, entry in self.aside.items()})
 
 
 def first_marks(born: str, *, partitions: int) -> Mapping[str, str]:

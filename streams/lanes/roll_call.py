@@ -106,6 +106,16 @@ class RollCall:
         await self._asks.stop()
 
     @property
+    def answers(self) -> bool:
+        """Whether any broker answered the last call."""
+        return self._answered
+
+    @property
+    def lost(self) -> Collection[str]:
+        """The addresses of those that do not answer."""
+        return sorted(self._lost)
+
+    @property
     def _wanted(self) -> set[str]:
         return self._known or set(self._asks.servers)
 

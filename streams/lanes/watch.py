@@ -46,6 +46,13 @@ class Watch:
         self._blind = False
         self._unconfirmed = False
         self._contradicted: dict[TopicPartition, float] = {}
+        self._numbers: Mapping[TopicPartition, int] = {}
+
+    def behind(self, at: TopicPartition, lane: AnyLane) -> int:
+        """How many records of a partition have no outcome that is committed, by the numbers of the last look."""
+        if lane.buffer is None:
+            return lane.in_hand
+        return max(0, self._numbers.get(at, 0) - lane.buffer.want) + len(lane.buffer)
 
     async def run(self) -> None:
         """Look for ever."""
@@ -68,7 +75,7 @@ class Watch:
             self._blind = True
             self._seen.clear()
             return
-        self._blind = False
+        self._blind, self._numbers = False, numbers
         for at, lane in lanes.items():
             if self._assignment.lanes.get(at) is lane:
                 self._judge(at, lane, numbers.get(at, 0))

@@ -108,6 +108,9 @@ class Connect(Strict):
     """Longest wait for one answer; three times as long for the check of a configuration, in which Connect asks the database."""
     insecure: bool = False
     """Allow http to a host that is not this one, and a proxy's password on its way there."""
+    read_only: bool = False
+    """Somebody else gives orders to the connectors (Strimzi's KafkaConnector, a deployment of its own): workers restart nothing,
+    and `yibao connector` only plans and looks."""
 
     @model_validator(mode="after")
     def _logins_complete(self) -> Self:
@@ -171,8 +174,20 @@ class DatabaseSource(Strict):
     """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever."""
     mapping: FilePath
     """The mapping file of this hospital system."""
+    log_room_gb: Annotated[float, Field(gt=0)] | None = None
+    """Room, in GiB, that the log which the server keeps for this capture may take on its disk. Told is when it will be full. Left
+    out: what the server itself keeps at the most (`max_slot_wal_keep_size`)."""
+    give_up_slot: bool = False
+    """Where that log fills 95 % of `log_room_gb`: drop the slot, so that the hospital's disk does not fill. What capture had not
+    read is lost then, and everything must be read again; the source stops, loudly."""
     insecure: bool = False
     """Allow patients' data to cross the network unencrypted, or from a server whose certificate nobody checked."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.give_up_slot and self.log_room_gb is None:
+            raise ValueError("`give_up_slot` needs `log_room_gb`: so much of the database's disk is the log's")
+        return self
 
     @model_validator(mode="after")
     def _secure(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from streams.mapping.monitoring import WorkerHttp
 from streams.mapping.strict import Strict
 from streams.mapping.values import FilePath
 
@@ -150,3 +151,5 @@ class Workers(Strict):
 
     home: FilePath = Field(default=Path(".yibao"), validate_default=True)
     """Folder for what a worker keeps on this machine; nothing in it is needed after a restart."""
+    http: WorkerHttp = WorkerHttp()
+    """What monitoring and probes look at."""

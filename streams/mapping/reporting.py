@@ -101,7 +101,7 @@ class Platform(Strict):
     in_flight: InFlight = InFlight()
     """Requests under way at once."""
     rate_per_s: Annotated[float, Field(gt=0)] | None = None
-    """Most requests a second from one worker. Left out: no limit."""
+    """Most requests a second from one worker. Left out: no limit. `yibao limits` sets one for all workers together."""
     msgid_chars: MsgidChars = 32
     """Length of a msgid: 32 (interface §3.2.1), or 36 where the platform counts "12 + 24". Change it only while the lag is 0."""
     msgid_memory_s: Annotated[int, Field(ge=0)] = 0

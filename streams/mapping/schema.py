@@ -1,4 +1,4 @@
-"""JSON Schema and reference pages of the files people write, generated from the models so that they cannot be out of date.
+"""JSON Schema and reference pages of the files people write, and of the metrics, generated so that they cannot be out of date.
 
 `python -m streams.mapping.schema docs` writes them into the folder `docs`.
 """
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, TEXTS, UNIQUE_LINES
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import SiteFile
+from streams.telemetry import metric_page
 
 FILES: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "site": (SiteFile, "One reporting site: brokers, databases, institutions, platform, limits."),
@@ -41,6 +42,7 @@ def documents() -> dict[str, str]:
         pages[f"{name}.schema.json"] = json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         pages[f"{name}.md"] = _page(name, model, about)
     pages["site.md"] += "\n".join(["", *_rules()]) + "\n"
+    pages["metrics.md"] = metric_page.page()
     return pages
 
 

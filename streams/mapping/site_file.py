@@ -68,7 +68,9 @@ from pydantic import Field
 
 from connector.contract import Topics
 from streams.domain.validate.rules import RuleLevel
+from streams.mapping.capturing import CaptureSettings
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
+from streams.mapping.doctoring import DoctorSettings
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.replaying import ReplaySettings
@@ -76,6 +78,7 @@ from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
 from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
+from streams.mapping.watching import LagSettings
 from streams.spec.dictionaries import Dictionary
 
 
@@ -108,6 +111,12 @@ class SiteFile(Strict):
     """Reacting to the platform."""
     replay: ReplaySettings = ReplaySettings()
     """Trying dead letters again."""
+    lag: LagSettings = LagSettings()
+    """How far behind the stages may be."""
+    capture: CaptureSettings = CaptureSettings()
+    """Watching over the captures."""
+    doctor: DoctorSettings = DoctorSettings()
+    """What `yibao doctor` holds the site against."""
     rules: Mapping[str, RuleLevel] = Field(default_factory=dict)
     """Levels of data-quality rules that differ from the default: rule id: off, warn or refuse."""
     rule_options: RuleOptions = RuleOptions()

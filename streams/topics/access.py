@@ -80,7 +80,7 @@ def knock(servers: Sequence[str]) -> None:
     """Raises Unreachable at once when no server accepts a connection; a client itself would try in silence for ten seconds."""
     reasons = []
     for server in servers:
-        if not (reason := _closed(server, within_s=_KNOCK_S)):
+        if not (reason := closed(server, within_s=_KNOCK_S)):
             return
         reasons.append(f"{server}: {reason}")
     raise Unreachable(f"Kafka does not answer ({'; '.join(reasons)}); check kafka.bootstrap_servers and that the brokers run")
@@ -89,13 +89,13 @@ def knock(servers: Sequence[str]) -> None:
 def away(servers: str | Sequence[str]) -> str:
     """What to add to an error of brokers: those that take no connection, which is then to blame; `""` where all do."""
     every = servers.split(",") if isinstance(servers, str) else servers
-    closed = [server for server in every if _closed(server, within_s=_LOOK_S)]
-    if not closed:
+    silent = [server for server in every if closed(server)]
+    if not silent:
         return ""
-    return f". {len(closed)} of the {len(every)} brokers take no connection, start them first: {', '.join(closed)}"
+    return f". {len(silent)} of the {len(every)} brokers take no connection, start them first: {', '.join(silent)}"
 
 
-def _closed(server: str, *, within_s: float) -> str:
+def closed(server: str, *, within_s: float = _LOOK_S) -> str:
     """Why it takes no connection; `""` where it does."""
     host, _, port = server.rpartition(":")
     try:

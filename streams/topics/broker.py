@@ -37,6 +37,15 @@ class CommittedOffset(NamedTuple):
     metadata: str
 
 
+class Member(NamedTuple):
+    """Whoever takes part in a group now."""
+
+    name: str
+    """Client and host."""
+    parts: frozenset[tuple[str, int]]
+    """Topics and partitions that it was given; none while they are shared out."""
+
+
 class Broker:
     """An open admin connection. Raises Unreachable when no broker answers, Refused when one says no."""
 
@@ -211,16 +220,16 @@ class Broker:
 
     def members(self, groups: Sequence[str]) -> list[str]:
         """Whoever takes part in one of the groups now, as `group: client at host`."""
+        return [f"{group}: {one.name}" for group, found in sorted(self.taking_part(groups).items()) for one in found]
+
+    def taking_part(self, groups: Sequence[str]) -> dict[str, list[Member]]:
+        """By group, whoever takes part in it now; one that was killed does for as long as its session lasts."""
         with self._answers("read the members of the groups"):
             described: Mapping[str, Mapping[str, Any]] = self._admin.describe_groups(list(groups))
         told = {group: f"{one['error']}" for group, one in described.items() if one["error"]}
         if errors := [f"{group}: {error}" for group, error in told.items() if GroupIdNotFoundError.__name__ not in error]:
             raise Unreachable(f"{self._where} does not say who works ({'; '.join(errors)}); try again")
-        return [
-            f"{group}: {member['client_id']} at {member['client_host'].lstrip('/')}"
-            for group, one in sorted(described.items())
-            for member in one["members"]
-        ]
+        return {group: [_member(one) for one in described[group]["members"]] if group in described else [] for group in groups}
 
     def newest_ms(self, topic: str) -> int | None:
         """Time of a one-partition topic's newest record in milliseconds since the epoch; None while it holds none or is missing."""
@@ -242,6 +251,13 @@ class Broker:
                 raise Refused(f"{self._where} refuses to {doing}: {exc}{away(self._servers)}") from exc
             told = f"{self._where} does not answer when asked to {doing} ({type(exc).__name__}); try again{away(self._servers)}"
             raise Unreachable(told) from exc
+
+
+def _member(described: Mapping[str, Any]) -> Member:
+    given = described["member_assignment"]
+    topics = given["assigned_partitions"] if isinstance(given, Mapping) else ()
+    parts = frozenset((f"{one['topic']}", int(number)) for one in topics for number in one["partitions"])
+    return Member(f"{described['client_id']} at {described['client_host'].lstrip('/')}", parts)
 
 
 def _inputs(table: Sequence[Stage], partitions: int) -> Mapping[str, list[TopicPartition]]:

@@ -1,10 +1,11 @@
 """What stands in `visit.control`: by source, what its capture was applied against, and whether its rows may be placed. Pure.
 
 The topic has one partition and is compacted by the name of the source: the last entry counts. Whoever writes one writes it whole.
-Beside them stand notes of orders that a person gave (member `order`), for whoever asks later.
+Beside them stand orders that a person gave (member `order`, `streams.topics.steering`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -12,6 +13,7 @@ import orjson
 
 from connector.contract import FactsDocument
 from streams.errors import Fatal, Newer
+from streams.topics.steering import Orders
 
 FORM: Final = 1
 
@@ -75,26 +77,49 @@ class Control:
 
 @dataclass(slots=True)
 class Controls:
-    """The entries of all sources, as far as the topic was read."""
+    """What the topic says, as far as it was read."""
 
     by_source: dict[str, Control] = field(default_factory=dict)
+    """The entry of each source."""
+    orders: Orders = field(default_factory=Orders)
+    """What persons ordered beside them."""
 
     def take(self, values: Iterable[bytes | None]) -> None:
         """Take what was written. Raises Newer, and Fatal for what is no entry."""
         for value in values:
-            if value is not None and (entry := load(value)) is not None:
-                self.by_source[entry.source] = entry
+            if value is None:
+                continue
+            with _ours():
+                written = _known(value)
+                if "order" in written:
+                    self.orders.take(written)
+                else:
+                    entry = _control(written)
+                    self.by_source[entry.source] = entry
 
 
 def load(value: bytes) -> Control | None:
-    """One entry; None for the note of an order (`yibao offsets recover`), which is of no source. Raises Newer where a later version
-    wrote it, Fatal for what is none.
+    """The entry of one source; None for an order, which is of another kind. Raises Newer where a later version wrote it, Fatal for
+    what is none.
     """
-    try:
-        written = orjson.loads(value)
-        if type(written) is dict and written.get("form") != FORM:
-            raise Newer(f"visit.control (form {written.get('form')}; this version knows {FORM})")
+    with _ours():
+        written = _known(value)
         return None if "order" in written else _control(written)
+
+
+def _known(value: bytes) -> dict[str, Any]:
+    written = orjson.loads(value)
+    if type(written) is not dict:
+        raise TypeError
+    if written.get("form") != FORM:
+        raise Newer(f"visit.control (form {written.get('form')}; this version knows {FORM})")
+    return written
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as exc:
         raise Fatal("visit.control holds what this product did not write: nothing else may write into it") from exc
 

@@ -40,6 +40,7 @@ from streams.topics.audit import digest_of
 from streams.topics.audit import load as load_audit
 from streams.topics.binding import in_force
 from streams.topics.control import load as load_control
+from streams.topics.steering import Orders
 from tests.contract import join_course, place_course
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -413,6 +414,15 @@ def test_a_control_is_read_and_written_as_this_version_promises(one):
     assert (one["key"], one["name"] == "stopped") == (control.source, control.stopped)
     assert one["value"].encode() == control.dump()
     assert control.facts == facts_of(control.facts).document()
+
+
+@each("orders_v1")
+def test_an_order_is_read_and_written_as_this_version_promises(one):
+    """What a person paused is known from nowhere else: unread, it would go out."""
+    orders = Orders()
+    orders.take(orjson.loads(one["value"]))
+    (order,) = (*orders.pauses.values(), *orders.limits.values())
+    assert (one["key"].encode(), one["value"].encode()) == (order.key, order.dump())
 
 
 # The copy of the state on disk --------------------------------------------------------------------------------------------------

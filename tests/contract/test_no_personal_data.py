@@ -22,6 +22,7 @@ from streams.deadletter.document import masked_document
 from streams.deadletter.record import read_dead_letter
 from streams.deadletter.sheet.lines import Lines
 from streams.deliver.gateway import Gateway
+from streams.deliver.look import PlatformLook
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner
@@ -30,10 +31,19 @@ from streams.explain.gathering import subject_of
 from streams.explain.standing import Fate, standings
 from streams.explain.subject import Keys
 from streams.explain.timeline import timeline
+from streams.lanes.assignment import Assignment
+from streams.lanes.deliver.look import DeliverLook
 from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.join.wait_round import WaitRound
+from streams.lanes.look import LanesLook
+from streams.lanes.watch import Watch
+from streams.platform_wiring import count_answer
 from streams.spec.identity import valid_resident_id
 from streams.spec.profiles import REPORTING
 from streams.telemetry.dying import cause_of, stack_of
+from streams.telemetry.exposition import Exposition
+from streams.telemetry.pulse import Pulse
+from streams.telemetry.serving import Told, answer
 from streams.testing import wait_for
 from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, changes, leaks, patient, visit
 from tests.settings import breaker_settings, gateway_settings
@@ -109,7 +119,7 @@ class QuotingPlatform:
         return web.json_response({"code": 200, "message": told.replace("校验失败", "已入库")})
 
     @asynccontextmanager
-    async def gateway(self):
+    async def gateway(self, outcomes):
         app = web.Application()
         app.router.add_post("/{path:.*}", self.answer)
         runner = web.AppRunner(app, access_log=None)
@@ -120,7 +130,10 @@ class QuotingPlatform:
         institutions = {HOSPITAL: Institution(code=HOSPITAL, name="第一医院", seal=Unsealed())}
         try:
             async with Gateway(
-                gateway_settings(f"http://127.0.0.1:{port}", breaker=QUICKLY), institutions, profile=REPORTING
+                gateway_settings(f"http://127.0.0.1:{port}", breaker=QUICKLY),
+                institutions,
+                profile=REPORTING,
+                on_answer=lambda verdict, seconds: count_answer(outcomes, verdict, seconds, known=REPORTING.answers),
             ) as gateway:
                 yield gateway
         finally:
@@ -130,8 +143,9 @@ class QuotingPlatform:
 class Run:
     """Both stages over all of it; everything that was written, and everything that was logged."""
 
-    def __init__(self, rig, logs):
+    def __init__(self, rig, logs, served):
         self.logs = logs
+        self.served = served
         self.outcomes = rig.outcomes.snapshot()
         self.metadata = [committed.metadata for committed in rig.log.committed_offsets.values()]
         self.changes = rig.log.messages(CHANGES)
@@ -160,14 +174,53 @@ async def both_stages():
         rig.log.append(CHANGES, key=CERTNO.encode(), value=value)
     rig.log.append(READY, key=CERTNO.encode(), value=f"{NAME} {CERTNO}".encode())
     end = len(rig.log.messages(CHANGES))
+    served = set()
     with capture_logs() as logs:
-        async with platform.gateway() as gateway:
+        async with platform.gateway(rig.outcomes) as gateway:
             rig.platform = gateway
-            assert await rig.settle(rig.join_lane(), lambda: rig.committed("join").offset == end, at=CHANGES)
+            lane = rig.join_lane()
+            rounds = WaitRound(lanes := given(lane), share=1.0)
+            async with looked_at(rig, "join", served, LanesLook(lanes, Watch(lanes, None, context=lane.context)), rounds):
+                assert await rig.settle(lane, lambda: rig.committed("join").offset == end, at=CHANGES)
+                await rounds.count()
             last = rig.log.messages(READY)[-1].offset
-            assert await rig.settle(rig.deliver_lane(), lambda: rig.committed("deliver").offset > last, at=READY)
+            lane = rig.deliver_lane()
+            looks = (DeliverLook(lanes := given(lane), lane._shared.health), PlatformLook(gateway))
+            async with looked_at(rig, "deliver", served, LanesLook(lanes, Watch(lanes, None, context=lane.context)), *looks):
+                assert await rig.settle(lane, lambda: rig.committed("deliver").offset > last, at=READY)
     assert platform.requests
-    return Run(rig, logs)
+    return Run(rig, logs, served)
+
+
+def given(lane):
+    """A process with this lane."""
+    lanes = Assignment([lane.at.topic], lambda _at, _generation: lane)
+    lanes.lanes, lanes.times = {lane.at: lane}, 1
+    return lanes
+
+
+@asynccontextmanager
+async def looked_at(rig, stage, served, *looks):
+    """What a worker of the stage serves, all the time while it works."""
+    rig.outcomes.stage = stage
+    pulse = Pulse(stuck_s=60)
+    pulse.watch(*looks)
+    exposition = Exposition(rig.outcomes, pulse, version="1")
+    told = Told(worker=f"{stage}-0", conditions=lambda: pulse.conditions, metrics=exposition.written)
+
+    def look():
+        pulse.look()
+        served.update(answer(path, "", told).body.decode() for path in ("/live", "/ready", "/health", "/metrics"))
+
+    async def keep_looking():
+        while True:
+            look()
+            await asyncio.sleep(0.005)
+
+    looking = asyncio.ensure_future(keep_looking())
+    yield
+    looking.cancel()
+    look()
 
 
 # That the canaries were there ---------------------------------------------------------------------------------------------------
@@ -278,6 +331,14 @@ def test_nothing_personal_is_logged_counted_or_committed(run):
     assert [event for event in run.logs if leaks(event)] == []
     assert leaks(run.outcomes) == []
     assert leaks(run.metadata) == []
+
+
+def test_nothing_personal_is_served_to_monitoring(run):
+    """Metrics and reasons are kept for years in systems that nobody protects as a hospital's."""
+    served = "".join(run.served)
+    assert leaks(served) == []
+    for told in ("cdc_records_accepted_total", "cdc_join_waiting_rows", 'code="other"', 'class="REJECTED"', '"lane_held"'):
+        assert told in served, "a page that says nothing leaks nothing"
 
 
 class BrokenFold:

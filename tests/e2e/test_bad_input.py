@@ -6,16 +6,20 @@ Each mistake must end as the dead letter that names it, or be mended by what the
 import json
 import subprocess
 import sys
+import time
+import urllib.request
 from collections import Counter
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox.hospital import create_schema
 from sandbox.hospital.catalogue import reference_rows
 from sandbox.hospital.tables import DEPARTMENTS, PATIENTS, VISITS
 from streams.deliver.ledger import read_receipts
 from streams.domain.place.partitions import partition_of
+from streams.telemetry.metric_table import METRICS, Kind
 from tests.e2e.bad_rows import PRESCRIBED, PRESCRIPTIONS, add_prescriptions, let_keys_be_exchanged, transaction
 from tests.e2e.bad_site import NAME, PARTITIONS, SAMPLE, TOPICS, Hospital, running, superuser, wait_for, write_site, yibao
 from tests.patience import PATIENCE_S
@@ -111,6 +115,63 @@ def test_every_mistake_ends_as_its_dead_letter_and_holds_up_nothing_else(hospita
     assert expected.total() == summary["total"]
     receipts = read_receipts({"bootstrap_servers": hospital.bootstrap}, TOPICS.receipts)
     assert good.keys <= {line.key for receipt in receipts for line in receipt.records}
+
+
+OF_BAD_TIMES = {
+    "cdc_institution_held",
+    "cdc_institution_aside_records",
+    "cdc_institution_aside_since_timestamp_seconds",
+    "cdc_slot_safe_bytes",
+    "cdc_certificate_expiry_timestamp_seconds",
+}
+"""Metrics without a sample where nothing is held, the slot has no limit and no certificate is named."""
+
+
+def samples_of(address):
+    """What a worker serves: samples by metric."""
+    with urllib.request.urlopen(f"{address}/metrics", timeout=PATIENCE_S) as answer:
+        return {family.name: family.samples for family in text_string_to_metric_families(answer.read().decode())}
+
+
+def total(served, stage, name):
+    return sum(one.value for one in served[stage][name])
+
+
+def test_what_the_workers_serve_is_what_they_did(hospital):
+    """Every metric of a stage that works is there, with the same numbers as the topics; a probe finds all workers well."""
+    workers = json.loads(yibao("worker", "health", "-o", "json", "-c", hospital.site))
+    addresses = {one["worker"].partition("-")[0]: one["address"] for one in workers}
+    wait_for(lambda: served_of(addresses), what="the looks that are made now and then")
+    served = served_of(addresses)
+    for stage, families in served.items():
+        declared = {metric.name.removesuffix("_total"): metric for metric in METRICS if stage in metric.stages}
+        assert declared.keys() == {name for name in families if name.startswith("cdc_")}
+        gauges = {name for name, metric in declared.items() if metric.kind is Kind.GAUGE and not families[name]}
+        assert gauges <= OF_BAD_TIMES | {"cdc_oldest_unfinished_record_timestamp_seconds", "cdc_join_oldest_wait_timestamp_seconds"}
+    receipts = [*read_receipts({"bootstrap_servers": hospital.bootstrap}, TOPICS.receipts)]
+    assert sum(len(receipt.records) for receipt in receipts) == total(served, "deliver", "cdc_records_accepted")
+    assert len(receipts) == total(served, "deliver", "cdc_batches_accepted")
+    letters = hospital.letters()
+    for stage in ("join", "deliver"):
+        counted, classes = Counter(), Counter()
+        for one in served[stage]["cdc_dead_letters"]:
+            counted[one.labels["class"]] += int(one.value)
+        for (of, dead_class, _), number in letters.items():
+            classes[dead_class] += number * (of == stage)
+        assert +classes == counted
+    (slot,), (state,) = served["place"]["cdc_slot_active"], served["place"]["cdc_capture_state"]
+    assert (1, "his", "running") == (slot.value, state.labels["source"], state.labels["state"])
+    assert 0 == total(served, "place", "cdc_catalogue_drifts")
+    assert abs(time.time() - total(served, "place", "cdc_capture_heartbeat_timestamp_seconds")) < PATIENCE_S
+    assert PARTITIONS == total(served, "join", "cdc_restored_partitions") == total(served, "deliver", "cdc_restored_partitions")
+
+
+def served_of(addresses):
+    """What each stage's worker serves, once the slow looks have been made."""
+    served = {stage: samples_of(address) for stage, address in addresses.items()}
+    late = ("cdc_capture_state", "cdc_capture_heartbeat_timestamp_seconds", "cdc_slot_active")
+    rounds = served["join"]["cdc_join_waits_counted_timestamp_seconds"]
+    return served if rounds and all(served["place"][name] for name in late) else None
 
 
 def test_an_empty_text_is_no_value_and_money_may_stand_in_text(hospital):

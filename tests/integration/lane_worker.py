@@ -167,7 +167,8 @@ def main(options):
     )
 
     async def make():
-        return join_app(join) if stage == "join" else deliver_app(DeliverStage(app=app, context=context, shared=shared))
+        deliver = DeliverStage(app=app, context=context, shared=shared, share_limits=lambda _held: None)
+        return join_app(join) if stage == "join" else deliver_app(deliver)
 
     run_app(make)
 

@@ -41,8 +41,9 @@ from tests.integration.capture_steps import (
 )
 from tests.patience import PATIENCE_S
 from yibao.capture import chosen_sources
-from yibao.facts import look_at, looking_at, note_to_read
+from yibao.facts import look_at, note_to_read
 from yibao.main import run
+from yibao.watching import watched
 
 pytestmark = pytest.mark.stack
 
@@ -226,7 +227,7 @@ def look_out(site, source="his"):
 
     async def look():
         loaded = load_site(site)
-        stage = place_stage(loaded, home=site.parent / "workers", index=0, look_at=looking_at(loaded))
+        stage = place_stage(loaded, home=site.parent / "workers", index=0, watched=watched(loaded))
         try:
             await stage.shared.lookout.open(source)
             return stage.shared.lookout.gate.of(source)

@@ -1,28 +1,25 @@
 """`yibao connector`: the capture of a site's databases, from the files to a running connector."""
 
-import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from connector.connect import Connect
 from connector.contract import CaptureSource
 from connector.errors import Refused
+from connector.orders import Wish
 from connector.plan import Action
 from streams.errors import YibaoError
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
 from streams.wiring import broker_access
-from yibao.audited import audited, audited_where_possible
+from yibao.audited import audited
 from yibao.binding import demand_own_topics, refuse_other_site
 from yibao.capture import (
     chosen_sources,
-    connect_client,
-    connect_settings,
     found_by_connect,
     found_failed,
     found_in_plugin,
@@ -30,11 +27,12 @@ from yibao.capture import (
     stands_against,
     topic_settings,
 )
+from yibao.capture_orders import look, obeyed, ordering, refuse_read_only
 from yibao.captures_asked import asked_brokers, asked_connect
 from yibao.captures_shown import Planned, show_plans, show_states
 from yibao.facts import found_in_source, note_applied, note_to_read
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
 from yibao.slots import found_in_use, slot_left
 
 app = typer.Typer(
@@ -52,16 +50,10 @@ Examples:
 """,
 )
 
-SourceOption: TypeAlias = Annotated[
-    str | None, typer.Option("--source", "-s", metavar="NAME", help="Only this source of the site; all of them without it.")
-]
 SourceArgument: TypeAlias = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the site.")]
 PreflightOption: TypeAlias = Annotated[
     bool, typer.Option("--preflight/--no-preflight", help="Read the database's catalogue from this machine first.")
 ]
-
-_LATE_BEATS = 6
-"""Heartbeats that may fail to come before a source counts as silent."""
 
 
 @app.command("plan", short_help="Show what `apply` would change and what stands against it; nothing is touched.")
@@ -101,6 +93,7 @@ def apply(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     sources = chosen_sources(site, source)
+    refuse_read_only(site, "apply")
     refuse_other_site(site)  # first: what the database and Connect have against a copy would send a person the wrong way
     planned = [_planned(site, each, check=check) for each in sources]
     if any(each.blocked for each in planned):
@@ -110,7 +103,7 @@ def apply(
     changed = {before.plan.connector: before.plan.action.value for before in planned if before.plan.action is not Action.UNCHANGED}
     if changed:
         audited(site, "connector apply", facts={"connectors": changed, "accept_loss": accept_loss})
-    with leaving(f"connectors that were created or changed stay and capture; {_look(config)}, `apply` again does the rest"):
+    with leaving(f"connectors that were created or changed stay and capture; {look(config)}, `apply` again does the rest"):
         for each, before in zip(sources, planned, strict=True):
             note_to_read(site, each, before.plan.read_again)
         plans = [reconciler(site).apply(each, accept_loss=accept_loss) for each in sources]
@@ -122,10 +115,9 @@ def apply(
 @app.command("status", short_help="Show how each capture stands, and whether its rows are placed.")
 def status(config: ConfigOption = SITE, source: SourceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show each connector's state and the age of its last heartbeat, whether the rows of its source are placed, how far behind each
-    stage is, and what its lanes do not get through. Exit code 1 when a capture does not run, is silent or stopped, when its
-    database is no longer what its capture was applied against, when no worker takes part in a stage, when a lane is held or an
-    institution set aside, and when an open dead letter is so old that its topic will soon drop it; 3 when Connect does not answer:
-    the rest is shown all the same.
+    stage is, what its lanes do not get through, and what is paused. Exit code 1 when a capture does not run, is silent or stopped,
+    when its database is not what its capture was applied against, when no worker takes part in a stage, when a lane is held, an
+    institution set aside or something paused, and when an open dead letter will soon be dropped; 3 when Connect does not answer.
 
     A connector that lost its database still says RUNNING: only the heartbeat tells.
 
@@ -138,26 +130,25 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     sources = chosen_sources(site, source)
     states, away = asked_connect(site, sources)
     try:
-        shown, lags, letters = asked_brokers(site, sources, states)
+        shown, lags, letters, pauses = asked_brokers(site, sources, states)
     except YibaoError as exc:
         raise (away or exc) from exc
-    show_states(shown, lags, letters, output=output)
+    show_states(shown, lags, letters, pauses, output=output)
     if away is not None:
         raise away
-    silent_s = _LATE_BEATS * connect_settings(site).heartbeat_interval_ms / 1000
-    if not all(each.status is not None and each.status.running and _alive(each.heartbeat_age_s, silent_s) for each in shown):
+    if not all(each.status is not None and each.status.running and not each.silent for each in shown):
         raise typer.Exit(1)
-    if letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
+    if pauses or letters is not None or not all(each.stand.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
 
 
-@app.command("restart")
+@app.command("restart", short_help="Start what failed of a capture again, and wait until it runs.")
 def restart(
     source: SourceArgument,
     config: ConfigOption = SITE,
     everything: Annotated[bool, typer.Option("--all", help="Restart what runs, too; without it only what failed.")] = False,
 ) -> None:
-    """Start a failed connector and its failed tasks again.
+    """Start a failed connector and its failed tasks again, and wait until they run. Exit code 1 when they do not.
 
     \b
     Examples:
@@ -165,47 +156,49 @@ def restart(
       yibao connector restart his --all        what runs, too
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config, "restart", source):
-        connect_client(site).restart(_connector(site, source), only_failed=not everything)
+    with ordering(site, config, "restart", source):
+        obeyed(site, source, lambda connect, name: connect.restart(name, only_failed=not everything), Wish.RUNNING)
 
 
-@app.command("pause")
+@app.command("pause", short_help="Hold a capture, and wait until its tasks rest.")
 def pause(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """Hold a capture. The database keeps its log meanwhile.
+    """Hold a capture, and wait until its tasks rest. The database keeps its log meanwhile.
 
     \b
     Examples:
       yibao connector pause his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config, "pause", source):
-        connect_client(site).pause(_connector(site, source))
+    with ordering(site, config, "pause", source):
+        obeyed(site, source, Connect.pause, Wish.PAUSED)
 
 
-@app.command("resume")
+@app.command("resume", short_help="Go on after `pause` or `stop`, and wait until it runs.")
 def resume(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """Go on after `pause` or `stop`, from the place that was reached.
+    """Go on after `pause` or `stop`, from the place that was reached, and wait until connector and tasks run. Exit code 1 when they
+    do not.
 
     \b
     Examples:
       yibao connector resume his
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config, "resume", source):
-        connect_client(site).resume(_connector(site, source))
+    with ordering(site, config, "resume", source):
+        obeyed(site, source, Connect.resume, Wish.RUNNING)
 
 
 @app.command("stop", short_help="End a capture's tasks and its connection; the place is kept.")
 def stop(source: SourceArgument, config: ConfigOption = SITE) -> None:
-    """End a capture's tasks and its connection to the database; the place is kept, and the database keeps its log.
+    """End a capture's tasks and its connection to the database, and wait until nobody reads its log there; the place is kept, and
+    the database keeps its log. Exit code 1 when a task runs on, which Connect may not know of.
 
     \b
     Examples:
       yibao connector stop his -c site.yaml
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
-    with _ordering(site, config, "stop", source):
-        connect_client(site).stop(_connector(site, source))
+    with ordering(site, config, "stop", source):
+        obeyed(site, source, Connect.stop, Wish.STOPPED)
 
 
 @app.command("delete")
@@ -226,7 +219,7 @@ def delete(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Delete connector {site.topics.connector(source)}?", abort=True)
-    with _ordering(site, config, "delete", source):
+    with ordering(site, config, "delete", source):
         reconciler(site).delete(captured)
     typer.echo(f"deleted; {slot_left(site, captured)}")
 
@@ -249,26 +242,8 @@ def forget(
     (captured,) = chosen_sources(site, source)
     if not yes:
         typer.confirm(f"Forget how far {site.topics.connector(source)} was, and read every row of {source} again?", abort=True)
-    with _ordering(site, config, "forget", source):
+    with ordering(site, config, "forget", source):
         reconciler(site).forget(captured)
-
-
-@contextmanager
-def _ordering(site: Site, config: Path, order: str, source: str) -> Iterator[None]:
-    """One order to Connect: whoever interrupts it does not know whether it was taken. Raises Misconfigured for another site's."""
-    refuse_other_site(site)
-    left = f"Connect may have taken the order already; {_look(config)}"
-    with audited_where_possible(site, f"connector {order}", facts={"source": source}), leaving(left):
-        yield
-
-
-def _look(config: Path) -> str:
-    return f"`yibao connector status -c {shlex.quote(str(config))}` shows how each stands"
-
-
-def _connector(site: Site, source: str) -> str:
-    (chosen,) = chosen_sources(site, source)
-    return site.topics.connector(chosen.name)
 
 
 def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
@@ -295,7 +270,3 @@ def _demand_topics(site: Site, sources: Sequence[CaptureSource]) -> None:
             "first, for a record of a missing topic blocks a connector in silence",
         )
     demand_own_topics(site)
-
-
-def _alive(age_s: float | None, silent_s: float) -> bool:
-    return age_s is not None and age_s <= silent_s

@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,7 +17,7 @@ from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, StageName
 from yibao.recovering import Recovering
 
 app = typer.Typer(
@@ -37,14 +36,6 @@ Examples:
 @app.callback()
 def _group() -> None:
     """Keeps the verb's word necessary."""
-
-
-class StageName(StrEnum):
-    """The stages that have offsets."""
-
-    PLACE = "place"
-    JOIN = "join"
-    DELIVER = "deliver"
 
 
 _LEFT = "what was written stays, each partition whole; the same command again shows what is left"

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from streams.errors import Misconfigured
-from streams.mapping import Site, load_site
+from streams.mapping import load_site
 from streams.replay.pace import pace_of
 from streams.replay.waiting import Fare
 from streams.spec.fields import ServiceCode
-from streams.wording import nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
+from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.ready_renewing import AGAIN, Found, Renewing, demand_mapping, look
@@ -73,7 +73,7 @@ def renormalise(
     if not dry_run and not why.strip():
         raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later; --dry-run only shows")
     site = load_site(config)
-    _demand_institution(site, institution)
+    demand_institution(site, institution)
     demand_own_topics(site)
     if not dry_run:
         demand_mapping(site)
@@ -93,12 +93,6 @@ def renormalise(
     if not dry_run and (left := _left(found)):
         typer.echo(f"error: {left}", err=True)
         raise typer.Exit(1)
-
-
-def _demand_institution(site: Site, code: str) -> None:
-    known = [one.code for one in site.institutions]
-    if code and code not in known:
-        raise Misconfigured(f"--institution: {code} is no institution of the site{nearest(code, known)}")
 
 
 def _tell(found: Found, *, ordered: bool, dry_run: bool, output: Output) -> None:

@@ -1,4 +1,4 @@
-"""`yibao resume`: let the rows of a source that was stopped be placed again."""
+"""`yibao resume`: let go on what somebody paused, or the rows of a source that was stopped."""
 
 import json
 import shlex
@@ -11,43 +11,84 @@ from connector.contract import CaptureSource
 from connector.errors import Refused
 from connector.findings import Severity
 from streams.errors import Misconfigured
-from streams.mapping import load_site
+from streams.mapping import Site, load_site
 from streams.topics.control import Control
+from streams.topics.steering import Paused
+from yibao import steering
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.capture import chosen_sources, found_in_database
 from yibao.facts import resumed
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.verbs.pause import InstitutionOption, ReasonOption, ServiceOption, SourceOption, StageOption
 
 
 def resume(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the site.")],
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="A source that its look-out stopped; a pause of it stays.", show_default=False),
+    ] = None,
     *,
     config: ConfigOption = SITE,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the order, for whoever asks later.")] = "",
+    paused_source: SourceOption = None,
+    institution: InstitutionOption = None,
+    service: ServiceOption = None,
+    stage: StageOption = None,
+    why: ReasonOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Let the rows of a source be placed again that was stopped because its database is no longer what its capture was applied
-    against. What stands in the database now counts from here on. Says whether it stood, and which tables must be read again.
+    """Let go on what somebody paused (--source, --institution, --service, --stage); or, with SOURCE alone, let the rows of a source
+    be placed again that was stopped because its database is no longer what its capture was applied against. These are two reasons
+    to wait, and each is ended for itself.
 
-    Does nothing while the database, as it is, stands against capture (exit code 1): mend that first, or the mapping.
+    A pause: says so where nothing is paused, and writes nothing then.
+
+    A stopped source: what stands in the database now counts from here on. Says whether it stood, and which tables must be read
+    again. Does nothing while the database, as it is, stands against capture (exit code 1): mend that first, or the mapping.
 
     \b
     Examples:
+      yibao resume --institution H36110200001 --why "the platform has its key"
+      yibao resume --stage deliver --why "the platform is back"
       yibao resume his --why "moved to the new server on Sunday"
       yibao resume his --why "the publication was made again by mistake" -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")
     site = load_site(config)
+    paused = (paused_source, institution, service, stage)
+    if source is not None and any(one is not None for one in paused):
+        raise Misconfigured(f"{source} is a source that was stopped, the options name what is paused: resume one after the other")
+    if source is None:
+        target = steering.target_of(site, source=paused_source, institution=institution, service=service, stage=stage)
+        _resume_paused(site, target, config, why=why, output=output)
+        return
     (captured,) = chosen_sources(site, source)
     demand_own_topics(site)
     _refuse_what_stands_against_it(captured)
     audited(site, "resume", why=why, facts={"source": source})
-    with leaving(f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"):
+    with leaving(_left(config)):
         stood, control = resumed(site, captured, why=why.strip())
     _show(control, config, stood=stood, output=output)
+    for one in steering.pauses_of(site) if output is Output.TABLE else ():
+        if (one.of, one.name) == (Paused.SOURCE, source):
+            typer.echo(f"  its rows wait nevertheless; {one.line}\n  yibao resume --source {source} --why …")
+
+
+def _left(config: Path) -> str:
+    return f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"
+
+
+def _resume_paused(site: Site, target: steering.Target, config: Path, *, why: str, output: Output) -> None:
+    with leaving(_left(config)):
+        ended = steering.resume(site, target, why=why)
+    if output is Output.JSON:
+        about = {"of": target.of.value, "name": target.name, "was_paused": ended is not None}
+        typer.echo(json.dumps(about, ensure_ascii=False))
+        return
+    told = f"{target.of} {target.said}"
+    typer.echo(f"{told}: is not paused, so nothing was written" if ended is None else f"{told}: goes on; {ended.line}")
 
 
 def _refuse_what_stands_against_it(source: CaptureSource) -> None:

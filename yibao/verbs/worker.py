@@ -20,12 +20,14 @@ from streams.seal import self_test
 from streams.telemetry import events
 from streams.telemetry.dying import WORDS_VARIABLE, say_why, speak_discreetly, tell_ready
 from streams.telemetry.events import Speaker
+from streams.telemetry.outcomes import Outcomes
 from streams.topology import Process, deliver_worker, join_worker, place_worker
-from yibao.facts import failure_at, looking_at
 from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
-from yibao.options import SITE, ConfigOption
+from yibao.monitored import SILENT, monitored, seen, show_seen
+from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
+from yibao.watching import watched
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +43,7 @@ Examples:
   yibao worker all -c site.yaml             one worker of each stage, under a supervisor that restarts them
   yibao worker all --join 2 --deliver 4     more of them on one machine
   yibao worker join --index 1               one worker alone, where something else supervises it
+  yibao worker health                       how those on this machine are, and where /metrics is
 """,
 )
 
@@ -117,6 +120,22 @@ def all_stages(
     raise typer.Exit(code)
 
 
+@app.command("health", short_help="Ask the workers on this machine how they are.")
+def health(config: ConfigOption = SITE, home: HomeOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Ask each worker that keeps a folder here how it is. Exit codes: 0 all are well, 1 some are not, 3 none answers.
+
+    \b
+    Examples:
+      yibao worker health -c site.yaml
+      yibao worker health -o json               with every reason, for programs
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    found = seen(home or load_site(config).workers.home)
+    show_seen(found, output)
+    if all(one.state == SILENT for one in found):
+        raise typer.Exit(3)
+    raise typer.Exit(int(any(one.state != "ok" for one in found)))
+
+
 def _stopped(site: Site, home: Path | None) -> Interrupted:
     return Interrupted(
         "all work has stopped in order and nothing is lost: the next start goes on where this one ended, with the same msgids. "
@@ -137,17 +156,23 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
     end_with_parent()
     with _speaking(Speaker(worker=f"{stage}-{index}", stage=stage, index=index), config) as site:
         self_test()
+        outcomes = Outcomes(stage)
+        process = Process(
+            site=site,
+            home=home,
+            index=index,
+            patient=bool(os.environ.get(PATIENT_VARIABLE)),
+            watched=watched(site),
+            outcomes=outcomes,
+        )
 
         async def make() -> LaneApp:
-            patient = bool(os.environ.get(PATIENT_VARIABLE))
-            process = Process(
-                site=site, home=home, index=index, patient=patient, look_at=looking_at(site), failure_of=failure_at(site)
-            )
             lanes = await worker(process)
             tell_ready()
             return lanes
 
-        interrupted = run_app(make)
+        with monitored(site, stage, index, home=home, outcomes=outcomes) as pulse:
+            interrupted = run_app(make, pulse=pulse)
     if interrupted and PARENT_VARIABLE not in os.environ:  # a supervisor tells of the end itself
         raise _stopped(site, home)
 

@@ -3,7 +3,7 @@
 import psycopg
 from psycopg.rows import TupleRow
 
-from connector.contract import CaptureSource
+from connector.contract import CaptureSource, SlotState
 from connector.errors import Refused
 from connector.facts import Facts, PublicationFacts, ServerFacts, TableFacts
 from connector.profiles.postgresql.login import logged_in
@@ -15,6 +15,12 @@ SELECT (SELECT system_identifier FROM pg_control_system())::text,
        (coalesce(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END, '0/0')
         - '0/0')::bigint,
        EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = %s AND wal_status IS DISTINCT FROM 'lost')
+"""
+
+_SLOT = """
+SELECT active, coalesce((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
+        - restart_lsn)::bigint, 0), safe_wal_size
+FROM pg_replication_slots WHERE slot_name = %s
 """
 
 _PUBLICATION = """
@@ -61,7 +67,9 @@ def _server(connection: psycopg.Connection[TupleRow], source: CaptureSource) -> 
     row = connection.execute(_SERVER, (source.slot,)).fetchone()
     if row is None:
         raise Refused(f"source {source.name}: the database does not say which server it is")
-    return ServerFacts(system=row[0], timeline=row[1], log=row[2], slot=row[3], slot_name=source.slot)
+    slot = connection.execute(_SLOT, (source.slot,)).fetchone()
+    state = None if slot is None else SlotState(active=slot[0], retained_bytes=slot[1], safe_bytes=slot[2])
+    return ServerFacts(system=row[0], timeline=row[1], log=row[2], slot=row[3], slot_name=source.slot, slot_state=state)
 
 
 def _publication(connection: psycopg.Connection[TupleRow], name: str) -> PublicationFacts | None:

@@ -13,7 +13,9 @@ from connector.profiles.postgresql.facts import read_facts
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
+from connector.profiles.postgresql.room import give_up, read_room
 from connector.profiles.postgresql.shared_numbers import shared_numbers
+from connector.room import Room
 
 
 class PostgresqlProfile:
@@ -89,3 +91,11 @@ class PostgresqlProfile:
     def reader_of(self, source: CaptureSource, *, password: str) -> str | None:
         """Whoever has the slot."""
         return reader_of(source, password=password)
+
+    def read_room(self, source: CaptureSource, *, password: str) -> Room:
+        """From the server's settings and the slot."""
+        return read_room(source, password=password)
+
+    def give_up(self, source: CaptureSource, *, password: str) -> bool:
+        """Drop the slot."""
+        return give_up(source, password=password)

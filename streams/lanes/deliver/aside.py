@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.deliver.plan import Plan, plan_in
 from streams.lanes.mark_text import foreign, number_in, object_in, refuse_others
 
@@ -17,7 +18,7 @@ MOST_BYTES: Final = 1000
 MOST_GROWN_BYTES: Final = 1450
 """Of all that is aside, while refusals are noted in it."""
 
-_MEMBERS: Final = frozenset({"n", "o", "w", "t", "r", "p", "a", "k", "f", "c"})
+_MEMBERS: Final = frozenset({"n", "o", "w", "t", "r", "p", "a", "k", "f", "c", "h"})
 _LISTED: Final = (("no", "ns"), ("x", "xs"))
 
 
@@ -49,6 +50,11 @@ class Aside:
     """Why it is held (`held_cause`); `""` where that is not known, or it is let in."""
 
     @property
+    def is_paused(self) -> bool:
+        """Whether it waits because a person ordered it."""
+        return self.cause == PAUSED
+
+    @property
     def may_be_cut_anew(self) -> bool:
         """Whether no id of the plan was seen by the platform, or could have been."""
         plan = self.plan
@@ -66,12 +72,17 @@ class Aside:
         if self.skipped:
             said["k"] = self.skipped
         flags = ({"a": 1} if self.whole else {}) | ({"f": 1} if self.fresh else {})
-        return said | flags | ({"c": self.cause} if self.cause else {})
+        cause = {"h": 1} if self.is_paused else {"c": self.cause} if self.cause else {}
+        return said | flags | cause
+
+    def in_short(self) -> "Aside":
+        """Without its cause, but for a pause: a version that knows no such order must not let it go on."""
+        return self if self.is_paused else replace(self, cause="")
 
 
 def bytes_of(aside: Mapping[str, Aside]) -> int:
     """What it takes of a mark, at least: causes stand there where there is room."""
-    return len(orjson.dumps({name: replace(entry, cause="").document() for name, entry in aside.items()}))
+    return len(orjson.dumps({name: entry.in_short().document() for name, entry in aside.items()}))
 
 
 def lowest(aside: Iterable[Aside], seq: int) -> int:
@@ -96,7 +107,7 @@ def _entry(said: dict[str, object]) -> Aside:
         whole="a" in said,
         skipped=number_in(said, "k") if "k" in said else 0,
         fresh="f" in said,
-        cause=f"{said.get('c', '')}",
+        cause=PAUSED if "h" in said else f"{said.get('c', '')}",
     )
 
 

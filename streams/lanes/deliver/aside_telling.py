@@ -35,7 +35,12 @@ class AsideTelling:
             self._log.info("institution_released", institution=name)
 
     def still(self, name: str, entry: Aside, health: Health) -> None:
-        """It is aside. Where an earlier owner set it aside, nobody knows why before it is probed."""
+        """It is aside. Where an earlier owner set it aside, nobody knows why before it is probed. A pause is told once."""
+        if entry.is_paused:
+            if name not in self._told_at:
+                self._log.info("institution_paused", institution=name, waiting=entry.waiting, since=_moment(entry))
+            self._told_at.setdefault(name, -self._again_s)
+            return
         if self._clock() - self._told_at.get(name, -self._again_s) < self._again_s:
             return
         if name in self._why:

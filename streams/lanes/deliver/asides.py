@@ -12,14 +12,15 @@ from typing import Any, Final, Protocol
 
 from streams.domain.ready import recalls_in
 from streams.domain.records import ReadyRecord
-from streams.lanes.buffer import Clock
+from streams.lanes.context import LaneContext
 from streams.lanes.deliver.aside import MOST_GROWN_BYTES, Aside, bytes_of
 from streams.lanes.deliver.aside_changes import Stands, released
 from streams.lanes.deliver.aside_telling import AsideTelling
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.flood_guard import Tally
-from streams.lanes.deliver.held_cause import TOPIC_GONE
+from streams.lanes.deliver.held_cause import PAUSED, TOPIC_GONE
 from streams.lanes.deliver.orphans import Orphans
+from streams.lanes.deliver.pausing import Pausing
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.renewed import Renewed
@@ -27,8 +28,8 @@ from streams.lanes.deliver.reopened import reopened_aside
 from streams.lanes.deliver.rereading import Gone, Rereading
 from streams.lanes.deliver.settling import Settling
 from streams.lanes.marks import DeliverMark
-from streams.lanes.ports import Broker, TopicPartition
-from streams.telemetry.outcomes import Outcomes
+from streams.lanes.ports import TopicPartition
+from streams.lanes.steering import LOOK_S
 
 _NEARLY: Final = 500
 """With so few records left the lane waits for an institution, or it would never catch up under steady traffic."""
@@ -62,24 +63,24 @@ class Asides:
         at: TopicPartition,
         shared: DeliverShared,
         *,
-        broker: Broker,
+        context: LaneContext,
         owner: AsideOwner,
         planning: Planning,
         orphans: Orphans,
         renewed: Renewed,
-        clock: Clock,
-        outcomes: Outcomes,
+        pausing: Pausing,
         log: Any,
     ) -> None:
         self._at = at
         self._shared = shared
-        self._broker = broker
+        self._broker = context.broker
         self._owner = owner
         self._planning = planning
         self._orphans = orphans
         self._renewed, self._looked = renewed, 0
-        self._clock = clock
-        self._telling = AsideTelling(again_s=shared.settings.alarm_every_s, clock=clock, outcomes=outcomes, log=log)
+        self._pausing = pausing
+        self._clock = context.clock
+        self._telling = AsideTelling(again_s=shared.settings.alarm_every_s, clock=self._clock, outcomes=context.outcomes, log=log)
         self._rereading: dict[str, Rereading] = {}
         self._opened = ""
         self._standing: set[str] = set()
@@ -143,6 +144,15 @@ class Asides:
         self._flowing.discard(name)
         return False
 
+    async def _wait(self, name: str, entry: Aside) -> bool:
+        """A person paused what is next of it: it goes on when that is resumed."""
+        self._flowing.discard(name)
+        self._not_before[name] = self._clock() + LOOK_S
+        mark = self._owner.mark
+        if entry.plan is None and not entry.is_paused:
+            await self._owner.save_mark(replace(mark, aside={**mark.aside, name: replace(entry, cause=PAUSED)}))
+        return False
+
     async def _stand(self, name: str, stands: Stands) -> None:
         self._standing.add(name)
         mark = self._owner.mark
@@ -164,21 +174,28 @@ class Asides:
 
     async def _deliver(self, name: str, entry: Aside) -> bool:
         plan = entry.plan
+        if self._pausing.holds(name, entry):
+            return await self._wait(name, entry)
         if plan is not None and plan.cut != self._shared.cut and entry.may_be_cut_anew:
             entry, plan = replace(entry, plan=None, whole=False, fresh=False), None
         if plan is not None and self._renewed:
             entry = await self._anew(name, entry, plan)
             plan = entry.plan
         if plan is None:
-            records = await self._next(name, entry)
-            if not records:
+            waiting = await self._next(name, entry)
+            if not waiting:
                 await self._caught_up(name, replace(entry, number=self._owner.mark.seq, offset=self._owner.offset))
                 return False
+            if not (records := self._pausing.before(waiting)):
+                return await self._wait(name, entry)
             if (opened := await self._open(name, entry, records)) is None:
                 return False
             entry = opened
         else:
             records = await self._records(name, entry, plan)
+            own = [one for one in records if one.institution == name]
+            if plan.quiet and len(self._pausing.before(own)) < len(own):
+                return await self._wait(name, entry)
         self._late_since.pop(name, None)
         await self._owner.deliver_aside(self._run(name, entry, records))
         return name in self._flowing

@@ -1,7 +1,7 @@
 """Which institutions the platform does not take records of: known once for a process, and probed by one of its lanes at a time."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -61,6 +61,11 @@ class Health:
     def sets_aside(self) -> bool:
         """Whether there are others that may go on."""
         return self._most > 0
+
+    @property
+    def at_fault(self) -> Mapping[str, Held | None]:
+        """The institutions of which nothing is taken, each with what held it last; None where an earlier owner heard it."""
+        return {name: fault.held for name, fault in self._faults.items()}
 
     def is_at_fault(self, institution: str) -> bool:
         """Whether the last that was heard of it is that nothing of it is taken."""

@@ -16,6 +16,9 @@ NO_ROOM: Final = "no_room"
 TOPIC_GONE: Final = "topic_gone"
 """What waits does not stand in the topic any more."""
 
+PAUSED: Final = "paused"
+"""A person ordered it."""
+
 _CODE: Final = re.compile(r"[0-9A-Za-z_.-]{1,12}", re.ASCII)
 
 

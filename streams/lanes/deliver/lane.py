@@ -5,6 +5,7 @@ have nodes of their own, so one bit per node holds every refusal. What became of
 in the order of its batches; that of the last portion, the offset behind the plan and the next plan are one transaction.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
@@ -19,17 +20,19 @@ from streams.lanes.deliver.aside import lowest
 from streams.lanes.deliver.aside_changes import AsideChanges
 from streams.lanes.deliver.asides import Asides
 from streams.lanes.deliver.company import Company
+from streams.lanes.deliver.counting import count
 from streams.lanes.deliver.delivery import DeliverShared, Delivery
 from streams.lanes.deliver.holding import Hold
 from streams.lanes.deliver.orphan_kin import Changed
 from streams.lanes.deliver.orphans import Orphans
+from streams.lanes.deliver.pausing import Pausing
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.planning import Planning
 from streams.lanes.deliver.posting import Posting
 from streams.lanes.deliver.refused_records import RefusedRecords
 from streams.lanes.deliver.renewed import LOOK_S, Renewal, Renewed
 from streams.lanes.deliver.reopened import WITHDRAWN, reopened
-from streams.lanes.deliver.settling import Settling, count, refused_after, sends, settling, tally_in
+from streams.lanes.deliver.settling import Settling, refused_after, sends, settling, tally_in
 from streams.lanes.deliver.standing import Standing
 from streams.lanes.deliver.strangers import Strangers
 from streams.lanes.lane import Lane
@@ -70,18 +73,18 @@ class DeliverLane(Lane[ReadyRecord]):
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
         self._refused = RefusedRecords(TopicPartition(shared.topics.orphans, at.partition))
         self._planning = Planning(at, shared, self._orphans, self._renewed)
+        self._pausing = Pausing(context.steering, self._orphans, wall_ms=shared.wall_ms)
         self._company = Company(at, shared.topics, shared.settings, context)
         self._changes = AsideChanges(self, self._orphans, wall_ms=shared.wall_ms)
         self._asides = Asides(
             at,
             shared,
-            broker=context.broker,
+            context=context,
             owner=self,
             planning=self._planning,
             orphans=self._orphans,
             renewed=self._renewed,
-            clock=context.clock,
-            outcomes=context.outcomes,
+            pausing=self._pausing,
             log=self.log,
         )
         self._delivery = Delivery(
@@ -112,7 +115,7 @@ class DeliverLane(Lane[ReadyRecord]):
         if self._orphans:
             refused, waiting = self._orphans.counts
             self.log.warning("orphans_restored", refused=refused, waiting=waiting)
-        self._shared.health.suspect(self._mark.aside)
+        self._shared.health.suspect(name for name, entry in self._mark.aside.items() if not entry.is_paused)
         return Buffer(self._mark.seq, lambda record: record.number, clock=self.context.clock)
 
     def sort(self, records: Sequence[Incoming]) -> Sequence[ReadyRecord]:
@@ -166,6 +169,9 @@ class DeliverLane(Lane[ReadyRecord]):
             await self.buffer.pause(min(waits, default=None))
             if self._mark.aside and await self._renewed.look(*self.first):
                 return
+        if self._pausing.blocks(self._mark.aside, self.buffer.first(self._shared.settings.max_plan)):
+            await asyncio.sleep(_ASK_AGAIN_S)
+            return
         await self._gather(0, self.next_turn())
         await self._turn(0, None)
 
@@ -185,8 +191,7 @@ class DeliverLane(Lane[ReadyRecord]):
     async def _turn(self, finished: int, run: Settling | None) -> None:
         """Commit one transaction: what became of the finished records, the messages without a number, the offset, the next plan."""
         assert self.buffer is not None
-        seen = self.buffer.first(finished + self._shared.settings.max_plan)
-        following = seen[finished:]
+        following = (seen := self.buffer.first(finished + self._shared.settings.max_plan))[finished:]
         behind = seen[finished - 1].offset + 1 if finished else self._offset
         offset = following[0].offset if following else self._strangers.end(behind)
         passed = self._strangers.before(offset)
@@ -195,8 +200,10 @@ class DeliverLane(Lane[ReadyRecord]):
         changed = self._settled(run, recalls=[one for one in run.recalls if one.institution not in aside] if run else ())
         dead = [*(run.dead if run else ()), *changed.dead, *map(letters.foreign, passed)]
         aside = self._changes.passed(aside, seen[:finished], seq=self._mark.seq + finished, offset=offset)
-        last_plan = self._mark.last_plan
-        plan = None if self._asides.finishing else self._planning.following(following, last_plan=last_plan, but=aside)
+        last_plan, plan, rows = self._mark.last_plan, None, (run.tally if run else tally_in(self._mark)).rows
+        if not (self._asides.finishing or self._pausing.blocks(aside, following)):
+            aside = self._pausing.aside(aside, following, seq=self._mark.seq + finished, offset=offset, rows=rows)
+            plan = self._planning.following(following, last_plan=last_plan, but=aside)
         mark = DeliverMark(
             seq=self._mark.seq + finished,
             last_plan=plan.id if plan else last_plan,
@@ -215,12 +222,8 @@ class DeliverLane(Lane[ReadyRecord]):
             self.context.outcomes.count("plan")
         self.done(finished)
 
-    async def settle_portion(self, run: Settling) -> None:
-        """Commit what became of a portion of the plan. The offset stays where it is until the whole plan is settled."""
-        await self._settle(run, finished=False)
-
-    async def _settle(self, run: Settling, *, finished: bool) -> None:
-        """finished: the last portion of a plan of an institution that is aside."""
+    async def settle_portion(self, run: Settling, *, finished: bool = False) -> None:
+        """Commit what became of a portion of the plan; the offset stays. finished: it is the last one, of an institution aside."""
         recalls = [one for one in run.recalls if one.institution == run.institution] if finished else ()
         changed = self._settled(run, recalls=recalls)
         dead = [*run.dead, *changed.dead]
@@ -285,7 +288,7 @@ class DeliverLane(Lane[ReadyRecord]):
         if laid is not None and not laid.batch and not laid.skipped:
             run.committed()  # what fits into no envelope is found again with the first batch
             run.tally.in_a_row = self._mark.aside[run.institution].refused_in_a_row
-        await self._settle(run, finished=laid is None)
+        await self.settle_portion(run, finished=laid is None)
         self._asides.delivered(run)
 
     @property

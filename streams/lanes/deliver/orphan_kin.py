@@ -17,6 +17,8 @@ class Decision(NamedTuple):
 
     records: Sequence[ReadyRecord]
     accepted: bool
+    at: int = 0
+    """Milliseconds since the epoch of the answer that accepted them."""
 
 
 @dataclass(slots=True)

@@ -96,9 +96,14 @@ class Orphans:
                     break
         return found
 
+    @property
+    def all_free(self) -> Sequence[ReadyRecord]:
+        """All that waited and may go now, of all institutions, in the order of its numbers."""
+        return [self._record(number) for number in sorted(self._free)]
+
     def freed_for(self, size: int, last_offset: int) -> Sequence[ReadyRecord]:
         """The records of a plan of what may go. Earlier versions made one of all institutions."""
-        free = [self._record(number) for number in sorted(self._free)]
+        free = self.all_free
         if len(free) >= size and free[size - 1].offset == last_offset:
             return free[:size]
         last = next((record.institution for record in free if record.offset == last_offset), "")

@@ -21,7 +21,6 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.deliver.posting import Decided, SetAside
 from streams.lanes.marks import DeliverMark
 from streams.lanes.ports import Send
-from streams.telemetry.outcomes import Outcomes
 
 
 class Laid(NamedTuple):
@@ -228,7 +227,7 @@ class Settling:
         for record in batch.records:
             if record.added and (letter := closes(record.added)):
                 self.closed.append(Closed(letter, record.key, decided.decided_at, ClosedBy.ACCEPTED, msgid))
-        self.decisions.append(Decision(batch.records, accepted=True))
+        self.decisions.append(Decision(batch.records, accepted=True, at=decided.decided_at))
         self.done += len(batch.records)
         self.tally.accept(len(batch.records), batch.institution)
 
@@ -263,30 +262,17 @@ def refused_after(run: Settling | None, mark: DeliverMark, *, but: Iterable[str]
 
 def sends(run: Settling | None, dead: Sequence[DeadLetter], changed: Changed, topics: Topics) -> list[Send]:
     """The messages of a transaction. run: None where no plan is settled with it."""
-    closed = [*(run.closed if run else ()), *changed.closed, *_superseded(dead)]
+    closed = [*(run.closed if run else ()), *changed.closed, *superseded(dead)]
     # What was refused may be accepted in a later version with the same transaction: its letter stands before what closes it.
     letters = [*(_dead_send(letter, topics) for letter in dead), *(_closed_send(one, topics) for one in closed)]
     return [*(run.receipts if run else ()), *letters, *changed.sends]
 
 
-def _superseded(dead: Sequence[DeadLetter]) -> Iterator[Closed]:
+def superseded(dead: Sequence[DeadLetter]) -> Iterator[Closed]:
     """The letters of the join about rows whose record has a letter of this stage now."""
     for letter in dead:
         if (before := closes(letter.original_headers)) and letter.key is not None:
             yield Closed(before, letter.key, letter.failed_at, ClosedBy.SUPERSEDED, letter_id(letter))
-
-
-def count(outcomes: Outcomes, run: Settling | None, dead: Sequence[DeadLetter], changed: Changed) -> None:
-    """Count what a transaction has committed."""
-    for what, amount in changed.counts.items():
-        outcomes.count("orphan", amount, label=what)
-    for letter in dead:
-        outcomes.count("dead_letter", label=letter.dead_class.value)
-    for closed in (*(run.closed if run else ()), *changed.closed, *_superseded(dead)):
-        outcomes.count("letter_closed", label=closed.by.value)
-    if run is not None:
-        outcomes.count("accepted", run.tally.accepted)
-        outcomes.count("batch_accepted", len(run.receipts))
 
 
 def _closed_send(closed: Closed, topics: Topics) -> Send:

@@ -40,6 +40,10 @@ class AwaitedLookups:
         if not keys:
             del self._keys[lookup]
 
+    def told(self) -> list[bytes]:
+        """All of them."""
+        return list(self._of)
+
     def come(self, lookups: Lookups) -> Iterator[bytes]:
         """The entries whose row is known now, and those of which nobody knows which it is."""
         for lookup, keys in self._keys.items():

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from connector.contract import Topics
 from streams.deadletter.closing import encode_closed
+from streams.deadletter.owners import owner_of
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
@@ -177,7 +178,10 @@ class JoinLane(Lane[Incoming]):
         assert self.buffer is not None
         size = self._shared.settings.max_chunk
         await self.buffer.have(1)
+        await self.until_resumed()
         await self.buffer.gather(size, self.next_turn())
+        if self.paused:
+            return
         # Asked for after the records were read: a lookup row that was captured before them is known when they are folded.
         await self._shared.lookups.caught_up()
         records = self.buffer.first(size)
@@ -279,7 +283,7 @@ class JoinLane(Lane[Incoming]):
             if isinstance(letter, Closed):
                 outcomes.count("letter_closed", label=letter.by.value)
             else:
-                outcomes.count("dead_letter", label=letter.dead_class.value)
+                outcomes.count("dead_letter", label=letter.dead_class.value, detail=owner_of(letter).value)
 
 
 def _form_of(chunk: _Chunk) -> int:

@@ -14,6 +14,7 @@ from streams.domain.join.entries import (
     deadline_in,
     group,
     is_moved,
+    is_row,
     lookup_deadline,
     visit_key_of,
     waits,
@@ -67,6 +68,19 @@ class State:
     def awaited(self) -> Counter[int]:
         """The partitions whose lanes are waited for, each with how many rows, or leaves of rows, wait."""
         return Counter(deadline - MOVED_FROM for deadlines in self._moved.values() for deadline in deadlines.values())
+
+    def stored(self, key: bytes) -> bytes | None:
+        """One committed entry, which is not kept in memory for that it was looked at."""
+        return self._store.get(key)
+
+    def waiting(self) -> Iterator[bytes]:
+        """The keys of the rows' entries that wait for something, each visit's as they are when it has its turn."""
+        for waiting in (self._waiting, self._moved):
+            for visit_key in filter(None, list(waiting)):
+                yield from [key for key in waiting.get(visit_key, ()) if is_row(key)]
+        for key in self._lookups.told():
+            if is_row(key) and key not in self._waiting.get(visit_key_of(key), ()):
+                yield key
 
     def visit(self, visit_key: bytes) -> Mapping[bytes, bytes]:
         """The entries of one visit by full state key. The visit is not kept in memory: a tick looks at many visits and changes

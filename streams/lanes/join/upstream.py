@@ -22,7 +22,7 @@ class _Stand:
 
 class Upstream:
     """Tells when rows of a source wait and none of them is placed: no worker of the place stage runs, or it cannot go on. The join
-    itself looks idle then, as on a quiet night.
+    itself looks idle then, as on a quiet night. Not of a source that a person paused.
 
     rows: by source, the topic of its rows.
     """
@@ -49,7 +49,8 @@ class Upstream:
 
     def _judge(self, source: str, offset: int, end: int) -> None:
         now, stand = self._context.clock(), self._stands.get(source)
-        if stand is None or stand.offset != offset or end <= offset:
+        paused = self._context.steering.source(source) is not None
+        if stand is None or stand.offset != offset or end <= offset or paused:
             if stand is not None and stand.told:
                 log.info("rows_resumed", source=source)
             self._stands[source] = _Stand(offset, now)

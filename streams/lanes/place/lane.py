@@ -9,6 +9,7 @@ from typing import cast
 
 from connector.contract import Topics
 from streams.domain.changes import SERVER, Incoming
+from streams.domain.commit_time import commit_of
 from streams.domain.place.entries import FORM, form_of
 from streams.domain.place.fold import Placer
 from streams.domain.place.placed import Placed
@@ -69,6 +70,8 @@ class PlaceLane(Lane[Incoming]):
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
         self._server: tuple[Header, ...] = ()
+        self.last_commit: tuple[int, int] | None = None
+        """Of the row that was placed last, in milliseconds since the epoch: its commit, and when capture wrote it."""
 
     @property
     def next_deadline(self) -> int | None:
@@ -118,7 +121,7 @@ class PlaceLane(Lane[Incoming]):
         await self.buffer.have(1)
         await self._stand()
         await self.buffer.gather(self._shared.max_chunk, self.next_turn())
-        if self.held:  # it was stopped while rows were gathered
+        if self.held or self.paused:  # since rows were gathered
             return
         records = self.buffer.first(self._shared.max_chunk)
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
@@ -150,9 +153,15 @@ class PlaceLane(Lane[Incoming]):
         if changed:
             self._state.apply(changed, position=offsets[len(entries) - 1] + 1)
         self._mark = mark
+        self._note(records[-1])
         for outcome, amount in counts.items():
             self.context.outcomes.count("placed", amount, label=outcome)
         self.done(len(records))
+
+    def _note(self, last: Incoming) -> None:
+        """Note how late a transaction's last message is: one of them, for to open every row a second time would cost much."""
+        if (committed_ms := commit_of(last.value)) is not None:
+            self.last_commit = committed_ms, last.timestamp_ms
 
     @property
     def held(self) -> str:
@@ -162,11 +171,17 @@ class PlaceLane(Lane[Incoming]):
     def _control(self) -> Control | None:
         return None if self._shared.lookout is None else self._shared.lookout.gate.of(self._source)
 
+    @property
+    def paused(self) -> bool:
+        return super().paused or self.context.steering.source(self._source) is not None
+
     async def _stand(self) -> None:
-        """Wait while the source is stopped."""
+        """Wait while the source is stopped, or paused: each for itself."""
         lookout = self._shared.lookout
-        while lookout is not None and self.held:  # noqa: ASYNC110 - another process ends it, by what it writes into a topic
-            await asyncio.sleep(lookout.settings.stopped_s)
+        while self.paused or (lookout is not None and self.held):
+            await self.until_resumed()
+            if lookout is not None and self.held:
+                await asyncio.sleep(lookout.settings.stopped_s)
 
     def _numbered(self, placed: Placed, numbers: list[int], incoming: Incoming) -> Send:
         """The message with its number. It keeps the time at which it was captured."""

@@ -5,10 +5,11 @@ Rows that were placed since the change and before the look are out: they are amo
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -51,6 +52,14 @@ class LookoutSettings:
     """The same, by a lane that stands."""
 
 
+class Seen(NamedTuple):
+    """The last look at a source."""
+
+    look: Look
+    at: float
+    """Seconds since the epoch."""
+
+
 class Lookout:
     """Looks at the databases of this process's sources.
 
@@ -71,6 +80,8 @@ class Lookout:
         self._unconfirmed = False
         self._kept: dict[str, float] = {}
         self._facts: dict[str, FactsDocument] = {}
+        self.seen: dict[str, Seen] = {}
+        """By source: what was seen last."""
 
     async def run(self, sources: Callable[[], Iterable[str]]) -> None:
         """Look for ever at the sources that this process places now."""
@@ -114,6 +125,7 @@ class Lookout:
                 log.warning("capture_unwatched", source=source, error=type(exc).__name__, reason=f"{exc}"[:500])
             self._blind.add(source)
             return None
+        self.seen[source] = Seen(found, time.time())
         if source in self._blind:
             self._blind.discard(source)
             log.info("capture_watched", source=source)

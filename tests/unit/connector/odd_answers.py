@@ -88,6 +88,14 @@ def http(status, body=b"", **headers):
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
 
 
+def taken(request):
+    """The answers of a Connect that takes the order to pause `capture-his`, and has carried it out when it is asked."""
+    if request.method != "GET":
+        return http(202)
+    whole = {"state": "PAUSED", "worker_id": "127.0.0.1:8083"}
+    return http(200, {"name": "capture-his", "connector": whole, "tasks": [{"id": 0, **whole}]})
+
+
 def own(status, message):
     """A refusal as Kafka Connect gives it."""
     return http(status, {"error_code": status, "message": message})

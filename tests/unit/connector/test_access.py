@@ -9,7 +9,7 @@ import pytest
 
 from connector.connect import Access, Connect
 from connector.errors import Unreachable
-from tests.unit.connector.odd_answers import PAGE, certificate, http, own, serving
+from tests.unit.connector.odd_answers import PAGE, certificate, http, own, serving, taken
 from tests.unit.yibao.connector_verbs import SECRET, connector_verbs, one_error
 from yibao.main import run
 
@@ -53,7 +53,7 @@ def guarded(wanted):
 
     def answer(request):
         if request.headers.get(name) == value:
-            return http(202)
+            return taken(request)
         return own(400, f"you sent {request.headers}")
 
     return answer
@@ -86,9 +86,11 @@ def test_a_token_that_cannot_be_sent_is_told_with_its_setting(server, yibao, tmp
 
 def test_the_path_under_which_a_gateway_has_connect_is_kept(server, yibao):
     """Everything below it, and a name in Chinese as it must be written in a request."""
-    server.answer, server.requests[:] = lambda _: http(202), []
+    server.answer, server.requests[:] = taken, []
     assert 0 == yibao("pause", "his", url=f"{server.url}/平台/connect/")[0]
-    assert ["/%E5%B9%B3%E5%8F%B0/connect/connectors/capture-his/pause"] == [request.path for request in server.requests]
+    order, *looks = [request.path for request in server.requests]
+    assert "/%E5%B9%B3%E5%8F%B0/connect/connectors/capture-his/pause" == order
+    assert {"/%E5%B9%B3%E5%8F%B0/connect/connectors/capture-his/status"} == {*looks}
 
 
 def test_a_redirect_takes_no_login_to_another_host(server, yibao):
@@ -106,7 +108,7 @@ def secured(tmp_path_factory):
     file, key = certificate(tmp_path_factory.mktemp("tls"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file, key)
-    with serving(lambda _: http(202), tls=context) as opened:
+    with serving(taken, tls=context) as opened:
         opened.ca_file = file
         yield opened
 
@@ -152,7 +154,7 @@ def proxy(secured):
         return headers.get("proxy-authorization") == "Basic cDpodW50ZXIyLWlzLWEtc2VjcmV0"
 
     def answer(request):
-        return http(202) if let_in(request.headers) else http(407, PAGE)
+        return taken(request) if let_in(request.headers) else http(407, PAGE)
 
     def tunnel(handler):
         headers = {name.lower(): value for name, value in handler.headers.items()}
@@ -178,15 +180,15 @@ def test_a_proxy_of_the_settings_is_gone_through_with_its_own_login(secured, pro
     login = {"proxy": proxy.url, "proxy_user": "p", "proxy_password_file": "secret", "ca_file": secured.ca_file}
     secured.requests.clear()
     assert (0, "", UNWRITTEN) == yibao("pause", "his", url=secured.url, token_file="secret", **login)
-    ((to, sent),) = proxy.requests
+    to, sent = proxy.requests[0]
     assert secured.url == f"https://{to}"
     assert "authorization" not in sent
-    (request,) = secured.requests
+    request, *_looks = secured.requests
     assert (f"Bearer {SECRET}", None) == (request.headers["authorization"], request.headers.get("proxy-authorization"))
 
     proxy.requests.clear()
     assert (0, "", UNWRITTEN) == yibao("pause", "his", url="http://127.0.0.1:2/connect", **login)
-    (plain,) = proxy.requests
+    plain, *_looks = proxy.requests
     assert "http://127.0.0.1:2/connect/connectors/capture-his/pause" == plain.path
     assert "127.0.0.1:2" == plain.headers["host"]
 

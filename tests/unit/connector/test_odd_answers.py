@@ -232,4 +232,6 @@ def failed_with(trace):
     """How a source stands whose task ended with these words."""
     task = TaskStatus(number=0, state="FAILED", worker="w", trace=trace)
     state = ConnectorStatus(connector=CONNECTOR, state="RUNNING", worker="w", trace=None, tasks=(task,))
-    return Shown(source=SOURCE, status=state, heartbeat_age_s=None, stand=Stand(source="his", control=None, found=None))
+    return Shown(
+        source=SOURCE, status=state, heartbeat_age_s=None, silent_after_s=60, stand=Stand(source="his", control=None, found=None)
+    )

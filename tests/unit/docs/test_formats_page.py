@@ -15,7 +15,7 @@ from streams.domain.join import entries
 from streams.lanes import marks
 from streams.lanes.deliver import orphan_entries, plan
 from streams.lanes.exits import Exit
-from streams.topics import audit, binding, control
+from streams.topics import audit, binding, control, steering
 
 PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
 NAMES = [value for name, value in vars(headers).items() if name.isupper() and not name.endswith("PREFIX")]
@@ -31,6 +31,7 @@ NAMES = [value for name, value in vars(headers).items() if name.isupper() and no
         ("dead letter", record.FORM),
         ("binding", binding.FORM),
         ("control", control.FORM),
+        ("order", steering.FORM),
         ("audit entry", audit.FORM),
     ],
 )
@@ -63,6 +64,14 @@ def test_every_member_of_a_control_has_its_line():
     server = ServerFacts(system="", timeline=0, log=0, slot=True)
     facts = Facts(server=server, publication=None, tables={}).document()
     assert {name for name in (*written, *facts) if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_member_of_an_order_has_its_line():
+    """Who audits what was paused, and why, reads them with other tools."""
+    about = {"at": "", "by": "", "why": ""}
+    pause = steering.Pause(of=steering.Paused.STAGE, name="", paused=True, since="", **about)
+    written = orjson.loads(pause.dump()) | orjson.loads(steering.LimitOrder(**about).dump())
+    assert {name for name in written if f"`{name}`" not in PAGE.partition("## Orders")[2].partition("\n## ")[0]} == set()
 
 
 def test_every_member_of_an_audit_entry_has_its_line():

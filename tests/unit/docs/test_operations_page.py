@@ -11,6 +11,7 @@ from streams.lanes.exits import Exit
 from streams.mapping.reading import known_keys
 from streams.mapping.site_file import SiteFile
 from yibao import main
+from yibao.reasons import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
 
@@ -53,3 +54,11 @@ def test_every_command_that_is_named_exists():
     named = set(re.findall(r"`yibao ([a-z]+)", PAGE))
     assert named
     assert set() == named - {verb.name for verb in main.VERBS}
+
+
+def test_every_reason_of_status_has_its_line_and_they_stand_in_the_order_in_which_they_are_looked_for():
+    """Who reads that a lane is held must be able to see what was looked for before that."""
+    section = PAGE[PAGE.index("## Why does nothing move?") : PAGE.index("### How far behind")]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| ")][1:]
+    told = [name.strip().replace(" ", "_") for row in rows for name in row.split(",")]
+    assert [rule.name for rule in RULES] == sorted(told, key=[rule.name for rule in RULES].index) == told

@@ -16,6 +16,8 @@ def connector_verbs(folder, monkeypatch, capsys):
     (folder / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
     (folder / "secret").write_text(f"{SECRET}\n")
 
+    monkeypatch.setattr("connector.orders._LASTS_S", 0.0)  # a Connect of a test does not waver
+
     def call(*words, **settings):
         written = ", ".join(f"{name}: {value}" for name, value in settings.items())
         (folder / "site.yaml").write_text(SITE.replace("url: http://127.0.0.1:8083", written), encoding="utf-8")

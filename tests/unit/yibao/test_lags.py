@@ -10,7 +10,7 @@ from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.seal import generate_key_pair
-from streams.topics.broker import CommittedOffset
+from streams.topics.broker import CommittedOffset, Member
 from yibao.lags import lags_of
 
 CODE = "H36110200001"
@@ -28,8 +28,8 @@ class Offsets:
         self._marks = {"rows.his": {0: place}, "visit.changes": joined, "visit.ready": delivered}
         self._workers = workers
 
-    def members(self, _groups):
-        return ["a worker"] * self._workers
+    def taking_part(self, groups):
+        return dict.fromkeys(groups, [Member("a worker", frozenset())] * self._workers)
 
     def committed(self, _group, topic, _partitions):
         return {number: CommittedOffset(offset=5, metadata=text) for number, text in self._marks[topic].items()}
@@ -129,3 +129,12 @@ def test_a_mark_that_is_not_ours_takes_nothing_else_from_view():
     broker._marks["visit.ready"][0] = "somebody's"
     (deliver,) = (one for one in lags_of(SITE, broker) if one.stage == "deliver")
     assert [1] == [one.partition for one in deliver.plans]
+
+
+def test_an_institution_that_a_person_paused_is_not_told_as_a_fault():
+    """Nobody is called at night to find out what somebody ordered in the afternoon."""
+    broker = Offsets(None, None)
+    entry = Aside(number=5, offset=5, since=int(OPENED.timestamp()), waiting=3, cause="paused")
+    broker._marks["visit.ready"][0] = DeliverMark(seq=40, aside={CODE: entry}).text()
+    (line,) = [one for one in told(broker, after_s=5) if CODE in one]
+    assert "3 of its records wait: a person paused it" in line

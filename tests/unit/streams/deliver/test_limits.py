@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.deliver.limits import Limits, NoTurn, Slots, TokenBucket
+from streams.deliver.limits import Limits, NoTurn, OwnLimits, Slots, TokenBucket
+from streams.deliver.shared_limits import shared
+from streams.topics.steering import LimitOrder
 from tests.settings import limit_settings
 
 
@@ -141,3 +143,99 @@ def test_a_full_bucket_lets_the_burst_go_at_once():
     while bucket.wait_s(3_600.0) == 0.0:
         bucket, sent = bucket.taken(3_600.0), sent + 1
     assert sent == 5
+
+
+async def test_a_request_of_many_records_takes_as_much_of_the_rate():
+    """The platform counts rows, not envelopes."""
+    clock = [0.0]
+    slow = Limits(limit_settings(records_per_s=10.0, patience_s=0.0), now=lambda: clock[0])
+    async with slow.turn("a", 50):
+        pass
+    with pytest.raises(NoTurn) as refused:
+        async with slow.turn("a", 1):
+            pytest.fail("the fifty were not paid")
+    assert refused.value.after_s == pytest.approx(5.0)
+    clock[0] = 5.0
+    async with slow.turn("a", 1):
+        pass
+
+
+async def test_an_institution_has_a_pace_of_its_own_and_takes_nothing_of_the_others():
+    """One first load is slowed, and the other hospitals go on."""
+    clock = [0.0]
+    own = {"a": OwnLimits(rate_per_s=1.0, in_flight=1)}
+    slow = Limits(limit_settings(own=own, burst=1, patience_s=0.0, in_flight_per_institution=9), now=lambda: clock[0])
+    async with slow.turn("a"):
+        async with slow.turn("b"), slow.turn("b"):
+            pass
+        with pytest.raises(NoTurn):
+            async with slow.turn("a"):
+                pytest.fail("one request is under way")
+    with pytest.raises(NoTurn):
+        async with slow.turn("a"):
+            pytest.fail("its second is not over")
+    clock[0] = 1.0
+    async with slow.turn("a"):
+        pass
+
+
+async def test_what_did_not_go_is_not_counted():
+    """An institution that waits for the platform's pace would be slowed twice."""
+    clock = [0.0]
+    own = {"a": OwnLimits(rate_per_s=1.0)}
+    slow = Limits(limit_settings(own=own, rate_per_s=0.5, burst=1, patience_s=0.0), now=lambda: clock[0])
+    async with slow.turn("b"):
+        pass
+    for _ in range(3):
+        with pytest.raises(NoTurn):
+            async with slow.turn("a"):
+                pytest.fail("the platform has its pace")
+    clock[0] = 2.0
+    async with slow.turn("a"):
+        pass
+
+
+async def test_a_limit_that_changes_again_and_again_lets_no_more_through():
+    """Each would begin with a full bucket, and a worker that gets a partition more changes all of them."""
+    clock, sent = [0.0], 0
+    slow = Limits(limit_settings(rate_per_s=1.0, burst=2, patience_s=0.0), now=lambda: clock[0])
+    for step in range(100):
+        clock[0] += 0.05
+        slow.apply(limit_settings(rate_per_s=1.0 + step % 2 / 1000, burst=2, patience_s=0.0))
+        try:
+            async with slow.turn("a"):
+                sent += 1
+        except NoTurn:
+            pass
+    assert sent <= 2 + 5 * 1.001
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    st.floats(0.5, 100.0),
+    st.integers(1, 40),
+    st.one_of(st.none(), st.floats(1.0, 500.0)),
+)
+def test_the_shares_of_all_workers_are_the_whole_limit_and_not_more(held, rate, in_flight, records):
+    """The platform counts what comes from all of them."""
+    of = sum(held)
+    orders = {
+        name: LimitOrder(institution=name, requests_per_s=rate, in_flight=in_flight, records_per_s=records, at="", by="", why="")
+        for name in ("", "H1")
+    }
+    shares = [shared(limit_settings(), orders, held=one, of=of) for one in held]
+    assert sum(one.rate_per_s for one in shares) == pytest.approx(rate)
+    assert sum(one.own["H1"].rate_per_s for one in shares) == pytest.approx(rate)
+    assert all(one.in_flight >= 1 for one in shares)
+    if all(in_flight * one >= of for one in held):
+        assert sum(one.in_flight for one in shares) <= in_flight
+    assert records is None or sum(one.records_per_s for one in shares) == pytest.approx(records)
+
+
+def test_what_nobody_ordered_is_as_the_site_has_it():
+    """For each worker: that is what earlier versions did."""
+    settings = limit_settings(rate_per_s=7.0)
+    gone = LimitOrder(at="", by="", why="")
+    assert settings == shared(settings, {}, held=3, of=12) == shared(settings, {"": gone}, held=3, of=12)
+    limited = shared(settings, {"": LimitOrder(in_flight=6, at="", by="", why="")}, held=6, of=12)
+    assert (3, 7.0, 10) == (limited.in_flight, limited.rate_per_s, limited.burst)

@@ -19,9 +19,11 @@ from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.marks import JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.steering import Steering
 from streams.spec.fields import ServiceCode
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Deaths, FakeLog, FakePlatform, RecordingFlow, wait_for
+from streams.topics.steering import Orders
 from tests.patience import PATIENCE_S
 from tests.settings import deliver_settings, flood_guard, join_settings, lane_settings
 
@@ -121,6 +123,7 @@ class Rig:
         self.health = None
         self.now_ms = 1_714_000_000_000
         self.limits = LIMITS
+        self.orders = Orders()
         for stage, at in (("join", CHANGES), ("deliver", READY)):
             self.log.committed_offsets[TOPICS.group(stage), at] = Committed(offset=0, metadata='{"seq":1}')
 
@@ -134,6 +137,7 @@ class Rig:
             clock=self.clock,
             servers="here:9092",
             die=self.deaths,
+            steering=Steering(stage, None, wall_ms=lambda: self.now_ms, orders=self.orders),
         )
 
     def join_lane(self, generation=1):

@@ -14,8 +14,10 @@ from structlog.testing import capture_logs
 from streams import platform_wiring, wiring
 from streams import wiring as brokers
 from streams.deliver.breaker import Phase
-from streams.deliver.verdict import Accepted, Refused
+from streams.deliver.causes import HoldCause
+from streams.deliver.verdict import Accepted, Held, Refused, Throttled
 from streams.errors import Misconfigured
+from streams.lanes.place.kept_log import KeptLog
 from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
 from streams.mapping.strict import Strict
@@ -25,6 +27,11 @@ from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao import capture
+from yibao.doctor.needs import needs_of
+from yibao.lags_shown import limits_of
+from yibao.monitored import monitored
+from yibao.slots_watched import slots_of
+from yibao.watching import watched
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",
@@ -33,6 +40,7 @@ READ_AT_LOAD = {
     ("Connect", "insecure"): "lets the site load",
     ("DatabaseSource", "insecure"): "lets the site load",
     ("Platform", "insecure"): "lets the site load",
+    ("WorkerHttp", "insecure"): "lets the site load",
 }
 SECRET = "canary-of-a-secret"
 
@@ -116,7 +124,13 @@ def use(site: Site) -> None:
     wiring.stage_topics(site)
     wiring.place_stage(site, home=None, index=0)
     wiring.join_stage(site, home=None, index=0)
-    pace_of(site)
+    with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
+        pace_of(site)
+    limits_of(site)
+    needs_of(site)
+    watched(site)
+    wiring.restart_settings(site)
+    slots_of(site).gives_up(next(iter(site.sources)), KeptLog(bytes=1, room=None))
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 
@@ -215,6 +229,17 @@ def test_answers_of_the_platform_are_counted(site_of):
     gateway._on_answer(Accepted(code="200", repeated=False), 0.25)
     gateway._on_answer(Refused(code="40003", http_status=200, message=""), 0.5)
     assert {"answered_accepted": 1, "answered_refused": 1, "answer_ms": 750} == outcomes.snapshot()
+
+
+def test_a_code_that_nobody_knows_is_no_label_of_its_own(site_of):
+    """A platform that answers a new code each time would make a time series of each; one that quotes a patient would name it."""
+    outcomes = Outcomes("deliver")
+    gateway = platform_wiring.gateway_of(site_of(), outcomes)
+    for held in (Held(cause=HoldCause.UNKNOWN_CODE, message="", code="张三"), Held(cause=HoldCause.ADDRESS, message="")):
+        gateway._on_answer(held, 0.1)
+    gateway._on_answer(Throttled(after_s=1.0), 0.1)
+    told = {(label, detail) for name, label, detail in outcomes.counted() if name == "answered"}
+    assert {("held", "other"), ("held", "none"), ("throttled", "none")} == told
 
 
 def test_what_a_site_says_of_answers_reaches_the_gateway_or_is_told_by_its_place(site_of):

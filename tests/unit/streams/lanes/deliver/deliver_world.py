@@ -13,6 +13,7 @@ from streams.lanes.marks import DeliverMark, JoinMark, deliver_mark
 from streams.lanes.ports import Committed, TopicPartition
 from streams.spec.fields import ServiceCode
 from streams.testing import FakeLog
+from streams.topics.steering import Orders
 from tests.unit.streams.lanes.deliver.deliver_worker import (
     DEAD,
     GROUP,
@@ -41,6 +42,7 @@ class World:
 
     def __init__(self, platform_of, *, hole_at=None):
         self.loop = SteppedLoop()
+        self.orders = Orders()
         self.log = FakeLog()
         self.log.on_step = self._on_step
         self.platform = platform_of(self.loop)

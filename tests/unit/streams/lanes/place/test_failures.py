@@ -2,7 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from streams.lanes.place.failures import Failure, FailureWatch
+from streams.lanes.place.failures import CapturePorts, Failure, FailureWatch
+from streams.lanes.place.restarts import RestartSettings
 
 LOST = Failure(cause="the slot is gone", remedy="yibao connector forget his")
 TAKEN = Failure(cause="the slot is active", remedy="stop the other")
@@ -18,7 +19,8 @@ async def told(*answers):
             raise answer
         return answer
 
-    watch = FailureWatch(failure_of)
+    ports = CapturePorts(failure_of=failure_of, restart=None)
+    watch = FailureWatch(ports, settings=RestartSettings(), clock=lambda: 0.0)
     with capture_logs() as logs:
         for _ in answers:
             await watch.ask("his")

@@ -17,8 +17,10 @@ from streams.lanes.exits import Exit
 from streams.lanes.marks import place_mark
 from streams.lanes.place.lane import PlaceLane, PlaceShared
 from streams.lanes.ports import Committed, TopicPartition
+from streams.lanes.steering import Steering
 from streams.telemetry.outcomes import Outcomes
 from streams.testing import Crash, Deaths, FakeLog, RecordingFlow, wait_for
+from streams.topics.steering import Orders
 from tests.settings import lane_settings
 
 TOPICS = Topics()
@@ -32,7 +34,7 @@ class Place:
     """One source on a log in memory."""
 
     def __init__(self):
-        self.log, self.deaths, self.outcomes = FakeLog(), Deaths(), Outcomes("place")
+        self.log, self.deaths, self.outcomes, self.orders = FakeLog(), Deaths(), Outcomes("place"), Orders()
         self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"out":[1,1,1],"born":"b"}')
 
     def lane(self, generation=1, *, lookout=None):
@@ -45,6 +47,7 @@ class Place:
             outcomes=self.outcomes,
             clock=time.monotonic,
             die=self.deaths,
+            steering=Steering("place", None, wall_ms=lambda: 1_800_000_000_000, orders=self.orders),
         )
         fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS)
         shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout)

@@ -1,0 +1,56 @@
+"""Ask again and again how far behind the stages are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from streams.mapping import Site
+from streams.topics.ahead import Lookahead
+from streams.topics.broker import Broker
+from streams.wiring import client_options
+from yibao.lag_aged import aged
+from yibao.lag_counted import Lag, counted, paced
+from yibao.stage_marks import StageMarks, stage_marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One look."""
+
+    marks: StageMarks
+    lags: Sequence[Lag]
+    """Of each partition of each stage, in the order of the data."""
+
+
+class Measuring:
+    """Looks at a site's stages; from the second look on with what they take a second. Raises Unreachable, Refused.
+
+    broker: open for as long as this is used.
+    """
+
+    def __init__(self, site: Site, broker: Broker) -> None:
+        self._site = site
+        self._broker = broker
+        self._ahead: Lookahead | None = None
+        self._before: Measured | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        if self._ahead is not None:
+            self._ahead.__exit__(kind, exc, trace)
+
+    def look(self) -> Measured:
+        """How far they are now. A topic is read only where something waits."""
+        site = self._site
+        marks = stage_marks(site, self._broker)
+        lags = counted(marks, site.topics)
+        if any(lag.waiting for lag in lags):
+            self._ahead = self._ahead or Lookahead(client_options(site))
+            lags = aged(lags, marks, site.topics, self._ahead)
+        if self._before is not None:
+            lags = paced(self._before.lags, lags, elapsed_s=marks.clock_s - self._before.marks.clock_s)
+        self._before = Measured(marks=marks, lags=lags)
+        return self._before

@@ -1,0 +1,123 @@
+"""What of a worker is looked at from outside: served while it runs, and found again by who asks."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import structlog
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from streams.agents.worker_home import make_home
+from streams.errors import Misconfigured
+from streams.mapping import Site
+from streams.private_files import write_private
+from streams.telemetry.exposition import Exposition
+from streams.telemetry.outcomes import Outcomes
+from streams.telemetry.pulse import Pulse
+from streams.telemetry.serving import Served, Told
+from yibao.options import Output
+from yibao.versions import product
+
+log = structlog.get_logger()
+
+ADDRESS: Final = "http.address"
+"""Name of the file in a worker's folder that says where it is served."""
+SILENT: Final = "silent"
+_WITHIN_S: Final = 5.0
+_MOST_BYTES: Final = 1 << 20
+
+
+@contextmanager
+def monitored(site: Site, stage: str, index: int, *, home: Path | None, outcomes: Outcomes) -> Iterator[Pulse]:
+    """Serve what can be seen of a worker; its pulse, for who runs it. Raises Misconfigured where the port cannot be had."""
+    http = site.workers.http
+    pulse = Pulse(stuck_s=http.stuck_s)
+    if not http.serve:
+        yield pulse
+        return
+    exposition = Exposition(outcomes, pulse, version=product())
+    told = Told(worker=f"{stage}-{index}", conditions=lambda: pulse.conditions, metrics=exposition.written)
+    try:
+        port = http.port_of(stage, index)
+    except ValueError as exc:
+        raise Misconfigured(f"{site.file}: {exc}") from exc
+    served = Served(told, host=http.host, port=port)
+    folder = (home or site.workers.home) / f"{stage}-{index}"
+    try:
+        make_home(folder)
+        write_private(folder / ADDRESS, served.url)
+        log.info("http_opened", address=served.url)
+        yield pulse
+    finally:
+        (folder / ADDRESS).unlink(missing_ok=True)
+        served.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """How a worker answered."""
+
+    worker: str
+    """Stage and index."""
+    address: str
+    """Where it is served."""
+    state: str
+    """`ok`, `degraded`, `unready`, `dead`, or `silent`: nobody answered."""
+    reasons: Sequence[dict[str, str]] = ()
+    """What speaks against it."""
+
+    @property
+    def document(self) -> dict[str, object]:
+        """As `-o json` has it."""
+        return {"worker": self.worker, "address": self.address, "state": self.state, "reasons": list(self.reasons)}
+
+
+def seen(home: Path) -> list[Seen]:
+    """How each worker answers that keeps a folder in `home`."""
+    files = sorted(home.glob(f"*/{ADDRESS}"))
+    return [_asked(file.parent.name, file.read_text(encoding="utf-8").strip(), _get) for file in files]
+
+
+def show_seen(found: Sequence[Seen], output: Output) -> None:
+    """How they are, for people or for programs."""
+    if output is Output.JSON:
+        typer.echo(json.dumps([one.document for one in found], ensure_ascii=False, indent=2))
+        return
+    if not found:
+        typer.echo("no worker is served here: none runs, or workers.http.serve is false, or --home is another", err=True)
+        return
+    table = Table("WORKER", "STATE", "ADDRESS", box=None, pad_edge=False)
+    for one in found:
+        table.add_row(*map(escape, (one.worker, one.state, one.address)))
+    Console(soft_wrap=True).print(table)
+    for one in found:
+        for reason in one.reasons:
+            typer.echo(f"{one.worker}: {reason['reason']}: {reason['what']}".removesuffix(": "))
+
+
+def _asked(worker: str, address: str, get: Callable[[str], Any]) -> Seen:
+    try:
+        told = get(f"{address}/health")
+        return Seen(worker=f"{told['worker']}", address=address, state=f"{told['state']}", reasons=told["reasons"])
+    except (OSError, ValueError, KeyError, TypeError):  # whoever listens there now is none of ours
+        return Seen(worker=worker, address=address, state=SILENT)
+
+
+def _get(url: str) -> Any:
+    """The document of an answer, whatever its status. Never by a proxy: it is on this machine."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(url, timeout=_WITHIN_S) as response:
+            return orjson.loads(response.read(_MOST_BYTES))
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return orjson.loads(refused.read(_MOST_BYTES))

@@ -1,0 +1,266 @@
+"""Why a part of a site does not move: one reason, the most upstream and most severe first, with what mends it. Pure.
+
+The table is gone through from its top; the first line whose condition is so is the reason, and the last line is always so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from streams.deliver.causes import HoldCause
+from streams.deliver.remedies import REMEDIES
+from streams.lanes.deliver.held_cause import FLOOD_GUARD, MSGID_MEMORY, NO_ROOM, OTHER_LIMITS, TOPIC_GONE
+from yibao.moments import span
+from yibao.standing_facts import Facts, Part, Slot
+
+_STOPS: Final = {
+    FLOOD_GUARD: "yibao dlq list --class rejected --since 1h; docs/operations.md, The flood guard, has what comes then",
+    MSGID_MEMORY: "ask the platform whether it has the msgids of the plan: docs/operations.md, Doubles",
+    OTHER_LIMITS: "put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, and restart the deliver worker",
+    NO_ROOM: "mend what is refused (yibao dlq summary --by cause), and restart the deliver worker",
+    TOPIC_GONE: "report its rows anew: yibao resnapshot; the topic kept them no longer (retention.ready_days)",
+}
+_LOG: Final = "the deliver worker's log says it every minute: lane_held, lane_stopped, institution_held"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the table."""
+
+    name: str
+    """For programs."""
+    when: Callable[[Facts], bool]
+    """Whether it is so."""
+    says: Callable[[Facts], str]
+    """In words; continues a sentence that begins with the part."""
+    mend: Callable[[Facts], str] = lambda _facts: ""
+    """The command, or what else a person does."""
+    person: Callable[[Facts], bool] = lambda _facts: True
+    """Whether it waits for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why one part stands as it does."""
+
+    name: str
+    """Of the rule."""
+    rank: int
+    """Its place in the table: lower is more upstream, or more severe."""
+    says: str
+    """In words."""
+    mend: str
+    """What a person does; `""` where there is nothing to do."""
+    person: bool
+    """Whether it waits for a person."""
+
+
+def reason_of(facts: Facts) -> Reason:
+    """The one reason."""
+    rank, rule = next((rank, rule) for rank, rule in enumerate(RULES) if rule.when(facts))
+    person = rule.person(facts)
+    return Reason(name=rule.name, rank=rank, says=rule.says(facts), mend=rule.mend(facts), person=person)
+
+
+def _nobody(_facts: Facts) -> bool:
+    return False
+
+
+def _late(facts: Facts) -> bool:
+    return facts.late
+
+
+def _worker(facts: Facts) -> str:
+    return f"yibao worker {facts.part.value}"
+
+
+def _held_words(facts: Facts) -> str:
+    told = f"held: {facts.cause}" if facts.cause else "held, and nobody heard why yet"
+    return f"{told} ({facts.where})" if facts.where else told
+
+
+def _held_mend(facts: Facts) -> str:
+    if facts.mend:
+        return facts.mend
+    cause = facts.cause.partition(" ")[0]
+    if cause in _STOPS:
+        return _STOPS[cause]
+    return REMEDIES[HoldCause(cause)] if cause in set(HoldCause) else _LOG
+
+
+def _freed(facts: Facts) -> str:
+    if facts.part is Part.CAPTURE:
+        return f"free the disk, then: yibao connector restart {facts.name}"
+    return "free the disk, or name another folder (workers.home); its worker starts again by itself"
+
+
+def _stands(facts: Facts) -> bool:
+    return facts.late and facts.rate_per_s == 0
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        name="brokers_away",
+        when=lambda facts: bool(facts.away) and facts.brokers is False,
+        says=lambda facts: facts.away,
+        mend=lambda _facts: "start the brokers, or mend kafka in site.yaml; nothing is lost meanwhile",
+    ),
+    Rule(
+        name="connect_away",
+        when=lambda facts: bool(facts.away),
+        says=lambda facts: facts.away,
+        mend=lambda _facts: "start Kafka Connect, or mend connect in site.yaml; the database keeps its log meanwhile",
+    ),
+    Rule(
+        name="connector_missing",
+        when=lambda facts: not facts.connector,
+        says=lambda _facts: "Connect has no connector of it",
+        mend=lambda facts: f"yibao connector apply --source {facts.name}",
+    ),
+    Rule(
+        name="slot_lost",
+        when=lambda facts: facts.slot is Slot.LOST,
+        says=lambda _facts: "its replication slot is gone, or has lost its place in the log",
+        mend=lambda facts: facts.mend or f"yibao connector forget {facts.name}, then yibao resume {facts.name} --why …",
+    ),
+    Rule(
+        name="disk_full",
+        when=lambda facts: bool(facts.full),
+        says=lambda facts: f"no room on the disk: {facts.full}",
+        mend=_freed,
+    ),
+    Rule(
+        name="capture_failed",
+        when=lambda facts: bool(facts.failure),
+        says=lambda facts: f"its task has failed: {facts.failure}",
+        mend=lambda facts: facts.mend or f"mend the cause, then: yibao connector restart {facts.name}",
+    ),
+    Rule(
+        name="capture_stopped",
+        when=lambda facts: facts.connector in ("STOPPED", "PAUSED"),
+        says=lambda facts: f"somebody has {facts.connector.lower()} it; the database keeps its log meanwhile",
+        mend=lambda facts: f"yibao connector resume {facts.name}",
+    ),
+    Rule(
+        name="source_changed",
+        when=lambda facts: bool(facts.changed),
+        says=lambda facts: f"its database is not what capture was applied against: {facts.changed}",
+        mend=lambda facts: facts.mend,
+    ),
+    Rule(
+        name="not_known",
+        when=lambda facts: not facts.asked,
+        says=lambda _facts: "not known: nobody who knows it answers",
+        person=_nobody,
+    ),
+    Rule(
+        name="capture_unassigned",
+        when=lambda facts: facts.connector != "RUNNING",
+        says=lambda facts: f"Connect has it {facts.connector.lower()}, and no worker of it runs the task",
+        mend=lambda facts: f"look at Connect's workers, then: yibao connector restart {facts.name} --all",
+    ),
+    Rule(
+        name="database_away",
+        when=lambda facts: facts.silent and bool(facts.unseen),
+        says=lambda facts: f"silent, and its database lets nobody in: {facts.unseen}",
+        mend=lambda facts: f"mend the database, or the way to it; if it stays silent: yibao connector restart {facts.name} --all",
+    ),
+    Rule(
+        name="slot_unread",
+        when=lambda facts: facts.silent and facts.slot is Slot.UNREAD,
+        says=lambda _facts: "silent: Connect says RUNNING, and nobody reads with its slot",
+        mend=lambda facts: f"yibao connector restart {facts.name} --all",
+    ),
+    Rule(
+        name="capture_silent",
+        when=lambda facts: facts.silent,
+        says=lambda _facts: "silent: its heartbeat does not come, although Connect says RUNNING",
+        mend=lambda facts: f"yibao connector plan --source {facts.name}; then: yibao connector restart {facts.name} --all",
+    ),
+    Rule(
+        name="offsets_missing",
+        when=lambda facts: facts.waiting is None,
+        says=lambda _facts: "no offset of ours is committed for it",
+        mend=lambda _facts: "a new site: yibao topics apply; a running one: docs/operations.md, After a 74 or 79",
+    ),
+    Rule(
+        name="paused",
+        when=lambda facts: bool(facts.paused),
+        says=lambda facts: f"paused: {facts.paused}",
+        mend=lambda facts: facts.mend,
+        person=lambda facts: not facts.ends,
+    ),
+    Rule(
+        name="worker_missing",
+        when=lambda facts: facts.workers == 0,
+        says=lambda _facts: "no worker takes part in it",
+        mend=_worker,
+    ),
+    Rule(
+        name="flood_guard",
+        when=lambda facts: facts.held and facts.cause.startswith(FLOOD_GUARD),
+        says=lambda facts: f"the flood guard: most of what was sent last is refused{facts.where and f' ({facts.where})'}",
+        mend=_held_mend,
+    ),
+    Rule(name="held", when=lambda facts: facts.held, says=_held_words, mend=_held_mend),
+    Rule(
+        name="let_in",
+        when=lambda facts: facts.aside,
+        says=lambda _facts: "let in again, or not asked yet: what waited goes out",
+        person=_nobody,
+    ),
+    Rule(
+        name="unanswered",
+        when=lambda facts: facts.unanswered_s > 0,
+        says=lambda facts: f"a plan is under way for {span(facts.unanswered_s)}: the platform is away, slow, or takes no more",
+        mend=lambda _facts: "the deliver worker's log says which: breaker_opened, platform_throttled",
+        person=_late,
+    ),
+    Rule(
+        name="behind_another",
+        when=lambda facts: bool(facts.before) and bool(facts.waiting),
+        says=lambda facts: f"waits behind {facts.before}",
+        person=_nobody,
+    ),
+    Rule(
+        name="not_shared_out",
+        when=lambda facts: facts.unowned > 0 and facts.late,
+        says=lambda facts: f"nobody was given {facts.unowned} of its partitions, although workers run",
+        mend=lambda _facts: "stop workers of another mapping (mapping_awaited in a worker's log); else restart the stage's workers",
+    ),
+    Rule(
+        name="stands",
+        when=_stands,
+        says=lambda _facts: "nothing of it moves, and its worker runs",
+        mend=lambda _facts: "its worker's log says why: worker_died, hole_seen, brokers_lost, moves_awaited",
+    ),
+    Rule(
+        name="grows",
+        when=lambda facts: facts.late and facts.drains is False,
+        says=lambda _facts: "late, and more comes than it takes",
+        mend=lambda facts: f"start another worker: {_worker(facts)} --index 1; docs/performance.md",
+    ),
+    Rule(
+        name="late",
+        when=_late,
+        says=lambda facts: "late, and it gets less" if facts.drains else "late",
+        mend=lambda _facts: "yibao lag --watch shows how fast it goes",
+        person=lambda facts: facts.drains is None,
+    ),
+    Rule(
+        name="to_be_read_again",
+        when=lambda facts: bool(facts.owed),
+        says=lambda facts: f"tables are still to be read again: {', '.join(facts.owed)}",
+        mend=lambda facts: f"yibao resnapshot {facts.owed[0]} --source {facts.name} --wait",
+    ),
+    Rule(name="moves", when=lambda facts: bool(facts.waiting), says=lambda _facts: "moves", person=_nobody),
+    Rule(
+        name="waits_for_parts",
+        when=lambda facts: facts.awaited > 0,
+        says=lambda facts: f"{facts.awaited} records wait for a visit or settlement that was refused",
+        mend=lambda _facts: "yibao dlq summary --class rejected",
+        person=_nobody,
+    ),
+    Rule(name="runs", when=lambda facts: facts.part is Part.CAPTURE, says=lambda _facts: "runs", person=_nobody),
+    Rule(name="drained", when=lambda _facts: True, says=lambda _facts: "nothing waits", person=_nobody),
+)

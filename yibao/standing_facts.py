@@ -1,0 +1,88 @@
+"""What is known of one part of a site when it is asked why it does not move. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Part(StrEnum):
+    """What a line of `yibao status` is about, in the order of the data."""
+
+    SITE = "site"
+    CAPTURE = "capture"
+    PLACE = "place"
+    JOIN = "join"
+    DELIVER = "deliver"
+    INSTITUTION = "institution"
+
+
+class Slot(StrEnum):
+    """How the place of a capture in its database's log stands. UNKNOWN: nobody could look, or there was no reason to."""
+
+    UNKNOWN = "unknown"
+    READ = "read"
+    UNREAD = "unread"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Of one part. A text is `""` where nothing is so."""
+
+    part: Part
+    """What it is."""
+    name: str = ""
+    """Of the source or institution; of the join and deliver `""`."""
+    asked: bool = True
+    """Whether the brokers, or of a capture Connect, answered."""
+    waiting: int | None = 0
+    """Rows or records that wait for it; None where its offsets do not say."""
+    late: bool = False
+    """Whether the oldest of them is older, or more of them are, than `lag` in site.yaml allows."""
+    rate_per_s: float | None = None
+    """What it takes a second; None before two looks."""
+    drains: bool | None = None
+    """Whether it gets less; None where that is not known."""
+    away: str = ""
+    """Of the site: why no broker, or no Connect, answers."""
+    brokers: bool = True
+    """Of the site: whether the brokers do."""
+    connector: str = "RUNNING"
+    """Of a capture: what Connect says of its connector and tasks; `""` where it has none."""
+    failure: str = ""
+    """Of a capture: why it or its task failed."""
+    mend: str = ""
+    """What ends the failure, the change of the catalogue, or the hold, in words that are known where it was found."""
+    slot: Slot = Slot.UNKNOWN
+    """Of a capture."""
+    silent: bool = False
+    """Of a capture: whether its heartbeat is late, or never came."""
+    unseen: str = ""
+    """Of a capture: why its database does not let itself be looked at from here."""
+    changed: str = ""
+    """Of a capture: in what its database is no longer what it was applied against, or why its rows are not placed."""
+    owed: tuple[str, ...] = ()
+    """Of a capture: tables that are still to be read again."""
+    full: str = ""
+    """Where the disk is full."""
+    workers: int = 1
+    """Of a stage: how many take part in it."""
+    unowned: int = 0
+    """Of a stage: partitions in which something waits, and which nobody was given."""
+    paused: str = ""
+    """Who paused it, and why."""
+    ends: bool = False
+    """Whether the pause ends by itself."""
+    held: bool = False
+    """Of deliver and an institution: whether it is held."""
+    cause: str = ""
+    """Why it is held, and the platform's code; `""` where nobody heard it."""
+    where: str = ""
+    """Of deliver: in which partitions, and of which institution where all that waits there is of one."""
+    aside: bool = False
+    """Of an institution: whether its records wait beside the others'."""
+    unanswered_s: float = 0.0
+    """Of deliver: so long its oldest plan is under way, where that is longer than a healthy platform takes."""
+    awaited: int = 0
+    """Of deliver: records that wait for a visit or settlement which the platform refused."""
+    before: str = ""
+    """What stands before it, where that waits for a person."""

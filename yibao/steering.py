@@ -1,0 +1,134 @@
+"""What a person orders of the workers while they run, and what of it is in force: pauses and limits in `visit.control`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from streams.errors import Misconfigured
+from streams.mapping import Site
+from streams.spec.fields import ServiceCode
+from streams.spec.masking import mask_text
+from streams.topics.broker import Broker
+from streams.topics.steering import LimitOrder, Orders, Pause, Paused
+from streams.topics.writing import write
+from streams.wiring import broker_access, client_options
+from yibao.audited import audited
+from yibao.binding import actor, demand_own_topics, now_of
+from yibao.facts import controls_of
+
+STAGES: Final = ("place", "join", "deliver")
+SERVICES: Final = tuple(one.name.lower() for one in ServiceCode)
+_UNKNOWN: Final = "it is not known whether it was written down: look with `yibao connector status`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a pause is of."""
+
+    of: Paused
+    """What kind of thing."""
+    name: str
+    """As it stands in the topic."""
+    said: str
+    """As a person says it."""
+
+
+def target_of(site: Site, *, source: str | None, institution: str | None, service: str | None, stage: str | None) -> Target:
+    """What was named. Raises Misconfigured where that is not exactly one thing, or the site has no such one."""
+    named = {Paused.SOURCE: source, Paused.INSTITUTION: institution, Paused.SERVICE: service, Paused.STAGE: stage}
+    given = [(of, name) for of, name in named.items() if name is not None]
+    if len(given) != 1:
+        raise Misconfigured("name one of --source, --institution, --service and --stage")
+    of, name = given[0]
+    known = _known(site)[of]
+    if name not in known:
+        raise Misconfigured(f"--{of} {name}: there is no such {of}; known are {', '.join(known)}")
+    return Target(of=of, name=ServiceCode[name.upper()].value if of is Paused.SERVICE else name, said=name)
+
+
+def _known(site: Site) -> dict[Paused, Sequence[str]]:
+    codes = tuple(dict.fromkeys(one.code for one in site.institutions))
+    return {Paused.SOURCE: tuple(site.sources), Paused.INSTITUTION: codes, Paused.SERVICE: SERVICES, Paused.STAGE: STAGES}
+
+
+def now_at(site: Site) -> datetime:
+    """The time, with the site's zone."""
+    return datetime.now(ZoneInfo(site.timezone))
+
+
+def pauses_of(site: Site) -> tuple[Pause, ...]:
+    """What waits now because a person ordered it. Raises Unreachable, Newer, Fatal."""
+    return controls_of(site).orders.in_force(now_at(site))
+
+
+def orders_of(site: Site) -> Orders:
+    """All that was ordered. Raises as `pauses_of`."""
+    return controls_of(site).orders
+
+
+def pause(site: Site, target: Target, *, why: str, until: str) -> tuple[Pause | None, Pause]:
+    """Let something wait. Returns the pause that was in force, and the one that is. until: in ISO form with its zone; `""`: until
+    somebody resumes it. Raises Misconfigured, Unreachable.
+    """
+    demand_own_topics(site)
+    before, now = orders_of(site).of(target.of, target.name, now_at(site)), now_of(site)
+    order = Pause(
+        of=target.of,
+        name=target.name,
+        paused=True,
+        since=now if before is None else before.since,
+        until=until,
+        at=now,
+        by=actor(),
+        why=mask_text(why.strip()),
+    )
+    audited(site, "pause", why=why, facts={target.of.value: target.name, "until": until})
+    _write(site, order)
+    return before, order
+
+
+def resume(site: Site, target: Target, *, why: str) -> Pause | None:
+    """Let it go on. Returns the pause that was in force; None where there was none: nothing is written then."""
+    demand_own_topics(site)
+    before = orders_of(site).of(target.of, target.name, now_at(site))
+    if before is None:
+        return None
+    audited(site, "resume", why=why, facts={target.of.value: target.name})
+    _write(site, replace(before, paused=False, at=now_of(site), by=actor(), why=mask_text(why.strip())))
+    return before
+
+
+def limit(site: Site, institution: str, change: Callable[[LimitOrder], LimitOrder], *, action: str, why: str) -> LimitOrder:
+    """Change how much may go to the platform. institution: whose requests; `""`: all. action: the command, in its words. Raises
+    Misconfigured, Unreachable.
+    """
+    if institution and institution not in _known(site)[Paused.INSTITUTION]:
+        known = ", ".join(_known(site)[Paused.INSTITUTION])
+        raise Misconfigured(f"--institution {institution}: there is no such institution; known are {known}")
+    demand_own_topics(site)
+    before = orders_of(site).limits.get(institution) or LimitOrder(institution=institution, at="", by="", why="")
+    order = replace(change(before), at=now_of(site), by=actor(), why=mask_text(why.strip()))
+    _demand_places(site, order)
+    facts = {name: value for name, value in order.document.items() if name not in ("at", "by", "why")}
+    audited(site, action, why=why, facts=facts)
+    _write(site, order)
+    return order
+
+
+def _demand_places(site: Site, order: LimitOrder) -> None:
+    """Raise Misconfigured where fewer requests may be under way than there are workers, for each has one at least."""
+    if order.in_flight is None:
+        return
+    with Broker(broker_access(site)) as broker:
+        workers = len(broker.members([site.topics.group("deliver")]))
+    if order.in_flight < workers:
+        raise Misconfigured(
+            f"--in-flight {order.in_flight}: {workers} workers of the deliver stage run, and each has one request under way; "
+            f"run no more than {order.in_flight} of them, or give a rate (--requests-per-s)"
+        )
+
+
+def _write(site: Site, order: Pause | LimitOrder) -> None:
+    write(client_options(site), site.topics.control, key=order.key, value=order.dump(), otherwise=_UNKNOWN)

@@ -1,0 +1,88 @@
+"""`yibao pause`: let a source, an institution, a service or a stage wait while everything else goes on."""
+
+import json
+import shlex
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import typer
+
+from streams.errors import Misconfigured
+from streams.mapping import load_site
+from yibao import steering
+from yibao.interrupted import leaving
+from yibao.moments import until_of
+from yibao.options import SITE, ConfigOption, Output, OutputOption
+
+
+class Service(StrEnum):
+    """What is reported, in the order of reporting."""
+
+    VISIT = "visit"
+    SETTLEMENT = "settlement"
+    FEE = "fee"
+
+
+class Stage(StrEnum):
+    """What workers do."""
+
+    PLACE = "place"
+    JOIN = "join"
+    DELIVER = "deliver"
+
+
+SourceOption: TypeAlias = Annotated[str | None, typer.Option("--source", metavar="SOURCE", help="Rows of this source.")]
+InstitutionOption: TypeAlias = Annotated[
+    str | None, typer.Option("--institution", metavar="CODE", help="Records of this institution, by its FIXMEDINS_CODE.")
+]
+ServiceOption: TypeAlias = Annotated[
+    Service | None, typer.Option("--service", help="Records of this service, and of each institution what comes behind them.")
+]
+StageOption: TypeAlias = Annotated[Stage | None, typer.Option("--stage", help="All workers of this stage.")]
+ReasonOption: TypeAlias = Annotated[
+    str, typer.Option("--why", "--reason", metavar="TEXT", help="Kept with the order, for whoever asks later.")
+]
+
+
+def pause(
+    *,
+    config: ConfigOption = SITE,
+    source: SourceOption = None,
+    institution: InstitutionOption = None,
+    service: ServiceOption = None,
+    stage: StageOption = None,
+    why: ReasonOption = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="WHEN", help="Goes on by itself then: 30m, 2h, 1d, or 2026-12-01T06:00.")
+    ] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Let something wait while everything else goes on. All workers obey within seconds, also those that start later. What is under
+    way is finished: of the deliver stage at most one plan a partition, under the msgids that it has. Nothing is lost, and nothing
+    is sent twice.
+
+    --source: rows of it are not placed. --institution: its records are set aside, as if the platform did not take them. --service:
+    of each institution, the next record of the service waits, with all that comes behind it. --stage: its workers take nothing new.
+
+    What waits must not wait for longer than the topics keep it (`retention`). `yibao connector status` shows what is paused.
+
+    \b
+    Examples:
+      yibao pause --institution H36110200001 --why "the platform asked for it" --until 2h
+      yibao pause --stage deliver --why "the platform is being moved" --until 2026-12-01T06:00
+      yibao pause --source his --why "the vendor loads test data"
+      yibao pause --service fee --why "the platform's fee service is down"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if not why.strip():
+        raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")
+    site = load_site(config)
+    target = steering.target_of(site, source=source, institution=institution, service=service, stage=stage)
+    ends = until_of(until, site)
+    with leaving(f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"):
+        before, order = steering.pause(site, target, why=why, until=ends)
+    if output is Output.JSON:
+        typer.echo(json.dumps({**order.document, "was_paused": before is not None}, ensure_ascii=False))
+        return
+    typer.echo(order.line)
+    if before is not None:
+        typer.echo(f"  it was paused before, by {before.by}: {before.why}")
