@@ -12,9 +12,10 @@ from streams.explain.finding import Hit
 from streams.explain.standing import Standing
 from streams.explain.subject import Keys
 from streams.explain.timeline import Event
+from streams.explain.unplaced import Unplaced
 from streams.mapping import Site
 from yibao.explaining import Content, Explained
-from yibao.letters_shown import print_json, print_table, show_content
+from yibao.letters_shown import print_json, print_table, said, show_content
 from yibao.moments import local
 
 _TIMES: Final = frozenset({"since", "until", "accepted", "accepted before", "committed", "first posted", "posted"})
@@ -67,13 +68,22 @@ def show_hits_json(hits: Sequence[Hit], keys: Keys) -> None:
     print_json({"hits": [_hit(hit, keys) for hit in hits]})
 
 
-def show_letters(told: Sequence[Told], site: Site) -> None:
-    """Letters of what no visit has, for people."""
+def show_unplaced(rows: Sequence[Unplaced], told: Sequence[Told], site: Site) -> None:
+    """What no visit has, for people."""
+    for row in rows:
+        until = f", until {local(row.until, site)}" if row.until else ""
+        typer.echo(f"{row.source} {row.row} {row.words}{until}")
     for one in told:
         letter = one.letter
         state = f"closed {local(letter.closed, site)}" if letter.closed else "open"
         typer.echo(f"{letter.id[:12]} {letter.dead_class} {letter.rule} {local(letter.last, site)} {state}: {letter.message}")
     typer.echo(f"no visit has a row or record with this number; {len(told)} letters name it: yibao dlq show ID")
+
+
+def show_unplaced_json(rows: Sequence[Unplaced], told: Sequence[Told]) -> None:
+    """The same for programs."""
+    unplaced = [{**row._asdict(), "words": row.words} for row in rows]
+    print_json({"hits": [], "unplaced": unplaced, "letters": [said(one.letter) for one in told]})
 
 
 def _hit(hit: Hit, keys: Keys) -> dict[str, str]:

@@ -19,7 +19,8 @@ from streams.explain.logs import Logs
 from streams.explain.standing import Standing, standings
 from streams.explain.subject import Keys, RowName, Subject
 from streams.explain.timeline import Event, changes_of, records_of, timeline
-from streams.mapping import Site, compile_site
+from streams.explain.unplaced import Unplaced, unplaced
+from streams.mapping import Site, capture_sources, compile_site
 from streams.wiring import broker_access
 from yibao.letters_asked import ask, progress, say
 
@@ -98,6 +99,12 @@ def explained(site: Site, logs: Logs, hit: Hit, key: str, *, clear: bool) -> Exp
         events=timeline(found, subject),
         contents=[*_contents(logs, found, subject, clear=clear)],
     )
+
+
+def unplaced_in(site: Site, logs: Logs, keys: Keys, key: str) -> list[Unplaced]:
+    """The rows with this number that wait for their header, or waited in vain."""
+    sources = [source.name for source in capture_sources(site) if any(table.under for table in source.tables)]
+    return [*unplaced(logs, keys, key, sources)]
 
 
 def told_of(site: Site, key: str, *, deadline_s: float) -> list[Told]:

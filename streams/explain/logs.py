@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from connector.contract import Topics
 from streams.domain.changes import Incoming
 from streams.errors import Refused
-from streams.explain.places import CHANGES, READY, RECEIPTS, places
+from streams.explain.places import CHANGES, PLACED, READY, RECEIPTS, places
 from streams.explain.remembered import STATE
 from streams.indexes.shape import Shape
 from streams.indexes.store import Store
@@ -23,6 +23,8 @@ from streams.topics.whole import OnProgress
 
 FOLDER: Final = "explain"
 """Of the indexes, below `workers.home`."""
+_VERSIONS: Final = 1_000
+"""Of a row in a compacted topic; most are not there any more."""
 _APART: Final = 400
 """Messages: to read so many costs what a seek costs."""
 FETCH_BYTES: Final = 128 * 1024
@@ -69,6 +71,10 @@ class Logs:
     def receipts(self, keys: Collection[bytes], partition: int, *, most: int) -> list[Incoming]:
         """The latest messages of `visit.receipts` of records with these keys."""
         return self._found(self.topics.receipts, RECEIPTS, keys, partition, most)
+
+    def placed(self, source: str, keys: Collection[bytes]) -> list[Incoming]:
+        """The messages of `place.state.<source>` of rows with these keys, in their order: of each the last one counts."""
+        return self._found(self.topics.place_state(source), PLACED, keys, 0, _VERSIONS)
 
     def at(self, topic: str, where: Collection[tuple[int, int]]) -> list[Incoming]:
         """The messages that stand at these places, as far as the topic holds them."""

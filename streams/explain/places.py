@@ -1,5 +1,5 @@
 """Where the messages of a topic stand, by a name: of `visit.changes` and `visit.ready` by visit, of `visit.ready` also by record,
-of `visit.receipts` by each record.
+of `visit.receipts` by each record, of `place.state.<source>` by row.
 """
 
 import sqlite3
@@ -8,10 +8,13 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from streams.domain.keys import SEPARATOR
+from streams.domain.place.entries import is_row
 from streams.domain.ready import RECORD_KEY_AT
 from streams.explain.names import name_of
 from streams.indexes.shape import Shape
 
+_PART: Final = SEPARATOR.encode()
 _FORM: Final = 1
 _TABLES: Final = """
 CREATE TABLE places (
@@ -77,9 +80,14 @@ def _of_receipt(message: Any) -> Iterable[int]:
         return ()
 
 
+def _of_placed(message: Any) -> Iterable[int]:
+    return (name_of(message.key.rpartition(_PART)[2]),) if message.key and is_row(message.key) else ()
+
+
 CHANGES: Final = _shape(_by_visit)
 READY: Final = _shape(_of_ready)
 RECEIPTS: Final = _shape(_of_receipt)
+PLACED: Final = _shape(_of_placed)
 
 
 def places(index: sqlite3.Connection, names: Iterable[bytes], *, most: int) -> list[Place]:

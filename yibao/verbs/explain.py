@@ -11,7 +11,7 @@ from streams.spec.fields import ServiceCode
 from yibao import explain_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
-from yibao.explaining import explained, hits, keys_of, logs_of, told_of
+from yibao.explaining import explained, hits, keys_of, logs_of, told_of, unplaced_in
 from yibao.letters_shown import print_json
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -58,7 +58,11 @@ def explain(
         (explain_shown.show_hits_json if output is Output.JSON else explain_shown.show_hits)(found, keys)
         raise typer.Exit(1)
     if not found:
-        explain_shown.show_letters(told_of(site, key, deadline_s=deadline), site)
+        rows, told = unplaced_in(site, logs, keys, key), told_of(site, key, deadline_s=deadline)
+        if output is Output.JSON:
+            explain_shown.show_unplaced_json(rows, told)
+        else:
+            explain_shown.show_unplaced(rows, told, site)
         raise typer.Exit(1)
     result = explained(site, logs, found[0], key, clear=unmask)
     if output is Output.JSON:

@@ -47,8 +47,8 @@ def show_pending(
 ) -> None:
     """Show what waits in the join, and for what: a visit, a settlement, the line that a refund takes back, a row of a lookup, a
     parent that was refused. Counted are all rows; listed are those that wait longest. What waits without a time (`until` is `-`)
-    goes with what it waits for. Rows that wait for their header are in the place stage, and are not here; records that wait for the
-    platform are in `yibao connector status`.
+    goes with what it waits for. Rows that wait for their header are in the place stage, and are not here; what waits for the
+    platform is counted by `yibao lag`.
 
     \b
     Examples:
