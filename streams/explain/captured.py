@@ -19,6 +19,7 @@ MOST: Final = 50
 _NEAR: Final = 5_000
 """So many messages of one moment are looked through; capture hands on some 2,000 at once."""
 _ONE_S: Final = 30.0
+_AT_ONCE: Final = 400
 
 
 class _Change(NamedTuple):
@@ -46,7 +47,7 @@ def _of_source(logs: Logs, source: str, wanted: Sequence[_Change]) -> Iterable[t
         if reach is None:
             return
         begins = {at: broker.since(topic, at) for at in {one.at for one in wanted}}
-    with Onward(logs.access, topic, [0], client_id=logs.client_id, fetch_bytes=FETCH_BYTES) as reader:
+    with Onward(logs.access, topic, [0], client_id=logs.client_id, most=_AT_ONCE, fetch_bytes=FETCH_BYTES) as reader:
         for at, begin in sorted(begins.items()):
             if begin is not None:
                 yield from _of_moment(reader, reach, begin, [one for one in wanted if one.at == at])

@@ -41,7 +41,7 @@ def read_at(  # noqa: PLR0913 - what, and how much at once
     for partition, offset in places:
         by_partition[partition].add(offset)
     for partition, offsets in sorted(by_partition.items()):
-        with Onward(access, topic, [partition], client_id=client_id, fetch_bytes=fetch_bytes) as reader:
+        with Onward(access, topic, [partition], client_id=client_id, most=apart, fetch_bytes=fetch_bytes) as reader:
             reach = reader.reach()[partition]
             for begin, end in ranges((one for one in offsets if reach.begin <= one < reach.end), apart=apart):
                 for portion in reader.read({partition: begin}, {partition: end}, deadline_s=math.inf):
