@@ -48,6 +48,8 @@ VERBS = (
     Verb("resume", "Let go on what is paused, or place the rows of a stopped source again."),
     Verb("limits", "How much goes to the platform, from all workers together: set, show, clear."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
+    Verb("explain", "What became of one visit, settlement or fee line."),
+    Verb("join", "What waits in the join, and for what."),
     Verb("dlq", "What could not be reported, and why."),
     Verb("replay", "Try dead letters again, as a plan that is looked at first."),
     Verb("ready", "Make anew what waits for the platform, after the mapping was mended."),

@@ -1,7 +1,5 @@
 """Read dead letters from the topic: the whole of it as it is now, every failure once; or the one that stands at a place."""
 
-import math
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,11 +7,11 @@ from typing import Any
 from streams.deadletter.record import DeadLetterView, Message, read_dead_letter
 from streams.errors import Rejected
 from streams.topics.access import BrokerAccess
+from streams.topics.at_places import read_at
 from streams.topics.onward import Onward
 from streams.topics.whole import OnProgress, read_whole
 
 _ONE_S = 60.0
-_APART = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,34 +68,14 @@ def read_letter(access: BrokerAccess, topic: str, partition: int, offset: int, *
     return None
 
 
-def ranges(offsets: Iterable[int]) -> list[tuple[int, int]]:
-    """The parts of a partition in which these offsets stand: begins, and the ends behind them. What is less than `_APART` from each
-    other is one part: to seek costs more than to read that.
-    """
-    found: list[tuple[int, int]] = []
-    for offset in sorted(offsets):
-        if found and offset - found[-1][1] < _APART:
-            found[-1] = found[-1][0], offset + 1
-        else:
-            found.append((offset, offset + 1))
-    return found
-
-
 def read_letters(
     access: BrokerAccess, topic: str, places: Collection[tuple[int, int]], *, client_id: str
 ) -> Iterator[DeadLetterView]:
     """The letters that stand at these places (partition, offset), with their original bytes (they are personal data). Reads no more
     than the parts of the topic in which they stand. What the topic does not hold any more is left out. Raises Unreachable.
     """
-    by_partition: dict[int, set[int]] = defaultdict(set)
-    for partition, offset in places:
-        by_partition[partition].add(offset)
-    for partition, offsets in sorted(by_partition.items()):
-        with Onward(access, topic, [partition], client_id=client_id) as reader:
-            reach = reader.reach()[partition]
-            for begin, end in ranges(one for one in offsets if reach.begin <= one < reach.end):
-                for portion in reader.read({partition: begin}, {partition: end}, deadline_s=math.inf):
-                    yield from (read_dead_letter(one) for one in portion.messages if one.offset in offsets and one.offset < end)
+    for message in read_at(access, topic, places, client_id=client_id):
+        yield read_dead_letter(message)
 
 
 class _Letters:

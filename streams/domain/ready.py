@@ -62,6 +62,8 @@ _HEADERS = (
     _BUSINESS_DAY,
     _AMOUNT,
 )
+RECORD_KEY_AT = _HEADERS.index(_RECORD_KEY)
+"""Which of the headers says the record's key."""
 
 
 class Emission(NamedTuple):

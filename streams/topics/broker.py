@@ -180,6 +180,13 @@ class Broker:
         behind = {place.partition: one.offset for place, one in since.items()}  # of the first message since; -1 where there is none
         return any(one.begin < (one.end if behind[number] < 0 else behind[number]) for number, one in reach.items())
 
+    def since(self, topic: str, moment_ms: int) -> int | None:
+        """The offset of a one-partition topic's first message of a moment (ms since the epoch) or later; None: none."""
+        place = TopicPartition(topic, 0)
+        with self._answers(f"find a moment in {topic}"):
+            found = self._admin.list_partition_offsets({place: moment_ms})[place]
+        return int(found.offset) if found.offset >= 0 else None
+
     def topic_id(self, topic: str) -> bytes:
         """The id of a topic that exists; a topic that is made anew gets another one. Empty where brokers are too old for ids."""
         with self._answers(f"tell the id of {topic}"):

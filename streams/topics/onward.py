@@ -23,7 +23,8 @@ _POLL_MS: Final = 500
 _STALLED_S: Final = 15.0
 _CLOSE_S: Final = 10.0
 _ANSWER_MS: Final = 12_000
-_FETCH_BYTES: Final = 4 * 1024 * 1024
+FETCH_BYTES: Final = 4 * 1024 * 1024
+"""Of a partition, for whoever reads all of it."""
 
 Result = TypeVar("Result")
 
@@ -52,7 +53,7 @@ class Onward:
         *,
         client_id: str,
         most: int = 5_000,
-        fetch_bytes: int = _FETCH_BYTES,
+        fetch_bytes: int = FETCH_BYTES,
     ) -> None:
         self._topic, self._most = topic, most
         self._places = [TopicPartition(topic, number) for number in sorted(partitions)]

@@ -9,6 +9,7 @@ linear     ten times the visits
 growth     one change in a stay of 10 to 20,000 lines, without brokers
 lists      a list of 100,000 letters for the insurance office, written and read again
 letters    the index of a million dead letters: made anew, and asked
+explained  what became of one visit among a million records
 capture    rows of a snapshot, and changes that waited in the database's log, into the topics
 freshness  commit in the database to accepted, at a steady 200 changes a second, with capture and a platform that decrypts
 """
@@ -31,6 +32,7 @@ from streams.private_files import keep_private
 from tests.bench import interpreter
 from tests.bench.capture import capture
 from tests.bench.course import Surroundings
+from tests.bench.explained import explained_in_time
 from tests.bench.freshness import freshness
 from tests.bench.growth import growth
 from tests.bench.letters import letters
@@ -39,11 +41,13 @@ from tests.bench.processes import CHECKOUT
 from tests.bench.sections import SECTIONS, Bench, Section, load_of, ratio_lines
 
 _FRESHNESS, _CAPTURE, _GROWTH, _LETTERS, _LISTS = "freshness", "capture", "growth", "letters", "lists"
+_EXPLAINED = "explained"
 _WITHIN_WHOLE = "place"
-_WITHOUT_THE_PATH = (_CAPTURE, _FRESHNESS, _GROWTH, _LETTERS, _LISTS)
+_WITHOUT_THE_PATH = (_CAPTURE, _EXPLAINED, _FRESHNESS, _GROWTH, _LETTERS, _LISTS)
 _HOLDS = (
     "b[0-9]*",
     "capture",
+    "explained",
     "growth",
     "letters",
     "lists",
@@ -92,6 +96,8 @@ def main() -> None:
             _keep(found, _LETTERS, lambda: letters(chosen.home / "letters"), chosen.out, {})
         if _LISTS in names:
             _keep(found, _LISTS, lambda: lists(chosen.home / "lists"), chosen.out, {})
+        if _EXPLAINED in names:
+            _keep(found, _EXPLAINED, lambda: explained_in_time(chosen.home / "explained"), chosen.out, {})
         if _CAPTURE in names:
             _keep(found, _CAPTURE, lambda: capture(chosen.home / "capture"), chosen.out, {})
         if _FRESHNESS in names:

@@ -19,11 +19,11 @@ from streams.deadletter.filter.grammar import parse
 from streams.deadletter.index.counting import summary
 from streams.deadletter.index.pages import page
 from streams.deadletter.index.selecting import Clock
-from streams.deadletter.index.store import Store
-from streams.deadletter.index.upkeep import Upkeep
+from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.records import DeadLetter, RowOrigin
 from streams.domain.violations import DeadClass
+from streams.indexes.upkeep import Upkeep
 from streams.topics.access import BrokerAccess
 
 LETTERS: Final = 1_000_000
@@ -63,7 +63,7 @@ def letters(home: Path, number: int = LETTERS) -> dict[str, Any]:
 
 def _measured(home: Path, servers: str, number: int) -> dict[str, Any]:
     access, clock = BrokerAccess(bootstrap_servers=servers), Clock(now_ms=_NOW_MS, zone=ZoneInfo("Asia/Shanghai"))
-    index = Upkeep(store=Store(home / "letters", TOPIC), access=access, topic=TOPIC, client_id="bench")
+    index = Upkeep(store=letters_in(home / "letters", TOPIC), access=access, topic=TOPIC, client_id="bench")
     rebuilds, of_cpu = [], []
     for _ in range(_ROUNDS):
         index.store.drop()

@@ -26,6 +26,11 @@ from streams.deliver.look import PlatformLook
 from streams.deliver.request import Institution, Unsealed
 from streams.domain.batch.cut import CutLimits
 from streams.domain.join.fold import Joiner
+from streams.explain.finding import Hit
+from streams.explain.gathering import subject_of
+from streams.explain.standing import Fate, standings
+from streams.explain.subject import Keys
+from streams.explain.timeline import timeline
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver.look import DeliverLook
 from streams.lanes.join.lookups import LookupTable, LookupTables
@@ -44,6 +49,7 @@ from tests.contract.canary_rows import ADDRESS, CANARIES, CERTNO, NAME, PHONE, c
 from tests.settings import breaker_settings, gateway_settings
 from tests.unit.streams.deadletter.index.in_memory import indexed
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, LIMITS, envelope, mappings
+from tests.unit.streams.explain.in_memory import Logs
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, RECEIPTS, STATE, Rig
 from yibao.letters.exported import content_of
 from yibao.letters.shown import said
@@ -142,6 +148,7 @@ class Run:
         self.served = served
         self.outcomes = rig.outcomes.snapshot()
         self.metadata = [committed.metadata for committed in rig.log.committed_offsets.values()]
+        self.changes = rig.log.messages(CHANGES)
         self.ready = rig.log.messages(READY)
         self.dead = rig.log.messages(DEAD)
         self.letters = [read_dead_letter(message) for message in self.dead]
@@ -301,6 +308,22 @@ def test_nothing_personal_is_in_the_index_of_the_dead_letters(run):
     kept = indexed(run.dead).index.serialize()
     assert b"REJECTED" in kept
     assert leaks(kept.decode("latin-1").encode("latin-1").decode(errors="replace")) == []
+
+
+def test_nothing_personal_is_in_what_became_of_a_visit(run):
+    """The question is asked by telephone, with others in the room; the indexes behind it lie on a disk."""
+    logs = Logs(run.state, run.changes, run.ready, run.receipts, run.dead)
+    told = set()
+    for key in logs.visits():
+        found, keys = logs.evidence(key), Keys(mappings())
+        subject = subject_of(Hit(key, None, "mdtrt_d", "", ""), found, keys)
+        now, events = standings(found, subject), timeline(found, subject)
+        told |= {one.fate for one in now} | {event.what for event in events}
+        assert leaks([*map(tuple, now), *map(tuple, events), keys.visit(key.decode())]) == []
+        assert leaks([found, now, events]) == []
+    assert {Fate.ACCEPTED, Fate.DEAD, "record made", "accepted by the platform", "could not be reported"} <= told
+    for index in logs.indexes.values():
+        assert leaks(index.serialize().decode("latin-1").encode("latin-1").decode(errors="replace")) == []
 
 
 def test_nothing_personal_is_logged_counted_or_committed(run):

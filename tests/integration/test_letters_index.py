@@ -19,6 +19,9 @@ from streams.deadletter.index.pages import page
 from streams.deadletter.index.schema import FORM
 from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.errors import Misconfigured
+from streams.explain.places import CHANGES, places
+from streams.indexes.store import Store
+from streams.indexes.upkeep import Upkeep
 from streams.mapping import load_site
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
@@ -224,3 +227,28 @@ async def test_what_is_personal_is_shown_for_a_reason_that_is_noted(kafka, tmp_p
             line = orjson.loads((await consumer.getone()).value)
     assert ("dlq show --unmask", "find the patient", letter_id(REJECTED)) == (line["action"], line["why"], line["facts"]["letter"])
     assert NAME not in orjson.dumps(line).decode()
+
+
+async def test_who_asks_of_one_partition_has_only_that_read_and_the_others_are_read_when_they_are_asked_for(place, tmp_path):
+    """Of a million records one visit's partition is read, and what was not read is never taken for nothing."""
+
+    def of(shape, name):
+        access = BrokerAccess(bootstrap_servers=place.bootstrap)
+        return Upkeep(store=Store(tmp_path / name, place.topic, shape), access=access, topic=place.topic, client_id="test")
+
+    def asked(index, partitions=None):
+        found, freshness = index.ask(lambda one: places(one, [REJECTED.key], most=99), partitions=partitions)
+        return len(found), freshness.read, bool(freshness.built), freshness.complete
+
+    index, dropped = of(CHANGES, "one"), of(CHANGES, "dropped")
+    compacted = of(replace(CHANGES, longest_pause_ms=1), "compacted")
+    assert (1, 1, True, True) == asked(index, [0])
+    assert (1 + SEVERAL, SEVERAL, False, True) == asked(index, [1])
+    assert (1 + SEVERAL, 0, False, True) == asked(index)
+    assert [(1, 1, True, True), (1, 1, True, True)] == [asked(dropped, [0]), asked(compacted, [0])]
+    async with admin_of(place) as admin:
+        await admin.delete_records({TopicPartition(place.topic, 1): RecordsToDelete(before_offset=2)})
+    assert (1 + SEVERAL - 2, SEVERAL - 2, False, True) == asked(dropped), "nothing was lost of what had not been read"
+    await place.write(0, REJECTED)
+    assert (2 + SEVERAL - 2, 1, False, True) == asked(dropped, [0])
+    assert (2, 2, False, True) == asked(compacted, [0]), "what went from a compacted topic may have left no trace"

@@ -212,3 +212,34 @@ def test_letters_of_rows_that_nobody_remembers_end_with_what_stands_in_the_datab
         for source in DATABASES:
             mended, gone, seen, left = [f"{key}" for key, _ in lines[source]]
             assert [1, 0, 1, 0] == [reported.count(one) for one in (mended, gone, seen, left)]
+        for source in DATABASES:
+            became_of_the_lines(source, lines[source], lambda *words, ok=(0,): yibao("explain", *words, config=site, ok=ok))
+        noted = [one for one in yibao("audit", "list", "-o", "json", config=site).splitlines() if "explain --unmask" in one]
+        assert [True, True] == ["asked by the ward" in one and f"{lines['his'][0][0]}" not in one for one in noted]
+        assert not json.loads(yibao("join", "pending", "--kind", "visit", "-o", "json", config=site))["oldest"]
+
+
+def became_of_the_lines(source, lines, explain):
+    """What a person asks by telephone, answered from the topics alone."""
+    (mended, visit), (gone, _), (seen, _), (left, _) = lines
+    only = ("--source", source, "--service", "fee_list_d", "-o", "json")
+    for key in (mended, seen):
+        told = json.loads(explain(key, *only))
+        assert "accepted" == told["now"][-1]["fate"]
+        happened = [event["what"] for event in told["events"]]
+        assert happened.index("could not be reported") < happened.index("record made") < happened.index("accepted by the platform")
+        assert any(what.startswith("letter closed") for what in happened)
+        placed = [event for event in told["events"] if event["stage"] == "capture"]
+        assert all(event["facts"]["captured_as"].startswith(f"recapture.rows.{source}/0/") for event in placed)
+    hidden, clear = (
+        json.loads(explain(mended, *only, *more))["contents"][-1]["rows"]["fee"]["mxid"]
+        for more in ((), ("--unmask", "--reason", "asked by the ward"))
+    )
+    assert ("***", f"{mended}") == (hidden, clear)
+    for key in (gone, left):
+        told = json.loads(explain(key, *only, ok=(1,)))
+        assert ([], [], True) == (told["hits"], told["unplaced"], bool(told["letters"]))
+    assert re.search(rf"his.sf_fymx/{mended} = fee_list_d {mended}: accepted, in its last version", explain(visit))
+    whole = json.loads(explain(visit, "-o", "json"))
+    assert {"accepted"} == {one["fate"] for one in whole["now"]}
+    assert f"his.sf_fymx/{mended}" in {one["of"] for one in whole["now"]}

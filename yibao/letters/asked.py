@@ -16,9 +16,9 @@ from streams.deadletter.filter.grammar import Filter, parse
 from streams.deadletter.filter.terms import Term, term
 from streams.deadletter.index.counting import unknown, values
 from streams.deadletter.index.selecting import Clock
-from streams.deadletter.index.store import Store
-from streams.deadletter.index.upkeep import Freshness, Upkeep
+from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import FORM
+from streams.indexes.upkeep import Freshness, Upkeep
 from streams.mapping import Site
 from streams.wiring import broker_access
 from streams.wording import nearest
@@ -49,7 +49,7 @@ def ask(site: Site, question: Callable[[sqlite3.Connection], Answer], *, deadlin
     topic = site.topics.dead
     with progress("reading dead letters") as told:
         found = Upkeep(
-            store=Store(site.workers.home / FOLDER, topic),
+            store=letters_in(site.workers.home / FOLDER, topic),
             access=broker_access(site),
             topic=topic,
             client_id=f"yibao-{site.site}",

@@ -6,8 +6,6 @@ FORM: Final = 2
 """Rises with whatever changes about the tables or what is put into them."""
 
 TABLES: Final = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE positions (partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL, begin INTEGER NOT NULL);
 CREATE TABLE groups (
     id INTEGER PRIMARY KEY, dead_class TEXT NOT NULL, rule TEXT NOT NULL, field TEXT NOT NULL, cause TEXT NOT NULL,
     service TEXT NOT NULL, institution TEXT NOT NULL, owner TEXT NOT NULL, stage TEXT NOT NULL, source TEXT NOT NULL,
@@ -32,8 +30,7 @@ CREATE TABLE history (
 `closed`: ms, 0 while it is open. `said_at`, `said_in`: time and partition of the message that decided so; `said`: where several
 partitions told of it, what each said last. `told`: 0 where all its messages are closings. `groups.words`: of the reasons, as far as
 they are the same but for keys and amounts. `hours`: of a group and hour since 1970 how many letters failed first (`told`), and how
-many that are open or closed failed last. `history`: of each letter what came after its first message. `positions.offset`: the
-offset to go on from; all rows are of messages before it, for both are written as one.
+many that are open or closed failed last. `history`: of each letter what came after its first message.
 """
 
 INDEX_OF_IDS: Final = "CREATE UNIQUE INDEX IF NOT EXISTS letters_by_id ON letters (id);"

@@ -52,6 +52,8 @@ _BEFORE_OFFSET: Final = 2
 _WITH_MARK: Final = 3
 _WITH_MARKS: Final = tuple(range(_WITH_MARK, FORM + 1))
 _WITH_CHARGES: Final = tuple(range(WITH_CHARGE, FORM + 1))
+_ENDS_WITH_RECORD: Final = frozenset({b"[4,", b"[7,", b"[8,", b"[9,", b"[10"})
+"""How entries of rows that do not wait begin whose last member is what the row was reported as."""
 _WAITS_FOR_LOOKUP: Final = b'"lookup '
 _MEMBER_LOOKUP: Final = b',"lookup '
 _LOOKUP_NOT_TOLD: Final = b',"","lookup '
@@ -195,6 +197,15 @@ def load(key: bytes, value: bytes) -> StoredRow:
         told,
         charge and Charge.of(charge),
     )
+
+
+def reported_as_in(key: bytes, value: bytes) -> str:
+    """As what the row in a state entry was reported, read without parsing it where that can be told from its end. Raises Newer."""
+    begin = value.rfind(b'"', 0, -2) + 1
+    text = value[begin:-2]
+    if value[-2:] == b'"]' and value[1:4] in _ENDS_WITH_RECORD and b"\\" not in value[begin - 2 : -2]:
+        return text.decode()
+    return load(key, value).reported_as
 
 
 def waits(value: bytes) -> bool:

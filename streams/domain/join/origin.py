@@ -21,7 +21,7 @@ def of_row(row: StoredRow, mapping: CompiledMapping, *, visit_key: bytes, record
         visit_key=visit_key.decode(),
         position=dotted(row.position),
         record_key=record_key,
-        personal=frozenset(_personal(mapping, mapping.tables[row.table])),
+        personal=frozenset(personal_keys(mapping, mapping.tables[row.table])),
     )
 
 
@@ -37,7 +37,7 @@ def of_change(change: RowChange | Truncated, mapping: CompiledMapping | None, ru
         key=key if len(key) == len(rule.key) else (),
         visit_key=_visit_key(change, rule),
         position=origin.position,
-        personal=frozenset(_personal(mapping, rule)),
+        personal=frozenset(personal_keys(mapping, rule)),
     )
 
 
@@ -48,7 +48,7 @@ def _visit_key(change: RowChange, rule: TableRule) -> str:
 def names_of(rows: Iterable[StoredRow], mapping: CompiledMapping) -> str:
     """Table and key of rows, as they may be shown, in an order that says nothing. Their mapping knows their tables."""
     ordered = sorted(rows, key=lambda row: (row.table, row.key))
-    return "、".join(_name_of(row, personal="key" in {*_personal(mapping, mapping.tables[row.table])}) for row in ordered)
+    return "、".join(_name_of(row, personal="key" in {*personal_keys(mapping, mapping.tables[row.table])}) for row in ordered)
 
 
 def _name_of(row: StoredRow, *, personal: bool) -> str:
@@ -63,7 +63,7 @@ def name_of_missing(row: MissingLookup, mapping: CompiledMapping) -> str:
     return f"{rule.name}.{','.join(rule.key)}={show_key('/'.join(row.key), personal=personal)}"
 
 
-def _personal(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:
+def personal_keys(mapping: CompiledMapping, rule: TableRule) -> Iterator[str]:
     """Which keys of a table's rows are somebody's name, number or address, because the mapping reports their columns as such."""
     if mapping.is_personal((rule.role, name) for name in rule.key):
         yield "key"

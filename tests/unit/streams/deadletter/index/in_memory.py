@@ -12,6 +12,7 @@ from streams.deadletter.index.selecting import Clock
 from streams.deadletter.index.writing import Writing
 from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
+from streams.indexes.shape import BOOKKEEPING
 
 NOW_MS = 1_700_000_000_000
 
@@ -21,7 +22,7 @@ class InMemory:
 
     def __init__(self, now_ms, indexes=INDEXES):
         self.index = sqlite3.connect(":memory:")
-        self.index.executescript(TABLES + indexes)
+        self.index.executescript(BOOKKEEPING + TABLES + indexes)
         self.clock = Clock(now_ms=now_ms, zone=ZoneInfo("Asia/Shanghai"))
 
     @classmethod

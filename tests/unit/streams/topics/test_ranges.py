@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.deadletter.reading import ranges
+from streams.topics.at_places import ranges
 
 
 @given(st.sets(st.integers(0, 100_000), max_size=30))

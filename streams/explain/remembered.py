@@ -1,0 +1,169 @@
+"""Where in `visit.state` the join's entries of rows stand, by visit, row and record, and which of them wait: an index that follows
+the topic, which is compacted. Of what a row holds nothing is in it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
+from streams.domain.join.gone import is_gone, load_gone
+from streams.explain.names import identity_of, name_of
+from streams.explain.places import Place
+from streams.explain.waits import WITHDRAWAL, end_of
+from streams.indexes.shape import Shape
+
+GONE: Final = "x"
+"""Role of such a record's entry; those of rows have the letters of their keys."""
+
+_FORM: Final = 1
+_TRACES_MS: Final = 20 * 3_600_000
+"""Brokers keep what tells that a key went for 24 hours, unless set otherwise (delete.retention.ms)."""
+_TABLES: Final = """
+CREATE TABLE entries (
+    key BLOB PRIMARY KEY, visit INTEGER NOT NULL, row INTEGER NOT NULL, record INTEGER NOT NULL, role TEXT NOT NULL,
+    source TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
+    part TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, told INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_INDEXES: Final = """
+CREATE INDEX entries_by_visit ON entries (visit, role);
+CREATE INDEX entries_by_row ON entries (row);
+CREATE INDEX entries_by_record ON entries (record);
+CREATE INDEX entries_that_wait ON entries (since, part, source) WHERE part <> '';
+"""
+_PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Entry(NamedTuple):
+    """One entry of the join's state, as the index has it. Times are milliseconds since the epoch."""
+
+    key: bytes
+    """What its key becomes."""
+    visit: int
+    """Name of its visit."""
+    row: int
+    """Name of the row's key, its columns joined by `/`."""
+    record: int
+    """Name of the key of the record as which it was reported; 0 of one that never was."""
+    role: str
+    """`v`, `s` or `f` of a row, `x` of a record that no row backs."""
+    source: str
+    """Of the row."""
+    partition: int
+    """Where its message stands."""
+    offset: int
+    """Where its message stands."""
+    part: str
+    """What it waits for (`Part`, `lookup <name>`, `withdrawal`); `""` where it does not wait."""
+    since: int
+    """When it began to wait."""
+    deadline: int
+    """When it is given up; 0 where no time ends it."""
+    told: int
+    """1 where a person was told, and it waits on."""
+
+    def __repr__(self) -> str:
+        """Without what keys become."""
+        return f"Entry(role={self.role!r}, partition={self.partition}, offset={self.offset}, part={self.part!r})"
+
+    @property
+    def place(self) -> Place:
+        """Where its message stands."""
+        return Place(self.partition, self.offset)
+
+
+class _Writing:
+    def __init__(self, index: sqlite3.Connection) -> None:
+        self._index = index
+        self.foreign = 0
+
+    def take(self, messages: Sequence[Any]) -> None:
+        """Write what these messages say: of each key the last one counts."""
+        latest = {one.key: one for one in messages if one.key is not None}
+        gone, there = [], []
+        for key, message in latest.items():
+            if message.value is None:
+                gone.append((identity_of(key),))
+            elif (entry := entry_of(key, message.value, message.partition, message.offset)) is not None:
+                there.append(entry)
+        there.sort()
+        self._index.executemany("DELETE FROM entries WHERE key = ?", gone)
+        self._index.executemany(_PUT, there)
+
+    def forget(self, begins: Mapping[int, int]) -> None:
+        """Drop what the topic holds no more."""
+        for partition, begin in begins.items():
+            self._index.execute("DELETE FROM entries WHERE partition = ? AND offset < ?", (partition, begin))
+
+    def finish(self) -> None:
+        """Nothing is kept."""
+
+
+STATE: Final = Shape(form=_FORM, tables=_TABLES, indexes=_INDEXES, writing=_Writing, filling=_Writing, longest_pause_ms=_TRACES_MS)
+
+
+def entry_of(key: bytes, value: bytes, partition: int, offset: int) -> Entry | None:
+    """What the index keeps of a message of `visit.state`; None of what is neither a row nor a record. Raises Newer where a later
+    version wrote it.
+    """
+    if not is_row(key):
+        return _of_gone(key, value, partition, offset) if visit_key_of(key) and is_gone(key) else None
+    part, since, deadline, told = _wait(key, value)
+    visit, role, source, _, *row = key.split(SEPARATOR)
+    record = reported_as_in(key, value).partition("/")[2]
+    return Entry(
+        identity_of(key),
+        name_of(visit),
+        name_of(b"/".join(row)),
+        name_of(record.encode()) if record else 0,
+        role.decode(),
+        source.decode(),
+        partition,
+        offset,
+        part,
+        since,
+        deadline,
+        told,
+    )
+
+
+def _wait(key: bytes, value: bytes) -> tuple[str, int, int, int]:
+    """What a row waits for, since when, until when, and whether a person was told."""
+    if not waits(value):
+        return "", 0, 0, 0
+    row = load(key, value)
+    return row.waits_for, row.since, end_of(row.since, row.deadline), int(bool(row.refused))
+
+
+def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
+    gone = load_gone(value)
+    waits = bool(gone.deadline)
+    return Entry(
+        identity_of(key),
+        name_of(visit_key_of(key)),
+        name_of("/".join(gone.key).encode()),
+        name_of(gone.record.partition("/")[2].encode()),
+        GONE,
+        gone.source,
+        partition,
+        offset,
+        WITHDRAWAL if waits else "",
+        gone.since if waits else 0,
+        end_of(gone.since, gone.deadline),
+        0,
+    )
+
+
+def of_visit(index: sqlite3.Connection, visit_key: bytes) -> list[Entry]:
+    """The entries of a visit."""
+    return _entries(index.execute("SELECT * FROM entries WHERE visit = ? ORDER BY partition, offset", (name_of(visit_key),)))
+
+
+def called(index: sqlite3.Connection, key: str) -> list[Entry]:
+    """The entries of rows and records with this number."""
+    query = "SELECT * FROM entries WHERE row = ? UNION SELECT * FROM entries WHERE record = ?"
+    return sorted(_entries(index.execute(query, (name_of(key.encode()),) * 2)), key=lambda one: one.place)
+
+
+def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:
+    return [Entry(*row) for row in rows]
