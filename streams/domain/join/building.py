@@ -10,7 +10,7 @@ from streams.domain.closings import ClosedBy
 from streams.domain.join import claiming, colliding, followers, letters, parents, rebuilding, refunds
 from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row, names_of_missing
-from streams.domain.join.gathering import dependents, gather, stands, touched
+from streams.domain.join.gathering import dependents, gather, stands, touched, unsettled
 from streams.domain.join.gone import record_of
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import GOES_ON, WAITS, Moving
@@ -198,6 +198,8 @@ class Building:
             self.count("not_reported")
             return
         before = row
+        if row.role is _FEE and institution is not None and self._comes_unsettled(visit, row, now=now):
+            return
         if row.trail is not None:
             if self.moving.is_open(row.trail):
                 self._hold(visit, row, now=now)
@@ -218,6 +220,17 @@ class Building:
             if colliding.was_told(before):
                 colliding.close(self, visit, before)
             self._release(visit, before, built, committed_at=committed_at, now=now)
+
+    def _comes_unsettled(self, visit: Visit, row: StoredRow, *, now: int) -> bool:
+        """Whether a line of which nothing was made yet begins to wait for its settlement, as most do when they come. Then nothing
+        else of its visit is looked at.
+        """
+        if row.waits_for or row.refused or row.emitted or row.trail is not None or (part := unsettled(visit, row)) is None:
+            return False
+        limit = self._limits.of(part)
+        if limit > 0:
+            visit.put(row.waiting(str(part), since=now, deadline=now + limit))
+        return limit > 0
 
     def _hold(self, visit: Visit, row: StoredRow, *, now: int) -> None:
         """Let a row wait for the lane of the partition that it left. It has no limit: what holds that lane is told there."""
@@ -277,7 +290,8 @@ class Building:
 
     def _emit(self, visit: Visit, row: StoredRow, record: Record, *, committed_at: int) -> None:
         unchanged, entry, said = self.told.goes(visit, row, record.content_hash)
-        self.take(entry)
+        if entry:
+            self.take(entry)
         # An entry that an earlier version wrote stays as it is while its row does.
         visit.put(row.reported(record.content_hash, row.reported_as if unchanged else record_of(record.institution, record.key)))
         if unchanged:

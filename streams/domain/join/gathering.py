@@ -58,7 +58,7 @@ def _missing_of(
     visit: Visit, row: StoredRow, institution: str, *, heads: Sequence[StoredRow], settlements: Sequence[StoredRow]
 ) -> Part | None:
     if not settlements:
-        return Part.SETTLEMENT if _settlement_key(visit, row) else Part.UNSETTLED
+        return _lacking(visit, row)
     if len(heads) > 1:
         return Part.AMBIGUOUS_VISIT
     if visit.mapping.visit_required(institution) and (without := _missing(visit, heads[0] if heads else None, Part.VISIT)):
@@ -66,6 +66,15 @@ def _missing_of(
     if len(settlements) > 1:
         return Part.AMBIGUOUS_SETTLEMENT
     return _missing(visit, settlements[0], Part.SETTLEMENT) if row.role is _FEE else None
+
+
+def unsettled(visit: Visit, fee: StoredRow) -> Part | None:
+    """What a line waits for first that has no settlement; None where it has one, or several."""
+    return None if _settlements_of(visit, fee) else _lacking(visit, fee)
+
+
+def _lacking(visit: Visit, fee: StoredRow) -> Part:
+    return Part.SETTLEMENT if _settlement_key(visit, fee) else Part.UNSETTLED
 
 
 def _missing(visit: Visit, parent: StoredRow | None, part: Part) -> Part | None:

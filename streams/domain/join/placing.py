@@ -1,7 +1,7 @@
 """Where a change belongs: its visit, its row, and the row to remember after it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from connector.contract import UNAVAILABLE, Op, TableRole
 from streams.domain.again import after
@@ -56,12 +56,12 @@ def place(change: RowChange, rule: TableRule | None) -> tuple[bytes, tuple[str, 
     expected = frozenset({*rule.key, *rule.visit_key.columns}) if change.op is _DELETE else rule.columns
     if not _has(change.row, expected):
         return _missing(change, expected)
-    visit_key, key = rule.visit_key.of(change.row), [change.row[name] for name in rule.key]
+    visit_key, key = rule.visit_key.of(change.row), tuple(map(change.row.__getitem__, rule.key))
     if visit_key is None:
         return _nowhere(change, rule)
     if not all(map(names_something, key)):
         return _unnamed(change)
-    return visit_key.encode(), tuple([f"{part}" for part in key])
+    return visit_key.encode(), cast("tuple[str, ...]", key)
 
 
 def _told(change: RowChange, rule: TableRule) -> tuple[bytes, tuple[str, ...]] | Unplaceable:

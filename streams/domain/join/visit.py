@@ -69,7 +69,8 @@ class Visit:
         self._new_heads = False
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
         self._ledger: Ledger | None = None
-        self._emptied = _emptied(view.entries_beside(_EMPTIED), mapping.source)
+        emptied = view.entries_beside(_EMPTIED)
+        self._emptied = _emptied(emptied, mapping.source) if emptied else _NOWHERE
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
@@ -88,7 +89,8 @@ class Visit:
         where = self._keys.get((table, key)) or self._place(role, table, key)
         if where in self.changed:
             return self.changed[where]
-        row = self._found[where] = _committed(self._view, self._recall, where)
+        value = self._view.get(where)
+        row = self._found[where] = None if value is None else self._recall.load(where, value)
         return _without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
 
     def claimants(self, role: TableRole, record: str, *, emptied: bool = False) -> list[StoredRow]:
@@ -252,7 +254,7 @@ class Visit:
 
     def _present_heads(self) -> Sequence[StoredRow]:
         # Going through `rows` for the one that there is as a rule would double the cost of a line that waits.
-        entries = self._entries(_VISIT)
+        entries = self._view.of_role(self.key, _VISIT)
         if not self._new_heads and len(entries) == 1:
             ((key, value),) = entries.items()
             row = self._recall.load(key, value)
@@ -305,8 +307,6 @@ def _without_content(row: StoredRow) -> StoredRow:
 
 def _emptied(entries: Mapping[bytes, bytes], source: str) -> Mapping[str, int]:
     """By table of the source that was emptied: the offset at which it was, while rows of before may stand in the state."""
-    if not entries:
-        return _NOWHERE
     return _emptied_of(tuple(sorted(entries.values())), source)
 
 

@@ -152,7 +152,7 @@ class Overlay:
             else:
                 self._changed[name] = {key: value}
                 self._groups.pop(name, None)  # the state's own
-            if value is not None and name in self._claims:
+            if name in self._claims and value is not None:
                 self._claims[name].setdefault(claim_of(value), set()).add(key)
             self._held.put(key, value)
         self.changed.update(changed)

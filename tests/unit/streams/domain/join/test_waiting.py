@@ -45,6 +45,15 @@ def test_a_line_waits_for_the_settlement_that_it_names():
     assert join.letters() == ["JOIN_INCOMPLETE MISSING_SETTLEMENT"]
 
 
+def test_a_line_that_may_not_wait_is_told_when_it_comes_with_all_that_is_known():
+    """A site may set the wait to nothing. The letter shows the visit, as one after a wait does."""
+    join = Join(limits=replace(LIMITS, wait_ms=0))
+    join.change("h.visit")
+    join.change("h.charge")
+    assert (join.letters(), join.waiting()) == (["JOIN_INCOMPLETE MISSING_SETTLEMENT"], [])
+    assert orjson.loads(join.dead[0].value)["rows"].keys() == {"visit", "fee"}
+
+
 def test_a_line_that_is_not_settled_yet_waits_as_long_as_a_stay_may_last():
     """Lines of an inpatient are written daily and settled at the end."""
     join = Join()
