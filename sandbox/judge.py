@@ -227,7 +227,7 @@ def _doubled(acceptances: Sequence[Acceptance], versions: Mapping[RecordId, Sequ
     for acceptance in acceptances:
         msgids[acceptance.id, acceptance.content_hash].add(acceptance.msgid)
     return [
-        f"{_name(identity)}: one content under {len(ids)} msgids"
+        f"{_name(identity)}: one content under {len(ids)} msgids ({', '.join(sorted(ids))})"
         for (identity, content_hash), ids in msgids.items()
         if len(ids) > max(1, [*versions.get(identity, ())].count(content_hash))
     ]
