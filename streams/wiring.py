@@ -147,6 +147,7 @@ def place_stage(  # noqa: PLR0913 - each by its name
             topics=site.topics,
             fold=placer_of(site),
             max_chunk=site.place.max_chunk,
+            wall_ms=_wall_ms,
             lookout=None if watched is None else _lookout(site, gate, watched.look_at, who=f"place-{index}"),
         ),
         sources=rows_topics(site),

@@ -1,8 +1,9 @@
 """The lane of the place stage: one source's rows, in the order of its log, to the partitions of their visits."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import cast
@@ -12,6 +13,7 @@ from streams.domain.changes import SERVER, Incoming
 from streams.domain.commit_time import commit_of
 from streams.domain.place.entries import FORM, form_of
 from streams.domain.place.fold import Placer
+from streams.domain.place.going import Going
 from streams.domain.place.placed import Placed
 from streams.domain.place.resolving import EXCHANGED
 from streams.domain.records import Header
@@ -42,6 +44,8 @@ class PlaceShared:
     """Input messages of one transaction."""
     lookout: Lookout | None = None
     """Says which sources must stand; None in a test of something else."""
+    wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    """Milliseconds since the epoch."""
 
 
 class PlaceLane(Lane[Incoming]):
@@ -70,6 +74,8 @@ class PlaceLane(Lane[Incoming]):
         self._mark = PlaceMark(out=())
         self._from: Header = (FROM, b"")
         self._server: tuple[Header, ...] = ()
+        self._away_s: float | None = None
+        """How long brokers were away in all, at the last transaction; None before the first one."""
         self.last_commit: tuple[int, int] | None = None
         """Of the row that was placed last, in milliseconds since the epoch: its commit, and when capture wrote it."""
 
@@ -127,7 +133,7 @@ class PlaceLane(Lane[Incoming]):
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
         server = "" if self._control is None else self._control.server
         self._server = ((SERVER, server.encode()),) if server else ()
-        going = self._mark.going
+        going = self._going_on()
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -157,6 +163,14 @@ class PlaceLane(Lane[Incoming]):
         for outcome, amount in counts.items():
             self.context.outcomes.count("placed", amount, label=outcome)
         self.done(len(records))
+
+    def _going_on(self) -> Going:
+        """The transaction of the last row. Where no lane was here meanwhile, or no broker, its next row could not come: how long it
+        may be quiet counts from now.
+        """
+        away, before = self.context.absence.until(self.context.clock()), self._away_s
+        self._away_s, going = away, self._mark.going
+        return going if away == before or not going.transaction else going._replace(at=max(going.at, self._shared.wall_ms()))
 
     def _note(self, last: Incoming) -> None:
         """Note how late a transaction's last message is: one of them, for to open every row a second time would cost much."""

@@ -12,6 +12,7 @@ from streams.domain.place.fold import Placer
 from streams.domain.place.partitions import partition_of
 from streams.domain.series import number_of
 from streams.domain.trail import trail_of
+from streams.lanes.absence import Absence
 from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
 from streams.lanes.marks import place_mark
@@ -37,7 +38,7 @@ class Place:
         self.log, self.deaths, self.outcomes, self.orders = FakeLog(), Deaths(), Outcomes("place"), Orders()
         self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"out":[1,1,1],"born":"b"}')
 
-    def lane(self, generation=1, *, lookout=None):
+    def lane(self, generation=1, *, lookout=None, quiet_ms=0, now=lambda: 0, absence=None):
         context = LaneContext(
             broker=self.log,
             servers="broker:9092",
@@ -47,10 +48,11 @@ class Place:
             outcomes=self.outcomes,
             clock=time.monotonic,
             die=self.deaths,
+            absence=absence or Absence(),
             steering=Steering("place", None, wall_ms=lambda: 1_800_000_000_000, orders=self.orders),
         )
-        fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS)
-        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout)
+        fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS, quiet_ms=quiet_ms)
+        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout, wall_ms=now)
         return PlaceLane(ROWS, generation, context=context, flow=RecordingFlow(), shared=shared, source="his")
 
     def captured(self, number, *, visit=None, was=None):
@@ -88,6 +90,39 @@ async def test_each_partition_gets_its_rows_in_order_numbered_without_a_gap():
         assert wanted == ids(messages)
         assert [("his/b", number) for number in range(1, len(wanted) + 1)] == [number_of(one) for one in messages]
     assert place_mark(place.committed.metadata).out == tuple(len(each) + 1 for each in place.written().values())
+
+
+NOW, QUIET_MS = 1_800_000_000_000, 3_000
+
+
+async def open_in(place, lane, at):
+    """The transaction that a tick at this time says may go on."""
+    end = place.log.append(ROWS, key=None, value=tick_value(at, [0])) + 1
+    lane.put(place.log.messages(ROWS, place.committed.offset))
+    await wait_for(lambda: place.committed.offset >= end or bool(place.deaths.reasons))
+    assert [] == place.deaths.reasons
+    return orjson.loads(place.log.messages(TopicPartition(TOPICS.changes, 0))[-1].value).get("open")
+
+
+async def test_a_transaction_that_an_outage_cut_in_two_may_go_on_when_it_is_over():
+    """Its deletes were placed, and its inserts come when brokers and capture are back: told as over meanwhile, all that it moved
+    would be called withdrawn, and be reported once more.
+    """
+    place, now, absence = Place(), [NOW], Absence()
+    of_t = {"connector": "postgresql", "name": "his", "schema": "his", "table": "fee", "ts_ms": 1, "lsn": 1, "txId": 7}
+    place.log.append(ROWS, key=b"{}", value=orjson.dumps({"op": "d", "before": {"id": 1, "visit": "V1"}, "source": of_t}))
+    await place.work(place.lane(quiet_ms=QUIET_MS, now=lambda: now[0]), 1)
+    now[0] += 60_000
+    lane = place.lane(2, quiet_ms=QUIET_MS, now=lambda: now[0], absence=absence)
+    lane.start()
+    assert "7" == await open_in(place, lane, now[0])
+    assert [None, None] == [await open_in(place, lane, now[0] + late) for late in (QUIET_MS, QUIET_MS + 1)]
+    absence.note(0.0, 0.0)
+    absence.note(60.0, None)
+    now[0] += 60_000
+    assert "7" == await open_in(place, lane, now[0])
+    assert await open_in(place, lane, now[0] + QUIET_MS) is None
+    await lane.close()
 
 
 async def test_a_message_keeps_the_time_at_which_it_was_captured():
