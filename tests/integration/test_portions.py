@@ -102,6 +102,8 @@ async def test_a_worker_killed_between_portions_tells_and_builds_each_row_once(b
         worker = workers("join", portion=PORTION)
 
     async def all_done():
+        if ticking.done():  # nothing else would be told, or built: say why it ended
+            ticking.result()
         return await done() == (2 * LINES, LINES)
 
     await until(all_done, PATIENCE_S, "some rows were not told, or built")

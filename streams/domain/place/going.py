@@ -16,7 +16,7 @@ class Going(NamedTuple):
     transaction: str = ""
     """As the database names it; `""` where capture did not say, or nothing came yet."""
     at: int = 0
-    """When its last row was captured (ms)."""
+    """When its last row was captured, or could come again after an outage, if that was later (ms)."""
     came: dict[tuple[str, bytes | None], tuple[str, bytes | None]] = {}  # noqa: RUF012 - the first one, which stays empty
     """Of the rows that got their keys by it, and whose keys other rows may have had, by table and key of the message: the visit,
     and the message that says what stands in the row. Some of a very large transaction.
@@ -41,9 +41,11 @@ _MOST: Final = 20_000
 
 
 def after(going: Going, transaction: str, at: int) -> Going:
-    """The transaction of a row that comes now."""
+    """The transaction of a row that comes now. No row of it makes it older: what capture had in hand when brokers went away has the
+    time of before.
+    """
     if transaction and transaction == going.transaction:
-        return going if at == going.at else Going(transaction, at, going.came, going.last, going.ended, going.awaited)
+        return going if at <= going.at else Going(transaction, at, going.came, going.last, going.ended, going.awaited)
     return Going(transaction, at, ended=going.ended, awaited=going.awaited)
 
 

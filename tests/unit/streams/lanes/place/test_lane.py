@@ -121,6 +121,9 @@ async def test_a_transaction_that_an_outage_cut_in_two_may_go_on_when_it_is_over
     absence.note(60.0, None)
     now[0] += 60_000
     assert "7" == await open_in(place, lane, now[0])
+    # What capture had in hand when the brokers went away.
+    place.log.append(ROWS, key=b"{}", value=orjson.dumps({"op": "c", "after": {"id": 2, "visit": "V1"}, "source": of_t}))
+    assert "7" == await open_in(place, lane, now[0])
     assert await open_in(place, lane, now[0] + QUIET_MS) is None
     await lane.close()
 
