@@ -6,7 +6,6 @@ the label `source` is as the workers' own metrics have it. A site with `kafka.to
 
 import sys
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from typing import Final, NamedTuple
 
 from streams.telemetry.metric_table import Kind
@@ -17,28 +16,25 @@ _SOURCE: Final[Mapping[str, str]] = {"source": "$1", "topic_prefix": "$2"}
 _TASK: Final[Mapping[str, str]] = {"connector": "$1", "task": "$2"}
 
 
-class Bean(Enum):
-    """A kind of MBean: its ObjectName as the exporter writes it, and the labels that are read from it."""
+class Bean(NamedTuple):
+    """A kind of MBean."""
 
-    STREAMING = (rf"debezium\.[^<]+<type=connector-metrics, context=streaming, {_SERVER}><>", _SOURCE)
-    SNAPSHOT = (rf"debezium\.[^<]+<type=connector-metrics, context=snapshot, {_SERVER}><>", _SOURCE)
-    SNAPSHOT_TABLE = (rf"debezium\.[^<]+<type=connector-metrics, context=snapshot, {_SERVER}, key={_NAME}><>", _SOURCE)
-    CONNECTOR = (f"kafka.connect<type=connector-metrics, connector={_NAME}><>", {"connector": "$1"})
-    TASK = (rf"kafka.connect<type=connector-task-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
-    SOURCE_TASK = (rf"kafka.connect<type=source-task-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
-    ERRORS = (rf"kafka.connect<type=task-error-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
-    WORKER = ("kafka.connect<type=connect-worker-metrics><>", {})
-    REBALANCE = ("kafka.connect<type=connect-worker-rebalance-metrics><>", {})
+    pattern: str
+    """Its ObjectName as the exporter writes it, up to the attribute."""
+    labels: Mapping[str, str]
+    """By name: the group of the pattern that they are read from."""
 
-    @property
-    def pattern(self) -> str:
-        """Up to the attribute."""
-        return self.value[0]
 
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """By name: the group of the pattern."""
-        return self.value[1]
+_DEBEZIUM: Final = rf"debezium\.[^<]+<type=connector-metrics, context={{}}, {_SERVER}"
+STREAMING: Final = Bean(_DEBEZIUM.format("streaming") + "><>", _SOURCE)
+SNAPSHOT: Final = Bean(_DEBEZIUM.format("snapshot") + "><>", _SOURCE)
+SNAPSHOT_TABLE: Final = Bean(_DEBEZIUM.format("snapshot") + f", key={_NAME}><>", _SOURCE)
+CONNECTOR: Final = Bean(f"kafka.connect<type=connector-metrics, connector={_NAME}><>", {"connector": "$1"})
+TASK: Final = Bean(rf"kafka.connect<type=connector-task-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
+SOURCE_TASK: Final = Bean(rf"kafka.connect<type=source-task-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
+ERRORS: Final = Bean(rf"kafka.connect<type=task-error-metrics, connector={_NAME}, task=(\d+)><>", _TASK)
+WORKER: Final = Bean("kafka.connect<type=connect-worker-metrics><>", {})
+REBALANCE: Final = Bean("kafka.connect<type=connect-worker-rebalance-metrics><>", {})
 
 
 class ConnectMetric(NamedTuple):
@@ -74,24 +70,24 @@ def _snapshot_states() -> Iterator[ConnectMetric]:
     for state in ("running", "paused", "completed", "aborted", "skipped"):
         attribute = f"Snapshot{state.capitalize()}:"
         told = "1 with the state of the last reading of all rows: running, paused, completed, aborted, skipped"
-        yield ConnectMetric("debezium_snapshot_state", _G, "", Bean.SNAPSHOT, attribute, told, {"state": state})
+        yield ConnectMetric("debezium_snapshot_state", _G, "", SNAPSHOT, attribute, told, {"state": state})
 
 
 def _operations() -> Iterator[ConnectMetric]:
     for operation in ("create", "update", "delete"):
         attribute = f"TotalNumberOf{operation.capitalize()}EventsSeen:"
         told = "changes that were read from the log, by what they did"
-        yield ConnectMetric("debezium_changes_total", _C, "", Bean.STREAMING, attribute, told, {"operation": operation})
+        yield ConnectMetric("debezium_changes_total", _C, "", STREAMING, attribute, told, {"operation": operation})
 
 
 CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
-    ConnectMetric("debezium_connected", _G, "", Bean.STREAMING, "Connected:", "1 while it reads the log of its database, else 0"),
-    ConnectMetric("debezium_behind_source_seconds", _G, "seconds", Bean.STREAMING, "MilliSecondsBehindSource:", _BEHIND, {}, 0.001),
+    ConnectMetric("debezium_connected", _G, "", STREAMING, "Connected:", "1 while it reads the log of its database, else 0"),
+    ConnectMetric("debezium_behind_source_seconds", _G, "seconds", STREAMING, "MilliSecondsBehindSource:", _BEHIND, {}, 0.001),
     ConnectMetric(
         "debezium_behind_source_p95_seconds",
         _G,
         "seconds",
-        Bean.STREAMING,
+        STREAMING,
         "MilliSecondsBehindSourceP95:",
         "the same of all changes since its start, the 95th of a hundred",
         {},
@@ -101,7 +97,7 @@ CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
         "debezium_since_last_event_seconds",
         _G,
         "seconds",
-        Bean.STREAMING,
+        STREAMING,
         "MilliSecondsSinceLastEvent:",
         "since it last read anything in the log, heartbeats too; below 0 before the first",
         {},
@@ -112,60 +108,58 @@ CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
         "debezium_events_filtered_total",
         _C,
         "",
-        Bean.STREAMING,
+        STREAMING,
         "NumberOfEventsFiltered:",
         "events of tables that are not captured",
     ),
     ConnectMetric(
-        "debezium_events_erroneous_total", _C, "", Bean.STREAMING, "NumberOfErroneousEvents:", "events that could not be processed"
+        "debezium_events_erroneous_total", _C, "", STREAMING, "NumberOfErroneousEvents:", "events that could not be processed"
     ),
     ConnectMetric(
-        "debezium_transactions_total", _C, "", Bean.STREAMING, "NumberOfCommittedTransactions:", "transactions whose end was read"
+        "debezium_transactions_total", _C, "", STREAMING, "NumberOfCommittedTransactions:", "transactions whose end was read"
     ),
     ConnectMetric(
-        "debezium_queue_capacity_events", _G, "events", Bean.STREAMING, "QueueTotalCapacity:", "room between the database and Kafka"
+        "debezium_queue_capacity_events", _G, "events", STREAMING, "QueueTotalCapacity:", "room between the database and Kafka"
     ),
     ConnectMetric(
         "debezium_queue_free_events",
         _G,
         "events",
-        Bean.STREAMING,
+        STREAMING,
         "QueueRemainingCapacity:",
         "of it, what is free; 0: Kafka is slow",
     ),
-    ConnectMetric("debezium_queue_bytes", _G, "bytes", Bean.STREAMING, "CurrentQueueSizeInBytes:", "what lies in it"),
+    ConnectMetric("debezium_queue_bytes", _G, "bytes", STREAMING, "CurrentQueueSizeInBytes:", "what lies in it"),
     *_snapshot_states(),
-    ConnectMetric("debezium_snapshot_tables", _G, "tables", Bean.SNAPSHOT, "TotalTableCount:", "tables that are read whole"),
+    ConnectMetric("debezium_snapshot_tables", _G, "tables", SNAPSHOT, "TotalTableCount:", "tables that are read whole"),
     ConnectMetric(
         "debezium_snapshot_remaining_tables",
         _G,
         "tables",
-        Bean.SNAPSHOT,
+        SNAPSHOT,
         "RemainingTableCount:",
         "of these, not read to the end yet",
     ),
     ConnectMetric(
-        "debezium_snapshot_duration_seconds", _G, "seconds", Bean.SNAPSHOT, "SnapshotDurationInSeconds:", "how long it has taken"
+        "debezium_snapshot_duration_seconds", _G, "seconds", SNAPSHOT, "SnapshotDurationInSeconds:", "how long it has taken"
     ),
-    ConnectMetric(
-        "debezium_snapshot_rows", _G, "rows", Bean.SNAPSHOT_TABLE, _ROWS, "rows of a table that it has read", {"table": "$3"}
-    ),
+    ConnectMetric("debezium_snapshot_rows", _G, "rows", SNAPSHOT_TABLE, _ROWS, "rows of a table that it has read", {"table": "$3"}),
     ConnectMetric(
         "connect_connector_state",
         _G,
         "",
-        Bean.CONNECTOR,
+        CONNECTOR,
         _STATE,
         "1 with the state of a connector: running, paused, stopped, failed, unassigned, restarting",
         {"state": "$2"},
         value="1",
     ),
-    ConnectMetric("connect_task_state", _G, "", Bean.TASK, _STATE, "1 with the state of a task", {"state": "$3"}, value="1"),
+    ConnectMetric("connect_task_state", _G, "", TASK, _STATE, "1 with the state of a task", {"state": "$3"}, value="1"),
     ConnectMetric(
         "connect_task_offset_commit_failures_ratio",
         _G,
         "",
-        Bean.TASK,
+        TASK,
         "offset-commit-failure-percentage:",
         "part of the times that noting how far it is failed",
     ),
@@ -173,7 +167,7 @@ CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
         "connect_source_records_polled_total",
         _C,
         "",
-        Bean.SOURCE_TASK,
+        SOURCE_TASK,
         "source-record-poll-total:",
         "records that Debezium handed over",
     ),
@@ -181,7 +175,7 @@ CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
         "connect_source_records_written_total",
         _C,
         "",
-        Bean.SOURCE_TASK,
+        SOURCE_TASK,
         "source-record-write-total:",
         "records that brokers took, without those that were dropped on the way",
     ),
@@ -189,19 +183,19 @@ CONNECT_METRICS: Final[tuple[ConnectMetric, ...]] = (
         "connect_source_records_active",
         _G,
         "records",
-        Bean.SOURCE_TASK,
+        SOURCE_TASK,
         "source-record-active-count:",
         "records on their way to the brokers",
     ),
-    ConnectMetric("connect_task_errors_total", _C, "", Bean.ERRORS, "total-record-errors:", "errors of a task's records"),
-    ConnectMetric("connect_task_retries_total", _C, "", Bean.ERRORS, "total-retries:", "what was tried again"),
+    ConnectMetric("connect_task_errors_total", _C, "", ERRORS, "total-record-errors:", "errors of a task's records"),
+    ConnectMetric("connect_task_retries_total", _C, "", ERRORS, "total-retries:", "what was tried again"),
     ConnectMetric(
-        "connect_task_skipped_total", _C, "", Bean.ERRORS, "total-records-skipped:", "records left out: 0, or somebody allowed it"
+        "connect_task_skipped_total", _C, "", ERRORS, "total-records-skipped:", "records left out: 0, or somebody allowed it"
     ),
-    ConnectMetric("connect_connectors", _G, "", Bean.WORKER, "connector-count:", "connectors of this worker"),
-    ConnectMetric("connect_tasks", _G, "", Bean.WORKER, "task-count:", "tasks of this worker"),
+    ConnectMetric("connect_connectors", _G, "", WORKER, "connector-count:", "connectors of this worker"),
+    ConnectMetric("connect_tasks", _G, "", WORKER, "task-count:", "tasks of this worker"),
     ConnectMetric(
-        "connect_rebalances_total", _C, "", Bean.REBALANCE, "completed-rebalances-total:", "how often work was shared out anew"
+        "connect_rebalances_total", _C, "", REBALANCE, "completed-rebalances-total:", "how often work was shared out anew"
     ),
 )
 """Beside them the exporter serves `jvm_*` and `process_*` of its own, without a rule."""

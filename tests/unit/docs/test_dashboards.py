@@ -1,6 +1,6 @@
 """The dashboards ask for what is served, for the site that was chosen, and can be read by both who read them.
 
-Whether every expression has data on a running site, and what it looks like, `make operations-proof OPERATIONS_ARGS=dashboards` says.
+Whether every expression has data on a running site, `make operations-proof OPERATIONS_ARGS=dashboards` says, and draws them.
 """
 
 import json
