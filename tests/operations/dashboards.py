@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from sandbox.hospital import Workload, run
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
 from streams.telemetry.connect_table import CONNECT_METRICS, JVM
@@ -27,8 +28,8 @@ from tests.replay.night import Night
 _BOARDS = CHECKOUT / "deploy" / "grafana"
 _PICTURES = CHECKOUT / "build" / "dashboards"
 _NAME = "boards"
-_VISITS = 60
-_RATE = 12.0
+_VISITS = 40
+_RATE = 60.0
 _WITHIN_S = 300.0
 _WORKERS = ("place-0", "join-0", "deliver-0")
 _ONLY_IN_TROUBLE = frozenset({"debezium_events_erroneous_total", "connect_task_errors_total", "connect_task_skipped_total"})
@@ -79,7 +80,8 @@ def _prove(night: Night, watcher: Prometheus, connect: str, say: Callable[[str],
     _state_moves(night, watcher)
     say("Connect's and Debezium's own series are there, and move")
     night.stop("platform")
-    Days(night.connect, visits=_VISITS // 4, seed=7).before()
+    with night.connect() as hospital:
+        run(hospital, Workload(visits=_VISITS // 4, seed=1, first=10 * _VISITS))
     _until(lambda: _total(watcher, 'cdc_platform_breaker_state{state="open"}') > 0, "an open breaker")
     _until(lambda: _total(watcher, 'ALERTS{alertname="YibaoBreakerOpen"}') > 0, "its alert, pending")
     night.start_platform(0)
