@@ -28,6 +28,7 @@ _LABELS: Final = {
 }
 _HIGH: Final = {"stat": 5, "table": 8, "timeseries": 8}
 _COLOURS: Final = ("green", "yellow", "red")
+_FLOORS: Final = {1: ("red", "green"), 2: ("red", "yellow", "green")}
 
 
 def dashboard(name: str) -> str:
@@ -111,7 +112,9 @@ def _panels(board: Board) -> Iterator[dict[str, Any]]:
 
 
 def _panel(panel: Panel, number: int) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"unit": panel.unit, "noValue": "–", "thresholds": _thresholds(panel.limits)}
+    defaults: dict[str, Any] = {"unit": panel.unit, "noValue": "–", "thresholds": _thresholds(panel)}
+    if panel.kind == "stat" and panel.unit == "short":
+        defaults["decimals"] = 0  # `increase` is an estimate between two looks: 51.4 records are none that anybody can count
     if panel.kind == "timeseries":
         custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 30 if panel.stacked else 8, "showPoints": "never"}
         defaults |= {"custom": custom | {"stacking": {"mode": "normal" if panel.stacked else "none"}}, "min": 0}
@@ -134,8 +137,10 @@ def _target(panel: Panel, at: int) -> dict[str, Any]:
     return {"refId": chr(ord("A") + at), "datasource": _SOURCE, "expr": expression(asked), **instant, **form}
 
 
-def _thresholds(limits: tuple[float, ...]) -> dict[str, Any]:
-    steps = [{"color": colour, "value": value} for colour, value in zip(_COLOURS, (None, *limits), strict=False)]
+def _thresholds(panel: Panel) -> dict[str, Any]:
+    bounds = panel.floors or panel.limits
+    colours = _FLOORS[len(panel.floors)] if panel.floors else _COLOURS
+    steps = [{"color": colour, "value": value} for colour, value in zip(colours, (None, *bounds), strict=False)]
     return {"mode": "absolute", "steps": steps}
 
 

@@ -32,7 +32,9 @@ OVERVIEW: Final = Board(
                 (60, 300),
                 4,
             ),
-            Panel("工作进程", "Workers", "short", (("count by (stage) (cdc_build_info{S})", "{{stage}}"),), "stat", (), 4),
+            Panel(
+                "工作进程", "Workers", "short", (("count by (stage) (cdc_build_info{S})", "{{stage}}"),), "stat", (), 4, floors=(1,)
+            ),
             Panel(
                 "24 小时接收",
                 "Accepted in 24 h",
@@ -130,8 +132,17 @@ DELIVERY: Final = Board(
                 "stat",
                 (),
                 4,
+                floors=(0.5, 0.9),
             ),
-            Panel("熔断器", "Breaker", "short", (("sum by (state) (cdc_platform_breaker_state{S})", "{{state}}"),), "stat", (), 6),
+            Panel(
+                "熔断器未闭合",
+                "Breakers not closed",
+                "short",
+                (('sum(cdc_platform_breaker_state{S,state!="closed"})', "workers"),),
+                "stat",
+                (1, 1000),
+                6,
+            ),
             Panel("等待上报", "Records waiting", "short", (('sum(cdc_lag_records{S,stage="deliver"})', "records"),), "stat", (), 4),
             Panel(
                 "证书剩余",
@@ -141,6 +152,7 @@ DELIVERY: Final = Board(
                 "stat",
                 (),
                 5,
+                floors=(7 * 86_400, 30 * 86_400),
             ),
             Panel(
                 "等待上级记录",

@@ -4,6 +4,9 @@ from typing import Final
 
 from deploy.grafana.shape import CPU, MEMORY, Board, Panel, age, late, rate
 
+_NOT_RUNNING: Final = 'sum by (source) (cdc_capture_state{SRC,state!="running"}) or 0 * max by (source) (cdc_capture_state{SRC})'
+_HEARTBEAT: Final = age("cdc_capture_heartbeat_timestamp_seconds", by="source", of="SRC")
+
 CAPTURE: Final = Board(
     "采集与医院数据库",
     "Capture and hospital database",
@@ -20,36 +23,31 @@ CAPTURE: Final = Board(
                 ),
                 "stat",
                 (),
-                8,
+                6,
             ),
+            Panel("未运行", "Not running", "short", ((_NOT_RUNNING, "{{source}}"),), "stat", (1, 1), 3),
+            Panel("心跳", "Heartbeat", "s", ((_HEARTBEAT, "{{source}}"),), "stat", (60, 300), 3),
             Panel(
-                "心跳至今",
-                "Since heartbeat",
-                "s",
-                ((age("cdc_capture_heartbeat_timestamp_seconds", by="source", of="SRC"), "{{source}}"),),
+                "复制槽",
+                "Slot active",
+                "short",
+                (("max by (source) (cdc_slot_active{SRC})", "{{source}}"),),
                 "stat",
-                (60, 300),
-                4,
+                (),
+                3,
+                floors=(1,),
             ),
-            Panel("复制槽活动", "Slot active", "short", (("max by (source) (cdc_slot_active{SRC})", "{{source}}"),), "stat", (), 4),
+            Panel("已连接", "Connected", "short", (("debezium_connected{SRC}", "{{source}}"),), "stat", (), 3, floors=(1,)),
             Panel(
                 "与启用时不符",
-                "Differs from what was applied",
+                "Drifts",
                 "short",
                 (("max by (source) (cdc_catalogue_drifts{SRC})", "{{source}}"),),
                 "stat",
                 (1, 1),
-                4,
+                3,
             ),
-            Panel(
-                "数据源停止",
-                "Source stopped",
-                "short",
-                (("max by (source) (cdc_source_stopped{SRC})", "{{source}}"),),
-                "stat",
-                (1, 1),
-                4,
-            ),
+            Panel("已停止", "Stopped", "short", (("max by (source) (cdc_source_stopped{SRC})", "{{source}}"),), "stat", (1, 1), 3),
         ),
         "医院数据库 · Hospital database": (
             Panel(
@@ -79,7 +77,6 @@ CAPTURE: Final = Board(
             Panel("处理的行", "Rows placed", "ops", ((rate("cdc_rows_placed_total", by="outcome"), "{{outcome}}"),)),
         ),
         "Debezium（JMX）": (
-            Panel("已连接", "Connected", "short", (("debezium_connected{SRC}", "{{source}}"),), "stat", (), 4),
             Panel(
                 "落后于数据库",
                 "Behind its source",
@@ -88,14 +85,14 @@ CAPTURE: Final = Board(
                     ("debezium_behind_source_seconds{SRC} >= 0", "{{source}}"),
                     ("debezium_behind_source_p95_seconds{SRC} >= 0", "{{source}} p95"),
                 ),
-                width=10,
+                width=12,
             ),
             Panel(
                 "最后事件至今",
                 "Since the last event",
                 "s",
                 (("debezium_since_last_event_seconds{SRC} >= 0", "{{source}}"),),
-                width=10,
+                width=12,
             ),
             Panel(
                 "变更（每秒）",

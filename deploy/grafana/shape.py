@@ -24,6 +24,8 @@ class Panel(NamedTuple):
     width: int = 8
     """Of 24."""
     stacked: bool = False
+    floors: tuple[float, ...] = ()
+    """Below the first red; with two, below the second yellow. For what is wrong when it is small."""
 
 
 class Board(NamedTuple):

@@ -57,22 +57,23 @@ def _named(target: Mapping[str, Any], labels: Mapping[str, str]) -> str:
 
 def _stat(panel: Mapping[str, Any], box: _Box, lines: Sequence[Any], window: _Box) -> Iterator[str]:
     """The last value of each line, side by side, as Grafana does; what ended before the window did is not shown."""
-    unit = panel["fieldConfig"]["defaults"]["unit"]
+    defaults = panel["fieldConfig"]["defaults"]
+    unit = defaults["unit"]
     now = [(name, _last(values)) for name, values in lines if float(values[-1][0]) > window.x + window.w - 10]
     across = max(1, min(len(now), int(box.w // 90)))
     down = math.ceil(len(now) / across) or 1
     for number, (name, value) in enumerate(now):
         x, y = box.x + box.w / across * (number % across), box.y + box.h / down * (number // across)
-        size = min(26.0, box.h / down * 0.42)
-        colour = _colour(value, panel["fieldConfig"]["defaults"]["thresholds"]["steps"])
+        size, told = min(26.0, box.h / down * 0.42), _said(round(value) if "decimals" in defaults else value, unit)
+        colour = _colour(value, defaults["thresholds"]["steps"])
         yield f'<text x="{x}" y="{y + box.h / down * 0.38}" font-size="11" fill="#555">{escape(name)}</text>'
-        yield f'<text x="{x}" y="{y + box.h / down * 0.85}" font-size="{size}" fill="{colour}">{_said(value, unit)}</text>'
+        yield f'<text x="{x}" y="{y + box.h / down * 0.85}" font-size="{size}" fill="{colour}">{told}</text>'
     if not now:
         yield f'<text x="{box.x}" y="{box.y + box.h / 2}" font-size="22">–</text>'
 
 
 def _table(_panel: Mapping[str, Any], box: _Box, lines: Sequence[Any], window: _Box) -> Iterator[str]:
-    rows = [name for name, values in lines if float(values[-1][0]) > window.x + window.w - 120]
+    rows = [name for name, values in lines if float(values[-1][0]) > window.x + window.w - 10]
     for number, name in enumerate(rows[: int(box.h // 20)]):
         yield f'<text x="{box.x}" y="{box.y + 16 + 20 * number}" font-size="12">{escape(name)}</text>'
 
