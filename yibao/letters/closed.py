@@ -24,9 +24,9 @@ from streams.topics.sole_writing import sole_writer
 from streams.topics.writing import Message
 from streams.wiring import client_options
 from yibao.audited import audited, concealed
-from yibao.binding import actor
 from yibao.letters.asked import ask
 from yibao.moments import now_ms
+from yibao.persons import actor
 
 _LONGEST_ID: Final = 32
 _INDEX_S: Final = 300.0

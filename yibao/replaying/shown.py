@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.replay.plan import Outcome, Plan
+from streams.replay.plan import Depth, Outcome, Plan
 from yibao.options import Output
 from yibao.replaying.planning import Prepared
+from yibao.replaying.progress import Progress
 from yibao.replaying.running import ACCEPTED, AGAIN, CLOSED, PENDING, Verified
 
 _MEANS: Final = {
@@ -76,14 +77,31 @@ def _causes(made: Prepared) -> Counter[tuple[str, str]]:
     return found
 
 
-def show_status(plan: Plan, counts: Counter[str], *, sent: int, cancelled: bool, output: Output) -> None:
+def how_sent(plan: Plan) -> str:
+    """What a run does with the letters of a plan."""
+    return "read again" if plan.depth is Depth.RECAPTURE else "handed to the join"
+
+
+def show_status(plan: Plan, counts: Counter[str], *, progress: Progress, output: Output) -> None:
     """How far a plan is."""
+    sent, under_way, cancelled = len(progress.sent), len(progress.under_way), progress.cancelled
     if output is Output.JSON:
-        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "cancelled": cancelled, **_counts(counts)}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "under_way": under_way, "cancelled": cancelled}
+        typer.echo(json.dumps({**document, **_counts(counts)}, ensure_ascii=False))
         return
-    typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} handed to the join{', cancelled' if cancelled else ''}")
+    more = f", {under_way} under way" if under_way else ""
+    typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} {how_sent(plan)}{more}{', cancelled' if cancelled else ''}")
     _show_counts(counts)
+
+
+def show_cancelled(plan: Plan, progress: Progress) -> None:
+    """What a plan that was cancelled just now had done. progress: as it was behind that."""
+    typer.echo(f"cancelled: {len(progress.sent)} of {len(plan.passing)} letters of plan {plan.id} were {how_sent(plan)} before")
+    if progress.under_way:
+        typer.echo(
+            f"  {len(progress.under_way)} more are under way: a run has begun with them and brings them to their end, or it was "
+            f"killed, and what it had written of them goes its way. `yibao replay status` says what becomes of them"
+        )
 
 
 def show_verified(plan: Plan, found: Verified, *, output: Output) -> None:
