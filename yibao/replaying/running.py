@@ -32,7 +32,7 @@ _AHEAD: Final = 40
 _AHEAD_S: Final = 20.0
 """So long their outcome is waited for; what waits for something else has none."""
 _WAIT_S: Final = 1.0
-_INDEX_S: Final = 300.0
+INDEX_S: Final = 300.0
 _UNKNOWN: Final = (
     "it is not known whether the last orders were written; the same command goes on, and an order that comes twice does no harm"
 )
@@ -134,7 +134,7 @@ class Running:
 
 def fates_of(site: Site, plan: Plan) -> dict[str, str]:
     """What became of each letter of a plan that a run was to end, by its id."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
     return {letter: _fate(fate, plan) for letter, fate in found.items()}
 
 
@@ -161,7 +161,7 @@ class Verified:
 
 def verified(site: Site, plan: Plan) -> Verified:
     """Hold a plan against the receipts."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
     told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
     records, msgids = _received(site) if accepted else (set[bytes](), set[str]())

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.replay.below import Parent
 from streams.replay.plan import Depth, Outcome, Plan
 from yibao.options import Output
 from yibao.replaying.planning import Prepared
@@ -82,16 +84,31 @@ def how_sent(plan: Plan) -> str:
     return "read again" if plan.depth is Depth.RECAPTURE else "handed to the join"
 
 
-def show_status(plan: Plan, counts: Counter[str], *, progress: Progress, output: Output) -> None:
-    """How far a plan is."""
+def show_status(
+    plan: Plan, counts: Counter[str], *, progress: Progress, below: Mapping[str, Sequence[Parent]], output: Output
+) -> None:
+    """How far a plan is. below: of pending letters that wait for a refused parent, which ones."""
     sent, under_way, cancelled = len(progress.sent), len(progress.under_way), progress.cancelled
     if output is Output.JSON:
         document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "under_way": under_way, "cancelled": cancelled}
-        typer.echo(json.dumps({**document, **_counts(counts)}, ensure_ascii=False))
+        waiting = [{"letter": letter, "parents": [one._asdict() for one in below[letter]]} for letter in sorted(below)]
+        typer.echo(json.dumps({**document, **_counts(counts), "waiting_below": waiting}, ensure_ascii=False))
         return
     more = f", {under_way} under way" if under_way else ""
     typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} {how_sent(plan)}{more}{', cancelled' if cancelled else ''}")
     _show_counts(counts)
+    for line in below_lines(below):
+        typer.echo(f"    {line}")
+
+
+def below_lines(below: Mapping[str, Sequence[Parent]]) -> list[str]:
+    """Of what waits for refused parents, what is to be mended first: the one that most wait for before the others."""
+    found = Counter(one for parents in below.values() for one in parents)
+    told = []
+    for parent, waiting in found.most_common(_MOST_CAUSES):
+        what = f"its letter is {parent.letter} (yibao dlq show {parent.letter[:12]})" if parent.letter else "it is to come anew"
+        told.append(f"{waiting} of them wait until their {parent.service} is mended, which was refused: {what}")
+    return told + ([f"and for {len(found) - _MOST_CAUSES} more (-o json)"] if len(found) > _MOST_CAUSES else [])
 
 
 def show_cancelled(plan: Plan, progress: Progress) -> None:

@@ -29,7 +29,8 @@ from yibao.replaying import shown as replay_shown
 from yibao.replaying.planning import prepared
 from yibao.replaying.progress import Progress
 from yibao.replaying.rereading import reread
-from yibao.replaying.running import Running, fates_of, verified
+from yibao.replaying.running import PENDING, Running, fates_of, verified
+from yibao.replaying.waiting_below import waiting_below
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -193,7 +194,8 @@ class _Cancelled:
 
 @app.command("status", short_help="Show what became of the letters of a plan.")
 def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending.
+    """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending; of what is pending because its
+    visit or settlement was refused, the letter of that one.
 
     \b
     Examples:
@@ -202,8 +204,10 @@ def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     site = load_site(config)
     read = _read(file, site)
     progress, found = Progress.of(file), fates_of(site, read.plan)
-    counts = Counter(found.values())
-    replay_shown.show_status(read.plan, counts, progress=progress, output=output)
+    pending = {letter for letter, fate in found.items() if fate == PENDING} & progress.sent
+    is_over = not progress.under_way and progress.sent >= {*read.plan.ending}
+    below = waiting_below(site, read.plan, pending, in_join=is_over)
+    replay_shown.show_status(read.plan, Counter(found.values()), progress=progress, below=below, output=output)
 
 
 @app.command("verify", short_help="Hold a plan against the receipts.")
