@@ -29,8 +29,8 @@ def letters_in(folder: Path, topic: str) -> Store:
     if not _has_full_text():
         raise Misconfigured(
             f"the SQLite of this Python ({sqlite3.sqlite_version}) cannot search texts, by which dead letters are found: it needs "
-            "SQLite 3.34 or later with FTS5. Run yibao with a Python that has it, as those of python.org and Debian do; one that was "
-            "built by hand needs a SQLite built with SQLITE_ENABLE_FTS5. Nothing is lost: the index is made of the topic"
+            "SQLite 3.34 or later with FTS5. Run yibao with a Python that has it, as those of python.org and Debian do; one "
+            "that was built by hand needs a SQLite built with SQLITE_ENABLE_FTS5. Nothing is lost: the index is made of the topic"
         )
     return Store(folder, topic, SHAPE)
 
