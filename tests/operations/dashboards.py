@@ -86,6 +86,7 @@ def _prove(night: Night, watcher: Prometheus, connect: str, say: Callable[[str],
     _until(lambda: _total(watcher, 'ALERTS{alertname="YibaoBreakerOpen"}') > 0, "its alert, pending")
     night.start_platform(0)
     _until(lambda: _total(watcher, 'cdc_platform_breaker_state{state="closed"}') > 0, "a closed breaker")
+    _until(lambda: _total(watcher, "rate(cdc_records_accepted_total[20s])") > 0, "records that are accepted again")
     _until(lambda: _total(watcher, "cdc_dead_letters_closed_total") > 0, "letters that closed by themselves")
     say("the platform was away, and is back")
     window = _Window(start, time.time())
