@@ -32,6 +32,7 @@ class Reason(StrEnum):
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
     PAUSED = "paused"
+    MAINTENANCE = "maintenance"
 
 
 MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
@@ -52,6 +53,10 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),
     Reason.CAPTURE_FAILED: (Kind.DEGRADED, "the capture of a source has failed in Connect"),
     Reason.PAUSED: (Kind.DEGRADED, "a person paused some of its work, until `yibao resume` or the end that was set"),
+    Reason.MAINTENANCE: (
+        Kind.DEGRADED,
+        "the platform is maintained: nothing is posted until that is over (`yibao maintenance show`)",
+    ),
 }
 
 

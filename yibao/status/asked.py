@@ -25,7 +25,7 @@ from yibao.lag.stages import stage_lags
 from yibao.monitored import seen
 from yibao.status.facts import Slot, SlotLook
 from yibao.status.parts import Asked
-from yibao.steering import pauses_of
+from yibao.steering import maintenance_of, pauses_of
 
 _BETWEEN_S: Final = 2.0
 """Between the two looks of a first answer: how fast it goes is the difference."""
@@ -72,6 +72,7 @@ class Asking:
             measured=measured,
             stages=() if measured is None else stage_lags(site, measured.marks),
             pauses=() if brokers_away else pauses_of(site),
+            maintenance=None if brokers_away else maintenance_of(site),
             heard=seen(site.workers.home),
             full=_full(site.workers.home),
         )

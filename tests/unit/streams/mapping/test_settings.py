@@ -49,6 +49,7 @@ FULL = (
     ("sasl_username: u", "sasl_username: u, ssl_certfile: ca.pem, ssl_keyfile: k.pem, ssl_password_file: secret"),
     ("http://127.0.0.1:8083", "https://connect.his, user: u, password_file: secret, bootstrap_servers: 'kafka.connect:9'"),
     ("http://127.0.0.1:8800", "https://platform.example, ca_file: ca.pem, headers: {Authorization: secret}"),
+    ("headers: {", "maintenance: {windows: [{begins: '22:00', ends: '04:00'}]}, headers: {"),
 )
 
 
