@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.topics.steering import Pause
+from streams.topics.steering import LimitOrder, Pause
 from yibao.captures.shown import Shown
 from yibao.lag.asked import Measured
 from yibao.lag.counted import Lag, oldest_in, pace_of
@@ -11,6 +11,7 @@ from yibao.lag.stages import StageLag
 from yibao.monitored import Seen
 from yibao.status.facts import Facts, Part, SlotLook
 from yibao.status.reasons import Reason, reason_of
+from yibao.status.waits import NONE, PartsWaiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,10 @@ class Asked:
     """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
     pauses: Sequence[Pause] = ()
     """What waits because a person ordered it."""
+    limits: Sequence[LimitOrder] = ()
+    """How much may go to the platform because a person ordered it."""
+    parts: PartsWaiting = NONE
+    """What waits in the join for its parts."""
     heard: Sequence[Seen] = ()
     """What the workers on this machine say of themselves."""
     full: str
