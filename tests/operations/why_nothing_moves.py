@@ -172,17 +172,23 @@ def _parts_waiting(site: SampleSite) -> None:
         conn.execute(f"INSERT INTO his.sf_fymx (mxid, jsdh, {columns}) SELECT 990000001, 'JS-none', {columns} FROM {like}")
     (code,) = (one.code for one in load_site(site.file).institutions if whose in (one.code, *one.his_codes))
     told = {"source": "his", "institution": code, "waits_for": "settlement", "rows": 1, "told": 0}
-    until("it is counted", lambda: [told] == [_without_age(one) for one in site.asked("status")[1]["parts_waiting"]["of"]])
+    until("it is counted", lambda: [told] == _for_settlements(site))
     code_, status = site.asked("status", "--institution", code)
     (line,) = (one for one in status["parts"] if one["name"] == code)
     demand((code_, line["reason"]) == (0, "waits_for_parts"), f"a line waits for its settlement, and status says {line}, {code_}")
     with connected(Login("127.0.0.1", site.ports["postgres"], "postgres", None), "his") as conn:
         conn.execute("DELETE FROM his.sf_fymx WHERE mxid = 990000001")
-    until("nothing waits for it any more", lambda: not site.asked("status")[1]["parts_waiting"]["rows"])
+    until("it waits no more", lambda: not _for_settlements(site))
 
 
-def _without_age(of: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in of.items() if not name.startswith("oldest")}
+def _for_settlements(site: SampleSite) -> list[Mapping[str, Any]]:
+    """What waits for settlements, without its age. (Visits that are not over have lines that are not settled.)"""
+    found = site.asked("status")[1]["parts_waiting"]["of"]
+    return [
+        {name: value for name, value in of.items() if not name.startswith("oldest")}
+        for of in found
+        if of["waits_for"] == "settlement"
+    ]
 
 
 def _reason(site: SampleSite, part: str, reason: str) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from yibao.lag.shown import Limits, document, limits_of, look_of, of_stages, too
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, StageName, WatchOption
 from yibao.screens import Look, watch
 
-_BETWEEN_S = 2.0
+BETWEEN_S = 2.0
 """Between the two looks of one answer: how fast it goes is the difference."""
 
 InstitutionOption = Annotated[
@@ -95,7 +95,7 @@ def lag(
             watch(lambda: _shown(asked, measuring.look())[0], every_s=every, for_programs=output is Output.JSON)
         found = measuring.look()
         if any(one.waiting for one in found.lags):
-            time.sleep(_BETWEEN_S)
+            time.sleep(BETWEEN_S)
             found = measuring.look()
     warn_of_other_site(site)
     look, far = _shown(asked, found)
