@@ -64,7 +64,7 @@ def _headline(lines: Sequence[Line], first: Line | None, parts: PartsWaiting) ->
     if first is not None:
         return f"{first.title} needs a person"
     if parts.rows:
-        return f"nothing needs a person; {parts.rows} rows wait for parts"
+        return f"nothing needs a person; {parts.rows} rows lack parts"
     return "nothing needs a person" + ("" if any(line.waiting for line in lines) else ", and nothing waits")
 
 

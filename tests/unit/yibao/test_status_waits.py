@@ -73,7 +73,7 @@ def test_what_waits_for_its_parts_stands_on_the_screen_and_in_the_document():
     parts = replace(WAITING, unknown="9 of 80 messages were read")
     lines = lines_of(asked(marks(), parts=parts), LIMITS)
     screen = look_of(lines, parts=parts, **about).screen
-    assert screen.splitlines()[0].endswith("nothing needs a person; 50 rows wait for parts")
+    assert screen.splitlines()[0].endswith("nothing needs a person; 50 rows lack parts")
     rows = [line.split(maxsplit=5) for line in screen.splitlines() if " his " in line and line.split()[0].isdigit()]
     assert ["40 2h 0m his", "3 60 s his", "7 30 s his"] == [line.partition(" his ")[0] + " his" for line in map(" ".join, rows)]
     assert [[H1, "settlement"], ["-", "visit"], [H2, "lookup item"]] == [
