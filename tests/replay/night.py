@@ -103,6 +103,7 @@ class Night:
             "slot": f"yibao_{self.name}",
         }
         document["sources"][self.name] = source
+        document["connect"]["heartbeat_s"] = 1
         document["platform"]["url"] = f"http://127.0.0.1:{self._port}"
         document["join"] = {"wait_s": self._wait_s, "tick_s": 1, "withdrawal_grace_s": 1}
         document["join"]["withdrawal_guard"] = {"per_hour": 0}
