@@ -33,9 +33,13 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
     ]
     return Heard(
         stuck=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.DEAD),
-        beginning=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.UNREADY),
+        beginning=_said((worker, reason) for worker, reason in told if _begins(reason["reason"])),
         platform=_said((worker, reason) for worker, reason in told if reason["reason"] == Reason.PLATFORM_AWAY),
     )
+
+
+def _begins(reason: str) -> bool:
+    return _KIND[reason] is Kind.UNREADY or reason == Reason.MAPPING_AWAITED
 
 
 def _said(told: Iterable[tuple[str, dict[str, str]]]) -> str:
