@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import orjson
 import typer
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.document import MaskedDocument, clear_document, masked_document
 from streams.deadletter.reading import read_letters
 from streams.domain.records import ReadyRecord
@@ -21,7 +22,6 @@ from streams.explain.subject import Keys, RowName, Subject
 from streams.explain.timeline import Event, changes_of, records_of, timeline
 from streams.explain.unplaced import Unplaced, unplaced
 from streams.mapping import Site, capture_sources, compile_site
-from streams.wiring import broker_access
 from yibao.letters.asked import ask, progress, say
 from yibao.reading_told import ReadingTold
 

@@ -7,12 +7,12 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from streams.broker_wiring import client_options
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.audit import Link
 from streams.topics.audit_log import read_audit
 from streams.topics.writing import write
-from streams.wiring import client_options
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics
 from tests.in_process import yibao

@@ -11,12 +11,12 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
+from streams.broker_wiring import broker_access, client_options
 from streams.lanes.exits import Exit
 from streams.lanes.marks import seq_of
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from streams.broker_wiring import client_options
 from streams.deadletter.closing import (
     Closing,
     Confirmations,
@@ -20,7 +21,6 @@ from streams.domain.closings import ClosedBy
 from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.topics.writing import Message, write_messages
-from streams.wiring import client_options
 from yibao.audited import audited, concealed
 from yibao.binding import actor
 from yibao.moments import now_ms

@@ -9,6 +9,7 @@ from typing import Final
 
 import orjson
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.index.fates import Fate, fates
 from streams.deadletter.record import record_key_hash
 from streams.deliver.ledger import read_receipts
@@ -21,7 +22,6 @@ from streams.replay.pace import Pace
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options
 from yibao.lag.stages import lags_of
 from yibao.letters.asked import ask
 from yibao.moments import now_ms

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
 from yibao.captures.from_site import chosen_sources
 from yibao.institutions import demand_institution
