@@ -56,7 +56,8 @@ class Asking:
         site = self._site
         states, connect_away = asked_connect(site, self._sources)
         brokers_away, measured, shown = "", None, self._unlooked(states)
-        orders, parts = Orders(), NONE
+        orders, parts, now = Orders(), NONE, now_at(site)
+        windows = site.platform.maintenance.plan(site.timezone)
         try:
             broker, measuring = self._connected()
             first = self._measuring is None
@@ -75,7 +76,8 @@ class Asking:
             slots={} if brokers_away else {one.source.name: _slot(one) for one in shown if one.silent},
             measured=measured,
             stages=() if measured is None else stage_lags(site, measured.marks),
-            pauses=orders.in_force(now_at(site)),
+            pauses=orders.in_force(now),
+            maintenance=None if brokers_away else windows.at(orders.maintenance, now),
             limits=[order for _name, order in sorted(orders.limits.items()) if order.limits],
             parts=parts.only(sources=[one.name for one in self._sources]),
             heard=seen(site.workers.home),

@@ -92,6 +92,10 @@ class Facts:
     """Who paused it, and why."""
     ends: bool = False
     """Whether the pause ends by itself."""
+    maintained: str = ""
+    """Of deliver and an institution: until when the platform is maintained, and who says so."""
+    after_maintenance: str = ""
+    """Of deliver and an institution: when that was over, while what waited is sent."""
     held: bool = False
     """Of deliver and an institution: whether it is held."""
     cause: str = ""

@@ -38,6 +38,20 @@ class _Aside(TypedDict):
     mend: str
 
 
+class _Maintained(TypedDict):
+    """What the platform's maintenance adds to facts."""
+
+    maintained: str
+    after_maintenance: str
+
+
+def _maintained(asked: Asked) -> _Maintained:
+    window = asked.maintenance
+    said = "" if window is None else window.line
+    inside = window is not None and window.inside
+    return {"maintained": said if inside else "", "after_maintenance": "" if inside else said}
+
+
 def lines_of(asked: Asked, limits: Limits) -> list[Line]:
     """Every part, in the order of the data."""
     lines = [*_site(asked), *(capture_line(one, asked) for one in asked.captures)]
@@ -116,6 +130,7 @@ def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limit
         where=_where({plan.partition for plan in held}, lags),
         unanswered_s=max(open_s, default=0.0),
         awaited=_awaited(marks),
+        **_maintained(asked),
     )
     line = _stage([_without(lag, aside) for lag in lags], asked, limits, facts)
     begun = [plan.opened_at for plan in held] or [plan.opened_at for plan in stage.plans]
@@ -171,6 +186,7 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             parts=parts_said(asked.parts.only(institution=name), now_ms=asked.at_ms),
             before=deliver.title if deliver.reason.person else "",
             **_aside(entry),
+            **_maintained(asked),
         )
         by_service = entry is not None and PAUSED in entry.causes
         line = _paused(facts, (), order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from streams.topics.maintenance import Maintenance
 from streams.topics.steering import LimitOrder, Pause
 from yibao.captures.shown import Shown
 from yibao.lag.asked import Measured
@@ -34,6 +35,8 @@ class Asked:
     """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
     pauses: Sequence[Pause] = ()
     """What waits because a person ordered it."""
+    maintenance: Maintenance | None = None
+    """Of the platform: the window that is open, or in whose wake what waited is sent."""
     limits: Sequence[LimitOrder] = ()
     """How much may go to the platform because a person ordered it."""
     parts: PartsWaiting = NONE

@@ -180,6 +180,13 @@ RULES: Final[tuple[Rule, ...]] = (
         person=lambda facts: not facts.ends,
     ),
     Rule(
+        name="maintenance",
+        when=lambda facts: bool(facts.maintained) and facts.workers > 0,
+        says=lambda facts: facts.maintained,
+        mend=lambda _facts: "it goes on by itself; earlier: yibao maintenance end --why …",
+        person=_nobody,
+    ),
+    Rule(
         name="worker_stuck",
         when=lambda facts: bool(facts.stuck),
         says=lambda facts: facts.stuck,
@@ -236,6 +243,13 @@ RULES: Final[tuple[Rule, ...]] = (
         name="behind_another",
         when=lambda facts: bool(facts.before) and bool(facts.waiting),
         says=lambda facts: f"waits behind {facts.before}",
+        person=_nobody,
+    ),
+    Rule(
+        name="drains_after_maintenance",
+        when=lambda facts: bool(facts.after_maintenance) and facts.late and facts.drains is not False and facts.rate_per_s != 0,
+        says=lambda facts: f"late, and sends what waited; {facts.after_maintenance}",
+        mend=lambda _facts: "yibao lag --watch shows how fast it goes",
         person=_nobody,
     ),
     Rule(

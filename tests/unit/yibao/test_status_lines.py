@@ -14,6 +14,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.topics.broker import CommittedOffset, Member
 from streams.topics.control import Control
+from streams.topics.maintenance import Maintenance
 from streams.topics.steering import Pause, Paused
 from tests.unit.yibao.test_lags import SITE as LAGGING
 from yibao.captures.facts import Stand
@@ -188,6 +189,20 @@ def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, 
     assert (part, "paused") == first(open_)
     assert ("li@sre: the platform moves" in line.reason.says, f"yibao resume {option} --why …") == (True, line.reason.mend)
     assert ("paused", None) == (reasons(ending)[part], first(ending))
+
+
+@pytest.mark.parametrize(("inside", "reason"), [(True, "maintenance"), (False, "drains_after_maintenance")])
+def test_what_waits_for_the_platforms_maintenance_needs_nobody(inside, reason):
+    """It was announced, and it ends by itself; without a word of it the same wait is a fault."""
+    late = asked(marks(delivered=DeliverMark(seq=91)), age_s=900)
+    late = replace(
+        late, measured=replace(late.measured, lags=[replace(one, rate_per_s=1.0, coming_per_s=None) for one in late.measured.lags])
+    )
+    begins, ends = (datetime.fromtimestamp(NOW / 1000, UTC) for _ in range(2))
+    window = Maintenance(begins=begins, ends=ends, inside=inside, by="site.yaml", why="")
+    assert "deliver" == first(late)[0]
+    maintained = replace(late, maintenance=window)
+    assert (reason, None) == (reasons(maintained)["deliver"], first(maintained))
 
 
 def test_what_stands_behind_a_stopped_source_is_no_fault_of_its_own():
