@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.contract import TableRole
@@ -15,6 +14,8 @@ from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
+from streams.broker_wiring import broker_access as broker_access  # noqa: PLC0414 - both stood here, and are looked for here
+from streams.broker_wiring import client_options as client_options  # noqa: PLC0414
 from streams.deliver.gateway import Gateway
 from streams.deliver.look import PlatformLook
 from streams.deliver.shared_limits import shared
@@ -43,42 +44,14 @@ from streams.lanes.steering import Steering
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.named_files import files_look
-from streams.mapping.secret_files import read_secret
-from streams.mapping.tls import tls_context
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
-from streams.topics.access import BrokerAccess
-from streams.topics.access import client_options as options_of
 from streams.topics.stages import stages
 
 _IDLE_LINGER_S = 0.03
 _LISTEN_S = 15.0
 """Signs of life of captures are looked for at least so often; as often as they come, where that is more often."""
-
-
-def broker_access(site: Site) -> BrokerAccess:
-    """How to reach the brokers. Raises Misconfigured for a file that cannot be used."""
-    security = site.kafka.security
-    file = security.sasl_password_file
-    return BrokerAccess(
-        bootstrap_servers=site.kafka.bootstrap_servers,
-        protocol=security.protocol,
-        tls=tls_context(security),
-        mechanism=security.sasl_mechanism,
-        user=security.sasl_username,
-        password=None if file is None else read_secret(file, setting="kafka.security.sasl_password_file"),
-    )
-
-
-def client_options(site: Site) -> Mapping[str, Any]:
-    """What kafka-python's clients take. Raises Misconfigured for a file that cannot be used."""
-    return options_of(broker_access(site), client_id=f"yibao-{site.site}")
-
-
-def text_of(path: Path | None) -> str | None:
-    """A path as other programs' settings take it."""
-    return None if path is None else f"{path}"
 
 
 def broker_settings(site: Site) -> BrokerSettings:

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.reading import read_dead_letters
 from streams.deadletter.record import record_key_hash
 from streams.lanes.deliver.renewed import LOOK_S
@@ -24,7 +25,6 @@ from streams.lanes.marks import deliver_mark
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
