@@ -27,8 +27,8 @@ class Progress:
 
     @classmethod
     def of(cls, file: Path, *, plan: str = "") -> "Progress":
-        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm. plan: its id: what
-        another one left under the same name says nothing of it. Raises Misconfigured where it cannot be read.
+        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm. plan: its id;
+        what another one left under the same name is passed over. Raises Misconfigured where it cannot be read.
         """
         beside = file.with_name(f"{file.name}.progress")
         try:
