@@ -1,4 +1,5 @@
-"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
+"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`, and
+where it can be had Prometheus for tests in `.yibao/monitoring`.
 
 Standard library only. Every step leaves a stamp that names what it was made from; a step whose stamp is right costs nothing.
 A stamp is written last, so an interrupted step is done again. Packages and Java programs are fetched at the same time.
@@ -20,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy import connect_plugin  # noqa: E402
+from deploy import connect_plugin, monitoring  # noqa: E402
+from deploy.debian import provide  # noqa: E402
 from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
 from deploy.steps import StepFailed, digest, is_stamped, run, say, timed, together, write_whole  # noqa: E402
 from sandbox.java import OLDEST, find_java, path_for_java  # noqa: E402
@@ -161,25 +163,7 @@ def _apt_knows(package: str) -> bool:
 
 def provide_programs() -> None:
     """Install what is missing where we may; otherwise say the command. Raises Misconfigured."""
-    if not (missing := missing_programs()):
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        names = " ".join(missing)
-        raise Misconfigured(
-            f"this machine lacks {' and '.join(missing)}. Debian, Ubuntu: sudo apt-get install {names}; then: make setup"
-        )
-    log = LOGS / "setup-apt.log"
-    log.unlink(missing_ok=True)
-    apt: list[str | Path] = ["apt-get", "-y", "--no-install-recommends"]
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    with timed(f"apt-get install {' '.join(missing)}"):
-        run("apt-get update", ["apt-get", "update"], log=log, mend="mend: check /etc/apt/sources.list, then: make setup", env=quiet)
-        missing = missing_programs()
-        with (STATE / "apt-packages").open("a", encoding="utf-8") as installed:  # for whoever cleans up
-            installed.writelines(f"{package}\n" for package in missing)
-        run("apt-get install", [*apt, "install", *missing], log=log, mend="mend: install them by hand, then: make setup", env=quiet)
-    if missing := missing_programs():
-        raise Misconfigured(f"{' and '.join(missing)} still missing after apt-get install; see {log}")
+    provide(missing_programs, log=LOGS / "setup-apt.log", note=STATE / "apt-packages", again="make setup")
 
 
 # ---- both
@@ -195,7 +179,7 @@ def set_up(*, pin_jars: bool) -> None:
             say("another set-up of this checkout runs; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         provide_programs()
-        together(set_up_python, partial(set_up_java, pin=pin_jars))
+        together(set_up_python, partial(set_up_java, pin=pin_jars), monitoring.set_up)
 
 
 def main(words: Sequence[str] = ()) -> int:

@@ -47,6 +47,7 @@ VERBS = (
     Verb("pause", "Let a source, an institution, a service or a stage wait."),
     Verb("resume", "Let go on what is paused, or place the rows of a stopped source again."),
     Verb("limits", "How much goes to the platform, from all workers together: set, show, clear."),
+    Verb("maintenance", "When the platform is maintained: nothing is posted, nobody is woken."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("explain", "What became of one visit, settlement or fee line."),
     Verb("join", "What waits in the join, and for what."),

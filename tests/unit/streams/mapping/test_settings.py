@@ -1,5 +1,7 @@
 """What `site.yaml` offers is handed on: a setting that nothing reads is a promise to an operator at night that is not kept."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from streams import platform_wiring, wiring
+from streams import errors, platform_wiring, wiring
 from streams import wiring as brokers
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
@@ -25,6 +27,7 @@ from streams.replay.pace import pace_of
 from streams.seal import generate_key_pair
 from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
+from streams.topics.audit import AuditEntry
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from yibao.captures import from_site as capture
 from yibao.captures.slots_watched import slots_of
@@ -32,6 +35,7 @@ from yibao.captures.watching import watched
 from yibao.doctor.needs import needs_of
 from yibao.lag.shown import limits_of
 from yibao.monitored import monitored
+from yibao.persons import demand_another
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",
@@ -49,6 +53,7 @@ FULL = (
     ("sasl_username: u", "sasl_username: u, ssl_certfile: ca.pem, ssl_keyfile: k.pem, ssl_password_file: secret"),
     ("http://127.0.0.1:8083", "https://connect.his, user: u, password_file: secret, bootstrap_servers: 'kafka.connect:9'"),
     ("http://127.0.0.1:8800", "https://platform.example, ca_file: ca.pem, headers: {Authorization: secret}"),
+    ("headers: {", "maintenance: {windows: [{begins: '22:00', ends: '04:00'}]}, headers: {"),
 )
 
 
@@ -127,6 +132,8 @@ def use(site: Site) -> None:
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
     limits_of(site)
+    with contextlib.suppress(errors.Refused):
+        demand_another(site, AuditEntry(id="1", at="", by="a via b@c", action="replay plan", why="", facts={"uid": os.getuid()}))
     needs_of(site)
     watched(site)
     wiring.restart_settings(site)
