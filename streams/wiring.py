@@ -14,8 +14,7 @@ from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
-from streams.broker_wiring import broker_access as broker_access  # noqa: PLC0414 - both stood here, and are looked for here
-from streams.broker_wiring import client_options as client_options  # noqa: PLC0414
+from streams.broker_wiring import broker_access
 from streams.deliver.gateway import Gateway
 from streams.deliver.look import PlatformLook
 from streams.deliver.shared_limits import shared
