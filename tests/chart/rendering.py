@@ -98,8 +98,6 @@ def pods(topology: str, kubernetes: str = "1.31") -> Iterator[Pod]:
 
 def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
     match one["kind"]:
-        case "Pod":
-            return one
         case "Deployment" | "StatefulSet" | "Job":
             return one["spec"]["template"]
         case "CronJob":
@@ -111,6 +109,11 @@ def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def of_kind(topology: str, kind: str) -> list[Mapping[str, Any]]:
     """Its resources of a kind."""
     return [one for one in resources(topology) if one["kind"] == kind]
+
+
+def hook(one: Mapping[str, Any]) -> str:
+    """When Helm runs a resource; `""` for one that is there with the release."""
+    return one["metadata"].get("annotations", {}).get("helm.sh/hook", "")
 
 
 def as_json(one: Mapping[str, Any]) -> str:
