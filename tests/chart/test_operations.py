@@ -99,3 +99,19 @@ def test_the_job_has_another_name_whenever_it_does_something_else():
         if not hook(one)
     }
     assert 4 == len(names)
+
+
+def test_every_alert_comes_with_its_page_and_every_dashboard():
+    """Behind an air gap nobody opens a page that is not there."""
+    (rule,) = of_kind("monitored", "PrometheusRule")
+    maps = {one["metadata"]["name"]: one for one in of_kind("monitored", "ConfigMap")}
+    pages = maps["first-yibao-cdc-runbooks"]["data"]
+    alerts = {one["alert"] for group in rule["spec"]["groups"] for one in group["rules"]}
+    assert {f"{alert}.{language}.md" for alert in alerts for language in ("en", "zh")} == pages.keys()
+    assert sum(len(page.encode()) for page in pages.values()) < 1_000_000, "more than a ConfigMap holds"
+    dashboards = sorted((CHART / "files" / "dashboards").glob("*.json"))
+    assert dashboards
+    for file in dashboards:
+        made = maps[f"first-yibao-cdc-dashboard-{file.stem}"]
+        assert "1" == made["metadata"]["labels"]["grafana_dashboard"]
+        assert {file.name: file.read_text(encoding="utf-8")} == made["data"]
