@@ -92,11 +92,12 @@ class _Strict(_LOADER):
 def pods(topology: str, kubernetes: str = "1.31") -> Iterator[Pod]:
     """Every pod that a topology makes: of workers, jobs, hooks and tests."""
     for one in resources(topology, kubernetes):
-        if (template := _template(one)) is not None:
+        if (template := template_of(one)) is not None:
             yield Pod(template["metadata"]["labels"]["app.kubernetes.io/component"], template["metadata"], template["spec"])
 
 
-def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def template_of(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The template of the pods that a resource makes; None where it makes none."""
     match one["kind"]:
         case "Deployment" | "StatefulSet" | "Job":
             return one["spec"]["template"]
