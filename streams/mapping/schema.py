@@ -184,4 +184,5 @@ _BOUNDS: Final = (("minimum", "â‰¥"), ("exclusiveMinimum", ">"), ("maximum", "â‰
 
 if __name__ == "__main__":
     write_documents(Path(sys.argv[1]))
-    (Path(sys.argv[1]).parent / "deploy" / "prometheus" / "rules.yaml").write_text(rules_file.rules(), encoding="utf-8")
+    for place in ("deploy/prometheus/rules.yaml", "helm/yibao-cdc/files/rules.yaml"):
+        (Path(sys.argv[1]).parent / place).write_text(rules_file.rules(), encoding="utf-8")

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.reading import read_dead_letters
 from streams.deadletter.record import record_key_hash
 from streams.lanes.deliver.orphan_entries import is_waiting, read_waiting
@@ -26,7 +27,6 @@ from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all

@@ -16,11 +16,11 @@ import yaml
 from connector.connect import Access, Connect
 from sandbox.hospital import Workload, create_schema
 from sandbox.hospital import run as run_hospital
+from streams.broker_wiring import client_options
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
 from streams.seal import generate_key_pair
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
 from tests.bench.processes import platform, worker
 from tests.integration.capture_steps import PASSWORD, SAMPLE, superuser, wait_for, write
 from tests.patience import PATIENCE_S

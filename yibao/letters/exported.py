@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.document import both_documents
 from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.index.entry import SEPARATOR
@@ -30,7 +31,6 @@ from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site, capture_sources, compile_site
 from streams.topics.offsets import Reach
 from streams.topics.onward import Onward
-from streams.wiring import broker_access
 from yibao.letters.asked import ask, clock_of, notes_on, progress
 from yibao.letters.closed import shown
 from yibao.letters.mending import Places

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.broker_wiring import client_options
 from streams.deadletter.filter.terms import grammar
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, load_site
@@ -18,7 +19,6 @@ from streams.replay.pace import pace_of
 from streams.replay.plan import Depth, Plan, digest_of, load
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving

@@ -37,7 +37,7 @@ def decide(
         values = alert.when.value(history, now)
         for labels, value in values.items():
             before = standing.get((alert.name, labels))
-            began = now if before is None else before.since
+            began = now if before is None else min(before.since, now)  # a clock may be set back
             fires = now - began >= alert.for_s or (before is not None and before.fires)
             found[alert.name, labels] = Standing(since=began, value=value, fires=fires)
         for (name, labels), before in standing.items():
