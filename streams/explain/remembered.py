@@ -47,6 +47,10 @@ class Institutions(NamedTuple):
     told_by: str
     """Another word where that would tell others: an index that was written by another one is made anew."""
 
+    def __repr__(self) -> str:
+        """Without what a function was made from."""
+        return f"Institutions(told_by={self.told_by!r})"
+
 
 class Entry(NamedTuple):
     """One entry of the join's state, as the index has it. Times are milliseconds since the epoch."""
