@@ -29,6 +29,8 @@ class Reason(StrEnum):
     INSTITUTION_HELD = "institution_held"
     INSTITUTION_ASIDE = "institution_aside"
     PLATFORM_AWAY = "platform_away"
+    PLATFORM_THROTTLES = "platform_throttles"
+    LIMITED = "limited"
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
     PAUSED = "paused"
@@ -50,6 +52,11 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.INSTITUTION_HELD: (Kind.DEGRADED, "nothing of an institution is taken"),
     Reason.INSTITUTION_ASIDE: (Kind.DEGRADED, "an institution is set aside, the others go on"),
     Reason.PLATFORM_AWAY: (Kind.DEGRADED, "the platform does not answer"),
+    Reason.PLATFORM_THROTTLES: (
+        Kind.DEGRADED,
+        "the platform takes no more for now (429), and is left alone as long as it asks for",
+    ),
+    Reason.LIMITED: (Kind.DEGRADED, "requests wait for their turn: no more a second may go, by `yibao limits` or site.yaml"),
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),
     Reason.CAPTURE_FAILED: (Kind.DEGRADED, "the capture of a source has failed in Connect"),
     Reason.PAUSED: (Kind.DEGRADED, "a person paused some of its work, until `yibao resume` or the end that was set"),

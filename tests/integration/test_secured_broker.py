@@ -20,7 +20,7 @@ from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(600)
 
-PARTITIONS = 12
+PARTITIONS = 4
 LATE_S = 25
 """Where the end of a connection is waited for, half of the lanes come 30 s after the others, and none between; a busy machine makes
 all slow, one after the other.
@@ -35,7 +35,7 @@ def secured(tmp_path_factory):
 
 def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
     """A site that reaches the broker as production sites do."""
-    path = write_site(folder, prefix=prefix, bootstrap_servers=secured.servers, platform_url=url)
+    path = write_site(folder, prefix=prefix, bootstrap_servers=secured.servers, platform_url=url, partitions=PARTITIONS)
     site = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
     site["kafka"]["security"] = {
         "protocol": "SASL_SSL",

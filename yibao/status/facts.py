@@ -82,6 +82,8 @@ class Facts:
     """Of a stage: which of its workers on this machine do not move any more."""
     beginning: str = ""
     """Of a stage: why its workers on this machine cannot work yet."""
+    throttled: str = ""
+    """Of deliver and an institution: what lets its requests wait, the platform or a limit of ours."""
     platform: str = ""
     """Of deliver: what its workers on this machine say of a platform that does not answer."""
     unowned: int = 0
@@ -106,5 +108,7 @@ class Facts:
     """Of deliver: so long its oldest plan is under way, where that is longer than a healthy platform takes."""
     awaited: int = 0
     """Of deliver: records that wait for a visit or settlement which the platform refused."""
+    parts: str = ""
+    """Of the join and an institution: how many rows wait for their parts, and since when the oldest."""
     before: str = ""
     """What stands before it, where that waits for a person."""

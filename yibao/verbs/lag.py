@@ -24,7 +24,7 @@ from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption,
 from yibao.screens import Look, cut, watch
 from yibao.steering import maintenance_look
 
-_BETWEEN_S = 2.0
+BETWEEN_S = 2.0
 """Between the two looks of one answer: how fast it goes is the difference."""
 
 InstitutionOption = Annotated[
@@ -107,7 +107,7 @@ def lag(
             watch(lambda: _shown(asked, measuring.look())[0], every_s=every, for_programs=output is Output.JSON)
         found = measuring.look()
         if any(one.waiting for one in found.lags):
-            time.sleep(_BETWEEN_S)
+            time.sleep(BETWEEN_S)
             found = measuring.look()
     warn_of_other_site(site)
     look, far = _shown(asked, found)

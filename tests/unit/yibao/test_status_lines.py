@@ -240,9 +240,9 @@ def test_a_lane_that_is_held_is_named_with_its_partition_and_the_hospital_where_
     assert [f"held: answer_code 40006 (partition 0, records of {H1})", "held: answer_code 40006 (partition 0)"] == told
 
 
-def told(worker, reason):
+def told(worker, reason, what=""):
     """How a worker of this machine answers."""
-    reasons = [{"kind": "x", "reason": reason, "what": ""}]
+    reasons = [{"kind": "x", "reason": reason, "what": what}]
     return Seen(worker=worker, address="http://127.0.0.1:1", state="degraded", reasons=reasons)
 
 
@@ -251,6 +251,10 @@ def told(worker, reason):
     [
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "platform_away"), "platform_away", True),
         (marks(), told("deliver-0", "platform_away"), "drained", False),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "platform_throttles", "3 times in a row"), "throttled", True),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", f"all, {H1}"), "throttled", True),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", H1), "stands", True),
+        (marks(), told("deliver-0", "platform_throttles"), "drained", False),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "starting"), "worker_begins", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("join-0", "starting"), "worker_missing", True),

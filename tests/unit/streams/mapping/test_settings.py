@@ -1,5 +1,7 @@
 """What `site.yaml` offers is handed on: a setting that nothing reads is a promise to an operator at night that is not kept."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +18,7 @@ from streams import wiring as brokers
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Throttled
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Refused
 from streams.lanes.place.kept_log import KeptLog
 from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
@@ -25,6 +27,7 @@ from streams.replay.pace import pace_of
 from streams.seal import generate_key_pair
 from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
+from streams.topics.audit import AuditEntry
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
 from tests.unit.yibao.watching.test_messages import TOLD
 from yibao.captures import from_site as capture
@@ -33,6 +36,7 @@ from yibao.captures.watching import watched
 from yibao.doctor.needs import needs_of
 from yibao.lag.shown import limits_of
 from yibao.monitored import monitored
+from yibao.persons import demand_another
 from yibao.watching.channels import NotTold, check, tell
 from yibao.watching.looking import addresses
 from yibao.watching.running import Watching
@@ -141,6 +145,8 @@ def use(site: Site) -> None:
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
     limits_of(site)
+    with contextlib.suppress(Refused):
+        demand_another(site, AuditEntry("1", "2024-01-01T08:00:00+08:00", "a via b@c", "replay plan", "", {"uid": os.getuid()}))
     needs_of(site)
     watched(site)
     wiring.restart_settings(site)
