@@ -50,13 +50,19 @@ def prove(folder: Path, say: Callable[[str], None]) -> str:
                     commit(connection, [copies.visit().transaction()])
 
                 with _receiver() as told, _monitoring(folder, list(workers.values()), told) as prometheus:
-                    return _prove(folder, site, platform, prometheus, told, write_visit, say)
+                    return _prove(folder, site, platform, prometheus, told, say, write_visit)
     finally:
         stack.erase()
 
 
-def _prove(  # noqa: PLR0913, PLR0917 - all that takes part
-    folder: Path, site: Path, platform: Any, prometheus: str, told: "Told", write_visit: Callable[[], None], say: Callable[[str], None]
+def _prove(  # noqa: PLR0917 - all that takes part
+    folder: Path,
+    site: Path,
+    platform: Any,
+    prometheus: str,
+    told: "Told",
+    say: Callable[[str], None],
+    write_visit: Callable[[], None],
 ) -> str:
     until(lambda: _healthy(prometheus), "all workers scraped and all rules evaluated")
     url = yaml.safe_load(site.read_text("utf-8"))["platform"]["url"]
@@ -80,7 +86,7 @@ def _prove(  # noqa: PLR0913, PLR0917 - all that takes part
     with running(*serve, log=folder / "platform-again.log"):
         until(lambda: told.state(_AWAY) == "resolved" and told.state("YibaoBreakerOpen") == "resolved", "the end at the webhook")
     say("the platform is back: that it is over is told")
-    return f"{len(told.labels)} alerts reached Alertmanager's webhook; the outage fired, was silent in a window, fired, and resolved"
+    return f"{len(told.labels)} alerts reached the webhook; the outage fired, was silent in a window, fired again, and resolved"
 
 
 class Told:
@@ -135,8 +141,9 @@ def _monitoring(folder: Path, workers: Sequence[str], told: Told) -> Iterator[st
     (folder / "rules.yaml").write_text(quick(_RULES.read_text("utf-8")), "utf-8")
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(_scraping(workers, ports[1])))
     (folder / "alertmanager.yaml").write_text(yaml.safe_dump(_routing(told.url)))
+    alertmanager = (*_options(folder, "alertmanager", "storage.path", ports[1]), "--cluster.listen-address=")
     with (
-        _program(folder, "prometheus-alertmanager", *_options(folder, "alertmanager", "storage.path", ports[1]), "--cluster.listen-address="),
+        _program(folder, "prometheus-alertmanager", *alertmanager),
         _program(folder, "prometheus", *_options(folder, "prometheus", "storage.tsdb.path", ports[0])),
     ):
         yield f"http://127.0.0.1:{ports[0]}"
