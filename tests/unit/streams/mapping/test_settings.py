@@ -13,12 +13,12 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from streams import platform_wiring, wiring
+from streams import errors, platform_wiring, wiring
 from streams import wiring as brokers
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Throttled
-from streams.errors import Misconfigured, Refused
+from streams.errors import Misconfigured
 from streams.lanes.place.kept_log import KeptLog
 from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.site_file import Site, SiteFile
@@ -145,8 +145,8 @@ def use(site: Site) -> None:
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
     limits_of(site)
-    with contextlib.suppress(Refused):
-        demand_another(site, AuditEntry("1", "2024-01-01T08:00:00+08:00", "a via b@c", "replay plan", "", {"uid": os.getuid()}))
+    with contextlib.suppress(errors.Refused):
+        demand_another(site, AuditEntry(id="1", at="", by="a via b@c", action="replay plan", why="", facts={"uid": os.getuid()}))
     needs_of(site)
     watched(site)
     wiring.restart_settings(site)
