@@ -59,6 +59,7 @@ VERBS = (
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),
+    Verb("runbook", "What an alert means, what it does, and what mends it."),
     Verb("completion", "Print a script that completes commands in bash, zsh or fish."),
 )
 _MODULES = {"platform": "simulator"}

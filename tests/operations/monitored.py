@@ -5,7 +5,6 @@ An outage must be told, and must end no worker: `/live` says yes all the time, a
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy.monitoring import program
 from sandbox.hospital import create_schema
 from sandbox.hospital import run as commit
 from sandbox.hospital.tables import PATIENTS
@@ -147,13 +147,13 @@ def _started(url: str) -> float:
 
 def _checked_by_promtool(urls: Iterator[str]) -> str:
     """What Prometheus's own tool says of what is served. It is no package of Python's: without it nothing is said of that."""
-    if shutil.which("promtool") is None:
+    if (promtool := program("promtool")) is None:
         return "promtool is not installed"
     for url in urls:
         text = _get(f"{url}/metrics")[1]
-        said = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        said = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
         demand(said.returncode == 0, f"promtool check metrics: {said.stdout}{said.stderr}")
-    rules = subprocess.run(["promtool", "test", "rules", _RULES], capture_output=True, text=True, check=False)
+    rules = subprocess.run([promtool, "test", "rules", _RULES], capture_output=True, text=True, check=False)
     demand(rules.returncode == 0, f"promtool test rules: {rules.stdout}{rules.stderr}")
     return "promtool finds nothing against what is served, and every alert fires and is silent where it should"
 

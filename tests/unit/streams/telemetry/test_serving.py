@@ -78,7 +78,7 @@ def test_another_address_names_those_that_there_are():
     """Who mistypes one should not think that the worker has none."""
     found = answer("/healthz", "", told_of())
     assert 404 == found.status
-    assert b"/live, /ready, /health, /metrics" in found.body
+    assert b"/live, /ready, /health, /metrics, /runbooks" in found.body
 
 
 async def test_a_loop_that_stands_still_is_not_live_and_says_so(serve):
