@@ -3,7 +3,9 @@ whoever is called, a maintenance window silences it, and that it is over is told
 """
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,7 +19,7 @@ from urllib.parse import quote
 
 import yaml
 
-from deploy.monitoring import program
+from deploy.monitoring import FOLDER, program
 from sandbox.hospital import run as commit
 from sandbox.hospital.tables import PATIENTS
 from sandbox.stack import Stack
@@ -190,13 +192,33 @@ def _program(folder: Path, name: str, *options: str) -> Iterator[None]:
     found = program(name)
     if found is None:
         raise Failed(f"{name} is not here: make setup fetches it where there is apt-get; or: apt-get install {name}")
+    command = _in_a_root(folder, found) if name == "prometheus-alertmanager" and FOLDER in found.parents else [f"{found}"]
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen([found, *options], stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen([*command, *options], stdout=log, stderr=log, cwd=folder)
     try:
         yield
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+
+
+def _in_a_root(folder: Path, found: Path) -> list[str]:
+    """The command of Debian's Alertmanager where it is not installed: it reads templates under /usr/share and nowhere else, so it
+    is given a root of its own, with `folder` as it stands in it.
+    """
+    root = folder / "root"
+    templates = Path("usr/share/prometheus/alertmanager")
+    shutil.copytree(FOLDER / templates, root / templates)
+    listed = subprocess.run(["ldd", found], capture_output=True, text=True, check=True).stdout
+    for file in (*map(Path, re.findall(r"(/\S+) \(", listed)), found):
+        inside = root / file.relative_to("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, inside)
+    inside = root / folder.relative_to("/")
+    inside.mkdir(parents=True, exist_ok=True)
+    shutil.copy(folder / "alertmanager.yaml", inside)
+    alone = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    return [*alone, "chroot", f"{root}", f"{found}"]
 
 
 def _healthy(prometheus: str) -> bool:
