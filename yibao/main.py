@@ -41,6 +41,7 @@ VERBS = (
     Verb("topics", "Plan and create the topics of a site."),
     Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("strimzi", "Write the chart's values where Strimzi makes topics and connectors."),
     Verb("status", "Why does nothing move? What waits where, and the one reason of each."),
     Verb("lag", "What waits for each stage, how old it is, and how fast it goes."),
     Verb("watch", "Which alerts there are; --notify tells people, where there is no Prometheus."),

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_BROKER = "no_broker"
     NOT_ASSIGNED = "not_assigned"
     RESTORING = "restoring"
+    MAPPING_AWAITED = "mapping_awaited"
     BROKERS_LOST = "brokers_lost"
     LANE_HELD = "lane_held"
     INSTITUTION_HELD = "institution_held"
@@ -39,7 +40,7 @@ class Reason(StrEnum):
 
 MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.LOOP_STUCK: (Kind.DEAD, "the event loop has not moved for `workers.http.stuck_s`"),
-    Reason.STARTING: (Kind.UNREADY, "it begins: it waits for brokers, or for workers with another mapping"),
+    Reason.STARTING: (Kind.UNREADY, "it begins, or waits for brokers"),
     Reason.ENDING: (Kind.UNREADY, "it was asked to end"),
     Reason.NO_BROKER: (Kind.UNREADY, "no broker answers"),
     Reason.NOT_ASSIGNED: (
@@ -47,6 +48,10 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
         "its group has not told it which partitions are its own (none is an answer, too)",
     ),
     Reason.RESTORING: (Kind.UNREADY, "lanes still read their state"),
+    Reason.MAPPING_AWAITED: (
+        Kind.DEGRADED,
+        "it stands by until workers with another mapping have gone, and then takes their work: whoever replaces them may go on",
+    ),
     Reason.BROKERS_LOST: (Kind.DEGRADED, "some brokers do not answer, others do"),
     Reason.LANE_HELD: (Kind.DEGRADED, "a lane waits for the platform or a person"),
     Reason.INSTITUTION_HELD: (Kind.DEGRADED, "nothing of an institution is taken"),

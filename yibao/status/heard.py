@@ -38,7 +38,7 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
     ]
     return Heard(
         stuck=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.DEAD),
-        beginning=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.UNREADY),
+        beginning=_said((worker, reason) for worker, reason in told if _begins(reason["reason"])),
         throttled=_said(
             (worker, reason)
             for worker, reason in told
@@ -51,6 +51,10 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
 
 def _names(reason: Mapping[str, str]) -> list[str]:
     return reason.get("what", "").split(", ")
+
+
+def _begins(reason: str) -> bool:
+    return _KIND[reason] is Kind.UNREADY or reason == Reason.MAPPING_AWAITED
 
 
 def _said(told: Iterable[tuple[str, dict[str, str]]]) -> str:

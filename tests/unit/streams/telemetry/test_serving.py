@@ -123,6 +123,18 @@ async def test_who_looks_at_a_worker_does_not_end_it():
     assert [Reason.STARTING] == [one.reason for one in pulse.conditions], "what was seen last stays"
 
 
+def test_one_that_stands_by_is_ready(serve):
+    """Whoever replaces workers waits for the new one to be ready, which waits for the old ones to go: neither would end."""
+    pulse = Pulse(stuck_s=60)
+    url = serve(pulse)
+    for others, status in (("", 503), ("join-1 at 10.0.0.3", 200), ("", 503)):
+        pulse.stand_by(others)
+        pulse.look()
+        found, told = get(f"{url}/ready")
+        assert status == found
+        assert ("mapping_awaited" in get(f"{url}/health")[1]) == bool(others), told
+
+
 def test_a_port_that_is_taken_is_told_with_the_setting(serve):
     """Two workers with one port: the second must not run unseen."""
     with closing(socket.socket()) as other:
