@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from connector.contract import TableRole
@@ -15,17 +14,13 @@ from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
+from streams.broker_wiring import broker_access
 from streams.deliver.gateway import Gateway
 from streams.deliver.look import PlatformLook
 from streams.deliver.shared_limits import shared
-from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
-from streams.domain.join.limits import JoinLimits
-from streams.domain.join.withdrawing import WithdrawalLimits
-from streams.domain.place.ended import ENDED_MS
-from streams.domain.place.fold import Placer
 from streams.domain.place.heard import Heard
-from streams.domain.place.record_names import record_names
+from streams.fold_wiring import joiner_of, placer_of
 from streams.lanes.context import LaneContext
 from streams.lanes.control_feed import ControlFeed
 from streams.lanes.deliver.delivery import DeliverShared
@@ -47,46 +42,15 @@ from streams.lanes.site_check import SiteCheck
 from streams.lanes.steering import Steering
 from streams.mapping import Site, capture_sources, compile_site
 from streams.mapping.identity import identity_of, mapping_of
-from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables
 from streams.mapping.named_files import files_look
-from streams.mapping.secret_files import read_secret
-from streams.mapping.tls import tls_context
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
-from streams.topics.access import BrokerAccess
-from streams.topics.access import client_options as options_of
 from streams.topics.stages import stages
 
 _IDLE_LINGER_S = 0.03
-_QUIET = 3
-"""After so many graces without a row of it, a transaction counts as ended."""
 _LISTEN_S = 15.0
 """Signs of life of captures are looked for at least so often; as often as they come, where that is more often."""
-
-
-def broker_access(site: Site) -> BrokerAccess:
-    """How to reach the brokers. Raises Misconfigured for a file that cannot be used."""
-    security = site.kafka.security
-    file = security.sasl_password_file
-    return BrokerAccess(
-        bootstrap_servers=site.kafka.bootstrap_servers,
-        protocol=security.protocol,
-        tls=tls_context(security),
-        mechanism=security.sasl_mechanism,
-        user=security.sasl_username,
-        password=None if file is None else read_secret(file, setting="kafka.security.sasl_password_file"),
-    )
-
-
-def client_options(site: Site) -> Mapping[str, Any]:
-    """What kafka-python's clients take. Raises Misconfigured for a file that cannot be used."""
-    return options_of(broker_access(site), client_id=f"yibao-{site.site}")
-
-
-def text_of(path: Path | None) -> str | None:
-    """A path as other programs' settings take it."""
-    return None if path is None else f"{path}"
 
 
 def broker_settings(site: Site) -> BrokerSettings:
@@ -186,20 +150,6 @@ def _lookout(site: Site, gate: Gate, look_at: LookAt, *, who: str) -> Lookout:
     )
 
 
-def placer_of(site: Site) -> Placer:
-    """What decides where a row of a site belongs."""
-    partitions, quiet_ms = site.kafka.partitions, _QUIET * _grace_ms(site)
-    return Placer(
-        direct_visit_keys(site),
-        partitions=partitions,
-        linked=linked_tables(site),
-        names=record_names(compile_site(site)),
-        claiming=claiming_tables(site),
-        quiet_ms=quiet_ms,
-        ended_ms=_known_ms(site),
-    )
-
-
 def join_stage(
     site: Site, *, home: Path | None, index: int, fellows: Fellowship | None = None, outcomes: Outcomes | None = None
 ) -> JoinStage:
@@ -218,33 +168,6 @@ def join_stage(
         wall_ms=_wall_ms,
         looks=[files_look(site)],
     )
-
-
-def joiner_of(site: Site) -> Joiner:
-    """The fold of the join of a site."""
-    return Joiner(
-        compile_site(site),
-        JoinLimits(
-            wait_ms=site.join.wait_s * 1000,
-            unsettled_wait_ms=site.join.unsettled_wait_s * 1000,
-            withdrawals=WithdrawalLimits(
-                grace_ms=_grace_ms(site),
-                per_hour=site.join.withdrawal_guard.per_hour,
-                share=site.join.withdrawal_guard.share,
-                known_ms=_known_ms(site),
-            ),
-        ),
-        zone=ZoneInfo(site.timezone),
-    )
-
-
-def _known_ms(site: Site) -> int:
-    """So long the place stage remembers which visit a record was in last, and the join relies on it."""
-    return max(ENDED_MS, _grace_ms(site))
-
-
-def _grace_ms(site: Site) -> int:
-    return round(site.join.withdrawal_grace_s * 1000)
 
 
 def lookup_tables(site: Site) -> Mapping[str, LookupTable]:

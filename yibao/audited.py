@@ -9,12 +9,12 @@ from typing import Any
 
 import typer
 
+from streams.broker_wiring import client_options
 from streams.errors import YibaoError
 from streams.mapping import Site
 from streams.spec.masking import mask_text
 from streams.topics.audit import AuditEntry
 from streams.topics.audit_log import append
-from streams.wiring import client_options
 from yibao.binding import now_of
 from yibao.persons import actor
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from connector.findings import Finding, Severity
+from streams.broker_wiring import broker_access, client_options
 from streams.errors import Misconfigured, Refused, Unreachable, YibaoError
 from streams.mapping import Site
 from streams.mapping.identity import identity_of
@@ -21,7 +22,6 @@ from streams.topics.rebinding import BindingAction, BindingPlan, Consent, beside
 from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
 from streams.topics.twins import twins
-from streams.wiring import broker_access, client_options
 from yibao.persons import actor
 
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import orjson
 import typer
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.document import MaskedDocument, clear_document, masked_document
 from streams.deadletter.reading import read_letters
 from streams.domain.records import ReadyRecord
@@ -21,8 +22,8 @@ from streams.explain.subject import Keys, RowName, Subject
 from streams.explain.timeline import Event, changes_of, records_of, timeline
 from streams.explain.unplaced import Unplaced, unplaced
 from streams.mapping import Site, capture_sources, compile_site
-from streams.wiring import broker_access
 from yibao.letters.asked import ask, progress, say
+from yibao.reading_told import ReadingTold
 
 _LETTERS_READ: Final = 50
 
@@ -87,6 +88,7 @@ def hits(logs: Logs, keys: Keys, key: str, asked: Asked) -> list[Hit]:
 
 def explained(site: Site, logs: Logs, hit: Hit, key: str, *, clear: bool) -> Explained:
     """Everything about one hit. key: the number that it was found by. clear: with nothing masked."""
+    logs = replace(logs, on_progress=ReadingTold())
     found = gather(logs, hit, key, lambda question: _asked(site, question, logs.deadline_s))
     keys = keys_of(site, clear=clear)
     subject = subject_of(hit, found, keys)

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from streams.broker_wiring import client_options
 from streams.errors import Fatal, Misconfigured, Refused
+from streams.fold_wiring import placer_of
 from streams.lanes.deliver.recovery import deliver_recovery
 from streams.lanes.evidence import Stand, deliver_evidence, join_evidence, place_evidence
 from streams.lanes.join.recovery import join_recovery
@@ -20,7 +22,7 @@ from streams.topics.broker import Broker, CommittedOffset
 from streams.topics.offsets import Reach
 from streams.topics.stages import Stage, stages
 from streams.topics.whole import read_whole
-from streams.wiring import broker_settings, client_options, placer_of
+from streams.wiring import broker_settings
 
 _WRITTEN_WITHIN_S: Final = 30.0
 _ASK_AGAIN_S: Final = 0.1

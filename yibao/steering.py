@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from streams.broker_wiring import broker_access, client_options
 from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.spec.fields import ServiceCode
@@ -14,7 +15,6 @@ from streams.topics.broker import Broker
 from streams.topics.maintenance import Maintenance, Ordered
 from streams.topics.steering import LimitOrder, Orders, Pause, Paused, dump_window
 from streams.topics.writing import write
-from streams.wiring import broker_access, client_options
 from yibao.audited import audited
 from yibao.binding import demand_own_topics, now_of
 from yibao.captures.facts import controls_of

@@ -141,9 +141,12 @@ DELIVERY: Final = Board(
                 (('sum(cdc_platform_breaker_state{S,state!="closed"})', "workers"),),
                 "stat",
                 (1, 1000),
-                6,
+                4,
             ),
-            Panel("等待上报", "Records waiting", "short", (('sum(cdc_lag_records{S,stage="deliver"})', "records"),), "stat", (), 4),
+            Panel(
+                "维护窗口", "Maintenance", "short", (("max by (phase) (cdc_maintenance{S})", "{{phase}}"),), "stat", (1, 1000), 4
+            ),
+            Panel("等待上报", "Records waiting", "short", (('sum(cdc_lag_records{S,stage="deliver"})', "records"),), "stat", (), 3),
             Panel(
                 "证书剩余",
                 "Certificates end in",
@@ -151,7 +154,7 @@ DELIVERY: Final = Board(
                 (("min by (name) (cdc_certificate_expiry_timestamp_seconds{S}) - time()", "{{name}}"),),
                 "stat",
                 (),
-                5,
+                4,
                 floors=(7 * 86_400, 30 * 86_400),
             ),
             Panel(

@@ -127,16 +127,12 @@ def decode(message: Incoming) -> ReadyRecord:
 
 def numbered(message: Incoming, number: int) -> ReadyRecord:
     """The same of a message whose number is known. Raises as `decode`."""
-    headers, added = message.headers, _NOTHING
+    headers = message.headers
     names = tuple(map(_name_of, headers))
-    if is_ours := names == _WRITTEN:  # a record of this version has nothing behind its time of capture
-        captured_at = headers[-1][1] or b""
+    if is_ours := names == _WRITTEN:  # as nearly all: nothing stands behind the time of capture
+        captured_at, added = headers[-1][1] or b"", _NOTHING
     else:
-        is_ours, captured_at, added = names[: len(_HEADERS)] == _HEADERS, b"0", headers[len(_HEADERS) :]
-        if added and added[0][0] == _CAPTURED_AT:
-            captured_at, added = added[0][1] or b"", added[1:]
-        if added or captured_at == b"0":
-            _refuse_newer(message)
+        is_ours, (captured_at, added) = names[: len(_HEADERS)] == _HEADERS, _behind(message)
     if message.key is None or message.value is None or not is_ours:
         raise Rejected("the message has not the headers of a ready record")
     _, (_, service), (_, institution), (_, infno), (_, key), (_, content), (_, mapping), (_, position), *others = headers
@@ -168,6 +164,16 @@ def numbered(message: Incoming, number: int) -> ReadyRecord:
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
     return tuple.__new__(ReadyRecord, values)
+
+
+def _behind(message: Incoming) -> tuple[bytes, tuple[Header, ...]]:
+    """When it was captured (0 where an early version did not say), and what else stands behind the first headers."""
+    captured_at, added = b"0", message.headers[len(_HEADERS) :]
+    if added and added[0][0] == _CAPTURED_AT:
+        captured_at, added = added[0][1] or b"", added[1:]
+    if added or captured_at == b"0":
+        _refuse_newer(message)
+    return captured_at, added
 
 
 class Brief(NamedTuple):

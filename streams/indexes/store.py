@@ -5,6 +5,7 @@ under a lock of the file system; readers never wait for it. A new one is made be
 """
 
 import fcntl
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -24,14 +25,21 @@ class Store:
 
     def __init__(self, folder: Path, topic: str, shape: Shape) -> None:
         self.folder, self.shape, self._topic = folder, shape, topic
+        self._prepare()
+
+    def _prepare(self) -> None:
         try:
-            private_folder(folder)
+            private_folder(self.folder)
         except OSError as error:
-            raise Misconfigured(f"the folder {folder} of an index cannot be made ({error.strerror}): see workers.home") from error
+            told = f"the folder {self.folder} of an index cannot be made ({error.strerror}): see workers.home"
+            raise Misconfigured(told) from error
 
     @contextmanager
     def alone(self, waits: Callable[[], None]) -> Iterator[None]:
-        """While this is open nobody else brings the index up to date. waits: called where somebody does."""
+        """While this is open nobody else brings the index up to date, unless somebody deletes the folder meanwhile. waits: called
+        where somebody does.
+        """
+        self._prepare()
         with open_private(self.folder / f"{self._topic}.lock", "ab") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,11 +60,11 @@ class Store:
 
     def build(self, about: Mapping[str, str], fill: Callable[[sqlite3.Connection], None]) -> None:
         """Make the index anew. about: what it is of. fill: writes all rows, without a transaction of its own: it is one file that
-        is there whole or not at all.
+        is there whole or not at all. Raises FileNotFoundError where it was deleted meanwhile.
         """
         number = max([0, *self._numbers()]) + 1
-        fresh = self.folder / f"{self._topic}.{number}.new"
-        fresh.unlink(missing_ok=True)
+        # By a name that nobody else has: where the folder is deleted meanwhile, another process makes an index, too.
+        fresh = self.folder / f"{self._topic}.{number}.{secrets.token_hex(4)}.new"
         with open_private(fresh, "wb"), closing(_connected(fresh)) as index:
             for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", f"cache_size = -{_CACHE_KB}"):
                 index.execute(f"PRAGMA {setting}")

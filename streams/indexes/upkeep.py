@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from errno import ENOENT
 from typing import Final, TypeVar
 
 from streams.errors import Misconfigured
@@ -29,6 +30,8 @@ _OF_THE_PLACE: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN}
 )
 """Errors that a new index would meet, too."""
+_OF_THE_FILE: Final = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+"""Of these, errors that SQLite has of a file that is gone."""
 
 Answer = TypeVar("Answer")
 
@@ -74,27 +77,38 @@ class Upkeep:
         partitions: of which the question is; None: of all. Raises as `Onward`, and Misconfigured where its folder is not to be had,
         or full.
         """
-        try:
-            return self._asked(question, partitions, anew="")
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _OF_THE_PLACE:
-                raise self._not_to_be_had(error) from error
-        try:
-            return self._asked(question, partitions, anew="it was damaged")
-        except sqlite3.DatabaseError as error:
-            raise self._not_to_be_had(error) from error
+        anew = ""
+        for last in (False, True):
+            try:
+                return self._asked(question, partitions, anew=anew)
+            except (sqlite3.DatabaseError, OSError) as error:
+                anew = self._cured_anew(error)
+                if last or not anew:
+                    raise self._not_to_be_had(error) from error
+        raise AssertionError("unreachable")
+
+    def _cured_anew(self, error: sqlite3.DatabaseError | OSError) -> str:
+        """Why another try makes the index anew; `""` where a new one would fail, too."""
+        code = getattr(error, "sqlite_errorcode", 0)
+        gone = isinstance(error, FileNotFoundError) or code == sqlite3.SQLITE_READONLY_DBMOVED
+        if gone or (code & _PRIMARY in _OF_THE_FILE and not self.store.folder.is_dir()):
+            return "it was deleted while it was read"  # as anybody may
+        return "" if isinstance(error, OSError) or code & _PRIMARY in _OF_THE_PLACE else "it was damaged"
 
     def _asked(
         self, question: Callable[[sqlite3.Connection], Answer], partitions: Collection[int] | None, *, anew: str
     ) -> tuple[Answer, Freshness]:
         freshness = self._fresh(anew, partitions)
         with self.store.opened() as index:
-            assert index is not None
+            if index is None:
+                raise FileNotFoundError(ENOENT, "it was deleted")
             index.execute("BEGIN")  # all that is asked is of one moment
             return question(index), freshness
 
-    def _not_to_be_had(self, error: sqlite3.DatabaseError) -> Misconfigured:
-        return Misconfigured(f"the index of {self.topic} in {self.store.folder} cannot be used ({error}): see workers.home")
+    def _not_to_be_had(self, error: sqlite3.DatabaseError | OSError) -> Misconfigured:
+        why = error.strerror if isinstance(error, OSError) else error
+        told = f"the index of {self.topic} in {self.store.folder} cannot be used ({why})"
+        return Misconfigured(f"{told}: is there room, and is it this account's? See workers.home; it may be deleted at any time")
 
     def _fresh(self, anew: str, partitions: Collection[int] | None) -> Freshness:
         until = time.monotonic() + self.deadline_s

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.stack import Stack, let_postgres_through
+from streams.broker_wiring import broker_access
 from streams.mapping import Site, capture_sources, load_site
 from streams.private_files import private_folder
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from tests.bench.bench_site import public_key
 from tests.bench.freshness import cpu_s
 from yibao.captures.from_site import connect_client, reconciler

@@ -13,9 +13,9 @@ from typing import Any
 
 import psutil
 
+from streams.broker_wiring import client_options
 from streams.deliver.freshness import PARTS
 from streams.deliver.ledger import read_receipts
-from streams.wiring import client_options
 from yibao.demonstration.course import Demonstration, Sight
 from yibao.demonstration.findings import percentiles, ways_between
 from yibao.demonstration.holds import Hold

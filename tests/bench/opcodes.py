@@ -17,11 +17,11 @@ from streams.domain.changes import Incoming
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.series import FROM, NUMBER
+from streams.fold_wiring import joiner_of
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site
-from streams.wiring import joiner_of
 from tests.bench.messages import SAMPLE, Load, Message, hospital_messages
 from tests.bench.parts import Known
 

@@ -9,12 +9,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from streams.broker_wiring import broker_access
 from streams.errors import Unreachable
 from streams.lanes.marks import join_mark, place_mark
 from streams.mapping import load_site
 from streams.topics.broker import Broker
 from streams.topics.rebinding import Consent
-from streams.wiring import broker_access
 from tests.bench.messages import Message
 from yibao.verbs.topics import create_topics
 

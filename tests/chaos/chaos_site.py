@@ -17,10 +17,10 @@ from kafka import KafkaAdminClient
 
 from sandbox.hospital import FROZEN_ITEMS
 from sandbox.stack import Endpoints
+from streams.broker_wiring import broker_access, client_options
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, client_options
 from tests.chaos.nightly import mapped_past
 from yibao.captures.from_site import connect_client, reconciler
 from yibao.demonstration.children import Child

@@ -13,11 +13,11 @@ from typing import Any
 from sandbox.judge import Ending, judge
 from sandbox.own_folder import OwnFolder
 from sandbox.stack import Endpoints, Stack
+from streams.broker_wiring import client_options
 from streams.deliver.receipt import decode_receipt
 from streams.mapping import Site
 from streams.private_files import private_folder
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
 from tests.chaos.chaos_site import PATIENT_LOOKUP, WAIT_S, ChaosSite
 from tests.chaos.course import Course
 from tests.chaos.crew import STAGES, Crew

@@ -16,6 +16,7 @@ from kafka import KafkaProducer
 from connector.contract import Topics
 from sandbox.hospital import run
 from streams.deadletter.reading import read_dead_letters
+from tests import in_process
 from tests.e2e.bad_rows import LINKED, Copies
 from tests.patience import PATIENCE_S
 
@@ -115,11 +116,9 @@ def wait_for(condition, *, what):
 
 
 def yibao(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "yibao", *map(str, words)], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert 0 == done.returncode, done.stderr
-    return done.stdout
+    code, out, err = in_process.yibao(*words)
+    assert 0 == code, err
+    return out
 
 
 @contextmanager

@@ -20,11 +20,11 @@ import pytest
 
 from sandbox.hospital.institutions import INSTITUTIONS
 from sandbox.stack import Stack
+from streams.broker_wiring import client_options
 from streams.deliver.freshness import freshness
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
 from streams.seal import generate_key_pair
-from streams.wiring import client_options
 from tests.others import read_by_others
 from tests.patience import PATIENCE_S
 

@@ -22,7 +22,7 @@ from yibao.persons import PERSON_VARIABLE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-VISITS = 12
+VISITS = 8
 FILE = "replay-ID.plan"
 CAUSE = "class:DICTIONARY cause:ZL"
 
@@ -30,7 +30,7 @@ CAUSE = "class:DICTIONARY cause:ZL"
 @pytest.fixture
 def night(stack, tmp_path):
     """A site on the run's stack, after a bad night."""
-    made = Here(tmp_path, stack, name="replayed", wait_s=4, approve_above=5)
+    made = Here(tmp_path, stack, name="replayed", wait_s=2, approve_above=5)
     try:
         yield made
     finally:

@@ -3,9 +3,9 @@
 import time
 from contextlib import ExitStack
 
+from streams.broker_wiring import client_options
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
-from streams.wiring import client_options
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 

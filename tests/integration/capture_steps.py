@@ -12,12 +12,12 @@ import yaml
 from connector.signals import order
 from sandbox.hospital import Workload
 from sandbox.hospital import run as run_hospital
+from streams.broker_wiring import client_options
 from streams.deadletter.headers import CLASS, TABLE
 from streams.mapping import capture_sources, load_site
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 from yibao.captures import resnapshot, slots

@@ -1,23 +1,21 @@
 """The audit log on a real broker: who ordered what, also of two at once, and that a log which was touched says so."""
 
 import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from streams.broker_wiring import client_options
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.audit import Link
 from streams.topics.audit_log import read_audit
 from streams.topics.writing import write
-from streams.wiring import client_options
 from tests.bench.bench_site import write_site
-from tests.bench.processes import CHECKOUT
 from tests.bench.topics import apply_topics
+from tests.in_process import yibao
 from yibao.audited import audited, audited_where_possible, concealed
 
 pytestmark = pytest.mark.timeout(300)
@@ -34,12 +32,6 @@ def file(kafka, tmp_path_factory):
     )
     apply_topics(file)
     return file
-
-
-def yibao(*words, config):
-    command = [sys.executable, "-m", "yibao", *map(str, words), "--config", str(config)]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
 
 
 def entries(file):
@@ -64,7 +56,7 @@ def test_of_those_who_order_at_the_same_time_each_is_in_the_log_once(file):
         list(people.map(lambda number: audited(site, "resume", why=f"{number}", facts={"source": "his"}), range(AT_ONCE)))
     found = [one.entry for one in entries(file) if one.entry.action == "resume"]
     assert [f"{number}" for number in range(AT_ONCE)] == sorted(one.why for one in found)
-    code, out, err = yibao("audit", "verify", "-o", "json", config=file)
+    code, out, err = yibao("audit", "verify", "-o", "json", "--config", file)
     assert (0, AT_ONCE + 1, []) == (code, json.loads(out)["chained"], json.loads(out)["broken"]), err
 
 
@@ -73,7 +65,7 @@ def test_no_patient_is_in_the_log(file):
     audited(
         load_site(file), "resnapshot", why=f"患者身份证 {ID_NUMBER} 漏报", facts={"condition": concealed(f"sfz = '{ID_NUMBER}'")}
     )
-    _, out, _ = yibao("audit", "list", "--all", "-o", "json", config=file)
+    _, out, _ = yibao("audit", "list", "--all", "-o", "json", "--config", file)
     assert ID_NUMBER not in out
     last = json.loads(out.splitlines()[-1])
     assert ("resnapshot", True) == (last["action"], last["facts"]["condition"].startswith("sha256:"))
@@ -94,21 +86,21 @@ def test_what_cannot_wait_for_the_log_is_told_and_what_can_is_not_done(file, tmp
 
 def test_a_log_that_was_touched_says_so(file, tmp_path):
     """Something wrote into it, and its beginning was deleted: each is found by itself, and what was exported is missed."""
-    _, out, _ = yibao("audit", "list", "--all", "-o", "json", config=file)
+    _, out, _ = yibao("audit", "list", "--all", "-o", "json", "--config", file)
     export = tmp_path / "audit.jsonl"
     export.write_text(out, "utf-8")
-    code, said, _ = yibao("audit", "verify", "--against", export, config=file)
+    code, said, _ = yibao("audit", "verify", "--against", export, "--config", file)
     assert (0, True) == (code, f"all {len(out.splitlines())} of the export" in said)
     site = load_site(file)
     write(client_options(site), site.topics.audit, key=b"x", value=b"hello", otherwise="?")
-    code, said, _ = yibao("audit", "verify", config=file)
+    code, said, _ = yibao("audit", "verify", "--config", file)
     assert (1, True) == (code, "is no entry" in said)
     admin = KafkaAdminClient(**client_options(site))
     try:
         admin.delete_records({TopicPartition(site.topics.audit, 0): 2})
     finally:
         admin.close()
-    code, said, _ = yibao("audit", "verify", "--against", export, config=file)
+    code, said, _ = yibao("audit", "verify", "--against", export, "--config", file)
     assert (1, True, True) == (code, "taken out" in said, "that was exported" in said)
-    code, _, err = yibao("audit", "verify", "--against", file, config=file)
+    code, _, err = yibao("audit", "verify", "--against", file, "--config", file)
     assert (2, True) == (code, "audit list --all -o json" in err)

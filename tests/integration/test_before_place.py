@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from streams.broker_wiring import broker_access
 from streams.lanes.marks import join_mark
 from streams.mapping import load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all

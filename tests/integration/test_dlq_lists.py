@@ -11,13 +11,13 @@ import openpyxl
 import orjson
 import pytest
 
+from streams.broker_wiring import client_options
 from streams.deadletter.record import letter_id
 from streams.domain.violations import DeadClass
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.replay.plan import load
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_close import gone
 from tests.integration.test_dlq_command import CERTNO, MISSING, NAME, NOW_MS, PHONE, REJECTED, as_json, dlq, sample_site

@@ -8,6 +8,7 @@ import pytest
 import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Record
 from streams.lanes.deliver.aside import Aside
@@ -18,7 +19,6 @@ from streams.mapping import load_site
 from streams.spec.fields import ServiceCode
 from streams.topics.ahead import Lookahead
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics
 from tests.integration.serving import until

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import stat
 import uuid
@@ -17,6 +18,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.deadletter.index.pages import page
 from streams.deadletter.index.schema import FORM
+from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.errors import Misconfigured
 from streams.explain.places import CHANGES, places
@@ -175,6 +177,27 @@ async def test_an_index_that_is_damaged_or_of_another_version_is_made_anew(place
         index.close()
     page_, freshness = place.asked()
     assert (SEVERAL + 1, SEVERAL + 1, True) == (page_.total, freshness.read, bool(freshness.built))
+
+
+@pytest.mark.parametrize("filled", [False, True])
+async def test_the_folder_may_be_deleted_while_a_verb_reads(place, filled):
+    """As the manual says of it. It ended with a traceback, or with advice about a folder that is as it should be."""
+    access = BrokerAccess(bootstrap_servers=place.bootstrap)
+    index = Upkeep(store=letters_in(place.folder, place.topic), access=access, topic=place.topic, client_id="deleted")
+    if filled:
+        place.asked()
+        await place.write(1, of_row(40))
+    deleted = []
+
+    def delete(_read, _total):
+        if not deleted:
+            deleted.append(place.folder)
+            shutil.rmtree(place.folder)
+
+    number, freshness = replace(index, on_progress=delete).ask(
+        lambda one: one.execute("SELECT count(*) FROM letters").fetchone()[0]
+    )
+    assert (1 + SEVERAL + filled, True, [place.folder]) == (number, freshness.complete, deleted)
 
 
 async def test_a_topic_that_was_made_anew_is_another_one(place):

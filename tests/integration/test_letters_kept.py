@@ -9,11 +9,11 @@ from aiokafka import AIOKafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from typer.testing import CliRunner
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.record import encode_dead_letter
 from streams.errors import Refused
 from streams.mapping import load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import INVALID, dlq, sample_site
 from yibao.letters.kept import expiring

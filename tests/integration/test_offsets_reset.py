@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -13,17 +11,18 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.structs import OffsetAndMetadata
 
+from streams.broker_wiring import broker_access, client_options
 from streams.lanes.exits import Exit
 from streams.lanes.marks import seq_of
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.processes import CHECKOUT, platform, worker
+from tests.bench.processes import platform, worker
 from tests.bench.topics import apply_topics, fill
+from tests.in_process import yibao
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.patience import PATIENCE_S
 
@@ -79,21 +78,17 @@ class Scene:
         """What the verb says and its exit code, asked until the last member of the stages is forgotten."""
         words = ["offsets", "recover", "--config", self.file, "--stage", stage, "--output", "json", *options]
         until = time.monotonic() + PATIENCE_S
-        while "workers run" in (done := yibao(*words)).stderr:
+        while "workers run" in (done := yibao(*words))[2]:
             assert time.monotonic() < until
             time.sleep(0.5)
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout), done.stderr
+        code, out, err = done
+        assert out, err
+        return code, json.loads(out), err
 
     def committed(self, stage):
         with Broker(broker_access(load_site(self.file))) as broker:
             topic = {"join": self.topics.changes, "deliver": self.topics.ready}[stage]
             return broker.committed(self.topics.group(stage), topic, range(PARTITIONS))
-
-
-def yibao(*words):
-    command = [sys.executable, "-m", "yibao", *map(str, words)]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
 def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, tmp_path):

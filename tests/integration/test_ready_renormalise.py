@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -16,15 +14,19 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.reading import read_dead_letters
 from streams.deadletter.record import record_key_hash
+from streams.lanes.deliver.orphan_entries import is_waiting, read_waiting
 from streams.lanes.deliver.renewed import LOOK_S
 from streams.lanes.marks import deliver_mark
+from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
+from streams.topics.whole import read_whole
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
@@ -33,16 +35,20 @@ from tests.bench.topics import apply_topics, fill
 from tests.integration.both_stages import accepted_lines
 from tests.patience import PATIENCE_S
 from yibao.lag.stages import lags_of
+from yibao.main import build
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-PARTITIONS = 12
+PARTITIONS = 3
+VISITS = 24
 PREFIX = "anew-"
 WRONG = {
     "NWB_FLAG: {constant: 0}": "NWB_FLAG: {constant: 1}",
     "RX_DRORD_NO: cfh": 'RX_DRORD_NO: {first_of: [{constant: "WRONG"}, {column: cfh}]}',
 }
 """Of visits and of fee lines; settlements are right."""
+PORTION = 30
+"""Orders; of those that are written at once."""
 KEYS = {"mdtrt_d": "MDTRT_ID", "setl_d": "SETL_ID", "fee_list_d": "BKKP_SN"}
 
 
@@ -120,6 +126,7 @@ class Scene:
         written = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)
         written["platform"]["encrypt"] = "false"
         written["deliver"] = {"flood_guard": {"ratio": 0.02, "min_refused": 1, "in_a_row": 2}}
+        written["kafka"]["partitions"] = f"{PARTITIONS}"
         written["replay"] = {"rate_per_s": 100}
         self.file.write_text(yaml.safe_dump(written, allow_unicode=True), "utf-8")
         self.mapping = home / "mapping.yaml"
@@ -172,6 +179,15 @@ class Scene:
         flooded = all(mark.why == "flood_guard" or mark.aside for mark in held)
         return not left["place"] and not left["join"] and bool(held) and bool(left["deliver"]) and flooded
 
+    def orphans(self):
+        """What stands for the records that wait for a parent: that one is wrong by now, and has a letter."""
+        found = {}
+        for one in read_whole(client_options(self.site), self.site.topics.orphans):
+            found[one.key] = one.value
+        at = TopicPartition(self.site.topics.ready, 0)
+        records = [read_waiting(value, at) for key, value in found.items() if is_waiting(key) and value is not None]
+        return {record_key_hash(one.service.value, one.record_key) for one in records}
+
     def is_joined(self):
         with Broker(broker_access(self.site)) as broker:
             return bool(broker.members([self.site.topics.group("join")]))
@@ -180,22 +196,29 @@ class Scene:
         """The open ones. Of a row that is wrong by now, what waits of it does not go."""
         return read_dead_letters(client_options(self.site), self.site.topics.dead).letters
 
-    def yibao(self, *words, kill_after_s=None):
-        command = [sys.executable, "-m", "yibao", "ready", "renormalise", "-c", f"{self.file}", "-o", "json", *words]
-        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        if kill_after_s is not None:
-            with_ = time.monotonic() + kill_after_s
-            while process.poll() is None and time.monotonic() < with_:
-                time.sleep(0.1)
-            os.kill(process.pid, signal.SIGKILL)
-        out, err = process.communicate(timeout=PATIENCE_S)
-        assert kill_after_s is not None or process.returncode == 0, err
-        return json.loads(out) if out.strip() else {}
+    def yibao(self, *words):
+        """What the command says, in this process: one of its own takes seconds to begin."""
+        words = ["ready", "renormalise", "-c", f"{self.file}", "-o", "json", *words]
+        done = CliRunner().invoke(build(words), words)
+        assert 0 == done.exit_code, (done.output, done.exception)
+        return json.loads(done.stdout)
+
+    def killed(self, *words):
+        """The same, killed when its first orders are written."""
+        command = [sys.executable, "-m", "yibao", "ready", "renormalise", "-c", f"{self.file}", *words]
+        with Broker(broker_access(self.site)) as broker:
+            before = broker.ends(self.site.topics.rows("his"))[0]
+            with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                # A tick writes one row a source now and then, and a portion is of many.
+                while process.poll() is None and broker.ends(self.site.topics.rows("his"))[0] < before + PORTION:
+                    time.sleep(0.05)
+                assert process.poll() is None, "it was over before"
+                process.kill()
 
 
 def test_what_waits_is_made_anew_and_nothing_wrong_or_twice_is_taken(kafka, tmp_path):
     """The only other way on would be to make dead letters of all that waits."""
-    lookups, changes = hospital_messages(60, partitions=PARTITIONS)
+    lookups, changes = hospital_messages(VISITS, partitions=PARTITIONS)
     most = len(changes) * 3 // 4
     expected = [one.record for one in fold_all(Load(lookups=lookups, changes=changes, partitions=PARTITIONS)).emissions]
     platform = Platform()
@@ -213,7 +236,7 @@ def test_what_waits_is_made_anew_and_nothing_wrong_or_twice_is_taken(kafka, tmp_
             assert looked["outcomes"]["passes"] > 100
             assert 0 == looked["ordered"]
             scene.until(scene.is_joined, "the workers being there", workers)
-            scene.yibao("--why", "the mapping was bad", kill_after_s=6.0)
+            scene.killed("--why", "the mapping was bad")
             scene.fill(changes[most:])
             made = scene.yibao("--why", "the mapping was bad")
             known_at = time.time() + LOOK_S + 1.0
@@ -226,7 +249,7 @@ def test_what_waits_is_made_anew_and_nothing_wrong_or_twice_is_taken(kafka, tmp_
                 others = {record_key_hash(*one) for one in now if now[one] != last.get(one)}  # taken before, and wrong by now
                 if any(scene.waiting().values()) or not others <= told:
                     return False
-                return len(missing - told) == sum(mark.orphans[1] for mark in scene.marks())
+                return missing - told == scene.orphans()
 
             scene.until(is_there, "everything being accepted", workers)
     accepted = Counter((service, line.key, line.hash) for service, line in accepted_lines(scene.file))

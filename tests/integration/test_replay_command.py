@@ -8,9 +8,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from streams.broker_wiring import client_options
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import sample_site
 from yibao.main import build

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.reading import read_letters
 from streams.deadletter.record import letter_id
 from streams.mapping import load_site
 from streams.replay.plan import Depth, Outcome
-from streams.wiring import broker_access
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import INVALID, sample_site
 from tests.integration.test_letters_index import Place, of_row

@@ -14,6 +14,7 @@ from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import CHECKOUT, platform
 from tests.bench.topics import apply_topics, fill
+from tests.in_process import yibao
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
 from tests.patience import PATIENCE_S
@@ -51,8 +52,8 @@ def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
     return path
 
 
-def yibao(*arguments):
-    """As at night: nobody sits at a terminal."""
+def at_night(*arguments):
+    """Nobody sits at a terminal."""
     command = [sys.executable, "-m", "yibao", *map(str, arguments)]
     alone = {"stdin": subprocess.DEVNULL, "start_new_session": True}
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **alone)
@@ -78,8 +79,8 @@ def test_changes_become_accepted_records_through_tls_and_a_password(secured, tmp
     assert max(gaps) < LATE_S, "the end of a TLS connection must not hold up a lane"
     refused = [line["error"] for line in told if line["event"] == "brokers_lost" and line["error"] != "TimeoutError"]
     assert [] == refused, "who calls the brokers trusts the same authority and shows the same password"
-    letters = yibao("dlq", "summary", "--config", site, "--output", "json")
-    assert 0 == letters.returncode, letters.stderr
+    code, _, err = yibao("dlq", "summary", "--config", site, "--output", "json")
+    assert 0 == code, err
 
 
 def test_a_wrong_password_does_not_get_in(secured, tmp_path):
@@ -87,11 +88,11 @@ def test_a_wrong_password_does_not_get_in(secured, tmp_path):
     wrong = tmp_path / "wrong.password"
     wrong.write_text("not-the-password\n", "ascii")
     site = site_of(secured, tmp_path, prefix="wrong-", sasl_password_file=f"{wrong}")
-    told = yibao("topics", "plan", "--config", site)
-    assert 3 == told.returncode
-    assert "does not let this client in" in told.stderr
-    assert "kafka.security" in told.stderr
-    assert "not-the-password" not in told.stderr
+    code, _, told = yibao("topics", "plan", "--config", site)
+    assert 3 == code
+    assert "does not let this client in" in told
+    assert "kafka.security" in told
+    assert "not-the-password" not in told
 
 
 @pytest.mark.parametrize("verb", [("dlq", "summary"), ("worker", "join"), ("check",)])
@@ -100,7 +101,7 @@ def test_an_encrypted_key_without_its_password_is_told_and_never_asked_for(secur
     site = site_of(secured, tmp_path, prefix="locked-")
     lines = site.read_text("utf-8").splitlines(keepends=True)
     site.write_text("".join(line for line in lines if "ssl_password_file" not in line), "utf-8")
-    told = yibao(*verb, "--config", site)
+    told = at_night(*verb, "--config", site)
     assert 2 == told.returncode
     assert f"{secured.key_file} is encrypted: name the file with its password in kafka.security.ssl_password_file" in told.stderr
 
@@ -108,15 +109,15 @@ def test_an_encrypted_key_without_its_password_is_told_and_never_asked_for(secur
 def test_a_wrong_password_of_the_key_is_told(secured, tmp_path):
     """Without the password, and with the setting to look at."""
     site = site_of(secured, tmp_path, prefix="locked-", ssl_password_file=f"{secured.password_file}")
-    told = yibao("topics", "plan", "--config", site)
-    assert 2 == told.returncode
-    assert "kafka.security.ssl_password_file does not open kafka.security.ssl_keyfile" in told.stderr
-    assert secured.password not in told.stderr
+    code, _, told = yibao("topics", "plan", "--config", site)
+    assert 2 == code
+    assert "kafka.security.ssl_password_file does not open kafka.security.ssl_keyfile" in told
+    assert secured.password not in told
 
 
 def test_a_broker_of_another_authority_is_not_trusted(secured, tmp_path):
     """Whoever answers there would get the password and the patients' data."""
     site = site_of(secured, tmp_path, prefix="other-", ssl_cafile=f"{secured.other_ca_file}")
-    told = yibao("topics", "plan", "--config", site)
-    assert 3 == told.returncode
-    assert "kafka.security" in told.stderr
+    code, _, told = yibao("topics", "plan", "--config", site)
+    assert 3 == code
+    assert "kafka.security" in told

@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from streams.broker_wiring import client_options
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import worker

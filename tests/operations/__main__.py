@@ -8,6 +8,7 @@ import argparse
 import shutil
 import sys
 import time
+import traceback
 from importlib import import_module
 
 from sandbox.stack.service import CHECKOUT
@@ -28,12 +29,15 @@ def main() -> int:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
     chosen = [part for part in PARTS if part in asked.parts or not asked.parts]
     began = time.monotonic()
-    failed = [part for part in chosen if not _holds(part, keep=asked.keep)]
-    _say(f"{len(chosen) - len(failed)} of {len(chosen)} parts hold{_named(failed)}; {time.monotonic() - began:.0f} s")
+    figures = {part: _figures(part, keep=asked.keep) for part in chosen}
+    failed = [part for part, found in figures.items() if found is None]
+    told = "".join(f"; {part}: {found}" for part, found in figures.items() if found is not None)
+    _say(f"{len(chosen) - len(failed)} of {len(chosen)} parts hold{_named(failed)}{told}; {time.monotonic() - began:.0f} s in all")
     return 1 if failed else 0
 
 
-def _holds(part: str, *, keep: bool) -> bool:
+def _figures(part: str, *, keep: bool) -> str | None:
+    """What a part found, in one line; None where it does not hold, which is told."""
     folder = FOLDER / part
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -42,12 +46,16 @@ def _holds(part: str, *, keep: bool) -> bool:
         figures = import_module(f"tests.operations.{part}").prove(folder, lambda text: _say(f"  {part}: {text}"))
     except Failed as failed:
         sys.stderr.write(f"{part}: {failed}\n")
-        return False
+        return None
+    except Exception:  # noqa: BLE001 - the parts behind it say something all the same
+        sys.stderr.write(f"{part}: {traceback.format_exc()}\n")
+        return None
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
-    _say(f"{part}: {figures}; {time.monotonic() - began:.0f} s")
-    return True
+    told = f"{figures}; {time.monotonic() - began:.0f} s"
+    _say(f"{part}: {told}")
+    return told
 
 
 def _named(failed: list[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sandbox.stack import Stack
+from streams.broker_wiring import client_options
 from streams.deliver.ledger import read_receipts
 from streams.domain.join.entries import is_row, load, visit_key_of, waits
 from streams.domain.join.gone import is_gone
@@ -19,7 +20,6 @@ from streams.domain.roles import SERVICE_OF
 from streams.explain.finding import Asked
 from streams.explain.logs import FOLDER
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
 from tests.operations.failed import Failed
 from tests.replay.days import Days
 from tests.replay.night import WRONG_KEY, Night

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import yaml
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deliver.ledger import read_receipts
 from streams.lanes.marks import DeliverMark, deliver_mark
 from streams.mapping import load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Message
 from tests.bench.topics import apply_topics, fill

@@ -13,8 +13,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from sandbox.stack import Stack
+from streams.broker_wiring import broker_access
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import CHECKOUT, Started, worker

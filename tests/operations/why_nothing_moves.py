@@ -11,11 +11,11 @@ from typing import Any
 from sandbox.stack import Stack
 from sandbox.stack.ports import Ports, free_port
 from sandbox.stack.service import CHECKOUT
+from streams.broker_wiring import broker_access, client_options
 from streams.mapping import load_site
 from streams.seal import generate_key_pair
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, client_options
 from tests.operations.sample_site import SampleSite, demand, until
 from yibao.hospital_database import Login, connected
 

@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from sandbox.hospital import Expected
 from sandbox.judge import Ending, Judgement, RecordId, digests_of, judge
+from streams.broker_wiring import client_options
 from streams.deadletter import headers as h
 from streams.deadletter.reading import Reading, read_dead_letters
 from streams.deadletter.record import DeadLetterView, record_key_hash
 from streams.deliver.ledger import read_receipts
 from streams.topics.whole import read_whole
-from streams.wiring import client_options
 from tests.chaos.verdict import acceptances_in
 from tests.replay.days import Days
 from tests.replay.night import UNPLACED, WRONG_KEY, Failed, Night

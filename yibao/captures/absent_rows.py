@@ -15,6 +15,7 @@ import orjson
 
 from connector.contract import CaptureSource, Op, TableRole
 from connector.profiles import profile_of
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.absent import Absent, Comparison
 from streams.errors import Unreachable
 from streams.lanes.marks import join_mark, place_mark
@@ -24,7 +25,6 @@ from streams.mapping.linking import linked_tables
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options
 from yibao.captures.arrivals import Rows, columns_of
 from yibao.captures.facts import controls_of
 from yibao.captures.from_site import database_password

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
 from connector.errors import Unreachable
+from streams.broker_wiring import broker_access
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.steering import Pause
-from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
 from yibao.captures.facts import stands_of
 from yibao.captures.from_site import reconciler, silent_after_s

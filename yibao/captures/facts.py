@@ -8,13 +8,13 @@ from connector.errors import CaptureError
 from connector.facts import look
 from connector.findings import Finding, Severity
 from connector.profiles import profile_of
+from streams.broker_wiring import client_options
 from streams.errors import Misconfigured, Unreachable, YibaoError
 from streams.lanes.place.lookout import remedy
 from streams.mapping import Site, capture_sources
 from streams.topics.control import Control, Controls
 from streams.topics.whole import read_whole
 from streams.topics.writing import write
-from streams.wiring import client_options
 from yibao.binding import now_of
 from yibao.captures.from_site import database_password, found_in_database, stands_against
 from yibao.persons import actor

@@ -14,10 +14,10 @@ from connector.preflight import preflight
 from connector.reconcile import Reconciler
 from connector.render import ConnectSettings
 from streams.bounded import KEY_BYTES, read_bounded
+from streams.broker_wiring import text_of
 from streams.mapping import Site, capture_sources
 from streams.mapping.secret_files import read_secret
 from streams.topics.shapes import TopicSettings
-from streams.wiring import text_of
 from streams.wording import nearest
 
 _TOKEN = re.compile(r"[!-~]+")

@@ -12,11 +12,11 @@ from connector.errors import CaptureError, Refused
 from connector.orders import Wish, carried_out
 from connector.profiles import profile_of
 from connector.remedies import remedy_of
+from streams.broker_wiring import client_options
 from streams.errors import Misconfigured, YibaoError
 from streams.mapping import Site
 from streams.topics.audit import Link
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from yibao.audited import audited_where_possible
 from yibao.binding import now_of, refuse_other_site
 from yibao.captures.from_site import chosen_sources, connect_client, database_password

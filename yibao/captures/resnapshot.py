@@ -14,12 +14,12 @@ from connector.errors import Unreachable as CannotReach
 from connector.profiles import profile_of
 from connector.remedies import remedy_of
 from connector.signals import Tally, order
+from streams.broker_wiring import broker_access, client_options
 from streams.errors import Unreachable
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.following import Follower
 from streams.topics.writing import write
-from streams.wiring import broker_access, client_options
 from yibao.captures.absent_rows import Compared, Comparing
 from yibao.captures.arrivals import Arrivals, rows_of
 from yibao.captures.from_site import connect_client, database_password

@@ -11,13 +11,13 @@ from connector.contract import CaptureSource
 from connector.errors import CaptureError, Unreachable
 from connector.profiles import profile_of
 from connector.remedies import is_lost, remedy_of
+from streams.broker_wiring import broker_access
 from streams.errors import YibaoError
 from streams.lanes.place.captures import Capture, Captures
 from streams.lanes.place.failures import CapturePorts, Cure, Failure
 from streams.lanes.place.watched import Watched
 from streams.mapping import Site, capture_sources
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from yibao.captures.facts import found_in_source, looking_at
 from yibao.captures.from_site import connect_client, database_password, stands_against
 from yibao.captures.slots_watched import slots_of

@@ -12,10 +12,10 @@ import orjson
 
 from sandbox.hospital import FROZEN_ITEMS
 from sandbox.stack import Endpoints, Progress, Stack, let_postgres_through
+from streams.broker_wiring import broker_access, client_options
 from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources, load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from yibao.captures.from_site import reconciler
 from yibao.demonstration.backlog import Backlog
 from yibao.demonstration.children import Child

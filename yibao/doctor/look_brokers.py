@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from streams.broker_wiring import broker_access
 from streams.mapping import Site, capture_sources
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.cluster import read_cluster
 from streams.topics.internal import internal_notes
 from streams.topics.shapes import plan_topics
-from streams.wiring import broker_access
 from yibao.captures.from_site import topic_settings
 from yibao.doctor.brokers import of_cluster, of_internal, of_retention, of_topics
 from yibao.doctor.checks import Told

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from connector.contract import CaptureSource
 from connector.profiles import profile_of
+from streams.broker_wiring import broker_access
 from streams.errors import YibaoError
 from streams.mapping import Site, capture_sources
 from streams.topics.broker import Broker
 from streams.topics.cluster import read_cluster
-from streams.wiring import broker_access
 from yibao.captures.facts import found_in_source
 from yibao.captures.from_site import connect_client, database_password, found_in_plugin, silent_after_s
 from yibao.captures.slots import found_in_use

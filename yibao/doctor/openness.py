@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from connector.connect import Access, Connect
 from connector.errors import CaptureError
+from streams.broker_wiring import text_of
 from streams.mapping import Site
 from streams.mapping.values import is_loopback
-from streams.wiring import text_of
 
 _WITHIN_S = 3.0
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from streams.broker_wiring import client_options
 from streams.mapping import Site
 from streams.topics.ahead import Lookahead
 from streams.topics.broker import Broker
-from streams.wiring import client_options
 from yibao.lag.aged import aged
 from yibao.lag.counted import Lag, counted, paced
 from yibao.lag.marks import StageMarks, stage_marks

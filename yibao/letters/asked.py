@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.filter.grammar import Filter, parse
 from streams.deadletter.filter.terms import Term, term
 from streams.deadletter.index.counting import unknown, values
@@ -20,7 +21,6 @@ from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import FORM
 from streams.indexes.upkeep import Freshness, Upkeep
 from streams.mapping import Site
-from streams.wiring import broker_access
 from streams.wording import nearest
 from yibao.binding import warn_of_other_site
 from yibao.moments import now_ms

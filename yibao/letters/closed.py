@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streams.broker_wiring import client_options
 from streams.deadletter.closing import (
     Closing,
     Confirmations,
@@ -22,7 +23,6 @@ from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site
 from streams.topics.sole_writing import sole_writer
 from streams.topics.writing import Message
-from streams.wiring import client_options
 from yibao.audited import audited, concealed
 from yibao.letters.asked import ask
 from yibao.moments import now_ms

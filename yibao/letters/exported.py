@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.document import both_documents
 from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.index.entry import SEPARATOR
@@ -30,10 +31,9 @@ from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site, capture_sources, compile_site
 from streams.topics.offsets import Reach
 from streams.topics.onward import Onward
-from streams.wiring import broker_access
 from yibao.letters.asked import ask, clock_of, notes_on, progress
 from yibao.letters.closed import shown
-from yibao.letters.mending import mending_of
+from yibao.letters.mending import Places
 from yibao.moments import local, now_ms
 from yibao.persons import actor
 
@@ -165,13 +165,12 @@ def _compose(scratch: sqlite3.Connection, site: Site, wish: Wish, letters: int) 
         unmask=wish.unmask,
         due_days=wish.due_days,
     )
-    sources, missing, done = capture_sources(site), 0, 0
+    places, missing, done = Places(lines.mappings, capture_sources(site)), 0, 0
 
     def rows() -> Iterator[tuple[object, ...]]:
         nonlocal missing, done
         for letter, message in _with_messages(scratch, site):
-            where = mending_of(letter, lines.mappings, sources).where
-            line = lines.line(letter, Content() if message is None else content_of(letter, message.value), where)
+            line = lines.line(letter, Content() if message is None else content_of(letter, message.value), places.of(letter))
             missing += message is None
             done += 1
             told(done, letters)

@@ -53,10 +53,20 @@ class Mending(NamedTuple):
 
 def mending_of(letter: Letter, mappings: Mapping[str, CompiledMapping], sources: Iterable[CaptureSource]) -> Mending:
     """Who mends a letter, where and what then. mappings: by source."""
-    own = [mapping for name, mapping in mappings.items() if letter.source in ("", name)]
-    lookups = {table.lookup: table.name for source in sources for table in source.tables if table.lookup is not None}
-    found = [place for mapping in own for place in _places(letter, mapping, lookups)]
-    return Mending(letter.owner, tuple(dict.fromkeys(found)), _then(letter))
+    return Mending(letter.owner, Places(mappings, sources).of(letter), _then(letter))
+
+
+class Places:
+    """Where letters are mended in the hospitals' systems. mappings: by source."""
+
+    def __init__(self, mappings: Mapping[str, CompiledMapping], sources: Iterable[CaptureSource]) -> None:
+        self._mappings = mappings
+        self._lookups = {table.lookup: table.name for source in sources for table in source.tables if table.lookup is not None}
+
+    def of(self, letter: Letter) -> tuple[str, ...]:
+        """Of a letter, as `Mending.where`."""
+        own = [mapping for name, mapping in self._mappings.items() if letter.source in ("", name)]
+        return tuple(dict.fromkeys([place for mapping in own for place in _places(letter, mapping, self._lookups)]))
 
 
 def _then(letter: Letter) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from streams.broker_wiring import client_options
 from streams.deadletter.closing import needs_evidence
 from streams.deadletter.index.pages import Letter, named
 from streams.deadletter.sheet.decisions import Decision
@@ -20,7 +21,6 @@ from streams.private_files import write_private
 from streams.replay.plan import Depth, digest_of
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from yibao.audited import audited
 from yibao.letters.asked import ask
 from yibao.letters.closed import Closings, close_each

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.index.pages import Letter, every, named
 from streams.deadletter.reading import read_letters
@@ -14,6 +15,7 @@ from streams.domain.join.entries import visit_key_of
 from streams.domain.records import Lookups
 from streams.domain.replay import Replay
 from streams.domain.violations import DeadClass
+from streams.fold_wiring import joiner_of
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTables
 from streams.mapping import Site, compile_site
@@ -25,7 +27,7 @@ from streams.replay.rereading import Reread, reread_of
 from streams.replay.trial import Trial, Tried, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, broker_settings, client_options, joiner_of, lookup_tables
+from streams.wiring import broker_settings, lookup_tables
 from yibao.binding import now_of
 from yibao.letters.asked import ask, clock_of, progress
 from yibao.moments import now_ms

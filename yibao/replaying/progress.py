@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from streams.errors import Refused
+from streams.errors import Misconfigured, Refused
 from streams.private_files import open_private, write_private
 
 
@@ -18,30 +18,42 @@ class Progress:
 
     file: Path
     """Where it stands."""
+    plan: str = ""
+    """Id of the plan; `""`: of whichever has this file's name."""
     sent: set[str] = field(default_factory=set)
     """Letters whose orders were written, or whose rows were read."""
     under_way: set[str] = field(default_factory=set)
     """Letters of the portion that was begun last, and is not known to be done: some of its orders may be written."""
 
     @classmethod
-    def of(cls, plan: Path) -> "Progress":
-        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm."""
-        file = plan.with_name(f"{plan.name}.progress")
+    def of(cls, file: Path, *, plan: str = "") -> "Progress":
+        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm. plan: its id;
+        what another one left under the same name is passed over. Raises Misconfigured where it cannot be read.
+        """
+        beside = file.with_name(f"{file.name}.progress")
         try:
-            found = orjson.loads(file.read_bytes())
+            found = orjson.loads(beside.read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
-            return cls(file)
+            return cls(beside, plan)
+        except OSError as error:
+            raise Misconfigured(f"{beside} cannot be read ({error.strerror}): how far a run is stands there") from error
         said = found if isinstance(found, dict) else {"sent": found}
-        return cls(file, _letters(said.get("sent")), _letters(said.get("under_way")))
+        if plan and said.get("plan", plan) != plan:
+            return cls(beside, plan)
+        return cls(beside, plan, _letters(said.get("sent")), _letters(said.get("under_way")))
 
     @property
     def cancelled(self) -> bool:
         """Whether somebody cancelled the plan."""
-        return self._cancelled.exists()
+        try:
+            said = self._cancelled.read_text("utf-8")
+        except FileNotFoundError:
+            return False
+        return said in ("", self.plan) or not self.plan
 
     def cancel(self) -> None:
         """Let no further portion begin. What is under way is known to whoever reads the progress after this."""
-        write_private(self._cancelled, "")
+        _write(self._cancelled, self.plan)
 
     @property
     def _cancelled(self) -> Path:
@@ -64,16 +76,20 @@ class Progress:
         self.save()
 
     def save(self) -> None:
-        """Write it, so that it is there whole."""
-        said = {"sent": sorted(self.sent), "under_way": sorted(self.under_way)}
-        write_private(self.file, orjson.dumps(said).decode())
+        """Write it, so that it is there whole. Raises Misconfigured where there is no room."""
+        said = {"plan": self.plan, "sent": sorted(self.sent), "under_way": sorted(self.under_way)}
+        _write(self.file, orjson.dumps(said).decode())
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """While this is open no other process of this machine runs the plan. Raises Refused where one does: the two would go at
         twice the rate, and each write over how far the other is.
         """
-        with open_private(self.file.with_suffix(".lock"), "ab") as lock:
+        try:
+            opened = open_private(self.file.with_suffix(".lock"), "ab")
+        except OSError as error:
+            raise _unwritten(self.file.with_suffix(".lock"), error) from error
+        with opened as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -81,6 +97,20 @@ class Progress:
                     "this plan runs already, in another process: see `yibao replay status`, or wait for its end"
                 ) from None
             yield
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_private(file, text)
+    except OSError as error:
+        raise _unwritten(file, error) from error
+
+
+def _unwritten(file: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"{file} cannot be written ({error.strerror}), and a run says there how far it is: make room beside the plan's file, or "
+        "copy that to another folder; what was handed on goes its way, and the same command goes on"
+    )
 
 
 def _letters(found: object) -> set[str]:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.replay import Replay, replay_value
 from streams.errors import Misconfigured, Refused
+from streams.fold_wiring import joiner_of
 from streams.lanes.fellows import fellow_of
 from streams.lanes.marks import JoinMark, anew_of, join_mark, place_mark
 from streams.lanes.numbers import FIRST
@@ -22,7 +24,6 @@ from streams.replay.waiting import Backlog, Fare, Rows, is_ordered
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options, joiner_of
 from yibao.lag.stages import lags_of
 from yibao.moments import now_ms
 from yibao.replaying.planning import incoming, lookups_of, state_of

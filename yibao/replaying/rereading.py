@@ -15,6 +15,7 @@ from typing import Final
 from connector.contract import CapturedTable, CaptureSource
 from connector.errors import BadCondition
 from connector.profiles import profile_of
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.recapture import ended_value, order_value
 from streams.domain.replay import replay_value
 from streams.errors import Misconfigured, Refused
@@ -22,7 +23,6 @@ from streams.mapping import Site, capture_sources
 from streams.replay.rereading import Batch, Reread, batches
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options
 from yibao.captures.resnapshot import Reading, Wanted, read_again
 from yibao.moments import now_ms
 from yibao.replaying.running import Running

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.index.fates import Fate, fates
 from streams.deadletter.record import record_key_hash
 from streams.deliver.ledger import read_receipts
@@ -17,7 +18,6 @@ from streams.replay.pace import Pace
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options
 from yibao.lag.stages import lags_of
 from yibao.letters.asked import ask
 from yibao.moments import now_ms

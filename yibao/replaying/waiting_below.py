@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.index.fates import fates
 from streams.deadletter.reading import read_letters
 from streams.mapping import Site, compile_site
@@ -9,7 +10,6 @@ from streams.replay.below import Below, Entry, Parent, held_by_the_join
 from streams.replay.ordering import visit_of
 from streams.replay.plan import Plan
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, client_options
 from yibao.letters.asked import ask
 from yibao.replaying.planning import state_of
 from yibao.replaying.running import INDEX_S

@@ -12,11 +12,11 @@ from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
 from connector.errors import CaptureError
 from connector.profiles import profile_of
+from streams.broker_wiring import broker_access
 from streams.errors import Unreachable, YibaoError
 from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.steering import Orders
-from streams.wiring import broker_access
 from yibao.captures.asked import asked_connect, captures, heartbeats
 from yibao.captures.facts import Stand
 from yibao.captures.from_site import database_password, silent_after_s

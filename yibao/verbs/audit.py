@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.broker_wiring import client_options
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.audit import Link, Linked, Verified, verify
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from yibao.binding import warn_of_other_site
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 

@@ -11,11 +11,11 @@ from connector.contract import CaptureSource
 from connector.errors import Refused
 from connector.orders import Wish
 from connector.plan import Action
+from streams.broker_wiring import broker_access
 from streams.errors import YibaoError
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.shapes import TopicAction, compare, plan_topics
-from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import demand_own_topics, refuse_other_site
 from yibao.captures.asked import asked_brokers, asked_connect

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streams.broker_wiring import broker_access
 from streams.deadletter.closing import confirmation as confirmed_number
 from streams.deadletter.document import clear_document, masked_document
 from streams.deadletter.filter.grammar import parse
@@ -15,7 +16,6 @@ from streams.deadletter.index.pages import Event, Letter, history, page
 from streams.deadletter.reading import read_letter
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources, compile_site, load_site
-from streams.wiring import broker_access
 from streams.wording import nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics

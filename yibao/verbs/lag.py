@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
 from streams.topics.maintenance import Maintenance
-from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
 from yibao.captures.from_site import chosen_sources
 from yibao.institutions import demand_institution

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured, Refused
 from streams.lanes.recovered import Action, Recovery
 from streams.mapping import load_site
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.broker_wiring import client_options
 from streams.deadletter.filter.terms import grammar
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, load_site
@@ -18,7 +19,6 @@ from streams.replay.pace import pace_of
 from streams.replay.plan import Depth, Plan, digest_of, load
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
-from streams.wiring import client_options
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
@@ -99,7 +99,10 @@ def plan(
     written = made.plan.dump()
     facts = {"plan": made.plan.id, "digest": digest_of(written), "depth": depth.value, "filter": made.plan.filter}
     audited(site, _PLANNED, why=why, facts={**facts, "release": release, "outcomes": dict(made.plan.outcomes)})
-    write_private(file, written.decode())
+    try:
+        write_private(file, written.decode())
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be written ({error.strerror}): give another --out; nothing was sent") from error
     replay_shown.show_plan(made, file, approve_above=pace_of(site).approve_above, output=output)
 
 
@@ -144,12 +147,12 @@ def run(
     site = load_site(config)
     demand_own_topics(site)
     read = _read(file, site)
-    progress = Progress.of(file)
+    progress = Progress.of(file, plan=read.plan.id)
     if progress.cancelled:
         raise _cancelled(read)
     _demand_consent(site, read)
     with progress.alone():
-        progress = Progress.of(file)  # another process may have gone on until just now
+        progress = Progress.of(file, plan=read.plan.id)  # another process may have gone on until just now
         _run(site, read, progress, deadline_s=deadline)
 
 
@@ -203,7 +206,7 @@ def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     read = _read(file, site)
-    progress, found = Progress.of(file), fates_of(site, read.plan)
+    progress, found = Progress.of(file, plan=read.plan.id), fates_of(site, read.plan)
     pending = {letter for letter, fate in found.items() if fate == PENDING} & progress.sent
     is_over = not progress.under_way and progress.sent >= {*read.plan.ending}
     below = waiting_below(site, read.plan, pending, in_join=is_over)
@@ -243,10 +246,10 @@ def cancel(
     site = load_site(config)
     demand_own_topics(site)
     read = _read(file, site)
-    progress = Progress.of(file)
+    progress = Progress.of(file, plan=read.plan.id)
     audited(site, _CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
     progress.cancel()
-    replay_shown.show_cancelled(read.plan, Progress.of(file))  # as it is behind that
+    replay_shown.show_cancelled(read.plan, Progress.of(file, plan=read.plan.id))  # as it is behind that
 
 
 def _read(file: Path, site: Site) -> Read:

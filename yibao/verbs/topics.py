@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from streams.broker_wiring import broker_access
 from streams.errors import Refused
 from streams.lanes.marks import first_marks
 from streams.mapping import Site, load_site
@@ -20,7 +21,6 @@ from streams.topics.offsets import OffsetPlan
 from streams.topics.rebinding import BindingPlan, Consent
 from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
-from streams.wiring import broker_access
 from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.interrupted import leaving

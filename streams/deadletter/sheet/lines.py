@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from streams.deadletter.document import NULL, MaskedDocument, MaskedViolation
@@ -21,6 +21,7 @@ _OF_PERSONS: Final = (ServiceCode.VISIT, ServiceCode.SETTLEMENT)
 _FIELDS: Final = {code.value: {one.name: one for one in service.fields} for code, service in REPORTING.services.items()}
 _REFUSALS: Final = "§3.2.4"
 """Where the interface lists the codes of its answers."""
+_DAY_AND_TIME: Final = len("2024-05-01 08:00:00")
 _NO_RECORD: Final = MaskedDocument(rows={}, record={}, violations=(), unread=0)
 
 
@@ -121,7 +122,7 @@ class Lines:
                     yield from values_of(step.source)
 
     def _local(self, at_ms: int) -> str:
-        return self._moment(at_ms).strftime("%Y-%m-%d %H:%M:%S")
+        return self._moment(at_ms).isoformat(" ", "seconds")[:_DAY_AND_TIME]
 
     def _deadline(self, first_ms: int) -> str:
         if self.due_days is None or not first_ms:
@@ -129,7 +130,7 @@ class Lines:
         return (self._moment(first_ms) + timedelta(days=self.due_days)).strftime("%Y-%m-%d")
 
     def _moment(self, at_ms: int) -> datetime:
-        return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self.zone)
+        return datetime.fromtimestamp(at_ms // 1000, self.zone)
 
 
 def _service(code: str) -> str:

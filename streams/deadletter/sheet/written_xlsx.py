@@ -14,6 +14,7 @@ import xlsxwriter
 from streams.deadletter.sheet.cells import clean
 from streams.deadletter.sheet.columns import COLUMNS, TITLES, Line
 from streams.deadletter.sheet.decisions import MEANS, Decision
+from streams.deadletter.sheet.text_sheet import TextSheet
 from streams.private_files import open_private
 
 MOST_ROWS: Final = 1_048_576
@@ -62,11 +63,8 @@ class XlsxList:
         assert self._open is not None
         if self._open.rows == self._most:
             self._begin(line.owner, number=self._number() + 1)
-        open_ = self._open
-        for column, cell in enumerate(line):
-            if cell:
-                open_.sheet.write_string(open_.rows, column, clean(cell))
-        open_.rows += 1
+        self._open.sheet.write_texts(self._open.rows, line)
+        self._open.rows += 1
 
     def close(self) -> tuple[str, ...]:
         """Put it together. Names of the sheets that were needed because another was full."""
@@ -85,7 +83,7 @@ class XlsxList:
         name = owner if number == 1 else f"{owner} {number}"
         if number > 1:
             self._further.append(name)
-        sheet = self._book.add_worksheet(name)
+        sheet = self._book.add_worksheet(name, worksheet_class=TextSheet)
         for at, column in enumerate(COLUMNS):
             sheet.set_column(at, at, column.width, self._text)
         for at, title in enumerate(TITLES):

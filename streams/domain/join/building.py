@@ -7,7 +7,7 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, Tick, dotted
 from streams.domain.closings import ClosedBy
-from streams.domain.join import claiming, colliding, followers, letters, parents, rebuilding, refunds
+from streams.domain.join import colliding, deleting, followers, letters, parents, rebuilding, refunds, standing
 from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row, names_of_missing
 from streams.domain.join.gathering import dependents, gather, stands, touched, unsettled
@@ -25,7 +25,6 @@ from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
-from streams.domain.trail import trail_of
 
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
@@ -107,18 +106,19 @@ class Building:
         """Put a changed row in its place and build every record that may have another content now."""
         committed_at, self.transaction = change.committed_at, change.transaction
         if row.deleted:
-            self._delete(visit, row, before=before, change=change)
+            row = deleting.put(self, visit, row, before=before, change=change, withdrawing=self._withdrawing)
+            self._rebuild_without(visit, row, before)
             return
         if not self.is_plain and self.incoming.doubted:
             self._withdrawing.doubts(self, visit, row)
         if before is not None and before.emitted:
-            row = self._as_reported(visit, row, before, change)
+            row = standing.as_reported(self, visit, row, before, change=change, withdrawing=self._withdrawing)
             followers.becomes(self, visit, before, row.columns)
         elif before is not None and before.deleted:
             followers.becomes(self, visit, before, row.columns)
             row = self._withdrawing.comes_back(self, visit, row)
         if not self.is_plain or row.claimed or change.told is not None:
-            row = self._standing(visit, row, change)
+            row = standing.as_placed(self, visit, row, change=change, withdrawing=self._withdrawing)
         visit.put(row)
         self.build(visit, row, committed_at=committed_at, now=self.incoming.timestamp_ms)
         if before is not None and self._charged:
@@ -126,63 +126,18 @@ class Building:
         if before is not None and before.emitted and before.reported_as != row.reported_as:
             self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=committed_at)
         if not self.is_plain:
-            self._renamed(visit, row, formerly=self.incoming.formerly)
+            standing.renamed(self, visit, row, withdrawing=self._withdrawing)
         if others := touched(visit, row, before=before):
             self.rebuild(visit, others, committed_at=committed_at)
 
-    def _renamed(self, visit: Visit, row: StoredRow, *, formerly: bytes | None) -> None:
-        """formerly: the columns of the row's former key; None where that did not change."""
-        if formerly is not None:
-            self._withdrawing.renamed(self, visit, row, formerly=formerly, transaction=self.transaction)
-            followers.renamed(self, visit, row, formerly=formerly)
-
-    def _standing(self, visit: Visit, row: StoredRow, change: RowChange) -> StoredRow:
-        """The row with what the place stage says of it: another visit holds its record, or it comes from another one."""
-        if row.claimed or self.incoming.claimed:
-            row = claiming.held(self, row)
-        if not row.claimed and (self.incoming.arrived or (change.told is not None and change.told.moved == "arrived")):
-            trail = trail_of(self.incoming, visit.mapping.institution(row.role, row.columns))
-            return self._withdrawing.arrived(self, visit, row)._replace(trail=trail)
-        return row
-
-    def _as_reported(self, visit: Visit, row: StoredRow, before: StoredRow, change: RowChange) -> StoredRow:
-        """The row with what the platform holds of it after this change of its own."""
-        if not before.deleted:
-            became = self._withdrawing.becomes(self, visit, row, before, transaction=change.transaction)
-            if not became.emitted:
-                followers.passes_on(self, visit, before)
-            return became
-        # An early version told a person at once when it was deleted, and did not forget it.
-        return row if before.reported_as else row._replace(emitted="")
-
-    def _delete(self, visit: Visit, row: StoredRow, *, before: StoredRow | None, change: RowChange) -> None:
-        if before is not None and before.emitted and not before.deleted:
-            if not change.left:
-                self._withdrawing.goes(self, visit, before, last=row, transaction=change.transaction)
-            row = row._replace(emitted="")
-        elif before is not None and not before.deleted and not change.left:
-            self._withdrawing.goes_again(self, visit, row, transaction=change.transaction)
-        followers.passes_on(self, visit, before)
-        if change.left:
-            was_there = before is not None and not before.deleted
-            followers.leaves(self, visit, before, change)
-            self._withdrawing.left(self, visit, row, transaction=None)
-            if before is not None and before.emitted and was_there:
-                self._withdrawing.leaves(self, visit, before, last=row, now=change.now)
-            row = self._withdrawing.named(visit, row)._replace(refused="")  # what is told of it there is another letter
-        if before is not None and not before.deleted and colliding.was_told(before):
-            colliding.close(self, visit, before)
-            row = row._replace(refused="")
-        if before is not None and not before.deleted and row.letter:
-            # If it comes back as it was, it is told anew: that letter is closed.
-            row = self.close(visit, row, by=ClosedBy.MENDED if change.left else ClosedBy.GONE)._replace(refused="")
-        self.count("deleted" if not change.left else "left")
-        visit.put(row)
-        if before is not None and before.emitted and not before.deleted:
+    def _rebuild_without(self, visit: Visit, row: StoredRow, before: StoredRow | None) -> None:
+        """Build what may have another content where a row is not any more."""
+        if before is None or before.deleted:
+            return
+        if before.emitted:
             self.rebuild(visit, colliding.claiming(visit, before, before.reported_as), committed_at=row.committed_at)
-        if before is not None and not before.deleted:
-            self._charged += [before] if row.role is _FEE and before.is_awaited else []
-            self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
+        self._charged += [before] if row.role is _FEE and before.is_awaited else []
+        self.rebuild(visit, touched(visit, row, before=before), committed_at=row.committed_at)
 
     def rebuild(self, visit: Visit, rows: Sequence[StoredRow], *, committed_at: int, now: int | None = None) -> None:
         if rows:

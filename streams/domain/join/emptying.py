@@ -21,12 +21,13 @@ from streams.domain.again import again
 from streams.domain.changes import Tick, Truncated, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import colliding, withdrawal_letters
+from streams.domain.join.emptied import EMPTIED
 from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.join.recalls import recall
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
 from streams.domain.join.view import StateView
-from streams.domain.join.visit import EMPTIED, Visit
+from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import record_backed
 from streams.domain.normalise.record import CompiledMapping
 from streams.errors import Newer

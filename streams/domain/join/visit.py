@@ -1,13 +1,14 @@
 """The rows of one visit while one event is folded."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Final
 
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.join.entries import SEPARATOR, dump, key_of, waits
+from streams.domain.join.emptied import emptied_tables, without_content
+from streams.domain.join.entries import dump, key_of
 from streams.domain.join.gone import Gone, dump_gone, gone_group, gone_key, load_gone
 from streams.domain.join.ledger import Ledger, head_of
 from streams.domain.join.parts import Part
@@ -15,14 +16,6 @@ from streams.domain.join.remembered import Recall
 from streams.domain.join.stored import Item, StoredRow, arrival
 from streams.domain.join.view import StateView
 from streams.domain.normalise.record import CompiledMapping
-
-_DOCUMENT: Final = 15
-"""Where the document of an entry begins that waits."""
-_NOWHERE: Final[Mapping[str, int]] = {}
-
-EMPTIED: Final = SEPARATOR + b"e"
-"""What the state keys of emptied tables (`streams.domain.join.emptying`) have in common."""
-_EMPTIED: Final = EMPTIED + SEPARATOR
 
 _VISIT: Final = TableRole.VISIT
 _FEE: Final = TableRole.FEE
@@ -69,8 +62,7 @@ class Visit:
         self._new_heads = False
         self._claims: dict[str, set[bytes]] | None = {} if mapping.colliding else None
         self._ledger: Ledger | None = None
-        emptied = view.entries_beside(_EMPTIED)
-        self._emptied = _emptied(emptied, mapping.source) if emptied else _NOWHERE
+        self._emptied = emptied_tables(view, mapping.source)
 
     def put(self, row: StoredRow) -> None:
         """Remember a row."""
@@ -91,7 +83,7 @@ class Visit:
             return self.changed[where]
         value = self._view.get(where)
         row = self._found[where] = None if value is None else self._recall.load(where, value)
-        return _without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
+        return without_content(row) if row is not None and self._emptied and self._is_emptied(row) else row
 
     def claimants(self, role: TableRole, record: str, *, emptied: bool = False) -> list[StoredRow]:
         """The rows that are reported as this record, or claim it, in the order in which they came. Only of tables of which two rows
@@ -113,7 +105,7 @@ class Visit:
         rows = [self._recall.load(key, value) for key, value in self._entries(rule.role).items() if key not in self.changed]
         mine = [row for row in rows if row.table == table and row.source == self.mapping.source and self._is_emptied(row)]
         for row in mine:
-            self.put(_without_content(row)._replace(emitted="", reported_as="", refused="", letter=""))
+            self.put(without_content(row)._replace(emitted="", reported_as="", refused="", letter=""))
         return [row for row in mine if not row.deleted]
 
     def _is_emptied(self, row: StoredRow) -> bool:
@@ -298,19 +290,3 @@ def _claimed_as(view: StateView, visit_key: bytes, claims: Mapping[str, set[byte
 
 def _is_held(row: StoredRow) -> bool:
     return _AWAITED_LINE in (row.waits_for or row.refused)
-
-
-def _without_content(row: StoredRow) -> StoredRow:
-    """A row after its table was emptied."""
-    return row._replace(columns={}, deleted=True, waits_for="", since=0, deadline=0, beneath=None)
-
-
-def _emptied(entries: Mapping[bytes, bytes], source: str) -> Mapping[str, int]:
-    """By table of the source that was emptied: the offset at which it was, while rows of before may stand in the state."""
-    return _emptied_of(tuple(sorted(entries.values())), source)
-
-
-@lru_cache(64)
-def _emptied_of(values: tuple[bytes, ...], source: str) -> Mapping[str, int]:
-    told = [orjson.loads(value[_DOCUMENT:]) for value in values if waits(value)]
-    return {table: offset for _, of, table, offset, *_ in told if of == source}

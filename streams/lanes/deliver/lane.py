@@ -107,8 +107,7 @@ class DeliverLane(Lane[ReadyRecord]):
         self._mark = replace(mark, log=self.ids.get(self.at.topic, mark.log))
         self._strangers = Strangers(self.context.broker, self._shared.topics, self.at, committed.offset)
         self._restored = self._mark.plan is not None and not self._mark.plan.quiet
-        if self._mark.plan is not None:
-            self.context.outcomes.count("plan_restored")
+        self.context.outcomes.count("plan_restored", int(self._mark.plan is not None))
         await self._orphans.restore(self.context.broker, self._mark.orphans)
         await self._refused.restore(self.context.broker)
         plans = [self._mark.plan, *(entry.plan for entry in self._mark.aside.values())]

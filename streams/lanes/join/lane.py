@@ -1,9 +1,8 @@
 """The join's lane: fold a chunk of changes, commit state, ready records, dead letters and offset as one."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from connector.contract import Topics
@@ -13,22 +12,19 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
 from streams.domain.join import letters
-from streams.domain.join.charging import SUMMED
-from streams.domain.join.claiming import CLAIMED
-from streams.domain.join.entries import FORM, WITH_BENEATH, WITH_CHARGE, WITH_CLAIM, WITH_LETTER, WITHOUT_TRAIL
-from streams.domain.join.fold import EXCHANGED, LEFT
-from streams.domain.join.moving import BECAME, NOT_KNOWN, WAITS, WENT, Passed, first_open
+from streams.domain.join.fold import LEFT
+from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.renewing import IN_FORCE
 from streams.domain.join.results import Folded
-from streams.domain.join.told import TOLD
 from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups
 from streams.errors import Fatal
 from streams.lanes.buffer import Buffer, Flow
 from streams.lanes.context import LaneContext
+from streams.lanes.join.chunk import Chunk
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.passage import Passage
 from streams.lanes.join.state import State
@@ -87,42 +83,6 @@ class JoinShared:
     """Asks for a tick at once: the last one left something to do."""
     passage: Passage | None = None
     """How far the lanes of other partitions are; None in a test of something else."""
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """What folding one chunk of input leads to."""
-
-    overlay: Overlay
-    """What it changes."""
-    passed: Passed
-    """How far other lanes are."""
-    ready: list[Emission] = field(default_factory=list)
-    """Records that became ready."""
-    dead: list[DeadLetter | Closed] = field(default_factory=list)
-    """What a person is told, and what of that is so no more."""
-    counts: Counter[str] = field(default_factory=Counter)
-    """How often each outcome happened."""
-    folded: int = 0
-    """How many messages it holds."""
-
-    def take(self, folded: Folded) -> None:
-        """What one message led to."""
-        state, recalls, ready, dead, closed, counts, missing = folded
-        if state:
-            self.overlay.apply(state)
-        if missing:
-            self.overlay.note(missing)
-        if recalls:
-            self.ready += recalls
-        if ready:
-            self.ready += ready
-        if closed:  # first: what is told again with them is open
-            self.dead += closed
-        if dead:
-            self.dead += dead
-        for outcome, amount in counts.items():
-            self.counts[outcome] += amount
 
 
 class JoinLane(Lane[Incoming]):
@@ -192,11 +152,11 @@ class JoinLane(Lane[Incoming]):
         chunk = await self._fold(records)
         await self._write(records[: chunk.folded], chunk)
 
-    async def _fold(self, records: Sequence[Incoming]) -> _Chunk:
+    async def _fold(self, records: Sequence[Incoming]) -> Chunk:
         """Fold records, fewer where they change much: others come to their turn after a portion of work, and no transaction grows
         with what one change leads to.
         """
-        chunk, work = _Chunk(Overlay(self.state), self._passed), 0
+        chunk, work = Chunk(Overlay(self.state), self._passed), 0
         passed = chunk.passed._replace(is_news=chunk.passed is not self._told)
         overlay, fold, lookups = chunk.overlay, self._shared.fold.fold, self._shared.lookups
         for incoming in records:
@@ -227,7 +187,7 @@ class JoinLane(Lane[Incoming]):
     def _passed(self) -> Passed:
         return NOT_KNOWN if self._shared.passage is None else self._shared.passage.passed
 
-    async def _write(self, records: Sequence[Incoming], chunk: _Chunk) -> None:
+    async def _write(self, records: Sequence[Incoming], chunk: Chunk) -> None:
         if self.at.partition == 0:
             self._report_lookups(chunk)
         changed = chunk.overlay.changed
@@ -242,7 +202,7 @@ class JoinLane(Lane[Incoming]):
             self._mark,
             seq=seq,
             anew=seq if chunk.counts[IN_FORCE] else self._mark.anew,
-            state=max(self._mark.state, _form_of(chunk)),
+            state=max(self._mark.state, chunk.form),
             taken=taken(self._mark.taken, records),
             **left_of(first_open(chunk.overlay)),
             kept=(self.ids.get(self.state.at.topic, ""), self.state.position),
@@ -267,7 +227,7 @@ class JoinLane(Lane[Incoming]):
             key, value, headers = encode(emission, number)
             yield Send(topic, key, value, headers)
 
-    def _report_lookups(self, chunk: _Chunk) -> None:
+    def _report_lookups(self, chunk: Chunk) -> None:
         """Add dead letters for lookup records that cannot be read. Every worker reads all of them, so only the lane of partition 0
         writes their letters; its state remembers which it has written.
         """
@@ -277,7 +237,7 @@ class JoinLane(Lane[Incoming]):
                 chunk.dead.append(letter)
                 chunk.overlay.apply({key: _REPORTED})
 
-    def _count(self, records: int, chunk: _Chunk) -> None:
+    def _count(self, records: int, chunk: Chunk) -> None:
         outcomes = self.context.outcomes
         outcomes.count("folded", records)
         outcomes.count("emitted", len(chunk.ready) - chunk.counts[RECALLED])
@@ -288,18 +248,3 @@ class JoinLane(Lane[Incoming]):
                 outcomes.count("letter_closed", label=letter.by.value)
             else:
                 outcomes.count("dead_letter", label=letter.dead_class.value, detail=owner_of(letter).value)
-
-
-def _form_of(chunk: _Chunk) -> int:
-    """The latest form of the entries that a chunk wrote."""
-    if chunk.counts[WAITS] or chunk.counts[WENT] or chunk.counts[BECAME]:
-        return FORM
-    if chunk.counts[SUMMED] or chunk.counts[LATER]:
-        return WITH_CHARGE
-    if chunk.counts[TOLD]:
-        return WITH_LETTER
-    if chunk.counts[CLAIMED]:
-        return WITH_CLAIM
-    if chunk.counts[EXCHANGED]:
-        return WITH_BENEATH
-    return WITHOUT_TRAIL

@@ -178,3 +178,11 @@ def test_a_log_of_workers_is_one_to_its_last_line(ends, left):
     ended = subprocess.run([sys.executable, "-c", code, "worker", "all", "-c", SAMPLE], capture_output=True, text=True, check=False)
     *_, last = map(json.loads, ended.stderr.splitlines())
     assert (130, "program_interrupted", True) == (ended.returncode, last["event"], last["left"].startswith(left))
+
+
+def test_a_command_that_only_asks_loads_nothing_of_the_stages():
+    """Who asks at night waits for the imports, too: those of the stages are half of them."""
+    verbs = ", ".join(f"yibao.verbs.{verb}" for verb in ("audit", "explain", "join", "lag", "limits", "pause", "topics"))
+    code = f"import sys, {verbs}; print(*sorted({{'faust', 'aiohttp'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "" == done.stdout.strip()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.errors import Refused
+from streams.errors import Misconfigured, Refused
 from yibao.replaying.progress import Progress
 
 
@@ -67,3 +67,30 @@ def test_a_plan_runs_once_at_a_time(tmp_path):
         pytest.fail("both run")
     with Progress.of(plan).alone():
         pass
+
+
+def test_another_plan_of_the_same_name_knows_nothing_of_the_one_before(tmp_path):
+    """Whoever writes each night's plan to the same file had letters left out that the night before had sent, or a plan refused that
+    nobody had cancelled.
+    """
+    plan = tmp_path / "night.plan"
+    before = Progress.of(plan, plan="1a2b3c4d")
+    with before.portion(["5f"]):
+        pass
+    before.cancel()
+    now = Progress.of(plan, plan="77aa01bb")
+    assert (set(), False) == (now.sent, now.cancelled)
+    again = Progress.of(plan, plan="1a2b3c4d")
+    assert ({"5f"}, True) == (again.sent, again.cancelled)
+
+
+def test_what_cannot_be_written_or_read_is_told_with_its_name(tmp_path):
+    """A full disk, or somebody else's folder: a traceback says neither what stopped nor how to go on."""
+    nowhere = Progress.of(tmp_path / "no" / "night.plan")
+    with pytest.raises(Misconfigured, match=r"night.plan.progress cannot be written"), nowhere.portion(["5f"]):
+        pytest.fail("it began")
+    with pytest.raises(Misconfigured, match=r"night.plan.lock cannot be written"), nowhere.alone():
+        pytest.fail("it began")
+    (tmp_path / "night.plan.progress").mkdir()
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        Progress.of(tmp_path / "night.plan")

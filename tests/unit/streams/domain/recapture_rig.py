@@ -6,10 +6,10 @@ from streams.domain.place.going import NOTHING
 from streams.domain.ready import closes
 from streams.domain.recapture import Asked, Recapture, ended_value, order_value
 from streams.domain.series import FROM, NUMBER
+from streams.fold_wiring import placer_of
 from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import load_site
-from streams.wiring import placer_of
 from tests.unit.streams.domain.join.join_rig import SITE, START_MS, TABLES, Join, envelope
 from tests.unit.streams.domain.join.join_rig import SOURCES as OF_SCHEMA
 

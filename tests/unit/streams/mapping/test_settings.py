@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
+from streams import broker_wiring as brokers
 from streams import errors, platform_wiring, wiring
-from streams import wiring as brokers
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Throttled

@@ -1,12 +1,14 @@
 """The runbooks as a worker serves them: read in any browser, in the language of who is on call, and able to do nothing else."""
 
 import re
+import urllib.request
 
 import pytest
 
 from streams.telemetry.runbook_pages import HEADERS, language_of, served
 from streams.telemetry.runbook_text import Language, names
-from streams.telemetry.serving import Told, answer
+from streams.telemetry.serving import Served, Told, answer
+from tests.patience import PATIENCE_S
 
 TOLD = Told(worker="join-0", conditions=list, metrics=lambda _accept: (b"", "text/plain"))
 
@@ -77,3 +79,20 @@ def test_a_page_may_load_and_run_nothing():
     assert not re.search(rb"<script|<img|<link|\son\w+=|https?://|style=", found.body)
     assert 404 == answer("/runbooks/Nothing", "text/html", TOLD).status
     assert "通道" in answer("/runbooks/YibaoLaneHeld", "text/plain", TOLD, languages="zh-CN").body.decode()
+
+
+def test_a_worker_serves_them_over_http_with_their_policy():
+    """A header that is made and not sent protects nobody."""
+    served_at = Served(TOLD, host="127.0.0.1", port=0)
+    try:
+        asked = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "zh-CN,zh;q=0.9"}
+        request = urllib.request.Request(f"{served_at.url}/runbooks/YibaoLaneHeld", headers=asked)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            body, headers = response.read().decode(), response.headers
+        with urllib.request.urlopen(f"{served_at.url}/runbooks", timeout=PATIENCE_S) as response:
+            index = response.read().decode()
+    finally:
+        served_at.close()
+    assert all(headers[name] == value for name, value in HEADERS.items())
+    assert '<html lang="zh">' in body
+    assert all(f"- {name}: " in index for name in names())
