@@ -5,7 +5,6 @@ An outage must be told, and must end no worker: `/live` says yes all the time, a
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy.monitoring import program
 from sandbox.hospital import create_schema
 from sandbox.hospital import run as commit
 from sandbox.hospital.tables import PATIENTS
@@ -36,14 +36,15 @@ def prove(folder: Path, say: Callable[[str], None]) -> str:
     stack = Stack(folder / "stack", durable=False, bound=True)
     stack.up()
     try:
-        with _site(folder, stack) as (site, connection, platform):
+        with site_on(folder, stack) as (site, connection, platform):
             return _prove(folder, stack, site, connection, platform, say)
     finally:
         stack.erase()
 
 
 @contextmanager
-def _site(folder: Path, stack: Stack) -> Iterator[tuple[Path, Any, Any]]:
+def site_on(folder: Path, stack: Stack) -> Iterator[tuple[Path, Any, Any]]:
+    """A hospital, a platform, and the site between them, on a stack."""
     (stack.secrets / NAME).write_text("the-capture-password")
     with superuser(stack.endpoints, "postgres") as connection:
         connection.execute(f"CREATE DATABASE {NAME}")
@@ -63,29 +64,29 @@ def _prove(  # noqa: PLR0917 - all that fails in turn
 ) -> str:
     copies = Copies()
     with running("worker", "all", "-c", site, log=folder / "worker.log"):
-        _until(lambda: _exit_code(site) == 0, "all workers well")
-        before = {worker: (url, _started(url)) for worker, url in _addresses(site).items()}
+        until(lambda: exit_code(site) == 0, "all workers well")
+        before = {worker: (url, _started(url)) for worker, url in addresses(site).items()}
         commit(connection, [transaction((PATIENTS, copies.patient)), copies.visit().transaction()])
-        _until(lambda: _sum(before["deliver-0"][0], "cdc_records_accepted_total") > 0, "records that are accepted and counted")
+        until(lambda: total(before["deliver-0"][0], "cdc_records_accepted_total") > 0, "records that are accepted and counted")
         say("all workers are well, and count what they report")
         checked = _checked_by_promtool(url for url, _ in before.values())
         stack.stop("kafka")
         for worker, (url, _) in before.items():
-            _until(lambda url=url: _status(url, "ready") == 503 and "no_broker" in _reasons(url), f"{worker} without brokers")
-            _demand(_status(url, "live") == 200, f"{worker} is not live while brokers are away")
+            until(lambda url=url: _status(url, "ready") == 503 and "no_broker" in _reasons(url), f"{worker} without brokers")
+            demand(_status(url, "live") == 200, f"{worker} is not live while brokers are away")
         say("no broker: none is ready, all are live")
         stack.start("kafka")
         for worker, (url, _) in before.items():
-            _until(lambda url=url: _status(url, "ready") == 200, f"{worker} ready again")
+            until(lambda url=url: _status(url, "ready") == 200, f"{worker} ready again")
         platform.terminate()
         platform.wait(_WITHIN_S)
         commit(connection, [copies.visit().transaction()])
         url = before["deliver-0"][0]
-        _until(lambda: "platform_away" in _reasons(url), "the platform's absence in /health")
-        _demand((_status(url, "health"), _status(url, "ready"), _status(url, "live")) == (200, 200, 200), "an outage is no restart")
-        _demand(_sum(url, "cdc_oldest_unfinished_record_timestamp_seconds") > 0, "what waits has no age")
+        until(lambda: "platform_away" in _reasons(url), "the platform's absence in /health")
+        demand((_status(url, "health"), _status(url, "ready"), _status(url, "live")) == (200, 200, 200), "an outage is no restart")
+        demand(total(url, "cdc_oldest_unfinished_record_timestamp_seconds") > 0, "what waits has no age")
         say("no platform: deliver is degraded, ready and live")
-        _demand({worker: (url, _started(url)) for worker, url in _addresses(site).items()} == before, "a worker was restarted")
+        demand({worker: (url, _started(url)) for worker, url in addresses(site).items()} == before, "a worker was restarted")
         killed = _killed(before["join-0"][0], site)
         say("a worker that was killed was silent, and is served again")
     return f"3 workers, {checked}; brokers and platform away, none restarted; a killed one served again after {killed:.0f} s"
@@ -94,8 +95,8 @@ def _prove(  # noqa: PLR0917 - all that fails in turn
 def _killed(url: str, site: Path) -> float:
     began = time.monotonic()
     os.kill(int(_process_of(site, "join-0")), signal.SIGKILL)
-    _until(lambda: _exit_code(site) != 0 or _addresses(site)["join-0"] != url, "the silence of who was killed")
-    _until(lambda: _addresses(site)["join-0"] != url and _status(_addresses(site)["join-0"], "ready") == 200, "the next one")
+    until(lambda: exit_code(site) != 0 or addresses(site)["join-0"] != url, "the silence of who was killed")
+    until(lambda: addresses(site)["join-0"] != url and _status(addresses(site)["join-0"], "ready") == 200, "the next one")
     return time.monotonic() - began
 
 
@@ -106,11 +107,13 @@ def _process_of(site: Path, worker: str) -> str:
     return listed.stdout.split()[0]
 
 
-def _addresses(site: Path) -> dict[str, str]:
+def addresses(site: Path) -> dict[str, str]:
+    """Where each worker is served."""
     return {worker: (site.parent / "workers" / worker / "http.address").read_text(encoding="utf-8") for worker in _WORKERS}
 
 
-def _exit_code(site: Path) -> int:
+def exit_code(site: Path) -> int:
+    """Of `yibao worker health`."""
     asked = [sys.executable, "-m", "yibao", "worker", "health", "-c", f"{site}"]
     return subprocess.run(asked, capture_output=True, check=False, timeout=_WITHIN_S).returncode
 
@@ -132,29 +135,31 @@ def _reasons(url: str) -> set[str]:
     return {one["reason"] for one in json.loads(_get(f"{url}/health")[1])["reasons"]}
 
 
-def _sum(url: str, name: str) -> float:
+def total(url: str, name: str) -> float:
+    """The sum of a metric's samples."""
     lines = _get(f"{url}/metrics")[1].splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
 
 def _started(url: str) -> float:
-    return _sum(url, "process_start_time_seconds")
+    return total(url, "process_start_time_seconds")
 
 
 def _checked_by_promtool(urls: Iterator[str]) -> str:
     """What Prometheus's own tool says of what is served. It is no package of Python's: without it nothing is said of that."""
-    if shutil.which("promtool") is None:
+    if (promtool := program("promtool")) is None:
         return "promtool is not installed"
     for url in urls:
         text = _get(f"{url}/metrics")[1]
-        said = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-        _demand(said.returncode == 0, f"promtool check metrics: {said.stdout}{said.stderr}")
-    rules = subprocess.run(["promtool", "test", "rules", _RULES], capture_output=True, text=True, check=False)
-    _demand(rules.returncode == 0, f"promtool test rules: {rules.stdout}{rules.stderr}")
+        said = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        demand(said.returncode == 0, f"promtool check metrics: {said.stdout}{said.stderr}")
+    rules = subprocess.run([promtool, "test", "rules", _RULES], capture_output=True, text=True, check=False)
+    demand(rules.returncode == 0, f"promtool test rules: {rules.stdout}{rules.stderr}")
     return "promtool finds nothing against what is served, and every alert fires and is silent where it should"
 
 
-def _until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for it. Raises Failed."""
     deadline = time.monotonic() + _WITHIN_S
     while True:
         try:
@@ -167,6 +172,7 @@ def _until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.5)
 
 
-def _demand(holds: bool, what: str) -> None:  # noqa: FBT001 - a sentence
+def demand(holds: bool, what: str) -> None:  # noqa: FBT001 - a sentence
+    """Raises Failed where it is not so."""
     if not holds:
         raise Failed(what)

@@ -1,7 +1,6 @@
 """A real Prometheus beside a running site: Debian's package `prometheus`, which is no package of Python's."""
 
 import json
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from deploy import monitoring
 from sandbox.stack.ports import LOOPBACK, free_port
 from sandbox.stack.service import CHECKOUT
 from tests.operations.failed import Failed
@@ -57,7 +57,7 @@ class Prometheus:
 @contextmanager
 def prometheus(folder: Path, jobs: Mapping[str, Sequence[str]], *, site: str, every_s: int = 2) -> Iterator[Prometheus]:
     """Start one that scrapes these addresses (host:port, by job) and knows the shipped rules. Raises Failed where there is none."""
-    program = shutil.which("prometheus")
+    program = monitoring.program("prometheus")
     if program is None:
         raise Failed("no Prometheus on this machine, and without it nothing can be said: apt-get install prometheus")
     config = folder / "prometheus.yml"
