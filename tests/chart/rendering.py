@@ -92,14 +92,13 @@ class _Strict(_LOADER):
 def pods(topology: str, kubernetes: str = "1.31") -> Iterator[Pod]:
     """Every pod that a topology makes: of workers, jobs, hooks and tests."""
     for one in resources(topology, kubernetes):
-        if (template := _template(one)) is not None:
+        if (template := template_of(one)) is not None:
             yield Pod(template["metadata"]["labels"]["app.kubernetes.io/component"], template["metadata"], template["spec"])
 
 
-def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def template_of(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The template of the pods that a resource makes; None where it makes none."""
     match one["kind"]:
-        case "Pod":
-            return one
         case "Deployment" | "StatefulSet" | "Job":
             return one["spec"]["template"]
         case "CronJob":
@@ -111,6 +110,11 @@ def _template(one: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def of_kind(topology: str, kind: str) -> list[Mapping[str, Any]]:
     """Its resources of a kind."""
     return [one for one in resources(topology) if one["kind"] == kind]
+
+
+def hook(one: Mapping[str, Any]) -> str:
+    """When Helm runs a resource; `""` for one that is there with the release."""
+    return one["metadata"].get("annotations", {}).get("helm.sh/hook", "")
 
 
 def as_json(one: Mapping[str, Any]) -> str:

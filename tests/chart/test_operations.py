@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from streams.telemetry.metric_table import BY_NAME
-from tests.chart.rendering import CHART, TOPOLOGIES, of_kind, pods, resources
+from tests.chart.rendering import CHART, TOPOLOGIES, hook, of_kind, pods, resources
 
 ROOT = CHART.parents[1]
 
@@ -70,15 +70,14 @@ def test_selectors_choose_the_pods_of_their_own_stage(topology):
 @pytest.mark.parametrize(("topology", "verb"), [("removed", "delete"), ("stopped", "stop")])
 def test_uninstalling_does_what_was_chosen(topology, verb):
     """A capture that nobody reads lets the hospital's disk fill; one that is deleted unasked loses its place."""
-    (hook,) = (one for one in of_kind(topology, "Job") if "helm.sh/hook" in one["metadata"].get("annotations", {}))
-    assert "pre-delete" == hook["metadata"]["annotations"]["helm.sh/hook"]
-    assert [["connector", verb, "his"]] == [one["args"][:3] for one in hook["spec"]["template"]["spec"]["containers"]]
+    (order,) = (one for one in of_kind(topology, "Job") if hook(one) == "pre-delete")
+    assert [["connector", verb, "his"]] == [one["args"][:3] for one in order["spec"]["template"]["spec"]["containers"]]
 
 
 @pytest.mark.parametrize("topology", [one for one in TOPOLOGIES if one not in ("removed", "stopped")])
 def test_nothing_is_ordered_at_uninstall_unless_chosen(topology):
     """Without a choice the captures stay as they are."""
-    assert not any("helm.sh/hook" in one["metadata"].get("annotations", {}) for one in of_kind(topology, "Job"))
+    assert {hook(one) for one in resources(topology)} <= {"", "test"}
 
 
 def test_replay_is_a_template_that_never_starts_by_itself():
@@ -93,5 +92,26 @@ def test_replay_is_a_template_that_never_starts_by_itself():
 
 def test_the_job_has_another_name_whenever_it_does_something_else():
     """A Job's template cannot be changed: with one name the upgrade would fail, and without a new one nothing would be applied."""
-    names = {one["metadata"]["name"] for topology in ("default", "airgap", "dmz", "kunpeng") for one in of_kind(topology, "Job")}
+    names = {
+        one["metadata"]["name"]
+        for topology in ("default", "airgap", "dmz", "kunpeng")
+        for one in of_kind(topology, "Job")
+        if not hook(one)
+    }
     assert 4 == len(names)
+
+
+def test_every_alert_comes_with_its_page_and_every_dashboard():
+    """Behind an air gap nobody opens a page that is not there."""
+    (rule,) = of_kind("monitored", "PrometheusRule")
+    maps = {one["metadata"]["name"]: one for one in of_kind("monitored", "ConfigMap")}
+    pages = maps["first-yibao-cdc-runbooks"]["data"]
+    alerts = {one["alert"] for group in rule["spec"]["groups"] for one in group["rules"]}
+    assert {f"{alert}.{language}.md" for alert in alerts for language in ("en", "zh")} == pages.keys()
+    assert sum(len(page.encode()) for page in pages.values()) < 1_000_000, "more than a ConfigMap holds"
+    dashboards = sorted((CHART / "files" / "dashboards").glob("*.json"))
+    assert dashboards
+    for file in dashboards:
+        made = maps[f"first-yibao-cdc-dashboard-{file.stem}"]
+        assert "1" == made["metadata"]["labels"]["grafana_dashboard"]
+        assert {file.name: file.read_text(encoding="utf-8")} == made["data"]

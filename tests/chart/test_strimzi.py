@@ -6,7 +6,7 @@ import yaml
 from connector.render import render
 from streams.mapping import capture_sources, load_site
 from streams.topics.shapes import plan_topics
-from tests.chart.rendering import CI, SITE, Refused, of_kind, text
+from tests.chart.rendering import CI, SITE, Refused, hook, of_kind, text
 from yibao.captures.from_site import connect_settings, topic_settings
 from yibao.captures.strimzi import strimzi_values
 
@@ -51,7 +51,7 @@ def test_every_connector_is_configured_as_the_product_would(site):
 
 def test_no_job_gives_orders_beside_the_operator():
     """Two that order the same connector take back each other's work for ever."""
-    (job,) = of_kind("strimzi", "Job")
+    (job,) = (one for one in of_kind("strimzi", "Job") if not hook(one))
     pod = job["spec"]["template"]["spec"]
     assert [["topics", "apply"]] == [one["args"][:2] for one in [*pod.get("initContainers", []), *pod["containers"]]]
 
