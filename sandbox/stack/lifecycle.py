@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from sandbox.stack import process
@@ -145,3 +146,19 @@ class Lifecycle:
         now = time.monotonic()
         began = self._began.setdefault(service.name, now)
         self._tell(Progress(service=service.name, step=step, after_s=now - began))
+
+
+def in_rounds(lifecycle: Lifecycle, rounds: Sequence[Sequence[Service]]) -> None:
+    """Bring up the services of a round at the same time; an error or an interruption ends the waiting of the others."""
+    for services in filter(None, rounds):
+        with ThreadPoolExecutor(len(services)) as pool:
+            futures = [pool.submit(lifecycle.bring_up, service) for service in services]
+            try:
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            except BaseException:
+                lifecycle.cancel()
+                raise
+            if any(future.exception() for future in done):
+                lifecycle.cancel()
+        if failed := [error for future in futures if (error := future.exception())]:
+            raise min(failed, key=lambda error: isinstance(error, Cancelled))

@@ -6,7 +6,7 @@ again by their records; every call may be repeated, and made by two processes at
 
 import fcntl
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from sandbox.stack import process
 from sandbox.stack.broker import MOST, Brokers, Kafka
 from sandbox.stack.connect import METRICS, Connect
 from sandbox.stack.guard import Guard
-from sandbox.stack.lifecycle import Cancelled, Lifecycle, OnProgress, Progress
+from sandbox.stack.lifecycle import Lifecycle, OnProgress, Progress, in_rounds
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports, is_free
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
@@ -275,26 +275,10 @@ class Stack:
         if self._guard:
             self._guard.watch()
         try:
-            _in_rounds(lifecycle, rounds)
+            in_rounds(lifecycle, rounds)
         except BaseException:
             lifecycle.take_down_started()
             raise
-
-
-def _in_rounds(lifecycle: Lifecycle, rounds: Sequence[Sequence[Service]]) -> None:
-    """Bring up the services of a round at the same time; an error or an interruption ends the waiting of the others."""
-    for services in filter(None, rounds):
-        with ThreadPoolExecutor(len(services)) as pool:
-            futures = [pool.submit(lifecycle.bring_up, service) for service in services]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            except BaseException:
-                lifecycle.cancel()
-                raise
-            if any(future.exception() for future in done):
-                lifecycle.cancel()
-        if failed := [error for future in futures if (error := future.exception())]:
-            raise min(failed, key=lambda error: isinstance(error, Cancelled))
 
 
 def _silent(_: Progress) -> None:

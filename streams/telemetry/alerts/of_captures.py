@@ -3,7 +3,8 @@
 from typing import Final
 
 from streams.telemetry.alerts.alert import Alert, Severity
-from streams.telemetry.alerts.expressions import Both, Compare, Either, Fold, Number, Sum
+from streams.telemetry.alerts.combined import Both, Compare, Either, Sum
+from streams.telemetry.alerts.expressions import Fold, Number
 from streams.telemetry.alerts.spelt import HOUR, MINUTE, age, below, least, most, over, select
 
 _SAFE, _KEPT = least("cdc_slot_safe_bytes", by=("source",)), most("cdc_slot_retained_bytes", by=("source",))

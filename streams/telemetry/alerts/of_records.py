@@ -5,7 +5,8 @@ what waited is sent afterwards nothing of how old it is.
 from typing import Final
 
 from streams.telemetry.alerts.alert import Alert, Severity
-from streams.telemetry.alerts.expressions import Both, Quantile, Slope, Sum
+from streams.telemetry.alerts.combined import Both, Sum
+from streams.telemetry.alerts.expressions import Quantile, Slope
 from streams.telemetry.alerts.spelt import INSIDE, MINUTE, PAUSED, age, least, most, over, risen, select, total, unless_maintenance
 
 _OLDEST: Final = age(least("cdc_oldest_unfinished_record_timestamp_seconds", by=("stage",)))

@@ -3,7 +3,8 @@
 from typing import Final
 
 from streams.telemetry.alerts.alert import Alert, Severity
-from streams.telemetry.alerts.expressions import Absent, Either, Fold, Rate
+from streams.telemetry.alerts.combined import Absent, Either
+from streams.telemetry.alerts.expressions import Fold, Rate
 from streams.telemetry.alerts.spelt import DAY, HOUR, MINUTE, below, least, most, over, select, total, until
 
 _ENDS: Final = until(least("cdc_certificate_expiry_timestamp_seconds", by=("name",)))

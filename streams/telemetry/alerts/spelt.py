@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from streams.telemetry.alerts.expressions import Both, Compare, Expression, Fold, Match, Number, Rate, Select, Sum, Time
+from streams.telemetry.alerts.combined import Both, Compare, Sum
+from streams.telemetry.alerts.expressions import Expression, Fold, Match, Number, Rate, Select, Time
 
 Condition = tuple[str, str, str]
 """A label, `=`, `!=` or `=~`, and a value."""
