@@ -44,6 +44,10 @@ class Days:
         old = list(self._changes_of_before(rng))
         self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
 
+    def more(self, *, first: int, visits: int, rate: float) -> None:
+        """So many visits more, with numbers of their own from `first` on."""
+        self._play(_open(Workload(visits=visits, seed=self._seed, first=first)), rate=rate)
+
     def endings(self, folder: Any) -> list[Ending]:
         """What must have been reported, in the end."""
         self._oracle.finish()
