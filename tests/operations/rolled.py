@@ -4,11 +4,10 @@ Versions are wheels of commits of this checkout. One that works beside this one,
 forms are older it is held that its workers end with 77 before they commit anything, and that all is right once they are gone.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sandbox.stack import Stack
 from streams.errors import Newer
@@ -19,8 +18,8 @@ from tests.operations.failed import Failed
 from tests.operations.plain_night import PlainNight
 from tests.replay.days import Days
 
-_VISITS: Final = 24
-_RATE: Final = 20.0
+_VISITS: Final = 16
+_RATE: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +66,13 @@ class _Rolling:
     def __init__(self, night: PlainNight, other: Installed, release: Release, say: Callable[[str], None]) -> None:
         self._night, self._other, self._release, self._say = night, other, release, say
         self._days = Days(night.connect, visits=_VISITS)
-        self._ended: list[str] = []
+        self._next = 10 * _VISITS
 
     def run(self) -> str:
         night = self._night
         night.ready()
         self._before()
         self._forward()
-        night.until(lambda: night.is_drained(self._days), "all records, after the way forward")
         back = self._back()
         night.until(lambda: night.is_drained(self._days), "all records, after the way back")
         judgement = night.judged(self._days)
@@ -97,19 +95,20 @@ class _Rolling:
         night.version = None
         night.yibao("topics", "apply")
         night.yibao("connector", "apply")
-        live = threading.Thread(target=self._days.after, kwargs={"rate": _RATE}, daemon=True)
-        live.start()
         night.run_workers("now")
-        night.until(lambda: night.said("now", "lane_opened"), "lanes of this version beside the other one")
-        live.join()
+        night.until(lambda: self._lanes("now") >= {"join", "deliver"}, "lanes of this version beside the other one")
+        self._days.after(rate=_RATE)
+        night.until(lambda: night.is_drained(self._days), "all records, by both versions")
+        mixed = len(night.accepted())
         self._stop("other")
-        self._say(f"{self._release.name}: this version alone; {len(night.accepted())} records accepted")
+        self._more()
+        night.until(lambda: night.is_drained(self._days), "all records, by this version alone")
+        self._say(f"{self._release.name}: {mixed} records accepted by both, {len(night.accepted()) - mixed} by this version alone")
 
     def _back(self) -> str:
         """The other version beside this one, and then alone."""
         night = self._night
         night.version = self._other
-        told = len(night.said("back", "worker_ended"))
         night.run_workers("back")
         night.until(lambda: self._is_in("back"), "the other version beside this one")
         night.stop("now")
@@ -120,10 +119,12 @@ class _Rolling:
             self._stop("back")
             return "both directions, both at once"
         # What it may not read it leaves alone: whatever it is asked, it commits nothing and posts nothing.
-        night.until(lambda: len(self._newer("back")) >= 1, "the other version to end with 77")
+        night.until(
+            lambda: self._refusing("back") == {"place", "join", "deliver"}, "the other version to end with 77, in each stage"
+        )
         before, seen = self._offsets(), len(night.accepted())
         self._more()
-        night.until(lambda: len(night.said("back", "worker_ended")) > told + 3, "its workers to be tried again")
+        self._refused_again()
         if (after := self._offsets()) != before or len(night.accepted()) != seen:
             raise Failed(f"a version that does not know the forms worked on: {before} became {after}")
         self._stop("back")
@@ -134,8 +135,23 @@ class _Rolling:
     def _is_in(self, name: str) -> bool:
         return bool(self._night.said(name, "lane_opened") or self._newer(name))
 
-    def _newer(self, name: str) -> list[object]:
+    def _lanes(self, name: str) -> set[str]:
+        """The stages of which it has lanes, or had. The place stage has one lane a source: one of two workers stands by."""
+        return {f"{one['stage']}" for one in self._night.said(name, "lane_opened")}
+
+    def _newer(self, name: str) -> list[dict[str, Any]]:
         return [one for one in self._night.said(name, "worker_ended") if one["exit_code"] == Newer.EXIT_CODE]
+
+    def _refusing(self, name: str) -> set[str]:
+        """The stages of which a worker ended with 77."""
+        return {f"{one['worker']}".partition("-")[0] for one in self._newer(name)}
+
+    def _refused_again(self) -> None:
+        """Its supervisor tries again only after minutes: a person who tries at once sees the same."""
+        self._stop("back")
+        seen = len(self._newer("back"))
+        self._night.run_workers("back")
+        self._night.until(lambda: len(self._newer("back")) >= seen + 3, "the same, tried again with rows that wait")
 
     def _stop(self, name: str) -> None:
         """In order. A supervisor ends with what its workers end with."""
@@ -154,5 +170,6 @@ class _Rolling:
         return {(stage, number): one.offset for stage, each in said.items() for number, one in each.items()}
 
     def _more(self) -> None:
-        """Visits of the day on which one goes back."""
-        self._days.more(first=10 * _VISITS, visits=_VISITS // 4, rate=_RATE)
+        """Visits more, in all partitions."""
+        self._days.more(first=self._next, visits=_VISITS, rate=_RATE)
+        self._next += _VISITS
