@@ -14,11 +14,12 @@ CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
 REPLAY_ARGS ?=
 OPERATIONS_ARGS ?=
+CHART_ARGS  ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof chart-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,10 @@ replay-proof: setup ## bad letters by the thousand and the way back, on the real
 
 operations-proof: setup ## what an operator does at night, on the real stack (some minutes; OPERATIONS_ARGS='lag doctor' for some)
 	@$(VENV)/python -m tests.operations $(OPERATIONS_ARGS)
+
+chart-proof: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
+	@$(VENV)/python deploy/chart_tools.py
+	$(VENV)/python -m pytest -n 2 --dist loadfile tests/chart $(CHART_ARGS)
 
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy import connect_plugin  # noqa: E402
+from deploy.debian import provide  # noqa: E402
 from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
 from deploy.steps import StepFailed, digest, is_stamped, run, say, timed, together, write_whole  # noqa: E402
 from sandbox.java import OLDEST, find_java, path_for_java  # noqa: E402
@@ -161,25 +162,7 @@ def _apt_knows(package: str) -> bool:
 
 def provide_programs() -> None:
     """Install what is missing where we may; otherwise say the command. Raises Misconfigured."""
-    if not (missing := missing_programs()):
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        names = " ".join(missing)
-        raise Misconfigured(
-            f"this machine lacks {' and '.join(missing)}. Debian, Ubuntu: sudo apt-get install {names}; then: make setup"
-        )
-    log = LOGS / "setup-apt.log"
-    log.unlink(missing_ok=True)
-    apt: list[str | Path] = ["apt-get", "-y", "--no-install-recommends"]
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    with timed(f"apt-get install {' '.join(missing)}"):
-        run("apt-get update", ["apt-get", "update"], log=log, mend="mend: check /etc/apt/sources.list, then: make setup", env=quiet)
-        missing = missing_programs()
-        with (STATE / "apt-packages").open("a", encoding="utf-8") as installed:  # for whoever cleans up
-            installed.writelines(f"{package}\n" for package in missing)
-        run("apt-get install", [*apt, "install", *missing], log=log, mend="mend: install them by hand, then: make setup", env=quiet)
-    if missing := missing_programs():
-        raise Misconfigured(f"{' and '.join(missing)} still missing after apt-get install; see {log}")
+    provide(missing_programs, log=LOGS / "setup-apt.log", note=STATE / "apt-packages", again="make setup")
 
 
 # ---- both

@@ -24,6 +24,7 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
+from streams.domain.place.heard import Heard
 from streams.domain.place.record_names import record_names
 from streams.lanes.context import LaneContext
 from streams.lanes.control_feed import ControlFeed
@@ -61,6 +62,8 @@ from streams.topics.stages import stages
 _IDLE_LINGER_S = 0.03
 _QUIET = 3
 """After so many graces without a row of it, a transaction counts as ended."""
+_LISTEN_S = 15.0
+"""Signs of life of captures are looked for at least so often; as often as they come, where that is more often."""
 
 
 def broker_access(site: Site) -> BrokerAccess:
@@ -158,10 +161,12 @@ def place_stage(  # noqa: PLR0913 - each by its name
             max_chunk=site.place.max_chunk,
             wall_ms=_wall_ms,
             lookout=None if watched is None else _lookout(site, gate, watched.look_at, who=f"place-{index}"),
+            heard={source: Heard(round(site.connect.heartbeat_s * 1000)) for source in site.sources},
         ),
         sources=rows_topics(site),
         tick_s=site.join.tick_s,
         wall_ms=_wall_ms,
+        listen_s=min(site.connect.heartbeat_s, _LISTEN_S),
         failures=None if watched is None else FailureWatch(watched.captures, settings=restart_settings(site), clock=context.clock),
         heard=None if watched is None else watched.heard,
         looks=[files_look(site)],

@@ -1,6 +1,7 @@
 """What a person orders is written into the audit log before it is done: who, from where, when, why, and for what."""
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from streams.spec.masking import mask_text
 from streams.topics.audit import AuditEntry
 from streams.topics.audit_log import append
 from streams.wiring import client_options
-from yibao.binding import actor, now_of
+from yibao.binding import now_of
+from yibao.persons import actor
 
 
 def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any]) -> None:
@@ -22,8 +24,16 @@ def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any])
     it was written: what was ordered is not done then.
 
     action: the command, in its words. facts: names, numbers and digests; never a patient's data, nor a condition that may hold one.
+    The user id of who runs this is added to them.
     """
-    entry = AuditEntry(id=secrets.token_hex(8), at=now_of(site), by=actor(), action=action, why=mask_text(why.strip()), facts=facts)
+    entry = AuditEntry(
+        id=secrets.token_hex(8),
+        at=now_of(site),
+        by=actor(),
+        action=action,
+        why=mask_text(why.strip()),
+        facts={**facts, "uid": os.getuid()},
+    )
     append(client_options(site), site.topics.audit, entry)
 
 

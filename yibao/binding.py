@@ -1,9 +1,6 @@
 """Whose topics a verb is about to use: bound by `topics apply`, demanded by what changes something, told by what only reads."""
 
-import getpass
-import os
 import secrets
-import socket
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +22,7 @@ from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
 from streams.topics.twins import twins
 from streams.wiring import broker_access, client_options
+from yibao.persons import actor
 
 
 def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, consent: Consent) -> BindingPlan:
@@ -177,12 +175,3 @@ def _beginning(words: str, parts: dict[str, str]) -> dict[str, str]:
 def now_of(site: Site) -> str:
     """The time at the site, in ISO form with its zone."""
     return datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds")
-
-
-def actor() -> str:
-    """Who runs this: an account without a name is told by its number."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"{os.geteuid()}"
-    return f"{user}@{socket.gethostname()}"

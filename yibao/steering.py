@@ -15,8 +15,9 @@ from streams.topics.steering import LimitOrder, Orders, Pause, Paused
 from streams.topics.writing import write
 from streams.wiring import broker_access, client_options
 from yibao.audited import audited
-from yibao.binding import actor, demand_own_topics, now_of
+from yibao.binding import demand_own_topics, now_of
 from yibao.captures.facts import controls_of
+from yibao.persons import actor
 
 STAGES: Final = ("place", "join", "deliver")
 SERVICES: Final = tuple(one.name.lower() for one in ServiceCode)

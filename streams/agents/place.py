@@ -44,6 +44,8 @@ class PlaceStage:
     """How often it is looked for rows that waited for their header in vain."""
     wall_ms: Callable[[], int]
     """Milliseconds since the epoch."""
+    listen_s: float
+    """How often it is looked for signs of life of the sources' captures."""
     failures: FailureWatch | None = None
     """Watches over the captures of the sources; None: nobody does."""
     heard: Captures | None = None
@@ -78,7 +80,13 @@ def place_app(stage: PlaceStage) -> LaneApp:
     call_brokers(app, stage.app, context=stage.context)
     ticker = PlaceTicker(lanes, context=stage.context, every_s=stage.tick_s, wall_ms=stage.wall_ms)
     placed_here: PlacedHere = lambda: [sources[at.topic] for at in lanes.lanes]  # noqa: E731 - a sentence
-    beats = Heartbeats(stage.context.broker, {name: names.heartbeat(name) for name in sources.values()}, placed_here)
+    beats = Heartbeats(
+        stage.context.broker,
+        {name: names.heartbeat(name) for name in sources.values()},
+        placed_here,
+        heard=stage.shared.heard,
+        every_s=stage.listen_s,
+    )
     looks: list[Look] = [PlaceLook(lanes, sources, stage.shared.lookout), beats, PausesLook(stage.context.steering), *stage.looks]
     keep_watch(app, watch, *looks, *([stage.heard.look_of(placed_here)] if stage.heard else ()), tells_held=False)
     keep_running(app, stage.context.steering.run, ticker.run, beats.run, Progress(stage.context.outcomes).run)

@@ -14,10 +14,11 @@ from streams.domain.validate.judge import UNIQUE_LINES
 from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.link_checks import check_links
-from streams.mapping.mapping_file import MappingFile, Source, Translation
+from streams.mapping.mapping_file import MappingFile, Translation
 from streams.mapping.reading import Document, Place
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
+from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
@@ -25,7 +26,9 @@ from streams.spec.profiles import REPORTING
 from streams.wording import nearest
 
 CARE_KINDS: tuple[str, ...] = get_args(CareKind)
-CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "truncate")
+CONVERSIONS = ("dictionary", "read_as", "time", "money", "default", "round", "trim", "pad_zeros", "compact", "truncate")
+_INNER = {**dict.fromkeys(("product", "sum", "join", "part"), "default"), "age": "time", "days": "time"}
+"""The conversion that makes sense inside a formula."""
 
 
 def check_mapping(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
@@ -185,12 +188,13 @@ def _source(document: Document, written: MappingFile, source: Source, place: Pla
         document.report((*place, "dictionary"), f"`{source.dictionary}` is no dictionary of this file{hint}")
     if source.lookup is not None:
         _lookup(document, written, source, place)
-    for name, inner in (("by", source.by), ("first_of", source.first_of)):
-        for index, one in enumerate(inner):
-            at = (*place, name, index)
-            _source(document, written, one, at, own=own)
-            if converts := [key for key in one.model_fields_set if key in CONVERSIONS]:
-                document.report(at, f"conversions belong to the outer source: {', '.join(converts)}")
+    for way, one in (*((("by", index), one) for index, one in enumerate(source.by)), *source.nested()):
+        at = (*place, *way)
+        _source(document, written, one, at, own=own)
+        if converts := [key for key in CONVERSIONS if key in one.model_fields_set and key != _INNER.get(f"{way[0]}")]:
+            document.report(at, f"conversions belong to the outer source: {', '.join(converts)}")
+        if isinstance(one.time, TimeForm):
+            document.report((*at, "time"), "must be `wall` or `instant` here; other forms are read by the field's own source alone")
 
 
 def _lookup(document: Document, written: MappingFile, source: Source, place: Place) -> None:
@@ -224,7 +228,8 @@ def _conversion(document: Document, source: Source, place: Place, field: Field) 
         document.report((*place, "as"), f"the interface wants a {field.kind.value} here (§ {field.clause.lstrip('§')})")
     is_time, is_decimal = kind in (FieldKind.DATE, FieldKind.DATETIME), field.kind is FieldKind.DECIMAL
     is_text = field.kind is FieldKind.TEXT
-    meaningless = {"time": not is_time, "money": not is_decimal, "round": not is_decimal, "truncate": not is_text}
+    meaningless = {"time": not is_time, "money": not is_decimal, "round": not is_decimal, "negate": not is_decimal}
+    meaningless |= {"truncate": not is_text, "compact": not is_text or kind is not FieldKind.TEXT}
     meaningless["pad_zeros"] = not is_text or field.dictionary is None or field.name == "MED_TYPE"
     for name, never in meaningless.items():
         if never and name in source.model_fields_set and getattr(source, name):
@@ -258,7 +263,7 @@ def _targets(translation: Translation | None) -> Iterator[tuple[Place, str]]:
 
 def _fits(document: Document, written: MappingFile, service: ServiceCode, *, field: Field, dialect: Dialect) -> None:
     try:
-        field_step(field_rule(written, service, field), dialect)
+        field_step(field_rule(written, service, field, dialect), dialect)
     except Unfit as unfit:
         if not unfit.value:
             place: Place = ("records", service.value, "fields", field.name)

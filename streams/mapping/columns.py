@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from connector.contract import TableRole
 from streams.domain.roles import ROLE_OF
-from streams.mapping.mapping_file import MappingFile, Source
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
@@ -74,7 +75,17 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
         for name, source in (record.fields if record is not None else {}).items():
             kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
             timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
-            yield from _of_source(source, ROLE_OF[service], (source.time or "wall") if timed else None)
+            yield from _of_source(source, ROLE_OF[service], _time(source) if timed else None)
+
+
+def _time(source: Source) -> str | None:
+    """How a column is read that is read as a time; None where it stands there in a form of its own."""
+    return None if isinstance(source.time, TimeForm) else source.time or "wall"
+
+
+_LIKE_THE_WHOLE = frozenset({"first_of", "switch"})
+"""What is read as the whole is, of what these name."""
+_DAYS = frozenset({"age", "days"})
 
 
 def _of_source(source: Source, own: TableRole, time: str | None) -> Iterator[ColumnUse]:
@@ -86,5 +97,6 @@ def _of_source(source: Source, own: TableRole, time: str | None) -> Iterator[Col
         yield ColumnUse(where=own, column=source.column, time=time, of_header=True)
     elif source.column is not None:
         yield ColumnUse(where=own if source.of is None else TableRole(source.of), column=source.column, time=time)
-    for one in source.first_of:
-        yield from _of_source(one, own, time)
+    for way, one in source.nested():
+        like = time if way[0] in _LIKE_THE_WHOLE and way[1:] != ("on",) else None
+        yield from _of_source(one, own, _time(one) if way[0] in _DAYS else like)

@@ -10,15 +10,15 @@ import orjson
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
-from streams.domain.normalise.conversions import Conversion, Translation
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
-from streams.domain.normalise.sources import Column, Constant, FirstOf, Institution, InstitutionValue, LookupColumn
+from streams.domain.normalise.sources import Column, Institution
 from streams.domain.normalise.sources import Source as DomainSource
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
 from streams.mapping.columns import carried_by_table, columns_by_table
-from streams.mapping.mapping_file import Belongs, MappingFile, Source
+from streams.mapping.compiled_sources import Whence, conversion_of, domain_source
+from streams.mapping.mapping_file import Belongs, MappingFile
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
@@ -47,10 +47,10 @@ _KIND_FIELD = Field(
 def compile_mapping(whole: Site, source: str) -> CompiledMapping:
     """The mapping of one source, ready to run. The site must have passed `load_site`."""
     written, dialect = whole.mappings[source], dialect_of(whole)
-    fields = {service: field_rules(written, service) for service in ServiceCode if written.records.of(service) is not None}
+    fields = {service: field_rules(written, service, dialect) for service in ServiceCode if written.records.of(service) is not None}
     tables = _tables(written)
     records = {
-        service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service))
+        service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service, dialect))
         for service in fields
     }
     return CompiledMapping(
@@ -136,14 +136,14 @@ def visit_key_of(table: Table) -> VisitKey | None:
     return VisitKey(columns, table.prefix or "") if columns else None
 
 
-def _decisive(written: MappingFile, service: ServiceCode) -> Iterator[DomainSource]:
+def _decisive(written: MappingFile, service: ServiceCode, dialect: Dialect) -> Iterator[DomainSource]:
     """What decides about a record besides its fields: its institution, its kind."""
     own = ROLE_OF[service]
     belongs = written.institution.of(own)
     if belongs is not None and belongs.column is not None:
         yield Column(role=own, name=_column_of(belongs))
     if written.kind is not None:
-        yield domain_source(written.kind, TableRole.VISIT)
+        yield domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
 
 
 def _belonging(written: MappingFile, institutions: tuple[reporting.Institution, ...]) -> Belonging:
@@ -177,58 +177,28 @@ def kind_step(written: MappingFile, dialect: Dialect) -> FieldStep | None:
         return None
     rule = FieldRule(
         field=_KIND_FIELD,
-        source=domain_source(written.kind, TableRole.VISIT),
-        conversion=conversion_of(written.kind, _KIND_FIELD, written),
+        source=domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone)),
+        conversion=conversion_of(written.kind, _KIND_FIELD, written.dictionaries),
     )
     return field_step(rule, dialect)
 
 
-def field_rules(written: MappingFile, service: ServiceCode) -> dict[str, FieldRule]:
+def field_rules(written: MappingFile, service: ServiceCode, dialect: Dialect) -> dict[str, FieldRule]:
     """The mapped fields of one service, those that the interface has."""
     record = written.records.of(service)
     if record is None:
         return {}
-    return {one.name: field_rule(written, service, one) for one in REPORTING.services[service].fields if one.name in record.fields}
+    mapped = [one for one in REPORTING.services[service].fields if one.name in record.fields]
+    return {one.name: field_rule(written, service, one, dialect) for one in mapped}
 
 
-def field_rule(written: MappingFile, service: ServiceCode, one: Field) -> FieldRule:
+def field_rule(written: MappingFile, service: ServiceCode, one: Field, dialect: Dialect) -> FieldRule:
     """Where one field comes from. The mapping must have it."""
     record = written.records.of(service)
     assert record is not None
     source = record.fields[one.name]
-    return FieldRule(field=one, source=domain_source(source, ROLE_OF[service]), conversion=conversion_of(source, one, written))
-
-
-def domain_source(written: Source, own: TableRole) -> DomainSource:
-    """Where a value comes from; `own` is the role of the row that columns belong to when nothing else is said."""
-    if written.first_of:
-        return FirstOf(sources=tuple(domain_source(one, own) for one in written.first_of))
-    if written.institution is not None:
-        return InstitutionValue(name=written.institution.removeprefix("value."))
-    if written.column is None:
-        return Constant(value=written.constant)
-    if written.lookup is not None:
-        by = tuple(domain_source(one, own) for one in written.by)
-        return LookupColumn(lookup=written.lookup, by=by, column=written.column)
-    if written.of == "header":
-        return Column(role=own, name=of_header(written.column))
-    return Column(role=own if written.of is None else TableRole(written.of), name=written.column)
-
-
-def conversion_of(written: Source, one: Field, file: MappingFile) -> Conversion:
-    """How a value is converted; what is not written follows from the interface."""
-    named = None if written.dictionary is None else file.dictionaries.get(written.dictionary)
-    translation = None
-    if named is not None and written.dictionary is not None:
-        translation = Translation(name=written.dictionary, codes=MappingProxyType(dict(named.codes)), default=named.default)
-    return Conversion(
-        read_as=one.kind if written.read_as is None else FieldKind(written.read_as),
-        instant=written.time == "instant",
-        fen=written.money == "fen",
-        round=written.round,
-        trim=written.trim,
-        pad_zeros=written.pad_zeros,
-        truncate=written.truncate,
-        translation=translation,
-        default=written.default,
+    return FieldRule(
+        field=one,
+        source=domain_source(source, Whence(ROLE_OF[service], one, dialect.zone)),
+        conversion=conversion_of(source, one, written.dictionaries),
     )

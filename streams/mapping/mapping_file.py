@@ -78,96 +78,41 @@ records:
       RX_DRORD_NO: {column: order_no, of: header}                         # of the row's own header
 ```
 
+Values that are made of several, each of which may stand wherever a source may:
+
+```yaml
+      DET_ITEM_FEE_SUMAMT: {product: [price, quantity, doses], round: true}   # exact; rounded half up to the interface's decimals
+      FUND_PAY_SUMAMT: {sum: [pool, {column: extra, default: 0}]}             # NULL where a part is, unless it has a default
+      ACCT_PAY: {column: account_change, negate: true}                        # the other sign
+      AGE: {age: {birth: born_on, at: admitted_at}}                           # full years
+      IPT_DAYS: {days: {from: admitted_at, to: discharged_at, least: 1}}      # by the calendar; 1 on one day
+      RX_DRORD_NO: {join: [dept, "-", order_no]}                              # NULL where a part is
+      MDTRT_SN: {part: {of: visit_no, from: 3, length: 8}}
+      CVLSERV_FLAG: {present: civil_no, yes: 1, no: 0}
+      BKKP_SN: {column: id, compact: uuid}                                    # 32 or 36 characters in 25, reversible
+      HILIST_NAME: {lookup: item, by: [item_id], column: name, absent: refuse}    # absent: wait (the default) | empty | refuse
+      MED_LIST_CODG:                                                          # one of several tables, by a column
+        switch: {on: kind, cases: {1: {lookup: drug, by: [ref], column: code}, 2: {lookup: service, by: [ref], column: code}}}
+      FEE_OCUR_TIME: {column: charged, time: {format: yyyyMMddHH:mm:ss}}      # or {unix: s}, {unix: ms}
+      SETL_TIME: {date: paid_on, clock: paid_at}                              # two columns
+      DIE_DATE: {column: died_on, nulls: ["-", "1900-01-01"]}                 # what the hospital writes for NULL
+```
+
 Conversions follow from the interface: a DECIMAL field reads a decimal, a DATE field a date, a DATETIME field a date and time. Texts
 are trimmed, and blank texts count as NULL, also those of zero-width or control characters alone.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field, model_validator
 
 from connector.contract import TableRole
+from streams.mapping.sources import Shorthand, Source
 from streams.mapping.strict import Code, Strict
 from streams.mapping.tables import Column, Name, Table
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
-
-InstitutionValue = Annotated[
-    str, Form(r"^(code|name|area|level|value\.[A-Za-z][A-Za-z0-9_]*)$", "`code`, `name`, `area`, `level` or `value.NAME`")
-]
-
-PLACES = ("column", "constant", "institution", "first_of")
-
-
-class Shorthand(Strict):
-    """A model that may be written as one text, meaning `{column: text}`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"column": value} if isinstance(value, str) else value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Either form, for editors."""
-        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
-        return {"anyOf": [{"type": "string", "description": "a column of the own row"}, full]}
-
-
-class Source(Shorthand):
-    """Where the value of one interface field comes from, and how it is converted. A text alone means `{column: text}`."""
-
-    column: Column | None = None
-    """Column of the row that `of` or `lookup` names."""
-    of: Literal["visit", "settlement", "fee", "header"] | None = None
-    """Row that the column belongs to. Left out: the record's own row (in `kind`: the visit's). `header`: the header that the own
-    row hangs under; NULL where it hangs under none."""
-    lookup: Name | None = None
-    """Lookup table to read `column` from; its row is found by `by`."""
-    by: "tuple[Source, ...]" = ()
-    """Values that make the key of the lookup, one per key column. If one of them is empty, so is the field."""
-    constant: Code | None = None
-    """Always this value."""
-    institution: InstitutionValue | None = None
-    """A value of the row's institution in `site.yaml`: `code`, `name`, `area`, `level`, or `value.NAME` of its `values`."""
-    first_of: "tuple[Source, ...]" = ()
-    """The first of several sources that is not empty."""
-    dictionary: Name | None = None
-    """Dictionary of this file that translates HIS codes to interface codes."""
-    read_as: Literal["text", "date", "datetime", "decimal"] | None = Field(default=None, alias="as")
-    """How to read the value, where the interface's type of the field is not meant: a TEXT field that shows a date, for one."""
-    time: Literal["wall", "instant"] | None = None
-    """`wall`: a zone-less time or text, shown as it is stored (the default). `instant`: a time with a zone (timestamptz), shown in
-    the site's zone. Fractions of a second are dropped."""
-    money: Literal["yuan", "fen"] | None = None
-    """`fen`: the column counts hundredths. Default `yuan`."""
-    round: bool = False
-    """Round half up to the interface's decimals. Without it, more decimals than the interface has refuse the record."""
-    trim: bool = True
-    """Drop white space at both ends of a text."""
-    pad_zeros: bool = False
-    """Put back zeros lost in front of a code: only when the padded code is in the interface's dictionary and the raw one is not."""
-    truncate: bool = False
-    """Cut a text to the interface's length. Without it, a longer text refuses the record."""
-    default: Code | None = None
-    """Value where the source is NULL or blank."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        named = [name for name in PLACES if getattr(self, name) not in (None, ())]
-        if len(named) != 1:
-            wanted = "exactly one of column, constant, institution, first_of"
-            raise ValueError(f"needs {wanted}, has {', '.join(named) or 'none'}")
-        if self.lookup is not None and (self.column is None or not self.by or self.of is not None):
-            raise ValueError("a lookup needs `column` and `by`, and no `of`")
-        if self.by and self.lookup is None:
-            raise ValueError("`by` makes sense only with `lookup`")
-        if self.of is not None and self.column is None:
-            raise ValueError("`of` makes sense only with `column`")
-        return self
 
 
 class Belongs(Shorthand):

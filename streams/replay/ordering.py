@@ -34,9 +34,8 @@ class Ordering:
         if found is None or not visit:
             return Outcome.UNKNOWN
         source, table, key = found
-        resend = letter.content_hash if depth is Depth.RESEND else ""
-        position = (_header(letter, BY) or _header(letter, "position")) if resend else ""
-        return Replay(source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at, resend, position)
+        order = Replay(source, table, key, visit, plan, letter.id, letter.replay_count, letter.first_failed_at)
+        return as_it_was(order, letter) if depth is Depth.RESEND else order
 
     def row_of(self, letter: DeadLetterView) -> tuple[str, str, Mapping[str, str]] | None:
         """Source, table and key of the row of a letter about a record; None where nobody remembers it."""
@@ -62,6 +61,11 @@ class Ordering:
             if mapping.services_of(row.role).value == letter.service:
                 return row.source, row.table, dict(zip(mapping.tables[row.table].key, row.key, strict=True))
         return None
+
+
+def as_it_was(order: Replay, letter: DeadLetterView) -> Replay:
+    """The order for the record that the platform refused, once more as it was: only where nothing else was handed on since."""
+    return order._replace(resend=letter.content_hash, position=_header(letter, BY) or _header(letter, "position"))
 
 
 def visit_of(letter: DeadLetterView) -> str:

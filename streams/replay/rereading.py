@@ -12,9 +12,10 @@ from streams.domain.images import text_of
 from streams.domain.keys import names_something
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.recapture import Asked, Recapture
+from streams.domain.replay import Replay
 from streams.domain.violations import DeadClass
 from streams.errors import Rejected
-from streams.replay.ordering import Ordering, visit_of
+from streams.replay.ordering import Ordering, as_it_was, visit_of
 from streams.replay.plan import Outcome
 
 _UNREADABLE: Final = frozenset({DeadClass.WITHDRAWN.value, DeadClass.DECODE.value})
@@ -36,6 +37,8 @@ class Reread(NamedTuple):
     """The key columns."""
     asked: Asked
     """The letter."""
+    again: Replay | None = None
+    """Of a letter that is not the join's: what goes once more where its row is as it was. What differs has gone by then."""
 
     def __repr__(self) -> str:
         """Without the key."""
@@ -56,7 +59,13 @@ def reread_of(letter: DeadLetterView, ordering: Ordering, mappings: Mapping[str,
         return Outcome.UNKNOWN
     own = letter.stage == _JOIN
     asked = Asked(letter.id, letter.replay_count, letter.first_failed_at, visit_of(letter), own)
-    return Reread(source, table, tuple(key.values()), tuple(key), asked)
+    return Reread(source, table, tuple(key.values()), tuple(key), asked, None if own else _again(letter, found))
+
+
+def _again(letter: DeadLetterView, row: tuple[str, str, Mapping[str, str]]) -> Replay:
+    source, table, key = row
+    order = Replay(source, table, key, visit_of(letter), "", letter.id, letter.replay_count, letter.first_failed_at)
+    return as_it_was(order, letter)
 
 
 class Batch(NamedTuple):
@@ -68,6 +77,8 @@ class Batch(NamedTuple):
     """`schema.table`."""
     rows: Mapping[tuple[str, ...], Recapture]
     """By key, in the mapping's order of its columns: what is said of each row."""
+    again: Sequence[Replay] = ()
+    """What goes once more, behind the end of the reading, where its row is as it was."""
 
     def __repr__(self) -> str:
         """Without keys."""
@@ -83,9 +94,10 @@ def batches(rereads: Iterable[Reread], *, plan: str, most: int) -> Iterator[Batc
     """The rows of one source and table together, each row once, so many at most."""
     ordered = sorted(rereads, key=lambda one: (one.source, one.table, one.key))
     for (source, table), of_table in groupby(ordered, key=lambda one: (one.source, one.table)):
-        rows = iter([(key, _order(list(same), plan)) for key, same in groupby(of_table, key=lambda one: one.key)])
+        rows = iter([(key, list(same)) for key, same in groupby(of_table, key=lambda one: one.key)])
         while some := dict(islice(rows, most)):
-            yield Batch(source, table, some)
+            again = [one.again._replace(plan=plan) for same in some.values() for one in same if one.again is not None]
+            yield Batch(source, table, {key: _order(same, plan) for key, same in some.items()}, again)
 
 
 def _order(same: Sequence[Reread], plan: str) -> Recapture:

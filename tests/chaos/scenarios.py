@@ -93,8 +93,9 @@ def _broker_away(course: Course) -> None:
 
 
 def _connect_kill(course: Course) -> None:
-    for first, last in ((0.1, 0.3), (0.55, 0.75)):
-        course.at(course.moment(first, last), "kill -9 connect", partial(course.stop_service, "connect", for_s=1))
+    """The second time longer than a transaction may be quiet before it counts as over."""
+    for first, last, away_s in ((0.1, 0.3, 1), (0.55, 0.75, 12)):
+        course.at(course.moment(first, last), "kill -9 connect", partial(course.stop_service, "connect", for_s=away_s))
 
 
 def _postgres(course: Course) -> None:

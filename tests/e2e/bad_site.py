@@ -149,7 +149,7 @@ def write_site(folder, stack, *, platform_url, keys):
     for one in document["institutions"]:
         one["public_key_file"] = str(keys / f"{one['code']}.pub")
     document["kafka"] |= {"bootstrap_servers": stack.bootstrap_servers, "topic_prefix": TOPICS.prefix, "partitions": PARTITIONS}
-    document["connect"] = {"url": stack.connect_url}
+    document["connect"] = {"url": stack.connect_url, "heartbeat_s": 1}
     document["sources"]["his"] |= {
         "port": stack.postgres_port,
         "database": NAME,

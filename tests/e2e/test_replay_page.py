@@ -18,6 +18,7 @@ from tests.replay.evidence import Letters, demand_agreement, judged
 from tests.replay.night import Night
 from tests.replay.page import PAGE, commands
 from yibao.main import build
+from yibao.persons import PERSON_VARIABLE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
@@ -44,7 +45,7 @@ class Here(Night):
         with pytest.MonkeyPatch.context() as env:
             env.chdir(self.folder)
             env.setenv("YIBAO_CONFIG", str(self.site_file))
-            env.setenv("LOGNAME", by or "clerk")
+            env.setenv(PERSON_VARIABLE, by or "clerk")
             words = [*map(str, words)]
             found = CliRunner().invoke(build(words), words)
         code, said = found.exit_code, f"{found.stderr} {found.exception or ''}"

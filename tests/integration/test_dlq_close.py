@@ -1,5 +1,8 @@
 """`yibao dlq close` on a real broker: what is closed, what stays open, and what is known of it a year later."""
 
+import subprocess
+import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import orjson
@@ -73,6 +76,47 @@ async def test_what_the_platform_still_has_is_closed_by_its_word_alone(place):
     assert (1, "2 letters closed\n") == (told.exit_code, told.stdout)
     assert ["line 5", "G1", "G9"] == [line.partition(":")[0] for line in told.stderr.splitlines()]
     assert 0 == as_json("list", "-c", place.site, "class:WITHDRAWN")["total"]
+
+
+@contextmanager
+def asking(place, *words):
+    """A process that is going to ask whether it may."""
+    command = [sys.executable, "-m", "yibao", *words, "-c", f"{place.site}"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, **pipes, cwd=place.site.parent) as process:
+        yield process
+
+
+def confirm(*processes):
+    """When all of them have read the letters and ask, say yes to each."""
+    for process in processes:
+        said = b""
+        while not said.endswith(b"[y/N]: "):
+            said += (one := process.stdout.read(1))
+            assert one, said.decode()
+    for process in processes:
+        process.stdin.write(b"y\n")
+        process.stdin.flush()
+    return [process.communicate()[0].decode() for process in processes]
+
+
+async def test_of_two_that_close_the_same_letters_at_once_one_does(place):
+    """Both read the letters while they were open. A history with two closings says that two decided."""
+    await place.write(2, *(of_row(number, rule="R9") for number in range(20, 23)))
+    listed = place.site.with_name("both.csv")
+    listed.write_text(
+        "编号,处理决定\n" + "".join(f"{letter_id(of_row(number, rule='R9'))},关闭\n" for number in range(20, 23)), "utf-8"
+    )
+    with (
+        asking(place, "dlq", "import", f"{listed}", "--reason", "by list") as one,
+        asking(place, "dlq", "close", "rule:R9", "--reason", "by hand") as other,
+    ):
+        told = confirm(one, other)
+    codes = [one.returncode, other.returncode]
+    assert sorted(codes) == [0, 1], told
+    for number in range(20, 23):
+        history = as_json("show", letter_id(of_row(number, rule="R9")), "-c", place.site)["history"]
+        assert ["by list" if codes[0] == 0 else "by hand"] == [event["why"] for event in history]
 
 
 @pytest.mark.parametrize(

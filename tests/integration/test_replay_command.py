@@ -1,11 +1,20 @@
 """`yibao replay` on a real broker: which plans are run."""
 
+import os
+import pwd
+import socket
+
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from streams.mapping import load_site
+from streams.topics.audit_log import read_audit
+from streams.wiring import client_options
 from tests.bench.topics import apply_topics
 from tests.integration.test_dlq_command import sample_site
 from yibao.main import build
+from yibao.persons import PERSON_VARIABLE
 
 pytestmark = pytest.mark.stack
 
@@ -29,14 +38,35 @@ def planned(kafka, tmp_path_factory):
     return file, plan
 
 
-def test_a_plan_that_somebody_edited_is_neither_approved_nor_run(planned, monkeypatch):
+def test_a_plan_that_somebody_edited_is_neither_approved_nor_run(planned):
     """What was looked at is not what would be sent."""
     site, plan = planned
     edited = plan.with_name("edited.plan")
     edited.write_bytes(plan.read_bytes().replace(b"mended", b"Mended"))
-    monkeypatch.setenv("LOGNAME", "another")
     for verb in ("approve", "run"):
         replay(verb, edited, site=site, code=1, says="is not as `replay plan` wrote it")
+
+
+def test_the_second_person_has_another_account_or_a_name_where_the_site_says_that_names_count(planned, monkeypatch):
+    """LOGNAME is whatever who gives the order wrote into it: one person approved what the same one had planned."""
+    site, plan = planned
+    monkeypatch.setenv("LOGNAME", "another")
+    monkeypatch.setenv(PERSON_VARIABLE, "another")
+    replay("approve", plan, site=site, code=1, says=f"the account of whoever made the plan (uid {os.getuid()}")
+    document = yaml.safe_load(site.read_text("utf-8")) | {"replay": {"approve_by_name": True}}
+    shared = site.with_name("shared.yaml")
+    shared.write_text(yaml.safe_dump(document), "utf-8")
+    replay("approve", plan, site=shared, code=1, says=f"who made the plan said no name ({PERSON_VARIABLE})")
+    named = plan.with_name("named.plan")
+    replay("plan", "class:REJECTED", "--depth", "resend", "--why", "mended", "--out", named, site=shared)
+    replay("approve", named, site=shared, code=1, says="made this plan: another person approves it")
+    monkeypatch.setenv(PERSON_VARIABLE, "third")
+    replay("approve", named, site=shared)
+    loaded = load_site(site)
+    entries = [one.entry for one in read_audit(client_options(loaded), loaded.topics.audit) if one.entry is not None]
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert f"third via {account}@{socket.gethostname()}" == entries[-1].by
+    assert os.getuid() == entries[-1].facts["uid"]
 
 
 def test_a_plan_that_was_cancelled_is_not_run_from_a_copy_of_its_file(planned):

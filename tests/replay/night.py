@@ -23,6 +23,7 @@ from sandbox.stack.service import CHECKOUT
 from streams.mapping import Site, load_site
 from streams.private_files import private_folder, write_private
 from streams.seal import generate_key_pair
+from yibao.persons import PERSON_VARIABLE
 
 SAMPLE: Final = CHECKOUT / "deploy" / "sites" / "sample"
 SPOILT: Final = (", ZL: 201, HC: 301", ", HC: 301")
@@ -103,10 +104,11 @@ class Night:
             "slot": f"yibao_{self.name}",
         }
         document["sources"][self.name] = source
+        document["connect"]["heartbeat_s"] = 1
         document["platform"]["url"] = f"http://127.0.0.1:{self._port}"
         document["join"] = {"wait_s": self._wait_s, "tick_s": 1, "withdrawal_grace_s": 1}
         document["join"]["withdrawal_guard"] = {"per_hour": 0}
-        document["replay"] = {"rate_per_s": 400, "approve_above": self._approve_above}
+        document["replay"] = {"rate_per_s": 400, "approve_above": self._approve_above, "approve_by_name": True}
         for institution in document["institutions"]:
             if wrong_key and institution["code"] == WRONG_KEY:
                 institution["public_key_file"] = "wrong.pub"
@@ -198,7 +200,7 @@ class Night:
         """A command, however it ends. by: another person than the one who runs this."""
         return subprocess.run(
             self._command(words), capture_output=True, text=True, timeout=_PATIENCE_S, check=False, cwd=self.folder,
-            env=self._environment() | ({"LOGNAME": by} if by else {}),
+            env=self._environment() | {PERSON_VARIABLE: by or "clerk"},
         )  # fmt: skip
 
     def yibao(self, *words: object, by: str = "") -> str:

@@ -15,8 +15,9 @@ from streams.topics.control import Control, Controls
 from streams.topics.whole import read_whole
 from streams.topics.writing import write
 from streams.wiring import client_options
-from yibao.binding import actor, now_of
+from yibao.binding import now_of
 from yibao.captures.from_site import database_password, found_in_database, stands_against
+from yibao.persons import actor
 
 _UNKNOWN = "it is not known whether it was written down: look with `yibao connector status`"
 

@@ -38,7 +38,8 @@ def write_site(settings: DemoSettings, endpoints: Endpoints, *, platform_url: st
     # Read as text: `02` is a code and not a number.
     site["institutions"] = yaml.load(written, Loader=yaml.BaseLoader)["institutions"]  # noqa: S506 - makes texts, lists and maps only
     site["kafka"]["bootstrap_servers"] = endpoints.bootstrap_servers
-    site["connect"]["url"] = endpoints.connect_url
+    # Somebody watches: how long the hospital is quiet is told by signs of life.
+    site["connect"] |= {"url": endpoints.connect_url, "heartbeat_s": 1.0}
     site["sources"]["his"] |= {
         "host": endpoints.postgres_host,
         "port": endpoints.postgres_port,

@@ -1,9 +1,10 @@
 """Letters that a person closes: which ones, by what, and the messages that say so."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from streams.deadletter.closing import (
     Closing,
@@ -14,18 +15,21 @@ from streams.deadletter.closing import (
 )
 from streams.deadletter.filter.grammar import Filter, parse, written
 from streams.deadletter.filter.terms import Term
-from streams.deadletter.index.pages import Letter, every
+from streams.deadletter.index.pages import Letter, every, named
 from streams.deadletter.index.selecting import Clock
 from streams.domain.closings import ClosedBy
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site
-from streams.topics.writing import Message, write_messages
+from streams.topics.sole_writing import sole_writer
+from streams.topics.writing import Message
 from streams.wiring import client_options
 from yibao.audited import audited, concealed
-from yibao.binding import actor
+from yibao.letters.asked import ask
 from yibao.moments import now_ms
+from yibao.persons import actor
 
-_LONGEST_ID = 32
+_LONGEST_ID: Final = 32
+_INDEX_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,23 +80,49 @@ def confirmations_in(file: Path) -> Confirmations:
         raise Misconfigured(f"{file} cannot be read as UTF-8 ({type(error).__name__})") from error
 
 
-def close(site: Site, order: ToClose, wanted: Filter, *, reason: str) -> int:
-    """Note it, and write what closes the letters; how many. Raises Unreachable: what was written closes, the same order does the
+class Closings(NamedTuple):
+    """What came of an order to close."""
+
+    closed: int
+    """Letters that it closed."""
+    left: int
+    """Letters that it left: they were closed, or failed again, after it had read them."""
+
+
+def close(site: Site, order: ToClose, wanted: Filter, *, reason: str) -> Closings:
+    """Note it, and write what closes the letters. Raises Unreachable and Refused: what was written closes, the same order does the
     rest.
     """
     audited(site, "dlq close", why=reason, facts={"filter": written(shown(wanted)), "letters": len(order.letters)})
-    return close_each(site, ((letter, number, reason) for letter, number in order.letters))
+    return close_each(site, [(letter, number, reason) for letter, number in order.letters])
 
 
-def close_each(site: Site, letters: Iterable[tuple[Letter, str, str]]) -> int:
-    """Write what closes letters, each by what the platform confirmed (`""`: by hand) and with its own reason; how many. Whoever
-    calls it notes it before. Raises as `close`.
+def close_each(site: Site, letters: Sequence[tuple[Letter, str, str]]) -> Closings:
+    """Write what closes letters, each by what the platform confirmed (`""`: by hand) and with its own reason. Whoever calls it
+    notes it before. Raises as `close`.
+
+    One command at a time closes the letters of a site. It reads them again when it is the one: what is closed by then, or was told
+    again, is left, so that no letter is closed twice, nor for a failure that nobody looked at.
     """
-    otherwise = "what was written counts; the same order closes the rest"
-    return write_messages(client_options(site), site.topics.dead, _messages(letters), otherwise=otherwise)
+    if not letters:
+        return Closings(0, 0)
+    with sole_writer(client_options(site), site.topics.dead, name=f"{site.topics.prefix}yibao-closing") as writer:
+        as_read = _as_read(site, [letter for letter, _, _ in letters])
+        still = [one for one in letters if one[0].id in as_read]
+        closed = writer.write(_messages(still), otherwise="what was written counts; the same order closes the rest")
+    return Closings(closed, len(letters) - closed)
 
 
-def _messages(letters: Iterable[tuple[Letter, str, str]]) -> Iterable[Message]:
+def _as_read(site: Site, letters: Sequence[Letter]) -> set[str]:
+    """Of these letters, those that are open, and were not told again since."""
+    ids = [letter.id for letter in letters]
+    now, freshness = ask(site, lambda index: {one.id: one for one in named(index, ids) if not one.closed}, deadline_s=_INDEX_S)
+    if not freshness.complete:
+        raise Unreachable("the brokers are too slow to read what came of the letters meanwhile: nothing was closed; try again")
+    return {one.id for one in letters if one.id in now and now[one.id].offset == one.offset}
+
+
+def _messages(letters: Sequence[tuple[Letter, str, str]]) -> Iterator[Message]:
     who, at = actor(), now_ms()
     for letter, number, reason in letters:
         by = ClosedBy.EVIDENCE if number else ClosedBy.HAND

@@ -31,11 +31,11 @@ from streams.mapping import Site, capture_sources, compile_site
 from streams.topics.offsets import Reach
 from streams.topics.onward import Onward
 from streams.wiring import broker_access
-from yibao.binding import actor
 from yibao.letters.asked import ask, clock_of, notes_on, progress
 from yibao.letters.closed import shown
 from yibao.letters.mending import mending_of
 from yibao.moments import local, now_ms
+from yibao.persons import actor
 
 _AT_ONCE: Final = 1_000
 """Letters that are in memory."""

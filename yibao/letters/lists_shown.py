@@ -9,6 +9,7 @@ from rich.table import Table
 
 from streams.deadletter.sheet.taken_in import Fault
 from streams.replay.plan import SENT, Depth
+from yibao.letters.closed import Closings
 from yibao.letters.exported import Exported, Wish
 from yibao.letters.shown import print_json, print_table
 from yibao.letters.taken_in import Planned, Sheet, Work
@@ -71,7 +72,7 @@ def show_plans(plans: Sequence[Planned], *, approve_above: int) -> None:
             typer.echo(f"  请信息科执行：yibao replay run {plan.file}")
 
 
-def import_document(sheet: Sheet, work: Work, *, closed: int, plans: Sequence[Planned], done: bool) -> dict[str, Any]:
+def import_document(sheet: Sheet, work: Work, *, closings: Closings, plans: Sequence[Planned], done: bool) -> dict[str, Any]:
     """The same for programs. done: whether anything was done."""
     return {
         "file": sheet.digest,
@@ -80,7 +81,8 @@ def import_document(sheet: Sheet, work: Work, *, closed: int, plans: Sequence[Pl
         "pending": sheet.pending,
         "mended": work.mended,
         "to_close": len(work.close),
-        "closed": closed,
+        "closed": closings.closed,
+        "closed_by_others": closings.left,
         "to_replay": {depth.value: len(letters) for depth, letters in work.replay.items()},
         "plans": [_plan_document(plan) for plan in plans],
         "closed_before": [one.letter for one in work.closed_before],

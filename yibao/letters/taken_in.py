@@ -23,7 +23,7 @@ from streams.topics.audit_log import read_audit
 from streams.wiring import client_options
 from yibao.audited import audited
 from yibao.letters.asked import ask
-from yibao.letters.closed import close_each
+from yibao.letters.closed import Closings, close_each
 from yibao.replaying.planning import planned
 
 ACTION: Final = "dlq import"
@@ -161,8 +161,8 @@ def held_against(letters: Mapping[str, Letter], sheet: Sheet, *, reason: str, be
     return Work(close=close, replay=replay, mended=mended, closed_before=closed, failed_since=since, faults=faults)
 
 
-def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path) -> tuple[int, list[Planned]]:
-    """Note it, write the plans, which send nothing, and close; how many letters were closed, and the plans. folder: where plans go.
+def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path) -> tuple[Closings, list[Planned]]:
+    """Note it, write the plans, which send nothing, and close; what was closed, and the plans. folder: where plans go.
 
     Raises as `close`: what was written counts, and the same file does the rest.
     """
@@ -172,7 +172,7 @@ def carry_out(site: Site, sheet: Sheet, work: Work, *, reason: str, folder: Path
     plans = [
         _plan(site, sheet, letters, depth=depth, reason=reason, folder=folder) for depth, letters in work.replay.items() if letters
     ]
-    return (close_each(site, work.close) if work.close else 0), plans
+    return close_each(site, work.close), plans
 
 
 def _not_closed(one: Decided, letter: Letter, reason: str) -> Fault | None:

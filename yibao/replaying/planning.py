@@ -26,9 +26,10 @@ from streams.replay.trial import Trial, Tried, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
 from streams.wiring import broker_access, broker_settings, client_options, joiner_of, lookup_tables
-from yibao.binding import actor, now_of
+from yibao.binding import now_of
 from yibao.letters.asked import ask, clock_of, progress
 from yibao.moments import now_ms
+from yibao.persons import actor
 
 _ORDER: Final = {"mdtrt_d": 0, "setl_d": 1}
 """Of services: what belongs to another record is tried behind it."""

@@ -2,8 +2,9 @@
 
 For each portion of a table's keys: the orders go into the rows of their source, then Debezium reads the rows behind them, then
 it is proved that all came that the database has, and what is remembered and is not there is told; at last the end of the reading
-goes into the rows. Whoever places them knows then of each row whether anything of it came in between. Killed anywhere, the same
-portion is read again, and what was done of it before does no harm.
+goes into the rows. Whoever places them knows then of each row whether anything of it came in between. A record that the platform
+refused, and whose row is as it was, goes once more as it was, behind that end: else nothing would ever come of its letter. Killed
+anywhere, the same portion is read again, and what was done of it before does no harm.
 """
 
 import secrets
@@ -15,6 +16,7 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.errors import BadCondition
 from connector.profiles import profile_of
 from streams.domain.recapture import ended_value, order_value
+from streams.domain.replay import replay_value
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources
 from streams.replay.rereading import Batch, Reread, batches
@@ -43,9 +45,8 @@ def reread(running: Running, rereads: Iterable[Reread]) -> None:
             running.demand_wanted()
             running.yield_to_others(broker)
             began = time.monotonic()
-            _read(running, batch)
-            running.progress.sent.update(batch.letters)
-            running.progress.save()
+            with running.progress.portion(batch.letters):
+                _read(running, batch)
             running.stop_where_refused()
             running.say(f"{len(running.progress.sent)} of {len(running.plan.passing)} read again")
             time.sleep(max(0.0, len(batch.rows) / rate - (time.monotonic() - began)))
@@ -65,7 +66,10 @@ def _read(running: Running, batch: Batch) -> None:
     if not reading.proved:
         why = "" if reading.compared is None else reading.compared.why_not
         raise Refused(f"{batch.table} of {batch.source}: {why or 'not all of its rows came'}; the same command goes on")
+    again = [replay_value(one, at=at) for one in batch.again]
     _say(site, batch.source, [ended_value(one, at=at) for one in rows])
+    if again:  # behind what was read: a row that is another one now has handed that on, and this sends nothing more of it
+        _say(site, batch.source, again)
 
 
 def _reading(running: Running, source: CaptureSource, table: CapturedTable, batch: Batch) -> Reading:

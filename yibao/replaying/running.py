@@ -3,11 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
-
-import orjson
 
 from streams.deadletter.index.fates import Fate, fates
 from streams.deadletter.record import record_key_hash
@@ -16,7 +13,6 @@ from streams.domain.closings import ClosedBy
 from streams.domain.replay import Replay, replay_value
 from streams.errors import Refused
 from streams.mapping import Site
-from streams.private_files import write_private
 from streams.replay.pace import Pace
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
@@ -25,6 +21,7 @@ from streams.wiring import broker_access, client_options
 from yibao.lag.stages import lags_of
 from yibao.letters.asked import ask
 from yibao.moments import now_ms
+from yibao.replaying.progress import Progress
 
 _PORTIONS_A_SECOND: Final = 2.0
 _LOOK_EVERY_S: Final = 5.0
@@ -35,7 +32,7 @@ _AHEAD: Final = 40
 _AHEAD_S: Final = 20.0
 """So long their outcome is waited for; what waits for something else has none."""
 _WAIT_S: Final = 1.0
-_INDEX_S: Final = 300.0
+INDEX_S: Final = 300.0
 _UNKNOWN: Final = (
     "it is not known whether the last orders were written; the same command goes on, and an order that comes twice does no harm"
 )
@@ -45,43 +42,6 @@ CLOSED: Final = "closed otherwise"
 PENDING: Final = "pending"
 _HOW: Final = {ClosedBy.ACCEPTED.value: ACCEPTED, ClosedBy.SUPERSEDED.value: AGAIN}
 """What it means for a plan that a letter was closed by this."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run is, in a file beside the plan's."""
-
-    file: Path
-    """Where it stands."""
-    sent: set[str] = field(default_factory=set)
-    """Letters whose orders were written."""
-
-    @classmethod
-    def of(cls, plan: Path) -> "Progress":
-        """That of a plan's file; of a new or damaged one nothing was sent. An order that comes twice does no harm."""
-        file = plan.with_name(f"{plan.name}.progress")
-        try:
-            sent = orjson.loads(file.read_bytes())
-        except (FileNotFoundError, orjson.JSONDecodeError):
-            return cls(file)
-        return cls(file, {one for one in sent if isinstance(one, str)} if isinstance(sent, list) else set())
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody cancelled the plan."""
-        return self._cancelled.exists()
-
-    def cancel(self) -> None:
-        """Let nothing more be handed on."""
-        write_private(self._cancelled, "")
-
-    @property
-    def _cancelled(self) -> Path:
-        return self.file.with_suffix(".cancelled")
-
-    def save(self) -> None:
-        """Write it, so that it is there whole."""
-        write_private(self.file, orjson.dumps(sorted(self.sent)).decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +58,8 @@ class Running:
     """How fast it goes, and where it stops."""
     say: Callable[[str], None]
     """Told how far it is."""
+    cancelled: Callable[[], bool] = lambda: False
+    """Whether somebody cancelled the plan beside another copy of its file."""
 
     def run(self, orders: Sequence[Replay]) -> None:
         """Write the orders that were not written yet. Raises Refused where too many of them are refused again."""
@@ -117,7 +79,8 @@ class Running:
             self.demand_wanted()
             self.yield_to_others(broker)
             began = time.monotonic()
-            self._write(some)
+            with self.progress.portion(one.letter for one in some):
+                self._write(some)
             if time.monotonic() - looked_at >= _LOOK_EVERY_S:
                 looked_at = time.monotonic()
                 self.stop_where_refused()
@@ -141,12 +104,10 @@ class Running:
         for source in dict.fromkeys(one.source for one in orders):
             values = [replay_value(one, at=at) for one in orders if one.source == source]
             write_all(client_options(self.site), self.site.topics.rows(source), values, otherwise=_UNKNOWN)
-        self.progress.sent.update(one.letter for one in orders)
-        self.progress.save()
 
     def demand_wanted(self) -> None:
         """Raise Refused where somebody cancelled the plan."""
-        if self.progress.cancelled:
+        if self.progress.cancelled or self.cancelled():
             raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
 
     def yield_to_others(self, broker: Broker) -> None:
@@ -173,7 +134,7 @@ class Running:
 
 def fates_of(site: Site, plan: Plan) -> dict[str, str]:
     """What became of each letter of a plan that a run was to end, by its id."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
     return {letter: _fate(fate, plan) for letter, fate in found.items()}
 
 
@@ -200,7 +161,7 @@ class Verified:
 
 def verified(site: Site, plan: Plan) -> Verified:
     """Hold a plan against the receipts."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=_INDEX_S)
+    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
     told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
     records, msgids = _received(site) if accepted else (set[bytes](), set[str]())

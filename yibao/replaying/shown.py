@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from streams.replay.plan import Outcome, Plan
+from streams.replay.below import Parent
+from streams.replay.plan import Depth, Outcome, Plan
 from yibao.options import Output
 from yibao.replaying.planning import Prepared
+from yibao.replaying.progress import Progress
 from yibao.replaying.running import ACCEPTED, AGAIN, CLOSED, PENDING, Verified
 
 _MEANS: Final = {
@@ -76,14 +79,46 @@ def _causes(made: Prepared) -> Counter[tuple[str, str]]:
     return found
 
 
-def show_status(plan: Plan, counts: Counter[str], *, sent: int, cancelled: bool, output: Output) -> None:
-    """How far a plan is."""
+def how_sent(plan: Plan) -> str:
+    """What a run does with the letters of a plan."""
+    return "read again" if plan.depth is Depth.RECAPTURE else "handed to the join"
+
+
+def show_status(
+    plan: Plan, counts: Counter[str], *, progress: Progress, below: Mapping[str, Sequence[Parent]], output: Output
+) -> None:
+    """How far a plan is. below: of pending letters that wait for a refused parent, which ones."""
+    sent, under_way, cancelled = len(progress.sent), len(progress.under_way), progress.cancelled
     if output is Output.JSON:
-        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "cancelled": cancelled, **_counts(counts)}
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "under_way": under_way, "cancelled": cancelled}
+        waiting = [{"letter": letter, "parents": [one._asdict() for one in below[letter]]} for letter in sorted(below)]
+        typer.echo(json.dumps({**document, **_counts(counts), "waiting_below": waiting}, ensure_ascii=False))
         return
-    typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} handed to the join{', cancelled' if cancelled else ''}")
+    more = f", {under_way} under way" if under_way else ""
+    typer.echo(f"plan {plan.id}: {sent} of {len(plan.passing)} {how_sent(plan)}{more}{', cancelled' if cancelled else ''}")
     _show_counts(counts)
+    for line in below_lines(below):
+        typer.echo(f"    {line}")
+
+
+def below_lines(below: Mapping[str, Sequence[Parent]]) -> list[str]:
+    """Of what waits for refused parents, what is to be mended first: the one that most wait for before the others."""
+    found = Counter(one for parents in below.values() for one in parents)
+    told = []
+    for parent, waiting in found.most_common(_MOST_CAUSES):
+        what = f"its letter is {parent.letter} (yibao dlq show {parent.letter[:12]})" if parent.letter else "it is to come anew"
+        told.append(f"{waiting} of them wait until their {parent.service} is mended, which was refused: {what}")
+    return told + ([f"and for {len(found) - _MOST_CAUSES} more (-o json)"] if len(found) > _MOST_CAUSES else [])
+
+
+def show_cancelled(plan: Plan, progress: Progress) -> None:
+    """What a plan that was cancelled just now had done. progress: as it was behind that."""
+    typer.echo(f"cancelled: {len(progress.sent)} of {len(plan.passing)} letters of plan {plan.id} were {how_sent(plan)} before")
+    if progress.under_way:
+        typer.echo(
+            f"  {len(progress.under_way)} more are under way: a run has begun with them and brings them to their end, or it was "
+            f"killed, and what it had written of them goes its way. `yibao replay status` says what becomes of them"
+        )
 
 
 def show_verified(plan: Plan, found: Verified, *, output: Output) -> None:

@@ -241,8 +241,17 @@ def close(
     else:
         if not yes:
             typer.confirm(f"close {len(order.letters)} letters?", abort=True)
-        typer.echo(f"{letters_closed.close(site, order, wanted, reason=reason)} letters closed")
+        _tell(letters_closed.close(site, order, wanted, reason=reason))
     if order.left:
+        raise typer.Exit(1)
+
+
+def _tell(done: letters_closed.Closings) -> None:
+    """How many were closed. Exit code 1 where some were left."""
+    typer.echo(f"{done.closed} letters closed")
+    if done.left:
+        left = f"{done.left} letters were closed by somebody else meanwhile, or failed again: look at them (yibao dlq list)"
+        typer.echo(left, err=True)
         raise typer.Exit(1)
 
 

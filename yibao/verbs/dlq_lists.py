@@ -14,7 +14,7 @@ from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
 from yibao.letters import lists_shown
 from yibao.letters.asked import wanted_by
-from yibao.letters.closed import shown
+from yibao.letters.closed import Closings, shown
 from yibao.letters.exported import Form, Wish
 from yibao.letters.exported import export as write_list
 from yibao.letters.options import (
@@ -137,17 +137,19 @@ def take_in(
     if output is Output.TABLE:
         lists_shown.show_work(sheet, work)
     does = work.does_something and not dry_run and (partial or not work.faults)
-    closed, plans = 0, list[Planned]()
+    closings, plans = Closings(0, 0), list[Planned]()
     if does:
         if work.close and not yes:
             typer.confirm(f"关闭 {len(work.close)} 条？", abort=True, err=True)
         with leaving(f"{file}: what was written counts; the same command does the rest"):
-            closed, plans = carry_out(site, sheet, work, reason=reason.strip(), folder=Path())
-    lists_shown.print_import(lists_shown.import_document(sheet, work, closed=closed, plans=plans, done=does), output)
+            closings, plans = carry_out(site, sheet, work, reason=reason.strip(), folder=Path())
+    lists_shown.print_import(lists_shown.import_document(sheet, work, closings=closings, plans=plans, done=does), output)
     if output is Output.TABLE:
         lists_shown.show_plans(plans, approve_above=pace_of(site).approve_above)
-        typer.echo(f"已关闭 {closed} 条" if does else "没有做任何改动")
-    if work.faults:
+        typer.echo(f"已关闭 {closings.closed} 条" if does else "没有做任何改动")
+        if closings.left:
+            typer.echo(f"另有 {closings.left} 条在读取之后已被他人关闭，或又失败了：没有关闭，请重新导出核对")
+    if work.faults or closings.left:
         raise typer.Exit(1)
 
 

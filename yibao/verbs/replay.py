@@ -1,10 +1,11 @@
 """`yibao replay`: try dead letters again after what made them was mended, as a plan that is looked at before anything is sent."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,14 +20,17 @@ from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
 from streams.wiring import client_options
 from yibao.audited import audited
-from yibao.binding import actor, demand_own_topics
+from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
 from yibao.letters.asked import wanted_by
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.persons import demand_another
 from yibao.replaying import shown as replay_shown
 from yibao.replaying.planning import prepared
+from yibao.replaying.progress import Progress
 from yibao.replaying.rereading import reread
-from yibao.replaying.running import Progress, Running, fates_of, verified
+from yibao.replaying.running import PENDING, Running, fates_of, verified
+from yibao.replaying.waiting_below import waiting_below
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,6 +56,7 @@ A FILTER says which letters are meant, as `yibao dlq -h` tells.
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A file that `replay plan` wrote.")]
 _PLANNED, _APPROVED, _CANCELLED = "replay plan", "replay approve", "replay cancel"
+_LOOK_EVERY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,8 @@ def approve(
     config: ConfigOption = SITE,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
 ) -> None:
-    """Agree to a plan that another person made. Plans of more records than `replay.approve_above` need it.
+    """Agree to a plan that another person made. Plans of more records than `replay.approve_above` need it. Another person is one
+    with another account; where several share one, `replay.approve_by_name` lets names count (YIBAO_PERSON).
 
     \b
     Examples:
@@ -115,8 +121,7 @@ def approve(
     read = _read(file, site)
     if (planned := _entry(site, _PLANNED, read.digest)) is None:
         raise _edited(read)
-    if planned.by == actor():
-        raise Refused(f"{planned.by} made this plan: another person approves it")
+    demand_another(site, planned)
     audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
     typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
 
@@ -143,26 +148,54 @@ def run(
     if progress.cancelled:
         raise _cancelled(read)
     _demand_consent(site, read)
-    now = prepared(site, wanted_by(()), depth=read.plan.depth, why=read.plan.why, release=True, deadline_s=deadline, only=read.plan)
+    with progress.alone():
+        progress = Progress.of(file)  # another process may have gone on until just now
+        _run(site, read, progress, deadline_s=deadline)
+
+
+def _run(site: Site, read: Read, progress: Progress, *, deadline_s: float) -> None:
+    file, depth = read.file, read.plan.depth
+    now = prepared(site, wanted_by(()), depth=depth, why=read.plan.why, release=True, deadline_s=deadline_s, only=read.plan)
     wanted = {item.letter for item in read.plan.passing}
     orders = {letter: order for letter, order in {**now.orders, **now.rereads}.items() if letter in wanted}
     facts = {"plan": read.plan.id, "digest": read.digest, "orders": len(orders), "sent before": len(progress.sent)}
     audited(site, "replay run", why=read.plan.why, facts=facts)
     with leaving(f"{file}: what was handed on goes its way; the same command goes on"):
-        running = Running(site=site, plan=read.plan, progress=progress, pace=pace_of(site), say=partial(typer.echo, err=True))
-        if read.plan.depth is Depth.RECAPTURE:
+        running = Running(
+            site=site,
+            plan=read.plan,
+            progress=progress,
+            pace=pace_of(site),
+            say=partial(typer.echo, err=True),
+            cancelled=_Cancelled(site, read.digest),
+        )
+        if depth is Depth.RECAPTURE:
             reread(running, [one for letter, one in now.rereads.items() if letter in wanted])
         else:
             running.run([one for letter, one in now.orders.items() if letter in wanted])
     left_out = len(wanted) - len(orders) - len(progress.sent - {*orders})
-    done = "read again" if read.plan.depth is Depth.RECAPTURE else "handed to the join"
+    done = replay_shown.how_sent(read.plan)
     typer.echo(f"{done}: {len(progress.sent)} of {len(wanted)}; {max(0, left_out)} no longer need it, or would not pass")
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 
+class _Cancelled:
+    """Whether a plan was cancelled by the audit log, which is looked at every few seconds: beside another copy of its file, too."""
+
+    def __init__(self, site: Site, digest: str) -> None:
+        self._site, self._digest, self._next = site, digest, time.monotonic() + _LOOK_EVERY_S
+
+    def __call__(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        self._next = time.monotonic() + _LOOK_EVERY_S
+        return _entry(self._site, _CANCELLED, self._digest) is not None
+
+
 @app.command("status", short_help="Show what became of the letters of a plan.")
 def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending.
+    """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending; of what is pending because its
+    visit or settlement was refused, the letter of that one.
 
     \b
     Examples:
@@ -171,8 +204,10 @@ def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     site = load_site(config)
     read = _read(file, site)
     progress, found = Progress.of(file), fates_of(site, read.plan)
-    counts = Counter(found.values())
-    replay_shown.show_status(read.plan, counts, sent=len(progress.sent), cancelled=progress.cancelled, output=output)
+    pending = {letter for letter, fate in found.items() if fate == PENDING} & progress.sent
+    is_over = not progress.under_way and progress.sent >= {*read.plan.ending}
+    below = waiting_below(site, read.plan, pending, in_join=is_over)
+    replay_shown.show_status(read.plan, Counter(found.values()), progress=progress, below=below, output=output)
 
 
 @app.command("verify", short_help="Hold a plan against the receipts.")
@@ -198,7 +233,8 @@ def cancel(
     config: ConfigOption = SITE,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
 ) -> None:
-    """Hand on nothing more of a plan; a run that is under way stops. What was handed on goes its way.
+    """Hand on nothing more of a plan; a run that is under way stops, at the end of the portion that it has begun. What was handed
+    on goes its way.
 
     \b
     Examples:
@@ -210,7 +246,7 @@ def cancel(
     progress = Progress.of(file)
     audited(site, _CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
     progress.cancel()
-    typer.echo(f"cancelled: {len(progress.sent)} orders of plan {read.plan.id} were handed on before")
+    replay_shown.show_cancelled(read.plan, Progress.of(file))  # as it is behind that
 
 
 def _read(file: Path, site: Site) -> Read:

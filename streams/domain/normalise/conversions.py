@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.violations import DeadClass, unfit
@@ -52,6 +52,12 @@ class Conversion:
     """Dictionary of the mapping; None for values that are taken as they are."""
     default: str | None = None
     """Value where the source has none."""
+    written: str = ""
+    """How times stand in the column, where not as databases write them: a pattern such as `yyyyMMddHH:mm:ss`."""
+    unix: Literal["s", "ms"] | None = None
+    """Times are seconds or milliseconds since 1970."""
+    compact: bool = False
+    """UUIDs are written in 25 characters."""
 
 
 def translated(field: Field, translation: Translation) -> Convert:

@@ -5,6 +5,7 @@ from typing import Final
 
 from streams.domain.normalise.conversions import Conversion, Convert, decimal, padded, text, translated
 from streams.domain.normalise.moments import instant_day, instant_time, wall_day, wall_time
+from streams.domain.normalise.written import compact_uuid, in_pattern, since_1970
 from streams.domain.validate.judge import OPEN_CODES
 from streams.domain.validate.rules import RuleLevel
 from streams.domain.violations import DeadClass, Unfit, unfit, warning
@@ -54,14 +55,20 @@ def converter(
 
 def _shape(field: Field, conversion: Conversion, zone: tzinfo) -> Convert:
     match conversion.read_as:
+        case FieldKind.TEXT if conversion.compact:
+            return chain([compact_uuid(field), text(field, trim=True, truncate=False)])
         case FieldKind.TEXT:
             return text(field, trim=conversion.trim, truncate=conversion.truncate)
         case FieldKind.DECIMAL:
             return decimal(field, fen=conversion.fen, rounded=conversion.round)
         case FieldKind.DATE:
-            shown = instant_day(field, zone) if conversion.instant else wall_day(field)
+            shown = instant_day(field, zone) if conversion.instant or conversion.unix else wall_day(field)
         case FieldKind.DATETIME:
-            shown = instant_time(field, zone) if conversion.instant else wall_time(field)
+            shown = instant_time(field, zone) if conversion.instant or conversion.unix else wall_time(field)
+    if conversion.written:
+        shown = chain([in_pattern(field, conversion.written), shown])
+    elif conversion.unix is not None:
+        shown = chain([since_1970(field, conversion.unix), shown])
     if field.kind is FieldKind.TEXT:
         return chain([shown, text(field, trim=True, truncate=conversion.truncate)])
     return shown

@@ -1,19 +1,23 @@
 """One field of a record, compiled: how it is read, converted and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from streams.domain.normalise.conversions import Conversion, Convert
 from streams.domain.normalise.converters import chain, converter, remembered
-from streams.domain.normalise.sources import Column, Constant, InstitutionValue, Reader, Source, reader
+from streams.domain.normalise.formulas import NotComputable
+from streams.domain.normalise.sources import Column, Constant, InstitutionValue, Reader, Reading, Source, reader
 from streams.domain.roles import ROW_INDEX
 from streams.domain.validate.judge import OPEN_CODES
 from streams.domain.validate.rules import RuleLevel, RuleOptions
+from streams.domain.violations import DeadClass, unfit
 from streams.spec.dictionaries import Dictionary
 from streams.spec.fields import Field, FieldKind
 from streams.spec.identity import with_capital_x
+
+Read = TypeVar("Read")
 
 _IDENTITY_NUMBERS: Final = frozenset({"CERTNO", "MDTRT_CERT_NO"})
 """Fields that a resident ID can stand in."""
@@ -94,7 +98,7 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
         name=rule.field.name,
         row=ROW_INDEX[source.role] if isinstance(source, Column) else -1,
         column=source.name if isinstance(source, Column) else "",
-        read=None if isinstance(source, Column) else reader(source),
+        read=None if isinstance(source, Column) else within(rule.field, reader(source)),
         convert=convert,
         longest=_longest(rule.field, conversion, dialect),
         default=default,
@@ -103,8 +107,20 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
     )
 
 
+def within(one: Field, read: Callable[[Reading], Read]) -> Callable[[Reading], Read]:
+    """What reads a field: that a formula cannot be applied, or a lookup row must be there and is not, is a fault of that field."""
+
+    def reading_of(reading: Reading) -> Read:
+        try:
+            return read(reading)
+        except NotComputable as error:
+            raise unfit(one, "MAPPING", value=error.value, message=error.message, dead_class=DeadClass.MAPPING) from None
+
+    return reading_of
+
+
 def _longest(one: Field, conversion: Conversion, dialect: Dialect) -> int:
-    plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim
+    plain = one.kind is FieldKind.TEXT and conversion.read_as is FieldKind.TEXT and conversion.trim and not conversion.compact
     if not plain or conversion.translation is not None or _may_end_in_x(one, dialect) or one.dictionary in dialect.dictionaries:
         return -1
     return -1 if one.max_chars is None else one.max_chars

@@ -13,6 +13,7 @@ import orjson
 from connector.contract import UNAVAILABLE
 from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
 from streams.domain.normalise.fields import Dialect
+from streams.domain.normalise.formulas import NotComputable
 from streams.domain.normalise.sources import LookupUnknown, Reading, reader
 from streams.domain.normalise.unseen import hides, odd_texts
 from streams.domain.records import Lookups, MissingLookup, Record, Refusal, SourceRows
@@ -86,6 +87,8 @@ def missing_rows(mapping: CompiledMapping, service: ServiceCode, rows: SourceRow
             reader(step.source)(reading)
         except LookupUnknown as unknown:
             found.append(unknown.missing)
+        except (NotComputable, Unfit):
+            continue
     return found
 
 

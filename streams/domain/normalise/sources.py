@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from connector.contract import TableRole
+from streams.domain.normalise.formulas import Formula, NotComputable
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.records import Lookups, MissingLookup, Row, SourceRows
 from streams.domain.roles import ROW_INDEX
@@ -75,6 +76,8 @@ class LookupColumn:
     lookup: str
     by: "tuple[Source, ...]"
     column: str
+    absent: Literal["wait", "empty", "refuse"] = "wait"
+    """Where there is no such row: the record waits for it, the field has no value, or the record is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +87,24 @@ class FirstOf:
     sources: "tuple[Source, ...]"
 
 
-Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What a formula makes of several values."""
+
+    formula: Formula
+    sources: "tuple[Source, ...]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """The source that belongs to a code: only that one is read. otherwise: for other codes, and for none; None refuses those."""
+
+    on: "Source"
+    cases: "Mapping[str, Source]"
+    otherwise: "Source | None"
+
+
+Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf | Computed | Switch
 
 
 class LookupUnknown(Exception):
@@ -109,8 +129,10 @@ class Reading:
 Reader: TypeAlias = Callable[[Reading], str | None]
 
 
-def reader(source: Source) -> Reader:
-    """A function that reads `source`. It raises LookupUnknown where a lookup row is not known (yet)."""
+def reader(source: Source) -> Reader:  # noqa: PLR0911 - one of each
+    """A function that reads `source`. It raises LookupUnknown where a lookup row is not known (yet), NotComputable where a formula
+    cannot be applied.
+    """
     match source:
         case Column():
             return _column(ROW_INDEX[source.role], source.name)
@@ -122,6 +144,10 @@ def reader(source: Source) -> Reader:
             return _lookup(source)
         case FirstOf():
             return _first_of(tuple(reader(one) for one in source.sources))
+        case Computed():
+            return _computed(source.formula, tuple(reader(one) for one in source.sources))
+        case Switch():
+            return _switch(source)
 
 
 def _column(index: int, name: str) -> Reader:
@@ -147,16 +173,37 @@ def _first_of(readers: tuple[Reader, ...]) -> Reader:
     return read
 
 
+def _computed(formula: Formula, readers: tuple[Reader, ...]) -> Reader:
+    return lambda reading: formula([one(reading) for one in readers])
+
+
+def _switch(source: Switch) -> Reader:
+    on, cases = reader(source.on), {code: reader(one) for code, one in source.cases.items()}
+    otherwise = None if source.otherwise is None else reader(source.otherwise)
+
+    def read(reading: Reading) -> str | None:
+        code = (on(reading) or "").strip()
+        chosen = cases.get(code, otherwise)
+        if chosen is not None:
+            return chosen(reading)
+        if not code:
+            return None
+        raise NotComputable("取值所依据的代码在映射的 switch 中没有列出，请补充 cases 或 else", code)
+
+    return read
+
+
 def _lookup(source: LookupColumn) -> Reader:
     row, column = row_reader(source), source.column
     return lambda reading: row(reading).get(column)
 
 
 def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
-    """A function that finds the lookup row which `source` reads: a row of NULLs where a part of its key is empty. It raises
-    LookupUnknown where the row is not known (yet).
+    """A function that finds the lookup row which `source` reads: a row of NULLs where a part of its key is empty. Where the row is
+    not known (yet), it does what the source says: raises LookupUnknown to wait for it, gives a row of NULLs, or raises
+    NotComputable.
     """
-    readers, lookup = tuple(reader(one) for one in source.by), source.lookup
+    readers, lookup, absent = tuple(reader(one) for one in source.by), source.lookup, source.absent
     places = frozenset(place for one in source.by for place in values_of(one))
 
     def find(reading: Reading) -> Row:
@@ -168,52 +215,48 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
             key.append(part)
         row = reading.lookups.find(lookup, tuple(key))
         if row is None:
-            if any(map(is_blank, key)):
+            if absent == "empty" or any(map(is_blank, key)):
                 return NO_ROW
+            if absent == "refuse":
+                raise NotComputable(f"在对照表 {lookup} 中没有对应的行", "")
             raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key), places=places))
         return row
 
     return find
 
 
+def parts_of(source: Source) -> "tuple[Source, ...]":
+    """The sources that a source is made of, where it is no single value; not those by which a lookup finds its row."""
+    match source:
+        case FirstOf() | Computed():
+            return source.sources
+        case Switch():
+            return (source.on, *source.cases.values(), *(() if source.otherwise is None else (source.otherwise,)))
+        case Column() | Constant() | InstitutionValue() | LookupColumn():
+            return ()
+
+
 def values_of(source: Source) -> Iterator[tuple[str, str]]:
     """Where the value of `source` itself stands: role and column of the record's own rows, or lookup and column of a lookup's."""
-    match source:
-        case Column():
-            yield source.role, source.name
-        case LookupColumn():
-            yield f"lookup {source.lookup}", source.column
-        case FirstOf():
-            for one in source.sources:
-                yield from values_of(one)
-        case Constant() | InstitutionValue():
-            return
+    if isinstance(source, Column):
+        yield source.role, source.name
+    elif isinstance(source, LookupColumn):
+        yield f"lookup {source.lookup}", source.column
+    for one in parts_of(source):
+        yield from values_of(one)
 
 
 def columns_of(source: Source) -> Iterator[tuple[TableRole, str]]:
     """The columns of the record's own rows that `source` reads (not those of lookups)."""
-    match source:
-        case Column():
-            yield source.role, source.name
-        case LookupColumn():
-            for one in source.by:
-                yield from columns_of(one)
-        case FirstOf():
-            for one in source.sources:
-                yield from columns_of(one)
-        case Constant() | InstitutionValue():
-            return
+    if isinstance(source, Column):
+        yield source.role, source.name
+    for one in source.by if isinstance(source, LookupColumn) else parts_of(source):
+        yield from columns_of(one)
 
 
 def lookups_of(source: Source) -> Iterator[str]:
     """The names of the lookups that `source` reads."""
-    match source:
-        case LookupColumn():
-            yield source.lookup
-            for one in source.by:
-                yield from lookups_of(one)
-        case FirstOf():
-            for one in source.sources:
-                yield from lookups_of(one)
-        case Column() | Constant() | InstitutionValue():
-            return
+    if isinstance(source, LookupColumn):
+        yield source.lookup
+    for one in source.by if isinstance(source, LookupColumn) else parts_of(source):
+        yield from lookups_of(one)

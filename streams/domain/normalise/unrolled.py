@@ -8,7 +8,7 @@ as it should be: then the loop in `normalise` runs and finds all of it. Both mus
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias, cast
 
-from streams.domain.normalise.fields import FieldStep
+from streams.domain.normalise.fields import FieldStep, within
 from streams.domain.normalise.sources import (
     Column,
     Constant,
@@ -19,6 +19,7 @@ from streams.domain.normalise.sources import (
     row_reader,
 )
 from streams.domain.roles import REPORTED, ROW_INDEX
+from streams.spec.fields import Field
 
 Fill: TypeAlias = Callable[[Reading], dict[str, str] | None]
 """The values of a record in the interface's order; None, or Unfit raised, where something needs a closer look."""
@@ -43,7 +44,7 @@ class _Writer:
         self.namespace: dict[str, object] = {}
         self._blank = blank
         self._lines: list[str] = []
-        self._lookups: dict[tuple[str, object], str] = {}
+        self._lookups: dict[object, str] = {}
 
     def text(self) -> str:
         """The whole function."""
@@ -81,7 +82,7 @@ class _Writer:
             case InstitutionValue(name=name):
                 return [f"raw = institution.{name}" if name in _OF_INSTITUTION else f"raw = institution.values.get({name!r})"]
             case LookupColumn() as source:
-                return [*self._found(source, number), f"raw = {self._lookups[source.lookup, source.by]}.get({source.column!r})"]
+                return [*self._found(source, step.field, number), f"raw = {self._lookups[_row_of(source)]}.get({source.column!r})"]
             case FirstOf(sources=sources) if all(isinstance(one, Column) for one in sources):
                 first, *others = (_column(one) for one in sources if isinstance(one, Column))
                 return [f"raw = {first}", *(f"if raw is None or not raw.strip(): raw = {other}" for other in others)]
@@ -89,13 +90,13 @@ class _Writer:
                 self.namespace[f"read{number}"] = step.read
                 return [f"raw = read{number}(reading)"]
 
-    def _found(self, source: LookupColumn, number: int) -> list[str]:
+    def _found(self, source: LookupColumn, field: Field, number: int) -> list[str]:
         """The line that finds a lookup row, where it stands for the first time."""
-        place = source.lookup, source.by
+        place = _row_of(source)
         if place in self._lookups:
             return []
         self._lookups[place] = f"row{number}"
-        self.namespace[f"find{number}"] = row_reader(source)
+        self.namespace[f"find{number}"] = within(field, row_reader(source))
         return [f"row{number} = find{number}(reading)"]
 
     def _absent(self, step: FieldStep) -> list[str]:
@@ -105,6 +106,11 @@ class _Writer:
         if step.field.required:
             return ["else:", " return None"]
         return [] if self._blank is None else ["else:", f" values[{step.name!r}] = {self._blank!r}"]
+
+
+def _row_of(source: LookupColumn) -> object:
+    """What two sources have in common that read one lookup row."""
+    return source.lookup, source.by, source.absent
 
 
 def _column(column: Column) -> str:

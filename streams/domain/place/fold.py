@@ -24,6 +24,7 @@ from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
 from streams.domain.place.going import NOTHING, Going, after, table_of
 from streams.domain.place.headers import LinkedTables
+from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
 from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, unplaced
@@ -51,7 +52,7 @@ class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
     which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
-    partitions: of `visit.changes`. quiet_ms: after so long without a row a transaction counts as over.
+    partitions: of `visit.changes`. quiet_ms: after so long without a row, of a capture that is heard, a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
 
@@ -78,11 +79,18 @@ class Placer:
         self._named: Mapping[object, tuple[str, str]] = {(where[0], *where[1].split(".", 1)): where for where in visit_keys}
         """As a source block names a table."""
 
-    def fold(
-        self, incoming: Incoming, view: View = _EMPTY, *, source: str = "", server: str = "", going: Going = NOTHING
+    def fold(  # noqa: PLR0913 - the message, and what its lane knows
+        self,
+        incoming: Incoming,
+        view: View = _EMPTY,
+        *,
+        source: str = "",
+        server: str = "",
+        going: Going = NOTHING,
+        heard: Heard | None = None,
     ) -> Folded:
         """Place one message. Never raises for what a message holds. view, source, going: of the lane whose message it is. server:
-        which of the source's servers it comes from, `""` for the first one.
+        which of the source's servers it comes from, `""` for the first one. heard: when its capture was; None where nobody listens.
         """
         try:
             envelope = orjson.loads(incoming.value or b"null")
@@ -92,7 +100,7 @@ class Placer:
             return unplaced(incoming, going)
         ours, said = envelope.get("yibao"), envelope.get("source")
         if ours == "tick":
-            return self._tick(incoming, envelope, view, source=source, going=going)
+            return self._tick(incoming, envelope, view, source=source, going=going, heard=heard)
         if not isinstance(said, dict):
             return unplaced(incoming, going)
         if ours in (REPLAY, RELEASE, "absent", RECAPTURE, RECAPTURED):
@@ -122,11 +130,13 @@ class Placer:
         """
         return going._replace(ended=Ended.kept(view, self._ended_ms, begun=begun), awaited=Awaited.kept(view))
 
-    def _tick(self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going) -> Folded:
+    def _tick(  # noqa: PLR0913 - the message, and what its lane knows
+        self, incoming: Incoming, envelope: _Image, view: View, *, source: str, going: Going, heard: Heard | None
+    ) -> Folded:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
-        may_go_on = going.transaction and isinstance(at, int) and at - going.at < self._quiet_ms
+        may_go_on = going.transaction and isinstance(at, int) and self._quiet_for(at, going, heard) < self._quiet_ms
         value = orjson.dumps({"yibao": "tick", "at": at, "source": source} | ({"open": going.transaction} if may_go_on else {}))
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), _event(envelope)
@@ -137,6 +147,12 @@ class Placer:
         placed = (*self._settled(settling, incoming, None, going.awaited), *ticks)
         folded = Folded(placed, "tick", going, settling.memory.state, len(told))
         return folded if going.awaited is None else ordered.noted(folded, going.awaited)
+
+    @staticmethod
+    def _quiet_for(now: int, going: Going, heard: Heard | None) -> int:
+        """For how long (ms) no row came although one could."""
+        listened = None if heard is None else heard.after(going.at)
+        return now - going.at if listened is None else min(now - going.at, listened)
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self,

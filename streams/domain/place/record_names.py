@@ -11,7 +11,17 @@ from streams.domain.images import text_of
 from streams.domain.normalise.compiled import CompiledRecord, TableRule, key_step
 from streams.domain.normalise.own_values import own_value
 from streams.domain.normalise.record import CompiledMapping
-from streams.domain.normalise.sources import Column, Constant, FirstOf, Source
+from streams.domain.normalise.sources import (
+    Column,
+    Computed,
+    Constant,
+    FirstOf,
+    InstitutionValue,
+    LookupColumn,
+    Source,
+    Switch,
+    parts_of,
+)
 from streams.domain.place.ended_entries import Name
 from streams.domain.records import Row
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
@@ -65,9 +75,8 @@ def columns_in(source: Source) -> Iterator[str]:
     """The columns in which a value stands."""
     if isinstance(source, Column):
         yield source.name
-    elif isinstance(source, FirstOf):
-        for one in source.sources:
-            yield from columns_in(one)
+    for one in parts_of(source):
+        yield from columns_in(one)
 
 
 def _named(mapping: CompiledMapping) -> Iterator[tuple[TableRule, CompiledRecord]]:
@@ -86,7 +95,7 @@ def _stands_in(source: Source, table: TableRule) -> bool:
     match source:
         case Column():
             return source.role is table.role
-        case FirstOf():
-            return all(_stands_in(one, table) or isinstance(one, Constant) for one in source.sources)
-        case _:
+        case FirstOf() | Computed() | Switch():
+            return all(_stands_in(one, table) or isinstance(one, Constant) for one in parts_of(source))
+        case Constant() | InstitutionValue() | LookupColumn():
             return False

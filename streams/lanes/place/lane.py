@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from connector.contract import Topics
@@ -14,6 +14,7 @@ from streams.domain.commit_time import commit_of
 from streams.domain.place.entries import FORM, form_of
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import Going
+from streams.domain.place.heard import Heard
 from streams.domain.place.placed import Placed
 from streams.domain.place.resolving import EXCHANGED
 from streams.domain.records import Header
@@ -46,6 +47,8 @@ class PlaceShared:
     """Says which sources must stand; None in a test of something else."""
     wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     """Milliseconds since the epoch."""
+    heard: Mapping[str, Heard] = field(default_factory=dict)
+    """Signs of life of the sources' captures, by source; none where nobody listens."""
 
 
 class PlaceLane(Lane[Incoming]):
@@ -133,11 +136,11 @@ class PlaceLane(Lane[Incoming]):
         overlay, sends, counts, numbers = Overlay(self._state), list[Send](), Counter[str](), list(self._mark.out)
         server = "" if self._control is None else self._control.server
         self._server = ((SERVER, server.encode()),) if server else ()
-        going = self._going_on()
+        going, heard = self._going_on(), self._shared.heard.get(self._source)
         for place, incoming in enumerate(records):
             if place % _YIELD_EVERY == 0:
                 await asyncio.sleep(0)
-            folded = self._shared.fold.fold(incoming, overlay, source=self._source, server=server, going=going)
+            folded = self._shared.fold.fold(incoming, overlay, source=self._source, server=server, going=going, heard=heard)
             going = folded.going
             counts[folded.outcome] += 1
             if folded.state:

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from streams.domain.commit_time import commit_of
+from streams.domain.place.heard import Heard
 from streams.lanes.assignment import Assignment
 from streams.lanes.join.wait_round import _wait
 from streams.lanes.look import LanesLook
@@ -89,7 +90,7 @@ def test_a_state_that_connect_may_invent_is_one_of_few():
 async def test_a_heartbeat_that_cannot_be_read_leaves_the_last_one():
     """It is a time: it grows old by itself, and that is the alarm."""
     log = FakeLog()
-    beats = Heartbeats(log, {"his": HEARTBEAT.topic}, lambda: ["his"])
+    beats = Heartbeats(log, {"his": HEARTBEAT.topic}, lambda: ["his"], heard={"his": Heard(1_000)})
     await beats.read()
     assert {} == looked(beats).values
     log.append(HEARTBEAT, key=None, value=orjson.dumps({"ts_ms": 5_000}))

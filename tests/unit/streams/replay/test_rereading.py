@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.closings import letter_id
-from streams.domain.recapture import Asked
+from streams.domain.recapture import Asked, ended_value, order_value
+from streams.domain.replay import REPLAY_COUNT, REPLAY_ID, replay_value
 from streams.lanes.deliver.letters import Refusing, rejected
 from streams.replay.ordering import Ordering
 from streams.replay.plan import Outcome
 from streams.replay.rereading import Reread, batches, reread_of
 from streams.replay.trial import rows_of
 from tests.unit.streams.domain.join.join_rig import START_MS, Join, envelope, mappings, whole
+from tests.unit.streams.domain.recapture_rig import Site
 from tests.unit.streams.replay.test_trial import entries, of_emission, view
 from yibao.replaying.rereading import MOST_KEYS, keys_an_order
 
@@ -101,6 +103,55 @@ def test_each_letter_is_in_one_portion_and_each_row_is_read_once(rereads, most):
     for batch in made:
         assert {(batch.source, batch.table)} == {(row.source, row.table) for row in batch.rows.values()}
         assert all((row.key["id"],) == key for key, row in batch.rows.items())
+
+
+def of_the_platform(site, emission):
+    """What a run orders because of a letter of the platform about this record."""
+    refusing = Refusing(verdict=None, msgid="m", attempts=1, failed_at=START_MS)
+    reread = found(site.join, rejected(of_emission(emission), refusing, topic="visit.ready"))
+    (batch,) = batches([reread], plan="night", most=5)
+    return batch
+
+
+def read_again(site, batch, *, change):
+    """As a run does it, in its order. change: what comes of the row in between."""
+    (row,) = batch.rows.values()
+    site.send(row.source, order_value(row, at=site.join.now))
+    change(site)
+    site.send(row.source, ended_value(row, at=site.join.now))
+    for order in batch.again:
+        site.send(order.source, replay_value(order, at=site.join.now))
+
+
+def test_what_the_platform_refused_goes_once_more_where_its_row_is_as_it_was():
+    """Its letter stayed pending for ever: nothing came of the row, and no plan ended with it. The platform has the last word."""
+    site = Site()
+    site.change("m.register")
+    batch = of_the_platform(site, site.join.ready[0])
+    for _ in range(2):  # a run that was killed reads it once more
+        read_again(site, batch, change=lambda site: site.read("m.register"))
+    first, again = site.join.ready
+    assert first.record.content_hash == again.record.content_hash
+    said = dict(again.tail)
+    assert (b"night", b"1") == (said[REPLAY_ID], said[REPLAY_COUNT])
+
+
+def test_what_the_platform_refused_does_not_go_as_it_was_where_its_row_is_another_now():
+    """What was refused is no more; one record goes."""
+    site = Site()
+    site.change("m.register")
+    read_again(site, of_the_platform(site, site.join.ready[0]), change=lambda site: site.read("m.register", ward="外科"))
+    refused, again = site.join.ready
+    assert refused.record.content_hash != again.record.content_hash
+    assert (REPLAY_ID, b"night") in again.tail
+
+
+def test_what_the_platform_refused_does_not_go_where_its_row_is_gone():
+    """Its visit tells that it went."""
+    site = Site()
+    site.change("m.register")
+    read_again(site, of_the_platform(site, site.join.ready[0]), change=lambda site: site.change("m.register", "d"))
+    assert 1 == len(site.join.ready)
 
 
 def test_an_order_is_of_as_many_rows_as_the_rate_allows_in_five_seconds():

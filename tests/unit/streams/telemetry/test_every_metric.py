@@ -19,6 +19,7 @@ from streams.deliver.request import Institution, Unsealed
 from streams.deliver.verdict import Held, Retry, Throttled
 from streams.domain.closings import ClosedBy
 from streams.domain.join.fold import Joiner
+from streams.domain.place.heard import Heard
 from streams.domain.ready import CLOSES, REPORTED
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver import renewed
@@ -273,7 +274,7 @@ async def a_source_that_stands():
     watching = lookout(place.log, database)
     place.captured(1, visit="v1")
     lane = place.lane(lookout=watching)
-    beats = Heartbeats(place.log, {"his": TOPICS.heartbeat("his")}, lambda: ["his"])
+    beats = Heartbeats(place.log, {"his": TOPICS.heartbeat("his")}, lambda: ["his"], heard={"his": Heard(1_000)})
     place.log.append(TopicPartition(TOPICS.heartbeat("his"), 0), key=None, value=orjson.dumps({"ts_ms": 1_700_000_000_000}))
     await beats.read()
     captures.tell(Capture("his", "RUNNING", [(0, "FAILED")]))

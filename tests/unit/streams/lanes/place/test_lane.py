@@ -9,6 +9,7 @@ from connector.contract import Topics
 from streams.domain.changes import tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
+from streams.domain.place.heard import Heard
 from streams.domain.place.partitions import partition_of
 from streams.domain.series import number_of
 from streams.domain.trail import trail_of
@@ -38,7 +39,7 @@ class Place:
         self.log, self.deaths, self.outcomes, self.orders = FakeLog(), Deaths(), Outcomes("place"), Orders()
         self.log.committed_offsets[GROUP, ROWS] = Committed(offset=0, metadata='{"out":[1,1,1],"born":"b"}')
 
-    def lane(self, generation=1, *, lookout=None, quiet_ms=0, now=lambda: 0, absence=None):
+    def lane(self, generation=1, *, lookout=None, quiet_ms=0, now=lambda: 0, absence=None, heard=None):
         context = LaneContext(
             broker=self.log,
             servers="broker:9092",
@@ -52,7 +53,8 @@ class Place:
             steering=Steering("place", None, wall_ms=lambda: 1_800_000_000_000, orders=self.orders),
         )
         fold = Placer({("his", "his.fee"): VisitKey(("visit",))}, partitions=PARTITIONS, quiet_ms=quiet_ms)
-        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout, wall_ms=now)
+        ears = {} if heard is None else {"his": heard}
+        shared = PlaceShared(topics=TOPICS, fold=fold, max_chunk=4, lookout=lookout, wall_ms=now, heard=ears)
         return PlaceLane(ROWS, generation, context=context, flow=RecordingFlow(), shared=shared, source="his")
 
     def captured(self, number, *, visit=None, was=None):
@@ -125,6 +127,25 @@ async def test_a_transaction_that_an_outage_cut_in_two_may_go_on_when_it_is_over
     place.log.append(ROWS, key=b"{}", value=orjson.dumps({"op": "c", "after": {"id": 2, "visit": "V1"}, "source": of_t}))
     assert "7" == await open_in(place, lane, now[0])
     assert await open_in(place, lane, now[0] + QUIET_MS) is None
+    await lane.close()
+
+
+async def test_a_transaction_is_not_over_while_its_capture_is_away():
+    """Connect alone may fail between a delete and the insert that belongs to it: brokers and workers are there, and no row can
+    come. When it is back, it begins with the transaction's first row.
+    """
+    place, heard = Place(), Heard(1_000)
+    of_t = {"connector": "postgresql", "name": "his", "schema": "his", "table": "fee", "ts_ms": 1, "lsn": 1, "txId": 7}
+    place.log.append(ROWS, key=b"{}", value=orjson.dumps({"op": "d", "before": {"id": 1, "visit": "V1"}, "source": of_t}))
+    lane = place.lane(quiet_ms=QUIET_MS, now=lambda: NOW, heard=heard)
+    lane.start()
+    heard.note(NOW)
+    assert "7" == await open_in(place, lane, NOW + 600_000), "nothing was heard since its last row"
+    heard.note(NOW + 600_000)
+    assert "7" == await open_in(place, lane, NOW + 600_500), "it was away between the two"
+    heard.note(NOW + 601_000)
+    heard.note(NOW + 602_000)
+    assert await open_in(place, lane, NOW + 602_000) is None, "three seconds and a half of a capture that was there"
     await lane.close()
 
 
