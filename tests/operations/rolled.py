@@ -75,8 +75,7 @@ class _Rolling:
         self._forward()
         back = self._back()
         night.until(lambda: night.is_drained(self._days), "all records, after the way back")
-        judgement = night.judged(self._days)
-        return f"{judgement.accepted.total()} records accepted, none missing, doubled or stale; {back}"
+        return f"{night.judged(self._days)}; {back}"
 
     def _before(self) -> None:
         """The site as the other version runs it."""
