@@ -19,7 +19,7 @@ class Altered(Exception):
 
 
 def pins(dist: Path) -> str:
-    """A line `<sha256>  <path>` for each file of class path, plugins and tools in `dist`: `sha256sum -c` reads it there."""
+    """A line `<sha256>  <path>` for each file of class path, plugins, agents and tools in `dist`: `sha256sum -c` reads it there."""
     return "".join(f"{checksum}  {path}\n" for path, checksum in sorted(_checksums(dist).items()))
 
 
@@ -36,7 +36,7 @@ def _checksums(dist: Path) -> Mapping[str, str]:
 
 
 def _files(dist: Path) -> Iterator[Path]:
-    for part in ("lib", "plugins", "tools"):
+    for part in ("lib", "plugins", "agents", "tools"):
         yield from (path for path in (dist / part).rglob("*") if path.is_file())
 
 

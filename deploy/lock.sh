@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 uv=.venv/bin/uv
 if ! [ -x "$uv" ]; then uv=$(command -v uv || true); fi
 if [ -z "$uv" ]; then
-    deploy/setup.sh
+    deploy/setup.sh --pin-jars  # without it, jars of a changed pom would be refused here
     .venv/bin/python -m pip install -q uv
     uv=.venv/bin/uv
 fi

@@ -1,4 +1,5 @@
-"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`.
+"""Prepares this checkout: `.venv` from requirements-dev.lock, the command `yibao`, the stack's Java programs in `.yibao/java`, and
+where it can be had Prometheus for tests in `.yibao/monitoring`.
 
 Standard library only. Every step leaves a stamp that names what it was made from; a step whose stamp is right costs nothing.
 A stamp is written last, so an interrupted step is done again. Packages and Java programs are fetched at the same time.
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from deploy import connect_plugin  # noqa: E402
+from deploy import connect_plugin, monitoring  # noqa: E402
 from deploy.debian import provide  # noqa: E402
 from deploy.jars import PINS, Altered, pins, verify  # noqa: E402
 from deploy.steps import StepFailed, digest, is_stamped, run, say, timed, together, write_whole  # noqa: E402
@@ -178,7 +179,7 @@ def set_up(*, pin_jars: bool) -> None:
             say("another set-up of this checkout runs; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         provide_programs()
-        together(set_up_python, partial(set_up_java, pin=pin_jars))
+        together(set_up_python, partial(set_up_java, pin=pin_jars), monitoring.set_up)
 
 
 def main(words: Sequence[str] = ()) -> int:

@@ -16,7 +16,7 @@ deliver   records become batches, sealed and posted             agents/deliver.p
 dead-letter, replay: what could not pass, and its way back      deadletter/
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,8 @@ class Process:
     """Wait for brokers that do not answer, instead of ending with Unreachable."""
     watched: Watched | None = None
     """How the place stage's sources are watched over; None: nobody does."""
+    standing_by: Callable[[str], None] = lambda _others: None
+    """Is told for whose going it waits while workers of its stage work by another mapping, and `""` when they have gone."""
     outcomes: Outcomes | None = None
     """Where its outcomes are counted; None: in a place of its own, which nobody reads."""
 
@@ -121,7 +123,7 @@ async def deliver_worker(process: Process) -> LaneApp:
 async def _alone_with_its_mapping(process: Process, stage: str) -> Fellowship:
     """Waits until no worker of the stage works by another mapping."""
     fellows = fellowship(process.site, stage, index=process.index)
-    await fellows.wait(patient=process.patient)
+    await fellows.wait(patient=process.patient, standing_by=process.standing_by)
     return fellows
 
 

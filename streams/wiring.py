@@ -342,7 +342,12 @@ def _context(  # noqa: PLR0913 - each by its name
         servers=broker.bootstrap_servers,
         die=die,
         demand_site=SiteCheck(kafka, identity_of(site), topic=site.topics.binding).demand,
-        steering=Steering(stage, ControlFeed(kafka, topic=site.topics.control), wall_ms=_wall_ms),
+        steering=Steering(
+            stage,
+            ControlFeed(kafka, topic=site.topics.control),
+            wall_ms=_wall_ms,
+            windows=site.platform.maintenance.plan(site.timezone),
+        ),
         high_water=HighWater(home, clock=_boot_time, wall_ms=_wall_ms),
     )
     return context if fellows is None else replace(context, demand_fellows=fellows.demand)

@@ -73,6 +73,7 @@ def logs_of(site: Site, *, deadline_s: float) -> Logs:
         partitions=site.kafka.partitions,
         home=site.workers.home,
         client_id=f"yibao-{site.site}",
+        institutions=keys_of(site, clear=False).institutions,
         deadline_s=deadline_s,
         waits=lambda: typer.echo("another yibao brings an index up to date: waiting for it", err=True),
     )

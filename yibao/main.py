@@ -22,7 +22,7 @@ from yibao import interrupted, outlets, usage
 _SANDBOX = ("sandbox",)
 """What the production wheel does not hold."""
 
-_LOGGING = (("worker",), ("platform", "serve"))
+_LOGGING = (("worker",), ("watch",), ("platform", "serve"))
 """What tells of its work by events on standard error."""
 
 
@@ -41,12 +41,15 @@ VERBS = (
     Verb("topics", "Plan and create the topics of a site."),
     Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
+    Verb("strimzi", "Write the chart's values where Strimzi makes topics and connectors."),
     Verb("status", "Why does nothing move? What waits where, and the one reason of each."),
     Verb("lag", "What waits for each stage, how old it is, and how fast it goes."),
+    Verb("watch", "Which alerts there are; --notify tells people, where there is no Prometheus."),
     Verb("resnapshot", "Read rows of a table again, and prove that all came."),
     Verb("pause", "Let a source, an institution, a service or a stage wait."),
     Verb("resume", "Let go on what is paused, or place the rows of a stopped source again."),
     Verb("limits", "How much goes to the platform, from all workers together: set, show, clear."),
+    Verb("maintenance", "When the platform is maintained: nothing is posted, nobody is woken."),
     Verb("worker", "Run the stages: place, join, deliver, or all of them."),
     Verb("explain", "What became of one visit, settlement or fee line."),
     Verb("join", "What waits in the join, and for what."),
@@ -57,6 +60,7 @@ VERBS = (
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),
+    Verb("runbook", "What an alert means, what it does, and what mends it."),
     Verb("completion", "Print a script that completes commands in bash, zsh or fish."),
 )
 _MODULES = {"platform": "simulator"}

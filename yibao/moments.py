@@ -26,12 +26,19 @@ def until_of(text: str, site: Site) -> str:
     """
     if not text:
         return ""
+    return moment_to_come("--until", text, site).isoformat(timespec="seconds")
+
+
+def moment_to_come(option: str, text: str, site: Site) -> datetime:
+    """A moment to come in the site's zone: a time span from now on, or a local time. Raises Misconfigured for anything else, and
+    for what is over.
+    """
     zone, span = ZoneInfo(site.timezone), _span_s(text)
     now = datetime.now(zone)
-    moment = _moment("--until", text, site) if span is None else now + timedelta(seconds=span)
+    moment = _moment(option, text, site) if span is None else now + timedelta(seconds=span)
     if moment <= now:
-        raise Misconfigured(f"--until {text}: that is over; it is {now.isoformat(timespec='seconds')}")
-    return moment.astimezone(zone).isoformat(timespec="seconds")
+        raise Misconfigured(f"{option} {text}: that is over; it is {now.isoformat(timespec='seconds')}")
+    return moment.astimezone(zone)
 
 
 def _span_s(text: str) -> int | None:

@@ -11,7 +11,8 @@ from streams.mapping import Site
 from streams.spec.fields import ServiceCode
 from streams.spec.masking import mask_text
 from streams.topics.broker import Broker
-from streams.topics.steering import LimitOrder, Orders, Pause, Paused
+from streams.topics.maintenance import Maintenance, Ordered
+from streams.topics.steering import LimitOrder, Orders, Pause, Paused, dump_window
 from streams.topics.writing import write
 from streams.wiring import broker_access, client_options
 from yibao.audited import audited
@@ -115,6 +116,50 @@ def limit(site: Site, institution: str, change: Callable[[LimitOrder], LimitOrde
     facts = {name: value for name, value in order.document.items() if name not in ("at", "by", "why")}
     audited(site, action, why=why, facts=facts)
     _write(site, order)
+    return order
+
+
+def maintenance_of(site: Site) -> Maintenance | None:
+    """The window that is open, or in whose wake what waited is sent. Raises as `pauses_of`."""
+    return maintenance_look(site)()
+
+
+def maintenance_look(site: Site) -> Callable[[], Maintenance | None]:
+    """The same, to be asked again and again by what is ordered now. Raises as `pauses_of`."""
+    windows, ordered = site.platform.maintenance.plan(site.timezone), orders_of(site).maintenance
+    return lambda: windows.at(ordered, now_at(site))
+
+
+def windows_of(site: Site) -> list[Maintenance]:
+    """The windows that are open or come within a week, as they begin. Raises as `pauses_of`."""
+    now = now_at(site)
+    return [one for one in site.platform.maintenance.plan(site.timezone).around(orders_of(site).maintenance, now) if one.ends > now]
+
+
+def order_window(site: Site, *, begins: datetime, ends: datetime, why: str) -> Ordered:
+    """Let the platform be maintained in that time, in place of what was ordered before. Aware times. Raises Misconfigured,
+    Unreachable.
+    """
+    return _order_window(site, begins, ends, is_open=True, why=why)
+
+
+def close_window(site: Site, *, why: str) -> Maintenance | None:
+    """End the window that is open. Returns it; None where there is none: nothing is written then."""
+    window = maintenance_of(site)
+    if window is None or not window.inside:
+        return None
+    _order_window(site, now_at(site), window.ends, is_open=False, why=why)
+    return window
+
+
+def _order_window(site: Site, begins: datetime, ends: datetime, *, is_open: bool, why: str) -> Ordered:
+    demand_own_topics(site)
+    first, last = (one.isoformat(timespec="seconds") for one in (begins, ends))
+    order = Ordered(begins=first, ends=last, open=is_open, at=now_of(site), by=actor(), why=mask_text(why.strip()))
+    action = f"maintenance {'set' if is_open else 'end'}"
+    audited(site, action, why=why, facts={"begins": first, "ends": last})
+    key, value = dump_window(order)
+    write(client_options(site), site.topics.control, key=key, value=value, otherwise=_UNKNOWN)
     return order
 
 

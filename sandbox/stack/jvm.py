@@ -1,5 +1,6 @@
 """The command line of a Java server, and its configuration from a template of this package."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -15,11 +16,11 @@ _LOGGING: Final = "log4j2.properties"
 _ESCAPED: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f", "=": "\\=", ":": "\\:", "#": "\\#", "!": "\\!"}
 
 
-def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str) -> list[str | Path]:
+def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str, agents: Sequence[str] = ()) -> list[str | Path]:
     """`java … main`, with a heap of at most `heap_mb` MiB and logging to standard output. Raises Misconfigured without a Java.
 
     Java names files in the encoding of its locale, and log4j takes `%`, `#` and `+` in a path for an address: hence the locale, and
-    a name without a path.
+    a name without a path. agents: what `-javaagent:` is told of each, by names in the folder of the configuration.
     """
     logging = render(home, _LOGGING, {})
     heap = ["-Xms96m", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", _NOT_SO_THOROUGH]
@@ -31,6 +32,7 @@ def java_command(dist: Distribution, home: Home, *, heap_mb: int, main: str) -> 
         *heap,
         *inside,
         f"-Dlog4j2.configurationFile={_LOGGING}",
+        *(f"-javaagent:{agent}" for agent in agents),
         "-cp",
         f"{path_for_java(dist.lib)}/*",
         main,

@@ -25,6 +25,7 @@ class Ports:
     kafka: int | None = None
     controller: int | None = None
     connect: int | None = None
+    connect_metrics: int | None = None
 
 
 class PortBook:

@@ -25,6 +25,8 @@ class Distribution:
     """Folder of jars."""
     plugins: Path
     """Connect's plugin.path."""
+    agents: Path
+    """Folder of what serves the metrics of a Java program."""
 
 
 def distribution(directory: Path | None = None) -> Distribution:
@@ -33,7 +35,7 @@ def distribution(directory: Path | None = None) -> Distribution:
     if not any((place / "lib").glob("kafka_*.jar")):
         demand_checkout()
         raise Misconfigured(f"Kafka and Connect are not in {place}: run `make setup` in {CHECKOUT}")
-    return Distribution(lib=place / "lib", plugins=place / "plugins")
+    return Distribution(lib=place / "lib", plugins=place / "plugins", agents=place / "agents")
 
 
 def demand_checkout() -> None:

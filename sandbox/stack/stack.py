@@ -14,10 +14,10 @@ from pathlib import Path
 from sandbox.java import demand_one_line, path_for_java
 from sandbox.stack import process
 from sandbox.stack.broker import MOST, Brokers, Kafka
-from sandbox.stack.connect import Connect
+from sandbox.stack.connect import METRICS, Connect
 from sandbox.stack.guard import Guard
 from sandbox.stack.lifecycle import Cancelled, Lifecycle, OnProgress, Progress
-from sandbox.stack.ports import LOOPBACK, PortBook, Ports
+from sandbox.stack.ports import LOOPBACK, PortBook, Ports, is_free
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
 from streams.errors import Misconfigured
@@ -36,6 +36,8 @@ class Endpoints:
     connect_url: str
     postgres_host: str
     postgres_port: int
+    metrics_url: str
+    """Connect's own metrics, for Prometheus; `""` where the stack does not serve them."""
     secrets: Path
     """Folder of the only files that connectors may read."""
 
@@ -59,7 +61,8 @@ class Stack:
 
     ports: a person's choice; the rest is chosen once and kept. durable=False: PostgreSQL does not wait for the disk. bound: the
     services end with this process, even when it is killed. dist: the Java programs (default `.yibao/java` of the checkout).
-    brokers: how many there are, one or three; None: as many as the home has, or one.
+    brokers: how many there are, one or three; None: as many as the home has, or one. metrics: Connect is started with the agent
+    that serves its own metrics and Debezium's, on a port of the loopback address.
     """
 
     def __init__(  # noqa: PLR0913  all but the first two have defaults that fit
@@ -72,6 +75,7 @@ class Stack:
         bound: bool = False,
         dist: Path | None = None,
         brokers: int | None = None,
+        metrics: bool = False,
     ) -> None:
         if unknown := set(services) - set(SERVICES):
             meant = "".join(nearest(name, SERVICES) for name in sorted(unknown))
@@ -86,10 +90,11 @@ class Stack:
             "kafka": tuple(
                 Kafka(self._home, self._book, self._brokers, number=number, dist=dist) for number in self._brokers.numbers
             ),
-            "connect": (Connect(self._home, self._book, self._brokers, dist=dist),),
+            "connect": (Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics),),
         }
         self._services = {service.name: service for name in every if name in services for service in every[name]}
         self._guard = Guard(self._home.root) if bound else None
+        self._serves_metrics = metrics
 
     def open_to_connect(self, folder: Path) -> None:
         """Let connectors read the files of a folder, too, from now on. It is made where missing, for its owner alone.
@@ -135,6 +140,7 @@ class Stack:
         """
         self.demand_tellable()
         with self._alone():
+            self._demand_metrics()
             if self._brokers.count > 1:
                 write_private(self._home.brokers, f"{self._brokers.count}\n")
             self._raise(tuple(self._services), Lifecycle(self._home, self._book, tell=on_progress or _silent))
@@ -201,6 +207,7 @@ class Stack:
         return Endpoints(
             bootstrap_servers=self._brokers.kept_servers,
             connect_url=f"http://{LOOPBACK}:{self._book.kept('connect') or 0}",
+            metrics_url=f"http://{LOOPBACK}:{self._book.kept(METRICS) or 0}/metrics" if self._serves_metrics else "",
             postgres_host=LOOPBACK,
             postgres_port=self._book.kept("postgres") or 0,
             secrets=self._home.secrets,
@@ -216,6 +223,12 @@ class Stack:
                 ran += [service.name for service, was in zip(brokers, pool.map(lifecycle.take_down, brokers), strict=True) if was]
         ran += [service.name for service in others if service.name != Connect.name and lifecycle.take_down(service)]
         return tuple(ran)
+
+    def _demand_metrics(self) -> None:
+        """Raises Misconfigured where Connect runs already and does not serve what it was asked to serve."""
+        identity = process.recorded(self._home.record(Connect.name)) if self._serves_metrics else None
+        if identity is not None and identity.is_alive and is_free(self._book.port(METRICS)):
+            raise Misconfigured("connect runs already and does not serve its metrics: stop it first, with `yibao stack down`")
 
     def _count(self, asked: int | None) -> int:
         """How many brokers the stack has. Raises Misconfigured where it was made with another number."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -102,7 +103,9 @@ def run_app(make: Callable[[], Awaitable[LaneApp]], *, pulse: Pulse | None = Non
     loop = new_loop()
     if pulse is not None:
         pulse.begin(loop)
-    app = loop.run_until_complete(make())
+    app = _made(loop, make)
+    if app is None:
+        return False
     if pulse is not None:
         pulse.watch(*app.looks)
     collect_less_often()
@@ -123,3 +126,15 @@ def run_app(make: Callable[[], Awaitable[LaneApp]], *, pulse: Pulse | None = Non
                 raise fatal from crash
             raise Fatal("the worker's framework ended with an error; the log above says which") from exc
     return bool(worker.interrupted)
+
+
+def _made(loop: asyncio.AbstractEventLoop, make: Callable[[], Awaitable[LaneApp]]) -> LaneApp | None:
+    """The app; None where the process was asked to end before it could begin, which may take as long as an outage."""
+    making = asyncio.ensure_future(make(), loop=loop)
+    loop.add_signal_handler(signal.SIGTERM, making.cancel)
+    try:
+        return loop.run_until_complete(making)
+    except asyncio.CancelledError:
+        return None
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)

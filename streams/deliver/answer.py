@@ -8,6 +8,8 @@ inside of a JSON string.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Final
 
 from streams.deliver.members import Members, parsed
 from streams.deliver.shapes import MAX_BODY_BYTES, shape_of
@@ -16,6 +18,8 @@ from streams.spec.answers import is_number, spelt
 from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
 
+_SHORT: Final = 1000
+"""Bytes of a body that is remembered: a platform says the same of every batch that it takes."""
 _GATEWAY_NAME = "errcode"
 _MOST_CODE = 16
 _HTML = re.compile(r"<(!doctype html|html|head|body|title|script)\b", re.IGNORECASE)
@@ -68,6 +72,15 @@ def read_body(body: bytes, profile: Profile) -> Said:
     """What `body` says. Nothing but its `shape` for plain text, invalid or cut JSON, and anything that is neither an object nor a
     page.
     """
+    return _remembered(body, profile) if len(body) <= _SHORT else _read(body, profile)
+
+
+@lru_cache(32)
+def _remembered(body: bytes, profile: Profile) -> Said:
+    return _read(body, profile)
+
+
+def _read(body: bytes, profile: Profile) -> Said:
     text, cut = _decoded(body, profile.form.charset), len(body) > MAX_BODY_BYTES
     found = None if cut else parsed(text)
     wrapped = isinstance(found, str) and isinstance(inner := parsed(found), Members)
@@ -83,9 +96,12 @@ def read_body(body: bytes, profile: Profile) -> Said:
 
 def shown_code(code: str) -> str:
     """A code as it may be told and logged: a short sign, and nothing of what could be a person's number or name."""
-    if len(code) > _MOST_CODE or not _CODE.fullmatch(code) or mask_text(code) != code:
-        return HIDDEN
-    return code
+    return code if len(code) <= _MOST_CODE and _is_shown(code) else HIDDEN
+
+
+@lru_cache(64)
+def _is_shown(code: str) -> bool:
+    return _CODE.fullmatch(code) is not None and mask_text(code) == code
 
 
 def _anywhere(found: Members, profile: Profile) -> Said:

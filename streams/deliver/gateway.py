@@ -103,10 +103,12 @@ class Gateway:
         self.accepted_at: float | None = None
         """Seconds since the epoch: when the platform last took a batch."""
         self._breaker = Breaker(settings=settings.breaker)
-        self._limits = Limits(settings.limits, now=now)
+        self.limits = Limits(settings.limits, now=now)
+        """What may go to it at once."""
         self._wanted: Callable[[], LimitSettings] = lambda: settings.limits
         self._outage = Outage(proxy=settings.proxy, now=now)
-        self._throttle = Throttle()
+        self.throttle = Throttle()
+        """Until when the platform is left alone that took no more, on the clock of `now`."""
         self._tls = Tls(settings.url, proxied=settings.proxy is not None)
         self._keys = KeyOverlap()
         self._sealed: OrderedDict[str, _Sealing] = OrderedDict()
@@ -154,7 +156,7 @@ class Gateway:
         if institution is None:
             message = f"records of {batch.institution} wait, but site.yaml has no such institution: add it with its name and key"
             return Held(cause=HoldCause.INSTITUTION, message=message)
-        if (quiet_s := self._throttle.until - self._now()) > 0:
+        if (quiet_s := self.throttle.until - self._now()) > 0:
             return Throttled(after_s=quiet_s)
         sealing = self._sealing(batch, self._keys.seal_of(institution), msgid)
         found = await self._sealed_and_sent(batch, institution, sealing, msgid, refused_before=refused_before)
@@ -178,8 +180,8 @@ class Gateway:
         data, key = sealing.data.result()
         body = envelope(batch, institution=institution, msgid=msgid, data=data, profile=self._profile)
         try:
-            self._limits.apply(self._wanted())
-            async with self._limits.turn(batch.institution, len(batch.records)):
+            self.limits.apply(self._wanted())
+            async with self.limits.turn(batch.institution, len(batch.records)):
                 found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
             return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s))  # others may be ordered meanwhile
@@ -222,9 +224,9 @@ class Gateway:
         except BaseException:
             self._breaker = abandoned(self._breaker, self._now())
             raise
-        found, before, throttle = self._told(found, batch), self._breaker, self._throttle
+        found, before, throttle = self._told(found, batch), self._breaker, self.throttle
         self._learn(found, msgid, began)
-        self._outage.tell_throttled(throttle, self._throttle, url=url)
+        self._outage.tell_throttled(throttle, self.throttle, url=url)
         self._outage.tell(before, self._breaker, failed=found if isinstance(found, Retry) else None, url=url)
         self._on_answer(found, self._now() - began)
         return found
@@ -251,14 +253,14 @@ class Gateway:
             case Retry():
                 self._breaker = unanswered(self._breaker, self._now())
             case Throttled(after_s=after_s, named=named):
-                self._throttle = throttled(self._throttle, after_s=after_s, named=named, began=began, now=self._now())
+                self.throttle = throttled(self.throttle, after_s=after_s, named=named, began=began, now=self._now())
                 self._breaker = answered(self._breaker)
             case Accepted() | Refused() | Held():
                 self.accepted_at = time.time() if isinstance(found, Accepted) else self.accepted_at
                 # After a hold a key may be another: seal anew.
                 self._sealed.pop(msgid, None)
-                if self._throttle.until <= self._now():
-                    self._throttle = Throttle()
+                if self.throttle.until <= self._now():
+                    self.throttle = Throttle()
                 self._breaker = answered(self._breaker)
 
     def _told(self, found: Verdict, batch: Batch) -> Verdict:

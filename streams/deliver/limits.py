@@ -11,6 +11,13 @@ from dataclasses import dataclass, field, replace
 
 from streams.errors import Retryable
 
+ALL = "all"
+"""In the place of an institution: the limits of the platform as a whole."""
+_FELT_S = 1.0
+"""Who waits for less is not held back by a rate: requests that come together wait for each other."""
+_LINGERS_S = 10.0
+"""So long after such a wait a rate is thought to hold back still."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnLimits:
@@ -138,16 +145,26 @@ class Pace:
         self._now = now
         self._requests: TokenBucket | None = None
         self._records: TokenBucket | None = None
+        self._felt_at: float | None = None
 
     def apply(self, *, requests_per_s: float | None, records_per_s: float | None, burst: int) -> None:
         """Keep to other rates from now on; None for no limit."""
+        if requests_per_s is None and records_per_s is None:
+            self._felt_at = None
         self._requests = self._paced(self._requests, requests_per_s, burst)
         self._records = self._paced(self._records, records_per_s, 1)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether a request had to wait for its turn a moment ago, for a second or longer."""
+        return self._felt_at is not None and self._now() - self._felt_at < _LINGERS_S
 
     async def wait(self, records: int, *, patience_s: float) -> None:
         """Wait for the turn of a request with so many records. Raises NoTurn where that takes longer than `patience_s`."""
         now = self._now()
         wait_s = max((bucket.wait_s(now) for bucket in (self._requests, self._records) if bucket is not None), default=0.0)
+        if wait_s >= _FELT_S:
+            self._felt_at = now
         if wait_s > patience_s:
             raise NoTurn(after_s=wait_s)
         self._requests = self._requests and self._requests.taken(now)
@@ -190,6 +207,12 @@ class Limits:
         self._pace_all(settings)
         for institution in self._own:
             self._apply_own(institution)
+
+    @property
+    def holding_back(self) -> list[str]:
+        """Whose rate let requests wait a moment ago: institutions, and ALL for that of the platform."""
+        own = sorted(name for name, (_slots, pace) in self._own.items() if pace.holds_back)
+        return [*([ALL] if self._pace.holds_back else []), *own]
 
     @asynccontextmanager
     async def turn(self, institution: str, records: int = 1) -> AsyncIterator[None]:

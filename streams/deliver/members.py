@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -46,6 +46,10 @@ def parsed(text: str) -> object:
     """The JSON value of `text`; None where it is none, or nested beyond all reason."""
     try:
         orjson.loads(text)  # stricter than the standard library: no NaN, no halves of characters
-        return json.loads(text, object_pairs_hook=Members)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=Members)
+"""Made once: `json.loads` makes one for each text."""

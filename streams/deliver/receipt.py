@@ -12,6 +12,7 @@ import orjson
 
 from streams.deliver.verdict import Accepted
 from streams.domain.batch.cut import Batch
+from streams.domain.records import ReadyRecord
 from streams.errors import Newer
 
 FORM: Final = 1
@@ -78,42 +79,47 @@ class Receipt:
 
 def receipt(  # noqa: PLR0913 - one parameter per fact that the ledger keeps
     batch: Batch, verdict: Accepted, *, msgid: str, plan: str, attempts: int, begun_at: int, posted_at: int, answered_at: int
-) -> Receipt:
-    """The receipt of `batch`."""
-    return Receipt(
-        msgid=msgid,
-        plan=plan,
-        service=batch.service.value,
-        institution=batch.institution,
-        infno=batch.infno,
-        code=verdict.code,
-        repeated=verdict.repeated,
-        attempts=attempts,
-        begun_at=begun_at,
-        sealing_ms=verdict.sealing_ms,
-        key=verdict.key,
-        posted_at=posted_at,
-        answered_at=answered_at,
-        records=tuple(
-            ReceiptLine(
-                key=record.record_key,
-                hash=record.content_hash,
-                number=record.number,
-                day=record.business_day,
-                amount=record.amount,
-                committed_at=record.committed_at,
-                captured_at=record.captured_at,
-                ready_at=record.ready_at,
-                mapping_version=record.mapping_version,
-            )
-            for record in batch.records
-        ),
-    )
+) -> dict[str, object]:
+    """The receipt of `batch` as it is written, members in the order of `Receipt`: to make that of it, and its lines, and to write
+    those takes eleven times as long, for every record.
+    """
+    return {
+        "msgid": msgid,
+        "plan": plan,
+        "service": batch.service.value,
+        "institution": batch.institution,
+        "infno": batch.infno,
+        "code": verdict.code,
+        "repeated": verdict.repeated,
+        "attempts": attempts,
+        "posted_at": posted_at,
+        "answered_at": answered_at,
+        "records": [_line(record) for record in batch.records],
+        "begun_at": begun_at,
+        "sealing_ms": verdict.sealing_ms,
+        "key": verdict.key,
+    }
 
 
-def encode_receipt(written: Receipt) -> tuple[bytes, bytes]:
+def _line(record: ReadyRecord) -> dict[str, object]:
+    """The members of `ReceiptLine`."""
+    return {
+        "key": record.record_key,
+        "hash": record.content_hash,
+        "number": record.number,
+        "day": record.business_day,
+        "amount": record.amount,
+        "committed_at": record.committed_at,
+        "mapping_version": record.mapping_version,
+        "captured_at": record.captured_at,
+        "ready_at": record.ready_at,
+    }
+
+
+def encode_receipt(written: Receipt | Mapping[str, object]) -> tuple[bytes, bytes]:
     """Key (the msgid) and value of the receipt's message."""
-    return written.msgid.encode(), orjson.dumps(written)
+    msgid = written.msgid if isinstance(written, Receipt) else written["msgid"]
+    return f"{msgid}".encode(), orjson.dumps(written)
 
 
 def decode_receipt(value: bytes) -> Receipt:

@@ -15,6 +15,8 @@ def shared(settings: LimitSettings, orders: Mapping[str, LimitOrder], *, held: i
     """The limits of a process. settings: where nobody ordered others, for each process. orders: by institution; `""`: of all. held:
     how many partitions it works on. of: how many there are.
     """
+    if not orders:
+        return settings
     share, whole = max(held, 1) / of, orders.get("")
     own = {
         name: OwnLimits(

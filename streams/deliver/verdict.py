@@ -229,11 +229,11 @@ def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what
     says_nothing = kind in (AnswerClass.RETRY, AnswerClass.UNKNOWN) or code == profile.general_code
     if says_nothing and _TOO_FREQUENT.search(said.text):
         return _throttled(answer, now)
+    if kind is AnswerClass.ACCEPTED:
+        return Accepted(code=code, repeated=False)
     meaning = known.meaning if known else ""
     words = _words(said) or f"code {shown_code(code)} and no words{f'; in the interface it means {meaning}' if meaning else ''}"
     match kind:
-        case AnswerClass.ACCEPTED:
-            return Accepted(code=code, repeated=False)
         case AnswerClass.REPEATED if refused_before:
             message = f"{code} on a msgid that was refused before: ask the platform whether it has the batch. It says: {words}"
             return Held(cause=HoldCause.REPEATED_AFTER_REFUSAL, code=code, http_status=status, message=message)

@@ -14,6 +14,7 @@ then versions whose content hash is the recall's own stay.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from streams.domain.changes import Incoming
@@ -62,6 +63,9 @@ _HEADERS = (
     _BUSINESS_DAY,
     _AMOUNT,
 )
+_WRITTEN = (*_HEADERS, _CAPTURED_AT)
+_name_of = itemgetter(0)
+_NOTHING: tuple[Header, ...] = ()
 RECORD_KEY_AT = _HEADERS.index(_RECORD_KEY)
 """Which of the headers says the record's key."""
 
@@ -118,35 +122,44 @@ def decode(message: Incoming) -> ReadyRecord:
     """The ready record in a message of `visit.ready`. Raises Rejected where the join did not write it, Newer where that of a later
     version did, in a form that must not be taken for this one.
     """
-    number = number_of(message.headers)
-    ours, added = message.headers[: len(_HEADERS)], message.headers[len(_HEADERS) :]
-    captured_at = b"0"
-    if added and added[0][0] == _CAPTURED_AT:
-        captured_at, added = added[0][1] or b"", added[1:]
-    if added or captured_at == b"0":
-        # A record of this version has nothing behind its time of capture.
-        _refuse_newer(message)
-    if message.key is None or message.value is None or tuple([name for name, _ in ours]) != _HEADERS:
+    return numbered(message, number_of(message.headers))
+
+
+def numbered(message: Incoming, number: int) -> ReadyRecord:
+    """The same of a message whose number is known. Raises as `decode`."""
+    headers, added = message.headers, _NOTHING
+    names = tuple(map(_name_of, headers))
+    if is_ours := names == _WRITTEN:  # a record of this version has nothing behind its time of capture
+        captured_at = headers[-1][1] or b""
+    else:
+        is_ours, captured_at, added = names[: len(_HEADERS)] == _HEADERS, b"0", headers[len(_HEADERS) :]
+        if added and added[0][0] == _CAPTURED_AT:
+            captured_at, added = added[0][1] or b"", added[1:]
+        if added or captured_at == b"0":
+            _refuse_newer(message)
+    if message.key is None or message.value is None or not is_ours:
         raise Rejected("the message has not the headers of a ready record")
+    _, (_, service), (_, institution), (_, infno), (_, key), (_, content), (_, mapping), (_, position), *others = headers
+    (_, committed_at), (_, day), (_, amount), *_ = others
     try:
-        _, *kind, (_, record_key), (_, content_hash), (_, version), (_, position), (_, committed_at), (_, day), (_, amount) = ours
-        service, institution, infno, mapping_version = _texts_of_all(*[value or b"" for _, value in kind], version or b"")
-        # By position: by name, it takes four times as long.
-        return ReadyRecord(
+        of_all = _texts_of_all(service or b"", institution or b"", infno or b"", mapping or b"")
+        committed = int(committed_at or b"")
+        # By position, and without a call of ours: by name, it takes four times as long.
+        values = (
             message.key,
             message.value,
             number,
             message.offset,
             message.partition,
-            service,
-            institution,
-            infno,
-            (record_key or b"").decode(),
-            (content_hash or b"").decode(),
-            mapping_version,
+            of_all[0],
+            of_all[1],
+            of_all[2],
+            (key or b"").decode(),
+            (content or b"").decode(),
+            of_all[3],
             (position or b"").decode(),
-            int(committed_at or b""),
-            int(captured_at) or int(committed_at or b""),
+            committed,
+            int(captured_at) or committed,
             message.timestamp_ms,
             (day or b"").decode(),
             (amount or b"").decode(),
@@ -154,6 +167,7 @@ def decode(message: Incoming) -> ReadyRecord:
         )
     except (KeyError, ValueError):
         raise Rejected("a header of the ready record has an impossible value") from None
+    return tuple.__new__(ReadyRecord, values)
 
 
 class Brief(NamedTuple):

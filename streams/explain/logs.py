@@ -12,7 +12,7 @@ from connector.contract import Topics
 from streams.domain.changes import Incoming
 from streams.errors import Refused
 from streams.explain.places import CHANGES, PLACED, READY, RECEIPTS, places
-from streams.explain.remembered import STATE
+from streams.explain.remembered import Institutions, state_shape
 from streams.indexes.shape import Shape
 from streams.indexes.store import Store
 from streams.indexes.upkeep import Upkeep
@@ -47,6 +47,8 @@ class Logs:
     """`workers.home`."""
     client_id: str
     """Our name at the brokers."""
+    institutions: Institutions
+    """What tells whose a row is that waits."""
     deadline_s: float = 300.0
     """So long one topic may be read."""
     on_progress: Callable[[str], OnProgress] = lambda _topic: lambda _read, _total: None
@@ -58,7 +60,14 @@ class Logs:
         """What the index of `visit.state` answers. partitions: of which the question is; None: of all. Raises as `Upkeep.ask`, and
         Refused where the time was up.
         """
-        return self._ask(self.topics.state, STATE, question, partitions)
+        return self._ask(self.topics.state, state_shape(self.institutions), question, partitions)
+
+    def state_so_far(self, question: Callable[[sqlite3.Connection], Answer]) -> tuple[Answer, bool]:
+        """What the index of `visit.state` answers when the time is up, and whether it holds all of the topic. Raises as
+        `Upkeep.ask`.
+        """
+        answer, freshness = self._upkeep(self.topics.state, state_shape(self.institutions)).ask(question)
+        return answer, freshness.complete
 
     def changes(self, keys: Collection[bytes], partition: int, *, most: int) -> list[Incoming]:
         """The latest messages of `visit.changes` of visits with these keys, in their order."""
@@ -92,7 +101,15 @@ class Logs:
     def _ask(
         self, topic: str, shape: Shape, question: Callable[[sqlite3.Connection], Answer], partitions: Collection[int] | None
     ) -> Answer:
-        index = Upkeep(
+        answer, freshness = self._upkeep(topic, shape).ask(question, partitions=partitions)
+        if not freshness.complete:
+            raise Refused(
+                f"the time was up before the end of {topic}: the same command goes on from there, or use a longer --deadline"
+            )
+        return answer
+
+    def _upkeep(self, topic: str, shape: Shape) -> Upkeep:
+        return Upkeep(
             store=Store(self.home / FOLDER, topic, shape),
             access=self.access,
             topic=topic,
@@ -101,9 +118,3 @@ class Logs:
             on_progress=self.on_progress(topic),
             waits=self.waits,
         )
-        answer, freshness = index.ask(question, partitions=partitions)
-        if not freshness.complete:
-            raise Refused(
-                f"the time was up before the end of {topic}: the same command goes on from there, or use a longer --deadline"
-            )
-        return answer

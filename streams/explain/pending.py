@@ -1,7 +1,6 @@
 """What waits in the join, for what, and since when: counted by the index of its state, shown from the topic."""
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -16,11 +15,12 @@ from streams.explain.waits import WITHDRAWAL, end_of, kind_of, words_for
 
 _AT_ONCE: Final = 2_000
 _SERVICES: Final = {one.prefix: one.service.value for one in REPORTED}
-_COUNTS: Final = """
-SELECT part, role, count(*), min(since), total(told) FROM entries WHERE part <> '' AND (? = '' OR source = ?) GROUP BY part, role
-"""
-_OLDEST: Final = """
-SELECT partition, offset, part FROM entries WHERE part <> '' AND (? = '' OR source = ?) ORDER BY since, key
+_WANTED: Final = "part <> '' AND (? = '' OR source = ?) AND (? = '' OR institution = ?)"
+_COUNTS: Final = f"SELECT part, role, count(*), min(since), total(told) FROM entries WHERE {_WANTED} GROUP BY part, role"  # noqa: S608 - ours
+_OLDEST: Final = f"SELECT partition, offset, part FROM entries WHERE {_WANTED} ORDER BY since, key"  # noqa: S608 - ours
+_BY_INSTITUTION: Final = """
+SELECT source, institution, part, count(*), total(told), min(since) FROM entries WHERE part <> ''
+GROUP BY source, institution, part
 """
 
 
@@ -81,6 +81,23 @@ class Kind(NamedTuple):
     """When the first of them began to wait (ms)."""
 
 
+class Awaited(NamedTuple):
+    """How many rows of one source and institution wait for one thing."""
+
+    source: str
+    """Source in site.yaml."""
+    institution: str
+    """FIXMEDINS_CODE; `""` where nobody registered it."""
+    kind: str
+    """What they wait for, as `Kind.kind`."""
+    rows: int
+    """How many."""
+    told: int
+    """Of how many a person was told."""
+    oldest: int
+    """When the first of them began to wait (ms)."""
+
+
 class Pending(NamedTuple):
     """What waits."""
 
@@ -97,7 +114,7 @@ class Pending(NamedTuple):
 
 def pending(logs: Logs, keys: Keys, wanted: Wanted, *, most: int) -> Pending:
     """What waits in all partitions. most: of the oldest. Raises as `Logs.state`."""
-    values = (wanted.source, wanted.source)
+    values = (wanted.source, wanted.source, wanted.institution, wanted.institution)
 
     def question(index: sqlite3.Connection) -> tuple[list[Kind], list[tuple[Place, str]]]:
         kinds = _added(Kind(kind_of(part), "", _SERVICES.get(role, ""), *rest) for part, role, *rest in _counts(index, values))
@@ -107,13 +124,20 @@ def pending(logs: Logs, keys: Keys, wanted: Wanted, *, most: int) -> Pending:
     if wanted.kind:
         kinds = [one for one in kinds if one.kind == wanted.kind]
         places = [one for one in places if kind_of(one[1]) == wanted.kind]
-    if not wanted.institution:
-        return Pending(kinds, list(_read(logs, keys, [place for place, _ in places[:most]])))
-    found = [one for one in _read(logs, keys, [place for place, _ in places]) if one.institution == wanted.institution]
-    return Pending(_counted(found), found[:most])
+    return Pending(kinds, list(_read(logs, keys, [place for place, _ in places[:most]])))
 
 
-def _counts(index: sqlite3.Connection, values: tuple[str, str]) -> Iterator[tuple[str, str, int, int, int]]:
+def awaited(index: sqlite3.Connection) -> list[Awaited]:
+    """What waits, by source, institution and what it waits for; what waits longest first."""
+    found: dict[tuple[str, str, str], Awaited] = {}
+    for source, institution, part, rows, told, oldest in index.execute(_BY_INSTITUTION):
+        of = source, institution, kind_of(part)
+        known = found.get(of, Awaited(*of, 0, 0, oldest))
+        found[of] = Awaited(*of, known.rows + rows, known.told + int(told), min(known.oldest, oldest))
+    return sorted(found.values(), key=lambda one: (one.oldest, one))
+
+
+def _counts(index: sqlite3.Connection, values: Sequence[str]) -> Iterator[tuple[str, str, int, int, int]]:
     for part, role, count, oldest, told in index.execute(_COUNTS, values):
         yield part, role, count, int(told), oldest
 
@@ -129,16 +153,6 @@ def _added(kinds: Iterator[Kind]) -> list[Kind]:
             one.kind, words, one.service, count + one.rows, told + one.told, min(oldest, one.oldest)
         )
     return sorted(found.values(), key=lambda one: (-one.rows, one.kind, one.service))
-
-
-def _counted(found: Sequence[Waiting]) -> list[Kind]:
-    """The same of rows that were read."""
-    counts = Counter((one.kind, "" if one.kind == WITHDRAWAL else one.service) for one in found)
-    of = {kind: [one for one in found if (one.kind, "" if one.kind == WITHDRAWAL else one.service) == kind] for kind in counts}
-    return _added(
-        Kind(kind, "", service, count, sum(one.told for one in of[kind, service]), min(one.since for one in of[kind, service]))
-        for (kind, service), count in counts.items()
-    )
 
 
 def _read(logs: Logs, keys: Keys, places: Sequence[Place]) -> Iterator[Waiting]:

@@ -1,13 +1,15 @@
 """Where in `visit.state` the join's entries of rows stand, by visit, row and record, and which of them wait: an index that follows
-the topic, which is compacted. Of what a row holds nothing is in it.
+the topic, which is compacted. Of what a row holds nothing is in it but, while it waits, its institution.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from connector.contract import TableRole
 from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
 from streams.domain.join.gone import is_gone, load_gone
+from streams.domain.records import Row
 from streams.explain.names import identity_of, name_of
 from streams.explain.places import Place
 from streams.explain.waits import WITHDRAWAL, end_of
@@ -16,22 +18,34 @@ from streams.indexes.shape import Shape
 GONE: Final = "x"
 """Role of such a record's entry; those of rows have the letters of their keys."""
 
-_FORM: Final = 1
+_FORM: Final = 2
+_TOLD_BY: Final = "institutions told by"
+"""Name in `meta` under which stands what told the institutions of rows."""
 _TRACES_MS: Final = 20 * 3_600_000
 """Brokers keep what tells that a key went for 24 hours, unless set otherwise (delete.retention.ms)."""
 _TABLES: Final = """
 CREATE TABLE entries (
     key BLOB PRIMARY KEY, visit INTEGER NOT NULL, row INTEGER NOT NULL, record INTEGER NOT NULL, role TEXT NOT NULL,
     source TEXT NOT NULL, partition INTEGER NOT NULL, offset INTEGER NOT NULL,
-    part TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, told INTEGER NOT NULL) WITHOUT ROWID;
+    part TEXT NOT NULL, since INTEGER NOT NULL, deadline INTEGER NOT NULL, told INTEGER NOT NULL,
+    institution TEXT NOT NULL) WITHOUT ROWID;
 """
 _INDEXES: Final = """
 CREATE INDEX entries_by_visit ON entries (visit, role);
 CREATE INDEX entries_by_row ON entries (row);
 CREATE INDEX entries_by_record ON entries (record);
-CREATE INDEX entries_that_wait ON entries (since, part, source) WHERE part <> '';
+CREATE INDEX entries_that_wait ON entries (since, part, source, institution) WHERE part <> '';
 """
-_PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT: Final = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+class Institutions(NamedTuple):
+    """What tells the institution of a row."""
+
+    of: Callable[[str, TableRole, Row], str]
+    """Of a source's row of a role with these columns: FIXMEDINS_CODE, `""` where nobody registered it."""
+    told_by: str
+    """Another word where that would tell others: an index that was written by another one is made anew."""
 
 
 class Entry(NamedTuple):
@@ -61,6 +75,8 @@ class Entry(NamedTuple):
     """When it is given up; 0 where no time ends it."""
     told: int
     """1 where a person was told, and it waits on."""
+    institution: str
+    """FIXMEDINS_CODE of what waits; `""` where it does not, or nobody registered it."""
 
     def __repr__(self) -> str:
         """Without what keys become."""
@@ -73,18 +89,18 @@ class Entry(NamedTuple):
 
 
 class _Writing:
-    def __init__(self, index: sqlite3.Connection) -> None:
-        self._index = index
+    def __init__(self, index: sqlite3.Connection, institutions: Institutions) -> None:
+        self._index, self._institutions = index, institutions
         self.foreign = 0
 
     def take(self, messages: Sequence[Any]) -> None:
         """Write what these messages say: of each key the last one counts."""
-        latest = {one.key: one for one in messages if one.key is not None}
+        institutions, latest = self._institutions, {one.key: one for one in messages if one.key is not None}
         gone, there = [], []
         for key, message in latest.items():
             if message.value is None:
                 gone.append((identity_of(key),))
-            elif (entry := entry_of(key, message.value, message.partition, message.offset)) is not None:
+            elif (entry := entry_of(key, message.value, message.partition, message.offset, institutions)) is not None:
                 there.append(entry)
         there.sort()
         self._index.executemany("DELETE FROM entries WHERE key = ?", gone)
@@ -96,19 +112,38 @@ class _Writing:
             self._index.execute("DELETE FROM entries WHERE partition = ? AND offset < ?", (partition, begin))
 
     def finish(self) -> None:
-        """Nothing is kept."""
+        """Note who told the institutions."""
+        self._index.execute("INSERT INTO meta VALUES (?, ?)", (_TOLD_BY, self._institutions.told_by))
 
 
-STATE: Final = Shape(form=_FORM, tables=_TABLES, indexes=_INDEXES, writing=_Writing, filling=_Writing, longest_pause_ms=_TRACES_MS)
+def state_shape(institutions: Institutions) -> Shape:
+    """The index of `visit.state`."""
+
+    def writing(index: sqlite3.Connection) -> _Writing:
+        return _Writing(index, institutions)
+
+    def objection(index: sqlite3.Connection) -> str:
+        told_by = index.execute("SELECT value FROM meta WHERE name = ?", (_TOLD_BY,)).fetchone()
+        return "" if told_by == (institutions.told_by,) else "the site tells institutions otherwise than before"
+
+    return Shape(
+        form=_FORM,
+        tables=_TABLES,
+        indexes=_INDEXES,
+        writing=writing,
+        filling=writing,
+        objection=objection,
+        longest_pause_ms=_TRACES_MS,
+    )
 
 
-def entry_of(key: bytes, value: bytes, partition: int, offset: int) -> Entry | None:
+def entry_of(key: bytes, value: bytes, partition: int, offset: int, institutions: Institutions) -> Entry | None:
     """What the index keeps of a message of `visit.state`; None of what is neither a row nor a record. Raises Newer where a later
     version wrote it.
     """
     if not is_row(key):
         return _of_gone(key, value, partition, offset) if visit_key_of(key) and is_gone(key) else None
-    part, since, deadline, told = _wait(key, value)
+    part, since, deadline, told, institution = _wait(key, value, institutions)
     visit, role, source, _, *row = key.split(SEPARATOR)
     record = reported_as_in(key, value).partition("/")[2]
     return Entry(
@@ -124,15 +159,17 @@ def entry_of(key: bytes, value: bytes, partition: int, offset: int) -> Entry | N
         since,
         deadline,
         told,
+        institution,
     )
 
 
-def _wait(key: bytes, value: bytes) -> tuple[str, int, int, int]:
-    """What a row waits for, since when, until when, and whether a person was told."""
+def _wait(key: bytes, value: bytes, institutions: Institutions) -> tuple[str, int, int, int, str]:
+    """What a row waits for, since when, until when, whether a person was told, and its institution."""
     if not waits(value):
-        return "", 0, 0, 0
+        return "", 0, 0, 0, ""
     row = load(key, value)
-    return row.waits_for, row.since, end_of(row.since, row.deadline), int(bool(row.refused))
+    institution = row.reported_as.partition("/")[0] or institutions.of(row.source, row.role, row.columns)
+    return row.waits_for, row.since, end_of(row.since, row.deadline), int(bool(row.refused)), institution
 
 
 def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
@@ -151,6 +188,7 @@ def _of_gone(key: bytes, value: bytes, partition: int, offset: int) -> Entry:
         gone.since if waits else 0,
         end_of(gone.since, gone.deadline),
         0,
+        gone.record.partition("/")[0] if waits else "",
     )
 
 

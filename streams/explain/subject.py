@@ -1,6 +1,7 @@
 """Of what a timeline is, and how its keys may be seen. Pure."""
 
 from collections.abc import Collection, Mapping
+from hashlib import sha256
 from typing import NamedTuple
 
 from connector.contract import TableRole
@@ -11,6 +12,7 @@ from streams.domain.join.origin import personal_keys
 from streams.domain.kinship import Identity
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.roles import ROLE_OF
+from streams.explain.remembered import Institutions
 from streams.spec.fields import ServiceCode
 from streams.spec.masking import show_key
 
@@ -65,6 +67,15 @@ class Keys:
         """FIXMEDINS_CODE of a row's institution; `""` where nobody registered it."""
         mapping = self._mappings.get(source)
         return "" if mapping is None else mapping.institution(role, columns) or ""
+
+    @property
+    def institutions(self) -> Institutions:
+        """What tells the institutions of rows."""
+        told = sorted(
+            (source, sorted(one.columns.items()), sorted(one.constants.items()), sorted(one.names.items()))
+            for source, one in ((source, mapping.belonging) for source, mapping in self._mappings.items())
+        )
+        return Institutions(self.institution, sha256(repr(told).encode()).hexdigest())
 
     def _shown(self, key: str, what: str, *tables: tuple[str, str]) -> str:
         if self._clear:

@@ -90,14 +90,15 @@ class Fellowship:
         self._seen: int | None = None
         self._asking = asyncio.Lock()
 
-    async def wait(self, *, patient: bool) -> None:
+    async def wait(self, *, patient: bool, standing_by: Callable[[str], None] = lambda _others: None) -> None:
         """Before this worker joins its group: return when nobody works by another mapping. patient: wait for brokers that do not
-        answer, instead of raising Unreachable.
+        answer, instead of raising Unreachable. standing_by: is told for whom it waits, and `""` in the end.
         """
         within_s = math.inf if patient else _ASKED_WITHIN_S
         began = told_at = self._clock()
         told = False
         while others := differing(await brokers_told(self._fellows(within_s), self._servers), self.me):
+            standing_by("; ".join(f"{one}" for one in others))
             if not told or self._clock() - told_at >= _TOLD_AGAIN_S:
                 told, told_at = True, self._clock()
                 log.warning(
@@ -109,6 +110,7 @@ class Fellowship:
                     remedy=_REMEDY,
                 )
             await asyncio.sleep(_LOOK_S)
+        standing_by("")
 
     async def demand(self, generation: int) -> None:
         """Before a lane of this generation of the group takes a record: raise Fatal where one that began earlier works by another

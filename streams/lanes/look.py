@@ -59,6 +59,12 @@ class PausesLook:
         for pause in self._steering.in_force:
             board.put("cdc_paused", 1, pause.of.value, pause.name)
             board.say(Reason.PAUSED, f"{pause.of.value} {pause.name}")
+        if self._steering.is_of_platform:
+            window = self._steering.maintenance
+            board.put("cdc_maintenance", int(window is not None and window.inside), "inside")
+            board.put("cdc_maintenance", int(window is not None and not window.inside), "after")
+            if window is not None and window.inside:
+                board.say(Reason.MAINTENANCE, f"until {window.ends.isoformat(timespec='seconds')}")
 
 
 class BrokersLook:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from streams.lanes.control_feed import ControlFeed
+from streams.topics.maintenance import Maintenance, Windows
 from streams.topics.steering import LimitOrder, Orders, Pause, Paused
 
 log = structlog.get_logger()
@@ -18,6 +20,7 @@ LOOK_S: Final = 1.0
 """How often a lane that is paused looks whether it may go on."""
 _READ_S: Final = 2.0
 """How often it is asked for what was ordered meanwhile."""
+_NO_WINDOWS: Final = Windows(zone=ZoneInfo("UTC"))
 _AWAY: Final = (KafkaError, OSError, AssertionError, LookupError)
 """What a client of Kafka raises while no broker answers."""
 
@@ -26,14 +29,25 @@ class Steering:
     """The orders that count for one stage.
 
     feed: where they are read; None in a test that gives orders itself. wall_ms: milliseconds since the epoch.
+    windows: in which the platform is maintained; only the deliver stage waits for that.
     """
 
-    def __init__(self, stage: str, feed: ControlFeed | None, *, wall_ms: Callable[[], int], orders: Orders | None = None) -> None:
+    def __init__(
+        self,
+        stage: str,
+        feed: ControlFeed | None,
+        *,
+        wall_ms: Callable[[], int],
+        orders: Orders | None = None,
+        windows: Windows = _NO_WINDOWS,
+    ) -> None:
         self._stage = stage
         self._feed = feed
         self._wall_ms = wall_ms
         self._orders = Orders() if orders is None else orders
+        self._windows = windows
         self._told: dict[tuple[Paused, str], Pause] = {}
+        self._told_window: Maintenance | None = None
 
     async def open(self) -> None:
         """Before the first record of a lane is taken: read what is in force. Raises as `ControlFeed.refresh`."""
@@ -51,8 +65,34 @@ class Steering:
 
     @property
     def stage(self) -> Pause | None:
-        """The pause of the whole stage."""
-        return self._of(Paused.STAGE, self._stage)
+        """The pause of the whole stage; of the deliver stage also while the platform is maintained."""
+        return self._of(Paused.STAGE, self._stage) or self._window_pause()
+
+    @property
+    def is_of_platform(self) -> bool:
+        """Whether the stage waits for the platform's maintenance."""
+        return self._stage == "deliver"
+
+    @property
+    def maintenance(self) -> Maintenance | None:
+        """The window in which the platform is maintained, or what waited in it is sent now; None of another stage."""
+        if not self.is_of_platform or not (self._windows.recurring or self.orders.maintenance):
+            return None
+        return self._windows.at(self.orders.maintenance, self._now())
+
+    async def until_open(self) -> None:
+        """Wait while the platform is maintained."""
+        while (window := self.maintenance) is not None and window.inside:  # noqa: ASYNC110 - its time is over, or another process ends it
+            await asyncio.sleep(LOOK_S)
+
+    def _window_pause(self) -> Pause | None:
+        window = self.maintenance
+        if window is None or not window.inside:
+            return None
+        begins, ends = (one.isoformat(timespec="seconds") for one in (window.begins, window.ends))
+        return Pause(
+            of=Paused.STAGE, name=self._stage, paused=True, since=begins, until=ends, at=begins, by=window.by, why=window.why
+        )
 
     def source(self, name: str) -> Pause | None:
         """The pause of a source: its own, or that of the place stage."""
@@ -110,6 +150,17 @@ class Steering:
         for what in self._told.keys() - now.keys():
             log.info("work_resumed", of=what[0].value, name=what[1], by=self._resumer(what))
         self._told = now
+        self._tell_window()
+
+    def _tell_window(self) -> None:
+        """Tell when a window begins and when it is over, once for each."""
+        window, before = self.maintenance, self._told_window
+        self._told_window = window = window if window is not None and window.inside else None
+        if window is not None and before is None:
+            begins, ends = (one.isoformat(timespec="seconds") for one in (window.begins, window.ends))
+            log.info("maintenance_opened", begins=begins, ends=ends, by=window.by, why=window.why)
+        if window is None and before is not None:
+            log.info("maintenance_ended", began=before.begins.isoformat(timespec="seconds"))
 
     def _resumer(self, what: tuple[Paused, str]) -> str:
         """Who ended a pause; `""` where its time was over."""

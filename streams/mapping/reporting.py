@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.mapping.answering import Answers
+from streams.mapping.maintaining import Maintenance
 from streams.mapping.strict import Code, Strict
 from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Form, PlatformProxy, PlatformUrl, is_loopback, number
@@ -115,6 +116,8 @@ class Platform(Strict):
     """Envelope's `infno` by service and kind of row, where the platform wants other than the national codes."""
     blank: Literal["omit", "empty"] = "omit"
     """Optional fields without a value: left out, or sent as empty text."""
+    maintenance: Maintenance = Maintenance()
+    """When it is maintained."""
     capital_x: bool = True
     """A lower-case `x` that ends a resident ID (CERTNO, MDTRT_CERT_NO) is written as `X`, as GB 11643 has it."""
 

@@ -1,6 +1,6 @@
 """JSON Schema and reference pages of the files people write, and of the metrics, generated so that they cannot be out of date.
 
-`python -m streams.mapping.schema docs` writes them into the folder `docs`.
+`python -m streams.mapping.schema docs` writes them into the folder `docs`, and the alerts of Prometheus beside it.
 """
 
 import json
@@ -15,6 +15,7 @@ from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, T
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import SiteFile
 from streams.telemetry import metric_page
+from streams.telemetry.alerts import rules_file
 
 FILES: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "site": (SiteFile, "One reporting site: brokers, databases, institutions, platform, limits."),
@@ -183,3 +184,5 @@ _BOUNDS: Final = (("minimum", "â‰¥"), ("exclusiveMinimum", ">"), ("maximum", "â‰
 
 if __name__ == "__main__":
     write_documents(Path(sys.argv[1]))
+    for place in ("deploy/prometheus/rules.yaml", "helm/yibao-cdc/files/rules.yaml"):
+        (Path(sys.argv[1]).parent / place).write_text(rules_file.rules(), encoding="utf-8")

@@ -21,6 +21,11 @@ def secret_files(site: SiteFile) -> dict[Place, Path]:
         ("kafka", "security", "sasl_password_file"): security.sasl_password_file,
         ("kafka", "security", "ssl_keyfile"): security.ssl_keyfile,
         ("kafka", "security", "ssl_password_file"): security.ssl_password_file,
+        **{
+            ("notify", "channels", name, setting): getattr(channel, setting)
+            for name, channel in site.notify.channels.items()
+            for setting in ("url_file", "secret_file", "token_file", "password_file")
+        },
     }
     return {place: file for place, file in named.items() if file is not None}
 
@@ -34,6 +39,7 @@ def certificate_files(site: SiteFile) -> dict[Place, Path]:
         ("platform", "ca_file"): site.platform.ca_file,
         ("kafka", "security", "ssl_cafile"): security.ssl_cafile,
         ("kafka", "security", "ssl_certfile"): security.ssl_certfile,
+        **{("notify", "channels", name, "ca_file"): channel.ca_file for name, channel in site.notify.channels.items()},
     }
     return {place: file for place, file in named.items() if file is not None}
 

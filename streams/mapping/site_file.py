@@ -72,6 +72,7 @@ from streams.mapping.capturing import CaptureSettings
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.doctoring import DoctorSettings
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.notifying import NotifySettings
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.replaying import ReplaySettings
 from streams.mapping.reporting import Institution, Platform
@@ -113,6 +114,8 @@ class SiteFile(Strict):
     """Trying dead letters again."""
     lag: LagSettings = LagSettings()
     """How far behind the stages may be."""
+    notify: NotifySettings = NotifySettings()
+    """Who is told of alerts where there is no Prometheus."""
     capture: CaptureSettings = CaptureSettings()
     """Watching over the captures."""
     doctor: DoctorSettings = DoctorSettings()

@@ -56,6 +56,10 @@ class Profile:
     form: AnswerForm = AnswerForm()
     """How answers are written."""
 
+    def __hash__(self) -> int:
+        """By its name: so that what an answer says under it can be remembered, although its members are mappings."""
+        return hash(self.name)
+
     def path_of(self, service: ServiceCode) -> str:
         """The path that records of `service` are posted to."""
         return self.path.format(service=service)

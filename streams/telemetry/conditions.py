@@ -24,19 +24,23 @@ class Reason(StrEnum):
     NO_BROKER = "no_broker"
     NOT_ASSIGNED = "not_assigned"
     RESTORING = "restoring"
+    MAPPING_AWAITED = "mapping_awaited"
     BROKERS_LOST = "brokers_lost"
     LANE_HELD = "lane_held"
     INSTITUTION_HELD = "institution_held"
     INSTITUTION_ASIDE = "institution_aside"
     PLATFORM_AWAY = "platform_away"
+    PLATFORM_THROTTLES = "platform_throttles"
+    LIMITED = "limited"
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
     PAUSED = "paused"
+    MAINTENANCE = "maintenance"
 
 
 MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.LOOP_STUCK: (Kind.DEAD, "the event loop has not moved for `workers.http.stuck_s`"),
-    Reason.STARTING: (Kind.UNREADY, "it begins: it waits for brokers, or for workers with another mapping"),
+    Reason.STARTING: (Kind.UNREADY, "it begins, or waits for brokers"),
     Reason.ENDING: (Kind.UNREADY, "it was asked to end"),
     Reason.NO_BROKER: (Kind.UNREADY, "no broker answers"),
     Reason.NOT_ASSIGNED: (
@@ -44,14 +48,27 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
         "its group has not told it which partitions are its own (none is an answer, too)",
     ),
     Reason.RESTORING: (Kind.UNREADY, "lanes still read their state"),
+    Reason.MAPPING_AWAITED: (
+        Kind.DEGRADED,
+        "it stands by until workers with another mapping have gone, and then takes their work: whoever replaces them may go on",
+    ),
     Reason.BROKERS_LOST: (Kind.DEGRADED, "some brokers do not answer, others do"),
     Reason.LANE_HELD: (Kind.DEGRADED, "a lane waits for the platform or a person"),
     Reason.INSTITUTION_HELD: (Kind.DEGRADED, "nothing of an institution is taken"),
     Reason.INSTITUTION_ASIDE: (Kind.DEGRADED, "an institution is set aside, the others go on"),
     Reason.PLATFORM_AWAY: (Kind.DEGRADED, "the platform does not answer"),
+    Reason.PLATFORM_THROTTLES: (
+        Kind.DEGRADED,
+        "the platform takes no more for now (429), and is left alone as long as it asks for",
+    ),
+    Reason.LIMITED: (Kind.DEGRADED, "requests wait for their turn: no more a second may go, by `yibao limits` or site.yaml"),
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),
     Reason.CAPTURE_FAILED: (Kind.DEGRADED, "the capture of a source has failed in Connect"),
     Reason.PAUSED: (Kind.DEGRADED, "a person paused some of its work, until `yibao resume` or the end that was set"),
+    Reason.MAINTENANCE: (
+        Kind.DEGRADED,
+        "the platform is maintained: nothing is posted until that is over (`yibao maintenance show`)",
+    ),
 }
 
 

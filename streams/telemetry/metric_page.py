@@ -4,14 +4,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from streams.telemetry.conditions import MEANINGS, Kind
+from streams.telemetry.connect_table import table
 from streams.telemetry.metric_table import ALL, METRICS, Metric
 
 _HEAD: Final = """\
 # Metrics and health
 
-Each worker serves four addresses, from a thread of its own: `/live`, `/ready`, `/health` and `/metrics`. Where, `workers.http`
-says ([site.md](site.md)); by default a free port of 127.0.0.1, which the worker writes into `http.address` in its folder and
-tells in the event `http_opened`. `yibao worker health` asks all workers of a machine. For Prometheus and for probes set a port:
+Each worker serves five addresses, from a thread of its own: `/live`, `/ready`, `/health`, `/metrics` and `/runbooks`. Where,
+`workers.http` says ([site.md](site.md)); by default a free port of 127.0.0.1, which the worker writes into `http.address` in its
+folder and tells in the event `http_opened`. `yibao worker health` asks all workers of a machine. For Prometheus and for probes set
+a port:
 
 ```yaml
 workers:
@@ -21,7 +23,11 @@ workers:
 There is neither TLS nor a login: keep the ports to the network of your monitoring. What is served names institutions, sources,
 topics and certificates' settings, and nothing of a patient; a test holds that. This page is generated (`python -m
 streams.mapping.schema docs`); what it does not name is not served. Alerts on it stand
-in `deploy/prometheus/rules.yaml`.
+in `deploy/prometheus/rules.yaml`, dashboards for Grafana in `deploy/grafana` ([below](#dashboards)).
+
+`/runbooks` has a page for each alert, `/runbooks/YibaoLaneHeld` for one: what it means, what it does, where to look, what mends
+it, whom to call. In English or Chinese, by `?lang=zh` or by what the browser asks for; HTML for a browser, plain text for `curl`.
+`yibao runbook YibaoLaneHeld` shows the same in a terminal.
 """
 _HEALTH: Final = """\
 ## Health
@@ -51,11 +57,32 @@ Beside these stand `process_cpu_seconds_total`, `process_resident_memory_bytes`,
 | name | kind | unit | labels | stages | what |
 |---|---|---|---|---|---|
 """
+_CONNECT: Final = """\
+## Kafka Connect and Debezium
+
+They serve nothing themselves. `deploy/prometheus/jmx-connect.yaml` is for Prometheus's JMX exporter (`jmx_prometheus_javaagent`
+1.0.1), on every worker of Connect: `KAFKA_OPTS=-javaagent:/opt/jmx_prometheus_javaagent-1.0.1.jar=9404:/opt/jmx-connect.yaml`. The
+embedded stack starts it with `yibao stack up --metrics`. `source` is the name in `site.yaml`; `topic_prefix` is that of `kafka`,
+where the site has one. Besides these the exporter serves `jvm_*` and `process_*` of the Java program.
+
+| name | kind | unit | labels | what |
+|---|---|---|---|---|
+"""
+_DASHBOARDS: Final = """\
+## Dashboards
+
+Four for Grafana 10 and later, to be imported as they are: `overview.json` (who is on call: does it move, and where not),
+`delivery.json` (the platform, its answers, institutions), `capture.json` (the hospital's database, Debezium, Connect), `join.json`
+(what waits in the join, dead letters). Each asks for the data source, and for sites by the label `site`, which the scrape gives
+(without one, choose All); sources and institutions where it has them. `python -m deploy.grafana.build` makes them, and
+`make operations-proof OPERATIONS_ARGS=dashboards` runs every expression of theirs against a Prometheus that scrapes a running site.
+"""
 
 
 def page() -> str:
     """The whole page."""
-    return "\n".join([_HEAD, _HEALTH + "\n".join(_reasons()), "", _METRICS + "\n".join(map(_row, METRICS))]) + "\n"
+    reasons, metrics = _HEALTH + "\n".join(_reasons()), _METRICS + "\n".join(map(_row, METRICS))
+    return "\n".join([_HEAD, reasons, "", metrics, "", _CONNECT + "\n".join(table()), "", _DASHBOARDS])
 
 
 def _reasons() -> Iterator[str]:

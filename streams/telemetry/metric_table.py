@@ -211,6 +211,14 @@ METRICS: Final[tuple[Metric, ...]] = (
         "cdc_posts_held_total", _C, "", ("cause",), DELIVER, "tries while our or the platform's configuration is at fault", "held"
     ),
     Metric(
+        "cdc_maintenance",
+        _G,
+        "",
+        ("phase",),
+        DELIVER,
+        "1 in a maintenance window of the platform (`inside`), and for `maintenance.drain_s` after it (`after`)",
+    ),
+    Metric(
         "cdc_institution_held", _G, "", ("institution", "cause"), DELIVER, "1 while nothing of an institution is taken, with why"
     ),
     Metric(

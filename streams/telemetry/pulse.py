@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -55,6 +56,10 @@ class Pulse:
     def watch(self, *looks: Look) -> None:
         """The worker could begin: look at it this way from now on."""
         self._looks = list(looks)
+
+    def stand_by(self, others: str) -> None:
+        """Of a worker that could begin and waits for others with another mapping to go; `""`: they have gone."""
+        self._looks = [partial(_standing_by, others)] if others else [_starting]
 
     @property
     def late_s(self) -> float:
@@ -106,3 +111,7 @@ class Pulse:
 
 def _starting(board: Board) -> None:
     board.say(Reason.STARTING)
+
+
+def _standing_by(others: str, board: Board) -> None:
+    board.say(Reason.MAPPING_AWAITED, others)

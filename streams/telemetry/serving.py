@@ -1,4 +1,4 @@
-"""The addresses of a worker that machines look at: `/live`, `/ready`, `/health` and `/metrics`.
+"""The addresses of a worker that machines look at, `/live`, `/ready`, `/health` and `/metrics`, and `/runbooks` for people.
 
 A thread of its own serves them, for the event loop is one of the things that are looked at: a server in it would be silent where it
 should say that the loop is stuck. Nothing outside of the process is asked, whatever is asked for.
@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from streams.errors import Misconfigured
+from streams.telemetry import runbook_pages
 from streams.telemetry.conditions import Condition, Kind, state_of
 
 _ANSWER_WITHIN_S: Final = 5.0
@@ -38,6 +39,8 @@ class Answer:
     status: HTTPStatus
     media_type: str
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Besides those that every answer has."""
 
 
 Written: TypeAlias = tuple[bytes, str]
@@ -56,14 +59,18 @@ class Told:
     """By the forms that the asker takes."""
 
 
-def answer(path: str, accept: str, told: Told) -> Answer:
-    """The answer to a GET."""
-    path = path.partition("?")[0]
+def answer(path: str, accept: str, told: Told, *, languages: str = "") -> Answer:
+    """The answer to a GET. accept, languages: the headers `Accept` and `Accept-Language`."""
+    path, _, query = path.partition("?")
+    if path == runbook_pages.ROOT or path.startswith(f"{runbook_pages.ROOT}/"):
+        page = runbook_pages.served(path, query=query, accept=accept, languages=languages)
+        status = HTTPStatus.OK if page.found else HTTPStatus.NOT_FOUND
+        return Answer(status=status, media_type=page.media_type, body=page.body, headers=runbook_pages.HEADERS)
     if path == "/metrics":
         body, media_type = told.metrics(accept)
         return Answer(status=HTTPStatus.OK, media_type=media_type, body=body)
     if path not in _TELLS:
-        known = ", ".join((*_TELLS, "/metrics"))
+        known = ", ".join((*_TELLS, "/metrics", runbook_pages.ROOT))
         body = orjson.dumps({"error": f"nothing is here; there are {known}"})
         return Answer(status=HTTPStatus.NOT_FOUND, media_type=_JSON, body=body)
     conditions = [one for one in told.conditions() if one.kind in _TELLS[path]]
@@ -142,11 +149,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
-        found = answer(self.path, self.headers.get("Accept", ""), self.asked)
+        asks = {name: self.headers.get(name, "") for name in ("Accept", "Accept-Language")}
+        found = answer(self.path, asks["Accept"], self.asked, languages=asks["Accept-Language"])
         self.send_response(found.status)
         self.send_header("Content-Type", found.media_type)
         self.send_header("Content-Length", f"{len(found.body)}")
         self.send_header("Cache-Control", "no-store")
+        for name, value in found.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(found.body)
 

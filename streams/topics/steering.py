@@ -1,4 +1,5 @@
-"""What persons order in `visit.control` beside the sources' own entries: that work waits, and how much the platform gets. Pure.
+"""What persons order in `visit.control` beside the sources' own entries: that work waits, how much the
+platform gets, and when it is maintained. Pure.
 
 Each order has a key of its own; the last entry of a key counts, and takes the place of the one before as a whole.
 """
@@ -11,10 +12,13 @@ from typing import Any, Final
 
 import orjson
 
+from streams.topics.maintenance import Ordered
+
 FORM: Final = 1
 
 _PAUSE: Final = "pause"
 _LIMITS: Final = "limits"
+_MAINTENANCE: Final = "maintenance"
 
 
 class Paused(StrEnum):
@@ -136,6 +140,8 @@ class Orders:
     """By what they are of."""
     limits: dict[str, LimitOrder] = field(default_factory=dict)
     """By institution; `""`: of all."""
+    maintenance: Ordered | None = None
+    """The window in which the platform is maintained."""
 
     def take(self, written: Mapping[str, Any]) -> None:
         """Take what one message says that has the member `order`. One of a kind that this version does not know is passed over.
@@ -147,6 +153,8 @@ class Orders:
         elif written["order"] == _LIMITS:
             order = _limits(written)
             self.limits[order.institution] = order
+        elif written["order"] == _MAINTENANCE:
+            self.maintenance = _maintenance(written)
 
     def in_force(self, now: datetime) -> tuple[Pause, ...]:
         """What waits now, in the order of its names. now: aware."""
@@ -181,6 +189,25 @@ def _pause(written: Mapping[str, Any]) -> Pause:
         paused=written["state"] == "paused",
         since=f"{written['since']}",
         until=until,
+        at=f"{written['at']}",
+        by=f"{written['by']}",
+        why=f"{written['why']}",
+    )
+
+
+def dump_window(window: Ordered) -> tuple[bytes, bytes]:
+    """Key and value of the message that orders it."""
+    return _MAINTENANCE.encode(), orjson.dumps({"form": FORM, "order": _MAINTENANCE, **window.document})
+
+
+def _maintenance(written: Mapping[str, Any]) -> Ordered:
+    begins, ends = (datetime.fromisoformat(f"{written[name]}") for name in ("begins", "ends"))
+    if begins.tzinfo is None or ends.tzinfo is None:
+        raise ValueError(begins, ends)
+    return Ordered(
+        begins=begins.isoformat(timespec="seconds"),
+        ends=ends.isoformat(timespec="seconds"),
+        open=written["state"] == "open",
         at=f"{written['at']}",
         by=f"{written['by']}",
         why=f"{written['why']}",

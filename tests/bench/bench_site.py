@@ -9,8 +9,8 @@ from streams.seal import generate_key_pair
 from tests.bench.messages import SAMPLE
 
 
-def write_site(folder: Path, *, prefix: str, bootstrap_servers: str, platform_url: str) -> Path:
-    """Write site.yaml, its mapping and a key; site.yaml's path."""
+def write_site(folder: Path, *, prefix: str, bootstrap_servers: str, platform_url: str, partitions: int = 12) -> Path:
+    """Write site.yaml, its mapping and a key; site.yaml's path. partitions: each costs a broker and two workers their time."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(SAMPLE.parent / "mapping.yaml", folder / "mapping.yaml")
     key = folder / "platform.pub"
@@ -20,7 +20,7 @@ def write_site(folder: Path, *, prefix: str, bootstrap_servers: str, platform_ur
     site = yaml.safe_load(written)
     # Read as text: `02` is a code and not a number.
     site["institutions"] = yaml.load(written, Loader=yaml.BaseLoader)["institutions"]
-    site["kafka"] |= {"bootstrap_servers": bootstrap_servers, "topic_prefix": prefix}
+    site["kafka"] |= {"bootstrap_servers": bootstrap_servers, "topic_prefix": prefix, "partitions": partitions}
     # Two hospitals hold nearly all records: their own limit of requests must not be what is measured.
     site["platform"] |= {"url": platform_url, "in_flight": {"per_institution": 16, "total": 16}}
     site["join"] = {}

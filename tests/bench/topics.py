@@ -1,7 +1,5 @@
 """The broker as the measurement uses it: fill topics, ask how far the stages are, read what they wrote."""
 
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -11,12 +9,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
+from streams.errors import Unreachable
 from streams.lanes.marks import join_mark, place_mark
+from streams.mapping import load_site
+from streams.topics.broker import Broker
+from streams.topics.rebinding import Consent
+from streams.wiring import broker_access
 from tests.bench.messages import Message
-from tests.bench.processes import CHECKOUT
+from yibao.verbs.topics import create_topics
 
 _BATCH_BYTES = 512 << 10
-_NOT_REACHED = 3
 _BORN_WITHIN_S = 120.0
 
 
@@ -24,12 +26,17 @@ def apply_topics(site: Path) -> None:
     """Create the topics and first offsets of a site. Several of one broker report the same database, which is not there, to one
     platform.
     """
-    command = [sys.executable, "-m", "yibao", "topics", "apply", "--report-everything-again", "--config", str(site)]
     until = time.monotonic() + _BORN_WITHIN_S
-    # A broker that was just born has no group coordinator yet; the command may be repeated.
-    while (code := subprocess.run(command, cwd=CHECKOUT, stdout=subprocess.DEVNULL, check=False).returncode) != 0:
-        if code != _NOT_REACHED or time.monotonic() > until:
-            raise subprocess.CalledProcessError(code, command)
+    while True:
+        try:
+            loaded = load_site(site)
+            with Broker(broker_access(loaded)) as broker:
+                create_topics(loaded, broker, consent=Consent(report_again=True))
+        except Unreachable:  # a broker that was just born has no group coordinator yet
+            if time.monotonic() > until:
+                raise
+        else:
+            return
 
 
 async def fill(servers: str, prefix: str, messages: Iterable[Message], **security: object) -> None:

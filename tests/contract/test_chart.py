@@ -1,8 +1,11 @@
 """The chart in short; `make chart-proof` renders every topology with both Helms for every version of Kubernetes."""
 
-import pytest
+import json
 
-from deploy import chart_tools
+import pytest
+import yaml
+
+from deploy import chart_readme, chart_tools
 from tests.chart.rendering import CHART, helm_says, loaded, text, values_of
 
 
@@ -26,3 +29,37 @@ def test_the_chart_has_the_alerts_of_the_product():
     """Helm reads no file outside of a chart, so its copy is held against the one that people edit."""
     ours = CHART.parents[1] / "deploy" / "prometheus" / "rules.yaml"
     assert ours.read_bytes() == (CHART / "files" / "rules.yaml").read_bytes(), f"cp {ours} {CHART}/files/"
+
+
+def test_the_page_of_the_values_is_as_they_are():
+    """Its table is generated: a value without a word in both languages, or a row of one that is gone, is found here."""
+    assert chart_readme.page() == (CHART / "README.md").read_text(encoding="utf-8"), ".venv/bin/python deploy/chart_readme.py"
+    assert all(value.what and value.title for value in chart_readme.values())
+
+
+def test_every_value_has_its_word_and_its_place_in_the_schema():
+    """A default that nobody explains, or that the schema lacks, is a key that people find by chance."""
+    told = {value.path for value in chart_readme.values()}
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+
+    def leaves(node, path=()):
+        if isinstance(node, dict) and node and path not in told:
+            for key, inner in node.items():
+                yield from leaves(inner, (*path, key))
+        else:
+            yield path
+
+    assert [] == [path for path in leaves(defaults) if path not in told]
+
+
+def test_the_schema_is_closed_at_every_level():
+    """A slip in a key must be told, not kept in silence."""
+
+    def open_objects(node, path=""):
+        if isinstance(node, dict):
+            if "properties" in node and node.get("additionalProperties") is not False:
+                yield path
+            for key, inner in node.items():
+                yield from open_objects(inner, f"{path}/{key}")
+
+    assert [] == list(open_objects(json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))))

@@ -40,7 +40,7 @@ from streams.topics.audit import digest_of
 from streams.topics.audit import load as load_audit
 from streams.topics.binding import in_force
 from streams.topics.control import load as load_control
-from streams.topics.steering import Orders
+from streams.topics.steering import Orders, dump_window
 from tests.contract import join_course, place_course
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -423,6 +423,14 @@ def test_an_order_is_read_and_written_as_this_version_promises(one):
     orders.take(orjson.loads(one["value"]))
     (order,) = (*orders.pauses.values(), *orders.limits.values())
     assert (one["key"].encode(), one["value"].encode()) == (order.key, order.dump())
+
+
+@each("orders_maintenance_v1")
+def test_a_window_is_read_and_written_as_this_version_promises(one):
+    """Unread, everything would be posted to a platform that is taken apart just then."""
+    orders = Orders()
+    orders.take(orjson.loads(one["value"]))
+    assert (one["key"].encode(), one["value"].encode()) == dump_window(orders.maintenance)
 
 
 # The copy of the state on disk --------------------------------------------------------------------------------------------------

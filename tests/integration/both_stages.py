@@ -9,10 +9,16 @@ from streams.wiring import client_options
 from tests.bench.processes import worker
 from tests.patience import PATIENCE_S
 
+_AGAIN_S = 0.3
+"""Who asks without a pause takes the workers' processor."""
+
 
 def accepted_lines(file):
     """The lines of all receipts, with the service of each."""
-    site = load_site(file)
+    return _accepted(load_site(file))
+
+
+def _accepted(site):
     receipts = read_receipts(client_options(site), site.topics.receipts)
     return [(receipt.service, line) for receipt in receipts for line in receipt.records]
 
@@ -21,10 +27,10 @@ def run_until(file, home, count, *, stages=("join", "deliver")):
     """One worker of each of these stages, until so many records are accepted; the workers, ended."""
     with ExitStack() as running:
         workers = [running.enter_context(worker(stage, site=file, home=home)) for stage in stages]
-        until, accepted = time.monotonic() + PATIENCE_S, 0
-        while accepted < count:
+        site, until = load_site(file), time.monotonic() + PATIENCE_S
+        while (accepted := len(_accepted(site))) < count:
             for one in workers:
                 one.check()
             assert time.monotonic() < until, f"{accepted} of {count}"
-            accepted = len(accepted_lines(file))
+            time.sleep(_AGAIN_S)
     return workers

@@ -29,7 +29,9 @@ AT_ONCE = 4
 @pytest.fixture(scope="module")
 def file(kafka, tmp_path_factory):
     home = tmp_path_factory.mktemp("audited")
-    file = write_site(home, prefix="audited-", bootstrap_servers=kafka.bootstrap_servers, platform_url="http://127.0.0.1:1")
+    file = write_site(
+        home, prefix="audited-", bootstrap_servers=kafka.bootstrap_servers, platform_url="http://127.0.0.1:1", partitions=1
+    )
     apply_topics(file)
     return file
 

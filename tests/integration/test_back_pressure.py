@@ -19,7 +19,7 @@ MOST_MIB = 400
 NOBODY = "http://127.0.0.1:9"
 
 
-def ready(number):
+def ready(number, partitions=PARTITIONS):
     record = Record(
         service=ServiceCode.FEE,
         institution="H36110200001",
@@ -31,7 +31,7 @@ def ready(number):
         business_day="2025-06-02",
         amount="12.50",
     )
-    place, sequence = number % PARTITIONS, number // PARTITIONS + 1
+    place, sequence = number % partitions, number // partitions + 1
     emission = Emission(
         record=record,
         visit_key=b"V%09d" % (number // 10),

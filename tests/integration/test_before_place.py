@@ -19,7 +19,7 @@ from tests.integration.both_stages import accepted_lines, run_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-PARTITIONS = 12
+PARTITIONS = 4
 PREFIX = "before-"
 AGAIN = 200
 """Changes that capture sends again when it is started anew with another configuration."""
@@ -34,7 +34,9 @@ def test_what_capture_wrote_before_is_joined_and_then_what_the_place_stage_write
         for some in (changes[:third], changes)
     )
     with platform(0.0, home=tmp_path) as url:
-        file = write_site(tmp_path, prefix=PREFIX, bootstrap_servers=kafka.bootstrap_servers, platform_url=url)
+        file = write_site(
+            tmp_path, prefix=PREFIX, bootstrap_servers=kafka.bootstrap_servers, platform_url=url, partitions=PARTITIONS
+        )
         apply_topics(file)
 
         def write(messages):

@@ -18,7 +18,7 @@ from yibao.supervisor import PATIENT_VARIABLE
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
-PARTITIONS = 12
+PARTITIONS = 3
 A_MINUTE = 5
 """Most lines of one library in a minute."""
 
@@ -67,7 +67,8 @@ async def test_a_broker_that_is_away_is_told_once_at_the_start_and_at_work(kafka
     """It was 84 lines of libraries in twelve seconds and none that said which broker, since when, and that it is over."""
     bootstrap = kafka.bootstrap_servers
     port = int(bootstrap.rpartition(":")[2])
-    site = write_site(tmp_path, prefix="away-", bootstrap_servers=bootstrap, platform_url="http://127.0.0.1:9")
+    about = {"prefix": "away-", "platform_url": "http://127.0.0.1:9", "partitions": PARTITIONS}
+    site = write_site(tmp_path, bootstrap_servers=bootstrap, **about)
     await asyncio.to_thread(apply_topics, site)
     async with forwarder(port) as way:
         await way.cut()

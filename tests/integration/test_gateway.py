@@ -15,12 +15,15 @@ from structlog.testing import capture_logs
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.gateway import Gateway
+from streams.deliver.look import PlatformLook
 from streams.deliver.request import Institution, Unsealed
 from streams.deliver.shapes import MAX_BODY_BYTES
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled
 from streams.errors import Misconfigured
 from streams.seal import Encoding, SealBroken, Sealer, generate_key_pair, open_sealed
 from streams.spec.profiles import REPORTING
+from streams.telemetry.board import Board
+from streams.telemetry.conditions import Condition, Reason
 from streams.testing import wait_for
 from tests.patience import PATIENCE_S
 from tests.settings import breaker_settings, gateway_settings, limit_settings
@@ -505,16 +508,37 @@ async def test_a_lane_that_is_closed_during_the_probe_frees_it(platform):
         assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
 
 
+def conditions_of(opened, clock):
+    board = Board()
+    PlatformLook(opened, now=lambda: clock[0])(board)
+    return board.conditions
+
+
+async def test_a_worker_whose_requests_wait_by_a_rate_says_so(platform):
+    """The platform is well, the worker is well, and little moves: nobody else could tell why."""
+    clock = [100.0]
+    platform.answers = [said(200)]
+    limits = limit_settings(rate_per_s=0.1, burst=1, patience_s=1.0)
+    async with gateway(platform.port, now=lambda: clock[0], limits=limits) as opened:
+        await opened.post(batch(), MSGID)
+        assert [] == conditions_of(opened, clock)
+        assert Throttled(after_s=1.0) == await opened.post(batch(), MSGID[:-1] + "1")
+        assert [Condition(Reason.LIMITED, "all")] == conditions_of(opened, clock)
+
+
 async def test_when_the_platform_throttles_all_lanes_wait(platform):
     """A platform that says "later" to one lane means the hospital."""
     clock = [100.0]
     platform.answers = [http(429, Retry_After="8"), said(200)]
     async with gateway(platform.port, now=lambda: clock[0]) as opened:
+        assert [] == conditions_of(opened, clock)
         await opened.post(batch(), MSGID)
         clock[0] += 3.0
         assert Throttled(after_s=5.0) == await opened.post(batch(), MSGID[:-1] + "1")
+        assert [Condition(Reason.PLATFORM_THROTTLES, "1 times in a row")] == conditions_of(opened, clock)
         clock[0] += 5.0
         assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)
+        assert [] == conditions_of(opened, clock)
     assert len(platform.requests) == 2
 
 

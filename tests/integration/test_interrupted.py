@@ -99,6 +99,20 @@ def ended(tmp_path_factory):
         return {words: (process.returncode, said[words]) for words, (_, process) in running.items()}
 
 
+def test_a_worker_that_waits_for_brokers_ends_when_it_is_asked_to(tmp_path):
+    """An upgrade during an outage: a worker that does not hear SIGTERM is killed when its grace is over, one by one."""
+    server = Silent()
+    try:
+        with started(tmp_path / "worker", server, "worker join --home h") as process:
+            assert server.asked.wait(PATIENCE_S)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=PATIENCE_S)
+    finally:
+        server.close()
+    assert 0 == process.returncode, err
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize("words", WAITING)
 def test_whoever_interrupts_is_told_what_is_left(ended, words):
     """Without it nobody knows whether the command did half of its work, all of it or none."""

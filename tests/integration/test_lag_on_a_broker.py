@@ -31,11 +31,15 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 BUSY, ASIDE = "H36110200001", "H36110300002"
 HOUR_MS = 3_600_000
+PARTITIONS = 2
+BETWEEN_S = 0.2
+"""Between the two looks of an answer. Nothing moves here: a longer time shows no more."""
 
 
 @pytest.fixture
-def lag(capsys):
+def lag(capsys, monkeypatch):
     """The verb, in this process: exit code and document."""
+    monkeypatch.setattr("yibao.verbs.lag.BETWEEN_S", BETWEEN_S)
 
     def ask(file, **options):
         code = 0
@@ -116,7 +120,7 @@ class Stages:
             Send(self.topics.changes, b"V", b"{}", (*headers, ("seq", b"%d" % number)), 0, at)
             for number, at in enumerate(times_ms, first)
         ]
-        mark = PlaceMark(out=(first + len(times_ms), *[1] * 11), born=self.born)
+        mark = PlaceMark(out=(first + len(times_ms), *[1] * (PARTITIONS - 1)), born=self.born)
         await self._commit("place", TopicPartition(self.topics.rows("his"), 0), offset, mark, sends)
 
     async def joined(self, offset, taken, seq, records):
@@ -134,7 +138,8 @@ class Stages:
 async def test_what_waits_is_counted_to_the_record_and_a_drained_topic_has_none(kafka, tmp_path, lag):
     """An alarm that never goes silent, because the mark of a transaction counts as a record, is switched off within a week."""
     bootstrap = kafka.bootstrap_servers
-    file = write_site(tmp_path, prefix="lag-", bootstrap_servers=bootstrap, platform_url="http://127.0.0.1:9")
+    about = {"prefix": "lag-", "platform_url": "http://127.0.0.1:9", "partitions": PARTITIONS}
+    file = write_site(tmp_path, bootstrap_servers=bootstrap, **about)
     await asyncio.to_thread(apply_topics, file)
     site = load_site(file)
     topics, now = site.topics, time.time_ns() // 1_000_000

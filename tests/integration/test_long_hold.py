@@ -19,12 +19,13 @@ from streams.testing import FakePlatform
 from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics, fill
 from tests.integration.serving import served, until
-from tests.integration.test_back_pressure import PARTITIONS, ready
+from tests.integration.test_back_pressure import ready
 from tests.patience import PATIENCE_S
 from tests.settings import broker_settings
 
-WAITING = 2_400
-MAX_POLL_S = 10.0
+PARTITIONS = 3
+WAITING = 600
+MAX_POLL_S = 5.0
 WORKER = Path(__file__).with_name("lane_worker.py")
 OPTIONS = {
     "app": {"max_poll_interval_s": MAX_POLL_S, "heartbeat_s": 0.5, "session_timeout_s": 30.0},
@@ -86,10 +87,10 @@ def start(tmp_path):
 async def test_a_hold_that_outlasts_every_timeout_needs_nobody(kafka, tmp_path, platform, start):
     """A day's outage against the poll interval of a day, both shortened: all lanes full, nothing fetched, and still a member."""
     bootstrap = kafka.bootstrap_servers
-    file = write_site(tmp_path, prefix="hold-", bootstrap_servers=bootstrap, platform_url=platform.url)
+    file = write_site(tmp_path, prefix="hold-", bootstrap_servers=bootstrap, platform_url=platform.url, partitions=PARTITIONS)
     await asyncio.to_thread(apply_topics, file)
     topics = load_site(file).topics
-    await fill(bootstrap, "hold-", map(ready, range(WAITING)))
+    await fill(bootstrap, "hold-", (ready(number, PARTITIONS) for number in range(WAITING)))
     home = str(tmp_path / "home")
     worker = start({"stage": "deliver", "prefix": topics.prefix, "bootstrap": bootstrap, "home": home, "url": platform.url})
 

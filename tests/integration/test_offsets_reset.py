@@ -29,7 +29,7 @@ from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(600)
 
-PARTITIONS = 12
+PARTITIONS = 3
 PREFIX = "reset-"
 
 
@@ -40,7 +40,7 @@ class Scene:
         self.servers, self.home = servers, home
         self.running = ExitStack()
         url = self.running.enter_context(platform(0.0, home=home))
-        self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url=url)
+        self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url=url, partitions=PARTITIONS)
         apply_topics(self.file)
         site = load_site(self.file)
         self.topics, self.client = site.topics, client_options(site)
@@ -98,7 +98,7 @@ def yibao(*words):
 
 def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, tmp_path):
     """Nothing that was accepted goes out again, and the rest does; what is not lost stays; and it is kept who did it, and why."""
-    lookups, changes = hospital_messages(40, partitions=PARTITIONS)
+    lookups, changes = hospital_messages(20, partitions=PARTITIONS)
     half = len(changes) // 2
     expected = [
         len(fold_all(Load(lookups=lookups, changes=some, partitions=PARTITIONS)).emissions) for some in (changes[:half], changes)

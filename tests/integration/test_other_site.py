@@ -28,6 +28,7 @@ from yibao.main import run
 pytestmark = pytest.mark.timeout(600)
 
 RECORDS = 24
+PARTITIONS = 3
 PREFIX = "bound-"
 
 
@@ -45,10 +46,10 @@ class Scene:
 
     def __init__(self, servers, home, url, other_url):
         self.home, self.url, self.other_url = home, url, other_url
-        self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url=url)
+        self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url=url, partitions=PARTITIONS)
         self.copy = copy_of(self.file, "copy", url=other_url)
         apply_topics(self.file)
-        asyncio.run(fill(servers, PREFIX, map(ready, range(RECORDS))))
+        asyncio.run(fill(servers, PREFIX, (ready(number, PARTITIONS) for number in range(RECORDS))))
         site = load_site(self.file)
         self.client, self.topic = client_options(site), site.topics.binding
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("connector", "streams", "yibao")
-DATA = {".py", ".json", ".tsv", ".sql", ".yaml", ".properties", ".typed"}
+DATA = {".py", ".json", ".tsv", ".sql", ".yaml", ".properties", ".md", ".typed"}
 SKIPPED = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
 ASK = """
 import sys

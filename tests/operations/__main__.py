@@ -14,7 +14,16 @@ from sandbox.stack.service import CHECKOUT
 from tests.operations.failed import Failed
 
 FOLDER = CHECKOUT / ".yibao" / "operations"
-PARTS: tuple[str, ...] = ("why_nothing_moves", "capture", "steering", "monitored", "explained", "rolled", "restored")
+PARTS: tuple[str, ...] = (
+    "why_nothing_moves",
+    "capture",
+    "steering",
+    "monitored",
+    "dashboards",
+    "explained",
+    "rolled",
+    "restored",
+)
 """Modules of this folder, in the order in which they run."""
 
 

@@ -130,9 +130,9 @@ def serving(diary: Diary) -> Iterator[str]:
 class SteeredSite:
     """Its topics stand, and nothing runs yet. plan: most records of one plan."""
 
-    def __init__(self, home: Path, *, servers: str, prefix: str, url: str, plan: int = 2000) -> None:
+    def __init__(self, home: Path, *, servers: str, prefix: str, url: str, plan: int = 2000, partitions: int = PARTITIONS) -> None:
         self.home, self.servers, self.prefix = home, servers, prefix
-        self.file = write_site(home, prefix=prefix, bootstrap_servers=servers, platform_url=url)
+        self.file = write_site(home, prefix=prefix, bootstrap_servers=servers, platform_url=url, partitions=partitions)
         written = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)  # `02` is a code and not a number
         written["platform"]["encrypt"] = "false"
         written["batch"] = {"max_records": f"{plan}"}
@@ -148,7 +148,7 @@ class SteeredSite:
     def marks(self) -> Sequence[DeliverMark]:
         """What the deliver stage has committed, by partition."""
         with Broker(broker_access(self.site)) as broker:
-            said = broker.committed(self.site.topics.group("deliver"), self.site.topics.ready, range(PARTITIONS))
+            said = broker.committed(self.site.topics.group("deliver"), self.site.topics.ready, range(self.site.kafka.partitions))
         return [deliver_mark(one.metadata) for one in said.values()]
 
     def receipts(self) -> Counter[tuple[str, str, str]]:
@@ -163,4 +163,4 @@ def until(done: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) 
     while not done():
         if time.monotonic() > ends:
             raise Failed(f"{what}: not within {within_s:.0f} s")
-        time.sleep(0.1)
+        time.sleep(0.2)

@@ -48,20 +48,24 @@ def _of_institution(lag: Lag, institution: str) -> Lag:
     return replace(lag, waiting=waiting, kinds=kinds, oldest_ms=oldest, rate_per_s=None, coming_per_s=None)
 
 
-def too_far(lags: Sequence[Lag], limits: Limits, *, now_ms: int) -> list[str]:
-    """What is further behind than it may be, or is not known."""
+def too_far(lags: Sequence[Lag], limits: Limits, *, now_ms: int, maintained: bool = False) -> list[str]:
+    """What is further behind than it may be, or is not known. maintained: the platform is, or what waited is sent now; then only
+    what is not known is told of the deliver stage.
+    """
     told = []
     for lag in lags:
         if lag.waiting is None:
             told.append(f"{_name(lag)}, partition {lag.partition}: no offset of ours is committed: yibao topics plan")
         elif lag.waiting and lag.oldest_ms is None:
             told.append(f"{_name(lag)}, partition {lag.partition}: how old the oldest is was not found in time")
+        elif maintained and lag.stage == DELIVER:
+            continue
         elif lag.oldest_ms is not None and (old_s := age_s(lag.oldest_ms, now_ms)) > limits.max_age_s:
             allowed = f"{limits.max_age_s:g} s are allowed"
             told.append(f"{_name(lag)}, partition {lag.partition}: the oldest is {span(old_s)} old, {allowed}")
     for name, found in _groups(lags).items():
-        waiting = waiting_in(found)
-        if limits.max_waiting is not None and waiting is not None and waiting > limits.max_waiting:
+        waiting, excused = waiting_in(found), maintained and found[0].stage == DELIVER
+        if limits.max_waiting is not None and not excused and waiting is not None and waiting > limits.max_waiting:
             told.append(f"{name}: {waiting} wait, {limits.max_waiting} are allowed")
     return told
 

@@ -15,6 +15,7 @@ from connector.profiles import profile_of
 from streams.errors import Unreachable, YibaoError
 from streams.mapping import Site
 from streams.topics.broker import Broker
+from streams.topics.steering import Orders
 from streams.wiring import broker_access
 from yibao.captures.asked import asked_connect, captures, heartbeats
 from yibao.captures.facts import Stand
@@ -25,7 +26,8 @@ from yibao.lag.stages import stage_lags
 from yibao.monitored import seen
 from yibao.status.facts import Slot, SlotLook
 from yibao.status.parts import Asked
-from yibao.steering import pauses_of
+from yibao.status.waits import NONE, parts_waiting
+from yibao.steering import now_at, orders_of
 
 _BETWEEN_S: Final = 2.0
 """Between the two looks of a first answer: how fast it goes is the difference."""
@@ -54,11 +56,14 @@ class Asking:
         site = self._site
         states, connect_away = asked_connect(site, self._sources)
         brokers_away, measured, shown = "", None, self._unlooked(states)
+        orders, parts, now = Orders(), NONE, now_at(site)
+        windows = site.platform.maintenance.plan(site.timezone)
         try:
             broker, measuring = self._connected()
             first = self._measuring is None
             measured = self._measured(measuring, twice=first)
             shown = captures(site, self._sources, states, heartbeats(site, broker, self._sources))
+            orders, parts = orders_of(site), parts_waiting(site)
             self._measuring = measuring
         except Unreachable as away:
             brokers_away, measured = f"{away}", None
@@ -71,7 +76,10 @@ class Asking:
             slots={} if brokers_away else {one.source.name: _slot(one) for one in shown if one.silent},
             measured=measured,
             stages=() if measured is None else stage_lags(site, measured.marks),
-            pauses=() if brokers_away else pauses_of(site),
+            pauses=orders.in_force(now),
+            maintenance=None if brokers_away else windows.at(orders.maintenance, now),
+            limits=[order for _name, order in sorted(orders.limits.items()) if order.limits],
+            parts=parts.only(sources=[one.name for one in self._sources]),
             heard=seen(site.workers.home),
             full=_full(site.workers.home),
         )

@@ -82,6 +82,8 @@ class Facts:
     """Of a stage: which of its workers on this machine do not move any more."""
     beginning: str = ""
     """Of a stage: why its workers on this machine cannot work yet."""
+    throttled: str = ""
+    """Of deliver and an institution: what lets its requests wait, the platform or a limit of ours."""
     platform: str = ""
     """Of deliver: what its workers on this machine say of a platform that does not answer."""
     unowned: int = 0
@@ -90,6 +92,10 @@ class Facts:
     """Who paused it, and why."""
     ends: bool = False
     """Whether the pause ends by itself."""
+    maintained: str = ""
+    """Of deliver and an institution: until when the platform is maintained, and who says so."""
+    after_maintenance: str = ""
+    """Of deliver and an institution: when that was over, while what waited is sent."""
     held: bool = False
     """Of deliver and an institution: whether it is held."""
     cause: str = ""
@@ -102,5 +108,7 @@ class Facts:
     """Of deliver: so long its oldest plan is under way, where that is longer than a healthy platform takes."""
     awaited: int = 0
     """Of deliver: records that wait for a visit or settlement which the platform refused."""
+    parts: str = ""
+    """Of the join and an institution: how many rows wait for their parts, and since when the oldest."""
     before: str = ""
     """What stands before it, where that waits for a person."""

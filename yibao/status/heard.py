@@ -1,9 +1,10 @@
 """What the workers on this machine say of themselves, as facts of their stages. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from streams.deliver.limits import ALL
 from streams.telemetry.conditions import MEANINGS, Kind, Reason
 from yibao.monitored import Seen
 
@@ -18,6 +19,10 @@ class Heard:
     """Workers that do not move any more."""
     beginning: str = ""
     """Why workers cannot work yet."""
+    throttled: str = ""
+    """What lets requests of all to the platform wait, although that answers."""
+    limited: frozenset[str] = frozenset()
+    """Institutions whose own limits let their requests wait."""
     platform: str = ""
     """Why nothing gets through to the platform."""
 
@@ -33,9 +38,23 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
     ]
     return Heard(
         stuck=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.DEAD),
-        beginning=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.UNREADY),
+        beginning=_said((worker, reason) for worker, reason in told if _begins(reason["reason"])),
+        throttled=_said(
+            (worker, reason)
+            for worker, reason in told
+            if reason["reason"] == Reason.PLATFORM_THROTTLES or (reason["reason"] == Reason.LIMITED and ALL in _names(reason))
+        ),
+        limited=frozenset(name for _, reason in told if reason["reason"] == Reason.LIMITED for name in _names(reason)) - {ALL},
         platform=_said((worker, reason) for worker, reason in told if reason["reason"] == Reason.PLATFORM_AWAY),
     )
+
+
+def _names(reason: Mapping[str, str]) -> list[str]:
+    return reason.get("what", "").split(", ")
+
+
+def _begins(reason: str) -> bool:
+    return _KIND[reason] is Kind.UNREADY or reason == Reason.MAPPING_AWAITED
 
 
 def _said(told: Iterable[tuple[str, dict[str, str]]]) -> str:

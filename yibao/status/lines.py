@@ -21,7 +21,10 @@ from yibao.status.facts import Facts, Part
 from yibao.status.heard import heard_of
 from yibao.status.parts import Asked, Line, line_of
 from yibao.status.pauses import Order, order_of
+from yibao.status.throttled import throttled_by
+from yibao.status.waits import parts_said
 
+_OWN_LIMIT: Final = "its requests wait for their turn, by its own limit"
 _OF_A_PLAN: Final = ("flood_guard", "held", "unanswered")
 """Reasons that are so since a plan was opened."""
 
@@ -33,6 +36,20 @@ class _Aside(TypedDict):
     held: bool
     cause: str
     mend: str
+
+
+class _Maintained(TypedDict):
+    """What the platform's maintenance adds to facts."""
+
+    maintained: str
+    after_maintenance: str
+
+
+def _maintained(asked: Asked) -> _Maintained:
+    window = asked.maintenance
+    said = "" if window is None else window.line
+    inside = window is not None and window.inside
+    return {"maintained": said if inside else "", "after_maintenance": "" if inside else said}
 
 
 def lines_of(asked: Asked, limits: Limits) -> list[Line]:
@@ -53,7 +70,7 @@ def lines_of(asked: Asked, limits: Limits) -> list[Line]:
         before = f"capture {name}" if name in stopped else ""
         lines.append(_stage(of_source, asked, limits, Facts(part=Part.PLACE, name=name, before=before)))
     of_join, of_deliver = ([lag for lag in lags if lag.stage == stage] for stage in (JOIN, DELIVER))
-    lines.append(_stage(of_join, asked, limits, Facts(part=Part.JOIN)))
+    lines.append(_stage(of_join, asked, limits, Facts(part=Part.JOIN, parts=parts_said(asked.parts, now_ms=asked.at_ms))))
     deliver = _deliver(of_deliver, marks, asked, limits)
     return [*lines, deliver, *_institutions(of_deliver, deliver, asked, limits)]
 
@@ -73,14 +90,15 @@ def _site(asked: Asked) -> Iterator[Line]:
 def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> Line:
     """facts: what is known besides the lags."""
     marks, waiting, moved = asked.measured.marks if asked.measured else None, waiting_in(lags), pace_of(lags)
-    heard = heard_of(asked.heard, facts.part.value)
+    heard, late = heard_of(asked.heard, facts.part.value), _late(oldest_in(lags), waiting, asked.at_ms, limits)
     more = replace(
         facts,
         stuck=heard.stuck,
         beginning=heard.beginning,
         platform=heard.platform,
         waiting=waiting,
-        late=_late(oldest_in(lags), waiting, asked.at_ms, limits),
+        late=late,
+        throttled=throttled_by(asked.limits, "", heard=heard.throttled, late=late) if facts.part is Part.DELIVER else "",
         rate_per_s=moved.rate_per_s,
         drains=moved.drains,
         workers=0 if marks is None else marks.workers(facts.part.value),
@@ -112,6 +130,7 @@ def _deliver(lags: Sequence[Lag], marks: StageMarks, asked: Asked, limits: Limit
         where=_where({plan.partition for plan in held}, lags),
         unanswered_s=max(open_s, default=0.0),
         awaited=_awaited(marks),
+        **_maintained(asked),
     )
     line = _stage([_without(lag, aside) for lag in lags], asked, limits, facts)
     begun = [plan.opened_at for plan in held] or [plan.opened_at for plan in stage.plans]
@@ -150,18 +169,24 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
     whole = all(lag.all_kinds for lag in lags)
     aside = {f"{one.source}": one for one in asked.stages if one.stage == ASIDE}
     paused = {one.name for one in asked.pauses if one.of is Paused.INSTITUTION}
-    for name in sorted({institution for institution, _service in kinds} | aside.keys() | paused):
+    limited = heard_of(asked.heard, DELIVER).limited
+    parts = {one.institution for one in asked.parts.of} - {""}
+    for name in sorted({institution for institution, _service in kinds} | aside.keys() | paused | parts):
         own = [kind for which, kind in kinds.items() if which[0] == name]
         seen, entry = sum(kind.waiting for kind in own), aside.get(name)
         waiting = seen if whole or entry is None else max(seen, entry.waiting or 0)
         oldest = min((kind.oldest_ms for kind in own), default=None)
+        late = _late(oldest, waiting, asked.at_ms, replace(limits, max_waiting=None))
         facts = Facts(
             part=Part.INSTITUTION,
             name=name,
             waiting=waiting,
-            late=_late(oldest, waiting, asked.at_ms, replace(limits, max_waiting=None)),
+            late=late,
+            throttled=throttled_by(asked.limits, name, heard=_OWN_LIMIT if name in limited else "", late=late),
+            parts=parts_said(asked.parts.only(institution=name), now_ms=asked.at_ms),
             before=deliver.title if deliver.reason.person else "",
             **_aside(entry),
+            **_maintained(asked),
         )
         by_service = entry is not None and PAUSED in entry.causes
         line = _paused(facts, (), order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service))

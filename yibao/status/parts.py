@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from streams.topics.steering import Pause
+from streams.topics.maintenance import Maintenance
+from streams.topics.steering import LimitOrder, Pause
 from yibao.captures.shown import Shown
 from yibao.lag.asked import Measured
 from yibao.lag.counted import Lag, oldest_in, pace_of
@@ -11,6 +12,7 @@ from yibao.lag.stages import StageLag
 from yibao.monitored import Seen
 from yibao.status.facts import Facts, Part, SlotLook
 from yibao.status.reasons import Reason, reason_of
+from yibao.status.waits import NONE, PartsWaiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,12 @@ class Asked:
     """What stands in the marks besides: open plans, institutions that are aside; empty while no broker answers."""
     pauses: Sequence[Pause] = ()
     """What waits because a person ordered it."""
+    maintenance: Maintenance | None = None
+    """Of the platform: the window that is open, or in whose wake what waited is sent."""
+    limits: Sequence[LimitOrder] = ()
+    """How much may go to the platform because a person ordered it."""
+    parts: PartsWaiting = NONE
+    """What waits in the join for its parts."""
     heard: Sequence[Seen] = ()
     """What the workers on this machine say of themselves."""
     full: str

@@ -7,20 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from streams.deliver.causes import HoldCause
-from streams.deliver.remedies import REMEDIES
-from streams.lanes.deliver.held_cause import FLOOD_GUARD, MSGID_MEMORY, NO_ROOM, OTHER_LIMITS, TOPIC_GONE
+from streams.lanes.deliver.held_cause import FLOOD_GUARD
 from yibao.moments import span
 from yibao.status.facts import Facts, Part, Slot
+from yibao.status.held import held_mend, held_words
 
-_STOPS: Final = {
-    FLOOD_GUARD: "yibao dlq list --class rejected --since 1h; docs/operations.md, The flood guard, has what comes then",
-    MSGID_MEMORY: "ask the platform whether it has the msgids of the plan: docs/operations.md, Doubles",
-    OTHER_LIMITS: "put platform.max_chars, max_rows, encoding, encrypt and msgid_chars back, and restart the deliver worker",
-    NO_ROOM: "mend what is refused (yibao dlq summary --by cause), and restart the deliver worker",
-    TOPIC_GONE: "report its rows anew: yibao resnapshot; the topic kept them no longer (retention.ready_days)",
-}
-_LOG: Final = "the deliver worker's log says it every minute: lane_held, lane_stopped, institution_held"
+_THROTTLED: Final = (
+    "it goes on by itself; if it stays late, `yibao limits show` has our limits and who set them; what the platform takes, its "
+    "people say"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +69,8 @@ def _worker(facts: Facts) -> str:
     return f"yibao worker {facts.part.value}"
 
 
-def _held_words(facts: Facts) -> str:
-    told = f"held: {facts.cause}" if facts.cause else "held, and nobody heard why yet"
-    return f"{told} ({facts.where})" if facts.where else told
-
-
-def _held_mend(facts: Facts) -> str:
-    if facts.mend:
-        return facts.mend
-    cause = facts.cause.partition(" ")[0]
-    if cause in _STOPS:
-        return _STOPS[cause]
-    return REMEDIES[HoldCause(cause)] if cause in set(HoldCause) else _LOG
+def _pending(facts: Facts) -> str:
+    return f"yibao join pending{f' --institution {facts.name}' if facts.part is Part.INSTITUTION else ''}"
 
 
 def _kept(facts: Facts) -> str:
@@ -195,6 +180,13 @@ RULES: Final[tuple[Rule, ...]] = (
         person=lambda facts: not facts.ends,
     ),
     Rule(
+        name="maintenance",
+        when=lambda facts: bool(facts.maintained) and facts.workers > 0,
+        says=lambda facts: facts.maintained,
+        mend=lambda _facts: "it goes on by itself; earlier: yibao maintenance end --why …",
+        person=_nobody,
+    ),
+    Rule(
         name="worker_stuck",
         when=lambda facts: bool(facts.stuck),
         says=lambda facts: facts.stuck,
@@ -217,9 +209,9 @@ RULES: Final[tuple[Rule, ...]] = (
         name="flood_guard",
         when=lambda facts: facts.held and facts.cause.startswith(FLOOD_GUARD),
         says=lambda facts: f"the flood guard: most of what was sent last is refused{facts.where and f' ({facts.where})'}",
-        mend=_held_mend,
+        mend=held_mend,
     ),
-    Rule(name="held", when=lambda facts: facts.held, says=_held_words, mend=_held_mend),
+    Rule(name="held", when=lambda facts: facts.held, says=held_words, mend=held_mend),
     Rule(
         name="let_in",
         when=lambda facts: facts.aside,
@@ -234,6 +226,13 @@ RULES: Final[tuple[Rule, ...]] = (
         person=_late,
     ),
     Rule(
+        name="throttled",
+        when=lambda facts: bool(facts.throttled) and bool(facts.waiting),
+        says=lambda facts: f"throttled: {facts.throttled}",
+        mend=lambda _facts: _THROTTLED,
+        person=_late,
+    ),
+    Rule(
         name="unanswered",
         when=lambda facts: facts.unanswered_s > 0,
         says=lambda facts: f"a plan is under way for {span(facts.unanswered_s)}: the platform is away, slow, or takes no more",
@@ -244,6 +243,13 @@ RULES: Final[tuple[Rule, ...]] = (
         name="behind_another",
         when=lambda facts: bool(facts.before) and bool(facts.waiting),
         says=lambda facts: f"waits behind {facts.before}",
+        person=_nobody,
+    ),
+    Rule(
+        name="drains_after_maintenance",
+        when=lambda facts: bool(facts.after_maintenance) and facts.late and facts.drains is not False and facts.rate_per_s != 0,
+        says=lambda facts: f"late, and sends what waited; {facts.after_maintenance}",
+        mend=lambda _facts: "yibao lag --watch shows how fast it goes",
         person=_nobody,
     ),
     Rule(
@@ -280,9 +286,9 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(name="moves", when=lambda facts: bool(facts.waiting), says=lambda _facts: "moves", person=_nobody),
     Rule(
         name="waits_for_parts",
-        when=lambda facts: facts.awaited > 0,
-        says=lambda facts: f"{facts.awaited} records wait for a visit or settlement that was refused",
-        mend=lambda _facts: "yibao dlq summary --class rejected",
+        when=lambda facts: facts.awaited > 0 or bool(facts.parts),
+        says=lambda facts: facts.parts or f"{facts.awaited} records wait for a visit or settlement that was refused",
+        mend=lambda facts: _pending(facts) if facts.parts else "yibao dlq summary --class rejected",
         person=_nobody,
     ),
     Rule(name="runs", when=lambda facts: facts.part is Part.CAPTURE, says=lambda _facts: "runs", person=_nobody),

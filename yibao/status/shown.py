@@ -11,13 +11,17 @@ from yibao.screens import WIDE, Look, aligned, cut
 from yibao.status.facts import Part
 from yibao.status.lines import first_of
 from yibao.status.parts import Line
+from yibao.status.waits import NONE, PartsWaiting
 
 _HEAD: Final = ("PART", "WAITING", "OLDEST", "RATE/S", "DRAINED IN", "REASON")
 _NUMBERS: Final = (1, 2, 3, 4)
+_PARTS_HEAD: Final = ("ROWS", "OLDEST", "SOURCE", "INSTITUTION", "WAIT IN THE JOIN FOR")
+_MOST_PARTS: Final = 6
+"""On one screen."""
 
 
-def document(lines: Sequence[Line], *, site: str, now_ms: int, zone: str) -> dict[str, Any]:
-    """For programs. A schema that only grows."""
+def document(lines: Sequence[Line], *, parts: PartsWaiting = NONE, site: str, now_ms: int, zone: str) -> dict[str, Any]:
+    """For programs. A schema that only grows. parts: what waits in the join for its parts."""
     first = first_of(lines)
     return {
         "site": site,
@@ -25,24 +29,59 @@ def document(lines: Sequence[Line], *, site: str, now_ms: int, zone: str) -> dic
         "needs_person": first is not None,
         "first": None if first is None else _said(first, now_ms, zone),
         "parts": [_said(line, now_ms, zone) for line in lines],
+        "parts_waiting": {
+            "rows": parts.rows,
+            "unknown": parts.unknown or None,
+            **oldest_said(parts.oldest_ms, now_ms, ZoneInfo(zone)),
+            "of": [
+                {
+                    "source": one.source,
+                    "institution": one.institution or None,
+                    "waits_for": one.kind,
+                    "rows": one.rows,
+                    "told": one.told,
+                    **oldest_said(one.oldest, now_ms, ZoneInfo(zone)),
+                }
+                for one in parts.of
+            ],
+        },
     }
 
 
-def look_of(lines: Sequence[Line], *, site: str, now_ms: int, zone: str) -> Look:
-    """For people: one screen, and the same in a line."""
+def look_of(lines: Sequence[Line], *, parts: PartsWaiting = NONE, site: str, now_ms: int, zone: str) -> Look:
+    """For people: one screen, and the same in a line. parts: as of `document`."""
     at, first = moment(now_ms, ZoneInfo(zone)), first_of(lines)
-    headline = cut(f"{site}, {at}: {_headline(lines, first)}")
+    headline = cut(f"{site}, {at}: {_headline(lines, first, parts)}")
     table = aligned([_HEAD, *(_row(line, now_ms) for line in lines if line.part is not Part.SITE)], right=_NUMBERS)
     told = [line for line in lines if line.reason.person and line is not first]
     reasons = [text for line in ([first] if first else []) + told for text in _paragraph(line)]
     brief = "; ".join(f"{line.title}: {line.reason.name}" for line in lines if line.reason.person)
-    return Look("\n".join([headline, "", *table, *reasons]), f"{at} {brief or _headline(lines, first)}")
+    screen = "\n".join([headline, "", *table, *_parts(parts, now_ms), *reasons])
+    return Look(screen, f"{at} {brief or _headline(lines, first, parts)}")
 
 
-def _headline(lines: Sequence[Line], first: Line | None) -> str:
+def _headline(lines: Sequence[Line], first: Line | None, parts: PartsWaiting) -> str:
     if first is not None:
         return f"{first.title} needs a person"
+    if parts.rows:
+        return f"nothing needs a person; {parts.rows} rows lack parts"
     return "nothing needs a person" + ("" if any(line.waiting for line in lines) else ", and nothing waits")
+
+
+def _parts(parts: PartsWaiting, now_ms: int) -> Iterator[str]:
+    """What waits in the join, longest first."""
+    if parts.of:
+        rows = [
+            (f"{one.rows}", span(age_s(one.oldest, now_ms)), one.source, one.institution or "-", one.kind)
+            for one in parts.of[:_MOST_PARTS]
+        ]
+        yield ""
+        yield from aligned([_PARTS_HEAD, *rows], right=(0, 1))
+    if (rest := len(parts.of) - _MOST_PARTS) > 0:
+        yield f"and {rest} more kinds: yibao join pending"
+    if parts.unknown:
+        yield ""
+        yield from textwrap.wrap(f"What waits for parts is not counted to the end: {parts.unknown}", WIDE, break_on_hyphens=False)
 
 
 def _row(line: Line, now_ms: int) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
+from streams.topics.maintenance import Maintenance
 from streams.wiring import broker_access
 from yibao.binding import warn_of_other_site
 from yibao.captures.from_site import chosen_sources
@@ -20,9 +21,10 @@ from yibao.lag.counted import Lag
 from yibao.lag.marks import STAGES
 from yibao.lag.shown import Limits, document, limits_of, look_of, of_stages, too_far
 from yibao.options import SITE, ConfigOption, EveryOption, Output, OutputOption, SourceOption, StageName, WatchOption
-from yibao.screens import Look, watch
+from yibao.screens import Look, cut, watch
+from yibao.steering import maintenance_look
 
-_BETWEEN_S = 2.0
+BETWEEN_S = 2.0
 """Between the two looks of one answer: how fast it goes is the difference."""
 
 InstitutionOption = Annotated[
@@ -47,6 +49,8 @@ class _Asked:
     """How far behind is too far."""
     output: Output
     """For whom."""
+    maintenance: Callable[[], Maintenance | None]
+    """Of the platform, as it is when it is called."""
 
 
 def lag(
@@ -89,13 +93,21 @@ def lag(
     if source is not None and institution is not None:
         raise Misconfigured("--source is for place and join, --institution for deliver: give one of them")
     limits = limits_of(site, max_age_s=max_age, max_waiting=max_waiting)
-    asked = _Asked(site=site, stage=stage, source=source, institution=institution, limits=limits, output=output)
+    asked = _Asked(
+        site=site,
+        stage=stage,
+        source=source,
+        institution=institution,
+        limits=limits,
+        output=output,
+        maintenance=maintenance_look(site),
+    )
     with Broker(broker_access(site)) as broker, Measuring(site, broker) as measuring:
         if again:
             watch(lambda: _shown(asked, measuring.look())[0], every_s=every, for_programs=output is Output.JSON)
         found = measuring.look()
         if any(one.waiting for one in found.lags):
-            time.sleep(_BETWEEN_S)
+            time.sleep(BETWEEN_S)
             found = measuring.look()
     warn_of_other_site(site)
     look, far = _shown(asked, found)
@@ -106,11 +118,15 @@ def lag(
 
 def _shown(asked: _Asked, found: Measured) -> tuple[Look, Sequence[str]]:
     """As it is asked for, and what is too far behind."""
-    marks, zone = found.marks, asked.site.timezone
+    marks, zone, maintenance = found.marks, asked.site.timezone, asked.maintenance()
     lags: Sequence[Lag] = of_stages(found.lags, stage=asked.stage, source=asked.source, institution=asked.institution)
-    far = too_far(lags, asked.limits, now_ms=marks.at_ms)
+    far = too_far(lags, asked.limits, now_ms=marks.at_ms, maintained=maintenance is not None)
     workers = {stage: marks.workers(stage) for stage in STAGES}
     if asked.output is Output.JSON:
-        said = json.dumps(document(lags, now_ms=marks.at_ms, far=far, workers=workers, zone=zone), ensure_ascii=False)
+        told = document(lags, now_ms=marks.at_ms, far=far, workers=workers, zone=zone)
+        said = json.dumps({**told, "maintenance": maintenance and maintenance.document}, ensure_ascii=False)
         return Look(said, said), far
-    return look_of(lags, now_ms=marks.at_ms, far=far, workers=workers, zone=zone), far
+    look = look_of(lags, now_ms=marks.at_ms, far=far, workers=workers, zone=zone)
+    if maintenance is None:
+        return look, far
+    return Look(f"{look.screen}\n{cut(maintenance.line)}", f"{look.line}; {maintenance.line}"), far

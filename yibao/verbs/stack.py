@@ -27,6 +27,7 @@ The embedded PostgreSQL, Kafka and Connect, for trying things out on one machine
 Examples:
   yibao stack up                            start all three and wait until they answer
   yibao stack up --kafka-port 29092         on a port of your choice; the others are chosen once and kept
+  yibao stack up --metrics                  Connect serves its own metrics and Debezium's, for Prometheus
   yibao stack up --secrets secrets          Connect may read the passwords in this folder
   yibao stack up --service kafka            only the broker
   yibao stack up --brokers 3 --home three   three of them, with three copies of everything
@@ -74,6 +75,9 @@ def up(
         int | None, typer.Option("--brokers", metavar="N", help="1 (default) or 3: copies 3, min.insync.replicas 2; kept.")
     ] = None,
     secrets: SecretsOption = None,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Connect serves its own metrics, too; for a Connect that does not run yet.")
+    ] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Start what does not run and wait until it answers. Repeating it is harmless.
@@ -85,7 +89,7 @@ def up(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     signal.signal(signal.SIGTERM, _interrupt)
     ports = Ports(postgres=postgres_port, kafka=kafka_port, connect=connect_port)
-    stack = Stack(home, _services(service), ports=ports, brokers=brokers)
+    stack = Stack(home, _services(service), ports=ports, brokers=brokers, metrics=metrics)
     for folder in secrets or ():
         stack.open_to_connect(folder)
     with leaving(lambda: _left(stack)), progress() as tell:
@@ -182,9 +186,10 @@ def _print_endpoints(endpoints: Endpoints, services: tuple[str, ...], output: Ou
         "postgres": f"{endpoints.postgres_host}:{endpoints.postgres_port}",
         "kafka": endpoints.bootstrap_servers,
         "connect": endpoints.connect_url,
+        "metrics": endpoints.metrics_url,
         "secrets": str(endpoints.secrets),
     }
-    shown = {name: place for name, place in told.items() if name in services or name == "secrets"}
+    shown = {name: place for name, place in told.items() if name in (*services, "secrets") or (name == "metrics" and place)}
     if output is Output.JSON:
         print(json.dumps(shown, indent=2))
     else:

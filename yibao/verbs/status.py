@@ -35,6 +35,9 @@ def status(
     stands as it does, with the command that mends it. The part that is looked at first stands on top: the most upstream, and the
     most severe. Exit code 1 when something needs a person; 3 when brokers or Connect do not answer: the rest is shown all the same.
 
+    What waits in the join for its parts is counted by source, institution and part. The index for that is brought up to date for
+    three seconds at most, and the next look goes on from there.
+
     What is late is late by `lag` in site.yaml. Of a capture the age of its last heartbeat is shown. `yibao lag` has the figures of
     each partition, `yibao connector status` each task of Connect.
 
@@ -51,7 +54,7 @@ def status(
 
         def again_looked() -> Look:
             found = asking.ask()
-            return _shown(site, found, _chosen(site, found, institution), output)
+            return _shown(site, found, _chosen(site, found, institution), institution, output)
 
         if again:
             watch(again_looked, every_s=every, for_programs=output is Output.JSON)
@@ -59,7 +62,7 @@ def status(
     if not asked.brokers_away:
         warn_of_other_site(site)
     lines = _chosen(site, asked, institution)
-    look = _shown(site, asked, lines, output)
+    look = _shown(site, asked, lines, institution, output)
     typer.echo(look.line if output is Output.JSON else look.screen)
     if asked.brokers_away or asked.connect_away:
         raise Unreachable(asked.brokers_away or asked.connect_away)
@@ -72,9 +75,9 @@ def _chosen(site: Site, asked: Asked, institution: str | None) -> list[Line]:
     return [line for line in lines if line.part is not Part.INSTITUTION or institution in (None, line.name)]
 
 
-def _shown(site: Site, asked: Asked, lines: list[Line], output: Output) -> Look:
-    about = {"site": site.site, "zone": site.timezone}
+def _shown(site: Site, asked: Asked, lines: list[Line], institution: str | None, output: Output) -> Look:
+    about, parts = {"site": site.site, "zone": site.timezone}, asked.parts.only(institution=institution or "")
     if output is Output.JSON:
-        said = json.dumps(document(lines, now_ms=asked.at_ms, **about), ensure_ascii=False)
+        said = json.dumps(document(lines, parts=parts, now_ms=asked.at_ms, **about), ensure_ascii=False)
         return Look(said, said)
-    return look_of(lines, now_ms=asked.at_ms, **about)
+    return look_of(lines, parts=parts, now_ms=asked.at_ms, **about)

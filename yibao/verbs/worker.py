@@ -167,7 +167,7 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
         )
 
         async def make() -> LaneApp:
-            lanes = await worker(process)
+            lanes = await worker(replace(process, standing_by=pulse.stand_by))
             tell_ready()
             return lanes
 

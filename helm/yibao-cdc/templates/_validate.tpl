@@ -23,8 +23,8 @@
 {{- include "yibao.validateFiles" (list . $site) -}}
 {{- include "yibao.validateSecrets" (list . $site) -}}
 {{- include "yibao.validateReplicas" (list . $site) -}}
-{{- include "yibao.validateModes" (list . $site) -}}
 {{- include "yibao.validateApis" (list . $site) -}}
+{{- include "yibao.validateModes" (list . $site) -}}
 {{- include "yibao.validatePods" (list . $site) -}}
 {{- end -}}
 
@@ -163,18 +163,36 @@
 {{- if not $readOnly -}}
 {{- fail "connectors.mode: is strimzi, whose operator takes back what others order: write connect: {read_only: true} in site.yaml" -}}
 {{- end -}}
-{{- if not $values.connectors.strimzi.cluster -}}{{- fail "connectors.strimzi.cluster: is empty; name the KafkaConnect resource" -}}{{- end -}}
-{{- range $name := keys (get $site "sources") -}}
-{{- if not (hasKey $values.connectors.strimzi.config $name) -}}
-{{- fail (printf "connectors.strimzi.config: has nothing for source %s of site.yaml" $name) -}}
+{{- end -}}
+{{- if ne $values.connectors.mode "external" -}}
+{{- range $name, $source := get $site "sources" -}}
+{{- range $key, $other := dict "password_reference" "password_file" "connect_ca_file" "ca_file" -}}
+{{- if and (get $source $other) (not (get $source $key)) -}}
+{{- fail (printf "site.file: sources.%s.%s: is missing, and %s is a path in the pods of this release: say how Kafka Connect finds it (or connectors.mode: external)" $name $key $other) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name := keys $values.connectors.strimzi.config -}}
-{{- if not (hasKey (get $site "sources") $name) -}}{{- fail (printf "connectors.strimzi.config: %s is no source of site.yaml" $name) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and (eq $values.topics.mode "strimzi") (not $values.topics.strimzi.cluster) -}}
-{{- fail "topics.strimzi.cluster: is empty; name the Kafka resource" -}}
+{{- include "yibao.validateStrimzi" . -}}
+{{- end -}}
+
+{{- define "yibao.validateStrimzi" -}}
+{{- $values := (index . 0).Values -}}
+{{- $site := index . 1 -}}
+{{- $strimzi := $values.strimzi -}}
+{{- range $mode, $keys := dict "topics" (list "kafka" "topics") "connectors" (list "connect" "connectors") -}}
+{{- if eq (index $values $mode).mode "strimzi" -}}
+{{- if not (index $strimzi (first $keys)) -}}{{- fail (printf "strimzi.%s: is empty, and %s.mode is strimzi: name the resource" (first $keys) $mode) -}}{{- end -}}
+{{- if not (index $strimzi (last $keys)) -}}{{- fail (printf "strimzi.%s: is empty, and %s.mode is strimzi: yibao strimzi -c site.yaml > strimzi.yaml, and -f strimzi.yaml" (last $keys) $mode) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if or (eq $values.topics.mode "strimzi") (eq $values.connectors.mode "strimzi") -}}
+{{- range $path, $content := merge (dict "site.yaml" $values.site.file) $values.site.files -}}
+{{- if and (hasKey $strimzi.madeOf $path) (ne (sha256sum $content) (get $strimzi.madeOf $path)) -}}
+{{- fail (printf "strimzi.madeOf: %s was changed since: yibao strimzi -c site.yaml > strimzi.yaml, and -f strimzi.yaml" $path) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (hasKey $strimzi.madeOf "site.yaml") -}}{{- fail "strimzi.madeOf: does not name site.yaml: yibao strimzi -c site.yaml > strimzi.yaml, and -f strimzi.yaml" -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -145,24 +145,31 @@ class _Plan:
     def _order(self) -> list[int]:
         """Note for each record which ones come directly after it; return how many each one waits for."""
         last: dict[bytes | tuple[ServiceCode, str], int] = {}
-        waiting = []
+        waiting, behind = list[int](), self._behind
         for place, record in enumerate(self._records):
-            itself = record.service, record.record_key
-            before = {last.get(record.key, place), last.get(itself, place)} - {place}
-            for one in before:
-                self._behind[one].append(place)
-            if self._apart and itself in last:
-                self._earlier[place] = last[itself]
-            waiting.append(len(before))
-            last[record.key] = last[itself] = place
+            key, itself = record.key, (record.service, record.record_key)
+            before, version, count = last.get(key), last.get(itself), 0
+            if before is not None:
+                behind[before].append(place)
+                count = 1
+            if version is not None:
+                if version != before:
+                    behind[version].append(place)
+                    count += 1
+                if self._apart:
+                    self._earlier[place] = version
+            waiting.append(count)
+            last[key] = last[itself] = place
         return waiting
 
     def _depths(self) -> list[int]:
-        depth = [0] * len(self._records)
+        depth, kinds, earlier = [0] * len(self._records), self._kinds, self._earlier
         for place in reversed(range(len(depth))):
+            kind, deepest = kinds[place], 0
             for other in self._behind[place]:
-                is_behind = self._kinds[other] != self._kinds[place] or self._earlier.get(other) == place
-                depth[place] = max(depth[place], depth[other] + is_behind)
+                if (below := depth[other] + (kinds[other] != kind or earlier.get(other) == place)) > deepest:
+                    deepest = below
+            depth[place] = deepest
         return depth
 
     def take(self) -> tuple[_Kind, tuple[ReadyRecord, ...]] | None:

@@ -69,6 +69,7 @@ class DeliverLane(Lane[ReadyRecord]):
             confirm=self._posts.confirm,
             note=lambda held, quiet: self._posts.note_held(held, quiet=quiet),
             hold=self._hold,
+            until_open=context.steering.until_open,
         )
         self._orphans = Orphans(TopicPartition(shared.topics.orphans, at.partition), at)
         self._refused = RefusedRecords(TopicPartition(shared.topics.orphans, at.partition))

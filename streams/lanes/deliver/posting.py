@@ -74,6 +74,7 @@ class Posting:
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
     note: called when the lane is held, with why, and whether no try of this batch can have reached the platform.
     hold: is told when the lane waits for somebody, and when it goes on.
+    until_open: waits while the platform is maintained: no try is made then, and none is counted.
     """
 
     def __init__(  # noqa: PLR0913 - the surroundings of a lane
@@ -87,6 +88,7 @@ class Posting:
         confirm: Callable[[int | None], Awaitable[None]],
         note: Callable[[Held, bool], Awaitable[None]],
         hold: Hold,
+        until_open: Callable[[], Awaitable[None]],
     ) -> None:
         self._platform = platform
         self._settings = settings
@@ -96,6 +98,7 @@ class Posting:
         self._confirm = confirm
         self._note = note
         self._hold = hold
+        self._until_open = until_open
 
     async def decide(
         self, batch: Batch, msgid: str, *, unknown_since: int | None, patience: Callable[[], Patience] = lambda: Patience.LANE
@@ -151,6 +154,7 @@ class Posting:
     async def _turn(self, batch: Batch, msgid: str, tries: "_Tries", patience: Callable[[], Patience]) -> bool:
         """Wait until a POST of the institution makes sense, and take the turn to make it; False where patience ends before."""
         health, institution = self._health, batch.institution
+        await self._until_open()
         while health.is_at_fault(institution):
             how = patience()
             if how is Patience.NONE:  # the turn was taken before

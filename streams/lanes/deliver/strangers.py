@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connector.contract import Topics
 from streams.domain.changes import Incoming
-from streams.domain.ready import decode, number_of
+from streams.domain.ready import number_of, numbered
 from streams.domain.records import ReadyRecord
 from streams.errors import Fatal, Rejected
 from streams.lanes.marks import seq_of
@@ -34,18 +34,18 @@ class Strangers:
 
     def sort(self, records: Sequence[Incoming]) -> tuple[list[ReadyRecord], bool]:
         """The numbered records among what was read; what has no number is kept. Also whether anything was that was not known."""
-        numbered, are_new = [], False
+        found, are_new = [], False
         for message in records:
             try:
-                number_of(message.headers)
+                number = number_of(message.headers)
             except Rejected:
                 are_new |= self.put(message)
                 continue
             try:
-                numbered.append(decode(message))
+                found.append(numbered(message, number))
             except Rejected as exc:
                 raise Fatal(f"{message.topic}-{message.partition} offset {message.offset} has a number, but {exc}") from exc
-        return numbered, are_new
+        return found, are_new
 
     def put(self, message: Incoming) -> bool:
         """Keep a message. False where it was kept before."""

@@ -86,6 +86,15 @@ def test_what_is_too_old_too_much_or_not_known_is_named_with_its_partition():
     assert [] == too_far([lag("place"), lag("join"), lag()], Limits(max_age_s=0, max_waiting=0), now_ms=NOW)
 
 
+def test_what_is_late_because_the_platform_is_maintained_is_not_too_far():
+    """Whoever announced a window is not woken by it; what the other stages owe is told all the same."""
+    lags = [lag("join", 3, oldest_ms=minutes_ago(20)), lag(waiting=9, oldest_ms=minutes_ago(20))]
+    limits = Limits(max_age_s=600, max_waiting=8)
+    told = [too_far(lags, limits, now_ms=NOW, maintained=maintained) for maintained in (False, True)]
+    assert [3, 1] == [len(one) for one in told]
+    assert told[1][0].startswith("join")
+
+
 def test_what_waits_of_one_institution_is_judged_by_itself():
     """The others' backlog is no reason to call this hospital late, nor their speed its own."""
     kinds = {(H1, "setl_d"): Kind(2, minutes_ago(20)), (H2, "setl_d"): Kind(5, minutes_ago(1))}

@@ -14,6 +14,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark, JoinMark, PlaceMark
 from streams.topics.broker import CommittedOffset, Member
 from streams.topics.control import Control
+from streams.topics.maintenance import Maintenance
 from streams.topics.steering import Pause, Paused
 from tests.unit.yibao.test_lags import SITE as LAGGING
 from yibao.captures.facts import Stand
@@ -190,6 +191,20 @@ def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, 
     assert ("paused", None) == (reasons(ending)[part], first(ending))
 
 
+@pytest.mark.parametrize(("inside", "reason"), [(True, "maintenance"), (False, "drains_after_maintenance")])
+def test_what_waits_for_the_platforms_maintenance_needs_nobody(inside, reason):
+    """It was announced, and it ends by itself; without a word of it the same wait is a fault."""
+    late = asked(marks(delivered=DeliverMark(seq=91)), age_s=900)
+    late = replace(
+        late, measured=replace(late.measured, lags=[replace(one, rate_per_s=1.0, coming_per_s=None) for one in late.measured.lags])
+    )
+    begins, ends = (datetime.fromtimestamp(NOW / 1000, UTC) for _ in range(2))
+    window = Maintenance(begins=begins, ends=ends, inside=inside, by="site.yaml", why="")
+    assert "deliver" == first(late)[0]
+    maintained = replace(late, maintenance=window)
+    assert (reason, None) == (reasons(maintained)["deliver"], first(maintained))
+
+
 def test_what_stands_behind_a_stopped_source_is_no_fault_of_its_own():
     """Whoever restarts the place worker for rows that wait for `resume`, restarts it in vain."""
     said = reasons(asked(marks(rows=(9, 5)), shown=capture(control=STOPPED), age_s=900))
@@ -225,9 +240,9 @@ def test_a_lane_that_is_held_is_named_with_its_partition_and_the_hospital_where_
     assert [f"held: answer_code 40006 (partition 0, records of {H1})", "held: answer_code 40006 (partition 0)"] == told
 
 
-def told(worker, reason):
+def told(worker, reason, what=""):
     """How a worker of this machine answers."""
-    reasons = [{"kind": "x", "reason": reason, "what": ""}]
+    reasons = [{"kind": "x", "reason": reason, "what": what}]
     return Seen(worker=worker, address="http://127.0.0.1:1", state="degraded", reasons=reasons)
 
 
@@ -236,6 +251,10 @@ def told(worker, reason):
     [
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "platform_away"), "platform_away", True),
         (marks(), told("deliver-0", "platform_away"), "drained", False),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "platform_throttles", "3 times in a row"), "throttled", True),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", f"all, {H1}"), "throttled", True),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", H1), "stands", True),
+        (marks(), told("deliver-0", "platform_throttles"), "drained", False),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "starting"), "worker_begins", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("join-0", "starting"), "worker_missing", True),

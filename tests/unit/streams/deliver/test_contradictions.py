@@ -1,11 +1,14 @@
 """An answer that says two things is no answer: it settles no record, holds the lane at once, and says what contradicts what."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.causes import OUTCOME_UNKNOWN, HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused
+from streams.mapping.answering import Answers
 from streams.spec.answers import ANSWERS
 from streams.spec.profiles import REPORTING
 from tests.unit.streams.deliver.judging import judge, outcome
@@ -173,3 +176,14 @@ def test_whatever_settles_a_record_is_contradicted_by_nothing(top, inside, succe
         assert status < 300
     if isinstance(found, Refused):
         assert success not in (True, "true")
+
+
+def test_what_an_answer_says_is_remembered_for_the_profile_that_read_it():
+    """The same words mean success on one platform and nothing on another, and one process may read both."""
+    body = {"code": 777, "message": "成功"}
+    site = Answers(accepted=("777",)).profile()
+    for _ in range(2):
+        assert "held unknown_code" == outcome(judge(body))
+        assert "accepted 777" == outcome(judge(body, profile=site))
+        elsewhere = replace(REPORTING, code_names=("status",))
+        assert "retry no_code" == outcome(judge(body, profile=elsewhere))

@@ -126,6 +126,30 @@ async def test_a_wait_for_a_token_that_is_too_long_takes_none():
         pass
 
 
+async def test_it_is_known_whose_rate_lets_requests_wait_and_that_it_does_so_no_more():
+    """Nothing else says why little moves: no request fails, and none is under way."""
+    clock = [100.0]
+    own = {"b": OwnLimits(records_per_s=1.0)}
+    slow = Limits(limit_settings(rate_per_s=0.1, burst=2, patience_s=1.0, own=own), now=lambda: clock[0])
+    async with slow.turn("b", 50):
+        assert [] == slow.holding_back, "it went at once"
+    with pytest.raises(NoTurn):
+        async with slow.turn("b", 50):
+            pytest.fail("fifty records are owed")
+    assert ["b"] == slow.holding_back
+    async with slow.turn("a"):
+        pass
+    clock[0] += 5.0
+    with pytest.raises(NoTurn):
+        async with slow.turn("a"):
+            pytest.fail("the bucket was empty")
+    assert ["all", "b"] == slow.holding_back
+    clock[0] += 6.0
+    assert ["all"] == slow.holding_back, "nothing of b waited for a while"
+    slow.apply(limit_settings())
+    assert [] == slow.holding_back, "there is no rate any more"
+
+
 @given(st.integers(1, 20), st.sampled_from([0.5, 1.0, 4.0, 100.0]), st.lists(st.floats(0, 3), max_size=60))
 def test_a_bucket_never_gives_more_than_its_rate_and_burst(burst, rate_per_s, pauses):
     """The platform counts, and blocks."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.deliver.freshness import Freshness, freshness
-from streams.deliver.receipt import decode_receipt, encode_receipt, receipt
+from streams.deliver.receipt import Receipt, ReceiptLine, decode_receipt, encode_receipt, receipt
 from streams.deliver.verdict import Accepted
 from tests.unit.streams.ready_records import batch_of, ready_record
 
@@ -28,7 +28,7 @@ def record(number):
     )
 
 
-RECEIPT = receipt(
+WRITTEN = receipt(
     batch_of(record(7), record(9)),
     Accepted(code="40005", repeated=True, sealing_ms=3, key="0f" * 16),
     msgid="H36110200001202405011200000b0000",
@@ -38,11 +38,12 @@ RECEIPT = receipt(
     posted_at=1_700_000_001_000,
     answered_at=1_700_000_001_500,
 )
+RECEIPT = decode_receipt(encode_receipt(WRITTEN)[1])
 
 
 def test_a_receipt_says_what_freshness_and_reconciliation_ask_for():
     """Other programs read these names; they are a promise."""
-    key, value = encode_receipt(RECEIPT)
+    key, value = encode_receipt(WRITTEN)
     assert key == b"H36110200001202405011200000b0000"
     assert orjson.loads(value) == {
         "msgid": "H36110200001202405011200000b0000",
@@ -75,9 +76,16 @@ def test_a_receipt_says_what_freshness_and_reconciliation_ask_for():
     }
 
 
+def test_what_is_written_of_a_batch_is_what_a_reader_writes_of_it():
+    """The lanes write a receipt member by member: one that they forgot would be missing in the ledger for ever."""
+    assert encode_receipt(RECEIPT) == encode_receipt(WRITTEN)
+    members = {name for line in WRITTEN["records"] for name in line}
+    assert (set(Receipt.__slots__), set(ReceiptLine.__slots__)) == (set(WRITTEN), members)
+
+
 def test_a_receipt_holds_nothing_personal():
     """Receipts are kept for more than a year and read by many."""
-    key, value = encode_receipt(RECEIPT)
+    key, value = encode_receipt(WRITTEN)
     assert CANARY.encode() not in key + value
     assert "张三" not in value.decode()
 

@@ -9,10 +9,12 @@ from streams.domain.join.entries import visit_key_of
 from streams.explain.decoding import accepted_in, ready_in, records_of, remembered_in
 from streams.explain.evidence import Evidence, Lanes, Told
 from streams.explain.places import CHANGES, READY, RECEIPTS, places
-from streams.explain.remembered import STATE, of_visit
+from streams.explain.remembered import Institutions, of_visit, state_shape
 from streams.indexes.shape import BOOKKEEPING
 from streams.lanes.marks import deliver_mark
 from tests.unit.streams.deadletter.index.in_memory import indexed
+
+STATE = state_shape(Institutions(lambda _source, _role, columns: columns.get("org") or "", "by the column org"))
 
 
 def index_of(shape, messages):

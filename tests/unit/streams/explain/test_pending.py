@@ -6,8 +6,8 @@ from streams.domain.changes import Incoming
 from streams.domain.join.entries import dump, key_of
 from streams.domain.join.parts import Part
 from streams.domain.keys import SEPARATOR
-from streams.explain.pending import Wanted, pending
-from streams.explain.remembered import STATE
+from streams.explain.pending import Awaited, Wanted, awaited, pending
+from streams.explain.remembered import state_shape
 from streams.explain.subject import Keys
 from tests.unit.streams.domain.join.join_rig import HOSPITAL, PHARMACY, mappings
 from tests.unit.streams.explain.in_memory import index_of
@@ -27,7 +27,7 @@ class State:
             Incoming("visit.state", 0, at, key_of(b"V1", one.role, one.source, one.table, one.key), dump(one), (), SINCE)
             for at, one in enumerate(rows)
         ]
-        self.index = index_of(STATE, self.messages)
+        self.index = index_of(state_shape(Keys(mappings()).institutions), self.messages)
 
     def state(self, question):
         return question(self.index)
@@ -90,6 +90,20 @@ def test_what_is_not_asked_for_is_neither_counted_nor_listed(wanted, rows):
     """The sum of what is shown is what is said."""
     found = asked(*wanted)
     assert (rows, rows) == (found.total, len(found.oldest))
+
+
+def test_what_waits_is_counted_by_source_institution_and_part_the_longest_first():
+    """Who is called at night wants to know whose it is, before any row of it is read."""
+    more = (waiting("F8", Part.SETTLEMENT, 5, org="P"), waiting("F9", Part.VISIT, 70, org="nobody's"))
+    found = State(*ROWS, *more).state(awaited)
+    assert [
+        Awaited("his", PHARMACY, "settlement", 1, 0, SINCE + 5),
+        Awaited("his", HOSPITAL, "settlement", 2, 0, SINCE + 10),
+        Awaited("his", HOSPITAL, "lookup ward", 1, 1, SINCE + 20),
+        Awaited("his", HOSPITAL, "parent_refused", 1, 0, SINCE + 40),
+        Awaited("his", HOSPITAL, "collision", 2, 0, SINCE + 50),
+        Awaited("his", "", "visit", 1, 0, SINCE + 70),
+    ] == found
 
 
 def test_what_was_written_anew_since_the_index_was_asked_is_left_out():

@@ -12,9 +12,9 @@ from streams.domain.join.parts import MOVED_FROM, Part
 from streams.domain.join.stored import StoredRow
 from streams.domain.ready import encode
 from streams.explain.places import READY, Place, places
-from streams.explain.remembered import STATE, called, of_visit
+from streams.explain.remembered import Institutions, called, of_visit, state_shape
 from streams.indexes.shape import BOOKKEEPING
-from tests.unit.streams.explain.in_memory import index_of
+from tests.unit.streams.explain.in_memory import STATE, index_of
 from tests.unit.streams.lanes.lane_rig import emission
 
 SINCE, DEADLINE = 1_764_000_000_000, 1_764_000_600_000
@@ -79,7 +79,31 @@ def test_of_each_row_only_the_latest_message_counts_and_a_row_that_left_is_gone(
 def test_it_is_known_what_a_row_waits_for_and_until_when(index, waiting, expected):
     """A deadline that stands for none is not one."""
     take(index, said(waiting))
-    assert expected == of_visit(index, b"V1")[0][8:]
+    assert expected == of_visit(index, b"V1")[0][8:12]
+
+
+@pytest.mark.parametrize(
+    ("one", "institution"),
+    [
+        (row()._replace(columns={"org": "H2"}).waiting("settlement", since=SINCE, deadline=DEADLINE), "H2"),
+        (row(reported_as="H1/R1")._replace(columns={"org": "H2"}).waiting("settlement", since=SINCE, deadline=DEADLINE), "H1"),
+        (row().waiting("settlement", since=SINCE, deadline=DEADLINE), ""),
+        (row(reported_as="H1/R1"), ""),
+    ],
+)
+def test_it_is_known_whose_a_row_is_that_waits(index, one, institution):
+    """A hospital is called about its own rows. The record counts before what the row says now: that is what was reported."""
+    take(index, said(one))
+    assert institution == of_visit(index, b"V1")[0].institution
+
+
+def test_an_index_whose_institutions_another_mapping_told_is_made_anew(index):
+    """A hospital that was registered today would be counted as nobody's until its rows change."""
+    filling = STATE.filling(index)
+    filling.take([said(row())])
+    filling.finish()
+    assert STATE.objection(index) == ""
+    assert "otherwise" in state_shape(Institutions(lambda *_: "", "by another")).objection(index)
 
 
 def test_the_index_says_what_all_of_the_topic_says(index):

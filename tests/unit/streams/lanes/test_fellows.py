@@ -62,9 +62,11 @@ async def test_one_that_comes_waits_until_those_with_another_mapping_have_gone(p
     """Workers that are replaced one by one: the new ones begin when the last old one has gone, and nobody has to order that."""
     first, second = worker(0, OLD, 1), worker(1, OLD, 2)
     group = pausing(Group(first, second, "yibao-first-join-7", goes={3: first, 50: second}))
+    told = []
     with capture_logs() as logs:
-        await group.seen_by(worker(2, NEW, 3)).wait(patient=False)
+        await group.seen_by(worker(2, NEW, 3)).wait(patient=False, standing_by=told.append)
     assert 50 == group.asked
+    assert ["", "yibao-first-join-1 at 10.0.0.3 with mapping 0a0a0a0a"] == [*reversed(told)][:2], "the last, and that it has gone"
     assert ["mapping_awaited"] * 2 == [one["event"] for one in logs]
     assert ["yibao-first-join-0 at 10.0.0.3 with mapping 0a0a0a0a", "yibao-first-join-1 at 10.0.0.3 with mapping 0a0a0a0a"] == logs[
         0

@@ -1,5 +1,7 @@
 """What `site.yaml` offers is handed on: a setting that nothing reads is a promise to an operator at night that is not kept."""
 
+import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from streams import platform_wiring, wiring
+from streams import errors, platform_wiring, wiring
 from streams import wiring as brokers
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
@@ -25,13 +27,19 @@ from streams.replay.pace import pace_of
 from streams.seal import generate_key_pair
 from streams.spec.answers import AnswerClass
 from streams.telemetry.outcomes import Outcomes
+from streams.topics.audit import AuditEntry
 from tests.unit.streams.mapping.test_files import MAPPING, SITE
+from tests.unit.yibao.watching.test_messages import TOLD
 from yibao.captures import from_site as capture
 from yibao.captures.slots_watched import slots_of
 from yibao.captures.watching import watched
 from yibao.doctor.needs import needs_of
 from yibao.lag.shown import limits_of
 from yibao.monitored import monitored
+from yibao.persons import demand_another
+from yibao.watching.channels import NotTold, check, tell
+from yibao.watching.looking import addresses
+from yibao.watching.running import Watching
 
 READ_AT_LOAD = {
     ("SiteFile", "dictionaries"): "becomes Site.value_lists",
@@ -41,14 +49,23 @@ READ_AT_LOAD = {
     ("DatabaseSource", "insecure"): "lets the site load",
     ("Platform", "insecure"): "lets the site load",
     ("WorkerHttp", "insecure"): "lets the site load",
+    ("Channel", "insecure"): "lets the site load",
 }
 SECRET = "canary-of-a-secret"
+
+MAIL = "m: {kind: mail, host: 127.0.0.1, port: 1, user: u, password_file: secret, sender: a@b, recipients: [c@d]}"
+ROBOTS = (
+    "j: {kind: journald, socket: none}, r: {kind: feishu, url_file: url, secret_file: secret}, "
+    "h: {kind: webhook, url_file: url, token_file: secret, proxy: 'http://127.0.0.1:1'}"
+)
 
 FULL = (
     ("kafka: {", "kafka: {security: {protocol: SASL_SSL, sasl_mechanism: PLAIN, sasl_username: u, sasl_password_file: secret}, "),
     ("sasl_username: u", "sasl_username: u, ssl_certfile: ca.pem, ssl_keyfile: k.pem, ssl_password_file: secret"),
     ("http://127.0.0.1:8083", "https://connect.his, user: u, password_file: secret, bootstrap_servers: 'kafka.connect:9'"),
     ("http://127.0.0.1:8800", "https://platform.example, ca_file: ca.pem, headers: {Authorization: secret}"),
+    ("institutions:", f"notify: {{channels: {{{MAIL}, {ROBOTS}}}}}\ninstitutions:"),
+    ("headers: {", "maintenance: {windows: [{begins: '22:00', ends: '04:00'}]}, headers: {"),
 )
 
 
@@ -87,6 +104,7 @@ def site_of(tmp_path, certificate):
         (tmp_path / "site.yaml").write_text(text, encoding="utf-8")
         (tmp_path / "mapping.yaml").write_text(MAPPING, encoding="utf-8")
         (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
+        (tmp_path / "url").write_text("http://127.0.0.1:1/hook", encoding="utf-8")
         for name in ("ca.pem", "k.pem"):
             shutil.copy(certificate / name, tmp_path / name)
         for folder in ("keys", "secrets"):
@@ -127,10 +145,20 @@ def use(site: Site) -> None:
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
     limits_of(site)
+    with contextlib.suppress(errors.Refused):
+        demand_another(site, AuditEntry(id="1", at="", by="a via b@c", action="replay plan", why="", facts={"uid": os.getuid()}))
     needs_of(site)
     watched(site)
     wiring.restart_settings(site)
     slots_of(site).gives_up(next(iter(site.sources)), KeptLog(bytes=1, room=None))
+    watching = Watching(site, site.notify.channels, now=0.0)
+    addresses(site.workers.home, site.notify.workers)
+    watching.folder.mkdir(parents=True)
+    watching.take(1.0, {})
+    for name, channel in site.notify.channels.items():
+        check(name, channel)
+        with pytest.raises(NotTold):
+            tell(name, channel, TOLD)
     outcomes = Outcomes("deliver")
     wiring.deliver_stage(site, platform_wiring.gateway_of(site, outcomes), mark="s1te", outcomes=outcomes, home=None, index=0)
 

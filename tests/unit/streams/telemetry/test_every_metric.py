@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import orjson
@@ -44,6 +45,7 @@ from streams.telemetry.files_look import FilesLook
 from streams.telemetry.metric_table import METRICS
 from streams.telemetry.pulse import Pulse
 from streams.testing import FakePlatform, wait_for
+from streams.topics.maintenance import Ordered
 from streams.topics.steering import Orders, Pause, Paused
 from tests.settings import gateway_settings
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, PATIENT, SETTLE, VISIT, envelope, mappings
@@ -308,8 +310,10 @@ async def brokers_and_files(tmp_path, certificate):
         pauses={(pause.of, pause.name): pause for pause in (paused(Paused.INSTITUTION, A), paused(Paused.SOURCE, "his"))}
     )
     pauses = PausesLook(Steering("deliver", None, wall_ms=lambda: 0, orders=orders))
+    until = datetime.fromtimestamp(60, UTC).isoformat()
+    orders.maintenance = Ordered(begins="1970-01-01T00:00:00+00:00", ends=until, open=True, at="", by="li@office", why="theirs")
     seen, reasons = moved(outcomes, BrokersLook(cluster.roll_call), files, pauses, pulse=pulse)
-    assert {Reason.BROKERS_LOST, Reason.PAUSED} == reasons
+    assert {Reason.BROKERS_LOST, Reason.PAUSED, Reason.MAINTENANCE} == reasons
     assert [f"institution {A}"] == [one.what for one in pulse.conditions if one.reason is Reason.PAUSED], "and nobody's name"
     return seen
 

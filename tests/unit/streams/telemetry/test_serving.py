@@ -78,7 +78,7 @@ def test_another_address_names_those_that_there_are():
     """Who mistypes one should not think that the worker has none."""
     found = answer("/healthz", "", told_of())
     assert 404 == found.status
-    assert b"/live, /ready, /health, /metrics" in found.body
+    assert b"/live, /ready, /health, /metrics, /runbooks" in found.body
 
 
 async def test_a_loop_that_stands_still_is_not_live_and_says_so(serve):
@@ -121,6 +121,18 @@ async def test_who_looks_at_a_worker_does_not_end_it():
     pulse.watch(fails)
     pulse.look()
     assert [Reason.STARTING] == [one.reason for one in pulse.conditions], "what was seen last stays"
+
+
+def test_one_that_stands_by_is_ready(serve):
+    """Whoever replaces workers waits for the new one to be ready, which waits for the old ones to go: neither would end."""
+    pulse = Pulse(stuck_s=60)
+    url = serve(pulse)
+    for others, status in (("", 503), ("join-1 at 10.0.0.3", 200), ("", 503)):
+        pulse.stand_by(others)
+        pulse.look()
+        found, told = get(f"{url}/ready")
+        assert status == found
+        assert ("mapping_awaited" in get(f"{url}/health")[1]) == bool(others), told
 
 
 def test_a_port_that_is_taken_is_told_with_the_setting(serve):

@@ -1,0 +1,1 @@
+"""`yibao watch`: the alerts of a site without Prometheus, and who is told of them."""
