@@ -84,10 +84,16 @@ class _Restoring:
         self._say("the broker is lost, and back from the copy")
 
     def _nothing_goes_on(self, accepted: int) -> None:
-        """Each stage says of itself that the copy is older; the platform hears nothing."""
+        """Those that ran end; started again, each stage says that the copy is older; the platform hears nothing."""
+        self._night.until(lambda: self._ended() >= {Exit.SHORT_LOG}, "workers to end with 79")
+        self._night.stop("workers")
+        self._night.run_workers("workers")
         self._night.until(lambda: self._stood() == {*_STAGES}, "each stage to stand")
         if (now := len(self._night.accepted())) != accepted:
             raise Failed(f"{now - accepted} records were sent from the older copy")
+
+    def _ended(self) -> set[int]:
+        return {one["exit_code"] for one in self._night.said("workers", "worker_ended")}
 
     def _stood(self) -> set[str]:
         ended = self._night.said("workers", "worker_ended")
