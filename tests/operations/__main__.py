@@ -22,7 +22,6 @@ PARTS: tuple[str, ...] = (
     "dashboards",
     "explained",
     "rolled",
-    "restored",
 )
 """Modules of this folder, in the order in which they run."""
 

@@ -75,7 +75,7 @@ class _Rolling:
         self._forward()
         back = self._back()
         night.until(lambda: night.is_drained(self._days), "all records, after the way back")
-        return f"{night.judged(self._days)}; {back}"
+        return f"{night.judged(self._days, by_letters=self._release.together)}; {back}"
 
     def _before(self) -> None:
         """The site as the other version runs it."""
@@ -115,7 +115,6 @@ class _Rolling:
             seen = len(night.accepted())
             self._more()
             night.until(lambda: len(night.accepted()) > seen, "records by the other version alone")
-            self._stop("back")
             return "both directions, both at once"
         # What it may not read it leaves alone: whatever it is asked, it commits nothing and posts nothing.
         night.until(
