@@ -26,6 +26,7 @@ from streams.lanes.control_feed import ControlFeed
 from streams.lanes.deliver.delivery import DeliverShared
 from streams.lanes.deliver.health import Health
 from streams.lanes.fellows import Fellow, Fellowship
+from streams.lanes.high_water import HighWater
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
@@ -105,7 +106,15 @@ def place_stage(  # noqa: PLR0913 - each by its name
     """The place stage of a site. home: in place of the site's `workers.home`. watched: how sources are watched, if they are."""
     broker, outcomes = broker_settings(site), outcomes or Outcomes("place")
     fellows = fellows or fellowship(site, "place", index=index)
-    context = _context(site, "place", broker=broker, outcomes=outcomes, linger_s=site.place.linger_s, fellows=fellows)
+    context = _context(
+        site,
+        "place",
+        broker=broker,
+        outcomes=outcomes,
+        linger_s=site.place.linger_s,
+        home=_home(site, "place", home, index),
+        fellows=fellows,
+    )
     gate = Gate(context.broker, topic=site.topics.control)
     return PlaceStage(
         app=_app(site, "place", broker=broker, home=home, index=index, fellows=fellows),
@@ -160,7 +169,15 @@ def join_stage(
         app=_app(site, "join", broker=broker, home=home, index=index, fellows=fellows),
         topics=site.topics,
         sources=tuple(site.sources),
-        context=_context(site, "join", broker=broker, outcomes=outcomes, linger_s=site.join.linger_s, fellows=fellows),
+        context=_context(
+            site,
+            "join",
+            broker=broker,
+            outcomes=outcomes,
+            linger_s=site.join.linger_s,
+            home=_home(site, "join", home, index),
+            fellows=fellows,
+        ),
         settings=JoinSettings(max_chunk=site.join.max_chunk, tick_s=site.join.tick_s),
         fold=joiner_of(site),
         lookups=LookupTables(KafkaLookupFeed(broker, lookups), lookups, outcomes=outcomes),
@@ -187,7 +204,9 @@ def deliver_stage(  # noqa: PLR0913 - each by its name
     `workers.home`.
     """
     broker, settings, limits = broker_settings(site), deliver_settings(site), limit_settings(site)
-    context = _context(site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s)
+    context = _context(
+        site, "deliver", broker=broker, outcomes=outcomes, linger_s=site.batch.linger_s, home=_home(site, "deliver", home, index)
+    )
 
     def share_limits(held: Callable[[], int]) -> None:
         gateway.limit_by(lambda: shared(limits, context.steering.limits, held=held(), of=site.kafka.partitions))
@@ -216,12 +235,24 @@ def _app(  # noqa: PLR0913 - each by its name
         group=site.topics.group(stage),
         client_id=f"yibao-{site.site}-{stage}-{index}" if fellows is None else fellows.me.client_id,
         broker=broker,
-        home=(home or site.workers.home) / f"{stage}-{index}",
+        home=_home(site, stage, home, index),
     )
 
 
+def _home(site: Site, stage: str, home: Path | None, index: int) -> Path:
+    """Folder of one worker."""
+    return (home or site.workers.home) / f"{stage}-{index}"
+
+
 def _context(  # noqa: PLR0913 - each by its name
-    site: Site, stage: str, *, broker: BrokerSettings, outcomes: Outcomes, linger_s: float, fellows: Fellowship | None = None
+    site: Site,
+    stage: str,
+    *,
+    broker: BrokerSettings,
+    outcomes: Outcomes,
+    linger_s: float,
+    home: Path,
+    fellows: Fellowship | None = None,
 ) -> LaneContext:
     kafka = KafkaBroker(broker)
     context = LaneContext(
@@ -240,6 +271,7 @@ def _context(  # noqa: PLR0913 - each by its name
             wall_ms=_wall_ms,
             windows=site.platform.maintenance.plan(site.timezone),
         ),
+        high_water=HighWater(home, clock=_boot_time, wall_ms=_wall_ms),
     )
     return context if fellows is None else replace(context, demand_fellows=fellows.demand)
 

@@ -10,12 +10,14 @@ from streams.mapping import Site
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 
 
-def since(text: str, site: Site) -> int:
-    """Milliseconds of a time span back from now or of a local time; 0 for `""`. Raises Misconfigured for anything else."""
+def since(text: str, site: Site, *, option: str = "--since") -> int:
+    """Milliseconds of a time span back from now or of a local time; 0 for `""`. Raises Misconfigured for anything else. option:
+    where it was written.
+    """
     if not text:
         return 0
     span = _span_s(text)
-    return now_ms() - span * 1000 if span is not None else int(_moment("--since", text, site).timestamp() * 1000)
+    return now_ms() - span * 1000 if span is not None else int(_moment(option, text, site).timestamp() * 1000)
 
 
 def until_of(text: str, site: Site) -> str:

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import typer
 from rich.table import Table
 
 from streams.explain.pending import Pending
+from streams.explain.releasable import Releasable
+from streams.explain.waits import words_for
 from streams.mapping import Site
 from yibao.letters.shown import print_table
 from yibao.moments import age, local, now_ms
@@ -38,3 +41,23 @@ def document(found: Pending) -> dict[str, Any]:
         "kinds": [one._asdict() for one in found.kinds],
         "oldest": [one._asdict() for one in found.oldest],
     }
+
+
+def show_releasable(found: Releasable) -> None:
+    """For people: what would be ended, and what stays."""
+    kinds = Table(box=None, pad_edge=False)
+    for column in ("kind", "institution", "count", "waits for"):
+        kinds.add_column(column, justify="right" if column == "count" else "left")
+    for (kind, institution), count in found.counts.most_common():
+        kinds.add_row(kind, institution or "-", f"{count}", words_for(kind))
+    print_table(kinds, f"{len(found.orders)} waits may be ended")
+    for kind, count in found.left.most_common():
+        typer.echo(f"{count} stay: what waits for {words_for(kind)} is not ended by itself")
+    if found.told:
+        typer.echo(f"{found.told} stay: a person was told of them, and they wait on beside their letters")
+
+
+def releasable_document(found: Releasable) -> dict[str, Any]:
+    """The same for programs."""
+    kinds = [{"kind": kind, "institution": institution, "count": count} for (kind, institution), count in found.counts.items()]
+    return {"releasable": len(found.orders), "kinds": kinds, "told": found.told, "left": dict(found.left)}

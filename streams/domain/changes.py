@@ -10,6 +10,7 @@ from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, ma
 from streams.domain.images import row_of, text_of
 from streams.domain.recapture import RECAPTURED, NotThere, not_there_in
 from streams.domain.records import Header, Row
+from streams.domain.release import RELEASE, Release, release_in
 from streams.domain.replay import REPLAY, Replay, replay_in
 from streams.domain.told import Told, told_in
 from streams.errors import Rejected
@@ -176,7 +177,7 @@ class Tombstone:
     """A message without a value: Kafka's mark for compaction. Carries nothing for the join."""
 
 
-Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay | NotThere
+Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay | Release | NotThere
 
 _OPS: Final = {op.value: op for op in Op}
 _TRUNCATE: Final = Op.TRUNCATE
@@ -260,7 +261,11 @@ def _tick(envelope: Mapping[str, object]) -> Tick:
     return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")
 
 
-_OURS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = {REPLAY: replay_in, RECAPTURED: not_there_in}
+_OURS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = {
+    REPLAY: replay_in,
+    RELEASE: release_in,
+    RECAPTURED: not_there_in,
+}
 
 
 def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], server: str) -> RowChange | Truncated:

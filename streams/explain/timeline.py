@@ -10,6 +10,7 @@ from streams.domain.changes import DOUBTED, NUMBER, Incoming, RowChange, Truncat
 from streams.domain.ready import ALONE, RECALL, REPORTED, closes
 from streams.domain.recapture import NotThere
 from streams.domain.records import Header, ReadyRecord
+from streams.domain.release import Release
 from streams.domain.replay import ANEW, REPLAY_ID, Replay
 from streams.errors import Rejected
 from streams.explain.evidence import Accepted, Evidence, Lanes, Told
@@ -17,6 +18,11 @@ from streams.explain.subject import RowName, Subject
 from streams.lanes.deliver.plan import Plan
 
 _OPS: Final = {Op.CREATE: "row made", Op.READ: "row read", Op.UPDATE: "row changed", Op.DELETE: "row deleted"}
+_ORDERED: Final = {
+    Replay: "tried again by order",
+    Release: "wait ended by order",
+    NotThere: "row read again by order, and not there",
+}
 _CLOSED: Final = {
     "hand": "letter closed by a person",
     "evidence": "letter closed by the platform's confirmation",
@@ -77,7 +83,7 @@ def _of_change(message: Incoming, found: Evidence, subject: Subject) -> Event | 
         return None  # it has a letter, which says more
     where = f"{message.topic}/{message.partition}/{message.offset}"
     match event:
-        case Replay() | NotThere():
+        case Replay() | Release() | NotThere():
             return _of_order(event, message, where, subject)
         case Truncated():
             facts = _known({"committed": f"{event.committed_at}", "position": dotted(event.position)})
@@ -88,13 +94,13 @@ def _of_change(message: Incoming, found: Evidence, subject: Subject) -> Event | 
             return None
 
 
-def _of_order(event: Replay | NotThere, message: Incoming, where: str, subject: Subject) -> Event | None:
+def _of_order(event: Replay | Release | NotThere, message: Incoming, where: str, subject: Subject) -> Event | None:
     """Of what a person ordered."""
     about = event.row if isinstance(event, NotThere) else event
     row = RowName(about.source, about.table, tuple(about.key.values()))
     if not subject.means_row(row) or (isinstance(event, Replay) and event.last):
         return None
-    what = "row read again by order, and not there" if isinstance(event, NotThere) else "tried again by order"
+    what = _ORDERED[type(event)]
     facts = {"plan": about.plan, "letter": event.letter if isinstance(event, Replay) else ""}
     return Event(message.timestamp_ms, "replay", what, subject.keys.row(row), where, _known(facts))
 

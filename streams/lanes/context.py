@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from streams.errors import Fatal
 from streams.lanes.absence import Absence, Deadline
 from streams.lanes.buffer import Clock
+from streams.lanes.high_water import HighWater, unnoted
 from streams.lanes.ports import Broker
 from streams.lanes.settings import LaneSettings
 from streams.lanes.steering import Steering, unsteered
@@ -48,6 +49,8 @@ class LaneContext:
     """How long brokers were away, told by the process's roll call."""
     steering: Steering = field(default_factory=unsteered)
     """What persons ordered: pauses and limits."""
+    high_water: HighWater = field(default_factory=unnoted)
+    """How far this machine knows the lanes to have been."""
 
     def deadline(self, within_s: float) -> Deadline:
         """A span from now on that does not count the time in which brokers are away."""

@@ -37,7 +37,9 @@ class Exit(IntEnum):
     """The topics are bound to another site than the worker's file describes, or to none: it would report to the wrong platform."""
 
     SHORT_LOG = 79
-    """A topic ends before the committed offset, or was made anew: what comes next would be taken for what was read before."""
+    """A topic ends before the committed offset, or was made anew: what comes next would be taken for what was read before. Or the
+    brokers hold an older copy: this machine had the lane further.
+    """
 
     OTHER_MAPPING = 80
     """Workers of one stage with different mappings began at the same time; this one was the later."""

@@ -159,6 +159,7 @@ class Lane(ABC, Generic[Item]):
         elif self._inner is not None and (error := self._inner.exception()) is not None:
             self.context.die(self._fatal(error))
         await self._producer.stop()
+        self.context.high_water.write()
 
     async def _guard(self) -> None:
         try:
@@ -194,6 +195,7 @@ class Lane(ABC, Generic[Item]):
         started = self.fenced_at = self.context.clock()
         await self._uncancelled(self._producer.start())
         committed = await self._committed()
+        self.context.high_water.demand(self.at, committed, stage=self.context.stage)
         self.ids = await demand_logs(
             self.context.broker,
             self.claims(committed),
@@ -273,6 +275,7 @@ class Lane(ABC, Generic[Item]):
         if self.context.clock() - started > self.context.settings.doubt_s:
             await self._see(committed)
         self._said = committed
+        self.context.high_water.note(self.at, committed)
         self.fenced_at = started
         self.context.outcomes.count("transaction", 1)
         self.context.outcomes.observe("commit_s", self.context.clock() - started)

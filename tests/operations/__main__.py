@@ -15,7 +15,10 @@ from sandbox.stack.service import CHECKOUT
 from tests.operations.failed import Failed
 
 FOLDER = CHECKOUT / ".yibao" / "operations"
-PARTS: tuple[str, ...] = ("why_nothing_moves", "capture", "steering", "monitored", "alerted", "dashboards", "explained")
+PARTS: tuple[str, ...] = (
+    *("why_nothing_moves", "capture", "steering", "monitored", "alerted", "dashboards", "explained"),
+    "rolled",
+)
 """Modules of this folder, in the order in which they run."""
 
 

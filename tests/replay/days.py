@@ -28,7 +28,7 @@ class Days:
     def __init__(self, connect: Callable[[], AbstractContextManager[Any]], *, visits: int, seed: int = 1) -> None:
         self._connect, self._visits, self._seed = connect, visits, seed
         self.expected: list[Expected] = []
-        self._oracle = Oracle(self.expected.append, captured=True)
+        self._followed: list[Transaction] = []
         self._rows: dict[tuple[str, Cell], Change] = {}
         self._taken_back: set[Cell] = set()
         self.newer = self.deleted = self.touched = 0
@@ -44,9 +44,17 @@ class Days:
         old = list(self._changes_of_before(rng))
         self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
 
+    def more(self, *, first: int, visits: int, rate: float) -> None:
+        """So many visits more, with numbers of their own from `first` on."""
+        self._play(_open(Workload(visits=visits, seed=self._seed, first=first)), rate=rate)
+
     def endings(self, folder: Any) -> list[Ending]:
-        """What must have been reported, in the end."""
-        self._oracle.finish()
+        """What must have been reported, in the end, if this is the end. May be asked again after more."""
+        self.expected = []
+        oracle = Oracle(self.expected.append, captured=True)
+        for transaction in list(self._followed):
+            oracle.follow(transaction)
+        oracle.finish()
         file = folder / "expected.jsonl"
         file.write_bytes(b"".join(one.line() for one in self.expected))
         return read_endings(file)
@@ -56,7 +64,7 @@ class Days:
             run(conn, transactions, rate=rate, on_commit=self._follow)
 
     def _follow(self, transaction: Transaction) -> None:
-        self._oracle.follow(transaction)
+        self._followed.append(transaction)
         for change in transaction.changes:
             place = change.table.name, change.key
             if change.was is not None:

@@ -12,8 +12,7 @@ from streams.domain.replay import Replay, replay_value
 from streams.errors import Misconfigured, Refused
 from streams.fold_wiring import joiner_of
 from streams.lanes.fellows import fellow_of
-from streams.lanes.marks import JoinMark, anew_of, join_mark, place_mark
-from streams.lanes.numbers import FIRST
+from streams.lanes.marks import anew_of
 from streams.lanes.passed_marks import delivered_in
 from streams.mapping import Site, compile_site
 from streams.mapping.identity import mapping_of
@@ -26,6 +25,7 @@ from streams.topics.whole import read_whole
 from streams.topics.writing import write_all
 from yibao.lag.stages import lags_of
 from yibao.moments import now_ms
+from yibao.replaying.awaiting import await_answers, await_true, joined
 from yibao.replaying.planning import incoming, lookups_of, state_of
 
 _PORTIONS_A_SECOND: Final = 2.0
@@ -156,13 +156,11 @@ class Renewing:
         """
         with Broker(broker_access(self.site)) as broker:
             self._order(broker, found.orders)
-            written = {source: broker.ends(self.site.topics.rows(source)).get(0, 0) for source in self.site.sources}
-            self._await(lambda: self._is_placed(broker, written), "the place stage has not taken all orders")
-            placed = self._placed(broker)
-            self._await(lambda: self._is_answered(broker, placed), "the join has not answered all orders")
-            needed = {number: one.seq for number, one in self._joined(broker).items() if number in found.ends}
+            await_answers(self.site, broker, deadline_s=self.deadline_s, again=AGAIN)
+            needed = {number: one.seq for number, one in joined(self.site, broker).items() if number in found.ends}
             self._write([self._end(found.id, visit) for visit in found.ends.values()])
-            self._await(lambda: self._is_in_force(broker, needed), "the join has not put its answers in force")
+            what = "the join has not put its answers in force"
+            await_true(lambda: self._is_in_force(broker, needed), what, self.deadline_s, AGAIN)
 
     def _order(self, broker: Broker, orders: Sequence[Replay]) -> None:
         portion, told_at = max(1, round(self.pace.rate_per_s / _PORTIONS_A_SECOND)), time.monotonic()
@@ -188,34 +186,6 @@ class Renewing:
         source = next(iter(self.site.sources))
         return Replay(source, "visit.ready", {}, visit, plan, letter="", times=0, first_failed_at=0, last=True)
 
-    def _await(self, done: Callable[[], bool], what: str) -> None:
-        until = time.monotonic() + self.deadline_s
-        while not done():
-            if time.monotonic() > until:
-                raise Refused(f"{what} within {self.deadline_s:g} s (`yibao connector status`): {AGAIN}")
-            time.sleep(_WAIT_S)
-
-    def _is_placed(self, broker: Broker, ends: Mapping[str, int]) -> bool:
-        topics = self.site.topics
-        return all(broker.committed(topics.group("place"), topics.rows(one), [0])[0].offset >= end for one, end in ends.items())
-
-    def _placed(self, broker: Broker) -> dict[tuple[str, int], int]:
-        """What the place stage numbers next, by series and partition."""
-        topics, found = self.site.topics, {}
-        for source in self.site.sources:
-            mark = place_mark(broker.committed(topics.group("place"), topics.rows(source), [0])[0].metadata)
-            found.update({(mark.series(source), number): out for number, out in enumerate(mark.out)})
-        return found
-
-    def _is_answered(self, broker: Broker, placed: Mapping[tuple[str, int], int]) -> bool:
-        joined = self._joined(broker)
-        return all(joined[number].taken.get(series, FIRST) >= out for (series, number), out in placed.items())
-
     def _is_in_force(self, broker: Broker, needed: Mapping[int, int]) -> bool:
-        joined = self._joined(broker)
-        return all(joined[number].anew >= seq for number, seq in needed.items())
-
-    def _joined(self, broker: Broker) -> dict[int, JoinMark]:
-        topics = self.site.topics
-        said = broker.committed(topics.group("join"), topics.changes, range(self.site.kafka.partitions))
-        return {number: join_mark(one.metadata) for number, one in said.items()}
+        marks = joined(self.site, broker)
+        return all(marks[number].anew >= seq for number, seq in needed.items())

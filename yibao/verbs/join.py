@@ -1,37 +1,43 @@
-"""`yibao join`: what waits there, and for what."""
+"""`yibao join`: what waits there, and for what; and to let it wait no longer."""
 
+import secrets
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streams.errors import Misconfigured
+from streams.errors import Misconfigured, Refused
 from streams.explain.pending import Wanted, pending
-from streams.mapping import load_site
+from streams.explain.releasable import Chosen, Releasable, releasable, standing
+from streams.mapping import Site, compile_site, load_site
+from streams.replay.pace import pace_of
 from yibao import pending_shown
-from yibao.binding import warn_of_other_site
+from yibao.audited import audited, concealed
+from yibao.binding import demand_own_topics, warn_of_other_site
 from yibao.explaining import keys_of, logs_of
+from yibao.institutions import demand_institution
+from yibao.interrupted import leaving
 from yibao.letters.asked import progress
 from yibao.letters.shown import print_json
+from yibao.moments import since
 from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.releasing import AGAIN, Releasing
 
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-What waits in the join. Nothing personal is shown: of keys what may be seen.
+What waits in the join, and an end to it. Nothing personal is shown: of keys what may be seen.
 
 \b
 Examples:
   yibao join pending                        counts by what is waited for, and what waits longest
   yibao join pending --kind settlement --limit 20
   yibao join pending --institution H36110200001 -o json
+  yibao join release --kind settlement --began-before 7d --dry-run
 """,
 )
-
-
-@app.callback()
-def _join() -> None:
-    """Keeps the word `pending` necessary while there is no other one."""
 
 
 @app.command("pending", short_help="Show what waits for what, oldest first.")
@@ -56,11 +62,7 @@ def show_pending(
       yibao join pending --kind 'lookup item'
       yibao join pending --source his --limit 0 -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-    site = load_site(config)
-    if source and source not in site.sources:
-        raise Misconfigured(f"--source {source}: the site has {', '.join(site.sources)}")
-    if institution and institution not in {one.code for one in site.institutions}:
-        raise Misconfigured(f"--institution {institution}: no institution of the site has this code")
+    site = _site_with(config, source, institution)
     with progress("reading the join's state") as told:
         logs = replace(logs_of(site, deadline_s=deadline), on_progress=lambda _topic: told)
         found = pending(logs, keys_of(site, clear=False), Wanted(source, institution, kind), most=limit)
@@ -69,3 +71,80 @@ def show_pending(
         print_json(pending_shown.document(found))
     else:
         pending_shown.show(found, site)
+
+
+@app.command("release", short_help="Let rows wait no longer: their letters come now.")
+def release(
+    *,
+    config: ConfigOption = SITE,
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help="What waits for this, as `join pending` names it.")] = "",
+    visit: Annotated[str, typer.Option("--visit", metavar="KEY", help="What waits in this visit.")] = "",
+    row: Annotated[str, typer.Option("--row", metavar="KEY", help="Only the row with this key in its table.")] = "",
+    source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only of this source.")] = "",
+    institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Only of this institution.")] = "",
+    began_before: Annotated[
+        str, typer.Option("--began-before", metavar="WHEN", help="Only what waits for so long: 12h, 7d, or since 2026-11-01T06:00.")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be ended; order nothing.")] = False,
+    why: Annotated[str, typer.Option("--why", "--reason", metavar="TEXT", help="Kept in the audit log; needed to order it.")] = "",
+    deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Wait for the stages for so long.")] = 300.0,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Let rows wait no longer for a part that does not come: each gets the letter now that it would get when its time is over, and
+    what belongs to it waits for that letter. Nothing is sent by it. What was missed may still come: then it goes, and the letter is
+    closed.
+
+    It ends waits for a visit, a settlement, a row of a lookup, the line that a refund takes back, and for a person to say which of
+    several is meant. What waits for another row that waits itself (`unreported`), for a refused one, for another lane or for the
+    end of a transaction goes with that, and is not ended by itself.
+
+    \b
+    Examples:
+      yibao join release --kind settlement --began-before 7d --dry-run
+      yibao join release --kind 'lookup item' --why "the vendor deleted these items"
+      yibao join release --visit MZ20240501-0001 --why "registered twice, the ward says"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if not (kind or visit):
+        raise Misconfigured("--kind or --visit is needed: `yibao join pending` shows what waits")
+    if not dry_run and not why.strip():
+        raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later; --dry-run only shows")
+    site, run = _site_with(config, source, institution), secrets.token_hex(4)
+    demand_own_topics(site)
+    chosen = Chosen(kind, source, institution, visit, row)
+    if began_before:
+        chosen = chosen._replace(before=since(began_before, site, option="--began-before"))
+    with progress("reading the join's state") as told:
+        logs = replace(logs_of(site, deadline_s=deadline), on_progress=lambda _topic: told)
+        found = releasable(logs, keys_of(site, clear=False), compile_site(site), chosen, plan=run)
+    if output is Output.TABLE:
+        pending_shown.show_releasable(found)
+    still = 0
+    if found.orders and not dry_run:
+        of = {"kind": kind, "source": source, "institution": institution, "visit": concealed(visit), "row": concealed(row)}
+        audited(site, "join release", why=why, facts={"run": run, **of, "orders": len(found.orders)})
+        with leaving(AGAIN):
+            Releasing(site=site, pace=pace_of(site), say=partial(typer.echo, err=True), deadline_s=deadline).run(found.orders)
+        still = standing(logs, found.orders)
+    _tell_released(found, run, still=still, dry_run=dry_run, output=output)
+
+
+def _tell_released(found: Releasable, run: str, *, still: int, dry_run: bool, output: Output) -> None:
+    """What was done. Exit code 1 where something was ordered and waits on."""
+    ordered = 0 if dry_run else len(found.orders)
+    if output is Output.JSON:
+        print_json({**pending_shown.releasable_document(found), "run": run if ordered else "", "ordered": ordered, "still": still})
+    elif ordered:
+        typer.echo(f"run {run}: {ordered} waits were ended: yibao dlq list since:5m")
+    elif not found.orders:
+        typer.echo("nothing was ordered: nothing waits that a person may end")
+    if still:
+        raise Refused(f"{still} of {ordered} wait on: {AGAIN}")
+
+
+def _site_with(config: Path, source: str, institution: str) -> Site:
+    """The site. Raises Misconfigured where it has not what was asked for."""
+    site = load_site(config)
+    if source and source not in site.sources:
+        raise Misconfigured(f"--source {source}: the site has {', '.join(site.sources)}")
+    demand_institution(site, institution)
+    return site

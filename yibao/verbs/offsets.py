@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured, Refused
+from streams.lanes.high_water import forget, noted
 from streams.lanes.recovered import Action, Recovery
 from streams.mapping import load_site
 from streams.topics.broker import Broker
@@ -29,13 +31,9 @@ Offsets of the stages, after they were lost or their logs were (exit codes 74 an
 Examples:
   yibao offsets recover --stage deliver --dry-run
   yibao offsets recover --stage deliver --why "offsets expired while the site stood"
+  yibao offsets accept-copy --why "Kafka restored from the backup of 02:00; the office knows"
 """,
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps the verb's word necessary."""
 
 
 _LEFT = "what was written stays, each partition whole; the same command again shows what is left"
@@ -98,3 +96,35 @@ def _show(found: Sequence[Recovery], *, written: bool) -> None:
         to = "" if one.to is None else f"{one.to.offset} {one.to.metadata}"
         table.add_row(one.at.topic, f"{one.at.partition}", action, was, to, one.why)
     Console(soft_wrap=True, markup=False).print(table)
+
+
+@app.command("accept-copy", short_help="Let workers of this machine go on from a restored, older copy of the brokers' data.")
+def accept_copy(
+    *,
+    config: ConfigOption = SITE,
+    home: Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Of the workers. Default: workers.home.")] = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Workers that were further than the brokers say end with 79: what was reported since the copy was taken would be sent again.
+    Go the way of docs/backup.md first; this is its last step, on each machine with workers: it forgets how far they were. All
+    workers must be stopped.
+
+    \b
+    Examples:
+      yibao offsets accept-copy --why "Kafka restored from the backup of 02:00; the office knows"
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if not why.strip():
+        raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later")
+    site = load_site(config)
+    demand_own_topics(site)
+    with Broker(broker_access(site)) as broker:
+        for stage in StageName:
+            Recovering(site, broker, stage.value, partition=None, repeat_settled=False).demand_standstill()
+    folder = home or site.workers.home
+    audited(site, "offsets accept-copy", why=why, facts={"reached": {name: one.number for name, one in noted(folder).items()}})
+    known = forget(folder)
+    if output is Output.JSON:
+        typer.echo(json.dumps({"forgotten": {name: one._asdict() for name, one in known.items()}}, ensure_ascii=False))
+    else:
+        typer.echo(f"{len(known)} lanes of this machine go on from what the brokers have; start the workers")

@@ -37,6 +37,8 @@ class Building:
 
     transaction = ""
     time: Tick | None = None
+    ends: tuple[bytes, str] | None = None
+    """State key of a row, and the wait of it that a person ends."""
     _portion: rebuilding.Portion | None = None
 
     def __init__(  # noqa: PLR0913 - what a fold is given
@@ -276,11 +278,12 @@ class Building:
     def _wait(  # noqa: PLR0913 - what is waited for
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
     ) -> None:
-        limit = self._limits.of(part)
+        ended = self.ends is not None and self.ends == (visit.place(row), part)
+        limit = 0 if ended else self._limits.of(part)
         left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
             failed = failed_row(self, visit, row, rows)
             names = names_of(candidates, visit.mapping) if candidates else names_of_missing(self, visit, part, failed)
-            letter = (letters.ambiguous if candidates else letters.incomplete)(part, failed, names)
+            letter = (letters.ambiguous if candidates else letters.incomplete)(part, failed, names, ended=ended)
             left = self.told.tell(visit, left, letter)
         visit.put(left)

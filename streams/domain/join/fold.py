@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, followers, letters, recapturing, renewing, replaying
+from streams.domain.join import claiming, followers, letters, recapturing, releasing, renewing, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -34,6 +34,7 @@ from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Lookups
+from streams.domain.release import Release
 from streams.domain.replay import Replay
 from streams.domain.roles import ROW_INDEX
 from streams.errors import Rejected
@@ -91,6 +92,8 @@ class Joiner:
                     run.bury(_unusable(run, event, None, None, why=truncated(event.table)))
             case Replay():
                 self._again(run, event, view)
+            case Release():
+                releasing.release(run, event, self.mappings, view, self._recall)
             case NotThere():
                 mapping = self.mappings.get(event.row.source)
                 visit = None if mapping is None or not incoming.key else Visit(incoming.key, mapping, view, self._recall)

@@ -23,6 +23,7 @@ _PARTS = {
     Part.LOOKUP.value: "关联表中的行（R24）：",
     Part.POSITIVE_LINE.value: "退费所冲销的正向费用明细（R9）",
 }
+_ENDED = "经人工提前结束等待，"
 _SEVERAL = {
     Part.AMBIGUOUS_VISIT.value: "同一就诊号有多条就诊记录，无法确定以哪一条为准",
     Part.AMBIGUOUS_SETTLEMENT.value: "费用可归属多条结算记录，无法确定属于哪一条",
@@ -93,10 +94,12 @@ def refused(refusal: Refusal, failed: FailedRow) -> DeadLetter:
     )
 
 
-def incomplete(waited_for: str, failed: FailedRow, name: str) -> DeadLetter:
-    """A row whose missing part did not come in time. The rule names the part. name: of lookup rows; `""` for any other part."""
+def incomplete(waited_for: str, failed: FailedRow, name: str, *, ended: bool = False) -> DeadLetter:
+    """A row whose missing part did not come in time. The rule names the part. name: of lookup rows; `""` for any other part.
+    ended: whether a person ended its wait before that time.
+    """
     part = waited_for.partition(" ")[0]
-    message = f"等待超时，缺少{_PARTS[part]}{name}"
+    message = f"{_ENDED if ended else '等待超时，'}缺少{_PARTS[part]}{name}"
     return letter_of(
         failed,
         dead_class=DeadClass.JOIN_INCOMPLETE,
@@ -106,9 +109,11 @@ def incomplete(waited_for: str, failed: FailedRow, name: str) -> DeadLetter:
     )
 
 
-def ambiguous(part: str, failed: FailedRow, candidates: str) -> DeadLetter:
-    """A row of which it did not turn out in time which of several others belongs to it. candidates: what those are called."""
-    message, rule = _SEVERAL[part], part.upper()
+def ambiguous(part: str, failed: FailedRow, candidates: str, *, ended: bool = False) -> DeadLetter:
+    """A row of which it did not turn out in time which of several others belongs to it. candidates: what those are called. ended:
+    whether a person ended its wait before that time.
+    """
+    message, rule = f"{_ENDED if ended else ''}{_SEVERAL[part]}", part.upper()
     several = Violation(
         field="",
         rule=rule,

@@ -32,6 +32,7 @@ from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
 from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
+from streams.domain.release import RELEASE
 from streams.domain.replay import REPLAY
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
@@ -102,7 +103,7 @@ class Placer:
             return self._tick(incoming, envelope, view, source=source, going=going, heard=heard)
         if not isinstance(said, dict):
             return unplaced(incoming, going)
-        if ours in (REPLAY, "absent", RECAPTURE, RECAPTURED):
+        if ours in (REPLAY, RELEASE, "absent", RECAPTURE, RECAPTURED):
             return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
@@ -185,8 +186,8 @@ class Placer:
     def _ordered(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
         """What `yibao` says of a row to which the database did nothing just now."""
         ours = envelope["yibao"]
-        if ours == REPLAY:
-            return self._replay(incoming, envelope, going=going)
+        if ours in (REPLAY, RELEASE):
+            return self._of_visit(incoming, envelope, going=going)
         if ours == RECAPTURE:
             return ordered.asks(incoming, envelope, going)
         if ours == RECAPTURED:
@@ -196,11 +197,11 @@ class Placer:
             return folded
         return ordered.along(folded, incoming, envelope, table_of(said), going.awaited)
 
-    def _replay(self, incoming: Incoming, envelope: _Image, *, going: Going) -> Folded:
-        """An order to try a row's record again: to the lane in which it was refused."""
+    def _of_visit(self, incoming: Incoming, envelope: _Image, *, going: Going) -> Folded:
+        """An order that concerns a row where the join remembers it: to the lane of the visit that it names."""
         if not isinstance(visit := envelope.get("visit"), str):
             return unplaced(incoming, going)
-        return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value),), REPLAY, going)
+        return Folded((Placed(self._partition_of(visit), visit.encode(), incoming.value),), f"{envelope['yibao']}", going)
 
     def _absent(self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, going: Going) -> Folded:
         """A row that a reading of its whole table has not found: it goes where nothing was done to it since it was compared."""

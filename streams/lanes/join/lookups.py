@@ -15,6 +15,7 @@ from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Row
+from streams.domain.release import Release
 from streams.domain.replay import Replay
 from streams.errors import Rejected
 from streams.lanes.join.lookup_feed import LookupFeed
@@ -97,8 +98,8 @@ class LookupTables:
                     self._clear(table, event)
                 case Tick():
                     self._fault(incoming, "a tick belongs to visit.changes; this topic holds the rows of a lookup")
-                case Replay() | NotThere():
-                    self._fault(incoming, "an order to replay belongs to the rows of a source; this topic holds those of a lookup")
+                case Replay() | Release() | NotThere():
+                    self._fault(incoming, "an order belongs to the rows of a source; this topic holds those of a lookup")
                 case Tombstone():
                     pass  # the delete before it took the row away
                 case never:

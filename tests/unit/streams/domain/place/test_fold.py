@@ -10,6 +10,7 @@ from streams.domain.keys import VisitKey
 from streams.domain.place.fold import UNPLACED, Placed, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.partitions import partition_of
+from streams.domain.release import Release, release_value
 from streams.domain.replay import Replay, replay_value
 from streams.domain.trail import UNKNOWN, leaving
 
@@ -59,6 +60,14 @@ def test_an_order_to_replay_goes_to_the_lane_in_which_its_record_was_refused():
     value = replay_value(Replay("his", "his.fee", {"id": "1"}, "V1", "night", "5f" * 16, 0, 5), at=9)
     folded = placed(value)
     assert ("replay", NOTHING) == (folded.outcome, folded.going)
+    assert [Placed(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
+
+
+def test_an_order_to_release_goes_to_the_lane_in_which_its_row_waits():
+    """Nothing else of the rows is touched, and what it says arrives as it was written."""
+    value = release_value(Release("his", "his.fee", {"id": "1"}, "V1", "dawn", "visit", 5), at=9)
+    folded = placed(value)
+    assert ("release", NOTHING) == (folded.outcome, folded.going)
     assert [Placed(partition_of("V1", PARTITIONS), b"V1", value)] == list(folded.placed)
 
 

@@ -11,7 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from streams.deadletter.record import letter_id
 from streams.domain.changes import tick_value
 from streams.domain.join import letters
+from streams.domain.join.entries import is_row, load
 from streams.domain.ready import encode
+from streams.domain.release import Release, release_value
 from streams.domain.series import FROM, NUMBER
 from streams.lanes.marks import join_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
@@ -81,6 +83,16 @@ class JoinModel(RuleBasedStateMachine):
         now = START_MS + len(self.log.messages(CHANGES))
         value = tick_value(now + (5_000 if what == "late tick" else 0)) if isinstance(what, str) else what
         self.comes(None, value)
+
+    @rule(which=st.integers(0, 5), late=st.booleans())
+    def a_person_ends_a_wait(self, which, late):
+        """As it stands in what is durable, or in what was: orders come late, and twice."""
+        rows = [load(key, value) for key, value in self.state.items() if value and is_row(key)]
+        if waiting := [row for row in rows if row.waits_for]:
+            row = waiting[which % len(waiting)]
+            key = {{"h.settle": "settle_no", "h.charge": "charge_id"}.get(row.table, "visit_id"): row.key[0]}
+            order = Release(row.source, row.table, key, "V1", "dawn", row.waits_for, row.since - late)
+            self.comes(b"V1", release_value(order, at=START_MS))
 
     @rule()
     def a_lookup_record_cannot_be_read(self):

@@ -1,0 +1,135 @@
+"""What waits in the join is ended by a person, while the join is killed: each wait is told once, and what comes after all goes."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import orjson
+import pytest
+
+from streams.domain.join.entries import is_row, load
+from streams.domain.ready import decode
+from streams.explain.releasable import Chosen, releasable
+from streams.lanes.kafka_broker import incoming
+from streams.mapping import compile_site, load_site
+from streams.topics.audit_log import read_audit
+from streams.topics.broker import Broker
+from streams.topics.whole import read_whole
+from streams.wiring import broker_access, client_options
+from tests.bench.bench_site import write_site
+from tests.bench.messages import Load, as_rows, hospital_messages
+from tests.bench.parts import fold_all
+from tests.bench.processes import CHECKOUT, worker
+from tests.bench.topics import apply_topics, fill
+from tests.patience import PATIENCE_S
+from yibao.explaining import keys_of, logs_of
+from yibao.lag.stages import lags_of
+
+pytestmark = pytest.mark.timeout(300)
+
+PREFIX = "released-"
+VISITS = "mz_zy_jz"
+
+
+class Scene:
+    """Settlements and fee lines that came without their visits."""
+
+    def __init__(self, servers, home):
+        self.servers, self.home = servers, home
+        self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url="http://127.0.0.1:1")
+        apply_topics(self.file)
+        self.site = load_site(self.file)
+
+    def fill(self, messages):
+        asyncio.run(fill(self.servers, PREFIX, messages))
+
+    @contextmanager
+    def running(self, stage):
+        with worker(stage, site=self.file, home=self.home) as one:
+            yield one
+
+    def started(self, *words):
+        command = [sys.executable, "-m", "yibao", "join", *words, "-c", f"{self.file}", "-o", "json"]
+        return subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def said(self, process):
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 0, err
+        return json.loads(out)
+
+    def ordered(self):
+        with Broker(broker_access(self.site)) as broker:
+            return broker.ends(self.site.topics.rows("his"))[0]
+
+    def is_joined(self):
+        """Whether all that came is placed and joined."""
+        with Broker(broker_access(self.site)) as broker:
+            left = {one.stage: one.waiting for one in lags_of(self.site, broker)}
+        return left["place"] == left["join"] == 0
+
+    def waits(self):
+        """What the rows wait for, as the join remembers them."""
+        latest = {one.key: one.value for one in self.messages(self.site.topics.state)}
+        rows = [load(key, value) for key, value in latest.items() if value and is_row(key)]
+        return [row.waits_for for row in rows if row.waits_for]
+
+    def messages(self, topic):
+        return read_whole(client_options(self.site), topic)
+
+    def told(self):
+        """Ids of the letters of what waited."""
+        headers = [dict(one.headers) for one in self.messages(self.site.topics.dead)]
+        return [one["x-dlq-id"] for one in headers if one.get("x-dlq-rule") == b"MISSING_VISIT"]
+
+    def releasable(self):
+        logs, keys = logs_of(self.site, deadline_s=PATIENCE_S), keys_of(self.site, clear=False)
+        return releasable(logs, keys, compile_site(self.site), Chosen("visit"), plan="").orders
+
+
+def until(done, what):
+    end = time.monotonic() + PATIENCE_S
+    while not (it := done()):
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
+    return it
+
+
+def is_visit(message):
+    return orjson.loads(message.value)["source"]["table"] == VISITS
+
+
+def test_waits_that_a_person_ends_are_told_once_and_what_comes_after_all_goes(kafka, tmp_path):
+    """The hospital's visits come days late; the office wants to see today what lacks them."""
+    lookups, changes = hospital_messages(3, partitions=12)
+    rows = as_rows(changes)
+    late = [one for one in rows if is_visit(one)]
+    assert late
+    scene = Scene(kafka.bootstrap_servers, tmp_path)
+    scene.fill([*lookups, *(one for one in rows if not is_visit(one))])
+    with scene.running("place"):
+        with scene.running("join") as first:
+            until(scene.is_joined, "all is joined that came")
+            first.process.kill()
+        waiting, before = scene.waits().count("visit"), scene.ordered()
+        process = scene.started("release", "--kind", "visit", "--why", "the vendor sends the visits on Friday")
+        until(lambda: scene.ordered() > before or process.poll() is not None, "the orders stand in the rows, and nobody joins them")
+        with scene.running("join"):
+            done = scene.said(process)
+            assert (waiting, 0) == (done["ordered"], done["still"])
+            assert (waiting, waiting) == (len(scene.told()), len(set(scene.told())))
+            assert [] == scene.releasable(), "a second order would find nothing"
+            scene.fill(late)
+            until(scene.is_joined, "the visits are joined")
+    assert "visit" not in scene.waits()
+    ready = [decode(incoming(one)) for one in scene.messages(scene.site.topics.ready)]
+    in_order = [*(one for one in changes if not is_visit(one)), *(one for one in changes if is_visit(one))]
+    plain = [one.record for one in fold_all(Load(lookups=lookups, changes=in_order, partitions=12)).emissions]
+    expected = Counter((one.service, one.key, one.content_hash) for one in plain)
+    assert expected == Counter((one.service, one.record_key, one.content_hash) for one in ready), "as without any release"
+    audit = [one.entry for one in read_audit(client_options(scene.site), scene.site.topics.audit)]
+    (entry,) = [one for one in audit if one.action == "join release"]
+    assert ("the vendor sends the visits on Friday", waiting) == (entry.why, entry.facts["orders"])
