@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.release import Release, release_value
 from streams.mapping import Site
 from streams.replay.pace import Pace
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
-from streams.wiring import broker_access, client_options
 from yibao.moments import now_ms
 from yibao.replaying.awaiting import await_answers
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import orjson
 import pytest
 
+from streams.broker_wiring import broker_access, client_options
 from streams.domain.join.entries import is_row, load
 from streams.domain.ready import decode
 from streams.explain.releasable import Chosen, releasable
@@ -19,7 +20,6 @@ from streams.mapping import compile_site, load_site
 from streams.topics.audit_log import read_audit
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from streams.wiring import broker_access, client_options
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, as_rows, hospital_messages
 from tests.bench.parts import fold_all

@@ -15,11 +15,11 @@ import yaml
 from sandbox.hospital import create_schema
 from sandbox.judge import Ending, RecordId, judge
 from sandbox.stack import Endpoints
+from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.reading import read_dead_letters
 from streams.deadletter.record import DeadLetterView
 from streams.private_files import private_folder, write_private
 from streams.topics.broker import Broker
-from streams.wiring import broker_access, client_options
 from tests.chaos.verdict import acceptances_in, missing
 from tests.operations.another_version import Installed
 from tests.operations.failed import Failed
