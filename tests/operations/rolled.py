@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.stack import Stack
+from streams.broker_wiring import broker_access
 from streams.errors import Newer
 from streams.topics.broker import Broker
-from streams.wiring import broker_access
 from tests.operations.another_version import Installed, installed
 from tests.operations.failed import Failed
 from tests.operations.plain_night import PlainNight
