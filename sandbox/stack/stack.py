@@ -33,9 +33,13 @@ class Endpoints:
     """Where the services of a stack are; port 0 for one that was never started."""
 
     bootstrap_servers: str
+    """Of the brokers, `host:port` with commas between."""
     connect_url: str
+    """Of Connect's REST interface."""
     postgres_host: str
+    """Host of the database."""
     postgres_port: int
+    """Its port."""
     metrics_url: str
     """Connect's own metrics, for Prometheus; `""` where the stack does not serve them."""
     secrets: Path

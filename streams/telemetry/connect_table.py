@@ -41,12 +41,17 @@ class ConnectMetric(NamedTuple):
     """One series of Kafka Connect's."""
 
     name: str
+    """As Prometheus knows it."""
     kind: Kind
+    """Gauge or counter."""
     unit: str
+    """In words."""
     bean: Bean
+    """The MBean that has it."""
     attribute: str
     """As the MBean has it; with groups where a label is read from it or from its value."""
     help: str
+    """What it tells."""
     extra: Mapping[str, str] = {}
     """Labels besides those of the bean."""
     factor: float = 1.0

@@ -44,6 +44,10 @@ class Page(NamedTuple):
     media_type: str
     found: bool
 
+    def __repr__(self) -> str:
+        """Without the page."""
+        return f"Page({len(self.body)} bytes, media_type={self.media_type!r}, found={self.found})"
+
 
 def served(path: str, *, query: str, accept: str, languages: str) -> Page:
     """The page at `/runbooks` or `/runbooks/NAME`. languages: as `Accept-Language` has them; `?lang=` goes before it."""

@@ -108,11 +108,12 @@ class Maintenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Windows:
-    """What a site says of it. drain_s: how long after a window nobody is told that records are old."""
+    """What a site says of it."""
 
     zone: ZoneInfo
     recurring: Sequence[Recurring] = ()
     drain_s: float = 0.0
+    """How long after a window nobody is told that records are old."""
 
     def at(self, ordered: Ordered | None, now: datetime) -> Maintenance | None:
         """The window that counts now: the one that is open, or that was over less than `drain_s` ago. now: aware."""

@@ -97,11 +97,12 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """The source that belongs to a code: only that one is read. otherwise: for other codes, and for none; None refuses those."""
+    """The source that belongs to a code: only that one is read."""
 
     on: "Source"
     cases: "Mapping[str, Source]"
     otherwise: "Source | None"
+    """For other codes, and where there is none; None refuses other codes."""
 
 
 Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf | Computed | Switch

@@ -19,10 +19,11 @@ _SUMS: Final[Mapping[str, Callable[[float, float], float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """left `+`, `-`, `*` or `/` right: of the samples with the same labels, or of each with a number."""
+    """Arithmetic, of the samples with the same labels, or of each with a number."""
 
     left: Expression
     how: str
+    """`+`, `-`, `*` or `/`."""
     right: Expression
 
     def promql(self) -> str:
@@ -67,12 +68,14 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """The left samples for which there is (`unless`: for which there is none) a right one with the same values of `on`."""
+    """The left samples for which there is a right one, or for which there is none."""
 
     left: Expression
     right: Expression
     on: tuple[str, ...] = ()
+    """Labels whose values they share."""
     unless: bool = False
+    """Those for which there is none."""
 
     def promql(self) -> str:
         return f"{self.left.promql()} {'unless' if self.unless else 'and'} on ({', '.join(self.on)}) {self.right.promql()}"

@@ -38,10 +38,11 @@ def span(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """That a label has, or has not, a value. how: `=`, `!=` or `=~`, which takes the whole value for a pattern."""
+    """That a label has, or has not, a value."""
 
     label: str
     how: str
+    """`=`, `!=` or `=~`, which takes the whole value for a pattern."""
     wanted: str
 
     def takes(self, labels: Labels) -> bool:
@@ -76,11 +77,12 @@ class Select:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How much a counter rises a second, over a time; `increase`: in all of it."""
+    """How much a counter rises a second, over a time."""
 
     of: Select
     over_s: float
     increase: bool = False
+    """In all of that time, instead of a second."""
 
     def promql(self) -> str:
         return f"{'increase' if self.increase else 'rate'}({self.of.promql()}[{span(self.over_s)}])"
@@ -147,10 +149,11 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Quantile:
-    """A quantile by the buckets of a histogram. of: their rates, with the label `le`."""
+    """A quantile by the buckets of a histogram."""
 
     share: float
     of: Expression
+    """The rates of the buckets, with the label `le`."""
 
     def promql(self) -> str:
         return f"histogram_quantile({self.share:g}, {self.of.promql()})"
