@@ -44,9 +44,9 @@ class Days:
         old = list(self._changes_of_before(rng))
         self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
 
-    def more(self, *, first: int, visits: int, rate: float) -> None:
-        """So many visits more, with numbers of their own from `first` on."""
-        self._play(_open(Workload(visits=visits, seed=self._seed, first=first)), rate=rate)
+    def more(self, *, first: int, visits: int, rate: float, bad_share: float = Workload.bad_share) -> None:
+        """So many visits more, with numbers of their own from `first` on. bad_share: see `Workload`."""
+        self._play(_open(Workload(visits=visits, seed=self._seed, first=first, bad_share=bad_share)), rate=rate)
 
     def endings(self, folder: Any) -> list[Ending]:
         """What must have been reported, in the end, if this is the end. May be asked again after more."""
@@ -58,6 +58,12 @@ class Days:
         file = folder / "expected.jsonl"
         file.write_bytes(b"".join(one.line() for one in self.expected))
         return read_endings(file)
+
+    def below_refused(self, endings: Iterable[Ending]) -> set[str]:
+        """Keys of the lines, those that they had before among them, whose visit or settlement is refused."""
+        refused = {one.row_key for one in endings if one.outcome == "refused" and one.id[0] != "fee_list_d"}
+        changes = (change for transaction in self._followed for change in transaction.changes if change.table is FEES)
+        return {f"{one.key}" for one in changes if refused & {f"{one.row['jzlsh']}", f"{one.row['jsdh']}"}}
 
     def _play(self, transactions: Iterable[Transaction], *, rate: float | None = None) -> None:
         with self._connect() as conn:
