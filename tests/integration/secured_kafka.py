@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from sandbox.java import find_java
 from sandbox.stack.jvm import java_command
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports
 from sandbox.stack.service import Home, distribution
 from streams.private_files import write_private
+from tests.bench.bench_site import write_site
 from tests.patience import PATIENCE_S
 
 USER, MECHANISM = "yibao", "SCRAM-SHA-512"
@@ -47,6 +50,26 @@ class Secured:
             "sasl_plain_username": USER,
             "sasl_plain_password": self.password,
         }
+
+
+def site_of(
+    secured: Secured, folder: Path, *, prefix: str, url: str = "http://127.0.0.1:9", partitions: int = 4, **other: str
+) -> Path:
+    """The file of a site that reaches the broker as production sites do."""
+    path = write_site(folder, prefix=prefix, bootstrap_servers=secured.servers, platform_url=url, partitions=partitions)
+    site = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
+    site["kafka"]["security"] = {
+        "protocol": "SASL_SSL",
+        "ssl_cafile": f"{secured.ca_file}",
+        "ssl_certfile": f"{secured.certificate_file}",
+        "ssl_keyfile": f"{secured.key_file}",
+        "ssl_password_file": f"{secured.key_password_file}",
+        "sasl_mechanism": MECHANISM,
+        "sasl_username": USER,
+        "sasl_password_file": f"{secured.password_file}",
+    } | other
+    path.write_text(yaml.safe_dump(site, allow_unicode=True), "utf-8")
+    return path
 
 
 @contextmanager

@@ -7,16 +7,14 @@ from itertools import pairwise
 
 import orjson
 import pytest
-import yaml
 
-from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
 from tests.bench.processes import CHECKOUT, platform
 from tests.bench.topics import apply_topics, fill
 from tests.in_process import yibao
 from tests.integration.both_stages import accepted_lines, run_until
-from tests.integration.secured_kafka import MECHANISM, USER, secured_kafka
+from tests.integration.secured_kafka import secured_kafka, site_of
 from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.timeout(600)
@@ -32,24 +30,6 @@ all slow, one after the other.
 def secured(tmp_path_factory):
     with secured_kafka(tmp_path_factory.mktemp("secured")) as reached:
         yield reached
-
-
-def site_of(secured, folder, *, prefix, url="http://127.0.0.1:9", **other):
-    """A site that reaches the broker as production sites do."""
-    path = write_site(folder, prefix=prefix, bootstrap_servers=secured.servers, platform_url=url, partitions=PARTITIONS)
-    site = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)
-    site["kafka"]["security"] = {
-        "protocol": "SASL_SSL",
-        "ssl_cafile": f"{secured.ca_file}",
-        "ssl_certfile": f"{secured.certificate_file}",
-        "ssl_keyfile": f"{secured.key_file}",
-        "ssl_password_file": f"{secured.key_password_file}",
-        "sasl_mechanism": MECHANISM,
-        "sasl_username": USER,
-        "sasl_password_file": f"{secured.password_file}",
-    } | other
-    path.write_text(yaml.safe_dump(site, allow_unicode=True), "utf-8")
-    return path
 
 
 def at_night(*arguments):
