@@ -74,12 +74,18 @@ def _gateway() -> Iterator[_Gateway]:
             is_right = self.headers.get("Authorization") == f"Basic {wanted}"
             gateway.let_in += is_right
             gateway.refused += not is_right
-            said = orjson.dumps({"error_code": 404, "message": "no such connector"} if is_right else {"message": "who are you?"})
-            self.send_response(404 if is_right else 401)
+            code, answer = self._answer() if is_right else (401, {"message": "who are you?"})
+            said = orjson.dumps(answer)
+            self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", f"{len(said)}")
             self.end_headers()
             self.wfile.write(said)
+
+        def _answer(self) -> tuple[int, object]:
+            if self.path.rstrip("/").endswith("/connectors"):
+                return 200, []
+            return 404, {"error_code": 404, "message": "no such connector"}
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
@@ -169,6 +175,8 @@ class _Rotation:
     def _another_login_at_connect(self, rows: Sequence[Message]) -> None:
         self.say("Connect: another password")
         self._until(lambda: self.gateway.let_in, "the look-out, let in")
+        if "connect_unwatched" in self._events("place"):
+            raise Failed("the look-out says that it is refused before the password is another one")
         self.gateway.password = "second"
         self._until(lambda: "connect_unwatched" in self._events("place"), "the look-out, refused")
         accepted = len(accepted_lines(self.file))
