@@ -59,7 +59,8 @@ class Source(Shorthand):
     """A value of the row's institution in `site.yaml`: `code`, `name`, `area`, `level`, or `value.NAME` of its `values`."""
     absent: Literal["wait", "empty", "refuse"] | None = None
     """With `lookup`: what happens where there is no such row. `wait` (the default): the record waits for it. `empty`: the field
-    has no value, and in `first_of` the next source is read. `refuse`: the record is refused."""
+    has no value, and in `first_of` the next source is read; a row that comes later is taken up with the next change of the visit's
+    rows. `refuse`: the record is refused."""
     first_of: "tuple[Source, ...]" = ()
     """The first of several sources that is not empty."""
     product: "tuple[Source, ...]" = ()
