@@ -21,7 +21,8 @@ lock() {
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links "$@"
 }
 
-# shellcheck disable=SC2086  several words are meant
+# Several words are meant.
+# shellcheck disable=SC2086
 lock pyproject.toml --extra sandbox --extra dev --output-file requirements-dev.lock ${LOCK_ARGS:-}
 lock pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 # shellcheck disable=SC2086
