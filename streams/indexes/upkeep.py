@@ -150,7 +150,7 @@ class Upkeep:
             if stale := self._stale(index, reach):
                 writing.forget({number: reach[number].end for number in stale})
                 index.executemany("UPDATE positions SET offset = begin WHERE partition = ?", [(number,) for number in stale])
-            read = self._read(index, writing, topic, reach, until, between=lambda: index.executescript("COMMIT; BEGIN IMMEDIATE"))
+            read = self._read(index, writing, topic, reach, until, between=lambda: _keep(index))
         except BaseException:
             index.rollback()
             raise
@@ -212,6 +212,12 @@ class Upkeep:
                 pending = 0
             self.on_progress(total - sum(max(0, end - positions[one]) for one, end in ends.items()), total)
         return read
+
+
+def _keep(index: sqlite3.Connection) -> None:
+    """Keep what was written so far. By two statements: a script commits by itself before its first one."""
+    index.execute("COMMIT")
+    index.execute("BEGIN IMMEDIATE")
 
 
 def _objection(index: sqlite3.Connection, reach: Mapping[int, Reach], topic_id: str) -> str:

@@ -22,6 +22,7 @@ from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.errors import Misconfigured
 from streams.explain.places import CHANGES, places
+from streams.indexes import upkeep
 from streams.indexes.store import Store
 from streams.indexes.upkeep import Upkeep
 from streams.mapping import load_site
@@ -105,6 +106,15 @@ async def test_what_was_read_is_not_read_again(place):
     await place.write(1, of_row(SEVERAL))
     page_, freshness = place.asked()
     assert (SEVERAL + 2, 1, "", True) == (page_.total, freshness.read, freshness.built, freshness.complete)
+
+
+async def test_much_that_is_new_is_added_and_nothing_made_anew(place, monkeypatch):
+    """Of more than some thousand new messages, what was read so far is kept in between: the index was called damaged there."""
+    assert SEVERAL + 1 == place.asked()[0].total
+    monkeypatch.setattr(upkeep, "_COMMIT_EVERY", 2)
+    await place.write(1, *(of_row(SEVERAL + number) for number in range(5)))
+    page_, freshness = place.asked()
+    assert (SEVERAL + 6, 5, "", True) == (page_.total, freshness.read, freshness.built, freshness.complete)
 
 
 async def test_a_page_says_what_is_missing_and_where_to_go_on(place):
