@@ -1,5 +1,6 @@
 """What of a worker is looked at from outside: served while it runs, and found again by who asks."""
 
+import fcntl
 import json
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ from rich.table import Table
 from streams.agents.worker_home import make_home
 from streams.errors import Misconfigured
 from streams.mapping import Site
-from streams.private_files import write_private
+from streams.private_files import open_private, write_private
 from streams.telemetry.exposition import Exposition
 from streams.telemetry.outcomes import Outcomes
 from streams.telemetry.pulse import Pulse
@@ -31,6 +32,7 @@ log = structlog.get_logger()
 
 ADDRESS: Final = "http.address"
 """Name of the file in a worker's folder that says where it is served."""
+_LOCK: Final = "http.lock"
 SILENT: Final = "silent"
 _WITHIN_S: Final = 5.0
 _MOST_BYTES: Final = 1 << 20
@@ -54,12 +56,29 @@ def monitored(site: Site, stage: str, index: int, *, home: Path | None, outcomes
     folder = (home or site.workers.home) / f"{stage}-{index}"
     try:
         make_home(folder)
-        write_private(folder / ADDRESS, served.url)
-        log.info("http_opened", address=served.url)
-        yield pulse
+        with _listed(folder, served.url):
+            log.info("http_opened", address=served.url)
+            yield pulse
     finally:
-        (folder / ADDRESS).unlink(missing_ok=True)
         served.close()
+
+
+@contextmanager
+def _listed(folder: Path, url: str) -> Iterator[None]:
+    """Say where a worker is served, for as long as it runs. Where another one of its name lives, that one is listed: this one ends
+    at once, and must not take the other's line with it.
+    """
+    with open_private(folder / _LOCK, "ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield
+            return
+        try:
+            write_private(folder / ADDRESS, url)
+            yield
+        finally:
+            (folder / ADDRESS).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

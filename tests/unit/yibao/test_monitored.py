@@ -53,6 +53,17 @@ def test_several_workers_of_one_machine_are_found_by_what_they_wrote_down(site, 
     assert "no worker is served here" in asked()[2]
 
 
+def test_a_second_worker_of_one_name_leaves_the_first_one_listed(site):
+    """Somebody starts one because the first one hangs: it ends at once, and the first one was not found any more."""
+    address = site.workers.home / "join-0" / ADDRESS
+    with capture_logs(), monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
+        listed = address.read_text(encoding="utf-8")
+        with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
+            assert listed == address.read_text(encoding="utf-8")
+        assert listed == address.read_text(encoding="utf-8")
+    assert not address.exists()
+
+
 def test_a_worker_that_was_killed_does_not_pass_for_one_that_is_well(site, asked):
     """Its note stays behind; another program may listen there meanwhile."""
     with capture_logs(), monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
