@@ -40,8 +40,8 @@ def bootstrap(kafka):
 
 @pytest.fixture
 async def topics(bootstrap):
-    """A site's topics with the first committed offsets, as `topics apply` lays them down. They keep records of any age: a broker that
-    looks for old ones half a minute after its start would take those that a test dates as it likes.
+    """A site's topics with the first committed offsets, as `topics apply` lays them down. They keep records of any age: a broker
+    looks for old ones half a minute after its start, and would take those that a test dates as it likes.
     """
     names = Topics(prefix=f"t{time.time_ns() % 10**10}.")
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
