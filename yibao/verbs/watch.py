@@ -16,12 +16,14 @@ from streams.telemetry.alerts.deciding import decide
 from streams.telemetry.alerts.samples import History
 from streams.telemetry.alerts.table import ALERTS, REACH_S
 from streams.telemetry.events import Speaker
+from streams.wording import count_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.watching.channels import NotTold, check, tell
 from yibao.watching.kept import alone
 from yibao.watching.looking import addresses, look
 from yibao.watching.messages import Told
-from yibao.watching.notices import BY_NAME, trial as trial_notices
+from yibao.watching.notices import BY_NAME
+from yibao.watching.notices import trial as trial_notices
 from yibao.watching.running import Watching, run
 
 
@@ -29,7 +31,7 @@ def watch(
     *,
     config: ConfigOption = SITE,
     notify: Annotated[bool, typer.Option("--notify", help="Go on until Ctrl-C, and tell the channels of site.yaml.")] = False,
-    trial: Annotated[bool, typer.Option("--test", help="Send a test and its recovery to each channel, to see that they arrive.")] = False,
+    trial: Annotated[bool, typer.Option("--test", help="Send each channel a test and its recovery.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Decide by the workers' metrics which alerts there are, by the table from which Prometheus's rules are made.
@@ -113,7 +115,7 @@ def _show(site: Site, output: Output) -> None:
         for one in found:
             typer.echo(f"{one['severity']}  {one['alert']}: {one['summary']}\n  {one['zh']}\n  {one['remedy']}")
         typer.echo(
-            f"{len(urls)} workers looked at; {len(found)} alerts"
+            f"{count_of(len(urls), 'worker')} looked at; {count_of(len(found), 'alert')}"
             if urls
             else "no worker is served here: notify.workers names others"
         )

@@ -116,9 +116,8 @@ def _fires(item: Item, zone: tzinfo) -> str:
 
 def _over(item: Item, zone: tzinfo) -> str:
     word = "测试恢复" if item.alert is TRIAL else "恢复"
-    return (
-        f"【{word}】{filled(item.alert.zh, item.key[1], item.value)}\n{item.alert.name}: resolved\n自 {_moment(item.since, zone)} 起"
-    )
+    alert = item.alert
+    return f"【{word}】{filled(alert.zh, item.key[1], item.value)}\n{alert.name}: resolved\n自 {_moment(item.since, zone)} 起"
 
 
 def text(site: str, notice: Notice, zone: tzinfo, *, most_bytes: int) -> str:
