@@ -112,6 +112,7 @@ def deliver_settings(site: Site) -> DeliverSettings:
         max_probe_s=written.held_probe_s,
         msgid_memory_s=site.platform.msgid_memory_s,
         repeats_refused=site.platform.repeats_refused,
+        first_repeated=site.platform.first_repeated_accepted,
         msgid_chars=site.platform.msgid_chars,
         flood_guard=FloodGuard(
             min_refused=written.flood_guard.min_refused,

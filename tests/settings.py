@@ -31,6 +31,7 @@ def deliver_settings(**chosen):
         "max_probe_s": 120.0,
         "msgid_memory_s": 0.0,
         "repeats_refused": False,
+        "first_repeated": False,
         "msgid_chars": 32,
         "flood_guard": flood_guard(),
     }

@@ -99,6 +99,8 @@ class DeliverSettings:
     repeating the request might deliver it twice."""
     repeats_refused: bool
     """The platform answers "repeated msgid" also to a msgid that it refused."""
+    first_repeated: bool
+    """ "Repeated msgid" to the first POST of a msgid counts as accepted."""
     msgid_chars: int
     """32, or 36 where the platform reads the interface so."""
     flood_guard: FloodGuard

@@ -110,6 +110,10 @@ class Platform(Strict):
     repeated, because the platform might take it as a new one. `0`: for ever."""
     repeats_refused: bool = False
     """The platform answers "repeated" also to a msgid that it refused. "Repeated" after an unknown outcome then holds the lane."""
+    first_repeated_accepted: bool = False
+    """ "Repeated" to the first POST of a msgid counts as accepted. Without it such an answer holds the institution, through every
+    restart, because another sender may use the msgid. Only after the platform was asked and has the records, because something on
+    the way posts twice (docs/doubles.md)."""
     answers: Answers = Answers()
     """What its answers mean, where they say it otherwise than the interface."""
     infno: Mapping[ServiceCode, Mapping[CareKind, Infno]] = Field(default_factory=dict)

@@ -28,7 +28,19 @@ def as_far_as(told, expected):
     return {name: as_far_as(told[name], wanted) for name, wanted in expected.items()}
 
 
-@each("marks_v1", "marks_v2", "marks_v3", "marks_v4", "marks_v5", "marks_v6", "marks_v7", "marks_v8", "marks_v9", "marks_v10")
+@each(
+    "marks_v1",
+    "marks_v2",
+    "marks_v3",
+    "marks_v4",
+    "marks_v5",
+    "marks_v6",
+    "marks_v7",
+    "marks_v8",
+    "marks_v9",
+    "marks_v10",
+    "marks_v11",
+)
 def test_a_mark_is_read(one):
     """It stands beside the offset at which an updated worker goes on; the plan in it was perhaps posted."""
     mark = MARK[one["stage"]](one["text"])

@@ -70,9 +70,10 @@ class AroundPosts:
             if self._context.clock() - began <= self._context.settings.doubt_s:
                 break  # else it was frozen in this very commit, and may have been replaced since
 
-    async def note_held(self, held: Held, *, quiet: bool) -> None:
+    async def note_held(self, held: Held, *, quiet: bool, repeated: bool) -> None:
         """Commit why the lane is held. quiet: and that nothing of the plan is in doubt, so that an owner after this one need not
-        fear that the platform forgot it, however long the hold lasts. Not while an acceptance waits for its commit.
+        fear that the platform forgot it, however long the hold lasts. Not while an acceptance waits for its commit. repeated: and
+        that the platform says "repeated" to what was posted once, so that an owner after this one takes that for no acceptance.
         """
         plan, run = self._plan, self.run
         if plan is None or run is None:
@@ -80,16 +81,19 @@ class AroundPosts:
         quiet = quiet and not run.decisions and run.unknown_since is None
         # What was set aside just now may be in doubt, and only the plan says so until that is committed.
         quiet = quiet and all(name in self._lane.mark.aside for name in run.laid)
-        mark = self.marked(replace(plan, quiet=plan.quiet or quiet))
+        run.plan = replace(run.plan, repeated=run.plan.repeated or repeated)
+        mark = self.marked(replace(plan, quiet=plan.quiet or quiet, repeated=run.plan.repeated))
         mark = mark if run.institution else replace(mark, why=cause_of(held))
         if mark != self._lane.mark:
             await self._lane.save_mark(mark)
 
-    def standing(self) -> DeliverMark:
+    def standing(self, cause: str) -> DeliverMark:
         """The mark of a lane that stands: nothing of the plan is in doubt where all that was posted since the last commit was
-        answered with "nothing taken".
+        answered with "nothing taken". It is where the lane stands because of an answer that did not come.
         """
         plan, run, mark = self._plan, self.run, self._lane.mark
+        if cause == MSGID_MEMORY:
+            return mark
         if plan is None or run is None or run.unknown_since is not None or any(one.accepted for one in run.decisions):
             return mark
         return self.marked(replace(plan, quiet=True)) if all(name in mark.aside for name in run.laid) else mark

@@ -1,7 +1,7 @@
 """One plan's delivery: cut it, post its batches in order, halve what is refused, and find out for each record what became of it."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NoReturn, Protocol
 
@@ -193,9 +193,14 @@ class Delivery:
         decided: Decided | None = None
         if not run.plan.is_refused(node):
             found = await self._posting.decide(
-                batch, message_id, unknown_since=run.unknown_since, patience=lambda: self._asides.patience(batch.institution, run)
+                batch,
+                message_id,
+                unknown_since=run.unknown_since,
+                repeated=run.plan.repeated,
+                patience=lambda: self._asides.patience(batch.institution, run),
             )
             if isinstance(found, SetAside):
+                run.plan = replace(run.plan, repeated=run.plan.repeated or found.repeated)
                 return found
             decided = found
             if isinstance(decided.verdict, Accepted):

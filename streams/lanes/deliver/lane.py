@@ -67,7 +67,7 @@ class DeliverLane(Lane[ReadyRecord]):
             outcomes=context.outcomes,
             wall_ms=shared.wall_ms,
             confirm=self._posts.confirm,
-            note=lambda held, quiet: self._posts.note_held(held, quiet=quiet),
+            note=self._posts.note_held,
             hold=self._hold,
             until_open=context.steering.until_open,
         )

@@ -9,7 +9,7 @@ from streams.domain.batch.msgid import next_plan, plan_id, stamp_of
 from streams.domain.records import ReadyRecord
 from streams.lanes.mark_text import foreign, number_in, refuse_others
 
-_MEMBERS: Final = frozenset({"n", "to", "id", "no", "t", "c", "b", "x", "q", "o"})
+_MEMBERS: Final = frozenset({"n", "to", "id", "no", "t", "c", "b", "x", "q", "o", "r"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,9 @@ class Plan:
     quiet: bool = False
     """Whether none of its requests is unanswered, and none is under way: what was posted since the last commit was answered with
     "nothing taken". Committed while the lane is held, and taken back before the next POST."""
+    repeated: bool = False
+    """Whether the platform said "repeated" to the first POST of one of its msgids. Whoever goes on with it takes no such answer for
+    a POST of our own."""
     of_orphans: bool = False
     """Whether its records are orphans that may go now, and not those at the offset."""
 
@@ -71,6 +74,8 @@ class Plan:
             said["x"] = format(self.left, "x")
         if self.quiet:
             said["q"] = 1
+        if self.repeated:
+            said["r"] = 1
         if self.of_orphans:
             said["o"] = 1
         return said
@@ -122,5 +127,6 @@ def plan_in(plan: object) -> Plan:
         settled=number_in(plan, "b") if "b" in plan else 0,
         left=left,
         quiet="q" in plan,
+        repeated="r" in plan,
         of_orphans="o" in plan,
     )

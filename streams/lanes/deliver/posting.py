@@ -55,6 +55,15 @@ class SetAside:
     """Why, where that was heard just now."""
     flooded: bool = False
     """Whether nobody holds it but the flood guard."""
+    repeated: bool = False
+    """Whether the platform said "repeated" to its first POST."""
+
+
+class Noting(Protocol):
+    """Commits why the lane is held (`streams.lanes.deliver.around_posts.AroundPosts.note_held`)."""
+
+    async def __call__(self, held: Held, *, quiet: bool, repeated: bool) -> None:
+        """quiet: no try of this batch can have reached the platform. repeated: it said so of one that was the first."""
 
 
 class Patience(Enum):
@@ -72,7 +81,7 @@ class Posting:
 
     confirm: called before every try with the moment (ms) since when an earlier one may have reached the platform, None where none
     can; renews an old ownership, so that a frozen owner posts nothing new after it woke.
-    note: called when the lane is held, with why, and whether no try of this batch can have reached the platform.
+    note: called when the lane is held.
     hold: is told when the lane waits for somebody, and when it goes on.
     until_open: waits while the platform is maintained: no try is made then, and none is counted.
     """
@@ -86,7 +95,7 @@ class Posting:
         outcomes: Outcomes,
         wall_ms: Callable[[], int],
         confirm: Callable[[int | None], Awaitable[None]],
-        note: Callable[[Held, bool], Awaitable[None]],
+        note: Noting,
         hold: Hold,
         until_open: Callable[[], Awaitable[None]],
     ) -> None:
@@ -101,16 +110,22 @@ class Posting:
         self._until_open = until_open
 
     async def decide(
-        self, batch: Batch, msgid: str, *, unknown_since: int | None, patience: Callable[[], Patience] = lambda: Patience.LANE
+        self,
+        batch: Batch,
+        msgid: str,
+        *,
+        unknown_since: int | None,
+        repeated: bool = False,
+        patience: Callable[[], Patience] = lambda: Patience.LANE,
     ) -> Decided | SetAside:
         """Post until it is accepted or refused, or as long as `patience` lasts.
 
         unknown_since: from when on (ms) an earlier owner may have posted this msgid, None if none did. On a platform that answers
         "repeated" to an id that it refused, "repeated" then proves nothing and holds the lane (`DeliverSettings.repeats_refused`).
-        "Repeated" to an id of which no post can have been taken is somebody else's, and holds the lane, too. patience: asked where
-        the institution is held.
+        "Repeated" to an id of which no post can have been taken holds the lane until a person says whose it is
+        (`DeliverSettings.first_repeated`). repeated: whether the plan was held for that before. patience: asked where it is held.
         """
-        tries = _Tries(unknown_since=unknown_since, may_be_taken=unknown_since is not None)
+        tries = _Tries(unknown_since=unknown_since, may_be_taken=unknown_since is not None, repeated=repeated)
         while not self._goes_aside(tries.unknown_since, patience) and await self._turn(batch, msgid, tries, patience):
             try:
                 verdict = await self._once(batch, msgid, tries)
@@ -165,7 +180,7 @@ class Posting:
                 return True
             if (held := health.why(institution)) is not None and held is not tries.heard:  # another lane heard it
                 self._hold.wait(held, batch, msgid)
-                await self._note(held, not tries.may_be_taken)
+                await self._note(held, quiet=tries.unknown_since is None, repeated=False)
             await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
         return True
 
@@ -174,8 +189,9 @@ class Posting:
         tries.begin(self._wall_ms())
         refused_before = tries.unknown_since is not None and self._settings.repeats_refused
         verdict = await self._platform.post(batch, msgid, refused_before=refused_before)
-        if isinstance(verdict, Accepted) and verdict.repeated and not tries.may_be_taken:
-            verdict = _of_somebody_else(verdict)
+        if isinstance(verdict, Accepted) and verdict.repeated and self._is_in_doubt(tries):
+            tries.repeated, verdict = True, _of_somebody_else(verdict)
+            tries.doubt()
         tries.may_be_taken = tries.may_be_taken or _may_be_taken(verdict)
         if isinstance(verdict, Accepted | Refused):
             self._health.answered(batch.institution)
@@ -189,6 +205,10 @@ class Posting:
                 self._health.failed(batch.institution, verdict)
         return verdict
 
+    def _is_in_doubt(self, tries: "_Tries") -> bool:
+        """Whether "repeated" may be said of another sender's records. A restart proves nothing: who died may have heard it, too."""
+        return not self._settings.first_repeated and (tries.repeated or not tries.may_be_taken)
+
     def _is_unanswered(self, retry: Retry, institution: str, tries: "_Tries") -> None:
         """Nobody knows what became of a POST, or it could not be made."""
         if not retry.may_have_arrived:
@@ -200,7 +220,7 @@ class Posting:
 
     async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
         self._hold.wait(held, batch, msgid)
-        await self._note(held, held.took_nothing and tries.unknown_since is None)
+        await self._note(held, quiet=held.took_nothing and tries.unknown_since is None, repeated=tries.repeated)
         if not held.of_institution:  # for the others, the turn is waited for
             await asyncio.sleep(min(self._settings.probe_s * 2.0**tries.probes, self._settings.max_probe_s))
             tries.probes = min(tries.probes + 1, 16)
@@ -219,6 +239,8 @@ class _Tries:
     """From when on one of them may have reached the platform; None: none can have."""
     may_be_taken: bool
     """Whether the platform may have taken the batch with one that it did not plainly accept."""
+    repeated: bool
+    """Whether it said "repeated" to a first POST of the plan."""
     attempts: int = 0
     """How many there were."""
     retries: int = 0
@@ -248,7 +270,7 @@ class _Tries:
         """Where a try may have been taken, an owner of another day must know it."""
         if self.may_be_taken and self.unknown_since is None:
             self.unknown_since = self.begun_at
-        return SetAside(unknown_since=self.unknown_since, held=held)
+        return SetAside(unknown_since=self.unknown_since, held=held, repeated=self.repeated)
 
 
 def _may_be_taken(verdict: Verdict) -> bool:

@@ -57,7 +57,7 @@ class Standing:
         institution that is aside stands alone. Raises Renewal where it stands for the flood guard, and some of its plan was made
         anew meanwhile.
         """
-        mark = self._posts.standing()
+        mark = self._posts.standing(cause)
         if self._posts.of_aside:
             await self._lane.save_mark(mark)
             raise Stands(why, remedy, cause)

@@ -195,6 +195,9 @@ def test_the_deliver_stage_gets_what_the_site_says_of_the_platform(site_of):
     site = site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800, msgid_memory_s: 3600, msgid_chars: 36, repeats_refused: true"))
     settings = platform_wiring.deliver_settings(site)
     assert (3600, 36, True) == (settings.msgid_memory_s, settings.msgid_chars, settings.repeats_refused)
+    assert not settings.first_repeated
+    told = site_of(("http://127.0.0.1:8800", "http://127.0.0.1:8800, first_repeated_accepted: true"))
+    assert platform_wiring.deliver_settings(told).first_repeated
 
 
 def test_an_address_with_the_path_of_the_services_is_the_same_address(site_of):

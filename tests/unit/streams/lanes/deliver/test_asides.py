@@ -16,7 +16,7 @@ from streams.lanes.marks import deliver_mark
 from streams.lanes.ports import Committed
 from streams.testing import FakePlatform, wait_for
 from tests.settings import flood_guard
-from tests.unit.streams.lanes.lane_rig import READY, TOPICS, Rig
+from tests.unit.streams.lanes.lane_rig import READY, RECEIPTS, TOPICS, Rig
 
 A, B, C, D = "H36110200001", "P36110200002", "H36110200003", "P36110200004"
 AT_ONCE = {"aside_after_s": 0.0, "aside_answers": 1}
@@ -94,6 +94,22 @@ async def test_two_of_four_are_held_and_the_others_go_on_and_all_of_it_arrives_o
         numbers = [number for number in site.platform.numbers if number % 4 == visit]
         assert sorted(numbers) == numbers
     assert {A, C} == {entry["institution"] for entry in told(logs, "institution_released")}
+
+
+async def test_who_hears_repeated_to_what_was_posted_once_waits_alone_through_every_restart():
+    """Another sender uses its msgids. Workers die and come, and none of them writes a receipt for what is not there."""
+    site = Hospitals()
+    site.platform.says_repeated = {A}
+    for _ in range(3):
+        site.more(8)
+        await site.pass_by()
+        assert {A} == set(site.mark.aside)
+    receipts = [message.key for message in site.log.messages(RECEIPTS)]
+    assert [key for key in receipts if B.encode() in key]
+    assert not [key for key in receipts if A.encode() in key]
+    site.platform.says_repeated.clear()
+    await site.come_in()
+    assert Counter(range(1, 25)) == Counter(site.platform.numbers)
 
 
 async def test_a_batch_in_doubt_goes_out_again_under_the_id_that_it_has():

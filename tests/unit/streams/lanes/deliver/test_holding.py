@@ -12,7 +12,7 @@ from streams.deliver.verdict import Accepted, Held, Retry, Throttled
 from streams.testing import FakePlatform, wait_for
 from tests.patience import PATIENCE_S
 from tests.settings import flood_guard
-from tests.unit.streams.lanes.lane_rig import INSTITUTION, QUICK, READY, Rig, held, through
+from tests.unit.streams.lanes.lane_rig import INSTITUTION, QUICK, READY, RECEIPTS, Rig, held, through
 
 NOT_LET_IN = Held(cause=HoldCause.ANSWER_CODE, code="40002", http_status=200, message="签名错误")
 SHUT_OUT = Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="解密失败")
@@ -184,6 +184,62 @@ async def test_a_hold_whose_outcome_is_open_ends_where_the_platform_forgets():
     lane.put(rig.log.messages(READY))
     lane.start()
     await wait_for(lambda: "longer than the platform remembers" in lane.held, what="the lane stands")
+    assert 2 == rig.platform.posts
+    await lane.close()
+
+
+async def test_what_the_platform_may_have_forgotten_is_in_doubt_for_the_next_owner_too():
+    """A lane that stands for that posts nothing. Whoever restarts it must be asked again, or the first plain answer doubles."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 72_000.0}
+
+    async def a_day_passes(_batch, _msgid):
+        rig.now_ms += 90_000_000
+
+    rig.platform.script = [Retry(cause=RetryCause.TIMEOUT)] * 100
+    rig.platform.on_post = a_day_passes
+    rig.ready(1)
+    for instance in (1, 2):
+        lane = rig.deliver_lane(instance)
+        lane.put(rig.log.messages(READY))
+        lane.start()
+        await wait_for(lambda lane=lane: "longer than the platform remembers" in lane.held, what="the lane stands")
+        await lane.close()
+        rig.platform.script.clear()
+    assert 1 == rig.platform.posts
+
+
+async def test_repeated_to_a_first_post_holds_through_every_restart():
+    """A worker that dies proves nothing of its posts. A receipt would be written for what somebody else has reported."""
+    rig = Rig()
+    rig.platform.script = [REPEATED] * 100_000
+    rig.ready(1)
+    for instance in (1, 2, 3):
+        lane = rig.deliver_lane(instance)
+        assert "repeated_unposted" in await held(rig, lane)
+        await lane.close()
+    assert [] == rig.log.messages(RECEIPTS)
+    rig.deliver_options = {"first_repeated": True}
+    assert await rig.settle(rig.deliver_lane(4), through(rig, 2), at=READY)
+    assert 1 == len(rig.log.messages(RECEIPTS))
+
+
+async def test_repeated_to_a_first_post_may_have_been_taken():
+    """Something on the way posted twice: the platform has it, and forgets that it has. Probing on would deliver it once more."""
+    rig = Rig()
+    rig.deliver_options = {"msgid_memory_s": 72_000.0}
+
+    async def a_day_passes(_batch, _msgid):
+        rig.now_ms += 40_000_000
+
+    rig.platform.script = [REPEATED] * 100
+    rig.platform.on_post = a_day_passes
+    rig.ready(1)
+    lane = rig.deliver_lane()
+    lane.put(rig.log.messages(READY))
+    lane.start()
+    await wait_for(lambda: "longer than the platform remembers" in lane.held, what="the lane stands")
+    assert '"q"' not in rig.committed("deliver").metadata
     assert 2 == rig.platform.posts
     await lane.close()
 
