@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured, Refused
@@ -16,6 +14,7 @@ from streams.lanes.high_water import forget, noted
 from streams.lanes.recovered import Action, Recovery
 from streams.mapping import load_site
 from streams.topics.broker import Broker
+from yibao import tables
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
@@ -89,13 +88,13 @@ def recover(
 
 
 def _show(found: Sequence[Recovery], *, written: bool) -> None:
-    table = Table("TOPIC", "PARTITION", "ACTION", "COMMITTED", "TO", "WHY", box=None, pad_edge=False)
+    rows = list[tuple[str, ...]]()
     for one in found:
         action = "written" if written and one.action is Action.WRITE else one.action.value
         was = "nothing" if one.was is None else f"{one.was.offset}"
         to = "" if one.to is None else f"{one.to.offset} {one.to.metadata}"
-        table.add_row(one.at.topic, f"{one.at.partition}", action, was, to, one.why)
-    Console(soft_wrap=True, markup=False).print(table)
+        rows.append((one.at.topic, f"{one.at.partition}", action, was, to, one.why))
+    tables.show(("TOPIC", "PARTITION", "ACTION", "COMMITTED", "to", "why"), rows)
 
 
 @app.command("accept-copy", short_help="Let workers of this machine go on from a restored, older copy of the brokers' data.")
