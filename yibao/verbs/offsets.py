@@ -18,7 +18,7 @@ from yibao import tables
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption, StageName
+from yibao.options import SITE, ConfigOption, Output, OutputOption, StageName, why_option
 from yibao.recovering import Recovering
 
 app = typer.Typer(
@@ -45,7 +45,7 @@ def recover(
     stage: Annotated[StageName, typer.Option("--stage", help="Whose offsets.")],
     partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only this one of its input.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log; needed to write.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log; needed to write.")] = "",
     repeat_settled: Annotated[
         bool,
         typer.Option("--repeat-settled", help="Of deliver: settled records behind the place may be posted a second time."),
@@ -102,7 +102,7 @@ def accept_copy(
     *,
     config: ConfigOption = SITE,
     home: Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Of the workers. Default: workers.home.")] = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Workers that were further than the brokers say end with 79: what was reported since the copy was taken would be sent again.

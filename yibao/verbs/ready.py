@@ -17,7 +17,7 @@ from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.replaying.renewing import AGAIN, Found, Renewing, demand_mapping, look
 
 app = typer.Typer(
@@ -55,7 +55,7 @@ def renormalise(
     institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Only its records.")] = "",
     service: Annotated[list[ServiceCode] | None, typer.Option("--service", help="Only its records; several times.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of it; order nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log; needed to order it.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log; needed to order it.")] = "",
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Wait for the stages for so long.")] = 600.0,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -24,7 +24,7 @@ from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.interrupted import leaving
 from yibao.letters.kept import planned_topics
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -107,7 +107,7 @@ def apply(
             help="What a source holds is reported once more: it came for one that went, or another site reports it, too.",
         ),
     ] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the binding; --rebind needs it.")] = "",
+    why: Annotated[str, why_option("Kept with the binding; --rebind needs it.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Create the topics that are missing, bind them to the site, commit each stage's first offset, once. What exists stays.
