@@ -51,9 +51,7 @@ _NO_PERSON: Final = "Never a patient's or relative's name or number."
 
 
 def why_option(about: str) -> Any:
-    """Why somebody orders something: `Annotated[str, why_option("Kept in the audit log.")]`. What looks like a person's number gets
-    no further.
-    """
+    """The option by which somebody says why. What looks like a person's number gets no further."""
     return typer.Option("--why", "--reason", metavar="TEXT", help=f"{about} {_NO_PERSON}", callback=_worded)
 
 
