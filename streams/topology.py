@@ -25,6 +25,7 @@ from streams.agents.deliver import deliver_app
 from streams.agents.engine import LaneApp
 from streams.agents.join import join_app
 from streams.agents.place import place_app
+from streams.lane_wiring import broker_settings, lookup_tables
 from streams.lanes.fellows import Fellowship
 from streams.lanes.place.slot_watch import SlotWatch
 from streams.lanes.place.watched import Watched
@@ -34,18 +35,7 @@ from streams.mapping import Site
 from streams.mapping.identity import identity_of
 from streams.platform_wiring import gateway_of
 from streams.telemetry.outcomes import Outcomes
-from streams.wiring import (
-    broker_settings,
-    deliver_stage,
-    fellowship,
-    join_stage,
-    lookup_tables,
-    place_stage,
-    place_states,
-    rows_topics,
-    slot_watch,
-    stage_topics,
-)
+from streams.wiring import deliver_stage, fellowship, join_stage, place_stage, place_states, rows_topics, slot_watch, stage_topics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

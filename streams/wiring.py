@@ -9,18 +9,17 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from connector.contract import TableRole
 from streams.agents.connection import AppSettings
 from streams.agents.deliver import DeliverStage
 from streams.agents.join import JoinStage
 from streams.agents.place import PlaceStage
-from streams.broker_wiring import broker_access
 from streams.deliver.gateway import Gateway
 from streams.deliver.look import PlatformLook
 from streams.deliver.shared_limits import shared
 from streams.domain.join.indexed import Index
 from streams.domain.place.heard import Heard
 from streams.fold_wiring import joiner_of, placer_of
+from streams.lane_wiring import broker_settings, lookup_tables
 from streams.lanes.context import LaneContext
 from streams.lanes.control_feed import ControlFeed
 from streams.lanes.deliver.delivery import DeliverShared
@@ -28,7 +27,7 @@ from streams.lanes.deliver.health import Health
 from streams.lanes.fellows import Fellow, Fellowship
 from streams.lanes.high_water import HighWater
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
-from streams.lanes.join.lookups import LookupTable, LookupTables
+from streams.lanes.join.lookups import LookupTables
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.kafka_members import members_of
 from streams.lanes.place.failures import FailureWatch
@@ -41,7 +40,7 @@ from streams.lanes.place.watched import Watched
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.lanes.steering import Steering
-from streams.mapping import Site, capture_sources, compile_site
+from streams.mapping import Site, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.named_files import files_look
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
@@ -52,23 +51,6 @@ from streams.topics.stages import stages
 _IDLE_LINGER_S = 0.03
 _LISTEN_S = 15.0
 """Signs of life of captures are looked for at least so often; as often as they come, where that is more often."""
-
-
-def broker_settings(site: Site) -> BrokerSettings:
-    """How the workers reach the brokers. Raises Misconfigured for a file that cannot be used."""
-    access = broker_access(site)
-    security: dict[str, object] = {"security_protocol": access.protocol}
-    if access.tls is not None:
-        security["ssl_context"] = access.tls
-    if access.protocol.startswith("SASL"):
-        security["sasl_mechanism"] = access.mechanism
-        security["sasl_plain_username"] = access.user
-        security["sasl_plain_password"] = access.password
-    return BrokerSettings(
-        bootstrap_servers=access.bootstrap_servers,
-        compression=None if site.kafka.compression == "none" else site.kafka.compression,
-        security=security,
-    )
 
 
 def stage_topics(site: Site) -> tuple[str, ...]:
@@ -185,16 +167,6 @@ def join_stage(
         wall_ms=_wall_ms,
         looks=[files_look(site)],
     )
-
-
-def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
-    """The lookup tables of a site by their topic."""
-    return {
-        site.topics.lookup(table.lookup): LookupTable(name=table.lookup, key=table.key)
-        for source in capture_sources(site)
-        for table in source.tables
-        if table.role is TableRole.LOOKUP and table.lookup is not None
-    }
 
 
 def deliver_stage(  # noqa: PLR0913 - each by its name

@@ -12,11 +12,11 @@ import typer
 from streams.broker_wiring import client_options
 from streams.errors import YibaoError
 from streams.mapping import Site
-from streams.spec.masking import mask_text
 from streams.topics.audit import AuditEntry
 from streams.topics.audit_log import append
 from yibao.binding import now_of
 from yibao.persons import actor
+from yibao.reasons_given import without_numbers
 
 
 def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any]) -> None:
@@ -31,7 +31,7 @@ def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any])
         at=now_of(site),
         by=actor(),
         action=action,
-        why=mask_text(why.strip()),
+        why=without_numbers(why),
         facts={**facts, "uid": os.getuid()},
     )
     append(client_options(site), site.topics.audit, entry)

@@ -23,6 +23,7 @@ from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
 from streams.topics.twins import twins
 from yibao.persons import actor
+from yibao.reasons_given import without_numbers
 
 
 def planned_binding(site: Site, broker: Broker, topics: Sequence[TopicPlan], *, consent: Consent) -> BindingPlan:
@@ -62,7 +63,7 @@ def bind(site: Site, broker: Broker, plan: BindingPlan, *, topics: Sequence[Topi
         raise Refused(
             f"nothing was bound, because workers run: {'; '.join(members)}. Stop all of them; one that died counts for 10 s more"
         )
-    entry = Entry(id=secrets.token_hex(8), at=now_of(site), by=actor(), why=why.strip())
+    entry = Entry(id=secrets.token_hex(8), at=now_of(site), by=actor(), why=without_numbers(why))
     binding = plan.binding(entry, fresh_mark=_fresh_mark(plan.taken))
     if binding is None:
         return

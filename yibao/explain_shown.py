@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Any, Final
 
 import typer
-from rich.table import Table
 
 from streams.explain.evidence import Told
 from streams.explain.finding import Hit
@@ -15,8 +14,9 @@ from streams.explain.timeline import Event
 from streams.explain.unplaced import Unplaced
 from streams.mapping import Site
 from streams.wording import count_of
+from yibao import tables
 from yibao.explaining import Content, Explained
-from yibao.letters.shown import print_json, print_table, said, show_content
+from yibao.letters.shown import print_json, said, show_content
 from yibao.moments import local
 
 _TIMES: Final = frozenset({"since", "until", "accepted", "accepted before", "committed", "first posted", "posted"})
@@ -32,7 +32,8 @@ def show(found: Explained, site: Site, *, content: bool, masked: bool) -> None:
     for one in found.now:
         _show_standing(one, site)
     typer.echo("\nwhat happened")
-    print_table(_table(found.events, site), f"{len(found.events)} events")
+    head, closing = ("time", "stage", "what", "of", "where", "facts"), count_of(len(found.events), "event")
+    tables.show(head, _rows(found.events, site), closing=closing, piped=tables.LONG_LINES)
     for shown in found.contents if content else ():
         typer.echo(f"\n{shown.of}")
         show_content(shown.document, masked=masked)
@@ -55,13 +56,10 @@ def document(found: Explained) -> dict[str, Any]:
 
 def show_hits(hits: Sequence[Hit], keys: Keys) -> None:
     """Several things that a number may mean, for people."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("service", "institution", "source", "row", "visit"):
-        table.add_column(column)
-    for hit in hits:
-        said = _hit(hit, keys)
-        table.add_row(*(said[column] or "-" for column in ("service", "institution", "source", "row", "visit")))
-    print_table(table, f"the number means {len(hits)} things: say which by --service, --institution or --source")
+    columns = ("service", "institution", "source", "row", "visit")
+    rows = [[said[column] or "-" for column in columns] for said in (_hit(hit, keys) for hit in hits)]
+    means = f"the number means {len(hits)} things: say which by --service, --institution or --source"
+    tables.show(columns, rows, closing=means, piped=tables.LONG_LINES)
 
 
 def show_hits_json(hits: Sequence[Hit], keys: Keys) -> None:
@@ -107,14 +105,10 @@ def _show_standing(one: Standing, site: Site) -> None:
         typer.echo(f"    {facts}")
 
 
-def _table(events: Sequence[Event], site: Site) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("time", "stage", "what", "of", "where", "facts"):
-        table.add_column(column, overflow="fold")
+def _rows(events: Sequence[Event], site: Site) -> Iterator[tuple[str, ...]]:
     for event in events:
         facts = ", ".join(_said({name: value for name, value in event.facts.items() if name not in _FOR_PROGRAMS}, site))
-        table.add_row(local(event.at, site), event.stage, event.what, event.of or "-", event.where or "-", facts)
-    return table
+        yield local(event.at, site), event.stage, event.what, event.of or "-", event.where or "-", facts
 
 
 def _said(facts: Mapping[str, str], site: Site) -> Iterator[str]:

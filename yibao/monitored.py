@@ -13,9 +13,6 @@ from typing import Any, Final
 import orjson
 import structlog
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from streams.agents.worker_home import make_home
 from streams.errors import Misconfigured
@@ -25,6 +22,7 @@ from streams.telemetry.exposition import Exposition
 from streams.telemetry.outcomes import Outcomes
 from streams.telemetry.pulse import Pulse
 from streams.telemetry.serving import Served, Told
+from yibao import tables
 from yibao.options import Output
 from yibao.versions import product
 
@@ -114,10 +112,7 @@ def show_seen(found: Sequence[Seen], output: Output) -> None:
     if not found:
         typer.echo("no worker is served here: none runs, or workers.http.serve is false, or --home is another", err=True)
         return
-    table = Table("WORKER", "STATE", "ADDRESS", box=None, pad_edge=False)
-    for one in found:
-        table.add_row(*map(escape, (one.worker, one.state, one.address)))
-    Console(soft_wrap=True).print(table)
+    tables.show(("WORKER", "STATE", "ADDRESS"), [(one.worker, one.state, one.address) for one in found])
     for one in found:
         for reason in one.reasons:
             typer.echo(f"{one.worker}: {reason['reason']}: {reason['what']}".removesuffix(": "))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from streams.broker_wiring import client_options
 from streams.errors import Fatal, Misconfigured, Refused
 from streams.fold_wiring import placer_of
+from streams.lane_wiring import broker_settings
 from streams.lanes.deliver.recovery import deliver_recovery
 from streams.lanes.evidence import Stand, deliver_evidence, join_evidence, place_evidence
 from streams.lanes.join.recovery import join_recovery
@@ -22,7 +23,6 @@ from streams.topics.broker import Broker, CommittedOffset
 from streams.topics.offsets import Reach
 from streams.topics.stages import Stage, stages
 from streams.topics.whole import read_whole
-from streams.wiring import broker_settings
 
 _WRITTEN_WITHIN_S: Final = 30.0
 _ASK_AGAIN_S: Final = 0.1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 import typer
+from rich.cells import cell_len, chop_cells
 
 from streams.errors import Unreachable
 
@@ -27,18 +28,22 @@ class Look(NamedTuple):
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), wide: int = WIDE) -> list[str]:
     """Rows in columns of one width; the last column is cut so that no line is longer than `wide`. right: columns of numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
         padded = enumerate(zip(row, widths, strict=True))
-        cells = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in padded]
+        cells = [_blank(cell, width) + cell if at in right else cell + _blank(cell, width) for at, (cell, width) in padded]
         lines.append(cut("  ".join(cells).rstrip(), wide))
     return lines
 
 
 def cut(text: str, wide: int = WIDE) -> str:
-    """A line that is no longer."""
-    return text if len(text) <= wide else f"{text[: wide - 1]}…"
+    """A line that is no longer. A Chinese character is two columns wide."""
+    return text if cell_len(text) <= wide else f"{chop_cells(text, wide - 1)[0]}…"
+
+
+def _blank(cell: str, width: int) -> str:
+    return " " * (width - cell_len(cell))
 
 
 def watch(look: Callable[[], Look], *, every_s: float, for_programs: bool = False) -> None:

@@ -10,7 +10,6 @@ from streams.broker_wiring import broker_access, client_options
 from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.spec.fields import ServiceCode
-from streams.spec.masking import mask_text
 from streams.topics.broker import Broker
 from streams.topics.maintenance import Maintenance, Ordered
 from streams.topics.steering import LimitOrder, Orders, Pause, Paused, dump_window
@@ -19,6 +18,7 @@ from yibao.audited import audited
 from yibao.binding import demand_own_topics, now_of
 from yibao.captures.facts import controls_of
 from yibao.persons import actor
+from yibao.reasons_given import without_numbers
 
 STAGES: Final = ("place", "join", "deliver")
 SERVICES: Final = tuple(one.name.lower() for one in ServiceCode)
@@ -84,7 +84,7 @@ def pause(site: Site, target: Target, *, why: str, until: str) -> tuple[Pause | 
         until=until,
         at=now,
         by=actor(),
-        why=mask_text(why.strip()),
+        why=without_numbers(why),
     )
     audited(site, "pause", why=why, facts={target.of.value: target.name, "until": until})
     _write(site, order)
@@ -98,7 +98,7 @@ def resume(site: Site, target: Target, *, why: str) -> Pause | None:
     if before is None:
         return None
     audited(site, "resume", why=why, facts={target.of.value: target.name})
-    _write(site, replace(before, paused=False, at=now_of(site), by=actor(), why=mask_text(why.strip())))
+    _write(site, replace(before, paused=False, at=now_of(site), by=actor(), why=without_numbers(why)))
     return before
 
 
@@ -111,7 +111,7 @@ def limit(site: Site, institution: str, change: Callable[[LimitOrder], LimitOrde
         raise Misconfigured(f"--institution {institution}: there is no such institution; known are {known}")
     demand_own_topics(site)
     before = orders_of(site).limits.get(institution) or LimitOrder(institution=institution, at="", by="", why="")
-    order = replace(change(before), at=now_of(site), by=actor(), why=mask_text(why.strip()))
+    order = replace(change(before), at=now_of(site), by=actor(), why=without_numbers(why))
     _demand_places(site, order)
     facts = {name: value for name, value in order.document.items() if name not in ("at", "by", "why")}
     audited(site, action, why=why, facts=facts)
@@ -155,7 +155,7 @@ def close_window(site: Site, *, why: str) -> Maintenance | None:
 def _order_window(site: Site, begins: datetime, ends: datetime, *, is_open: bool, why: str) -> Ordered:
     demand_own_topics(site)
     first, last = (one.isoformat(timespec="seconds") for one in (begins, ends))
-    order = Ordered(begins=first, ends=last, open=is_open, at=now_of(site), by=actor(), why=mask_text(why.strip()))
+    order = Ordered(begins=first, ends=last, open=is_open, at=now_of(site), by=actor(), why=without_numbers(why))
     action = f"maintenance {'set' if is_open else 'end'}"
     audited(site, action, why=why, facts={"begins": first, "ends": last})
     key, value = dump_window(order)

@@ -27,7 +27,7 @@ def load_site(path: Path) -> Site:
 
     Raises BadFiles (a Misconfigured) with every problem of all files. Keys and passwords are not opened: see `check_files`.
     """
-    site, problems = _load(read(path.absolute()))
+    site, problems = _load(_site_document(path))
     if problems or site is None:
         raise BadFiles(problems)
     return site
@@ -35,7 +35,7 @@ def load_site(path: Path) -> Site:
 
 def check_files(path: Path) -> Site:
     """`load_site`, and every file with a key or a password is there and holds what it should. Raises BadFiles."""
-    document = read(path.absolute())
+    document = _site_document(path)
     site, problems = _load(document)
     file = parse(replace(document, problems=[]), SiteFile, context={"folder": _folder(document)})
     if file is not None:
@@ -45,6 +45,15 @@ def check_files(path: Path) -> Site:
     if problems or site is None:
         raise BadFiles(problems)
     return site
+
+
+def _site_document(path: Path) -> Document:
+    """The site's file. Where there is none, its problem says how another one is named."""
+    document = read(path.absolute())
+    if document.problems and not path.exists():
+        hint = "name the site's file by -c FILE, or by the environment variable YIBAO_CONFIG; without both it is site.yaml, here"
+        document.problems[:] = [replace(one, what=f"there is no such file: {hint}") for one in document.problems]
+    return document
 
 
 def _folder(document: Document) -> Path:

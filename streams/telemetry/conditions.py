@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+PROBED: Final = ", asked again at "
+"""Before the time of the next probe, in what is known of an institution that is held."""
+
 
 class Kind(StrEnum):
     """DEAD: the process must be ended, for nothing in it moves any more. UNREADY: it cannot work now, and will by itself. DEGRADED:

@@ -137,7 +137,10 @@ class OtherSite:
         if all(not one.bound for one in self.differences):
             return f"{told}: run `yibao topics apply`, which binds what is new"
         bound = f"{told} (by {entry.by} at {entry.at}; {self.topic})"
-        return f"this file is not the site that the topics belong to: {bound}. {self._remedy}"
+        told = (
+            f"this file is not the site that the topics belong to: {bound}. Where another site is meant, name its file by -c FILE "
+        )
+        return f"{told}or YIBAO_CONFIG. {self._remedy}"
 
     @property
     def _remedy(self) -> str:

@@ -4,7 +4,7 @@ Inside of a window nothing is posted and nobody is woken. For a while after it w
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ class Recurring:
     begins: time
     """When."""
     ends: time
-    """When; not after `begins`: on the next day."""
+    """When, itself no longer in the window; not after `begins`: on the next day. So from 03:00 to 03:00 is a whole day."""
 
     def around(self, now: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Begin and end of each that begins from two days before to eight days after. now: in the site's zone."""
@@ -116,13 +116,17 @@ class Windows:
     """How long after a window nobody is told that records are old."""
 
     def at(self, ordered: Ordered | None, now: datetime) -> Maintenance | None:
-        """The window that counts now: the one that is open, or that was over less than `drain_s` ago. now: aware."""
+        """The window that counts now: the one that is open, or that was over less than `drain_s` ago. Windows that touch or overlap
+        are one, from the begin of the first to the end of the last. now: aware.
+        """
         here = now.astimezone(self.zone)
-        found = [one for one in self.around(ordered, here) if one.begins <= here]
-        inside = [one for one in found if one.inside]
-        if inside:
-            return max(inside, key=lambda one: one.ends)
-        after = [one for one in found if here - one.ends < timedelta(seconds=self.drain_s)]
+        found = self.around(ordered, here)
+        wholes = _joined(found)
+        if inside := [one for one in found if one.inside]:
+            said = max(inside, key=lambda one: one.ends)
+            begins, ends = next((begins, ends) for begins, ends in wholes if begins <= here < ends)
+            return replace(said, begins=begins, ends=ends)
+        after = [one for one in found if one.ends <= here and here - one.ends < timedelta(seconds=self.drain_s)]
         return max(after, key=lambda one: one.ends, default=None)
 
     def around(self, ordered: Ordered | None, now: datetime) -> list[Maintenance]:
@@ -139,6 +143,17 @@ class Windows:
             Maintenance(begins=one.begins, ends=one.ends, inside=one.begins <= here < one.ends, by=one.by, why=one.why)
             for one in sorted(spans)
         ]
+
+
+def _joined(windows: Sequence[Maintenance]) -> list[tuple[datetime, datetime]]:
+    """Begin and end of what is without a gap. windows: as they begin."""
+    found: list[tuple[datetime, datetime]] = []
+    for one in windows:
+        if found and one.begins <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], one.ends)
+        else:
+            found.append((one.begins, one.ends))
+    return found
 
 
 class _Span(NamedTuple):

@@ -12,12 +12,12 @@ from kafka.admin import KafkaAdminClient
 
 from streams.broker_wiring import client_options
 from streams.errors import Fatal, Refused
+from streams.lane_wiring import broker_settings
 from streams.lanes.exits import Exit
 from streams.lanes.site_check import demand_site
 from streams.mapping import load_site
 from streams.mapping.identity import identity_of
 from streams.topics.binding_log import read_binding, write_binding
-from streams.wiring import broker_settings
 from tests.bench.bench_site import write_site
 from tests.bench.processes import platform, taken, worker
 from tests.bench.topics import apply_topics, fill

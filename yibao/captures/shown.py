@@ -6,9 +6,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
@@ -16,6 +13,7 @@ from connector.findings import Finding
 from connector.plan import ConnectorPlan
 from connector.remedies import remedy_of
 from streams.topics.steering import Pause
+from yibao import tables
 from yibao.captures.facts import Stand
 from yibao.captures.from_site import stands_against
 from yibao.lag.stages import StageLag
@@ -136,15 +134,8 @@ def show_states(
         }
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
-    table = Table("SOURCE", "CONNECTOR", "STATE", "TASKS", "HEARTBEAT", box=None, pad_edge=False)
-    for each in shown:
-        table.add_row(*map(escape, each.row))
-    Console(soft_wrap=True).print(table)
-    if lags:
-        stages = Table("STAGE", "WAITING", "WORKERS", box=None, pad_edge=False)
-        for lag in lags:
-            stages.add_row(*map(escape, lag.row))
-        Console(soft_wrap=True).print(stages)
+    tables.show(("SOURCE", "CONNECTOR", "STATE", "TASKS", "heartbeat"), [each.row for each in shown])
+    tables.show(("STAGE", "WAITING", "WORKERS"), [lag.row for lag in lags])
     if letters is not None:
         typer.echo(letters.line)
     for one in pauses:

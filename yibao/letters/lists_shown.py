@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.table import Table
 
 from streams.deadletter.sheet.taken_in import Fault
 from streams.replay.plan import SENT, Depth
+from yibao import tables
 from yibao.letters.closed import Closings
 from yibao.letters.exported import Exported, Wish
-from yibao.letters.shown import print_json, print_table
+from yibao.letters.shown import print_json
 from yibao.letters.taken_in import Planned, Sheet, Work
 from yibao.options import Output
 
@@ -104,11 +104,10 @@ def _plan_document(plan: Planned) -> dict[str, Any]:
 def _show_faults(faults: Sequence[Fault]) -> None:
     if not faults:
         return
-    table = Table("工作表", "行", "列", "问题", "怎么改", box=None, pad_edge=False)
-    for one in faults[:_MOST_FAULTS]:
-        table.add_row(one.sheet or "-", f"{one.row or '-'}", one.column or "-", one.what, one.mend)
+    rows = [(one.sheet or "-", f"{one.row or '-'}", one.column or "-", one.what, one.mend) for one in faults[:_MOST_FAULTS]]
     more = f"；这里列出前 {_MOST_FAULTS} 处，全部见 -o json" if len(faults) > _MOST_FAULTS else ""
-    print_table(table, f"看不懂的 {len(faults)} 处{more}")
+    closing = f"看不懂的 {len(faults)} 处{more}"
+    tables.show(("工作表", "行", "列", "问题", "怎么改"), rows, closing=closing, piped=tables.LONG_LINES)
 
 
 def _rows(numbers: Iterable[int]) -> str:

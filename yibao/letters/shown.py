@@ -1,23 +1,20 @@
 """Dead letters as people and programs see them: tables and JSON of one schema that only grows."""
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.deadletter.document import MaskedDocument
 from streams.deadletter.index.counting import SummaryLine
 from streams.deadletter.index.pages import Event, Letter, Page
 from streams.mapping import Site
+from streams.wording import count_of
+from yibao import tables
 from yibao.letters.mending import Mending
 from yibao.moments import age, local
-
-_WIDE = 240
 
 
 def said(letter: Letter) -> dict[str, Any]:
@@ -68,13 +65,14 @@ def page_document(page: Page, *, complete: bool) -> dict[str, Any]:
 def show_page(page: Page, site: Site, *, closed: bool) -> None:
     """A page for people."""
     columns = ("id", "class", "rule", "cause", "service", "institution", "owner", "failed", *(("closed",) if closed else ()))
-    table = _table(*columns, "message")
+    rows = list[tuple[str, ...]]()
     for letter in page.letters:
         facts = (letter.dead_class, letter.rule, cause(letter.field, letter.cause) or "-", letter.service or "-")
         times = [local(letter.last, site), *([local(letter.closed, site) if letter.closed else "-"] if closed else ())]
-        table.add_row(letter.id[:12], *facts, letter.institution or "-", letter.owner, *times, letter.message)
+        rows.append((letter.id[:12], *facts, letter.institution or "-", letter.owner, *times, letter.message))
     more = f"; the next ones: --after {page.after}" if page.after else ""
-    print_table(table, f"{len(page.letters)} of {page.total} dead letters{more}")
+    closing = f"{len(page.letters)} of {count_of(page.total, 'dead letter')}{more}"
+    tables.show((*columns, "message"), rows, closing=closing, piped=tables.LONG_LINES)
 
 
 def summary_document(lines: Sequence[SummaryLine], by: Sequence[str], *, complete: bool, now: int) -> dict[str, Any]:
@@ -99,13 +97,15 @@ def summary_document(lines: Sequence[SummaryLine], by: Sequence[str], *, complet
 
 def show_summary(lines: Sequence[SummaryLine], by: Sequence[str], *, now: int) -> None:
     """The summary for people."""
-    table = _table(*by, "owner", "count", "closed", "oldest", "24h", "24h before")
+    rows = list[tuple[str, ...]]()
     for line in lines:
         oldest = age(now - line.oldest) if line.oldest else "-"
         figures = (f"{line.open}", f"{line.closed}", oldest, f"{line.today}", f"{line.before}")
-        table.add_row(*(part or "-" for part in line.parts), line.owners, *figures)
+        rows.append((*(part or "-" for part in line.parts), line.owners, *figures))
     closed = sum(line.closed for line in lines)
-    print_table(table, f"{sum(line.open for line in lines)} dead letters{f', {closed} closed' if closed else ''}")
+    closing = f"{count_of(sum(line.open for line in lines), 'dead letter')}{f', {closed} closed' if closed else ''}"
+    head, right = (*by, "owner", "count", "closed", "oldest", "24h", "24h before"), ("count", "closed", "24h", "24h before")
+    tables.show(head, rows, right=right, closing=closing, piped=tables.LONG_LINES)
 
 
 def letter_document(
@@ -156,22 +156,6 @@ def _show_row(title: str, row: Mapping[str, str]) -> None:
     typer.echo(f"\n{title}")
     for name, value in row.items():
         typer.echo(f"  {name:<24} {value}")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        figures = column in ("count", "closed", "24h", "24h before") and "message" not in columns
-        table.add_column(column, justify="right" if figures else "left", overflow="fold" if column == "message" else "ellipsis")
-    return table
-
-
-def print_table(table: Table, closing: str) -> None:
-    """A table, and a line under it."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
-    if table.row_count:
-        console.print(table)
-    typer.echo(closing)
 
 
 def print_json(document: Mapping[str, Any]) -> None:

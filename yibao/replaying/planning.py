@@ -16,6 +16,7 @@ from streams.domain.records import Lookups
 from streams.domain.replay import Replay
 from streams.domain.violations import DeadClass
 from streams.fold_wiring import joiner_of
+from streams.lane_wiring import broker_settings, lookup_tables
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
 from streams.lanes.join.lookups import LookupTables
 from streams.mapping import Site, compile_site
@@ -27,7 +28,6 @@ from streams.replay.rereading import Reread, reread_of
 from streams.replay.trial import Trial, Tried, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
-from streams.wiring import broker_settings, lookup_tables
 from yibao.binding import now_of
 from yibao.letters.asked import ask, clock_of, progress
 from yibao.moments import now_ms

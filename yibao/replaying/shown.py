@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.replay.below import Parent
 from streams.replay.plan import Depth, Outcome, Plan
 from streams.wording import count_of
+from yibao import tables
 from yibao.options import Output
 from yibao.replaying.planning import Prepared
 from yibao.replaying.progress import Progress
@@ -52,15 +51,10 @@ def show_plan(made: Prepared, file: Path, *, approve_above: int, output: Output)
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
-    table = Table("LETTERS", "OUTCOME", "MEANING", box=None, pad_edge=False)
-    for outcome, count in plan.outcomes.most_common():
-        table.add_row(f"{count}", outcome, _MEANS[Outcome(outcome)])
-    of_causes = Table("LETTERS", "CAUSE", "OUTCOME", box=None, pad_edge=False)
-    for (cause, outcome), count in causes.most_common(_MOST_CAUSES):
-        of_causes.add_row(f"{count}", cause, outcome)
-    console = Console(soft_wrap=True, markup=False)
-    console.print(table)
-    console.print(of_causes)
+    outcomes = [(f"{count}", outcome, _MEANS[Outcome(outcome)]) for outcome, count in plan.outcomes.most_common()]
+    tables.show(("LETTERS", "OUTCOME", "meaning"), outcomes)
+    of_causes = [(f"{count}", cause, outcome) for (cause, outcome), count in causes.most_common(_MOST_CAUSES)]
+    tables.show(("LETTERS", "CAUSE", "outcome"), of_causes)
     if made.released:
         typer.echo(f"{count_of(made.released, 'record that waits', 'records that wait')} for them would go with them")
     typer.echo(f"plan {plan.id}, mapping {plan.mapping}: {file}")

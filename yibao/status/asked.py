@@ -7,6 +7,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from zoneinfo import ZoneInfo
 
 from connector.connect import ConnectorStatus
 from connector.contract import CaptureSource
@@ -78,6 +79,7 @@ class Asking:
             stages=() if measured is None else stage_lags(site, measured.marks),
             pauses=orders.in_force(now),
             maintenance=None if brokers_away else windows.at(orders.maintenance, now),
+            zone=ZoneInfo(site.timezone),
             limits=[order for _name, order in sorted(orders.limits.items()) if order.limits],
             parts=parts.only(sources=[one.name for one in self._sources]),
             heard=seen(site.workers.home),

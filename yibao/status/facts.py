@@ -102,6 +102,8 @@ class Facts:
     """Of deliver and an institution: whether it is held."""
     cause: str = ""
     """Why it is held, and the platform's code; `""` where nobody heard it."""
+    probed: str = ""
+    """Of an institution that is held: when it is asked again; `""` where no worker of this machine says so."""
     where: str = ""
     """Of deliver: in which partitions, and of which institution where all that waits there is of one."""
     aside: bool = False

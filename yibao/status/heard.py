@@ -1,11 +1,13 @@
 """What the workers on this machine say of themselves, as facts of their stages. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from streams.deliver.limits import ALL
-from streams.telemetry.conditions import MEANINGS, Kind, Reason
+from streams.telemetry.conditions import MEANINGS, PROBED, Kind, Reason
 from yibao.monitored import Seen
 
 _KIND: Final = {reason.value: kind for reason, (kind, _meaning) in MEANINGS.items()}
@@ -25,6 +27,8 @@ class Heard:
     """Institutions whose own limits let their requests wait."""
     platform: str = ""
     """Why nothing gets through to the platform."""
+    probes: Mapping[str, datetime] = field(default_factory=dict)
+    """By institution that is held: when it is asked again, by the first of the workers."""
 
 
 def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
@@ -46,7 +50,19 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
         ),
         limited=frozenset(name for _, reason in told if reason["reason"] == Reason.LIMITED for name in _names(reason)) - {ALL},
         platform=_said((worker, reason) for worker, reason in told if reason["reason"] == Reason.PLATFORM_AWAY),
+        probes=_probes(reason["what"] for _, reason in told if reason["reason"] == Reason.INSTITUTION_HELD),
     )
+
+
+def _probes(told: Iterable[str]) -> dict[str, datetime]:
+    """A worker of another version may say no time."""
+    found: dict[str, datetime] = {}
+    for what in told:
+        said, _, at = what.rpartition(PROBED)
+        with suppress(ValueError):
+            name, moment = said.partition(":")[0], datetime.fromisoformat(at)
+            found[name] = min(found.get(name, moment), moment)
+    return found
 
 
 def _names(reason: Mapping[str, str]) -> list[str]:

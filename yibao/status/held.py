@@ -20,7 +20,8 @@ _LOG: Final = "the deliver worker's log says it every minute: lane_held, lane_st
 def held_words(facts: Facts) -> str:
     """That it is held, and why."""
     told = f"held: {facts.cause}" if facts.cause else "held, and nobody heard why yet"
-    return f"{told} ({facts.where})" if facts.where else told
+    again = f"; asked again {facts.probed}" if facts.probed else ""
+    return f"{told} ({facts.where}){again}" if facts.where else f"{told}{again}"
 
 
 def held_mend(facts: Facts) -> str:

@@ -16,6 +16,7 @@ from yibao.lag.counted import Lag, by_kind, oldest_in, pace_of, stands, waiting_
 from yibao.lag.marks import DELIVER, JOIN, PLACE, StageMarks
 from yibao.lag.shown import Limits, age_s
 from yibao.lag.stages import ASIDE, StageLag
+from yibao.moments import span
 from yibao.status.captures import capture_line
 from yibao.status.facts import Facts, Part
 from yibao.status.heard import heard_of
@@ -170,7 +171,7 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
     whole = all(lag.all_kinds for lag in lags)
     aside = {f"{one.source}": one for one in asked.stages if one.stage == ASIDE}
     paused = {one.name for one in asked.pauses if one.of is Paused.INSTITUTION}
-    limited = heard_of(asked.heard, DELIVER).limited
+    heard = heard_of(asked.heard, DELIVER)
     parts = {one.institution for one in asked.parts.of} - {""}
     for name in sorted({institution for institution, _service in kinds} | aside.keys() | paused | parts):
         own = [kind for which, kind in kinds.items() if which[0] == name]
@@ -183,9 +184,10 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             name=name,
             waiting=waiting,
             late=late,
-            throttled=throttled_by(asked.limits, name, heard=_OWN_LIMIT if name in limited else "", late=late),
+            throttled=throttled_by(asked.limits, name, heard=_OWN_LIMIT if name in heard.limited else "", late=late),
             parts=parts_said(asked.parts.only(institution=name), now_ms=asked.at_ms),
             before=deliver.title if deliver.reason.person else "",
+            probed=_probed(heard.probes.get(name), asked),
             **_aside(entry),
             **_maintained(asked),
         )
@@ -193,6 +195,14 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
         line = _paused(facts, (), order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service))
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
         yield replace(line, oldest_ms=oldest, since=line.since or since)
+
+
+def _probed(at: datetime | None, asked: Asked) -> str:
+    """When an institution is asked again. A time that is over is now: the probe is under way."""
+    if at is None:
+        return ""
+    left_s = (at - datetime.fromtimestamp(asked.at_ms / 1000, UTC)).total_seconds()
+    return f"at {at.astimezone(asked.zone).isoformat(timespec='seconds')}, in {span(left_s)}" if left_s > 0 else "just now"
 
 
 def _aside(entry: StageLag | None) -> _Aside:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 from streams.topics.maintenance import Maintenance
 from streams.topics.steering import LimitOrder, Pause
@@ -38,6 +39,8 @@ class Asked:
     """What waits because a person ordered it."""
     maintenance: Maintenance | None = None
     """Of the platform: the window that is open, or in whose wake what waited is sent."""
+    zone: tzinfo = UTC
+    """The site's."""
     limits: Sequence[LimitOrder] = ()
     """How much may go to the platform because a person ordered it."""
     parts: PartsWaiting = NONE

@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.broker_wiring import client_options
 from streams.errors import Misconfigured
@@ -18,6 +16,7 @@ from streams.mapping import load_site
 from streams.topics.audit import Link, Linked, Verified, verify
 from streams.topics.audit_log import read_audit
 from streams.wording import count_of
+from yibao import tables
 from yibao.binding import warn_of_other_site
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -121,15 +120,19 @@ def _document(one: Linked) -> dict[str, Any]:
 
 
 def _show(entries: Iterable[Linked]) -> None:
-    table = Table("AT", "BY", "ACTION", "WHY", "FACTS", box=None, pad_edge=False)
+    """An order, and under it why and for what."""
+    wide = tables.wide()
     for one in entries:
         if one.entry is None:
-            table.add_row(f"offset {one.offset}", "", "no entry", "", "")
+            typer.echo(f"offset {one.offset}: no entry")
             continue
         entry = one.entry
+        for line in tables.wrapped(f"{entry.at}  {entry.action}  by {entry.by}", wide=wide):
+            typer.echo(line)
         facts = ", ".join(f"{name} {value}" for name, value in entry.facts.items())
-        table.add_row(entry.at, entry.by, entry.action, entry.why, facts)
-    Console(soft_wrap=True, markup=False).print(table)
+        for told in (entry.why, facts):
+            for line in tables.wrapped(told, wide=wide, indent="    "):
+                typer.echo(line)
 
 
 def _show_verified(verified: Verified, *, exported: int) -> None:

@@ -9,8 +9,6 @@ from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from connector.findings import Finding
 from streams.mapping import BadFiles, Problem, Site, capture_sources, check_files, compile_site
@@ -21,6 +19,7 @@ from streams.mapping.values import is_loopback
 from streams.platform_wiring import shared_keys
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
+from yibao import tables
 from yibao.binding import found_in_binding
 from yibao.captures.facts import found_in_source
 from yibao.captures.from_site import chosen_sources, ends_with_line_break, found_by_connect, found_in_plugin, stands_against
@@ -191,12 +190,17 @@ def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
         _counted(len(site.sources), "database", "databases"),
     )
     print(f"site {site.site}: {', '.join(counts)}")
-    table = Table(box=None, pad_edge=False)
-    for name in ("source", "mapping", "service", "", "fields mapped", "required", "columns read"):
-        table.add_column(name)
-    for one in coverage:
-        mapped = f"{one.mapped}/{one.fields}"
-        table.add_row(
-            one.source, one.mapping_version, one.service, one.label, mapped, f"{one.required}/{one.required}", str(one.columns_read)
+    head = ("source", "mapping", "service", "", "fields mapped", "required", "columns read")
+    rows = [
+        (
+            one.source,
+            one.mapping_version,
+            one.service,
+            one.label,
+            f"{one.mapped}/{one.fields}",
+            f"{one.required}/{one.required}",
+            f"{one.columns_read}",
         )
-    Console(width=None if Console().is_terminal else 160).print(table)
+        for one in coverage
+    ]
+    tables.show(head, rows)

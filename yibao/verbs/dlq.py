@@ -34,7 +34,7 @@ from yibao.letters.options import (
     SinceOption,
 )
 from yibao.moments import now_ms
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.verbs import dlq_lists
 
 app = typer.Typer(
@@ -151,7 +151,7 @@ def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID", help="The id, or the beginning of one.")],
     config: ConfigOption = SITE,
     unmask: Annotated[bool, typer.Option("--unmask", help="Show what is personal, too. It is noted who did, and why.")] = False,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; needed with --unmask.")] = "",
+    reason: Annotated[str, why_option("Why; needed with --unmask.")] = "",
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -190,7 +190,7 @@ def close(
     words: FilterArgument = None,
     *,
     config: ConfigOption = SITE,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it stands in each letter's history.")] = "",
+    reason: Annotated[str, why_option("Why; it stands in each letter's history.")] = "",
     confirmation: Annotated[
         str, typer.Option("--confirmation", metavar="NUMBER", help="Of the platform, that it withdrew the record of one letter.")
     ] = "",

@@ -28,7 +28,7 @@ from yibao.letters.options import (
 )
 from yibao.letters.taken_in import Planned, carry_out, read_sheet, work_of
 from yibao.moments import local, now_ms
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 
 def export(
@@ -52,7 +52,7 @@ def export(
         typer.Option("--due", min=0, max=3650, metavar="DAYS", help="Fill in the deadline: so long after the first failure."),
     ] = None,
     unmask: Annotated[bool, typer.Option("--unmask", help="Show what is personal, too. It is noted who did, and why.")] = False,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; needed with --unmask.")] = "",
+    reason: Annotated[str, why_option("Why; needed with --unmask.")] = "",
     deadline: DeadlineOption = 300.0,
 ) -> None:
     """Write a list of dead letters for the insurance office, in Chinese: what is wrong and what to do, the clause of the interface,
@@ -99,9 +99,7 @@ def take_in(
     config: ConfigOption = SITE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Do what is understood, and leave the rest.")] = False,
-    reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for letters that are closed and say none; and for plans.")
-    ] = "",
+    reason: Annotated[str, why_option("Why, for letters that are closed and say none; and for plans.")] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     deadline: DeadlineOption = 300.0,
     output: OutputOption = Output.TABLE,

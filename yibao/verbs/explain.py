@@ -13,7 +13,7 @@ from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
 from yibao.explaining import explained, hits, keys_of, logs_of, told_of, unplaced_in
 from yibao.letters.shown import print_json
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 
 def explain(
@@ -25,7 +25,7 @@ def explain(
     source: Annotated[str, typer.Option("--source", metavar="NAME", help="Only of this source.")] = "",
     content: Annotated[bool, typer.Option("--content", help="Show its records and rows, too, everything personal masked.")] = False,
     unmask: Annotated[bool, typer.Option("--unmask", help="Show what is personal, too. It is noted who did, and why.")] = False,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; needed with --unmask.")] = "",
+    reason: Annotated[str, why_option("Why; needed with --unmask.")] = "",
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading a topic after so long.")] = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:

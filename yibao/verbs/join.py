@@ -22,7 +22,7 @@ from yibao.interrupted import leaving
 from yibao.letters.asked import progress
 from yibao.letters.shown import print_json
 from yibao.moments import since
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.releasing import AGAIN, Releasing
 
 app = typer.Typer(
@@ -86,7 +86,7 @@ def release(
         str, typer.Option("--began-before", metavar="WHEN", help="Only what waits for so long: 12h, 7d, or since 2026-11-01T06:00.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be ended; order nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", "--reason", metavar="TEXT", help="Kept in the audit log; needed to order it.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log; needed to order it.")] = "",
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Wait for the stages for so long.")] = 300.0,
     output: OutputOption = Output.TABLE,
 ) -> None:

@@ -5,21 +5,20 @@ import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.steering import LimitOrder
-from yibao import steering
+from yibao import steering, tables
 from yibao.binding import warn_of_other_site
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.verbs.pause import InstitutionOption, ReasonOption
+
+_HEAD: Final = ("OF", "WHOSE", "IN FLIGHT", "REQUESTS/S", "RECORDS/S", "since", "by", "why")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -116,13 +115,15 @@ def show(config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> No
         }
         typer.echo(json.dumps({"each_worker": each, "all_workers": [one.document for one in orders]}, ensure_ascii=False, indent=2))
         return
-    table = Table("OF", "WHOSE", "IN FLIGHT", "REQUESTS/S", "RECORDS/S", "SINCE", "BY", "WHY", box=None, pad_edge=False)
-    in_flight = f"{platform.in_flight.total}, {platform.in_flight.per_institution} an institution"
-    table.add_row("each worker", "all", in_flight, _said(platform.rate_per_s), "-", "-", "site.yaml", "-")
+    in_flight = platform.in_flight
+    rows = [
+        ("each worker", "all", f"{in_flight.total}", _said(platform.rate_per_s), "-", "", "site.yaml", ""),
+        ("each worker", "one institution", f"{in_flight.per_institution}", "-", "-", "", "site.yaml", ""),
+    ]
     for one in orders:
         limits = _said(one.in_flight), _said(one.requests_per_s), _said(one.records_per_s)
-        table.add_row("all workers", *map(escape, (one.institution or "all", *limits, one.at, one.by, one.why)))
-    Console(soft_wrap=True).print(table)
+        rows.append(("all workers", one.institution or "all", *limits, one.at, one.by, one.why))
+    tables.show(_HEAD, rows, right=_HEAD[2:5])
 
 
 def _said(limit: float | None) -> str:

@@ -45,7 +45,8 @@ def set_(
     """Order a window, in place of the one that was ordered before. All workers keep to it within seconds, also those that start
     later.
 
-    What waits must not wait for longer than the topics keep it (retention.ready_days).
+    It ends at --until, which is outside. One that touches or overlaps another is one with it. What waits must not wait for longer
+    than the topics keep it (retention.ready_days).
 
     \b
     Examples:

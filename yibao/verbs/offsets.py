@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.broker_wiring import broker_access
 from streams.errors import Misconfigured, Refused
@@ -16,10 +14,11 @@ from streams.lanes.high_water import forget, noted
 from streams.lanes.recovered import Action, Recovery
 from streams.mapping import load_site
 from streams.topics.broker import Broker
+from yibao import tables
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption, StageName
+from yibao.options import SITE, ConfigOption, Output, OutputOption, StageName, why_option
 from yibao.recovering import Recovering
 
 app = typer.Typer(
@@ -46,7 +45,7 @@ def recover(
     stage: Annotated[StageName, typer.Option("--stage", help="Whose offsets.")],
     partition: Annotated[int | None, typer.Option("--partition", min=0, metavar="N", help="Only this one of its input.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log; needed to write.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log; needed to write.")] = "",
     repeat_settled: Annotated[
         bool,
         typer.Option("--repeat-settled", help="Of deliver: settled records behind the place may be posted a second time."),
@@ -89,13 +88,13 @@ def recover(
 
 
 def _show(found: Sequence[Recovery], *, written: bool) -> None:
-    table = Table("TOPIC", "PARTITION", "ACTION", "COMMITTED", "TO", "WHY", box=None, pad_edge=False)
+    rows = list[tuple[str, ...]]()
     for one in found:
         action = "written" if written and one.action is Action.WRITE else one.action.value
         was = "nothing" if one.was is None else f"{one.was.offset}"
         to = "" if one.to is None else f"{one.to.offset} {one.to.metadata}"
-        table.add_row(one.at.topic, f"{one.at.partition}", action, was, to, one.why)
-    Console(soft_wrap=True, markup=False).print(table)
+        rows.append((one.at.topic, f"{one.at.partition}", action, was, to, one.why))
+    tables.show(("TOPIC", "PARTITION", "ACTION", "COMMITTED", "to", "why"), rows)
 
 
 @app.command("accept-copy", short_help="Let workers of this machine go on from a restored, older copy of the brokers' data.")
@@ -103,7 +102,7 @@ def accept_copy(
     *,
     config: ConfigOption = SITE,
     home: Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Of the workers. Default: workers.home.")] = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Workers that were further than the brokers say end with 79: what was reported since the copy was taken would be sent again.

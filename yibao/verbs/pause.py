@@ -12,7 +12,7 @@ from streams.mapping import load_site
 from yibao import steering
 from yibao.interrupted import leaving
 from yibao.moments import until_of
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 
 class Service(StrEnum):
@@ -39,9 +39,7 @@ ServiceOption: TypeAlias = Annotated[
     Service | None, typer.Option("--service", help="Records of this service, and of each institution what comes behind them.")
 ]
 StageOption: TypeAlias = Annotated[Stage | None, typer.Option("--stage", help="All workers of this stage.")]
-ReasonOption: TypeAlias = Annotated[
-    str, typer.Option("--why", "--reason", metavar="TEXT", help="Kept with the order, for whoever asks later.")
-]
+ReasonOption: TypeAlias = Annotated[str, why_option("Kept with the order, for whoever asks later.")]
 
 
 def pause(

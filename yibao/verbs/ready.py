@@ -5,8 +5,6 @@ from functools import partial
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
@@ -14,11 +12,12 @@ from streams.replay.pace import pace_of
 from streams.replay.waiting import Fare
 from streams.spec.fields import ServiceCode
 from streams.wording import count_of
+from yibao import tables
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.replaying.renewing import AGAIN, Found, Renewing, demand_mapping, look
 
 app = typer.Typer(
@@ -56,7 +55,7 @@ def renormalise(
     institution: Annotated[str, typer.Option("--institution", metavar="CODE", help="Only its records.")] = "",
     service: Annotated[list[ServiceCode] | None, typer.Option("--service", help="Only its records; several times.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would become of it; order nothing.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log; needed to order it.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log; needed to order it.")] = "",
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Wait for the stages for so long.")] = 600.0,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -117,18 +116,16 @@ def _left(found: Found) -> str:
 
 
 def _show(found: Found) -> None:
-    table = Table("RECORDS", "OUTCOME", "MEANING", box=None, pad_edge=False)
-    for fare, count in found.fares.most_common():
-        table.add_row(f"{count}", fare.value, _MEANS[fare])
-    causes = Table("RECORDS", "INSTITUTION", "SERVICE", "MADE BY", "OUTCOME", "WHY", box=None, pad_edge=False)
-    for (institution, service, mapping, fare, why), count in found.counts.most_common(_MOST):
-        causes.add_row(f"{count}", institution, service, mapping, fare.value, why)
-    console = Console(soft_wrap=True, markup=False)
     if not found.counts:
         typer.echo("nothing waits that was not made anew")
         return
-    console.print(table)
-    console.print(causes)
+    fares = [(f"{count}", fare.value, _MEANS[fare]) for fare, count in found.fares.most_common()]
+    tables.show(("RECORDS", "OUTCOME", "meaning"), fares)
+    causes = [
+        (f"{count}", institution, service, mapping, fare.value, why)
+        for (institution, service, mapping, fare, why), count in found.counts.most_common(_MOST)
+    ]
+    tables.show(("RECORDS", "INSTITUTION", "SERVICE", "MADE BY", "OUTCOME", "why"), causes)
 
 
 def _document(found: Found, *, ordered: bool) -> dict[str, object]:

@@ -24,7 +24,7 @@ from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
 from yibao.letters.asked import wanted_by
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.persons import demand_another
 from yibao.replaying import shown as replay_shown
 from yibao.replaying.planning import prepared
@@ -77,7 +77,7 @@ def plan(
     depth: Annotated[
         Depth, typer.Option("--depth", help="resend: as it is; renormalise: made anew of its rows; recapture: its row read again.")
     ],
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the plan and in the audit log.")] = "",
+    why: Annotated[str, why_option("Kept with the plan and in the audit log.")] = "",
     release: Annotated[bool, typer.Option("--release", help="Also what was replayed as often as replay.most allows.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write it; default: replay-ID.plan.")] = None,
     deadline: Annotated[float, typer.Option("--deadline", metavar="SECONDS", help="Stop reading letters after so long.")] = 300.0,
@@ -111,7 +111,7 @@ def plan(
 def approve(
     file: PlanArgument,
     config: ConfigOption = SITE,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log.")] = "",
 ) -> None:
     """Agree to a plan that another person made. Plans of more records than `replay.approve_above` need it. Another person is one
     with another account; where several share one, `replay.approve_by_name` lets names count (YIBAO_PERSON).
@@ -235,7 +235,7 @@ def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
 def cancel(
     file: PlanArgument,
     config: ConfigOption = SITE,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log.")] = "",
 ) -> None:
     """Hand on nothing more of a plan; a run that is under way stops, at the end of the portion that it has begun. What was handed
     on goes its way.

@@ -20,7 +20,7 @@ from yibao.captures.facts import note_read
 from yibao.captures.from_site import chosen_sources
 from yibao.captures.resnapshot import Reading, Wanted, read_again
 from yibao.interrupted import leaving
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 _NO_CONDITION = (";", "--", "/*")
 
@@ -41,7 +41,7 @@ def resnapshot(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="Until all rows have arrived, counted; without it until Debezium has begun.")
     ] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept in the audit log, for whoever asks later.")] = "",
+    why: Annotated[str, why_option("Kept in the audit log, for whoever asks later.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Read rows of a table again from the database, while capture goes on. What differs from what was reported is corrected,

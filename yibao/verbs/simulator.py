@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from sandbox.platform import PlatformSettings, Simulator, read_institutions
 from sandbox.platform.faults import FAULTS, PROFILES, Fault, read_faults
@@ -22,6 +20,7 @@ from streams.errors import Misconfigured, Unreachable
 from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
 from streams.wording import count_of, nearest
+from yibao import tables
 from yibao.interrupted import Interrupted
 from yibao.options import Output, OutputOption
 
@@ -272,17 +271,13 @@ def _fits_faults(found: Any) -> bool:
 
 
 def _print_stats(found: dict[str, Any]) -> None:
-    console = Console()
-    table = Table("service", "institution", "batches", "records", "distinct", box=None)
-    for service, institutions in found["accepted"].items():
-        for institution, counts in institutions.items():
-            table.add_row(service, institution, *(str(counts[name]) for name in _COUNTS))
-    console.print(table)
-    counts = Table("count", "value", box=None)
-    for name, value in found.items():
-        if name != "accepted":
-            counts.add_row(name, _line(value))
-    console.print(counts)
+    accepted = [
+        (service, institution, *(f"{counts[name]}" for name in _COUNTS))
+        for service, institutions in found["accepted"].items()
+        for institution, counts in institutions.items()
+    ]
+    tables.show(("service", "institution", "batches", "records", "distinct"), accepted)
+    tables.show(("count", "value"), [(name, _line(value)) for name, value in found.items() if name != "accepted"])
 
 
 def _line(value: object) -> str:

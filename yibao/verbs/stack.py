@@ -15,6 +15,7 @@ from rich.console import Console
 
 from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack
 from streams.errors import YibaoError
+from yibao import tables
 from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
 
@@ -202,7 +203,9 @@ def _as_json(one: ServiceStatus) -> dict[str, object]:
 
 
 def _print_table(found: Sequence[ServiceStatus]) -> None:
-    print(f"{'SERVICE':9} {'STATE':10} {'PID':>8} {'PORT':>6}  LOG")
-    for one in found:
-        state = "ready" if one.ready else "no answer" if one.pid else "down"
-        print(f"{one.service:9} {state:10} {one.pid or '-':>8} {one.port or '-':>6}  {one.log}")
+    rows = [(one.service, _state(one), f"{one.pid or '-'}", f"{one.port or '-'}", f"{one.log}") for one in found]
+    tables.show(("SERVICE", "STATE", "PID", "PORT", "LOG"), rows, right=("PID", "PORT"))
+
+
+def _state(one: ServiceStatus) -> str:
+    return "ready" if one.ready else "no answer" if one.pid else "down"

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from streams.broker_wiring import broker_access
 from streams.errors import Refused
@@ -21,11 +19,12 @@ from streams.topics.offsets import OffsetPlan
 from streams.topics.rebinding import BindingPlan, Consent
 from streams.topics.shapes import TopicAction, TopicPlan
 from streams.topics.stages import stages
+from yibao import tables
 from yibao.audited import audited
 from yibao.binding import bind, binding_document, binding_lines, planned_binding
 from yibao.interrupted import leaving
 from yibao.letters.kept import planned_topics
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -108,7 +107,7 @@ def apply(
             help="What a source holds is reported once more: it came for one that went, or another site reports it, too.",
         ),
     ] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with the binding; --rebind needs it.")] = "",
+    why: Annotated[str, why_option("Kept with the binding; --rebind needs it.")] = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Create the topics that are missing, bind them to the site, commit each stage's first offset, once. What exists stays.
@@ -170,11 +169,16 @@ def _show(planned: Planned, *, output: Output, done: bool) -> None:
     if output is Output.JSON:
         typer.echo(json.dumps({"done": done, **_document(planned)}, ensure_ascii=False, indent=2))
         return
-    table = Table("TOPIC", "PARTITIONS", "ACTION", "DIFFERENCES", box=None, pad_edge=False)
-    for topic in topics:
-        action = _DONE.get(topic.action, topic.action.value) if done else topic.action.value
-        table.add_row(topic.spec.name, f"{topic.spec.partitions}", action, "; ".join(topic.differences))
-    Console(soft_wrap=True).print(table)
+    rows = [
+        (
+            one.spec.name,
+            f"{one.spec.partitions}",
+            _DONE.get(one.action, one.action.value) if done else one.action.value,
+            "; ".join(one.differences),
+        )
+        for one in topics
+    ]
+    tables.show(("TOPIC", "PARTITIONS", "ACTION", "differences"), rows)
     for line in binding_lines(planned.binding, done=done):
         typer.echo(line)
     typer.echo(f"first offsets {'written' if done else 'to write'}: {len(offsets.write)}")

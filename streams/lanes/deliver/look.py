@@ -1,12 +1,12 @@
 """How the deliver lanes of a process look from outside: institutions held or set aside, what waits for refused parents."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
 from streams.telemetry.board import Board
-from streams.telemetry.conditions import Reason
+from streams.telemetry.conditions import PROBED, Reason
 
 
 class DeliverLook:
@@ -21,7 +21,8 @@ class DeliverLook:
         for name, held in self._health.at_fault.items():
             cause = "not_known" if held is None else held.cause.value
             board.put("cdc_institution_held", 1, name, cause)
-            board.say(Reason.INSTITUTION_HELD, f"{name}: {cause}")
+            probed = datetime.now(UTC) + timedelta(seconds=self._health.wait_s(name))
+            board.say(Reason.INSTITUTION_HELD, f"{name}: {cause}{PROBED}{probed.isoformat(timespec='seconds')}")
         waiting, aside, since = 0, dict[str, int](), dict[str, int]()
         for lane in self._lanes.lanes.values():
             if not isinstance(lane, DeliverLane):

@@ -11,7 +11,7 @@ from streams.lanes.exits import Exit
 from streams.mapping.reading import known_keys
 from streams.mapping.site_file import SiteFile
 from yibao import main
-from yibao.status.reasons import RULES
+from yibao.status.rules import RULES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
 

@@ -186,3 +186,11 @@ def test_a_command_that_only_asks_loads_nothing_of_the_stages():
     code = f"import sys, {verbs}; print(*sorted({{'faust', 'aiohttp'}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("verb", ["dlq", "replay", "ready", "offsets", "join", "explain", "status", "lag"])
+def test_what_only_asks_loads_no_stream_processor(verb):
+    """It costs a second on a busy machine, before the first word of `--help`."""
+    script = f"import sys; from yibao import main; main.build(['{verb}']); print({{'faust', 'mode'}} & {{*sys.modules}} or None)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "None" == done.stdout.strip()

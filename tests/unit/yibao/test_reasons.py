@@ -10,7 +10,8 @@ from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.lanes.deliver import held_cause
 from yibao.status.facts import Facts, Part, Slot
-from yibao.status.reasons import RULES, reason_of
+from yibao.status.reasons import reason_of
+from yibao.status.rules import RULES
 
 WORDS = st.sampled_from(["", "some words"])
 CAUSES = [one.value for one in HoldCause] + [

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -32,6 +33,7 @@ from yibao.status.shown import document, look_of
 
 SITE = SimpleNamespace(**vars(LAGGING), institutions=[])
 NOW = 1_700_000_000_000
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 H1, H2 = "H36110200001", "H36110300002"
 LIMITS = Limits(max_age_s=600, max_waiting=None)
 SOURCE = CaptureSource(
@@ -265,6 +267,20 @@ def test_what_a_worker_on_this_machine_says_of_itself_is_the_reason_of_its_stage
     """Who starts a worker that waits for another mapping has two that wait."""
     (line,) = (one for one in lines_of(asked(found, heard=[heard], age_s=900), LIMITS) if one.part is Part.DELIVER)
     assert (reason, person) == (line.reason.name, line.reason.person)
+
+
+def test_the_time_of_the_next_probe_of_an_institution_that_is_held_is_told():
+    """Who has mended the key waits for it, and does not restart what works."""
+    health = f"{H1}: answer_code, asked again at 2023-11-14T22:15:20+00:00"
+    workers = [told("deliver-0", "institution_held", health), told("deliver-1", "institution_held", f"{H1}: answer_code")]
+    found = marks(seq=200, delivered=SET_ASIDE)
+    (line,) = (one for one in lines_of(asked(found, heard=workers, zone=SHANGHAI), LIMITS) if one.part is Part.INSTITUTION)
+    assert line.reason.says.endswith("asked again at 2023-11-15T06:15:20+08:00, in 2 min"), line.reason.says
+    later = replace(asked(found, heard=workers), at_ms=NOW + 600_000)
+    (line,) = (one for one in lines_of(later, LIMITS) if one.part is Part.INSTITUTION)
+    assert line.reason.says.endswith("asked again just now"), line.reason.says
+    (line,) = (one for one in lines_of(asked(found, heard=workers[1:]), LIMITS) if one.part is Part.INSTITUTION)
+    assert "asked again" not in line.reason.says
 
 
 def test_two_faults_are_both_told_and_the_one_that_stands_before_the_other_comes_first():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import Misconfigured
-from streams.mapping import BadFiles, load_site
+from streams.mapping import BadFiles, check_files, load_site
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import parse, read
 
@@ -240,3 +240,10 @@ def test_what_workers_keep_stands_beside_the_site_file_wherever_they_are_started
     monkeypatch.chdir("/")
 
     assert tmp_path / ".yibao" == load_site(tmp_path / "site.yaml").workers.home
+
+
+@pytest.mark.parametrize("load", [load_site, check_files])
+def test_a_site_that_is_not_there_is_told_with_how_another_is_named(load, tmp_path):
+    """In the wrong folder at three in the morning, `No such file` helps nobody."""
+    with pytest.raises(BadFiles, match=r"site\.yaml: there is no such file: name the site's file by -c FILE, .*YIBAO_CONFIG"):
+        load(tmp_path / "site.yaml")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from streams import broker_wiring as brokers
-from streams import errors, platform_wiring, wiring
+from streams import errors, lane_wiring, platform_wiring, wiring
 from streams.deliver.breaker import Phase
 from streams.deliver.causes import HoldCause
 from streams.deliver.verdict import Accepted, Held, Refused, Throttled
@@ -242,7 +242,7 @@ def test_no_secret_is_in_what_prints(site_of):
     gateway = platform_wiring.gateway_of(site, outcomes)
     made = (
         site,
-        wiring.broker_settings(site),
+        lane_wiring.broker_settings(site),
         platform_wiring.gateway_settings(site),
         brokers.broker_access(site),
         capture.connect_client(site)._access,
@@ -344,7 +344,7 @@ def test_a_worker_says_which_file_it_cannot_read(site_of, tmp_path):
     site = site_of(*FULL)
     (tmp_path / "secret").unlink()
     with pytest.raises(Misconfigured, match=r"secret cannot be read .*; kafka.security.ssl_password_file"):
-        wiring.broker_settings(site)
+        lane_wiring.broker_settings(site)
     with pytest.raises(Misconfigured, match=r"connect.password_file"):
         capture.connect_client(site)
 

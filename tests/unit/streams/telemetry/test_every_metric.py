@@ -56,6 +56,8 @@ from tests.unit.streams.lanes.lane_rig import CHANGES, INSTITUTION, QUICK, READY
 from tests.unit.streams.lanes.place.test_lane import ROWS, TOPICS, Place
 from tests.unit.streams.lanes.place.test_lookout import FACTS, Database, lookout
 from tests.unit.streams.lanes.test_roll_call import Cluster
+from yibao.monitored import Seen
+from yibao.status.heard import heard_of
 
 NOT_APPLIED = Look(
     drifts=(Drift(where="publication", what="is gone", tables=("his.fee",)),),
@@ -142,9 +144,12 @@ async def institutions_that_are_held(_rig=None):
     site.more(4)
     lane.put(site.log.messages(READY, site.committed("deliver").offset))
     await wait_for(lambda: site.mark.aside[A].waiting == 6 and lane.mark == site.mark)
-    seen, reasons = moved(site.outcomes, DeliverLook(assigned(READY.topic, lane), lane._shared.health))
+    pulse = Pulse(stuck_s=60)
+    seen, reasons = moved(site.outcomes, DeliverLook(assigned(READY.topic, lane), lane._shared.health), pulse=pulse)
     await lane.close()
     assert {Reason.INSTITUTION_HELD, Reason.INSTITUTION_ASIDE} == reasons
+    worker = Seen(worker="deliver-0", address="", state="degraded", reasons=[one.document for one in pulse.conditions])
+    assert {A} == {*heard_of([worker], "deliver").probes}, "when it is asked again is known to whoever waits for it"
     return seen
 
 

@@ -1,11 +1,14 @@
 """When the platform is maintained: inside a window nothing is posted and nobody is woken, so each edge is somebody's night."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from streams.errors import Fatal
+from streams.mapping.maintaining import Maintenance
 from streams.topics.control import Controls
 from streams.topics.maintenance import Ordered, Recurring, Windows
 from streams.topics.steering import dump_window
@@ -58,6 +61,54 @@ def test_one_that_was_closed_early_is_over_then_and_comes_again():
     assert [True, False] == inside
     assert WINDOWS.at(closed, at("2026-11-30T01:00:00")) is None
     assert WINDOWS.at(closed, at("2026-12-06T23:00:00")).inside
+
+
+def daily(begins, ends):
+    return Recurring(days=frozenset(range(7)), begins=time.fromisoformat(begins), ends=time.fromisoformat(ends))
+
+
+@pytest.mark.parametrize("pair", [("03:00", "05:00"), ("02:00", "05:00")], ids=["touch", "overlap"])
+def test_windows_that_touch_are_one(pair):
+    """At 03:00:00 sharp a request would meet a platform that is half down; and `until 03:00` wakes somebody for two hours more."""
+    windows = Windows(zone=SHANGHAI, recurring=[daily("01:00", "03:00"), daily(*pair)], drain_s=3600)
+    for moment in ("2026-11-30T01:00:00", "2026-11-30T02:59:59", "2026-11-30T03:00:00", "2026-11-30T04:59:59"):
+        found = windows.at(None, at(moment))
+        assert (True, at("2026-11-30T01:00:00"), at("2026-11-30T05:00:00")) == (found.inside, found.begins, found.ends), moment
+    assert not windows.at(None, at("2026-11-30T05:00:00")).inside
+    notice = ordered("2026-11-30T05:00:00", "2026-11-30T06:00:00")
+    beside = [windows.at(notice, at(moment)) for moment in ("2026-11-30T04:59:59", "2026-11-30T05:00:00")]
+    assert [("site.yaml", at("2026-11-30T06:00:00")), ("li@sre", at("2026-11-30T06:00:00"))] == [(x.by, x.ends) for x in beside]
+
+
+def test_the_end_of_one_that_touches_another_ends_both():
+    """The platform is back: that its second window opens two hours later is what nobody expects who ended it."""
+    windows = Windows(zone=SHANGHAI, recurring=[daily("01:00", "03:00"), daily("03:00", "05:00")])
+    whole = windows.at(None, at("2026-11-30T02:00:00")).ends.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M:%S")
+    closed = ordered("2026-11-30T02:00:00", whole, is_open=False)
+    assert [None] * 3 == [windows.at(closed, at(f"2026-11-30T{one}")) for one in ("02:00:00", "03:00:00", "04:59:59")]
+    assert windows.at(closed, at("2026-12-01T01:00:00")).inside
+
+
+def test_from_a_time_to_the_same_time_is_a_whole_day():
+    """Not nothing, and not for ever: on Sunday at three it begins, and on Monday at three it is over."""
+    day = Windows(zone=SHANGHAI, recurring=[Recurring(days=frozenset({6}), begins=time(3), ends=time(3))])
+    moments = ["2026-11-29T02:59:59", "2026-11-29T03:00:00", "2026-11-30T02:59:59", "2026-11-30T03:00:00"]
+    assert [False, True, True, False] == [day.at(None, at(moment)) is not None for moment in moments]
+
+
+@pytest.mark.parametrize(
+    ("windows", "fits"),
+    [
+        ([{"begins": "03:00", "ends": "03:00"}], False),
+        ([{"begins": "03:00", "ends": "15:00"}, {"begins": "15:00", "ends": "03:00"}], False),
+        ([{"begins": "03:00", "ends": "02:59"}], True),
+        ([{"days": ["sun"], "begins": "03:00", "ends": "03:00"}], True),
+    ],
+)
+def test_windows_that_never_end_are_refused(windows, fits):
+    """A slip of the pen stops all reporting for ever, and no alarm is raised inside of a window."""
+    with nullcontext() if fits else pytest.raises(ValidationError, match="no minute of the week"):
+        Maintenance.model_validate({"windows": windows})
 
 
 def test_an_order_is_read_as_it_was_written_and_the_last_one_counts():

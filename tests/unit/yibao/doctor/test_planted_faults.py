@@ -9,6 +9,7 @@ import pytest
 from connector.answers import ConnectorStatus, TaskStatus
 from connector.contract import CaptureSource, DatabaseKind
 from connector.room import KeptLog, Room
+from streams.errors import Unreachable
 from streams.platform_wiring import SharedKey
 from streams.topics.cluster import BrokerFacts, Cluster, PartitionFacts, Quota
 from streams.topics.shapes import LiveTopic, TopicSpec, compare
@@ -311,3 +312,21 @@ def test_a_part_that_does_not_answer_is_a_finding_and_the_rest_is_looked_at():
     assert ["disk.room", "doctor.looked"] == [told.check for told in first.told]
     assert ["disk.room"] == [told.check for told in second.told]
     assert isinstance(second.told[0], Told)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ("Kafka", "Kafka at b:9092 does not answer (NoBrokersAvailable)"),
+        ("Kafka Connect", "Kafka Connect at http://c:8083 does not answer (TimeoutError)"),
+        ("binding", "binding: Kafka at b:9092 does not answer (NoBrokersAvailable)"),
+    ],
+)
+def test_who_does_not_answer_is_named_once(part, text):
+    """`Kafka Kafka at …` is read twice, and the address not at all."""
+
+    def away():
+        raise Unreachable(f"{text.removeprefix('binding: ')}; start it")
+
+    [[told]] = [one.told for one in look([Part(name=part, reach="kafka.reach", look=away)])]
+    assert (text, "start it") == (f"{told.finding.where} {told.finding.what}", told.finding.mend)
