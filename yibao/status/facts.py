@@ -79,7 +79,9 @@ class Facts:
     workers: int = 1
     """Of a stage: how many take part in it."""
     stuck: str = ""
-    """Of a stage: which of its workers on this machine do not move any more."""
+    """Of a stage: which of its workers on this machine do not move any more, or do not answer although they live."""
+    stuck_pids: tuple[int, ...] = ()
+    """Of a stage: their processes, as far as they are known."""
     beginning: str = ""
     """Of a stage: why its workers on this machine cannot work yet."""
     throttled: str = ""

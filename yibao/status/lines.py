@@ -94,6 +94,7 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
     more = replace(
         facts,
         stuck=heard.stuck,
+        stuck_pids=heard.pids,
         beginning=heard.beginning,
         platform=heard.platform,
         waiting=waiting,

@@ -9,6 +9,7 @@ from typing import Final
 
 from streams.lanes.deliver.held_cause import FLOOD_GUARD
 from yibao.moments import span
+from yibao.processes import kill
 from yibao.status.facts import Facts, Part, Slot
 from yibao.status.held import held_mend, held_words
 
@@ -190,7 +191,7 @@ RULES: Final[tuple[Rule, ...]] = (
         name="worker_stuck",
         when=lambda facts: bool(facts.stuck),
         says=lambda facts: facts.stuck,
-        mend=lambda _facts: "end that process with SIGKILL: its supervisor starts it again, and nothing is lost",
+        mend=lambda facts: kill(facts.stuck_pids),
     ),
     Rule(
         name="worker_begins",

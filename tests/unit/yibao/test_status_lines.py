@@ -25,6 +25,7 @@ from yibao.lag.marks import STAGES, StageMarks
 from yibao.lag.shown import Limits
 from yibao.lag.stages import stage_lags
 from yibao.monitored import Seen
+from yibao.processes import Process
 from yibao.status.facts import Part, Slot, SlotLook
 from yibao.status.lines import first_of, lines_of
 from yibao.status.parts import Asked
@@ -246,6 +247,12 @@ def told(worker, reason, what=""):
     return Seen(worker=worker, address="http://127.0.0.1:1", state="degraded", reasons=reasons)
 
 
+def hangs(worker):
+    """One whose process lives and does not answer."""
+    process = Process(pid=4711, started=1, stopped=True)
+    return Seen(worker=worker, address="http://127.0.0.1:1", state="silent", process=process)
+
+
 @pytest.mark.parametrize(
     ("found", "heard", "reason", "person"),
     [
@@ -256,6 +263,8 @@ def told(worker, reason, what=""):
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", H1), "stands", True),
         (marks(), told("deliver-0", "platform_throttles"), "drained", False),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("deliver-1"), "worker_stuck", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("join-1"), "worker_missing", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "starting"), "worker_begins", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("join-0", "starting"), "worker_missing", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "of_a_later_version"), "worker_missing", True),
