@@ -180,7 +180,7 @@ def demand_kept(site: Site, target: Target, begins: datetime, ends: datetime) ->
     days = kept_days(site)[name]
     if ends - begins > timedelta(days=days):
         raise Misconfigured(
-            f"--until {ends.isoformat(timespec='minutes')}: that is {(ends - begins).days} days, and what waits is kept for {days} "
+            f"--until {ends.isoformat(timespec='minutes')}: that is {(ends - begins).days} days, and what waits is kept for {days} days "
             f"(retention.{name}): what is older would be lost before it goes on; name an earlier end"
         )
 

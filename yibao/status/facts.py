@@ -94,6 +94,8 @@ class Facts:
     """Who paused it, and why."""
     ends: bool = False
     """Whether the pause ends by itself."""
+    pressing: str = ""
+    """Why a person must look at the pause although it ends by itself."""
     maintained: str = ""
     """Of deliver and an institution: until when the platform is maintained, and who says so."""
     after_maintenance: str = ""
@@ -113,4 +115,4 @@ class Facts:
     parts: str = ""
     """Of the join and an institution: how many rows wait for their parts, and since when the oldest."""
     before: str = ""
-    """What stands before it, where that waits for a person."""
+    """What stands before it, and why, where that does not move or waits for a person."""

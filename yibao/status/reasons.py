@@ -13,10 +13,7 @@ from yibao.processes import kill
 from yibao.status.facts import Facts, Part, Slot
 from yibao.status.held import held_mend, held_words
 
-_THROTTLED: Final = (
-    "it goes on by itself; if it stays late, `yibao limits show` has our limits and who set them; what the platform takes, its "
-    "people say"
-)
+_THROTTLED: Final = "it goes on by itself; if it stays late: yibao limits show has our limits, the platform's people know theirs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +30,8 @@ class Rule:
     """The command, or what else a person does."""
     person: Callable[[Facts], bool] = lambda _facts: True
     """Whether it waits for a person."""
+    ordered: bool = False
+    """Whether a person ordered it: who, why and until when is told also where nobody is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +48,15 @@ class Reason:
     """What a person does; `""` where there is nothing to do."""
     person: bool
     """Whether it waits for a person."""
+    ordered: bool = False
+    """Whether a person ordered it."""
 
 
 def reason_of(facts: Facts) -> Reason:
     """The one reason."""
     rank, rule = next((rank, rule) for rank, rule in enumerate(RULES) if rule.when(facts))
-    person = rule.person(facts)
-    return Reason(name=rule.name, rank=rank, says=rule.says(facts), mend=rule.mend(facts), person=person)
+    says, mend, person = rule.says(facts), rule.mend(facts), rule.person(facts)
+    return Reason(name=rule.name, rank=rank, says=says, mend=mend, person=person, ordered=rule.ordered)
 
 
 def _nobody(_facts: Facts) -> bool:
@@ -176,9 +177,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="paused",
         when=lambda facts: bool(facts.paused),
-        says=lambda facts: f"paused: {facts.paused}",
+        says=lambda facts: f"paused: {facts.paused}{facts.pressing and f'; {facts.pressing}'}",
         mend=lambda facts: facts.mend,
-        person=lambda facts: not facts.ends,
+        person=lambda facts: not facts.ends or bool(facts.pressing),
+        ordered=True,
     ),
     Rule(
         name="maintenance",
@@ -186,6 +188,7 @@ RULES: Final[tuple[Rule, ...]] = (
         says=lambda facts: facts.maintained,
         mend=lambda _facts: "it goes on by itself; earlier: yibao maintenance end --why …",
         person=_nobody,
+        ordered=True,
     ),
     Rule(
         name="worker_stuck",

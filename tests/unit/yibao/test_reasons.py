@@ -47,6 +47,7 @@ FACTS = st.builds(
     unowned=st.integers(0, 2),
     paused=WORDS,
     ends=st.booleans(),
+    pressing=WORDS,
     maintained=WORDS,
     after_maintenance=WORDS,
     where=WORDS,

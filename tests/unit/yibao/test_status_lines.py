@@ -185,7 +185,7 @@ PAUSED_ASIDE = DeliverMark(seq=100, aside={H1: Aside(number=5, offset=5, since=1
 )
 def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, order, part, option):
     """It needs a person as long as it does not end by itself; and nothing else is taken for its cause."""
-    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2026-11-15T06:00:00+08:00"))
+    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2023-11-15T12:00:00+08:00"))
     (line,) = (line for line in lines_of(open_, LIMITS) if line.title == part)
     assert (part, "paused") == first(open_)
     assert ("li@sre: the platform moves" in line.reason.says, f"yibao resume {option} --why …") == (True, line.reason.mend)
