@@ -180,8 +180,8 @@ def demand_kept(site: Site, target: Target, begins: datetime, ends: datetime) ->
     days = kept_days(site)[name]
     if ends - begins > timedelta(days=days):
         raise Misconfigured(
-            f"--until {ends.isoformat(timespec='minutes')}: that is {(ends - begins).days} days, and what waits is kept for {days} days "
-            f"(retention.{name}): what is older would be lost before it goes on; name an earlier end"
+            f"--until {ends.isoformat(timespec='minutes')}: what waits until then would wait {(ends - begins).days} days, and is "
+            f"kept for {days} days (retention.{name}): it would be lost before it goes on; name an earlier end"
         )
 
 

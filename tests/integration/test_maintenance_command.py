@@ -41,7 +41,7 @@ def test_a_window_that_was_ordered_for_later_is_taken_back(kafka, tmp_path, caps
     maintenance.end(config=file, why="again")
     assert "no window is open, and none is ordered for later, so nothing was written" in capsys.readouterr().out
 
-    # A window of site.yaml that lies in the one that was taken back is as it was, and ending the one that is open tells of the other.
+    # What site.yaml says of the time that was taken back is as it was; ending the window that is open tells of the one to come.
     written["platform"]["maintenance"] = {"windows": [recurring]}
     file.write_text(yaml.safe_dump(written, allow_unicode=True), "utf-8")
     before = [one.begins for one in windows_of(load_site(file))]

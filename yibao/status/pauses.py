@@ -42,11 +42,9 @@ def pressing(order: Order, oldest_ms: int | None, now_ms: int, limits: Limits) -
     age = age_s(oldest_ms, now_ms)
     if age > limits.max_paused_s:
         return f"the oldest has waited for {span(age)}, more than {span(limits.max_paused_s)} (lag.max_paused_s)"
-    ends = datetime.fromisoformat(order.until) - datetime.fromtimestamp(oldest_ms / 1000, UTC)
-    if ends.total_seconds() > limits.kept_s / 2:
-        return (
-            f"at its end the oldest has waited for {span(ends.total_seconds())}, and is kept for {span(limits.kept_s)} (retention)"
-        )
+    then_s = (datetime.fromisoformat(order.until) - datetime.fromtimestamp(oldest_ms / 1000, UTC)).total_seconds()
+    if then_s > limits.kept_s / 2:
+        return f"at its end the oldest has waited for {span(then_s)}, and is kept for {span(limits.kept_s)} (retention)"
     return ""
 
 

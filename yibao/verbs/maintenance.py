@@ -69,9 +69,8 @@ def set_(
     if last <= first:
         raise Misconfigured(f"--until {ends} is not after --from {begins}: a window ends after it begins")
     if last - first > _LONG and not yes:
-        typer.confirm(
-            f"Post nothing and raise no alarm of the platform for {span((last - first).total_seconds())}?", abort=True, err=True
-        )
+        lasts = span((last - first).total_seconds())
+        typer.confirm(f"Post nothing and raise no alarm of the platform for {lasts}?", abort=True, err=True)
     with leaving(f"it may be written already; `yibao maintenance show -c {shlex.quote(str(config))}` shows it"):
         before, order = steering.order_window(site, begins=first, ends=last, why=why)
     if output is Output.JSON:
