@@ -111,6 +111,13 @@ class Seen:
         return self.state == SILENT and self.process is not None
 
     @property
+    def lines(self) -> list[str]:
+        """What a person must know and do about one that hangs."""
+        if self.process is None or not self.hangs:
+            return []
+        return [f"{self.worker}: stuck: {self.process.line}", f"  {self.worker}: {self.process.mend}"]
+
+    @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
         about = {"worker": self.worker, "address": self.address, "state": self.state, "reasons": list(self.reasons)}
@@ -149,8 +156,8 @@ def show_seen(found: Sequence[Seen], output: Output) -> None:
         table.add_row(*map(escape, (one.worker, one.state, one.address)))
     Console(soft_wrap=True).print(table)
     for one in found:
-        if one.process is not None and one.hangs:
-            typer.echo(f"{one.worker}: stuck: {one.process.line}\n  -> {one.process.mend}")
+        for line in one.lines:
+            typer.echo(line)
         for reason in one.reasons:
             typer.echo(f"{one.worker}: {reason['reason']}: {reason['what']}".removesuffix(": "))
 
