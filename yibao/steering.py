@@ -15,6 +15,7 @@ from streams.topics.broker import Broker
 from streams.topics.maintenance import Maintenance, Ordered
 from streams.topics.steering import LimitOrder, Orders, Pause, Paused, dump_window
 from streams.topics.writing import write
+from streams.wording import nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics, now_of
 from yibao.captures.facts import controls_of
@@ -46,7 +47,7 @@ def target_of(site: Site, *, source: str | None, institution: str | None, servic
     of, name = given[0]
     known = _known(site)[of]
     if name not in known:
-        raise Misconfigured(f"--{of} {name}: there is no such {of}; known are {', '.join(known)}")
+        raise Misconfigured(f"--{of} {name}: there is no such {of}{nearest(name, known)}; known are {', '.join(known)}")
     return Target(of=of, name=ServiceCode[name.upper()].value if of is Paused.SERVICE else name, said=name)
 
 
@@ -109,8 +110,9 @@ def limit(site: Site, institution: str, change: Callable[[LimitOrder], LimitOrde
     Misconfigured, Unreachable.
     """
     if institution and institution not in _known(site)[Paused.INSTITUTION]:
-        known = ", ".join(_known(site)[Paused.INSTITUTION])
-        raise Misconfigured(f"--institution {institution}: there is no such institution; known are {known}")
+        known = _known(site)[Paused.INSTITUTION]
+        guess = nearest(institution, known)
+        raise Misconfigured(f"--institution {institution}: there is no such institution{guess}; known are {', '.join(known)}")
     demand_own_topics(site)
     before = orders_of(site).limits.get(institution) or LimitOrder(institution=institution, at="", by="", why="")
     order = replace(change(before), at=now_of(site), by=actor(), why=mask_text(why.strip()))
