@@ -138,7 +138,7 @@ def status(config: ConfigOption = SITE, source: SourceOption = None, output: Out
     show_states(shown, lags, letters, pauses, heard=seen(site.workers.home), output=output)
     if away is not None:
         raise away
-    if pauses or letters is not None or not all(each.is_well for each in (*shown, *lags)):
+    if pauses or letters is not None or not all(each.is_well for each in shown) or not all(each.is_well for each in lags):
         raise typer.Exit(1)
 
 

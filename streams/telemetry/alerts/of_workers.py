@@ -5,7 +5,7 @@ from typing import Final
 from streams.telemetry.alerts.alert import Alert, Severity
 from streams.telemetry.alerts.combined import Absent, Either
 from streams.telemetry.alerts.expressions import Fold, Rate
-from streams.telemetry.alerts.spelt import DAY, HOUR, MINUTE, below, least, most, over, select, total, until
+from streams.telemetry.alerts.spelt import DAY, HOUR, MINUTE, age, below, least, most, over, select, total, until
 
 _ENDS: Final = until(least("cdc_certificate_expiry_timestamp_seconds", by=("name",)))
 
@@ -53,10 +53,10 @@ WORKERS: Final = (
     ),
     Alert(
         name="YibaoPausedForLong",
-        when=over(most("cdc_paused", by=("of", "name")), 0),
-        for_s=8 * HOUR,
+        when=over(age(least("cdc_paused_since_timestamp_seconds", by=("of", "name"))), 8 * HOUR),
+        for_s=5 * MINUTE,
         severity=Severity.WARNING,
-        summary="the {of} {name} has been paused for a working day",
+        summary="the {of} {name} has been paused for {value:duration}",
         zh="{of} {name} 已暂停超过 8 小时",
         remedy="yibao status says who paused it, and why; yibao resume lets it go on",
     ),
