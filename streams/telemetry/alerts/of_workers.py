@@ -22,7 +22,7 @@ WORKERS: Final = (
         severity=Severity.CRITICAL,
         summary="no worker of {stage} is scraped",
         zh="{stage} 工作进程不存在",
-        remedy="start it, or look at workers.http and the scrape configuration",
+        remedy="yibao status says whether it hangs (kill -9) or none runs (start it); else workers.http, the scrape configuration",
     ),
     Alert(
         name="YibaoNothingAssigned",
@@ -40,7 +40,7 @@ WORKERS: Final = (
         severity=Severity.CRITICAL,
         summary="a worker of {stage} does not move any more",
         zh="{stage} 工作进程失去响应",
-        remedy="a liveness probe on /live restarts it; end the process where none does, nothing is lost",
+        remedy="a liveness probe on /live, or yibao worker all, restarts it; where neither does: kill -9, nothing is lost",
     ),
     Alert(
         name="YibaoLoopSlow",
