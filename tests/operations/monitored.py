@@ -22,12 +22,12 @@ from sandbox.hospital import run as commit
 from sandbox.hospital.tables import PATIENTS
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
+from streams.mapping.monitoring import WorkerHttp
 from tests.e2e.bad_rows import Copies, add_prescriptions, transaction
 from tests.e2e.bad_site import NAME, SAMPLE, running, superuser, write_site, yibao
 from tests.operations.failed import Failed
 
 _WITHIN_S = 240.0
-_SILENT_S = 30.0
 _RULES = CHECKOUT / "deploy" / "prometheus" / "rules_test.yaml"
 _WORKERS = ("place-0", "join-0", "deliver-0")
 
@@ -55,7 +55,6 @@ def site_on(folder: Path, stack: Stack) -> Iterator[tuple[Path, Any, Any]]:
         add_prescriptions(connection, role=NAME)
         url = json.loads(platform.stdout.readline())["url"]
         site = write_site(folder, stack.endpoints, platform_url=url, keys=folder / "keys")
-        site.write_text(site.read_text("utf-8") + f"  http: {{silent_s: {_SILENT_S:g}}}\n", "utf-8")
         yibao("topics", "apply", "-c", site)
         yibao("connector", "apply", "-c", site)
         yield site, connection, platform
@@ -106,7 +105,7 @@ def _stopped(url: str, site: Path, log: Path) -> float:
     lasted = time.monotonic() - began
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines() if '"worker_stalled"' in line]
     demand([("deliver-0", pid)] == [(one["worker"], one["pid"]) for one in events], f"the supervisor said {events}")
-    demand(lasted > _SILENT_S, f"it was ended after {lasted:.0f} s")
+    demand(lasted > WorkerHttp().silent_s, f"it was ended after {lasted:.0f} s")
     return lasted
 
 
