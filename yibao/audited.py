@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -17,6 +17,39 @@ from streams.topics.audit_log import append
 from yibao.binding import now_of
 from yibao.persons import actor
 from yibao.reasons_given import without_numbers
+
+ACTIONS: Final = (
+    "connector apply",
+    "connector delete",
+    "connector forget",
+    "connector pause",
+    "connector restart",
+    "connector resume",
+    "connector stop",
+    "dlq close",
+    "dlq export --unmask",
+    "dlq import",
+    "dlq show --unmask",
+    "explain --unmask",
+    "join release",
+    "limits clear",
+    "limits set",
+    "maintenance end",
+    "maintenance set",
+    "offsets accept-copy",
+    "offsets recover",
+    "pause",
+    "ready renormalise",
+    "replay approve",
+    "replay cancel",
+    "replay plan",
+    "replay run",
+    "resnapshot",
+    "resume",
+    "slot given up",
+    "topics apply",
+)
+"""What stands in the audit log as the command, in its words."""
 
 
 def audited(site: Site, action: str, *, why: str = "", facts: Mapping[str, Any]) -> None:

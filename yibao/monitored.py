@@ -5,8 +5,9 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,12 +19,14 @@ from streams.agents.worker_home import make_home
 from streams.errors import Misconfigured
 from streams.mapping import Site
 from streams.private_files import open_private, write_private
+from streams.telemetry.dying import tell_served
 from streams.telemetry.exposition import Exposition
 from streams.telemetry.outcomes import Outcomes
 from streams.telemetry.pulse import Pulse
 from streams.telemetry.serving import Served, Told
 from yibao import tables
 from yibao.options import Output
+from yibao.processes import Process, process_of, this_process
 from yibao.versions import product
 
 log = structlog.get_logger()
@@ -31,9 +34,11 @@ log = structlog.get_logger()
 ADDRESS: Final = "http.address"
 """Name of the file in a worker's folder that says where it is served."""
 _LOCK: Final = "http.lock"
+"""Name of the file beside it that the worker holds as long as it lives, with which process that is."""
 SILENT: Final = "silent"
 _WITHIN_S: Final = 5.0
 _MOST_BYTES: Final = 1 << 20
+_AT_ONCE: Final = 16
 
 
 @contextmanager
@@ -56,6 +61,7 @@ def monitored(site: Site, stage: str, index: int, *, home: Path | None, outcomes
         make_home(folder)
         with _listed(folder, served.url):
             log.info("http_opened", address=served.url)
+            tell_served(served.url)
             yield pulse
     finally:
         served.close()
@@ -73,6 +79,9 @@ def _listed(folder: Path, url: str) -> Iterator[None]:
             yield
             return
         try:
+            lock.truncate(0)
+            lock.write(this_process().written)
+            lock.flush()
             write_private(folder / ADDRESS, url)
             yield
         finally:
@@ -91,17 +100,45 @@ class Seen:
     """`ok`, `degraded`, `unready`, `dead`, or `silent`: nobody answered."""
     reasons: Sequence[dict[str, str]] = ()
     """What speaks against it."""
+    process: Process | None = None
+    """Which lives; None: none does, or an earlier version did not write it down."""
+
+    @property
+    def hangs(self) -> bool:
+        """Whether its process lives and does not answer."""
+        return self.state == SILENT and self.process is not None
+
+    @property
+    def lines(self) -> list[str]:
+        """What a person must know and do about one that hangs."""
+        if self.process is None or not self.hangs:
+            return []
+        return [f"{self.worker}: stuck: {self.process.line}", f"  {self.worker}: {self.process.mend}"]
 
     @property
     def document(self) -> dict[str, object]:
         """As `-o json` has it."""
-        return {"worker": self.worker, "address": self.address, "state": self.state, "reasons": list(self.reasons)}
+        about = {"worker": self.worker, "address": self.address, "state": self.state, "reasons": list(self.reasons)}
+        return {**about, "pid": None if self.process is None else self.process.pid, "stuck": self.hangs}
 
 
 def seen(home: Path) -> list[Seen]:
     """How each worker answers that keeps a folder in `home`."""
     files = sorted(home.glob(f"*/{ADDRESS}"))
-    return [_asked(file.parent.name, file.read_text(encoding="utf-8").strip(), _get) for file in files]
+    if not files:
+        return []
+    with ThreadPoolExecutor(min(len(files), _AT_ONCE)) as asking:  # one that hangs must not let all others wait
+        return [one for one in asking.map(_seen_at, files) if one is not None]
+
+
+def _seen_at(file: Path) -> Seen | None:
+    """None: it ended just now."""
+    try:
+        address = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    found = _asked(file.parent.name, address, _get)
+    return replace(found, process=process_of(file.with_name(_LOCK)))
 
 
 def show_seen(found: Sequence[Seen], output: Output) -> None:
@@ -114,6 +151,8 @@ def show_seen(found: Sequence[Seen], output: Output) -> None:
         return
     tables.show(("WORKER", "STATE", "ADDRESS"), [(one.worker, one.state, one.address) for one in found])
     for one in found:
+        for line in one.lines:
+            typer.echo(line)
         for reason in one.reasons:
             typer.echo(f"{one.worker}: {reason['reason']}: {reason['what']}".removesuffix(": "))
 

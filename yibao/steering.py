@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from streams.topics.broker import Broker
 from streams.topics.maintenance import Maintenance, Ordered
 from streams.topics.steering import LimitOrder, Orders, Pause, Paused, dump_window
 from streams.topics.writing import write
+from streams.wording import nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics, now_of
 from yibao.captures.facts import controls_of
@@ -46,7 +47,7 @@ def target_of(site: Site, *, source: str | None, institution: str | None, servic
     of, name = given[0]
     known = _known(site)[of]
     if name not in known:
-        raise Misconfigured(f"--{of} {name}: there is no such {of}; known are {', '.join(known)}")
+        raise Misconfigured(f"--{of} {name}: there is no such {of}{nearest(name, known)}; known are {', '.join(known)}")
     return Target(of=of, name=ServiceCode[name.upper()].value if of is Paused.SERVICE else name, said=name)
 
 
@@ -74,6 +75,8 @@ def pause(site: Site, target: Target, *, why: str, until: str) -> tuple[Pause | 
     """Let something wait. Returns the pause that was in force, and the one that is. until: in ISO form with its zone; `""`: until
     somebody resumes it. Raises Misconfigured, Unreachable.
     """
+    if until:
+        demand_kept(site, target, now_at(site), datetime.fromisoformat(until))
     demand_own_topics(site)
     before, now = orders_of(site).of(target.of, target.name, now_at(site)), now_of(site)
     order = Pause(
@@ -107,8 +110,9 @@ def limit(site: Site, institution: str, change: Callable[[LimitOrder], LimitOrde
     Misconfigured, Unreachable.
     """
     if institution and institution not in _known(site)[Paused.INSTITUTION]:
-        known = ", ".join(_known(site)[Paused.INSTITUTION])
-        raise Misconfigured(f"--institution {institution}: there is no such institution; known are {known}")
+        known = _known(site)[Paused.INSTITUTION]
+        guess = nearest(institution, known)
+        raise Misconfigured(f"--institution {institution}: there is no such institution{guess}; known are {', '.join(known)}")
     demand_own_topics(site)
     before = orders_of(site).limits.get(institution) or LimitOrder(institution=institution, at="", by="", why="")
     order = replace(change(before), at=now_of(site), by=actor(), why=without_numbers(why))
@@ -136,20 +140,56 @@ def windows_of(site: Site) -> list[Maintenance]:
     return [one for one in site.platform.maintenance.plan(site.timezone).around(orders_of(site).maintenance, now) if one.ends > now]
 
 
-def order_window(site: Site, *, begins: datetime, ends: datetime, why: str) -> Ordered:
-    """Let the platform be maintained in that time, in place of what was ordered before. Aware times. Raises Misconfigured,
-    Unreachable.
+def order_window(site: Site, *, begins: datetime, ends: datetime, why: str) -> tuple[Ordered | None, Ordered]:
+    """Let the platform be maintained in that time. Returns the order whose place it takes, where that still says anything, and the
+    new one. Aware times. Raises Misconfigured, Unreachable.
     """
-    return _order_window(site, begins, ends, is_open=True, why=why)
+    demand_kept(site, Target(of=Paused.STAGE, name="deliver", said="deliver"), begins, ends)
+    before = orders_of(site).maintenance
+    order = _order_window(site, begins, ends, is_open=True, why=why)
+    return before if before is not None and before.stands(now_at(site)) else None, order
 
 
-def close_window(site: Site, *, why: str) -> Maintenance | None:
-    """End the window that is open. Returns it; None where there is none: nothing is written then."""
-    window = maintenance_of(site)
-    if window is None or not window.inside:
-        return None
-    _order_window(site, now_at(site), window.ends, is_open=False, why=why)
-    return window
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """What an order ended."""
+
+    window: Maintenance | None
+    """The window that was open."""
+    taken_back: Ordered | None
+    """The one that was ordered for later: an order takes the place of the one before as a whole."""
+
+
+def close_window(site: Site, *, why: str) -> Closed:
+    """End the window that is open, and take back the one that was ordered for later. Where there is neither, nothing is written.
+    Raises Misconfigured, Unreachable.
+    """
+    now, ordered = now_at(site), orders_of(site).maintenance
+    window = site.platform.maintenance.plan(site.timezone).at(ordered, now)
+    later = ordered if ordered is not None and ordered.comes(now) else None
+    if window is not None and window.inside:
+        _order_window(site, now, window.ends, is_open=False, why=why)
+        return Closed(window=window, taken_back=later)
+    if later is not None:
+        begins = datetime.fromisoformat(later.begins)
+        _order_window(site, begins, begins, is_open=False, why=why)  # of no length: what site.yaml says of that night stays
+    return Closed(window=None, taken_back=later)
+
+
+def demand_kept(site: Site, target: Target, begins: datetime, ends: datetime) -> None:
+    """Raises Misconfigured where what waits from begin to end would be dropped by its topic before."""
+    name = "changes_days" if target.of is Paused.SOURCE or target.name in ("place", "join") else "ready_days"
+    days = kept_days(site)[name]
+    if ends - begins > timedelta(days=days):
+        raise Misconfigured(
+            f"--until {ends.isoformat(timespec='minutes')}: what waits until then would wait {(ends - begins).days} days, and is "
+            f"kept for {days} days (retention.{name}): it would be lost before it goes on; name an earlier end"
+        )
+
+
+def kept_days(site: Site) -> dict[str, int]:
+    """How long what waits is kept in its topics, in days, by the name of the setting."""
+    return {"changes_days": site.retention.changes_days, "ready_days": site.retention.ready_days}
 
 
 def _order_window(site: Site, begins: datetime, ends: datetime, *, is_open: bool, why: str) -> Ordered:

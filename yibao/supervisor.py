@@ -1,4 +1,8 @@
-"""Runs several workers as one: started, restarted with back-off, stopped together. None of them outlives the supervisor."""
+"""Runs several workers as one: started, restarted with back-off, stopped together. None of them outlives the supervisor.
+
+One that hangs is ended and started again, too: a process that somebody stopped, or that stands in a disk which does not answer,
+keeps its place and never ends by itself.
+"""
 
 import ctypes
 import os
@@ -17,6 +21,7 @@ import structlog
 from streams.lanes.exits import Exit
 from streams.telemetry.dying import WORDS_VARIABLE
 from yibao.interrupted import EXIT_CODE
+from yibao.liveness import Watched
 from yibao.restarts import Ended, History, decide
 
 log = structlog.get_logger()
@@ -49,13 +54,20 @@ class _Worker:
     """Whether one of its processes could begin."""
     last_word: str = ""
     """The last reason that it gave for its end."""
+    watched: Watched | None = None
+    """Whether it lives; None until it said where it is served."""
 
 
 class Supervisor:
-    """Runs the commands, by worker name, until it is told to stop."""
+    """Runs the commands, by worker name, until it is told to stop. silent_s: so long a worker that is served may say nothing on
+    `/live`, or no; 0: for ever.
+    """
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, commands: Mapping[str, Sequence[str]], *, silent_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._workers = [_Worker(name, command) for name, command in commands.items()]
+        self._silent_s = silent_s
         self._clock = clock
         self._asked = 0
 
@@ -87,7 +99,8 @@ class Supervisor:
             return 0
         code = worker.process.poll()
         if code is None:
-            _listen(worker)
+            self._listen(worker)
+            self._end_if_dead(worker, worker.process)
             return 0
         return self._ended(worker, code, now)
 
@@ -102,9 +115,32 @@ class Supervisor:
         worker.words, worker.last_word, worker.next_start = reading, "", None
         log.info("worker_started", worker=worker.name, pid=worker.process.pid)
 
+    def _end_if_dead(self, worker: _Worker, process: subprocess.Popen[bytes]) -> None:
+        """A process that is stopped takes no other signal than SIGKILL. Nothing is lost: it commits nothing while it hangs."""
+        if worker.watched is None or not worker.watched.is_dead:
+            return
+        _unwatch(worker)
+        worker.last_word = f"no yes came from /live for {self._silent_s:g} s (workers.http.silent_s): killed"
+        log.warning("worker_stalled", worker=worker.name, pid=process.pid, silent_s=self._silent_s)
+        process.kill()
+
+    def _listen(self, worker: _Worker) -> None:
+        """Take in what a worker said since it was last listened to."""
+        try:
+            said = os.read(worker.words, 65536)
+        except BlockingIOError:
+            return
+        for line in said.splitlines():
+            word = orjson.loads(line)
+            worker.was_ready = worker.was_ready or "ready" in word
+            worker.last_word = f"{word.get('reason', worker.last_word)}"
+            if "served" in word and self._silent_s:
+                worker.watched = Watched(f"{word['served']}", allowed_s=self._silent_s)
+
     def _ended(self, worker: _Worker, code: int, now: float) -> int:
         worker.process = None
-        _listen(worker)
+        self._listen(worker)
+        _unwatch(worker)
         os.close(worker.words)
         reason = worker.last_word
         if code in _CANNOT_BEGIN and not worker.was_ready:
@@ -123,6 +159,7 @@ class Supervisor:
         running = [(worker.name, worker.process) for worker in self._workers if worker.process is not None]
         for _, process in running:
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # one that somebody stopped takes the first signal only when it goes on
         until = time.monotonic() + _STOP_WITHIN_S
         for name, process in running:
             try:
@@ -144,13 +181,7 @@ def end_with_parent() -> None:
         sys.exit(0)
 
 
-def _listen(worker: _Worker) -> None:
-    """Take in what a worker said since it was last listened to."""
-    try:
-        said = os.read(worker.words, 65536)
-    except BlockingIOError:
-        return
-    for line in said.splitlines():
-        word = orjson.loads(line)
-        worker.was_ready = worker.was_ready or "ready" in word
-        worker.last_word = f"{word.get('reason', worker.last_word)}"
+def _unwatch(worker: _Worker) -> None:
+    if worker.watched is not None:
+        worker.watched.close()
+    worker.watched = None

@@ -20,7 +20,7 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.INSTITUTION: "put the institution back into site.yaml, and restart the worker",
     HoldCause.SEAL: "run `yibao keys check`, and put a key there that encrypts: it is taken with the next probe",
     HoldCause.REPEATED_AFTER_REFUSAL: "ask the platform whether it has the batch of this msgid: docs/doubles.md says how to go on",
-    HoldCause.REPEATED_UNPOSTED: "ask the platform whose records it has under this msgid; docs/doubles.md says what ends it, no restart does",
+    HoldCause.REPEATED_UNPOSTED: "ask the platform whose records it has under this msgid; docs/doubles.md says what ends it",
     HoldCause.UNANSWERED: "tell the platform's people that nothing of this institution is answered, while others' is",
     HoldCause.UNKNOWN_CODE: "ask the platform what this code means, and write it into platform.answers in site.yaml",
     HoldCause.TWO_CODES: "ask the platform which one counts, and name its place in platform.answers.code",

@@ -1,6 +1,7 @@
 """How the lanes of a process look from outside: what every stage tells of them."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from streams.domain.records import ReadyRecord
 from streams.lanes.assignment import Assignment
@@ -58,6 +59,8 @@ class PausesLook:
         """Put it down."""
         for pause in self._steering.in_force:
             board.put("cdc_paused", 1, pause.of.value, pause.name)
+            since = datetime.fromisoformat(pause.since).timestamp()
+            board.put("cdc_paused_since_timestamp_seconds", since, pause.of.value, pause.name)
             board.say(Reason.PAUSED, f"{pause.of.value} {pause.name}")
         if self._steering.is_of_platform:
             window = self._steering.maintenance

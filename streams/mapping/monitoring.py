@@ -9,6 +9,8 @@ from streams.mapping.strict import Strict
 
 _STAGES: Final = ("place", "join", "deliver")
 _LAST_PORT: Final = 65_535
+_LEAST_PATIENCE_S: Final = 5
+"""An answer alone may take so long on a machine that is busy."""
 
 
 class WorkerHttp(Strict):
@@ -28,6 +30,16 @@ class WorkerHttp(Strict):
     """Allow a `host` that other machines reach, though there is neither TLS nor a login."""
     stuck_s: Annotated[float, Field(ge=1)] = 30.0
     """So long the event loop may stand still before `/live` says no. Longer than a worker takes to read a large site's state."""
+    silent_s: Annotated[float, Field(ge=0)] = 60.0
+    """So long `/live` of a worker may say nothing, or no, before `yibao worker all`, which started it, ends it with SIGKILL and
+    starts it again; at least 5. `0`: for ever, for a debugger that holds a process. What only works slowly answers: a thread of its
+    own serves `/live`. Without `serve` nobody can ask, and none is ended."""
+
+    @model_validator(mode="after")
+    def _patient(self) -> Self:
+        if 0 < self.silent_s < _LEAST_PATIENCE_S:
+            raise ValueError(f"silent_s {self.silent_s:g} is too short: give {_LEAST_PATIENCE_S} or more, or 0 for never")
+        return self
 
     @model_validator(mode="after")
     def _on_this_machine(self) -> Self:

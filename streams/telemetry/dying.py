@@ -61,6 +61,11 @@ def tell_ready() -> None:
     _tell({"ready": True})
 
 
+def tell_served(url: str) -> None:
+    """Tell the supervisor where this worker says that it lives."""
+    _tell({"served": url})
+
+
 def _tell(word: dict[str, object]) -> None:
     """Write one line into the supervisor's pipe, if there is a supervisor."""
     if descriptor := os.environ.get(WORDS_VARIABLE):

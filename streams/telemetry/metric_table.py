@@ -84,6 +84,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     Metric("cdc_lane_held", _G, "", _LANE, ALL, "1 where a lane waits for a person or for the platform, 0 where it works"),
     Metric("cdc_paused", _G, "", ("of", "name"), ALL, "1 while a person pauses it: of a stage, source, institution or service"),
+    Metric("cdc_paused_since_timestamp_seconds", _G, _TS, ("of", "name"), ALL, "since when it is; no sample where it is not"),
     Metric("cdc_assigned_partitions", _G, "", (), ALL, "partitions that this worker is assigned"),
     Metric("cdc_restored_partitions", _G, "", (), ALL, "of these, how many have read their state and work"),
     Metric("cdc_rebalances_total", _C, "", (), ALL, "how often partitions were assigned anew"),

@@ -54,6 +54,20 @@ class Ordered:
     why: str
     """As that person wrote it, with what looks like a person's number masked."""
 
+    def comes(self, now: datetime) -> bool:
+        """Whether it is a window that has not begun yet. now: aware."""
+        return self.open and now < datetime.fromisoformat(self.begins)
+
+    def stands(self, now: datetime) -> bool:
+        """Whether it still says anything about the time to come. now: aware."""
+        return now < datetime.fromisoformat(self.ends)
+
+    @property
+    def line(self) -> str:
+        """As a person reads it."""
+        what = "maintenance of the platform" if self.open else "no maintenance of the platform"
+        return f"{what} from {self.begins} until {self.ends} ({self.by}: {self.why})"
+
     @property
     def document(self) -> dict[str, object]:
         """As it stands in the topic, without what all orders have."""

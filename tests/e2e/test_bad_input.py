@@ -122,6 +122,7 @@ OF_BAD_TIMES = {
     "cdc_institution_aside_records",
     "cdc_institution_aside_since_timestamp_seconds",
     "cdc_paused",
+    "cdc_paused_since_timestamp_seconds",
     "cdc_slot_safe_bytes",
     "cdc_certificate_expiry_timestamp_seconds",
 }

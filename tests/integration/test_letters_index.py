@@ -136,6 +136,14 @@ async def test_one_language_chooses_in_every_verb(place):
     assert {"F2"} == place.listed(*words)
     assert 1 == as_json("summary", "-c", place.site, *words)["total"]
     assert "no letter has rule:REQUIRD (did you mean `REQUIRED`?)" in dlq("list", "-c", place.site, "rule:REQUIRD").stderr
+    for words in (
+        ["list", "--institution", "NOPE"],
+        ["summary", "institution:NOPE"],
+        ["list", "source:hiss"],
+        ["list", "table:NOPE"],
+    ):
+        with pytest.raises(Misconfigured, match="neither the site nor a letter has it"):
+            dlq(words[0], "-c", place.site, *words[1:])
     groups = as_json("summary", "-c", place.site, "--by", "class,field", "class:VALIDATION")["groups"]
     assert [("VALIDATION", "CNT", SEVERAL, 0)] == [(one["dead_class"], one["field"], one["count"], one["closed"]) for one in groups]
 

@@ -22,6 +22,7 @@ from sandbox.hospital import run as commit
 from sandbox.hospital.tables import PATIENTS
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
+from streams.mapping.monitoring import WorkerHttp
 from tests.e2e.bad_rows import Copies, add_prescriptions, transaction
 from tests.e2e.bad_site import NAME, SAMPLE, running, superuser, write_site, yibao
 from tests.operations.failed import Failed
@@ -89,7 +90,31 @@ def _prove(  # noqa: PLR0917 - all that fails in turn
         demand({worker: (url, _started(url)) for worker, url in addresses(site).items()} == before, "a worker was restarted")
         killed = _killed(before["join-0"][0], site)
         say("a worker that was killed was silent, and is served again")
-    return f"3 workers, {checked}; brokers and platform away, none restarted; a killed one served again after {killed:.0f} s"
+        stopped = _stopped(before["deliver-0"][0], site, folder / "worker.log")
+        say("a worker that was stopped is stuck with its pid, and its supervisor ended it and started it again")
+    again = f"a killed one served again after {killed:.0f} s, a stopped one after {stopped:.0f} s"
+    return f"3 workers, {checked}; brokers and platform away, none restarted; {again}"
+
+
+def _stopped(url: str, site: Path, log: Path) -> float:
+    """SIGSTOP: `yibao status` names the process, and the supervisor needs nobody."""
+    pid, began = int(_process_of(site, "deliver-0")), time.monotonic()
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: _stuck(site) == f"kill -9 {pid}", "the process that hangs, in `yibao status`")
+    until(lambda: addresses(site)["deliver-0"] != url and _status(addresses(site)["deliver-0"], "ready") == 200, "the next one")
+    lasted = time.monotonic() - began
+    events = [json.loads(line) for line in log.read_text("utf-8").splitlines() if '"worker_stalled"' in line]
+    demand([("deliver-0", pid)] == [(one["worker"], one["pid"]) for one in events], f"the supervisor said {events}")
+    demand(lasted > WorkerHttp().silent_s, f"it was ended after {lasted:.0f} s")
+    return lasted
+
+
+def _stuck(site: Path) -> str:
+    """The command that `yibao status` gives for the deliver stage, where that is stuck; else `""`."""
+    asked = [sys.executable, "-m", "yibao", "status", "-c", f"{site}", "-o", "json"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_WITHIN_S)
+    (line,) = (one for one in json.loads(told.stdout)["parts"] if one["part"] == "deliver")
+    return line["mend"].partition(":")[0] if line["reason"] == "worker_stuck" else ""
 
 
 def _killed(url: str, site: Path) -> float:

@@ -137,7 +137,13 @@ def _held(site: SampleSite, say: Callable[[str], None]) -> None:
 
 
 def _paused(site: SampleSite) -> None:
-    """A person's order is no fault of anybody, and stays the reason until a person takes it back."""
+    """A person's order is no fault of anybody, and stays the reason until a person takes it back, or until it ends by itself."""
+    site.run("pause", "--institution", HELD, "--until", "1h", "--why", "their short maintenance")
+    until("the pause is told", lambda: "their short maintenance" in site.run("status").stdout)
+    told = " ".join(site.run("status").stdout.split())
+    demand(
+        f"paused: institution {HELD}, until" in told and "nothing needs a person" in told, f"a pause of an hour, and status: {told}"
+    )
     site.run("pause", "--institution", HELD, "--why", "their maintenance")
     until("the pause is named", lambda: _first(site.asked("status")[1]) == ("institution", "paused"))
     code, status = site.asked("status")
@@ -200,6 +206,10 @@ def _reason(site: SampleSite, part: str, reason: str) -> Mapping[str, Any]:
 def _platform_away(site: SampleSite, platform: ExitStack) -> None:
     platform.close()
     site.hospital(first=51)
+    until("the platform is away", lambda: _reason(site, "deliver", "platform_away")["says"])
+    parts = site.asked("status")[1]["parts"]
+    moving = [one["name"] for one in parts if one["part"] == "institution" and one["waiting"] and one["reason"] == "moves"]
+    demand(not moving, f"the platform is away, and these are said to move: {moving}")
     until("the platform is named", lambda: _first(site.asked("status")[1]) == ("deliver", "platform_away"))
     platform.enter_context(site.going(*_platform(site)))
     until("all goes on", lambda: site.asked("status")[0] == 0 and not any(_all_waiting(site)))

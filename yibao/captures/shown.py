@@ -18,6 +18,8 @@ from yibao.captures.facts import Stand
 from yibao.captures.from_site import stands_against
 from yibao.lag.stages import StageLag
 from yibao.letters.kept import Expiring
+from yibao.moments import span
+from yibao.monitored import Seen
 from yibao.options import Output
 
 
@@ -96,6 +98,7 @@ class Shown:
             "connect_answers": self.asked,
             "status": None if self.status is None else asdict(self.status),
             "remedy": self.remedy,
+            "why": self.lines,
             "rows": self.stand.document,
         }
 
@@ -109,11 +112,54 @@ class Shown:
         return self.source.name, self.status.connector, self.status.state, tasks, age
 
     @property
+    def runs(self) -> bool:
+        """Whether Connect says that connector and tasks do."""
+        return self.status is not None and self.status.running
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs, its heartbeat comes, its rows are placed, and its database is what it was applied against."""
+        return self.runs and not self.silent and self.stand.is_well
+
+    @property
     def lines(self) -> list[str]:
-        """What a person must know and do, under the table."""
-        failure = None if self.status is None else self.status.failure
-        told = [] if failure is None else [f"{self.source.name}: capture has failed: {failure}"]
-        return [*told, *([] if self.remedy is None else [f"  {self.source.name}: {self.remedy}"]), *self.stand.lines]
+        """What a person must know and do, under the table; something, where it is not well."""
+        return [*self._of_connect(), *self._of_silence(), *self.stand.lines]
+
+    def _of_connect(self) -> list[str]:
+        name, status = self.source.name, self.status
+        if not self.asked or self.runs:
+            return []
+        if status is None:
+            return [f"{name}: Connect has no connector of it", f"  {name}: {self.remedy}"]
+        if status.failure is not None:
+            return [f"{name}: capture has failed: {status.failure}", f"  {name}: {self.remedy}"]
+        if (state := _rests(status)) is not None:
+            return [
+                f"{name}: somebody has {state.lower()} it; the database keeps its log",
+                f"  {name}: yibao connector resume {name}",
+            ]
+        mend = f"look at Connect's workers, then: yibao connector restart {name} --all"
+        return [f"{name}: no worker of Connect runs it, or its task", f"  {name}: {mend}"]
+
+    def _of_silence(self) -> list[str]:
+        name, age = self.source.name, self.heartbeat_age_s
+        if not self.silent or (self.asked and not self.runs):  # one that does not run is silent for that
+            return []
+        if age is None:
+            came = "no heartbeat of it has come yet"
+        else:
+            came = f"its last heartbeat came {span(age)} ago, and none may be older than {span(self.silent_after_s)}"
+        look = (
+            f"yibao status names the cause; else yibao connector plan --source {name}, then: yibao connector restart {name} --all"
+        )
+        return [f"{name}: silent: {came}", f"  {name}: {look}"]
+
+
+def _rests(status: ConnectorStatus) -> str | None:
+    """The state of what a person lets rest."""
+    states = [status.state, *(task.state for task in status.tasks)]
+    return next((state for state in states if state in ("STOPPED", "PAUSED")), None)
 
 
 def show_states(
@@ -122,9 +168,12 @@ def show_states(
     letters: Expiring | None = None,
     pauses: Sequence[Pause] = (),
     *,
+    heard: Sequence[Seen] = (),
     output: Output,
 ) -> None:
-    """How each capture stands, how far behind the stages are, the open letters that their topic will soon drop, what is paused."""
+    """How each capture stands, how far behind the stages are, the open letters that their topic will soon drop, what is paused.
+    heard: what the workers on this machine say of themselves.
+    """
     if output is Output.JSON:
         document = {
             "connectors": [each.document for each in shown],
@@ -140,6 +189,11 @@ def show_states(
         typer.echo(letters.line)
     for one in pauses:
         typer.echo(one.line)
-    now = datetime.now(UTC)
-    for line in (*(line for each in shown for line in each.lines), *(line for lag in lags for line in lag.lines(now))):
+    now, stuck = datetime.now(UTC), [one for one in heard if one.hangs]
+    hang = {one.worker.rpartition("-")[0] for one in stuck}
+    for line in (
+        *(line for each in shown for line in each.lines),
+        *(line for one in stuck for line in one.lines),
+        *(line for lag in lags if lag.workers or lag.stage not in hang for line in lag.lines(now)),
+    ):
         typer.echo(line)

@@ -81,6 +81,7 @@ CHECKS: Final = {
     "clock.others": "The clocks of database, Connect and platform agree with this machine's.",
     "site.binding": "The topics are this site's.",
     "workers.present": "Each stage has a worker.",
+    "workers.stuck": "No worker on this machine lives and does not answer, or says that its event loop stands still.",
     "workers.stand": "No lane is held, and no institution is set aside.",
     "doctor.looked": "All parts could be looked at.",
 }

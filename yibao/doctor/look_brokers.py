@@ -20,6 +20,7 @@ from yibao.doctor.ways import certificate_at
 from yibao.doctor.workers import of_workers
 from yibao.lag.stages import lags_of
 from yibao.letters.kept import planned_topics
+from yibao.monitored import seen
 
 
 def look_at_brokers(site: Site) -> Iterator[Told]:
@@ -48,4 +49,4 @@ def _certificates(site: Site, access: BrokerAccess) -> Iterator[Told]:
 def look_at_stages(site: Site) -> Iterator[Told]:
     """Who works, and what stands. Raises Unreachable."""
     with Broker(broker_access(site)) as broker:
-        yield from of_workers(lags_of(site, broker), datetime.now(ZoneInfo(site.timezone)))
+        yield from of_workers(lags_of(site, broker), datetime.now(ZoneInfo(site.timezone)), seen(site.workers.home))

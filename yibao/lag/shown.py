@@ -24,6 +24,10 @@ class Limits:
     """Since the capture of the oldest that waits."""
     max_waiting: int | None
     """Rows or records of a stage; None: any number."""
+    max_paused_s: float = 28_800.0
+    """Since the capture of the oldest that a pause with an end keeps back."""
+    kept_s: float = 14 * 86_400.0
+    """So long topics keep what waits, at the least."""
 
 
 def limits_of(site: Site, *, max_age_s: float | None = None, max_waiting: int | None = None) -> Limits:
@@ -31,6 +35,8 @@ def limits_of(site: Site, *, max_age_s: float | None = None, max_waiting: int | 
     return Limits(
         max_age_s=site.lag.max_age_s if max_age_s is None else max_age_s,
         max_waiting=site.lag.max_waiting if max_waiting is None else max_waiting,
+        max_paused_s=site.lag.max_paused_s,
+        kept_s=86_400.0 * min(site.retention.changes_days, site.retention.ready_days),
     )
 
 

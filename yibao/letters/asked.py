@@ -19,8 +19,9 @@ from streams.deadletter.index.counting import unknown, values
 from streams.deadletter.index.selecting import Clock
 from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import FORM
+from streams.errors import Misconfigured
 from streams.indexes.upkeep import Freshness, Upkeep
-from streams.mapping import Site
+from streams.mapping import Site, capture_sources
 from streams.wording import count_of, nearest
 from yibao.binding import warn_of_other_site
 from yibao.moments import now_ms
@@ -44,9 +45,19 @@ def clock_of(site: Site) -> Clock:
     return Clock(now_ms=now_ms(), zone=ZoneInfo(site.timezone))
 
 
-def ask(site: Site, question: Callable[[sqlite3.Connection], Answer], *, deadline_s: float) -> tuple[Answer, Freshness]:
-    """What the index answers, up to date. Progress is told on standard error, so that the result can be piped."""
+def ask(
+    site: Site, question: Callable[[sqlite3.Connection], Answer], *, wanted: Filter | None = None, deadline_s: float
+) -> tuple[Answer, Freshness]:
+    """What the index answers, up to date. Progress is told on standard error, so that the result can be piped. wanted: what it is
+    asked for; raises Misconfigured for an institution, source or table of it that neither the site nor a letter has.
+    """
     topic = site.topics.dead
+
+    def answered(index: sqlite3.Connection) -> Answer:
+        if wanted is not None:
+            _demand_known(site, index, wanted)
+        return question(index)
+
     with progress("reading dead letters") as told:
         found = Upkeep(
             store=letters_in(site.workers.home / FOLDER, topic),
@@ -56,9 +67,22 @@ def ask(site: Site, question: Callable[[sqlite3.Connection], Answer], *, deadlin
             deadline_s=deadline_s,
             on_progress=told,
             waits=lambda: typer.echo("another yibao brings the index of the dead letters up to date: waiting for it", err=True),
-        ).ask(question)
+        ).ask(answered)
     warn_of_other_site(site)
     return found
+
+
+def _demand_known(site: Site, index: sqlite3.Connection, wanted: Filter) -> None:
+    sources = capture_sources(site)
+    closed = {
+        "institution": [one.code for one in site.institutions],
+        "source": [one.name for one in sources],
+        "table": [table.name for one in sources for table in one.tables],
+    }
+    for one, value in unknown(index, wanted):
+        if value and one.name in closed and value not in closed[one.name]:
+            guess = nearest(value, [*closed[one.name], *values(index, one.name)])
+            raise Misconfigured(f"{one.name}:{value}: neither the site nor a letter has it{guess}")
 
 
 def notes_on(index: sqlite3.Connection, wanted: Filter) -> list[str]:

@@ -112,7 +112,9 @@ def export(site: Site, wish: Wish, *, before: Order, note: Callable[[str], None]
     try:
         with _folder_beside(wish.file) as folder, closing(sqlite3.connect(folder / "scratch", isolation_level=None)) as scratch:
             scratch.executescript(_TABLES)
-            told, freshness = ask(site, lambda index: _gather(index, scratch, wish.wanted, site), deadline_s=wish.deadline_s)
+            told, freshness = ask(
+                site, lambda index: _gather(index, scratch, wish.wanted, site), wanted=wish.wanted, deadline_s=wish.deadline_s
+            )
             for one in told:
                 note(one)
             if not freshness.complete:

@@ -94,7 +94,9 @@ def planned(
 def _letters(site: Site, wanted: Filter, only: Plan | None, *, deadline_s: float) -> list[Letter]:
     if only is None:
         clock = clock_of(site)
-        found, _ = ask(site, lambda index: [one for one in every(index, wanted, clock) if not one.closed], deadline_s=deadline_s)
+        found, _ = ask(
+            site, lambda index: [one for one in every(index, wanted, clock) if not one.closed], wanted=wanted, deadline_s=deadline_s
+        )
         return found
     ids = [item.letter for item in only.passing]
     there, _ = ask(site, lambda index: [*named(index, ids)], deadline_s=deadline_s)

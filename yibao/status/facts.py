@@ -81,7 +81,9 @@ class Facts:
     workers: int = 1
     """Of a stage: how many take part in it."""
     stuck: str = ""
-    """Of a stage: which of its workers on this machine do not move any more."""
+    """Of a stage: which of its workers on this machine do not move any more, or do not answer although they live."""
+    stuck_pids: tuple[int, ...] = ()
+    """Of a stage: their processes, as far as they are known."""
     beginning: str = ""
     """Of a stage: why its workers on this machine cannot work yet."""
     throttled: str = ""
@@ -94,6 +96,8 @@ class Facts:
     """Who paused it, and why."""
     ends: bool = False
     """Whether the pause ends by itself."""
+    pressing: str = ""
+    """Why a person must look at the pause although it ends by itself."""
     maintained: str = ""
     """Of deliver and an institution: until when the platform is maintained, and who says so."""
     after_maintenance: str = ""
@@ -115,4 +119,4 @@ class Facts:
     parts: str = ""
     """Of the join and an institution: how many rows wait for their parts, and since when the oldest."""
     before: str = ""
-    """What stands before it, where that waits for a person."""
+    """What stands before it, and why, where that does not move or waits for a person."""

@@ -18,7 +18,9 @@ class Heard:
     """Of one stage. A text is `""` where nothing is so."""
 
     stuck: str = ""
-    """Workers that do not move any more."""
+    """Workers that do not move any more, or whose processes live and do not answer."""
+    pids: tuple[int, ...] = ()
+    """Of those, as far as they are known."""
     beginning: str = ""
     """Why workers cannot work yet."""
     throttled: str = ""
@@ -32,16 +34,15 @@ class Heard:
 
 
 def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
-    """From what its workers here say."""
-    told = [
-        (one.worker, reason)
-        for one in seen
-        if one.worker.rpartition("-")[0] == stage
-        for reason in one.reasons
-        if reason.get("reason") in _KIND
-    ]
+    """From what its workers here say, or do not say."""
+    own = [one for one in seen if one.worker.rpartition("-")[0] == stage]
+    told = [(one.worker, reason) for one in own for reason in one.reasons if reason.get("reason") in _KIND]
+    silent = [f"{one.worker}: {one.process.line}" for one in own if one.hangs and one.process is not None]
+    dead = [one for one in own if one.hangs or any(_is_dead(reason) for reason in one.reasons)]
+    still = _said((worker, reason) for worker, reason in told if _is_dead(reason))
     return Heard(
-        stuck=_said((worker, reason) for worker, reason in told if _KIND[reason["reason"]] is Kind.DEAD),
+        stuck="; ".join(filter(None, (*silent, still))),
+        pids=tuple(one.process.pid for one in dead if one.process is not None),
         beginning=_said((worker, reason) for worker, reason in told if _begins(reason["reason"])),
         throttled=_said(
             (worker, reason)
@@ -63,6 +64,10 @@ def _probes(told: Iterable[str]) -> dict[str, datetime]:
             name, moment = said.partition(":")[0], datetime.fromisoformat(at)
             found[name] = min(found.get(name, moment), moment)
     return found
+
+
+def _is_dead(reason: Mapping[str, str]) -> bool:
+    return _KIND.get(reason.get("reason", "")) is Kind.DEAD
 
 
 def _names(reason: Mapping[str, str]) -> list[str]:

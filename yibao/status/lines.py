@@ -11,6 +11,7 @@ from streams.deliver.remedies import REMEDIES
 from streams.errors import YibaoError
 from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.marks import deliver_mark
+from streams.spec.masking import mask_text
 from streams.topics.steering import Paused
 from yibao.lag.counted import Lag, by_kind, oldest_in, pace_of, stands, waiting_in
 from yibao.lag.marks import DELIVER, JOIN, PLACE, StageMarks
@@ -21,13 +22,16 @@ from yibao.status.captures import capture_line
 from yibao.status.facts import Facts, Part
 from yibao.status.heard import heard_of
 from yibao.status.parts import Asked, Line, line_of
-from yibao.status.pauses import Order, order_of
+from yibao.status.pauses import Order, order_of, pressing, untold
 from yibao.status.throttled import throttled_by
 from yibao.status.waits import parts_said
 
 _OWN_LIMIT: Final = "its requests wait for their turn, by its own limit"
 _OF_A_PLAN: Final = ("flood_guard", "held", "unanswered")
 """Reasons that are so since a plan was opened."""
+
+_GO_ON: Final = frozenset({"drained", "moves", "late", "grows", "throttled", "drains_after_maintenance", "waits_for_parts"})
+"""Reasons with which a stage that needs nobody lets records through."""
 
 
 class _Aside(TypedDict):
@@ -48,7 +52,7 @@ class _Maintained(TypedDict):
 
 def _maintained(asked: Asked) -> _Maintained:
     window = asked.maintenance
-    said = "" if window is None else window.line
+    said = "" if window is None else mask_text(window.line)
     inside = window is not None and window.inside
     return {"maintained": said if inside else "", "after_maintenance": "" if inside else said}
 
@@ -73,7 +77,15 @@ def lines_of(asked: Asked, limits: Limits) -> list[Line]:
     of_join, of_deliver = ([lag for lag in lags if lag.stage == stage] for stage in (JOIN, DELIVER))
     lines.append(_stage(of_join, asked, limits, Facts(part=Part.JOIN, parts=parts_said(asked.parts, now_ms=asked.at_ms))))
     deliver = _deliver(of_deliver, marks, asked, limits)
-    return [*lines, deliver, *_institutions(of_deliver, deliver, asked, limits)]
+    lines += [deliver, *_institutions(of_deliver, deliver, asked, limits)]
+    return [*_untold(lines, asked), *lines]
+
+
+def _untold(lines: Iterable[Line], asked: Asked) -> Iterator[Line]:
+    told = "\n".join(line.reason.says for line in lines)
+    for name, order in untold(asked.pauses, told, (one.source.name for one in asked.captures)):
+        facts = Facts(part=Part.SITE, name=name, paused=order.paused, mend=order.mend, ends=bool(order.until))
+        yield replace(line_of(facts, ()), since=order.since)
 
 
 def first_of(lines: Iterable[Line]) -> Line | None:
@@ -95,6 +107,7 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
     more = replace(
         facts,
         stuck=heard.stuck,
+        stuck_pids=heard.pids,
         beginning=heard.beginning,
         platform=heard.platform,
         waiting=waiting,
@@ -107,14 +120,16 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
         unowned=sum(1 for lag in lags if lag.waiting and not lag.owner),
         full=_full_of(facts.part, asked),
     )
-    return _paused(more, lags, order_of(asked.pauses, facts.part, facts.name))
+    order = order_of(asked.pauses, facts.part, facts.name)
+    return _paused(more, lags, order, "" if order is None else pressing(order, oldest_in(lags), asked.at_ms, limits))
 
 
-def _paused(facts: Facts, lags: Sequence[Lag], order: Order | None) -> Line:
+def _paused(facts: Facts, lags: Sequence[Lag], order: Order | None, pressed: str) -> Line:
     """With what a person ordered, where that is so."""
     if order is None:
         return line_of(facts, lags)
-    line = line_of(replace(facts, paused=order.paused, mend=order.mend, ends=order.ends), lags)
+    known = replace(facts, paused=order.paused, mend=order.mend, ends=bool(order.until), pressing=pressed)
+    line = line_of(known, lags)
     return replace(line, since=order.since) if line.reason.name == "paused" else line
 
 
@@ -186,13 +201,14 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             late=late,
             throttled=throttled_by(asked.limits, name, heard=_OWN_LIMIT if name in heard.limited else "", late=late),
             parts=parts_said(asked.parts.only(institution=name), now_ms=asked.at_ms),
-            before=deliver.title if deliver.reason.person else "",
+            before=_before(deliver),
             probed=_probed(heard.probes.get(name), asked),
             **_aside(entry),
             **_maintained(asked),
         )
         by_service = entry is not None and PAUSED in entry.causes
-        line = _paused(facts, (), order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service))
+        order = order_of(asked.pauses, Part.INSTITUTION, name, by_service=by_service)
+        line = _paused(facts, (), order, "" if order is None else pressing(order, oldest, asked.at_ms, limits))
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
         yield replace(line, oldest_ms=oldest, since=line.since or since)
 
@@ -203,6 +219,12 @@ def _probed(at: datetime | None, asked: Asked) -> str:
         return ""
     left_s = (at - datetime.fromtimestamp(asked.at_ms / 1000, UTC)).total_seconds()
     return f"at {at.astimezone(asked.zone).isoformat(timespec='seconds')}, in {span(left_s)}" if left_s > 0 else "just now"
+
+
+def _before(stage: Line) -> str:
+    """A stage, and why it stands, where nothing of anybody goes through it."""
+    stands = stage.reason.person or stage.reason.name not in _GO_ON
+    return f"{stage.title}: {stage.reason.name.replace('_', ' ')}" if stands else ""
 
 
 def _aside(entry: StageLag | None) -> _Aside:

@@ -23,10 +23,12 @@ class Reason:
     """What a person does; `""` where there is nothing to do."""
     person: bool
     """Whether it waits for a person."""
+    ordered: bool = False
+    """Whether a person ordered it."""
 
 
 def reason_of(facts: Facts) -> Reason:
     """The one reason."""
     rank, rule = next((rank, rule) for rank, rule in enumerate(RULES) if rule.when(facts))
-    person = rule.person(facts)
-    return Reason(name=rule.name, rank=rank, says=rule.says(facts), mend=rule.mend(facts), person=person)
+    says, mend, person = rule.says(facts), rule.mend(facts), rule.person(facts)
+    return Reason(name=rule.name, rank=rank, says=says, mend=mend, person=person, ordered=rule.ordered)

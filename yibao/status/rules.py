@@ -7,13 +7,11 @@ from typing import Final
 from streams.lanes.deliver.held_cause import FLOOD_GUARD
 from streams.wording import count_of
 from yibao.moments import span
+from yibao.processes import kill
 from yibao.status.facts import Facts, Part, Slot
 from yibao.status.held import held_mend, held_words
 
-_THROTTLED: Final = (
-    "it goes on by itself; if it stays late, `yibao limits show` has our limits and who set them; what the platform takes, its "
-    "people say"
-)
+_THROTTLED: Final = "it goes on by itself; if it stays late: yibao limits show has our limits, the platform's people know theirs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +28,8 @@ class Rule:
     """The command, or what else a person does."""
     person: Callable[[Facts], bool] = lambda _facts: True
     """Whether it waits for a person."""
+    ordered: bool = False
+    """Whether a person ordered it: who, why and until when is told also where nobody is needed."""
 
 
 def _nobody(_facts: Facts) -> bool:
@@ -158,9 +158,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="paused",
         when=lambda facts: bool(facts.paused),
-        says=lambda facts: f"paused: {facts.paused}",
+        says=lambda facts: f"paused: {facts.paused}{facts.pressing and f'; {facts.pressing}'}",
         mend=lambda facts: facts.mend,
-        person=lambda facts: not facts.ends,
+        person=lambda facts: not facts.ends or bool(facts.pressing),
+        ordered=True,
     ),
     Rule(
         name="maintenance",
@@ -168,12 +169,13 @@ RULES: Final[tuple[Rule, ...]] = (
         says=lambda facts: facts.maintained,
         mend=lambda _facts: "it goes on by itself; earlier: yibao maintenance end --why …",
         person=_nobody,
+        ordered=True,
     ),
     Rule(
         name="worker_stuck",
         when=lambda facts: bool(facts.stuck),
         says=lambda facts: facts.stuck,
-        mend=lambda _facts: "end that process with SIGKILL: its supervisor starts it again, and nothing is lost",
+        mend=lambda facts: kill(facts.stuck_pids),
     ),
     Rule(
         name="worker_begins",

@@ -55,10 +55,16 @@ def look_of(lines: Sequence[Line], *, parts: PartsWaiting = NONE, site: str, now
     headline = cut(f"{site}, {at}: {_headline(lines, first, parts)}")
     table = aligned([_HEAD, *(_row(line, now_ms) for line in lines if line.part is not Part.SITE)], right=_NUMBERS)
     told = [line for line in lines if line.reason.person and line is not first]
-    reasons = [text for line in ([first] if first else []) + told for text in _paragraph(line)]
+    reasons = [text for line in ([first] if first else []) + told + _ordered(lines) for text in _paragraph(line)]
     brief = "; ".join(f"{line.title}: {line.reason.name}" for line in lines if line.reason.person)
     screen = "\n".join([headline, "", *table, *_parts(parts, now_ms), *reasons])
     return Look(screen, f"{at} {brief or _headline(lines, first, parts)}")
+
+
+def _ordered(lines: Sequence[Line]) -> list[Line]:
+    """What a person ordered and needs nobody, each order once."""
+    by_words = {line.reason.says: line for line in reversed(lines) if line.reason.ordered and not line.reason.person}
+    return [line for line in lines if by_words.get(line.reason.says) is line]
 
 
 def _headline(lines: Sequence[Line], first: Line | None, parts: PartsWaiting) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from streams.spec.masking import mask_text
 from streams.topics.steering import LimitOrder
 
 
@@ -22,4 +23,4 @@ def _said(order: LimitOrder) -> str:
         (order.in_flight, "requests under way"),
     )
     most = ", ".join(f"{amount:g} {unit}" for amount, unit in amounts if amount is not None)
-    return f"{order.by} set it to {most} at {order.at}: {order.why}"
+    return f"{order.by} set it to {most} at {order.at}: {mask_text(order.why)}"

@@ -15,8 +15,9 @@ from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.audit import Link, Linked, Verified, verify
 from streams.topics.audit_log import read_audit
-from streams.wording import count_of
+from streams.wording import count_of, nearest
 from yibao import tables
+from yibao.audited import ACTIONS
 from yibao.binding import warn_of_other_site
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -55,13 +56,17 @@ def list_entries(
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     warn_of_other_site(site)
-    found = (one for one in read_audit(client_options(site), site.topics.audit) if one.link is not Link.BESIDE)
-    wanted = (one for one in found if not action or (one.entry is not None and one.entry.action == action))
     kept: deque[Linked] = deque(maxlen=None if every else limit)
-    left_out = 0
-    for one in wanted:
-        left_out += len(kept) == kept.maxlen
-        kept.append(one)
+    left_out, seen = 0, set[str]()
+    for one in read_audit(client_options(site), site.topics.audit):
+        if one.link is Link.BESIDE:
+            continue
+        if one.entry is not None:
+            seen.add(one.entry.action)
+        if not action or (one.entry is not None and one.entry.action == action):
+            left_out += len(kept) == kept.maxlen
+            kept.append(one)
+    demand_action(action, seen)
     if output is Output.JSON:
         for one in kept:
             typer.echo(orjson.dumps(_document(one)).decode())
@@ -69,6 +74,13 @@ def list_entries(
         _show(kept)
     if left_out > 0:
         typer.echo(f"{left_out} before them are not shown: --all, or --limit", err=True)
+
+
+def demand_action(action: str, seen: Iterable[str]) -> None:
+    """Raises Misconfigured for an action that nobody orders; `""` stands for all. seen: those that stand in the log."""
+    known = sorted({*ACTIONS, *seen})
+    if action and action not in known:
+        raise Misconfigured(f"--action {action}: nothing is ordered by that{nearest(action, known)}; there are {', '.join(known)}")
 
 
 @app.command("verify")

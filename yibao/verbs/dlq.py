@@ -92,7 +92,7 @@ def summarise(
     )
     clock = clock_of(site)
     (lines, notes), freshness = ask(
-        site, lambda index: (summary(index, asked, clock, by=parts), notes_on(index, asked)), deadline_s=deadline
+        site, lambda index: (summary(index, asked, clock, by=parts), notes_on(index, asked)), wanted=asked, deadline_s=deadline
     )
     # Those that are closed are counted beside the open ones, unless the filter says which are meant.
     shown = lines if asked.status else [line for line in lines if line.open]
@@ -135,6 +135,7 @@ def list_letters(
         (found, notes), freshness = ask(
             site,
             lambda index: (page(index, asked, clock, most=limit, after=after), notes_on(index, asked)),
+            wanted=asked,
             deadline_s=deadline,
         )
     except ValueError as error:
@@ -234,7 +235,7 @@ def close(
             return letters_closed.by_confirmation(index, wanted, clock, number)
         return letters_closed.by_reason(index, wanted, clock)
 
-    order, freshness = ask(site, question, deadline_s=deadline)
+    order, freshness = ask(site, question, wanted=wanted, deadline_s=deadline)
     say(freshness, order.left)
     if dry_run or not order.letters:
         typer.echo(f"{count_of(len(order.letters), 'letter')} would be closed")

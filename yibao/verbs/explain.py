@@ -11,7 +11,9 @@ from streams.spec.fields import ServiceCode
 from yibao import explain_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
+from yibao.captures.from_site import chosen_sources
 from yibao.explaining import explained, hits, keys_of, logs_of, told_of, unplaced_in
+from yibao.institutions import demand_institution
 from yibao.letters.shown import print_json
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 
@@ -47,8 +49,8 @@ def explain(
     if not key.strip():
         raise Misconfigured("which visit, settlement or fee line? Give its number")
     site = load_site(config)
-    if source and source not in site.sources:
-        raise Misconfigured(f"--source {source}: the site has {', '.join(site.sources)}")
+    chosen_sources(site, source or None)
+    demand_institution(site, institution)
     if unmask:
         demand_own_topics(site)
         audited(site, "explain --unmask", why=reason, facts={"key": concealed(key)})

@@ -16,6 +16,7 @@ from streams.replay.pace import pace_of
 from yibao import pending_shown
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics, warn_of_other_site
+from yibao.captures.from_site import chosen_sources
 from yibao.explaining import keys_of, logs_of
 from yibao.institutions import demand_institution
 from yibao.interrupted import leaving
@@ -24,6 +25,7 @@ from yibao.letters.shown import print_json
 from yibao.moments import since
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.releasing import AGAIN, Releasing
+from yibao.waits_named import demand_kind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,10 +64,11 @@ def show_pending(
       yibao join pending --kind 'lookup item'
       yibao join pending --source his --limit 0 -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-    site = _site_with(config, source, institution)
+    site = _site_with(config, source, institution, kind)
     with progress("reading the join's state") as told:
         logs = replace(logs_of(site, deadline_s=deadline), on_progress=lambda _topic: told)
         found = pending(logs, keys_of(site, clear=False), Wanted(source, institution, kind), most=limit)
+    demand_kind(site, kind, waits=[one.kind for one in found.kinds])
     warn_of_other_site(site)
     if output is Output.JSON:
         print_json(pending_shown.document(found))
@@ -108,7 +111,7 @@ def release(
         raise Misconfigured("--kind or --visit is needed: `yibao join pending` shows what waits")
     if not dry_run and not why.strip():
         raise Misconfigured("--why is needed: it is kept in the audit log, for whoever asks later; --dry-run only shows")
-    site, run = _site_with(config, source, institution), secrets.token_hex(4)
+    site, run = _site_with(config, source, institution, kind), secrets.token_hex(4)
     demand_own_topics(site)
     chosen = Chosen(kind, source, institution, visit, row)
     if began_before:
@@ -116,6 +119,7 @@ def release(
     with progress("reading the join's state") as told:
         logs = replace(logs_of(site, deadline_s=deadline), on_progress=lambda _topic: told)
         found = releasable(logs, keys_of(site, clear=False), compile_site(site), chosen, plan=run)
+    demand_kind(site, kind, waits=[*found.left, *(of for of, _institution in found.counts)])
     if output is Output.TABLE:
         pending_shown.show_releasable(found)
     still = 0
@@ -141,10 +145,10 @@ def _tell_released(found: Releasable, run: str, *, still: int, dry_run: bool, ou
         raise Refused(f"{still} of {ordered} wait on: {AGAIN}")
 
 
-def _site_with(config: Path, source: str, institution: str) -> Site:
+def _site_with(config: Path, source: str, institution: str, kind: str) -> Site:
     """The site. Raises Misconfigured where it has not what was asked for."""
     site = load_site(config)
-    if source and source not in site.sources:
-        raise Misconfigured(f"--source {source}: the site has {', '.join(site.sources)}")
+    chosen_sources(site, source or None)
     demand_institution(site, institution)
+    demand_kind(site, kind)
     return site

@@ -2,18 +2,22 @@
 
 import json
 import shlex
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
+from streams.topics.maintenance import Ordered
 from yibao import steering
 from yibao.binding import warn_of_other_site
 from yibao.interrupted import leaving
-from yibao.moments import moment_to_come
+from yibao.moments import moment_to_come, span
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.verbs.pause import ReasonOption
+
+_LONG = timedelta(days=1)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,18 +44,21 @@ def set_(
     ] = "",
     ends: Annotated[str, typer.Option("--until", metavar="WHEN", help="Its end, the same way.")] = "",
     why: ReasonOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask about a window of more than a day.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Order a window, in place of the one that was ordered before. All workers keep to it within seconds, also those that start
-    later.
+    """Order a window, in place of the one that was ordered before, which is told. All workers keep to it within seconds, also those
+    that start later.
 
-    It ends at --until, which is outside. One that touches or overlaps another is one with it. What waits must not wait for longer
-    than the topics keep it (retention.ready_days).
+    It ends at --until, which is outside. One that touches or overlaps another is one with it. No alarm of the platform is raised in
+    it, so one of more than a day is asked about. One that is longer than the topics keep what waits (retention.ready_days) is
+    refused.
 
     \b
     Examples:
       yibao maintenance set --until 3h --why "the platform's people called"
       yibao maintenance set --from 2026-12-05T22:00 --until 2026-12-06T04:00 --why "the platform's notice of 1 December"
+      yibao maintenance set --until 3d --why "they move to another building" --yes
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")
@@ -62,22 +69,33 @@ def set_(
     last = moment_to_come("--until", ends, site)
     if last <= first:
         raise Misconfigured(f"--until {ends} is not after --from {begins}: a window ends after it begins")
+    if last - first > _LONG and not yes:
+        lasts = span((last - first).total_seconds())
+        typer.confirm(f"Post nothing and raise no alarm of the platform for {lasts}?", abort=True, err=True)
     with leaving(f"it may be written already; `yibao maintenance show -c {shlex.quote(str(config))}` shows it"):
-        order = steering.order_window(site, begins=first, ends=last, why=why)
+        before, order = steering.order_window(site, begins=first, ends=last, why=why)
     if output is Output.JSON:
-        typer.echo(json.dumps(order.document, ensure_ascii=False))
+        typer.echo(json.dumps({**order.document, "in_place_of": _ordered(before)}, ensure_ascii=False))
         return
     typer.echo(f"the platform is maintained from {order.begins} until {order.ends}, by {order.by}: {order.why}")
+    if before is not None:
+        typer.echo(f"  in place of: {before.line}")
 
 
-@app.command("end", short_help="End the window that is open.")
+def _ordered(order: Ordered | None) -> dict[str, object] | None:
+    return None if order is None else order.document
+
+
+@app.command("end", short_help="End the window that is open, or take back the one that was ordered for later.")
 def end(*, config: ConfigOption = SITE, why: ReasonOption = "", output: OutputOption = Output.TABLE) -> None:
-    """End the window that is open, also one of site.yaml, which comes again at its next time. Says so where none is open, and
-    writes nothing then.
+    """End the window that is open, also one of site.yaml, which comes again at its next time. Where none is open, take back the one
+    that was ordered for later. Where there is neither, that is said, and nothing is written. An order takes the place of the one
+    before: where one is open and another was ordered for later, both end, and what to write to have the other again is told.
 
     \b
     Examples:
       yibao maintenance end --why "the platform is back early"
+      yibao maintenance end --why "they called it off"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     if not why.strip():
         raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")
@@ -85,9 +103,16 @@ def end(*, config: ConfigOption = SITE, why: ReasonOption = "", output: OutputOp
     with leaving(f"it may be written already; `yibao maintenance show -c {shlex.quote(str(config))}` shows it"):
         ended = steering.close_window(site, why=why)
     if output is Output.JSON:
-        typer.echo(json.dumps({"was_open": ended is not None}))
+        typer.echo(json.dumps({"was_open": ended.window is not None, "taken_back": _ordered(ended.taken_back)}, ensure_ascii=False))
         return
-    typer.echo("no window is open, so nothing was written" if ended is None else f"{ended.line}: it is over now")
+    if ended.window is not None:
+        typer.echo(f"{ended.window.line}: it is over now")
+    if (later := ended.taken_back) is not None:
+        typer.echo(f"{later.line}: taken back, before it began")
+    if later is not None and ended.window is not None:
+        typer.echo(f"  to have it again: yibao maintenance set --from {later.begins} --until {later.ends} --why …")
+    if ended.window is None and later is None:
+        typer.echo("no window is open, and none is ordered for later, so nothing was written")
 
 
 @app.command("show", short_help="Show the window that is open, and those of the next week.")

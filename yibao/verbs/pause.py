@@ -62,7 +62,8 @@ def pause(
     --source: rows of it are not placed. --institution: its records are set aside, as if the platform did not take them. --service:
     of each institution, the next record of the service waits, with all that comes behind it. --stage: its workers take nothing new.
 
-    What waits must not wait for longer than the topics keep it (`retention`). `yibao connector status` shows what is paused.
+    What waits must not wait for longer than the topics keep it (`retention`): an end beyond that is refused. `yibao status` shows
+    what is paused: until when, by whom and why.
 
     \b
     Examples:

@@ -98,7 +98,7 @@ def all_stages(
     join_workers: Annotated[int, typer.Option("--join", min=0, help="Workers of the join.")] = 1,
     deliver_workers: Annotated[int, typer.Option("--deliver", min=0, help="Workers of the deliver stage.")] = 1,
 ) -> None:
-    """Run workers of all stages under one supervisor, which restarts what ends.
+    """Run workers of all stages under one supervisor, which restarts what ends, and what hangs (workers.http.silent_s).
 
     \b
     Examples:
@@ -114,7 +114,7 @@ def all_stages(
         for index in range(count)
     }
     with _speaking(Speaker(worker="supervisor"), config) as site:
-        code = Supervisor(commands).run()
+        code = Supervisor(commands, silent_s=site.workers.http.silent_s).run()
     if code == EXIT_CODE:
         raise _stopped(site, home)
     raise typer.Exit(code)

@@ -5,7 +5,7 @@ from typing import Final
 from streams.telemetry.alerts.alert import Alert, Severity
 from streams.telemetry.alerts.combined import Absent, Either
 from streams.telemetry.alerts.expressions import Fold, Rate
-from streams.telemetry.alerts.spelt import DAY, HOUR, MINUTE, below, least, most, over, select, total, until
+from streams.telemetry.alerts.spelt import DAY, HOUR, MINUTE, age, below, least, most, over, select, total, until
 
 _ENDS: Final = until(least("cdc_certificate_expiry_timestamp_seconds", by=("name",)))
 
@@ -22,7 +22,7 @@ WORKERS: Final = (
         severity=Severity.CRITICAL,
         summary="no worker of {stage} is scraped",
         zh="{stage} 工作进程不存在",
-        remedy="start it, or look at workers.http and the scrape configuration",
+        remedy="yibao status says whether it hangs (kill -9) or none runs (start it); else workers.http, the scrape configuration",
     ),
     Alert(
         name="YibaoNothingAssigned",
@@ -40,7 +40,7 @@ WORKERS: Final = (
         severity=Severity.CRITICAL,
         summary="a worker of {stage} does not move any more",
         zh="{stage} 工作进程失去响应",
-        remedy="a liveness probe on /live restarts it; end the process where none does, nothing is lost",
+        remedy="a liveness probe on /live, or yibao worker all, restarts it; where neither does: kill -9, nothing is lost",
     ),
     Alert(
         name="YibaoLoopSlow",
@@ -53,10 +53,10 @@ WORKERS: Final = (
     ),
     Alert(
         name="YibaoPausedForLong",
-        when=over(most("cdc_paused", by=("of", "name")), 0),
-        for_s=8 * HOUR,
+        when=over(age(least("cdc_paused_since_timestamp_seconds", by=("of", "name"))), 8 * HOUR),
+        for_s=5 * MINUTE,
         severity=Severity.WARNING,
-        summary="the {of} {name} has been paused for a working day",
+        summary="the {of} {name} has been paused for {value:duration}",
         zh="{of} {name} 已暂停超过 8 小时",
         remedy="yibao status says who paused it, and why; yibao resume lets it go on",
     ),

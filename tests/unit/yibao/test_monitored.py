@@ -1,6 +1,8 @@
 """Where a worker is served, and how who asks finds it."""
 
 import json
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -12,7 +14,8 @@ from streams.mapping.monitoring import WorkerHttp
 from streams.telemetry.outcomes import Outcomes
 from tests.bench.bench_site import write_site
 from yibao.main import run
-from yibao.monitored import ADDRESS, monitored
+from yibao.monitored import ADDRESS, monitored, seen
+from yibao.status.heard import Heard, heard_of
 
 
 @pytest.fixture
@@ -108,3 +111,51 @@ def test_an_address_that_others_reach_is_written_twice(host, insecure):
         WorkerHttp(host=host, insecure=insecure)
     assert "127.0.0.1" == WorkerHttp().host
     assert "0.0.0.0" == WorkerHttp(host="0.0.0.0", insecure=True).host
+
+
+SERVED = """
+import sys, time
+from pathlib import Path
+from streams.mapping import load_site
+from streams.telemetry.outcomes import Outcomes
+from yibao.monitored import monitored
+with monitored(load_site(Path(sys.argv[1])), "join", 0, home=None, outcomes=Outcomes("join")) as pulse:
+    pulse.watch()
+    pulse.look()
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def other(site):
+    """A worker's address, served by a process of its own."""
+    process = subprocess.Popen([sys.executable, "-c", SERVED, f"{site.file}"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert any(line.endswith("up\n") for line in iter(process.stdout.readline, ""))
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.mark.timeout(120)
+def test_a_process_that_was_stopped_is_stuck_and_one_that_was_killed_is_gone(site, asked, other):
+    """Both are silent. Who starts a second worker for one that only hangs has two of a name, and its partitions still stand."""
+    assert 0 == asked()[0]
+    other.send_signal(signal.SIGSTOP)
+    code, told, _ = asked("-o", "json")
+    (found,) = json.loads(told)
+    assert (3, "silent", True, other.pid) == (code, found["state"], found["stuck"], found["pid"])
+    _, told, _ = asked()
+    assert f"join-0: stuck: process {other.pid} is stopped by a signal" in told
+    assert f"kill -9 {other.pid}" in told
+    (line,) = (heard_of(seen(site.workers.home), "join"),)
+    assert (other.pid,) == line.pids
+    other.kill()
+    other.wait()
+    code, told, _ = asked("-o", "json")
+    (found,) = json.loads(told)
+    assert (3, "silent", False, None) == (code, found["state"], found["stuck"], found["pid"])
+    assert Heard() == heard_of(seen(site.workers.home), "join")

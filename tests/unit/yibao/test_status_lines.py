@@ -26,6 +26,7 @@ from yibao.lag.marks import STAGES, StageMarks
 from yibao.lag.shown import Limits
 from yibao.lag.stages import stage_lags
 from yibao.monitored import Seen
+from yibao.processes import Process
 from yibao.status.facts import Part, Slot, SlotLook
 from yibao.status.lines import first_of, lines_of
 from yibao.status.parts import Asked
@@ -186,7 +187,7 @@ PAUSED_ASIDE = DeliverMark(seq=100, aside={H1: Aside(number=5, offset=5, since=1
 )
 def test_what_a_person_paused_is_told_with_who_and_why_and_how_it_goes_on(said, order, part, option):
     """It needs a person as long as it does not end by itself; and nothing else is taken for its cause."""
-    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2026-11-15T06:00:00+08:00"))
+    open_, ending = (replace(said, pauses=[pause(*order, until)]) for until in ("", "2023-11-15T12:00:00+08:00"))
     (line,) = (line for line in lines_of(open_, LIMITS) if line.title == part)
     assert (part, "paused") == first(open_)
     assert ("li@sre: the platform moves" in line.reason.says, f"yibao resume {option} --why …") == (True, line.reason.mend)
@@ -248,6 +249,12 @@ def told(worker, reason, what=""):
     return Seen(worker=worker, address="http://127.0.0.1:1", state="degraded", reasons=reasons)
 
 
+def hangs(worker):
+    """One whose process lives and does not answer."""
+    process = Process(pid=4711, started=1, stopped=True)
+    return Seen(worker=worker, address="http://127.0.0.1:1", state="silent", process=process)
+
+
 @pytest.mark.parametrize(
     ("found", "heard", "reason", "person"),
     [
@@ -258,6 +265,8 @@ def told(worker, reason, what=""):
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", H1), "stands", True),
         (marks(), told("deliver-0", "platform_throttles"), "drained", False),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("deliver-1"), "worker_stuck", True),
+        (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("join-1"), "worker_missing", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "starting"), "worker_begins", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("join-0", "starting"), "worker_missing", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), told("deliver-0", "of_a_later_version"), "worker_missing", True),

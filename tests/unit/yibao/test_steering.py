@@ -1,16 +1,18 @@
 """What a person orders of the workers is checked before it is written: a slip of the pen must not pause nothing, or everything."""
 
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.steering import Paused
 from yibao.moments import until_of
 from yibao.steering import SERVICES, STAGES, target_of
-from yibao.verbs import limits, pause, resume
+from yibao.verbs import limits, maintenance, pause, resume
 
 SAMPLE = Path(__file__).parents[3] / "deploy" / "sites" / "sample" / "site.yaml"
 NOTHING = {"source": None, "institution": None, "service": None, "stage": None}
@@ -31,7 +33,7 @@ def test_exactly_one_thing_is_named(site, named):
 @pytest.mark.parametrize(("what", "name"), [("source", "hiss"), ("institution", "H1"), ("service", "fees"), ("stage", "all")])
 def test_what_the_site_has_not_is_an_error_that_names_what_it_has(site, what, name):
     """It would be paused for ever, and nothing would wait."""
-    with pytest.raises(Misconfigured, match=f"there is no such {what}; known are "):
+    with pytest.raises(Misconfigured, match=f"there is no such {what}.*; known are "):
         target_of(site, **{**NOTHING, what: name})
 
 
@@ -67,6 +69,25 @@ def test_a_limit_must_be_named(monkeypatch, site):
     monkeypatch.setattr(limits, "load_site", lambda _file: site)
     with pytest.raises(Misconfigured, match="name a limit"):
         limits.set_(why="meant")
+
+
+@pytest.mark.parametrize(("what", "until"), [({"stage": "deliver"}, "15d"), ({"source": "his"}, "365d")])
+def test_a_pause_that_outlasts_what_the_topics_keep_is_refused(monkeypatch, site, what, until):
+    """What waits would be dropped, and its end would find a hole."""
+    monkeypatch.setattr(pause, "load_site", lambda _file: site)
+    with pytest.raises(Misconfigured, match=r"kept for 14 days \(retention\.(ready|changes)_days\)"):
+        pause.pause(**what, until=until, why="a slip of the pen")
+
+
+def test_a_window_of_more_than_a_day_is_asked_about_and_one_that_loses_records_refused(monkeypatch, site, capsys):
+    """Nobody is woken in a window: one of a year, for a day that was mistyped, is a year without an alarm."""
+    monkeypatch.setattr(maintenance, "load_site", lambda _file: site)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(typer.Abort):
+        maintenance.set_(ends="3d", why="announced")
+    assert "raise no alarm of the platform for 3d" in capsys.readouterr().err
+    with pytest.raises(Misconfigured, match=r"retention\.ready_days"):
+        maintenance.set_(ends="365d", why="announced", yes=True)
 
 
 @pytest.mark.parametrize("text", ["2h", "90m", "1d"])

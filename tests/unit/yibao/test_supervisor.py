@@ -1,5 +1,6 @@
 """What a supervisor does when workers end, and what a dying worker says."""
 
+import itertools
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from streams.telemetry.discretion import Discreet, cause_of, stack_of
 from streams.telemetry.outcomes import DECLARED, Outcomes
 from streams.telemetry.progress import Progress
 from tests.patience import PATIENCE_S
+from yibao.liveness import Silence
 from yibao.restarts import Ended, History, decide
 
 
@@ -167,6 +169,67 @@ def test_no_worker_outlives_its_supervisor(supervisor, number, code):
 def test_a_worker_that_cannot_begin_ends_the_supervisor_with_its_code(supervisor):
     """A wrong file or an absent broker at the first start is told at once instead of being tried for ever."""
     assert 3 == supervisor("one").wait(PATIENCE_S)
+
+
+SERVED = textwrap.dedent(
+    """
+    import sys, threading, time
+    from http import HTTPStatus
+    from yibao.supervisor import Supervisor, end_with_parent
+    if sys.argv[1] == "child":
+        end_with_parent()
+        from streams.telemetry.conditions import Condition, Reason
+        from streams.telemetry.dying import tell_served
+        from streams.telemetry.serving import Served, Told
+        no = [Condition(Reason.LOOP_STUCK, "")] if sys.argv[2] == "dead" else []
+        served = Served(Told(worker="a-0", conditions=lambda: no, metrics=lambda _: (b"", "")), host="127.0.0.1", port=0)
+        tell_served(served.url)
+        print("the child is up", flush=True)
+        until = time.monotonic() + 600
+        while time.monotonic() < until:
+            if sys.argv[2] != "busy":
+                time.sleep(0.1)
+    else:
+        child = [sys.executable, __file__, "child", sys.argv[1]]
+        sys.exit(Supervisor({"a-0": child}, silent_s=2.0).run())
+    """
+)
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_was_stopped_is_killed_and_started_again_and_one_that_is_busy_is_left_alone(supervisor, tmp_path):
+    """One that hangs keeps its place for ever and never ends; a long computation is no reason to begin it anew."""
+    (tmp_path / "supervised.py").write_text(SERVED)
+    stopped, dead, busy = supervisor("stopped"), supervisor("dead"), supervisor("busy")
+    (worker,) = up(stopped)
+    (working,) = up(busy)
+    worker.suspend()
+    assert "no yes came from /live for 2 s" in ended(stopped)
+    assert not worker.is_running()
+    assert "no yes came from /live for 2 s" in ended(dead), "it answers, and its answer is a no"
+    (_another,) = up(stopped)
+    assert [working] == psutil.Process(busy.pid).children()
+
+
+def ended(process):
+    """What the supervisor says of the first end of a worker."""
+    return next(line for line in iter(process.stdout.readline, "") if "worker_ended" in line)
+
+
+def up(process):
+    """The only child, once it is up."""
+    assert any(line.endswith("the child is up\n") for line in iter(process.stdout.readline, ""))
+    return psutil.Process(process.pid).children()
+
+
+@pytest.mark.parametrize(("gaps", "lasts"), [([5, 5, 5], 15.0), ([5, 3600, 5], 30.0), ([5, 3600], 25.0), ([3600], 20.0)])
+def test_what_passes_while_the_supervisor_is_held_itself_speaks_against_no_worker(gaps, lasts):
+    """A terminal's Ctrl-Z holds all of them; when they go on, none of them has been silent."""
+    silence = Silence(asked_at=0.0)
+    for at in itertools.accumulate(gaps):
+        silence = silence.after(yes=False, at=float(at), allowed_s=60.0)
+    assert lasts == silence.lasts_s
+    assert 0.0 == silence.after(yes=True, at=9_999.0, allowed_s=60.0).lasts_s
 
 
 def test_a_last_word_is_one_line_of_json():

@@ -25,6 +25,8 @@ from yibao.doctor.needs import Needs
 from yibao.doctor.platforms import WayFacts, of_way
 from yibao.doctor.workers import of_workers
 from yibao.lag.stages import StageLag
+from yibao.monitored import Seen
+from yibao.processes import Process
 
 HERE = datetime(2026, 11, 30, 6, 19, 33, tzinfo=UTC)
 SHANGHAI = "Asia/Shanghai"
@@ -86,6 +88,7 @@ KEY = KeyFacts(institution="H36110200001", file=Path("keys/H.pub"), problem="", 
 SECRET = FileFacts(path=Path("secrets/his.password"), mode=0o640, is_folder=False)
 DISK = DiskFacts(purpose="workers.home", folder=Path("/var/lib/yibao"), free=40 * GIB, total=100 * GIB, writable=True)
 LAG = StageLag(stage="join", source=None, waiting=0, workers=1)
+HANGS = Seen(worker="join-0", address="", state="silent", process=Process(pid=4711, started=1))
 
 
 def room(**changed):
@@ -265,6 +268,7 @@ PLANTED = {
     "disk nearly full": ("disk.room", False, "4.0 GiB", lambda: of_disks([replace(DISK, free=4 * GIB)])),
     "disk of root": ("disk.access", True, "account", lambda: of_disks([replace(DISK, writable=False)])),
     "no time server": ("clock.machine", False, "chronyd", lambda: of_machine(synchronised=False)),
+    "a join that hangs": ("workers.stuck", True, "kill -9 4711", lambda: of_workers([replace(LAG, workers=0)], HERE, [HANGS])),
     "no join": ("workers.present", True, "yibao worker join", lambda: of_workers([replace(LAG, workers=0, waiting=7)], HERE)),
 }
 
