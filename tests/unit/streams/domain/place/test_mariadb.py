@@ -8,10 +8,11 @@ import orjson
 import pytest
 
 from connector.contract import DatabaseKind, Op, mark, place_in_log, position, table_of, transaction_of
-from streams.domain.changes import FORMERLY, Incoming, RowChange, Tick, Truncated, decode, tick_value
+from streams.domain.changes import FORMERLY, Incoming, RowChange, Truncated, decode
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
+from streams.domain.ticks import Tick, tick_value
 
 RECORDED = Path(__file__).parents[1] / "join" / "recorded" / "mariadb_situations.jsonl.gz"
 KEYS = {"jz": "jzlsh", "js": "jsdh", "fy": "mxid"}
