@@ -22,7 +22,6 @@ class Ports:
     """Ports that a person chose; None leaves the choice to the stack."""
 
     postgres: int | None = None
-    mariadb: int | None = None
     kafka: int | None = None
     controller: int | None = None
     connect: int | None = None
