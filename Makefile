@@ -14,12 +14,13 @@ CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
 REPLAY_ARGS ?=
 OPERATIONS_ARGS ?=
+DATABASES_ARGS ?=
 CHART_ARGS  ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof chart-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,10 @@ replay-proof: setup ## bad letters by the thousand and the way back, on the real
 
 operations-proof: setup ## what an operator does at night, on the real stack (some minutes; OPERATIONS_ARGS='lag doctor' for some)
 	@$(VENV)/python -m tests.operations $(OPERATIONS_ARGS)
+
+databases-proof: setup ## capture from a real MariaDB, from nothing to records, through kills (some minutes; fetches server and connector)
+	@$(VENV)/python deploy/databases.py
+	$(VENV)/python -m pytest tests/databases $(DATABASES_ARGS)
 
 chart-proof: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
 	@$(VENV)/python deploy/chart_tools.py

@@ -11,7 +11,7 @@ from sandbox.java import path_for_java
 from sandbox.stack.broker import Brokers
 from sandbox.stack.jvm import java_command, render
 from sandbox.stack.ports import LOOPBACK, PortBook
-from sandbox.stack.service import CHECKOUT, Home, demand_checkout, distribution
+from sandbox.stack.service import CHECKOUT, Home, demand_checkout, distribution, other_plugins
 from streams.errors import Misconfigured
 
 HTTP_OK = 200
@@ -31,12 +31,15 @@ class Connect:
     stop_signal = signal.SIGTERM
     patience_s = 180.0
 
-    def __init__(self, home: Home, book: PortBook, brokers: Brokers, *, dist: Path | None, metrics: bool = False) -> None:
+    def __init__(  # noqa: PLR0913 - made in one place, by the stack
+        self, home: Home, book: PortBook, brokers: Brokers, *, dist: Path | None, metrics: bool = False, others: bool = False
+    ) -> None:
         self.ports = ("connect", METRICS) if metrics else ("connect",)
         self._home = home
         self._book = book
         self._brokers = brokers
         self._dist = dist
+        self._others = others
 
     def prepare(self) -> Sequence[str | Path]:
         """Write the configuration."""
@@ -46,13 +49,17 @@ class Connect:
             "heartbeat": heartbeat,
             "session": session,
             "connect": self._book.port("connect"),
-            "plugins": distribution(self._dist).plugins,
+            "plugins": self._plugins(),
             "secrets": ",".join(path_for_java(folder) for folder in self._home.readable() if folder.is_dir()),
         }
         config = render(self._home, "connect.properties", values)
         main = "org.apache.kafka.connect.cli.ConnectDistributed"
         agents = [self._agent()] if METRICS in self.ports else []
         return [*java_command(distribution(self._dist), self._home, heap_mb=768, main=main, agents=agents), config]
+
+    def _plugins(self) -> str:
+        places = [distribution(self._dist).plugins, *([other_plugins()] if self._others else [])]
+        return ",".join(map(str, places))
 
     def is_ready(self) -> bool:
         """Whether the worker says that it is healthy: it has joined its group and read its topics."""

@@ -38,6 +38,16 @@ def distribution(directory: Path | None = None) -> Distribution:
     return Distribution(lib=place / "lib", plugins=place / "plugins", agents=place / "agents")
 
 
+def other_plugins() -> Path:
+    """The connectors of kinds of databases that only their own proof captures (deploy/databases.py). Raises Misconfigured when they
+    are not there.
+    """
+    place = CHECKOUT / ".yibao" / "databases" / "plugins"
+    if not any(place.glob("*/*.jar")):
+        raise Misconfigured(f"the connector for MariaDB is not in {place}: run deploy/databases.py (make databases-proof)")
+    return place
+
+
 def demand_checkout() -> None:
     """Raises Misconfigured where this package was installed from its wheel: what set-up fetches and samples are in a checkout."""
     if not (CHECKOUT / "deploy" / "setup.py").is_file():
@@ -100,7 +110,7 @@ class Home:
     def folder(self) -> OwnFolder:
         """The directory as one that may be erased: everything that the stack puts into it."""
         brokers = ("kafka", "kafka-2", "kafka-3")
-        data = (*brokers, *(f"{name}.new" for name in brokers), "postgres", "postgres.new", "tmp")
+        data = (*brokers, *(f"{name}.new" for name in brokers), "postgres", "postgres.new", "mariadb", "mariadb.new", "tmp")
         files = ("ports.json", "ports.json.*", "ports.new")
         return OwnFolder(
             root=self.root,

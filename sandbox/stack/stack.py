@@ -17,6 +17,7 @@ from sandbox.stack.broker import MOST, Brokers, Kafka
 from sandbox.stack.connect import METRICS, Connect
 from sandbox.stack.guard import Guard
 from sandbox.stack.lifecycle import Lifecycle, OnProgress, Progress, in_rounds
+from sandbox.stack.mariadb import MariaDb
 from sandbox.stack.ports import LOOPBACK, PortBook, Ports, is_free
 from sandbox.stack.postgres import Postgres
 from sandbox.stack.service import CHECKOUT, Home, Service
@@ -25,6 +26,8 @@ from streams.private_files import open_private, write_private
 from streams.wording import nearest
 
 SERVICES = ("postgres", "kafka", "connect")
+OTHERS = ("mariadb",)
+"""What a stack has only where it is asked for by name: other kinds of databases."""
 DEFAULT_HOME = CHECKOUT / ".yibao" / "stack"
 
 
@@ -40,6 +43,8 @@ class Endpoints:
     """Host of the database."""
     postgres_port: int
     """Its port."""
+    mariadb_port: int
+    """Port of the MariaDB at the same address."""
     metrics_url: str
     """Connect's own metrics, for Prometheus; `""` where the stack does not serve them."""
     secrets: Path
@@ -81,7 +86,7 @@ class Stack:
         brokers: int | None = None,
         metrics: bool = False,
     ) -> None:
-        if unknown := set(services) - set(SERVICES):
+        if unknown := set(services) - {*SERVICES, *OTHERS}:
             meant = "".join(nearest(name, SERVICES) for name in sorted(unknown))
             raise Misconfigured(f"the stack has no {', '.join(sorted(unknown))}{meant}: it has {', '.join(SERVICES)}")
         if "connect" in services and "kafka" not in services:
@@ -91,10 +96,11 @@ class Stack:
         self._brokers = Brokers(self._home, self._book, self._count(brokers))
         every: dict[str, tuple[Service, ...]] = {
             "postgres": (Postgres(self._home, self._book, durable=durable),),
+            "mariadb": (MariaDb(self._home, self._book, durable=durable),),
             "kafka": tuple(
                 Kafka(self._home, self._book, self._brokers, number=number, dist=dist) for number in self._brokers.numbers
             ),
-            "connect": (Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics),),
+            "connect": (Connect(self._home, self._book, self._brokers, dist=dist, metrics=metrics, others="mariadb" in services),),
         }
         self._services = {service.name: service for name in every if name in services for service in every[name]}
         self._guard = Guard(self._home.root) if bound else None
@@ -214,6 +220,7 @@ class Stack:
             metrics_url=f"http://{LOOPBACK}:{self._book.kept(METRICS) or 0}/metrics" if self._serves_metrics else "",
             postgres_host=LOOPBACK,
             postgres_port=self._book.kept("postgres") or 0,
+            mariadb_port=self._book.kept("mariadb") or 0,
             secrets=self._home.secrets,
         )
 

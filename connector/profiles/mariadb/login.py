@@ -68,7 +68,8 @@ def logged_in(source: CaptureSource, *, password: str, longest_s: int = _LONGEST
         session = Session(connection)
         if source.sslmode != "disable" and not session.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
             raise Misconfigured(f"{where} speaks no TLS, and sslmode is {source.sslmode}: have TLS set up in the server")
-        session.rows(f"SET SESSION max_statement_time = {longest_s}, SESSION TRANSACTION READ ONLY")
+        session.rows(f"SET SESSION max_statement_time = {longest_s}")
+        session.rows("SET SESSION TRANSACTION READ ONLY")
         yield session
     except pymysql.Error as exc:
         number, told = _told(exc)
@@ -89,6 +90,7 @@ def _connected(source: CaptureSource, password: str, longest_s: int) -> "pymysql
         password=password,
         database=source.database,
         charset="utf8mb4",
+        autocommit=True,
         connect_timeout=_TIMEOUT_S,
         read_timeout=longest_s + _TIMEOUT_S,
         program_name="yibao-preflight",

@@ -108,7 +108,10 @@ def _heartbeat_stands(session: Session, table: str | None) -> bool:
         return False
     name = quoted_table(table)
     try:
+        session.rows("SET SESSION TRANSACTION READ WRITE")
         session.rows(f"EXPLAIN UPDATE {name} SET ts = now(6) WHERE id = 1")  # noqa: S608 - a quoted name
         return bool(session.rows(f"SELECT 1 FROM {name} WHERE id = 1"))  # noqa: S608 - a quoted name
     except pymysql.Error:
         return False
+    finally:
+        session.rows("SET SESSION TRANSACTION READ ONLY")

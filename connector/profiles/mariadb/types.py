@@ -75,14 +75,14 @@ def _times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
             yield Finding(
                 where=f"{wanted.name}.{name}",
                 what=f"is {column.shown}, an instant, and the mapping reads it as a wall clock",
-                mend="give the field a time zone in the mapping (an instant is converted into it)",
+                mend="write `time: instant` in the mapping (it is shown in the site's zone)",
             )
     for name in sorted(wanted.instants):
         if (column := table.columns.get(name)) is not None and column.type in _WALL_CLOCK:
             yield Finding(
                 where=f"{wanted.name}.{name}",
                 what=f"is {column.shown}, a wall clock, and the mapping reads it as an instant",
-                mend="take the time zone from the field in the mapping (a wall clock is taken as it is)",
+                mend="write `time: wall` in the mapping (it is shown as it is stored)",
             )
 
 
