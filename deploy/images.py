@@ -98,8 +98,8 @@ class Store:
 
     def __init__(self, place: Path = STATE) -> None:
         place.mkdir(parents=True, exist_ok=True)
-        self._policy = place / "policy.json"
-        write_whole(self._policy, json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+        self.policy = place / "policy.json"
+        write_whole(self.policy, json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
         write_whole(place / "registries.conf", "unqualified-search-registries = []\n")
         storage = f'[storage]\ndriver = "overlay"\ngraphroot = "{place / "store"}"\nrunroot = "{place / "run"}"\n'
         write_whole(place / "storage.conf", storage)
@@ -129,13 +129,13 @@ class Store:
 
     def take(self, root: Path, tag: str) -> None:
         """An image of a root file system's archive. Raises StepFailed."""
-        container = self.says("from", "--signature-policy", self._policy, "scratch")
+        container = self.says("from", "--signature-policy", self.policy, "scratch")
         self.run("add", "--quiet", container, root, "/")
-        self.run("commit", "--quiet", "--rm", "--signature-policy", self._policy, container, tag)
+        self.run("commit", "--quiet", "--rm", "--signature-policy", self.policy, container, tag)
 
     def build(self, image: Image, base: str, machine: str) -> None:
         """Build an image from the checkout. Raises StepFailed."""
-        words: list[str | Path] = ["bud", "--signature-policy", self._policy, "--pull-never", "--timestamp", "0", "--layers"]
+        words: list[str | Path] = ["bud", "--signature-policy", self.policy, "--pull-never", "--timestamp", "0", "--layers"]
         words += ["--build-arg", f"{image.base}={base}", "--file", ROOT / image.file, "--tag", image.tag]
         if image.base == "PYTHON_BASE":
             words += ["--build-arg", f"WHEELS=build/images/wheels/{machine}"]
@@ -146,7 +146,7 @@ class Store:
     def export(self, tag: str, archive: Path) -> None:
         """An image as an archive of OCI, which skopeo, ctr, docker and nerdctl load. Raises StepFailed."""
         archive.unlink(missing_ok=True)
-        self.run("push", "--quiet", "--signature-policy", self._policy, tag, f"oci-archive:{archive}:{tag}")
+        self.run("push", "--quiet", "--signature-policy", self.policy, tag, f"oci-archive:{archive}:{tag}")
 
 
 def provide_base(store: Store, argument: str) -> str:
