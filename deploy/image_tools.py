@@ -7,6 +7,7 @@ Nothing of it is needed to run or to build the product, so `make setup` does not
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,19 +20,24 @@ PACKAGES: Final = STATE / "tools"
 LOGS: Final = ROOT / ".yibao" / "logs"
 PROGRAMS: Final = {"buildah": "buildah", "mmdebstrap": "mmdebstrap", "runc": "runc", "skopeo": "skopeo", "umoci": "umoci"}
 """Debian's package of each program."""
+PROOF_PROGRAMS: Final = {"docker-registry": "docker-registry", "ip": "iproute2", "unshare": "util-linux"}
+"""What `make bundle-proof` needs beyond them."""
 _LOCK: Final = ROOT / "deploy" / "images" / "requirements.lock"
 
 
 def environment() -> dict[str, str]:
     """In which the packages are found, and the programs that Debian puts where only root looks."""
-    return {"PYTHONPATH": f"{PACKAGES}", "PATH": f"{PACKAGES / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin"}
+    return {"PYTHONPATH": f"{PACKAGES}", "PATH": f"{PACKAGES / 'bin'}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
 
 
-def provide_programs(again: str) -> None:
-    """Install what is missing where we may. again: the command to repeat. Raises Misconfigured, StepFailed."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+def provide_programs(again: str, programs: Mapping[str, str] = PROGRAMS) -> None:
+    """Install what is missing where we may. programs: Debian's package of each. again: the command that a person then repeats.
+
+    Raises Misconfigured, StepFailed.
+    """
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     provide(
-        lambda: [package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None],
+        lambda: [package for program, package in programs.items() if shutil.which(program, path=path) is None],
         log=LOGS / "images-apt.log",
         note=ROOT / ".yibao" / "apt-packages",
         again=again,

@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -143,10 +144,22 @@ class Store:
             words += ["--target", image.target]
         self.run(*words, ROOT)
 
-    def export(self, tag: str, archive: Path) -> None:
-        """An image as an archive of OCI, which skopeo, ctr, docker and nerdctl load. Raises StepFailed."""
+    def export(self, tag: str, name: str, archive: Path) -> None:
+        """An image as an archive that docker of any age, ctr, nerdctl, podman and skopeo read, under a name. Raises StepFailed."""
         archive.unlink(missing_ok=True)
-        self.run("push", "--quiet", "--signature-policy", self.policy, tag, f"oci-archive:{archive}:{tag}")
+        self.run("push", "--quiet", "--signature-policy", self.policy, tag, f"docker-archive:{archive}:{name}")
+
+    @contextmanager
+    def mounted(self, tags: Sequence[str]) -> Iterator[tuple[Path, ...]]:
+        """The root file systems of images, to be read. Raises StepFailed."""
+        containers: list[str] = []
+        try:
+            for tag in tags:
+                containers.append(self.says("from", "--pull-never", "--signature-policy", self.policy, tag))  # noqa: PERF401
+            yield tuple(Path(self.says("mount", container)) for container in containers)
+        finally:
+            for container in containers:
+                self.says("rm", container)
 
 
 def provide_base(store: Store, argument: str) -> str:

@@ -9,7 +9,6 @@ import shutil
 import sys
 import time
 import traceback
-from pathlib import Path
 from typing import Final
 
 from deploy import images, wheels

@@ -15,7 +15,7 @@ from deploy.images import Store
 from tests.images.failed import Failed
 
 UID: Final = 10001
-_RUNC: Final = "/usr/sbin/runc"
+RUNC: Final = "/usr/sbin/runc"
 _PATIENCE_S: Final = 60.0
 _NODES: Final = {"/proc": ("proc", "proc", []), "/dev": ("tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"])}
 _SHARED_MEMORY: Final = ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]
@@ -63,9 +63,9 @@ class Container:
         """args: in place of entry point and command."""
         config = self._root.config
         words = args or [*config.get("Entrypoint", []), *(command or config.get("Cmd", []))]
-        spec = _spec(self._root.path, words, [*config["Env"], *(f"{key}={value}" for key, value in env.items())], mounts, user)
-        spec["process"]["cwd"] = config.get("WorkingDir") or "/"
-        (self._folder / "config.json").write_text(json.dumps(spec), "utf-8")
+        told = spec(self._root.path, words, [*config["Env"], *(f"{key}={value}" for key, value in env.items())], mounts, user)
+        told["process"]["cwd"] = config.get("WorkingDir") or "/"
+        (self._folder / "config.json").write_text(json.dumps(told), "utf-8")
         with self.log.open("wb") as log:
             runc = [*self._runc, "run", "--bundle", self._folder, self.name]
             self._process = subprocess.Popen(runc, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -114,10 +114,10 @@ class Container:
 
     @property
     def _runc(self) -> list[str | Path]:
-        return [_RUNC, "--root", self._folder.parent / "runc"]
+        return [RUNC, "--root", self._folder.parent / "runc"]
 
 
-def _spec(root: Path, words: Sequence[str], env: Sequence[str], mounts: Sequence[Mount], user: int) -> dict[str, Any]:
+def spec(root: Path, words: Sequence[str], env: Sequence[str], mounts: Sequence[Mount], user: int) -> dict[str, Any]:
     """What runc is told."""
     nodes = [
         {"destination": to, "type": kind, "source": source, "options": options} for to, (kind, source, options) in _NODES.items()
