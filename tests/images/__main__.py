@@ -20,6 +20,7 @@ from tests.images import flow, thinnest
 from tests.images.container import Root
 from tests.images.failed import Failed
 from tests.images.looked_at import look
+from tests.images.read import read_files
 
 FOLDER: Final = CHECKOUT / ".yibao" / "images" / "proof"
 
@@ -32,6 +33,8 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     try:
+        checked = read_files()
+        say(checked)
         store = Store() if asked.built else images.build_all()
         figures = prove(store, keep=asked.keep)
     except (StepFailed, Misconfigured, wheels.BuildFailed) as error:
@@ -43,7 +46,7 @@ def main() -> int:
     except Exception:  # noqa: BLE001 - the exit code is 1 for whatever happened
         sys.stderr.write(traceback.format_exc())
         return 1
-    say(f"{figures}; {time.monotonic() - began:.0f} s in all")
+    say(f"{figures}; {checked}; {time.monotonic() - began:.0f} s in all")
     return 0
 
 

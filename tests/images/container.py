@@ -147,7 +147,6 @@ def spec(root: Path, words: Sequence[str], env: Sequence[str], mounts: Sequence[
             "cwd": "/",
             "noNewPrivileges": True,
             "capabilities": {},
-            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 65536, "soft": 65536}],
         },
         "mounts": nodes,
         "linux": {

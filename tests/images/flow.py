@@ -55,7 +55,7 @@ def prove(roots: Mapping[str, Root], folder: Path, say: Callable[[str], None]) -
     slowest = max(ended, key=lambda name: ended[name][1])
     say(f"{len(ended)} containers stopped in order; the slowest, {slowest}, in {ended[slowest][1]:.1f} s")
     return (
-        f"flow of {len(project.services) - 2} services from 3 images: {judgement.accepted.total()} of "
+        f"flow of {len(ended)} containers from {len(roots)} images: {judgement.accepted.total()} of "
         f"{judgement.expected.total()} records accepted, missing 0, unexpected 0, doubled 0, "
         f"{judgement.dead_letters.total()} dead letters as expected"
     )
