@@ -71,7 +71,7 @@ def sbom(image: str, version: str, machine: str, root: Path | None) -> str:
     for one in found:
         bom.components.add(one)
     bom.register_dependency(bom.metadata.component, found)
-    text = JsonV1Dot6(bom).output_as_string(indent=1)
+    text: str = JsonV1Dot6(bom).output_as_string(indent=1)
     if fault := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise ValueError(f"{image}: {fault}")
     return text
