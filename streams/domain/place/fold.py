@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import orjson
 
 from connector.contract import Op
-from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
+from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries, ordered
 from streams.domain.place.awaited import Awaited
@@ -34,6 +34,7 @@ from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
 from streams.domain.release import RELEASE
 from streams.domain.replay import REPLAY
+from streams.domain.ticks import Tick, placed_tick_value
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
 
@@ -137,7 +138,7 @@ class Placer:
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
         may_go_on = going.transaction and isinstance(at, int) and self._quiet_for(at, going, heard) < self._quiet_ms
-        value = orjson.dumps({"yibao": "tick", "at": at, "source": source} | ({"open": going.transaction} if may_go_on else {}))
+        value = placed_tick_value(at, source, going.transaction if may_go_on else "")
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), _event(envelope)
         if tables is None or not isinstance(tick, Tick):
