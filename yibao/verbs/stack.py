@@ -129,7 +129,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the loopback address.")],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Serve one service in place of this process, for a container: it ends as the service does, and logs to standard error.
+    """Serve one service in place of this process, for a container.
 
     \b
     Examples:
