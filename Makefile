@@ -16,11 +16,12 @@ REPLAY_ARGS ?=
 OPERATIONS_ARGS ?=
 DATABASES_ARGS ?=
 CHART_ARGS  ?=
+IMAGES_ARGS ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-proof images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +63,21 @@ databases-proof: setup ## capture from a real MariaDB, from nothing to records, 
 chart-proof: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
 	@$(VENV)/python deploy/chart_tools.py
 	$(VENV)/python -m pytest -n 2 --dist loadfile tests/chart $(CHART_ARGS)
+
+images-context: setup ## gather in build/images what the images are built from: then any builder needs no network (IMAGES_ARGS=aarch64)
+	@$(VENV)/python deploy/images.py context $(IMAGES_ARGS)
+
+images: setup ## build the images without a Docker engine, as root (docs/images.md)
+	@$(VENV)/python deploy/images.py build
+
+images-proof: setup ## build the images, look at them, and run the whole flow from them by runc, as root (some minutes; IMAGES_ARGS=--built)
+	@$(VENV)/python -m tests.images $(IMAGES_ARGS)
+
+bundle: setup ## pack dist/yibao-cdc-….tar for a site without a network: images, chart, wheels, jars, SBOM, checksums
+	@$(VENV)/python deploy/bundle.py
+
+bundle-proof: setup ## unpack the bundle with the network shut, verify it, and install from it (after make bundle)
+	@$(VENV)/python -m tests.images.bundled
 
 bench: setup ## measure throughput and write build/bench.json (BENCH_ARGS='whole --rounds 5')
 	@$(VENV)/python -m tests.bench $(BENCH_ARGS)

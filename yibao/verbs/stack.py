@@ -13,8 +13,9 @@ from typing import Annotated, TypeAlias
 import typer
 from rich.console import Console
 
-from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack
-from streams.errors import YibaoError
+from sandbox.stack import DEFAULT_HOME, SERVICES, Endpoints, OnProgress, Ports, Progress, ServiceStatus, Stack, foreground
+from streams.errors import Misconfigured, YibaoError
+from streams.wording import nearest
 from yibao import tables
 from yibao.interrupted import leaving
 from yibao.options import Output, OutputOption
@@ -32,6 +33,7 @@ Examples:
   yibao stack up --secrets secrets          Connect may read the passwords in this folder
   yibao stack up --service kafka            only the broker
   yibao stack up --brokers 3 --home three   three of them, with three copies of everything
+  yibao stack serve postgres --port 25432   in this process, for a container
   yibao stack status -o json                process, port, readiness and log file of each
   yibao stack down --erase                  stop them and remove their data
 """,
@@ -120,6 +122,23 @@ def down(
         ran = (stack.erase if erase else stack.down)(tell)
     if not ran:
         typer.echo(f"nothing runs in {stack.home}{'; its data is removed' if erase else ''}", err=True)
+
+
+@app.command()
+def serve(
+    service: Annotated[str, typer.Argument(metavar="NAME", autocompletion=lambda: [*foreground.SERVICES], help="postgres.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the loopback address.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Serve one service in place of this process, for a container.
+
+    \b
+    Examples:
+      yibao stack serve postgres --port 25432 --home /var/lib/yibao/stack
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if service not in foreground.SERVICES:
+        raise Misconfigured(f"{service} is not served so{nearest(service, foreground.SERVICES)}: {', '.join(foreground.SERVICES)}")
+    foreground.serve_postgres(home, port)
 
 
 @app.command()
