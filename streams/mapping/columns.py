@@ -7,7 +7,7 @@ from connector.contract import TableRole
 from streams.domain.roles import ROLE_OF
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.sources import Source, TimeForm
-from streams.mapping.tables import Table
+from streams.mapping.tables import Table, columns_in
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
 
@@ -33,9 +33,15 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     for table in written.tables:
         links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement)
         first = dict.fromkeys(name for name in (*table.key, *links) if name is not None)
-        others = sorted({use.column for use in used if belongs(use, table, written)} - first.keys())
+        others = sorted({*which_columns(table), *(use.column for use in used if belongs(use, table, written))} - first.keys())
         found[table.table] = (*first, *others)
     return found
+
+
+def which_columns(table: Table) -> Iterator[str]:
+    """A table's own columns by which its rows count."""
+    for name, one in table.which.items():
+        yield from (name,) if one.lookup is None else columns_in(one.by)
 
 
 def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]:
@@ -67,6 +73,10 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
         belonging = written.institution.of(role)
         if belonging is not None and belonging.column is not None:
             yield ColumnUse(where=role, column=belonging.column, of_header=belonging.of is not None)
+    for table in written.tables:
+        for name, which in table.which.items():
+            if which.lookup is not None:
+                yield ColumnUse(where=which.lookup, column=name)
     if written.kind is not None:
         yield from _of_source(written.kind, TableRole.VISIT, None)
     for service in ServiceCode:

@@ -13,6 +13,7 @@ from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableR
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, Institution
 from streams.domain.normalise.sources import Source as DomainSource
+from streams.domain.normalise.which import Condition, LookedUp, Which, as_compared
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
@@ -21,7 +22,8 @@ from streams.mapping.compiled_sources import Whence, conversion_of, domain_sourc
 from streams.mapping.mapping_file import Belongs, MappingFile
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
-from streams.mapping.tables import Table
+from streams.mapping.tables import Table, columns_in
+from streams.mapping.tables import Which as WrittenWhich
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode
@@ -125,9 +127,30 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
+            which=which_of(table),
         )
         for table in written.tables
     }
+
+
+def which_of(table: Table) -> Which | None:
+    """Which rows of a table count; None where all do."""
+    conditions = {name: _condition(name, one) for name, one in table.which.items()}
+    if not conditions:
+        return None
+    looked_up = tuple(
+        LookedUp(
+            condition=conditions[name], lookup=one.lookup, by=columns_in(one.by), absent=one.absent or "wait", role=table.role.value
+        )
+        for name, one in table.which.items()
+        if one.lookup is not None
+    )
+    return Which(own=tuple(conditions[name] for name, one in table.which.items() if one.lookup is None), looked_up=looked_up)
+
+
+def _condition(column: str, written: WrittenWhich) -> Condition:
+    values = frozenset(map(as_compared, written.values or written.without))
+    return Condition(column=column, values=values, negated=not written.values)
 
 
 def visit_key_of(table: Table) -> VisitKey | None:

@@ -1,11 +1,14 @@
 """A table of a mapping: what its rows are, and by what they reach their visit."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
-from streams.mapping.strict import Strict
+from streams.mapping.strict import Code, Strict
 from streams.mapping.values import Form
 
 Column = Annotated[str, StringConstraints(min_length=1)]
@@ -23,6 +26,45 @@ def columns_in(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
     if written is None:
         return ()
     return (written,) if isinstance(written, str) else written
+
+
+class Which(Strict):
+    """What must stand in a column of a row that counts. A list alone means `{in: list}`."""
+
+    values: Annotated[tuple[Code, ...], Field(alias="in")] = ()
+    """One of these. `""` stands for NULL and blank texts."""
+    without: Annotated[tuple[Code, ...], Field(alias="not")] = ()
+    """None of these."""
+    lookup: Name | None = None
+    """The column is one of this lookup table. It is asked when the row comes or its record is made anew, as for a field."""
+    by: Columns | None = None
+    """With `lookup`: the row's own columns that make the lookup's key, one per key column. Where one is empty, so is the column."""
+    absent: Literal["wait", "empty"] | None = None
+    """With `lookup`: where there is no such row. `wait` (the default): the row waits for it. `empty`: as if NULL stood there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"in": [value]}
+        return {"in": value} if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if bool(self.values) == bool(self.without):
+            raise ValueError("needs exactly one of `in` and `not`, a list of values (`\"\"` for NULL)")
+        if (self.lookup is None) != (self.by is None):
+            raise ValueError("`lookup` and `by` need each other")
+        if self.absent is not None and self.lookup is None:
+            raise ValueError("`absent` makes sense only with `lookup`")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        code = {"type": ["string", "number", "boolean"]}
+        return {"anyOf": [code, {"type": "array", "items": code, "minItems": 1, "description": "one of these"}, full]}
 
 
 class Table(Strict):
@@ -52,6 +94,9 @@ class Table(Strict):
     named_by: Columns | None = None
     """Of a table that others hang under: columns by which their rows name it. Left out: its key. Where several rows share them,
     all must agree."""
+    which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
+    """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
+    deleted for the platform, one that begins to is inserted. Left out: all rows."""
     settlement: Column | None = None
     """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
     wait, and are told as AMBIGUOUS."""

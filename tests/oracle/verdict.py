@@ -13,7 +13,7 @@ from tests.oracle.expected import Child, Holds, Open, Several, Told, expected
 from tests.oracle.features import KEPT, Features
 from tests.oracle.flow import Flow
 from tests.oracle.known import Known, each, shown
-from tests.oracle.messages import Kind
+from tests.oracle.messages import Kind, as_known
 
 WITHDRAWN = {"KEY_CHANGED_AFTER_REPORT", "DELETED_AFTER_REPORT"}
 """The letters about reported records that no row backs any more."""
@@ -21,10 +21,10 @@ WITHDRAWN = {"KEY_CHANGED_AFTER_REPORT", "DELETED_AFTER_REPORT"}
 
 def faults(course: Course, features: Features = KEPT) -> list[str]:
     """What the stages did wrong in this course, in words; empty where nothing."""
-    flow, known, found = Flow(), Known(), list[str]()
+    flow, known, found = Flow(where=features.rows_uncount), Known(), list[str]()
     held: dict[tuple[str, str], Any] = {}
     for number, message in enumerate(course.messages):
-        known.take(message)
+        known.take(as_known(message) if features.rows_uncount else message)
         before = len(flow.told)
         match message.kind:
             case Kind.LOOKUP:

@@ -31,6 +31,7 @@ from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
+from streams.domain.place.counting import NOT_COUNTED
 from streams.domain.place.fold import UNPLACED
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Lookups
@@ -135,6 +136,9 @@ class Joiner:
             if about is None:
                 return
             change = about
+        if change.uncounted and before is None:
+            run.count(NOT_COUNTED)
+            return
         row = stored(change, rule, key=key, before=before, offset=run.incoming.offset)
         if row is None:
             _bury(run, change, mapping, rule, why=UNAVAILABLE_VALUE)

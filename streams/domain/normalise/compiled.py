@@ -9,6 +9,7 @@ from streams.domain.keys import VisitKey
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
+from streams.domain.normalise.which import Which
 from streams.domain.records import Row
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
 from streams.domain.validate.judge import active_rules
@@ -38,6 +39,8 @@ class TableRule:
     belongs."""
     beside: tuple[str, ...] = ()
     """The mapping's other tables of the same role: rows move between them."""
+    which: Which | None = None
+    """Which of its rows count; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import orjson
 from connector.contract import Op
 from streams.domain.changes import DOUBTED, FORMERLY, Incoming
 from streams.domain.keys import VisitKey
+from streams.domain.place.counting import NOT_COUNTED
 from streams.domain.place.ended import DOUBT, changed
 from streams.domain.place.ended_entries import Claim, Where
 from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key, table_of
@@ -80,6 +81,11 @@ class Direct:
         left = was if was != visit else None
         outcome = "direct" if claim is DOUBT and left is None else "moved"
         return Folded(tuple(self._moved(incoming, envelope, said, messages=(left, claim, arrived))), outcome, going)
+
+    def aside(self, incoming: Incoming, envelope: _Image, going: Going, table: tuple[str, str]) -> Folded:
+        """A row that does not count, told to its visit, if it names one."""
+        visit = self._tables[table][0](envelope.get("before"))
+        return Folded(() if visit is None else (self._to(visit, incoming.value),), NOT_COUNTED, going)
 
     def _to(self, visit: str | None, value: bytes | None) -> Placed:
         """A message for a visit, or for none."""

@@ -17,8 +17,10 @@ from connector.contract import Op
 from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries, ordered
+from streams.domain.normalise.which import Which
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import Claiming, ClaimingTables
+from streams.domain.place.counting import NOT_COUNTED, Standing, counted, inserted
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
@@ -52,6 +54,7 @@ class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
     which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
+    counting: by source and table, which rows count, where not all do.
     partitions: of `visit.changes`. quiet_ms: after so long without a row, of a capture that is heard, a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
@@ -64,6 +67,7 @@ class Placer:
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
         names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
         claiming: Mapping[str, ClaimingTables] = MappingProxyType({}),
+        counting: Mapping[tuple[str, str], Which] = MappingProxyType({}),
         quiet_ms: int = 0,
         ended_ms: int = ENDED_MS,
     ) -> None:
@@ -74,6 +78,7 @@ class Placer:
         self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
         self._direct = Direct(visit_keys, names, partition_of=self._partition_of, arrived=self._arrived)
+        self._counting = counting
         self._contested = {where for where in visit_keys if where[1] in claiming.get(where[0], ())}
         self._plain = visit_keys.keys() - self._contested
         self._named: Mapping[object, tuple[str, str]] = {(where[0], *where[1].split(".", 1)): where for where in visit_keys}
@@ -110,7 +115,16 @@ class Placer:
             going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
-        if table in self._plain and op != _TRUNCATE:  # as nearly all are
+        standing = Standing.COUNTS
+        if self._counting and table in self._counting:
+            standing, incoming, envelope = counted(self._counting[table], incoming, envelope)
+            if standing is Standing.STARTS and self._direct.has(table):
+                envelope = inserted(envelope)
+        if standing is Standing.NEVER:
+            folded = Folded((), NOT_COUNTED, going)
+        elif standing is Standing.ASIDE and self._direct.has(table):
+            folded = self._aside(incoming, envelope, said, view, table=table, server=server, going=going)
+        elif table in self._plain and op != _TRUNCATE:  # as nearly all are
             folded = self._direct.row(incoming, envelope, said, going, table)
         else:
             folded = self._row(incoming, envelope, said, view, table=table, source=source, server=server, going=going)
@@ -275,6 +289,15 @@ class Placer:
                     more = (*awaited.goes(row.table, row.columns, read=row.is_read), *more)
                 yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, (*more, *headers))
         yield from freed
+
+    def _aside(  # noqa: PLR0913 - the message, and what its lane knows
+        self, incoming: Incoming, envelope: _Image, said: _Image, view: View, *, table: tuple[str, str], server: str, going: Going
+    ) -> Folded:
+        """A row that does not count: where it did, or may have, its visit is told, as of one that nobody saw go."""
+        folded = self._direct.aside(incoming, envelope, going, table)
+        if table not in self._contested or not folded.placed:
+            return folded
+        return self._claims(table[0], said, view).direct(folded, envelope, table[1], server=server)
 
     def _claims(self, source: str, said: _Image, view: View) -> Claiming:
         return Claiming(self._claiming[source], view, said, self._taking_over)
