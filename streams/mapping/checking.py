@@ -20,6 +20,7 @@ from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
+from streams.mapping.which_checks import check_which
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
@@ -53,6 +54,7 @@ def _tables(document: Document, written: MappingFile) -> None:
             document.report(("tables", index), f"lookup name `{table.lookup_name}` is used twice; give one of them `lookup`")
     _settlement_links(document, written)
     check_links(document, written)
+    check_which(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:

@@ -19,6 +19,10 @@ tables:
     key: [charge_id]
     visit_key: visit_id
     settlement: settle_no            # column that names the line's settlement; left out: the visit's only settlement
+    where:                           # which rows count; one that stops counting is deleted, one that begins to is inserted
+      status: [5, 6]                 # one of these, compared as text without blanks at its ends; "" for NULL
+      deleted: {not: [1]}            # none of these; all of `where` must hold
+      category: {lookup: patient, by: patient_id, not: [self]}   # a column of a lookup
   - table: his.prescription
     role: header                     # not reported; rows that know only their prescription find their visit through it
     key: [org, rx_no]

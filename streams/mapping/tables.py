@@ -52,7 +52,7 @@ class Which(Strict):
     @model_validator(mode="after")
     def _one_list(self) -> Self:
         if bool(self.values) == bool(self.without):
-            raise ValueError("needs exactly one of `in` and `not`, a list of values (`\"\"` for NULL)")
+            raise ValueError('needs exactly one of `in` and `not`, a list of values (`""` for NULL)')
         if (self.lookup is None) != (self.by is None):
             raise ValueError("`lookup` and `by` need each other")
         if self.absent is not None and self.lookup is None:

@@ -69,7 +69,7 @@ class _Writer:
         self._database = Database(rng)
         if features.rows_uncount:
             self._database.states = Random(rng.random())
-            self._database.logs_before = self._database.states.random() < 0.5
+            self._database.logs_before = True
         self._told = Course()
         self._now = 1_714_700_100_000
         self._sent = 0

@@ -146,7 +146,9 @@ class Database:
         self.clock_us = max(self.clock_us + later_us, self.earliest_us + 1)
         self.latest_us = max(self.latest_us, self.clock_us)
         self.log += [
-            Change(op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us, transaction=transaction.number, before=before, was=was)
+            Change(
+                op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us, transaction=transaction.number, before=before, was=was
+            )
             for op, table, row, lsn, before, was in transaction.changes
         ]
         for where, row in transaction.rows.items():

@@ -42,6 +42,11 @@ class TableRule:
     which: Which | None = None
     """Which of its rows count; None: all."""
 
+    @property
+    def by_lookup(self) -> bool:
+        """Whether lookups decide which of its rows count."""
+        return self.which is not None and bool(self.which.looked_up)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRecord:

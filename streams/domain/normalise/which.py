@@ -85,8 +85,8 @@ class Which:
         return True if known else None
 
     def counts(self, row: Row, lookups: Lookups) -> bool | MissingLookup:
-        """Whether a row counts by the lookups, or which lookup row is missing to know it: the first one, where nothing that is known
-        says that it does not.
+        """Whether a row counts by the lookups, or the first lookup row that is missing to know it, where nothing that is known says
+        that it does not.
         """
         missing: MissingLookup | None = None
         for one in self.looked_up:

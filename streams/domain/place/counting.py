@@ -1,7 +1,6 @@
 """Rows that do not count (`streams.domain.normalise.which`), told as if the database did not have them."""
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
 import orjson
@@ -17,51 +16,40 @@ _CREATE: Final = Op.CREATE.value
 _READ: Final = Op.READ.value
 _UPDATE: Final = Op.UPDATE.value
 _DELETE: Final = Op.DELETE.value
+_AFTER: Final = (_CREATE, _READ, _UPDATE)
 
 _Image: TypeAlias = Mapping[str, object]
-
-
-class Standing(Enum):
-    """What a change is for whoever has only the rows that count."""
-
-    COUNTS = "the change that it is"
-    STARTS = "an insert"
-    STOPS = "a delete"
-    ASIDE = "a delete, if the row is known"
-    NEVER = "nothing"
 
 
 class Counted(NamedTuple):
     """A change, as it is for whoever has only the rows that count."""
 
-    standing: Standing
     incoming: Incoming
     envelope: _Image
+    aside: bool = False
+    """Whether it is no change at all for them, unless the row counted until now and that is not in the message."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is none in any case: what stood in the row before did not count either."""
+        return self.aside and self.envelope.get("yibao") != UNCOUNTED
 
 
-def counted(which: Which, incoming: Incoming, envelope: _Image) -> Counted:
-    """What a change of a row is. Of one that stops counting, or does not count, the message is written anew as a delete."""
+def counted(which: Which, incoming: Incoming, envelope: _Image, *, direct: bool) -> Counted:
+    """What a change of a row is. Of one that stops counting, or does not count, the message is written anew as a delete. direct:
+    whether its rows name their visit themselves, so that what stood there before decides where it is.
+    """
     op, before, after = envelope.get("op"), envelope.get("before"), envelope.get("after")
     was = which.image_counts(before) if isinstance(before, dict) else None
     if op == _DELETE:
-        return Counted(Standing.NEVER if was is False else Standing.COUNTS, incoming, envelope)
-    if op not in (_CREATE, _READ, _UPDATE) or not isinstance(after, dict):
-        return Counted(Standing.COUNTS, incoming, envelope)
+        return Counted(incoming, envelope, was is False)
+    if op not in _AFTER or not isinstance(after, dict):
+        return Counted(incoming, envelope)
     if which.image_counts(after) is not False:
-        starts = op == _UPDATE and was is False
-        return Counted(Standing.STARTS if starts else Standing.COUNTS, incoming, envelope)
+        starts = direct and op == _UPDATE and was is False
+        return Counted(incoming, {**envelope, "op": _CREATE, "before": None} if starts else envelope)
     if op == _CREATE or was is False:
-        return Counted(Standing.NEVER, incoming, envelope)
-    if op == _UPDATE and was is True and isinstance(before, dict):
-        return _deleted(Standing.STOPS, incoming, envelope, before)
-    return _deleted(Standing.ASIDE, incoming, envelope, after)
-
-
-def inserted(envelope: _Image) -> _Image:
-    """A change of a row that begins to count, as the insert that it is."""
-    return {**envelope, "op": _CREATE, "before": None}
-
-
-def _deleted(standing: Standing, incoming: Incoming, envelope: _Image, image: _Image) -> Counted:
-    told = {**envelope, "yibao": UNCOUNTED, "op": _DELETE, "before": image, "after": None}
-    return Counted(standing, incoming._replace(value=orjson.dumps(told)), told)
+        return Counted(incoming, envelope, aside=True)
+    known = op == _UPDATE and was is True
+    told = {**envelope, "yibao": UNCOUNTED, "op": _DELETE, "before": before if known else after, "after": None}
+    return Counted(incoming._replace(value=orjson.dumps(told)), told, aside=not known)

@@ -16,7 +16,7 @@ from streams.domain.place.counting import NOT_COUNTED
 from streams.domain.place.ended import DOUBT, changed
 from streams.domain.place.ended_entries import Claim, Where
 from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key, table_of
-from streams.domain.place.placed import UNPLACED, Folded, Placed
+from streams.domain.place.placed import UNPLACED, Folded, Placed, bytes_of
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.visit_keys import reader
 from streams.domain.records import Header
@@ -112,9 +112,9 @@ class Direct:
         """
         row = orjson.loads(came[1] or b"{}").get("after")
         left = orjson.dumps({**envelope, "yibao": "left", "now": row})
-        leaves = Placed(self._partition_of(visit), _bytes(visit), left)
+        leaves = Placed(self._partition_of(visit), bytes_of(visit), left)
         there = orjson.dumps({**envelope, "op": _UPDATE, "before": None, "after": row})
-        return (leaves, Placed(self._partition_of(came[0]), _bytes(came[0]), there, self._arrived(leaves.partition)))
+        return (leaves, Placed(self._partition_of(came[0]), bytes_of(came[0]), there, self._arrived(leaves.partition)))
 
     def _moved(
         self, incoming: Incoming, envelope: _Image, said: _Image, *, messages: tuple[str | None, Claim | None, Placed]
@@ -128,14 +128,14 @@ class Direct:
             # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
             half: dict[str, object] = {} if arrived.key is None else {"yibao": "left", "now": envelope.get("after")}
             left = self._partition_of(was)
-            yield Placed(left, _bytes(was), orjson.dumps({**envelope, **half, "op": _DELETE, "after": None}))
+            yield Placed(left, bytes_of(was), orjson.dumps({**envelope, **half, "op": _DELETE, "after": None}))
             headers = () if arrived.key is None else self._arrived(left)
         if claim is DOUBT:
             headers = headers or ((DOUBTED, b"1"), *arrived.headers)
         elif claim is not None:
             left = self._partition_of(claim.visit)
             if claim.row is not None and isinstance(claim.row[1], bytes):
-                yield Placed(left, _bytes(claim.visit), _left(envelope, said, incoming, claim.visit, claim.row))
+                yield Placed(left, bytes_of(claim.visit), _left(envelope, said, incoming, claim.visit, claim.row))
             headers = self._arrived(left)
         yield arrived._replace(headers=headers)
 
@@ -164,7 +164,3 @@ def _columns(key: bytes | None) -> _Image:
     except orjson.JSONDecodeError:
         return {}
     return columns if isinstance(columns, dict) else {}
-
-
-def _bytes(visit: str | None) -> bytes | None:
-    return None if visit is None else visit.encode()
