@@ -11,6 +11,7 @@ from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.settled_by import Listed, Match, SettledBy
 from streams.domain.normalise.sources import Column, Institution
 from streams.domain.normalise.sources import Source as DomainSource
 from streams.domain.normalise.which import Condition, LookedUp, Which, as_compared
@@ -123,7 +124,8 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             role=table.role,
             key=table.key,
             visit_key=visit_key_of(table),
-            settlement_link=table.settlement,
+            settlement_link=table.settlement_column,
+            settled_by=settled_by(table),
             columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
@@ -131,6 +133,16 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
         )
         for table in written.tables
     }
+
+
+def settled_by(table: Table) -> SettledBy | None:
+    """By what else than a column with its key the lines of a table find their settlement."""
+    link = table.settlement
+    if link is None or not (link.match or link.lines):
+        return None
+    if link.lines is None:
+        return Match(pairs=tuple(link.match.items()))
+    return Listed(line=link.lines.line or table.key[0], column=link.lines.column, by=link.lines.by)
 
 
 def which_of(table: Table) -> Which | None:
@@ -165,6 +177,9 @@ def _decisive(written: MappingFile, service: ServiceCode, dialect: Dialect) -> I
     belongs = written.institution.of(own)
     if belongs is not None and belongs.column is not None:
         yield Column(role=own, name=_column_of(belongs))
+    if own is TableRole.FEE:
+        links = [link for table in written.tables if (link := table.settlement) is not None]
+        yield from (Column(role=TableRole.SETTLEMENT, name=name) for link in links for name in link.of_settlement)
     if written.kind is not None:
         yield domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
 

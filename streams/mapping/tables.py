@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, GetJsonSchemaHandler, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -67,6 +74,60 @@ class Which(Strict):
         return {"anyOf": [code, {"type": "array", "items": code, "minItems": 1, "description": "one of these"}, full]}
 
 
+class Lines(Strict):
+    """A settlement's list of its lines."""
+
+    column: Column = Field(alias="list")
+    """Column of the settlement with the list."""
+    by: Annotated[str, StringConstraints(min_length=1)] = ","
+    """What stands between two lines in it. Blanks around it do not count."""
+    line: Column | None = None
+    """Column of the line that stands in the list. Left out: its key."""
+
+
+class Settled(Strict):
+    """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS. A text alone
+    means `{column: text}`.
+    """
+
+    column: Column | None = None
+    """Column of the line that names the settlement by its key, which must be one column."""
+    match: Mapping[Column, Column] = Field(default_factory=dict)
+    """Columns of the line by columns of the settlement in which the same must stand: `{charged_at: paid_at}`, or all columns of a
+    composite key. Until one fits, the line counts as unsettled."""
+    lines: Lines | None = None
+    """The settlement lists its lines: `{list: line_ids, by: ","}`."""
+    only: bool = False
+    """The visit's only one; while it has several, the lines wait. The same as to leave `settlement` out."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if [self.column is not None, bool(self.match), self.lines is not None, self.only].count(True) != 1:
+            raise ValueError("needs exactly one of `column`, `match`, `lines`, `only`")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> Any:
+        # One column stays the text that it was: a mapping's version is made of this.
+        return handler(self) if self.column is None else self.column
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [{"type": "string", "description": "column that names the line's settlement"}, full]}
+
+    @property
+    def of_settlement(self) -> tuple[str, ...]:
+        """Columns of the settlement by which it is found."""
+        return (*self.match.values(), *(() if self.lines is None else (self.lines.column,)))
+
+
 class Table(Strict):
     """One table to capture."""
 
@@ -97,9 +158,9 @@ class Table(Strict):
     which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
     """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
     deleted for the platform, one that begins to is inserted. Left out: all rows."""
-    settlement: Column | None = None
-    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
-    wait, and are told as AMBIGUOUS."""
+    settlement: Settled | None = None
+    """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
+    settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
 
@@ -129,6 +190,11 @@ class Table(Strict):
         if self.prefix is not None and self.visit_key is None and self.otherwise is None:
             raise ValueError("`prefix` makes sense only with `visit_key` or `else`")
         return self
+
+    @property
+    def settlement_column(self) -> str | None:
+        """The column that names a line's settlement."""
+        return None if self.settlement is None else self.settlement.column
 
     @property
     def visit_columns(self) -> tuple[str, ...]:

@@ -33,7 +33,8 @@ PRESCRIBED = Table(
 
 LINKED = """
   - {table: his.cf_zb, role: header, key: [yqdm, cfxh], visit_key: jzlsh}
-  - {table: his.cf_mx, role: fee, key: [mxid], under: his.cf_zb, header: [yqdm, cfxh], settlement: jsdh, where: {kdks: {not: [作废]}}}
+  - {table: his.cf_mx, role: fee, key: [mxid], under: his.cf_zb, header: [yqdm, cfxh], settlement: jsdh,
+     where: {kdks: {not: [作废]}}}
 """
 """Their tables in the mapping."""
 

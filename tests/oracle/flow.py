@@ -20,7 +20,7 @@ from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
 from streams.mapping import Site, compile_site, load_site
-from streams.mapping.tables import Which
+from streams.mapping.tables import Settled, Table, Which
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
 from tests.oracle.database import COUNTS, KEY_OF, PATIENT, SOURCE_OF, STATE
@@ -42,45 +42,46 @@ PASSED = passed(
 
 
 @cache
-def site(*, where: bool) -> Site:
-    """The site of the tests of the join. where: whether its tables say which rows count."""
+def site(*, where: bool, match: bool = False) -> Site:
+    """Of the tests of the join. where: whether its tables say which rows count. match: whether lines of one system find their
+    settlement by what stands in both.
+    """
     plain = load_site(SITE)
-    if not where:
-        return plain
-    which = {STATE: Which.model_validate([COUNTS])}
+
+    def changed(table: Table) -> Table:
+        more: dict[str, object] = {}
+        if where and table.role is not TableRole.LOOKUP:
+            more["which"] = {STATE: Which.model_validate([COUNTS])}
+        if match and table.table.startswith("h.") and table.settlement is not None:
+            more["settlement"] = Settled(match={"settle_no": "settle_no"})
+        return table.model_copy(update=more)
+
     mappings = {
-        source: one.model_copy(
-            update={
-                "tables": tuple(
-                    table if table.role is TableRole.LOOKUP else table.model_copy(update={"which": which}) for table in one.tables
-                )
-            }
-        )
-        for source, one in plain.mappings.items()
+        source: one.model_copy(update={"tables": tuple(map(changed, one.tables))}) for source, one in plain.mappings.items()
     }
     return plain.model_copy(update={"mappings": mappings})
 
 
 @cache
-def placer(*, where: bool) -> Placer:
+def placer(*, where: bool, match: bool = False) -> Placer:
     """Of the site's mappings."""
-    return placer_of(site(where=where), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
+    return placer_of(site(where=where, match=match), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
 
 
 @cache
-def compiled(*, where: bool) -> Mapping[str, CompiledMapping]:
-    return compile_site(site(where=where))
+def compiled(*, where: bool, match: bool = False) -> Mapping[str, CompiledMapping]:
+    return compile_site(site(where=where, match=match))
 
 
-def new_joiner(*, where: bool) -> Joiner:
+def new_joiner(*, where: bool, match: bool = False) -> Joiner:
     """Of a site on which a visit of two lines is a long one."""
     limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
-    return Joiner(compiled(where=where), limits, zone=compiled(where=where)["his"].dialect.zone)
+    return Joiner(compiled(where=where, match=match), limits, zone=compiled(where=where, match=match)["his"].dialect.zone)
 
 
 @cache
-def joiner(*, where: bool) -> Joiner:
-    return new_joiner(where=where)
+def joiner(*, where: bool, match: bool = False) -> Joiner:
+    return new_joiner(where=where, match=match)
 
 
 def _key(value: bytes) -> bytes:
@@ -97,8 +98,8 @@ class Partition:
     out of the join, in its order. last_in: the visit in which a record was emitted last.
     """
 
-    def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes], *, where: bool) -> None:
-        self.joiner = joiner(where=where)
+    def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes], joiner: Joiner) -> None:
+        self.joiner = joiner
         self.state = State(TopicPartition("visit.state", 0), index=Index(self.joiner.mappings), at_hand=1_500, few=1)
         self.entries: dict[bytes, bytes] = {}
         self.told = told
@@ -193,14 +194,16 @@ def _patient(value: Any) -> str:
 
 
 class Flow:
-    """All stages up to the join's outcomes. where: whether the mapping says which rows count."""
+    """All stages up to the join's outcomes. where, match: as of the site."""
 
-    def __init__(self, *, where: bool = False) -> None:
-        self.where = where
+    def __init__(self, *, where: bool = False, match: bool = False) -> None:
+        self.where, self.match = where, match
         self.told: list[tuple[str, str, str, Any]] = []
         self.last_in: dict[tuple[str, str], bytes] = {}
-        self.partitions = [Partition(self.told, self.last_in, where=where) for _ in range(PARTITIONS)]
-        self.placing = {source: PlaceLane(source, placer(where=where), partitions=PARTITIONS) for source in SOURCE_OF.values()}
+        self.partitions = [Partition(self.told, self.last_in, joiner(where=where, match=match)) for _ in range(PARTITIONS)]
+        self.placing = {
+            source: PlaceLane(source, placer(where=where, match=match), partitions=PARTITIONS) for source in SOURCE_OF.values()
+        }
         self.patients = Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""
@@ -244,7 +247,7 @@ class Flow:
 
     def change_workers(self, message: Message) -> None:
         for partition in self.partitions:
-            partition.joiner = new_joiner(where=self.where)
+            partition.joiner = new_joiner(where=self.where, match=self.match)
         for lane in self.placing.values():
             lane.take_over()
         self.patients.begin_anew(message)
