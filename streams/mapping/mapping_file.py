@@ -19,7 +19,7 @@ tables:
     key: [charge_id]
     visit_key: visit_id
     settlement: settle_no            # column that names the line's settlement; left out, or {only: true}: the visit's only one
-                                     # {match: {charged_at: paid_at}}: the same in both; {lines: {list: line_ids}}: it lists its lines
+                                     # {match: {charged_at: paid_at}}: the same in both; {lines: {list: ids}}: it lists its lines
     where:                           # which rows count; one that stops counting is deleted, one that begins to is inserted
       status: [5, 6]                 # one of these, compared as text without blanks at its ends; "" for NULL
       deleted: {not: [1]}            # none of these; all of `where` must hold

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from connector.contract import Op
-from streams.domain.changes import DOUBTED, Incoming, RowChange, Tick, Truncated
+from connector.contract import Op, table_of, transaction_of
+from streams.domain.changes import DOUBTED, Incoming, RowChange, Truncated
 from streams.domain.keys import VisitKey, joined
 from streams.domain.normalise.which import Which
 from streams.domain.place import entries, ordered
@@ -24,7 +24,7 @@ from streams.domain.place.counting import NOT_COUNTED, Counted, counted
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after, quiet_for, table_of
+from streams.domain.place.going import NOTHING, Going, after, quiet_for
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
@@ -36,6 +36,7 @@ from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
 from streams.domain.release import RELEASE
 from streams.domain.replay import REPLAY
+from streams.domain.ticks import Tick, placed_tick_value
 from streams.domain.trail import UNKNOWN, leaving
 
 __all__ = ["UNPLACED", "Folded", "Placed", "Placer"]
@@ -109,7 +110,7 @@ class Placer:
             return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
-            going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+            going = after(going, transaction_of(said), incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
         folded: Folded | None = None
@@ -126,7 +127,7 @@ class Placer:
     def _table(self, said: _Image) -> tuple[str, str]:
         """Source and table of a row."""
         try:
-            found = self._named.get((said.get("name"), said.get("schema"), said.get("table")))
+            found = self._named.get((said.get("name"), said.get("schema") or said.get("db"), said.get("table")))
         except TypeError:  # these are no names
             found = None
         return found or (f"{said.get('name')}", table_of(said))
@@ -144,7 +145,7 @@ class Placer:
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
         may_go_on = going.transaction and isinstance(at, int) and quiet_for(at, going, heard) < self._quiet_ms
-        value = orjson.dumps({"yibao": "tick", "at": at, "source": source} | ({"open": going.transaction} if may_go_on else {}))
+        value = placed_tick_value(at, source, going.transaction if may_go_on else "")
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), event_in(envelope)
         if tables is None or not isinstance(tick, Tick):
@@ -236,7 +237,7 @@ class Placer:
     ) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
-        table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
+        table = None if tables is None else tables.by_name.get(table_of(said))
         change = None if table is None else event_in(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return unplaced(incoming, going)
@@ -247,7 +248,7 @@ class Placer:
             now=incoming.timestamp_ms,
             ended=going.ended,
             at=change.committed_at,
-            transaction=named if isinstance(named := said.get("txId"), int | str) else None,
+            transaction=named if isinstance(named := said.get("txId"), int | str) else transaction_of(said) or None,
         )
         claims = self._claims(change.source, said, view) if change.source in self._claiming else None
         everywhere: tuple[Placed, ...] = ()
@@ -280,9 +281,7 @@ class Placer:
     def _aside(  # noqa: PLR0913 - the message, and what its lane knows
         self, one: Counted, said: _Image, view: View, *, table: tuple[str, str], server: str, going: Going
     ) -> Folded | None:
-        """A row that does not count: where it may have, its visit is told, as of one that nobody saw go. None of any other, and of
-        one that the place stage remembers itself.
-        """
+        """Of a row that does not count: what its visit is told, where it may have. None: it is for whoever places such a change."""
         if one.is_nothing:
             return Folded((), NOT_COUNTED, going)
         if not one.aside or not self._direct.has(table):
