@@ -20,6 +20,8 @@ ARRIVED: Final = "arrived"
 """Header of a row that came from another visit: what was reported of it there may stand at the platform."""
 FREED: Final = "freed"
 """What `yibao` says in the message of a row whose record no other visit claims any more: nothing was done to the row itself."""
+UNCOUNTED: Final = "uncounted"
+"""What the place stage says of the delete that it makes of a row which does not count (`streams.domain.place.counting`)."""
 SERVER: Final = "server"
 """Third header of a message that the place stage wrote: the server that it comes from; absent of a source's first one."""
 
@@ -131,6 +133,8 @@ class RowChange(NamedTuple):
     """Of such a row: the offset of its last change, as the join knew it."""
     freed: bool = False
     """Whether nothing was done to it: no other visit claims its record any more."""
+    uncounted: bool = False
+    """Whether it is there, and does not count: for the join it was deleted."""
 
     def __repr__(self) -> str:
         """Without what the row holds."""
@@ -268,6 +272,6 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     compared = compared if isinstance(compared, int) else None
     known_by = known_by if told is None or left else None
     left = left or (told is not None and told.moved == "left")
-    said = told, transaction, left, now, absent, compared, ours == FREED
+    said = told, transaction, left, now, absent, compared, ours == FREED, ours == UNCOUNTED
     # By position: by name, it costs more than half as much again as reading the row.
     return RowChange(name, table, op, row, before, place, committed_at, known_by, *said)

@@ -19,6 +19,7 @@ from streams.lanes.deliver.plan import Plan
 from streams.wording import count_of
 
 _OPS: Final = {Op.CREATE: "row made", Op.READ: "row read", Op.UPDATE: "row changed", Op.DELETE: "row deleted"}
+_UNCOUNTED: Final = "row does not count (`where`)"
 _ORDERED: Final = {
     Replay: "tried again by order",
     Release: "wait ended by order",
@@ -136,7 +137,7 @@ def _what(event: RowChange, message: Incoming) -> str:
         return "row found to be gone"
     if event.freed:
         return "record freed: no other row claims it"
-    what = _OPS.get(event.op, event.op.value)
+    what = _UNCOUNTED if event.uncounted else _OPS.get(event.op, event.op.value)
     if message.arrived:
         return f"{what}, and came from another visit"
     if any(name == DOUBTED for name, _ in message.headers):

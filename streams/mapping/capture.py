@@ -45,7 +45,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
             wall_clock=wall[table.table],
             instants=instants[table.table],
-            settlement=table.settlement,
+            settlement=table.settlement_column,
             trimmed=(key := visit_key_of(table)) is not None and key.is_composed,
             under=table.headers,
             header=table.header_columns,

@@ -20,6 +20,7 @@ from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
+from streams.mapping.which_checks import check_which
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
 from streams.spec.profiles import REPORTING
@@ -52,7 +53,9 @@ def _tables(document: Document, written: MappingFile) -> None:
         if table.role is TableRole.LOOKUP and lookups[table.lookup_name] > 1:
             document.report(("tables", index), f"lookup name `{table.lookup_name}` is used twice; give one of them `lookup`")
     _settlement_links(document, written)
+    _settled(document, written)
     check_links(document, written)
+    check_which(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:
@@ -65,17 +68,28 @@ def _settlement_links(document: Document, written: MappingFile) -> None:
     """A line names its settlement by one column. No line that has one could ever match a settlement whose key is of several."""
     settlements = [table for table in written.tables if table.role is TableRole.SETTLEMENT]
     fees = [table for table in written.tables if table.role is TableRole.FEE]
-    linked = [table for table in fees if table.settlement is not None]
+    linked = [table for table in fees if table.settlement_column is not None]
     if not linked or (linked != fees and any(len(table.key) == 1 for table in settlements)):
         return  # Lines without a link may belong to the settlements with the longer key.
-    named = " and ".join(f"{table.table} by `{table.settlement}`" for table in linked)
+    named = " and ".join(f"{table.table} by `{table.settlement_column}`" for table in linked)
     for index, table in enumerate(written.tables):
         if table.role is TableRole.SETTLEMENT and len(table.key) > 1:
             document.report(
                 ("tables", index, "key"),
                 f"is of {len(table.key)} columns ({', '.join(table.key)}), but lines name their settlement by one column"
-                f" ({named}) and would never find it; write the one column that they name, if it is unique, or leave out their"
-                " `settlement`: then they belong to the visit's only settlement",
+                f" ({named}) and would never find it; write the one column that they name, if it is unique, or name all by"
+                " `settlement: {match: {column of the line: column of the settlement, …}}`",
+            )
+
+
+def _settled(document: Document, written: MappingFile) -> None:
+    """A list of lines names them by one column."""
+    for index, table in enumerate(written.tables):
+        lines = None if table.settlement is None else table.settlement.lines
+        if lines is not None and lines.line is None and len(table.key) > 1:
+            document.report(
+                ("tables", index, "settlement", "lines"),
+                f"needs `line`: the column of the line that stands in `{lines.column}` (the key is of {len(table.key)} columns)",
             )
 
 

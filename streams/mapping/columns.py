@@ -7,7 +7,7 @@ from connector.contract import TableRole
 from streams.domain.roles import ROLE_OF
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.sources import Source, TimeForm
-from streams.mapping.tables import Table
+from streams.mapping.tables import Table, columns_in
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
 
@@ -31,11 +31,28 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     used = list(uses(written))
     found: dict[str, tuple[str, ...]] = {}
     for table in written.tables:
-        links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement)
+        links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement_column)
         first = dict.fromkeys(name for name in (*table.key, *links) if name is not None)
-        others = sorted({use.column for use in used if belongs(use, table, written)} - first.keys())
+        others = sorted(
+            {*which_columns(table), *_settling_columns(table), *(use.column for use in used if belongs(use, table, written))}
+            - first.keys()
+        )
         found[table.table] = (*first, *others)
     return found
+
+
+def which_columns(table: Table) -> Iterator[str]:
+    """A table's own columns by which its rows count."""
+    for name, one in table.which.items():
+        yield from (name,) if one.lookup is None else columns_in(one.by)
+
+
+def _settling_columns(table: Table) -> Iterator[str]:
+    """A fee table's own columns by which its lines find their settlement."""
+    link = table.settlement
+    if link is not None:
+        yield from link.match
+        yield from (link.lines.line,) if link.lines is not None and link.lines.line is not None else ()
 
 
 def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]:
@@ -67,6 +84,8 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
         belonging = written.institution.of(role)
         if belonging is not None and belonging.column is not None:
             yield ColumnUse(where=role, column=belonging.column, of_header=belonging.of is not None)
+    for table in written.tables:
+        yield from _of_table(table)
     if written.kind is not None:
         yield from _of_source(written.kind, TableRole.VISIT, None)
     for service in ServiceCode:
@@ -76,6 +95,16 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
             kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
             timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
             yield from _of_source(source, ROLE_OF[service], _time(source) if timed else None)
+
+
+def _of_table(table: Table) -> Iterator[ColumnUse]:
+    """The columns of other tables that decide about a table's rows."""
+    if table.settlement is not None:
+        for column in table.settlement.of_settlement:
+            yield ColumnUse(where=TableRole.SETTLEMENT, column=column)
+    for name, which in table.which.items():
+        if which.lookup is not None:
+            yield ColumnUse(where=which.lookup, column=name)
 
 
 def _time(source: Source) -> str | None:

@@ -11,8 +11,10 @@ from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.settled_by import Listed, Match, SettledBy
 from streams.domain.normalise.sources import Column, Institution
 from streams.domain.normalise.sources import Source as DomainSource
+from streams.domain.normalise.which import Condition, LookedUp, Which, as_compared
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
@@ -21,7 +23,8 @@ from streams.mapping.compiled_sources import Whence, conversion_of, domain_sourc
 from streams.mapping.mapping_file import Belongs, MappingFile
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
-from streams.mapping.tables import Table
+from streams.mapping.tables import Table, columns_in
+from streams.mapping.tables import Which as WrittenWhich
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
 from streams.spec.fields import Field, FieldKind, ServiceCode
@@ -121,13 +124,45 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             role=table.role,
             key=table.key,
             visit_key=visit_key_of(table),
-            settlement_link=table.settlement,
+            settlement_link=table.settlement_column,
+            settled_by=settled_by(table),
             columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
+            which=which_of(table),
         )
         for table in written.tables
     }
+
+
+def settled_by(table: Table) -> SettledBy | None:
+    """By what else than a column with its key the lines of a table find their settlement."""
+    link = table.settlement
+    if link is None or not (link.match or link.lines):
+        return None
+    if link.lines is None:
+        return Match(pairs=tuple(link.match.items()))
+    return Listed(line=link.lines.line or table.key[0], column=link.lines.column, by=link.lines.by)
+
+
+def which_of(table: Table) -> Which | None:
+    """Which rows of a table count; None where all do."""
+    conditions = {name: _condition(name, one) for name, one in table.which.items()}
+    if not conditions:
+        return None
+    looked_up = tuple(
+        LookedUp(
+            condition=conditions[name], lookup=one.lookup, by=columns_in(one.by), absent=one.absent or "wait", role=table.role.value
+        )
+        for name, one in table.which.items()
+        if one.lookup is not None
+    )
+    return Which(own=tuple(conditions[name] for name, one in table.which.items() if one.lookup is None), looked_up=looked_up)
+
+
+def _condition(column: str, written: WrittenWhich) -> Condition:
+    values = frozenset(map(as_compared, written.values or written.without))
+    return Condition(column=column, values=values, negated=not written.values)
 
 
 def visit_key_of(table: Table) -> VisitKey | None:
@@ -142,6 +177,9 @@ def _decisive(written: MappingFile, service: ServiceCode, dialect: Dialect) -> I
     belongs = written.institution.of(own)
     if belongs is not None and belongs.column is not None:
         yield Column(role=own, name=_column_of(belongs))
+    if own is TableRole.FEE:
+        links = [link for table in written.tables if (link := table.settlement) is not None]
+        yield from (Column(role=TableRole.SETTLEMENT, name=name) for link in links for name in link.of_settlement)
     if written.kind is not None:
         yield domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
 

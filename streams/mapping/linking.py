@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
 from streams.domain.normalise.claiming import claim_of
+from streams.domain.normalise.which import Which
 from streams.domain.place.claiming import ClaimingTable, ClaimingTables
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.mapping.columns import carried_by_table, columns_by_table
-from streams.mapping.compiling import compile_site, visit_key_of
+from streams.mapping.compiling import compile_site, visit_key_of, which_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
@@ -21,6 +22,16 @@ def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
         for source in site.sources
         for table in site.mappings[source].tables
         if table.table not in _linked(site.mappings[source]) and (key := visit_key_of(table)) is not None
+    }
+
+
+def counting_tables(site: Site) -> Mapping[tuple[str, str], Which]:
+    """By source and table, which rows count by what stands in themselves. Tables of which all do are left out."""
+    return {
+        (source, table.table): which
+        for source in site.sources
+        for table in site.mappings[source].tables
+        if table.role is not TableRole.LOOKUP and (which := which_of(table)) is not None and which.own
     }
 
 

@@ -18,7 +18,12 @@ tables:
     role: fee
     key: [charge_id]
     visit_key: visit_id
-    settlement: settle_no            # column that names the line's settlement; left out: the visit's only settlement
+    settlement: settle_no            # column that names the line's settlement; left out, or {only: true}: the visit's only one
+                                     # {match: {charged_at: paid_at}}: the same in both; {lines: {list: ids}}: it lists its lines
+    where:                           # which rows count; one that stops counting is deleted, one that begins to is inserted
+      status: [5, 6]                 # one of these, compared as text without blanks at its ends; "" for NULL
+      deleted: {not: [1]}            # none of these; all of `where` must hold
+      category: {lookup: patient, by: patient_id, not: [self]}   # a column of a lookup
   - table: his.prescription
     role: header                     # not reported; rows that know only their prescription find their visit through it
     key: [org, rx_no]

@@ -1,11 +1,21 @@
 """A table of a mapping: what its rows are, and by what they reach their visit."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
-from streams.mapping.strict import Strict
+from streams.mapping.strict import Code, Strict
 from streams.mapping.values import Form
 
 Column = Annotated[str, StringConstraints(min_length=1)]
@@ -23,6 +33,99 @@ def columns_in(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
     if written is None:
         return ()
     return (written,) if isinstance(written, str) else written
+
+
+class Which(Strict):
+    """What must stand in a column of a row that counts. A list alone means `{in: list}`."""
+
+    values: Annotated[tuple[Code, ...], Field(alias="in")] = ()
+    """One of these. `""` stands for NULL and blank texts."""
+    without: Annotated[tuple[Code, ...], Field(alias="not")] = ()
+    """None of these."""
+    lookup: Name | None = None
+    """The column is one of this lookup table. It is asked when the row comes or its record is made anew, as for a field."""
+    by: Columns | None = None
+    """With `lookup`: the row's own columns that make the lookup's key, one per key column. Where one is empty, so is the column."""
+    absent: Literal["wait", "empty"] | None = None
+    """With `lookup`: where there is no such row. `wait` (the default): the row waits for it. `empty`: as if NULL stood there."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"in": [value]}
+        return {"in": value} if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if bool(self.values) == bool(self.without):
+            raise ValueError('needs exactly one of `in` and `not`, a list of values (`""` for NULL)')
+        if (self.lookup is None) != (self.by is None):
+            raise ValueError("`lookup` and `by` need each other")
+        if self.absent is not None and self.lookup is None:
+            raise ValueError("`absent` makes sense only with `lookup`")
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        code = {"type": ["string", "number", "boolean"]}
+        return {"anyOf": [code, {"type": "array", "items": code, "minItems": 1, "description": "one of these"}, full]}
+
+
+class Lines(Strict):
+    """A settlement's list of its lines."""
+
+    column: Column = Field(alias="list")
+    """Column of the settlement with the list."""
+    by: Annotated[str, StringConstraints(min_length=1)] = ","
+    """What stands between two lines in it. Blanks around it do not count."""
+    line: Column | None = None
+    """Column of the line that stands in the list. Left out: its key."""
+
+
+class Settled(Strict):
+    """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS. A text alone
+    means `{column: text}`.
+    """
+
+    column: Column | None = None
+    """Column of the line that names the settlement by its key, which must be one column."""
+    match: Mapping[Column, Column] = Field(default_factory=dict)
+    """Columns of the line by columns of the settlement in which the same must stand: `{charged_at: paid_at}`, or all columns of a
+    composite key. Until one fits, the line counts as unsettled."""
+    lines: Lines | None = None
+    """The settlement lists its lines: `{list: line_ids, by: ","}`."""
+    only: bool = False
+    """The visit's only one; while it has several, the lines wait. The same as to leave `settlement` out."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if [self.column is not None, bool(self.match), self.lines is not None, self.only].count(True) != 1:
+            raise ValueError("needs exactly one of `column`, `match`, `lines`, `only`")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> Any:
+        # One column stays the text that it was: a mapping's version is made of this.
+        return handler(self) if self.column is None else self.column
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either form, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [{"type": "string", "description": "column that names the line's settlement"}, full]}
+
+    @property
+    def of_settlement(self) -> tuple[str, ...]:
+        """Columns of the settlement by which it is found."""
+        return (*self.match.values(), *(() if self.lines is None else (self.lines.column,)))
 
 
 class Table(Strict):
@@ -52,9 +155,12 @@ class Table(Strict):
     named_by: Columns | None = None
     """Of a table that others hang under: columns by which their rows name it. Left out: its key. Where several rows share them,
     all must agree."""
-    settlement: Column | None = None
-    """Fee tables: column that names the line's settlement. Left out: the visit's only settlement; while it has several, the lines
-    wait, and are told as AMBIGUOUS."""
+    which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
+    """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
+    deleted for the platform, one that begins to is inserted. Left out: all rows."""
+    settlement: Settled | None = None
+    """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
+    settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
 
@@ -84,6 +190,11 @@ class Table(Strict):
         if self.prefix is not None and self.visit_key is None and self.otherwise is None:
             raise ValueError("`prefix` makes sense only with `visit_key` or `else`")
         return self
+
+    @property
+    def settlement_column(self) -> str | None:
+        """The column that names a line's settlement."""
+        return None if self.settlement is None else self.settlement.column
 
     @property
     def visit_columns(self) -> tuple[str, ...]:

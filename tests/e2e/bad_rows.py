@@ -33,9 +33,13 @@ PRESCRIBED = Table(
 
 LINKED = """
   - {table: his.cf_zb, role: header, key: [yqdm, cfxh], visit_key: jzlsh}
-  - {table: his.cf_mx, role: fee, key: [mxid], under: his.cf_zb, header: [yqdm, cfxh], settlement: jsdh}
+  - {table: his.cf_mx, role: fee, key: [mxid], under: his.cf_zb, header: [yqdm, cfxh], settlement: jsdh,
+     where: {kdks: {not: [作废]}}}
 """
 """Their tables in the mapping."""
+
+COUNTS = "where: {kdks: {not: [作废]}}"
+"""Which fee lines count."""
 
 FIRST = 1_900_000_000_000_000_000
 """Keys of 19 digits: a JSON number of many programs does not hold them."""

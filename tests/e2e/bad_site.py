@@ -17,7 +17,7 @@ from connector.contract import Topics
 from sandbox.hospital import run
 from streams.deadletter.reading import read_dead_letters
 from tests import in_process
-from tests.e2e.bad_rows import LINKED, Copies
+from tests.e2e.bad_rows import COUNTS, LINKED, Copies
 from tests.patience import PATIENCE_S
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
@@ -140,6 +140,8 @@ def superuser(stack, database):
 def write_site(folder, stack, *, platform_url, keys):
     """The sample site on the run's stack, with short waits and a small envelope."""
     mapping = (SAMPLE / "mapping.yaml").read_text(encoding="utf-8").replace("\ninstitution:\n", f"{LINKED}\ninstitution:\n", 1)
+    lines = "  - table: his.sf_fymx # fee lines\n"
+    mapping = mapping.replace(lines, f"{lines}    {COUNTS}\n", 1)
     mapping = mapping.replace("RX_DRORD_NO: cfh", "RX_DRORD_NO: {first_of: [cfh, {column: cfh, of: header}]}", 1)
     (folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
     text = (SAMPLE / "site.yaml").read_text(encoding="utf-8")

@@ -202,6 +202,22 @@ def test_a_line_that_knows_only_its_prescription_is_reported_in_its_visit_and_fo
     assert before == hospital.letters()
 
 
+def test_a_line_counts_for_as_long_as_its_row_says_so(hospital):
+    """Entered, charged, cancelled and taken up again, with its visit key and under a prescription."""
+    before = hospital.letters()
+    visit, other = hospital.copies.visit(fee={"kdks": "作废"}), hospital.copies.visit(fee={"kdks": "作废"})
+    line, under = (one.fee["mxid"] for one in (visit, other))
+    header = {"yqdm": 36, "cfxh": 9, "jzlsh": other.visit["jzlsh"], "cfh": "RX9"}
+    hospital.commit(visit.transaction(), other.transaction("visit", "settlement"), transaction((PRESCRIPTIONS, header)))
+    hospital.commit(transaction((PRESCRIBED, prescribed(other, prescription=9))))
+    for said, letters in (("1", 0), ("作废", 2), ("2", 0)):
+        for table, key in (("his.sf_fymx", line), ("his.cf_mx", under)):
+            hospital.execute(f"UPDATE {table} SET kdks = %s WHERE mxid = %s", said, key)
+        wait_for(lambda: hospital.sent(line) and hospital.sent(under), what="the lines that count")
+        hospital.wait_until_dead(before + Counter({("join", "WITHDRAWN", "DELETED_AFTER_REPORT"): letters}))
+    assert [2, 2] == [len(hospital.sent(key)) for key in (line, under)]
+
+
 def test_rows_that_exchange_their_keys_in_one_statement_are_all_reported_and_nobody_is_told(hospital):
     """Lines of two visits, headers, what hangs under them, a lookup. The delete of the row that had a key comes behind the create
     of the one that has it now; taken for that one, a record would be lost, and a person told to cancel one that lives.

@@ -5,7 +5,7 @@ transactions in flight; reads tables on demand ahead of the log; goes blind for 
 server; and after every crash sends again any suffix of what it sent since its last start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -30,6 +30,7 @@ from tests.oracle.database import (
     Database,
     Row,
     Where,
+    counts,
     numbers,
 )
 from tests.oracle.features import KEPT, Features
@@ -66,6 +67,9 @@ class _Writer:
         self._rng = rng
         self._features = features
         self._database = Database(rng)
+        if features.rows_uncount:
+            self._database.states = Random(rng.random())
+            self._database.logs_before = True
         self._told = Course()
         self._now = 1_714_700_100_000
         self._sent = 0
@@ -92,12 +96,18 @@ class _Writer:
             self._go_blind: 0.4,
             self._change_server: 0.3,
         }
+        if not self._features.read_anew:
+            weights = {act: weight for act, weight in weights.items() if act not in self._ahead}
         for act in self._rng.choices([*weights], [*weights.values()], k=acts):
             act()
         self._end()
         return self._told
 
     # The database
+
+    @property
+    def _ahead(self) -> list[Callable[[], None]]:
+        return [self._read_on_demand, self._tell_absent, self._go_blind, self._change_server]
 
     def _write(self, *, blind: bool = False) -> None:
         database, rng = self._database, self._rng
@@ -119,11 +129,11 @@ class _Writer:
     def _commit(self) -> None:
         if self._database.open:
             transaction = self._rng.choice(self._database.open)
-            wrote = [((table, row[KEY_OF[table]]), row) for _, table, row, _, _ in transaction.changes]
+            wrote = [((table, row[KEY_OF[table]]), row) for _, table, row, _, _, _ in transaction.changes]
             before = numbers((*self._database.rows.items(), *wrote))
             self._database.commit(transaction)
-            self._told.absent |= {where for where, row in transaction.rows.items() if row is None}
-            self._told.without |= before - numbers(self._database.rows.items())
+            self._told.absent |= {where for where, row in transaction.rows.items() if not counts(row)}
+            self._told.without |= before - numbers((where, row) for where, row in self._database.rows.items() if counts(row))
 
     def _roll_back(self) -> None:
         if self._database.open:
@@ -140,7 +150,7 @@ class _Writer:
     def _begin(self) -> None:
         self._work(self._rng.randint(0, 5))
         self._start_log()
-        if self._rng.random() < 0.3:
+        if self._rng.random() < 0.3 and self._features.read_anew:
             self._snapshot(upto=self._rng.randint(0, 6))
             self._work(self._rng.randint(1, 4))
         self._snapshot()
@@ -243,7 +253,7 @@ class _Writer:
                     self._read(where, row, lsn=None)
         for later_ms in (0, LONG_MS, LONG_MS, LONG_MS):
             self._say(Kind.TICK, later_ms=later_ms)
-        self._told.rows = self._database.rows
+        self._told.rows = {where: row for where, row in self._database.rows.items() if counts(row)}
 
     # Messages
 
@@ -255,24 +265,26 @@ class _Writer:
 
     def _send(self, change: Change, *, repeated: bool = False) -> None:
         kind = Kind.LOOKUP if change.table == PATIENT else Kind.ROW
-        value = envelope(
-            change.op,
-            change.table,
-            change.row,
-            lsn=change.lsn,
-            ts_us=change.ts_us,
-            snapshot="false",
-            before=change.before,
-            transaction=change.transaction,
-        )
-        self._say(kind, value, repeated=repeated)
+        place = {"lsn": change.lsn, "ts_us": change.ts_us, "snapshot": "false", "transaction": change.transaction}
+        value = envelope(change.op, change.table, change.row, before=change.before, **place)
+        came, stays = change.op != "d" and counts(change.row), counts(change.was)
+        otherwise = value if came and (stays or change.op == "c") else None
+        if stays and not came:
+            otherwise = envelope("d", change.table, change.was or {}, **place)
+        elif came and not stays and change.op == "u":
+            otherwise = envelope("c", change.table, change.row, **place)
+        self._say(kind, value, repeated=repeated, otherwise=otherwise)
 
     def _read(self, where: Where, row: Row, *, lsn: int | None) -> None:
         kind = Kind.LOOKUP if where[0] == PATIENT else Kind.ROW
         snapshot = "incremental" if lsn is None else "true"
-        self._say(kind, envelope("r", where[0], row, lsn=lsn, ts_us=self._database.latest_us, snapshot=snapshot))
+        value = envelope("r", where[0], row, lsn=lsn, ts_us=self._database.latest_us, snapshot=snapshot)
+        self._say(kind, value, otherwise=value if counts(row) else None)
 
-    def _say(self, kind: Kind, value: bytes | None = None, *, repeated: bool = False, later_ms: int = 3) -> None:
+    def _say(
+        self, kind: Kind, value: bytes | None = None, *, repeated: bool = False, later_ms: int = 3, otherwise: bytes | None = None
+    ) -> None:
         self._now += later_ms
         server = self._database.server
-        self._told.messages.append(Message(kind=kind, at=self._now, value=value, repeated=repeated, server=server))
+        message = Message(kind=kind, at=self._now, value=value, repeated=repeated, server=server, otherwise=otherwise)
+        self._told.messages.append(message)

@@ -48,6 +48,10 @@ SOURCE_OF = {"h": "his", "m": "many"}
 """By schema, the source in the site's file."""
 
 
+STATE, COUNTS = "state", "5"
+"""The column that says which rows count, and what stands in it then."""
+
+
 _BEGIN_US = 1_714_700_000_000_000
 
 
@@ -62,7 +66,9 @@ class Change:
     ts_us: int
     transaction: int
     before: Row | None = None
-    """Of an update that changes the row's visit."""
+    """Of an update that changes the row's visit; of every one where the whole row before is logged."""
+    was: Row | None = None
+    """What stood in the row before; None of one that is new."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,13 +76,13 @@ class Transaction:
     """What it wrote, seen by itself alone until it commits."""
 
     rows: dict[Where, Row | None] = field(default_factory=dict)
-    changes: list[tuple[str, str, Row, int, Row | None]] = field(default_factory=list)
+    changes: list[tuple[str, str, Row, int, Row | None, Row | None]] = field(default_factory=list)
     number: int = 0
 
     @property
     def removes(self) -> bool:
         """Whether a visit has a row less by it."""
-        return any(op == "d" or before is not None for op, _, _, _, before in self.changes)
+        return any(op == "d" or before is not None for op, _, _, _, before, _ in self.changes)
 
 
 @dataclass(slots=True)
@@ -97,6 +103,10 @@ class Database:
     """Which one it is: `""` for the first."""
     unseen: set[Where] = field(default_factory=set)
     """Rows that were deleted while nobody read the log, and of which that is not told yet."""
+    states: Random | None = None
+    """What decides which rows count, where they have a state at all: not `rng`, so that a seed's course stays what it was."""
+    logs_before: bool = False
+    """Whether the whole row before is logged of every update (REPLICA IDENTITY FULL)."""
 
     def begin(self) -> Transaction:
         self.transactions += 1
@@ -122,8 +132,12 @@ class Database:
         that changes the visit.
         """
         self.lsn += 0 if beside else self.rng.randint(1, 40)
+        if self.states is not None and where[0] != PATIENT and STATE not in row:
+            row |= {STATE: self.states.choice((COUNTS, COUNTS, COUNTS, "1", None))}
+        was = {"c": None, "d": row}.get(op, self.seen(transaction, where))
+        before = was if self.logs_before and op == "u" else before
         transaction.rows[where] = None if op == "d" else row
-        transaction.changes.append((op, where[0], row, self.lsn, before))
+        transaction.changes.append((op, where[0], row, self.lsn, before, was))
 
     def commit(self, transaction: Transaction) -> None:
         self.lsn += self.rng.randint(1, 8)
@@ -132,8 +146,10 @@ class Database:
         self.clock_us = max(self.clock_us + later_us, self.earliest_us + 1)
         self.latest_us = max(self.latest_us, self.clock_us)
         self.log += [
-            Change(op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us, transaction=transaction.number, before=before)
-            for op, table, row, lsn, before in transaction.changes
+            Change(
+                op=op, table=table, row=row, lsn=lsn, ts_us=self.clock_us, transaction=transaction.number, before=before, was=was
+            )
+            for op, table, row, lsn, before, was in transaction.changes
         ]
         for where, row in transaction.rows.items():
             self.rows.pop(where, None)
@@ -210,6 +226,11 @@ def _visit(key: str) -> Row:
     empty = dict.fromkeys(("addr", "employer", "contact", "card"))
     fixed = {"org": "H", "kind": "O", "begin_at": "2024-05-01T08:00:00Z", "tel": "02885551234"}
     return {"visit_id": key, "patient_id": f"P{key[1:]}"} | fixed | empty
+
+
+def counts(row: Row | None) -> bool:
+    """Whether there is such a row, for a hospital that has none but those that count."""
+    return row is not None and row.get(STATE, COUNTS) == COUNTS
 
 
 def numbers(rows: Iterable[tuple[Where, Row]]) -> set[str]:

@@ -23,6 +23,12 @@ class Features:
     """Rows of several tables, or of one, are one record, and do not say the same; rows move between these tables."""
     keys_exchange: bool = False
     """One statement exchanges the keys of rows of a table, or shifts them: of visits, settlements, lines and lookup rows."""
+    rows_uncount: bool = False
+    """Rows have a `state`, and the mapping's `where` says that only those of one state count."""
+    lines_match: bool = False
+    """Lines find their settlement by a column that both have, which the mapping does not know as its key."""
+    read_anew: bool = True
+    """Tables are read on demand, capture goes blind, servers change: what is read may be ahead of the log."""
     withdrawn_at_the_end: bool = False
     """A row that is deleted and inserted again in one transaction is not told as withdrawn."""
 

@@ -1,34 +1,36 @@
 """The stages up to the join's outcomes, with a state in memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import orjson
 
-from connector.contract import DatabaseKind
+from connector.contract import DatabaseKind, TableRole
 from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import Incoming
 from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.normalise.record import CompiledMapping
 from streams.domain.place.fold import Placed, Placer
 from streams.domain.ticks import tick_value
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
-from streams.mapping import load_site
+from streams.mapping import Site, compile_site, load_site
+from streams.mapping.tables import Settled, Table, Which
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
-from tests.oracle.database import KEY_OF, PATIENT, SOURCE_OF
+from tests.oracle.database import COUNTS, KEY_OF, PATIENT, SOURCE_OF, STATE
 from tests.oracle.known import Known
 from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
 from tests.oracle.stages import placer_of
 from tests.oracle.standing import Standing
-from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, mappings, passed
+from tests.unit.streams.domain.join.join_rig import LIMITS, SITE, passed
 
 TOPIC = "lookup.patient"
 PARTITIONS = 2
@@ -41,20 +43,46 @@ PASSED = passed(
 
 
 @cache
-def placer() -> Placer:
-    """Of the site's mappings."""
-    return placer_of(load_site(SITE), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
+def site(*, where: bool, match: bool = False) -> Site:
+    """Of the tests of the join. where: whether its tables say which rows count. match: whether lines of one system find their
+    settlement by what stands in both.
+    """
+    plain = load_site(SITE)
 
+    def changed(table: Table) -> Table:
+        more: dict[str, object] = {}
+        if where and table.role is not TableRole.LOOKUP:
+            more["which"] = {STATE: Which.model_validate([COUNTS])}
+        if match and table.table.startswith("h.") and table.settlement is not None:
+            more["settlement"] = Settled(match={"settle_no": "settle_no"})
+        return table.model_copy(update=more)
 
-def new_joiner() -> Joiner:
-    """Of a site on which a visit of two lines is a long one."""
-    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
-    return Joiner(mappings(), limits, zone=mappings()["his"].dialect.zone)
+    mappings = {
+        source: one.model_copy(update={"tables": tuple(map(changed, one.tables))}) for source, one in plain.mappings.items()
+    }
+    return plain.model_copy(update={"mappings": mappings})
 
 
 @cache
-def joiner() -> Joiner:
-    return new_joiner()
+def placer(*, where: bool, match: bool = False) -> Placer:
+    """Of the site's mappings."""
+    return placer_of(site(where=where, match=match), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
+
+
+@cache
+def compiled(*, where: bool, match: bool = False) -> Mapping[str, CompiledMapping]:
+    return compile_site(site(where=where, match=match))
+
+
+def new_joiner(*, where: bool, match: bool = False) -> Joiner:
+    """Of a site on which a visit of two lines is a long one."""
+    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
+    return Joiner(compiled(where=where, match=match), limits, zone=compiled(where=where, match=match)["his"].dialect.zone)
+
+
+@cache
+def joiner(*, where: bool, match: bool = False) -> Joiner:
+    return new_joiner(where=where, match=match)
 
 
 def _key(value: bytes) -> bytes:
@@ -71,8 +99,8 @@ class Partition:
     out of the join, in its order. last_in: the visit in which a record was emitted last.
     """
 
-    def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes]) -> None:
-        self.joiner = joiner()
+    def __init__(self, told: list[tuple[str, str, str, Any]], last_in: dict[tuple[str, str], bytes], joiner: Joiner) -> None:
+        self.joiner = joiner
         self.state = State(TopicPartition("visit.state", 0), index=Index(self.joiner.mappings), at_hand=1_500, few=1)
         self.entries: dict[bytes, bytes] = {}
         self.told = told
@@ -167,13 +195,16 @@ def _patient(value: Any) -> str:
 
 
 class Flow:
-    """All stages up to the join's outcomes."""
+    """All stages up to the join's outcomes. where, match: as of the site."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, where: bool = False, match: bool = False) -> None:
+        self.where, self.match = where, match
         self.told: list[tuple[str, str, str, Any]] = []
         self.last_in: dict[tuple[str, str], bytes] = {}
-        self.partitions = [Partition(self.told, self.last_in) for _ in range(PARTITIONS)]
-        self.placing = {source: PlaceLane(source, placer(), partitions=PARTITIONS) for source in SOURCE_OF.values()}
+        self.partitions = [Partition(self.told, self.last_in, joiner(where=where, match=match)) for _ in range(PARTITIONS)]
+        self.placing = {
+            source: PlaceLane(source, placer(where=where, match=match), partitions=PARTITIONS) for source in SOURCE_OF.values()
+        }
         self.patients = Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""
@@ -217,7 +248,7 @@ class Flow:
 
     def change_workers(self, message: Message) -> None:
         for partition in self.partitions:
-            partition.joiner = new_joiner()
+            partition.joiner = new_joiner(where=self.where, match=self.match)
         for lane in self.placing.values():
             lane.take_over()
         self.patients.begin_anew(message)

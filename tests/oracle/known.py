@@ -30,7 +30,7 @@ class Known:
 
     def take(self, message: Message) -> None:
         self.changed = ""
-        if message.kind is not Kind.ROW or message.repeated:
+        if message.kind is not Kind.ROW or message.repeated or message.value is None:
             return
         value = orjson.loads(message.value or b"")
         row, table = value["after"] or value["before"], f"{value['source']['schema']}.{value['source']['table']}"

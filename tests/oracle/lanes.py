@@ -13,7 +13,7 @@ from streams.domain.join.rebuilding import LATER
 from streams.domain.place.ended import ENDED_MS, MOST, Ended
 from streams.domain.place.entries import ENDED_FORM, form_of
 from streams.domain.place.fold import Placer
-from streams.domain.place.going import NOTHING, Going
+from streams.domain.place.going import NOTHING, Going, after
 from streams.domain.place.placed import Placed
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter
@@ -62,6 +62,10 @@ class PlaceLane:
             self._stored = {key: value for key, value in self._stored.items() if form_of(key) != ENDED_FORM}
         if not self._going.came:
             self._begin(self._going, begun=True)
+
+    def hear(self, transaction: str, at: int) -> None:
+        """A row of no mapped table came, of this transaction, at that time (ms)."""
+        self._going = after(self._going, transaction, at)
 
     def fold(self, incoming: Incoming, *, server: str = "") -> Iterator[Placed]:
         """One transaction of one message: what it leads to, with the headers of a lane. server: which of the source's servers."""

@@ -1,6 +1,6 @@
 """What reaches the join, as capture writes it, and what else happens in a course."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import orjson
@@ -33,6 +33,24 @@ class Message:
     server: str = ""
     table: str = ""
     seen: tuple[tuple[str, str], ...] = ()
+    otherwise: bytes | None = None
+    """What a hospital tells instead that has no rows but those that count; None: nothing."""
+
+
+def without_others(message: Message) -> Message:
+    """What a hospital tells that has no rows but those that count."""
+    return replace(message, value=message.otherwise) if message.kind is Kind.ROW else message
+
+
+def as_known(message: Message) -> Message:
+    """The same, and of a row that is read and does not count that it is not there."""
+    told = without_others(message)
+    if message.kind is not Kind.ROW or told.value is not None or message.value is None:
+        return told
+    value = orjson.loads(message.value)
+    if value["op"] != "r":
+        return told
+    return replace(message, value=orjson.dumps({**value, "op": "d", "before": value["after"], "after": None}))
 
 
 def envelope(

@@ -7,7 +7,7 @@ from typing import Final
 from connector.contract import TableRole
 from streams.domain.changes import Incoming, RowChange, dotted
 from streams.domain.closings import ClosedBy
-from streams.domain.join import colliding, deleting, followers, letters, parents, rebuilding, refunds, standing
+from streams.domain.join import colliding, counting, deleting, followers, letters, parents, rebuilding, refunds, standing
 from streams.domain.join.charging import SUMMED, Charging
 from streams.domain.join.failing import failed_row, names_of_missing
 from streams.domain.join.gathering import dependents, gather, stands, touched, unsettled
@@ -155,8 +155,8 @@ class Building:
         if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
             self.count("not_reported")
             return
-        before = row
-        if row.role is _FEE and institution is not None and self._comes_unsettled(visit, row, now=now):
+        before, counts = row, counting.verdict(self, visit, row)
+        if row.role is _FEE and institution is not None and counts and self._comes_unsettled(visit, row, now=now):
             return
         if row.trail is not None:
             if self.moving.is_open(row.trail):
@@ -164,8 +164,8 @@ class Building:
                 return
             row = self._let_go(row)
         gathered = gather(visit, row, institution=institution)
-        if gathered.missing is None:
-            self._make(visit, row, gathered.rows, committed_at=committed_at, now=now)
+        if gathered.missing is None or counts is not True:
+            self._make(visit, row, gathered.rows, committed_at=committed_at, now=now, counts=counts)
         elif row.emitted and gathered.readings and stands(visit, row, gathered, self.lookups, today=self.today):
             visit.put(self.close(visit, row, by=ClosedBy.MENDED).reported(row.emitted, row.reported_as))
             self.count("unchanged")
@@ -178,6 +178,10 @@ class Building:
             if colliding.was_told(before):
                 colliding.close(self, visit, before)
             self._release(visit, before, built, committed_at=committed_at, now=now)
+
+    def _take_out(self, visit: Visit, row: StoredRow) -> None:
+        if not row.deleted:  # it does not count
+            self._rebuild_without(visit, counting.take_out(self, visit, row, withdrawing=self._withdrawing), row)
 
     def _comes_unsettled(self, visit: Visit, row: StoredRow, *, now: int) -> bool:
         """Whether a line of which nothing was made yet begins to wait for its settlement, as most do when they come. Then nothing
@@ -202,10 +206,13 @@ class Building:
             self.count(GOES_ON)
         return row._replace(trail=None)
 
-    def _make(self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int) -> None:
+    def _make(  # noqa: PLR0913 - of what, and when
+        self, visit: Visit, row: StoredRow, rows: SourceRows, *, committed_at: int, now: int, counts: bool | MissingLookup
+    ) -> None:
         mapping = visit.mapping
-        result: Record | Refusal | MissingLookup | Part
-        result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
+        result: Record | Refusal | MissingLookup | Part | bool = counts
+        if counts is True:
+            result = normalise(mapping, mapping.services_of(row.role), rows, self.lookups, today=self.today)
         if isinstance(result, Record):
             if (backing := self._backing(visit, row, result, rows, now=now)) is None:
                 return
@@ -222,6 +229,8 @@ class Building:
                 self._wait(visit, row, rows, part=f"{Part.LOOKUP.value} {result.lookup}", now=now)
             case Part():
                 self._wait(visit, row, rows, part=result.value, now=now)
+            case bool():
+                self._take_out(visit, row)
 
     def _backing(self, visit: Visit, row: StoredRow, record: Record, rows: SourceRows, *, now: int) -> StoredRow | None:
         """The row with what the platform holds of its record; None where that is not to be sent now."""

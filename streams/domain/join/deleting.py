@@ -7,6 +7,7 @@ from streams.domain.join.results import Results
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing
+from streams.domain.place.counting import NOT_COUNTED
 
 
 def put(  # noqa: PLR0913 - what a change of a row is
@@ -33,6 +34,11 @@ def put(  # noqa: PLR0913 - what a change of a row is
     if there is not None and row.letter:
         # If it comes back as it was, it is told anew: that letter is closed.
         row = run.close(visit, row, by=ClosedBy.MENDED if change.left else ClosedBy.GONE)._replace(refused="")
-    run.count("deleted" if not change.left else "left")
+    if not change.uncounted:
+        run.count("deleted" if not change.left else "left")
+    else:
+        run.count(NOT_COUNTED)
+        if before is None:  # nothing is to be remembered of a row that never counted
+            return row
     visit.put(row)
     return row

@@ -3,13 +3,14 @@
 from typing import Protocol
 
 from streams.domain.changes import Incoming
+from streams.domain.join.counting import verdict
 from streams.domain.join.letters import FailedRow
 from streams.domain.join.origin import name_of_missing, of_row
 from streams.domain.join.parts import Part
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import missing_rows, record_key
-from streams.domain.records import Lookups, SourceRows
+from streams.domain.records import Lookups, MissingLookup, SourceRows
 
 
 class Judged(Protocol):
@@ -43,4 +44,6 @@ def names_of_missing(run: Judged, visit: Visit, part: str, failed: FailedRow) ->
     if not part.startswith(Part.LOOKUP.value):
         return ""
     rows = missing_rows(visit.mapping, failed.service, failed.rows, run.lookups)
+    if isinstance(counts := verdict(run, visit, failed.row), MissingLookup):
+        rows.insert(0, counts)
     return "；".join(dict.fromkeys(name_of_missing(row, visit.mapping) for row in rows))

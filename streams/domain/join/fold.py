@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, followers, letters, recapturing, releasing, renewing, replaying
+from streams.domain.join import claiming, counting, followers, letters, recapturing, releasing, renewing, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -29,6 +29,7 @@ from streams.domain.join.stored import Arrival, StoredRow, arrival
 from streams.domain.join.telling import Telling
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
+from streams.domain.join.waiting import released
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import CompiledMapping, TableRule
 from streams.domain.place.fold import UNPLACED
@@ -142,6 +143,7 @@ class Joiner:
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
+        row, change = counting.as_it_counts(run, visit, row, change)
         run.told.begin(visit.place(row), before, change.position)
         if run.is_plain:
             run.apply(visit, row, before=before, change=change)
@@ -247,10 +249,10 @@ class Joiner:
                     break
                 # Building an earlier row may have released this one already.
                 if (current := visit.current(row)).waits_for:
-                    committed_at, run.captured_at = _released(row, tick.at)
+                    committed_at, run.captured_at = released(row, tick.at)
                     run.build(visit, current, committed_at=committed_at, now=tick.at)
                     done += visit.current(row) != current
-            committed_at, run.captured_at = max(_released(row, tick.at) for row in due)
+            committed_at, run.captured_at = max(released(row, tick.at) for row in due)
             run.keep(visit, committed_at=committed_at, now=tick.at)
         return done
 
@@ -283,13 +285,6 @@ def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> 
 def _moved_in(view: StateView, visit_key: bytes) -> list[bytes]:
     """The keys of a visit's rows that wait for a lane of another partition."""
     return [key for key, value in view.visit(visit_key).items() if is_moved(value)]
-
-
-def _released(row: StoredRow, at: int) -> tuple[int, int]:
-    """The times of commit and capture that count for a row which a tick released: the tick's own, where its deadline passed.
-    Otherwise a lookup row has come, whose commit is not known here: the commit of the row itself, and when it began to wait.
-    """
-    return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))
 
 
 def _reporting_order(row: StoredRow) -> tuple[int, Arrival]:

@@ -112,11 +112,13 @@ def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
 
 
 def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
-    """The settlement that a line names, of whichever table; without a link, all of the visit."""
+    """The settlement that a line names, or that has the same as it, of whichever table; without a link, all of the visit."""
     mapping = visit.mapping
-    link = mapping.tables[fee.table].settlement_link
+    rule = mapping.tables[fee.table]
+    link, by = rule.settlement_link, rule.settled_by
     if link is None:
-        return visit.rows(_SETTLEMENT)
+        rows = visit.rows(_SETTLEMENT)
+        return rows if by is None else [row for row in rows if by.fits(fee.columns, row.columns)]
     key = fee.columns.get(link)
     if not key:
         return ()

@@ -38,3 +38,10 @@ def waiting_for_lane(row: StoredRow, *, now: int) -> StoredRow:
     assert row.trail is not None
     since = row.since if row.waits_for == _MOVED else now
     return row._replace(waits_for=_MOVED, since=since, deadline=MOVED_FROM + row.trail.partition)
+
+
+def released(row: StoredRow, at: int) -> tuple[int, int]:
+    """The times of commit and capture that count for a row which a tick released: the tick's own, where its deadline passed.
+    Otherwise a lookup row has come, whose commit is not known here: the commit of the row itself, and when it began to wait.
+    """
+    return (at, at) if row.deadline <= at else (row.committed_at, max(row.since, row.committed_at))

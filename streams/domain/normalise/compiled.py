@@ -7,8 +7,10 @@ from typing import TypeAlias
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
+from streams.domain.normalise.settled_by import SettledBy
 from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
+from streams.domain.normalise.which import Which
 from streams.domain.records import Row
 from streams.domain.roles import ROW_INDEX, SERVICE_OF
 from streams.domain.validate.judge import active_rules
@@ -38,6 +40,15 @@ class TableRule:
     belongs."""
     beside: tuple[str, ...] = ()
     """The mapping's other tables of the same role: rows move between them."""
+    which: Which | None = None
+    """Which of its rows count; None: all."""
+    settled_by: SettledBy | None = None
+    """Of a fee table without `settlement_link`, by what else its lines find their settlement; None: it is the visit's only one."""
+
+    @property
+    def by_lookup(self) -> bool:
+        """Whether lookups decide which of its rows count."""
+        return self.which is not None and bool(self.which.looked_up)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

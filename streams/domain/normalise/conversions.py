@@ -4,12 +4,12 @@ Database values are what capture writes: decimals and integers as text; dates an
 Text columns may hold dates and numbers too. Nothing here goes through a float.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final, Literal, TypeAlias
 
+from streams.domain.normalise.numbers import EXACT, number_in
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.violations import DeadClass, unfit
 from streams.spec.fields import Field, FieldKind
@@ -110,11 +110,7 @@ def text(field: Field, *, trim: bool, truncate: bool) -> Convert:
     return convert
 
 
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 _HUNDREDTH: Final = Decimal("0.01")
-_LONGEST_NUMBER: Final = 60
-# Wide enough for any number of that length: nothing is rounded but by `quantize`, where it shows.
-_EXACT: Final = Context(prec=200, Emax=999, Emin=-999, traps=[InvalidOperation])
 
 
 def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
@@ -127,11 +123,12 @@ def decimal(field: Field, *, fen: bool, rounded: bool) -> Convert:
         stripped = raw.strip()
         if is_blank(stripped):
             return ""
-        if len(stripped) > _LONGEST_NUMBER or _DECIMAL.fullmatch(stripped) is None:
+        number = number_in(stripped)
+        if number is None:
             raise unfit(field, "DECIMAL", value=stripped, message="不是数字")
-        number = _EXACT.multiply(Decimal(stripped), _HUNDREDTH) if fen else Decimal(stripped)
+        number = EXACT.multiply(number, _HUNDREDTH) if fen else number
         try:
-            fitted = number.quantize(quantum, rounding=ROUND_HALF_UP, context=_EXACT)
+            fitted = number.quantize(quantum, rounding=ROUND_HALF_UP, context=EXACT)
         except InvalidOperation:
             raise unfit(field, "DECIMAL", value=stripped, message=f"整数部分超过 {whole_digits} 位") from None
         if fitted != number and not rounded:

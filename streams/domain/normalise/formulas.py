@@ -8,18 +8,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Decimal
+from functools import reduce
 from typing import Final, TypeAlias
 
+from streams.domain.normalise.numbers import EXACT, number_in
 from streams.domain.normalise.unseen import is_blank
 
 Value: TypeAlias = str | None
 Day: TypeAlias = Callable[[str], str]
 """From a time as capture writes it to its day (`yyyy-MM-dd`). Raises Unfit."""
 
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
-_LONGEST: Final = 60
-_EXACT: Final = Context(prec=400, Emax=999, Emin=-999, traps=[InvalidOperation])
 _CLOCK: Final = re.compile(r"([0-9]{1,2}):?([0-9]{2})(?::?([0-9]{2}))?(?:\.[0-9]+)?Z?")
 _COMPACT_DAY: Final = re.compile(r"[0-9]{8}")
 
@@ -39,13 +38,7 @@ class Product:
 
     def __call__(self, values: Sequence[Value]) -> Value:
         """Of all of them."""
-        numbers = _numbers(values)
-        if numbers is None:
-            return None
-        product = Decimal(1)
-        for number in numbers:
-            product = _EXACT.multiply(product, number)
-        return f"{product:f}"
+        return _reckoned(EXACT.multiply, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +47,7 @@ class Sum:
 
     def __call__(self, values: Sequence[Value]) -> Value:
         """Of all of them."""
-        numbers = _numbers(values)
-        if numbers is None:
-            return None
-        total = Decimal(0)
-        for number in numbers:
-            total = _EXACT.add(total, number)
-        return f"{total:f}"
+        return _reckoned(EXACT.add, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,7 @@ class Negated:
     def __call__(self, values: Sequence[Value]) -> Value:
         """Of the only one."""
         numbers = _numbers(values)
-        return None if numbers is None else f"{_EXACT.minus(numbers[0]):f}"
+        return None if numbers is None else f"{EXACT.minus(numbers[0]):f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +171,22 @@ class Unless:
 Formula: TypeAlias = Product | Sum | Negated | Age | Days | Part | Join | Present | Clocked | Unless
 
 
+def _reckoned(of_two: Callable[[Decimal, Decimal], Decimal], values: Sequence[Value]) -> Value:
+    """All of them, one after the other."""
+    numbers = _numbers(values)
+    return None if numbers is None else f"{reduce(of_two, numbers):f}"
+
+
 def _numbers(values: Sequence[Value]) -> list[Decimal] | None:
     found = []
     for value in values:
         if value is None or is_blank(value):
             return None
         said = value.strip()
-        if len(said) > _LONGEST or _NUMBER.fullmatch(said) is None:
+        number = number_in(said)
+        if number is None:
             raise NotComputable("的计算项不是数字", said)
-        found.append(Decimal(said))
+        found.append(number)
     return found
 
 

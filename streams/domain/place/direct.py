@@ -12,10 +12,11 @@ import orjson
 from connector.contract import Op, table_of
 from streams.domain.changes import DOUBTED, FORMERLY, Incoming
 from streams.domain.keys import VisitKey
+from streams.domain.place.counting import NOT_COUNTED
 from streams.domain.place.ended import DOUBT, changed
 from streams.domain.place.ended_entries import Claim, Where
 from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key
-from streams.domain.place.placed import UNPLACED, Folded, Placed
+from streams.domain.place.placed import UNPLACED, Folded, Placed, bytes_of
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.visit_keys import reader
 from streams.domain.records import Header
@@ -81,6 +82,11 @@ class Direct:
         outcome = "direct" if claim is DOUBT and left is None else "moved"
         return Folded(tuple(self._moved(incoming, envelope, said, messages=(left, claim, arrived))), outcome, going)
 
+    def aside(self, incoming: Incoming, envelope: _Image, going: Going, table: tuple[str, str]) -> Folded:
+        """A row that does not count, told to its visit, if it names one."""
+        visit = self._tables[table][0](envelope.get("before"))
+        return Folded(() if visit is None else (self._to(visit, incoming.value),), NOT_COUNTED, going)
+
     def _to(self, visit: str | None, value: bytes | None) -> Placed:
         """A message for a visit, or for none."""
         if visit is None:
@@ -106,9 +112,9 @@ class Direct:
         """
         row = orjson.loads(came[1] or b"{}").get("after")
         left = orjson.dumps({**envelope, "yibao": "left", "now": row})
-        leaves = Placed(self._partition_of(visit), _bytes(visit), left)
+        leaves = Placed(self._partition_of(visit), bytes_of(visit), left)
         there = orjson.dumps({**envelope, "op": _UPDATE, "before": None, "after": row})
-        return (leaves, Placed(self._partition_of(came[0]), _bytes(came[0]), there, self._arrived(leaves.partition)))
+        return (leaves, Placed(self._partition_of(came[0]), bytes_of(came[0]), there, self._arrived(leaves.partition)))
 
     def _moved(
         self, incoming: Incoming, envelope: _Image, said: _Image, *, messages: tuple[str | None, Claim | None, Placed]
@@ -122,14 +128,14 @@ class Direct:
             # Where it goes nowhere, it is a delete for its visit: nobody else reports it.
             half: dict[str, object] = {} if arrived.key is None else {"yibao": "left", "now": envelope.get("after")}
             left = self._partition_of(was)
-            yield Placed(left, _bytes(was), orjson.dumps({**envelope, **half, "op": _DELETE, "after": None}))
+            yield Placed(left, bytes_of(was), orjson.dumps({**envelope, **half, "op": _DELETE, "after": None}))
             headers = () if arrived.key is None else self._arrived(left)
         if claim is DOUBT:
             headers = headers or ((DOUBTED, b"1"), *arrived.headers)
         elif claim is not None:
             left = self._partition_of(claim.visit)
             if claim.row is not None and isinstance(claim.row[1], bytes):
-                yield Placed(left, _bytes(claim.visit), _left(envelope, said, incoming, claim.visit, claim.row))
+                yield Placed(left, bytes_of(claim.visit), _left(envelope, said, incoming, claim.visit, claim.row))
             headers = self._arrived(left)
         yield arrived._replace(headers=headers)
 
@@ -158,7 +164,3 @@ def _columns(key: bytes | None) -> _Image:
     except orjson.JSONDecodeError:
         return {}
     return columns if isinstance(columns, dict) else {}
-
-
-def _bytes(visit: str | None) -> bytes | None:
-    return None if visit is None else visit.encode()

@@ -14,20 +14,22 @@ from typing import Final, TypeAlias
 import orjson
 
 from connector.contract import Op, table_of, transaction_of
-from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Truncated, event_of
+from streams.domain.changes import DOUBTED, Incoming, RowChange, Truncated
 from streams.domain.keys import VisitKey, joined
+from streams.domain.normalise.which import Which
 from streams.domain.place import entries, ordered
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import Claiming, ClaimingTables
+from streams.domain.place.counting import NOT_COUNTED, Counted, counted
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after
+from streams.domain.place.going import NOTHING, Going, after, quiet_for
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, unplaced
+from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, bytes_of, event_in, unplaced
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
 from streams.domain.recapture import RECAPTURE, RECAPTURED
@@ -36,7 +38,6 @@ from streams.domain.release import RELEASE
 from streams.domain.replay import REPLAY
 from streams.domain.ticks import Tick, placed_tick_value
 from streams.domain.trail import UNKNOWN, leaving
-from streams.errors import Rejected
 
 __all__ = ["UNPLACED", "Folded", "Placed", "Placer"]
 
@@ -53,6 +54,7 @@ class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
     which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
+    counting: by source and table, which rows count, where not all do.
     partitions: of `visit.changes`. quiet_ms: after so long without a row, of a capture that is heard, a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
@@ -65,14 +67,14 @@ class Placer:
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
         names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
         claiming: Mapping[str, ClaimingTables] = MappingProxyType({}),
+        counting: Mapping[tuple[str, str], Which] = MappingProxyType({}),
         quiet_ms: int = 0,
         ended_ms: int = ENDED_MS,
     ) -> None:
         self._linked = linked
-        self._claiming = claiming
-        self._ended_ms = ended_ms
+        self._claiming, self._counting = claiming, counting
+        self._ended_ms, self._quiet_ms = ended_ms, quiet_ms
         self._partitions = partitions
-        self._quiet_ms = quiet_ms
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
         self._direct = Direct(visit_keys, names, partition_of=self._partition_of, arrived=self._arrived)
         self._contested = {where for where in visit_keys if where[1] in claiming.get(where[0], ())}
@@ -80,7 +82,7 @@ class Placer:
         self._named: Mapping[object, tuple[str, str]] = {(where[0], *where[1].split(".", 1)): where for where in visit_keys}
         """As a source block names a table."""
 
-    def fold(  # noqa: PLR0913 - the message, and what its lane knows
+    def fold(  # noqa: C901, PLR0913 - the message, and what its lane knows; each call more is one for every row
         self,
         incoming: Incoming,
         view: View = _EMPTY,
@@ -111,9 +113,14 @@ class Placer:
             going = after(going, transaction_of(said), incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
-        if table in self._plain and op != _TRUNCATE:  # as nearly all are
+        folded: Folded | None = None
+        if self._counting and table in self._counting:
+            one = counted(self._counting[table], incoming, envelope, direct=self._direct.has(table))
+            incoming, envelope = one.incoming, one.envelope
+            folded = self._aside(one, said, view, table=table, server=server, going=going)
+        if folded is None and table in self._plain and op != _TRUNCATE:  # as nearly all are
             folded = self._direct.row(incoming, envelope, said, going, table)
-        else:
+        elif folded is None:
             folded = self._row(incoming, envelope, said, view, table=table, source=source, server=server, going=going)
         return folded if going.awaited is None else ordered.along(folded, incoming, envelope, table[1], going.awaited)
 
@@ -137,10 +144,10 @@ class Placer:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
-        may_go_on = going.transaction and isinstance(at, int) and self._quiet_for(at, going, heard) < self._quiet_ms
+        may_go_on = going.transaction and isinstance(at, int) and quiet_for(at, going, heard) < self._quiet_ms
         value = placed_tick_value(at, source, going.transaction if may_go_on else "")
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
-        tables, tick = self._linked.get(source), _event(envelope)
+        tables, tick = self._linked.get(source), event_in(envelope)
         if tables is None or not isinstance(tick, Tick):
             return Folded(ticks, "tick", going)
         settling = Settling(memory=Memory(tables=tables, view=view), source=source, now=tick.at)
@@ -148,12 +155,6 @@ class Placer:
         placed = (*self._settled(settling, incoming, None, going.awaited), *ticks)
         folded = Folded(placed, "tick", going, settling.memory.state, len(told))
         return folded if going.awaited is None else ordered.noted(folded, going.awaited)
-
-    @staticmethod
-    def _quiet_for(now: int, going: Going, heard: Heard | None) -> int:
-        """For how long (ms) no row came although one could."""
-        listened = None if heard is None else heard.after(going.at)
-        return now - going.at if listened is None else min(now - going.at, listened)
 
     def _row(  # noqa: PLR0913 - the message, and what its lane knows
         self,
@@ -218,7 +219,7 @@ class Placer:
             return self._claims(at[0], said, view).direct(folded, envelope, name, server="")
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(name)
-        change = None if table is None else _event(envelope)
+        change = None if table is None else event_in(envelope)
         if table is None or not isinstance(change, RowChange):
             return unplaced(incoming, going)
         where = entries.row_key(name, joined(map(change.row.get, table.key)) or "")
@@ -237,7 +238,7 @@ class Placer:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
         table = None if tables is None else tables.by_name.get(table_of(said))
-        change = None if table is None else _event(envelope, server=server)
+        change = None if table is None else event_in(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return unplaced(incoming, going)
         memory = Memory(tables=tables, view=view)
@@ -274,8 +275,21 @@ class Placer:
                 more = said[number] if said else ()
                 if awaited is not None and row is not None and not row.moves:
                     more = (*awaited.goes(row.table, row.columns, read=row.is_read), *more)
-                yield Placed(UNPLACED if visit is None else self._partition_of(visit), _bytes(visit), value, (*more, *headers))
+                yield Placed(UNPLACED if visit is None else self._partition_of(visit), bytes_of(visit), value, (*more, *headers))
         yield from freed
+
+    def _aside(  # noqa: PLR0913 - the message, and what its lane knows
+        self, one: Counted, said: _Image, view: View, *, table: tuple[str, str], server: str, going: Going
+    ) -> Folded | None:
+        """Of a row that does not count: what its visit is told, where it may have. None: it is for whoever places such a change."""
+        if one.is_nothing:
+            return Folded((), NOT_COUNTED, going)
+        if not one.aside or not self._direct.has(table):
+            return None
+        folded = self._direct.aside(one.incoming, one.envelope, going, table)
+        if table not in self._contested or not folded.placed:
+            return folded
+        return self._claims(table[0], said, view).direct(folded, one.envelope, table[1], server=server)
 
     def _claims(self, source: str, said: _Image, view: View) -> Claiming:
         return Claiming(self._claiming[source], view, said, self._taking_over)
@@ -283,15 +297,3 @@ class Placer:
     def _taking_over(self, visit: str, formerly: str, value: bytes) -> Placed:
         """A message for a visit which holds a record that another one held."""
         return Placed(self._partition_of(visit), visit.encode(), value, self._arrived(self._partition_of(formerly)))
-
-
-def _event(envelope: _Image, *, server: str = "") -> Event | None:
-    """What an envelope tells; None where it cannot be read."""
-    try:
-        return event_of(envelope, server=server)
-    except Rejected:
-        return None
-
-
-def _bytes(visit: str | None) -> bytes | None:
-    return None if visit is None else visit.encode()

@@ -7,6 +7,7 @@ from connector.contract import place_in_log, table_of
 from streams.domain.changes import Incoming
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.ended import Ended
+from streams.domain.place.heard import Heard
 
 _Image: TypeAlias = Mapping[str, object]
 
@@ -84,3 +85,9 @@ def former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:
     table, key, place = going.last
     same = place is not None and place == place_in_log(said) and table == table_of(said)
     return key if same and key != incoming.key else None
+
+
+def quiet_for(now: int, going: Going, heard: Heard | None) -> int:
+    """For how long (ms) no row came although one could."""
+    listened = None if heard is None else heard.after(going.at)
+    return now - going.at if listened is None else min(now - going.at, listened)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from streams.domain.changes import Incoming
+from streams.domain.changes import Event, Incoming, event_of
 from streams.domain.place.going import Going
 from streams.domain.records import Header, Row
+from streams.errors import Rejected
 
 UNPLACED: Final = 0
 """The partition of what belongs to no visit."""
@@ -91,6 +92,19 @@ class Folded(NamedTuple):
 def unplaced(incoming: Incoming, going: Going) -> Folded:
     """What cannot be placed goes on as it is."""
     return Folded((Placed(UNPLACED, incoming.key, incoming.value),), "unplaced", going)
+
+
+def event_in(envelope: Mapping[str, object], *, server: str = "") -> Event | None:
+    """What an envelope tells; None where it cannot be read."""
+    try:
+        return event_of(envelope, server=server)
+    except Rejected:
+        return None
+
+
+def bytes_of(visit: str | None) -> bytes | None:
+    """The message key of a visit."""
+    return None if visit is None else visit.encode()
 
 
 class Empty:

@@ -1,11 +1,24 @@
 """Random courses of a database and its capture, against an oracle that looks only at the rows that stand there in the end."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.oracle.course import course
+from tests.oracle.features import KEPT
 from tests.oracle.verdict import faults
 
 COURSES, BLOCK = 2_000, 250
+
+
+MATCHED = replace(KEPT, lines_match=True)
+
+
+@pytest.mark.parametrize("first", range(0, COURSES // 4, BLOCK))
+def test_a_line_that_matches_its_settlement_ends_as_one_that_names_it(first):
+    """By a column that both have, which the mapping does not know as its key: only that none is there yet is not known."""
+    wrong = {seed: found for seed in range(first, first + BLOCK) if (found := faults(course(seed, MATCHED), MATCHED))}
+    assert {} == wrong
 
 
 @pytest.mark.parametrize("first", range(0, COURSES, BLOCK))

@@ -1,0 +1,35 @@
+"""What a mapping must get right about which rows count, beyond its form."""
+
+from connector.contract import TableRole
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.reading import Document, Place
+from streams.mapping.tables import Table, Which, columns_in
+from streams.wording import nearest
+
+
+def check_which(document: Document, written: MappingFile) -> None:
+    """Note every condition of `where` that cannot be asked."""
+    lookups = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
+    for index, table in enumerate(written.tables):
+        if table.which and table.role is TableRole.LOOKUP:
+            document.report(
+                ("tables", index, "where"),
+                "means nothing for a lookup: its rows are only read by others; put it into the `where` of the tables that read it",
+            )
+            continue
+        for column, which in table.which.items():
+            if which.lookup is not None:
+                _looked_up(document, table, which, lookups, place=("tables", index, "where", column))
+
+
+def _looked_up(document: Document, table: Table, which: Which, lookups: dict[str, Table], *, place: Place) -> None:
+    lookup, by = lookups.get(which.lookup or ""), columns_in(which.by)
+    if table.role is TableRole.HEADER:
+        document.report(
+            (*place, "lookup"), "cannot be asked of a header: headers are placed before lookups are known; name a column"
+        )
+    if lookup is None:
+        hint = nearest(which.lookup or "", lookups) or (f"; known: {', '.join(sorted(lookups))}" if lookups else "; there is none")
+        document.report((*place, "lookup"), f"`{which.lookup}` is no lookup table of this file{hint}")
+    elif len(by) != len(lookup.key):
+        document.report((*place, "by"), f"names {len(by)} columns, the key of `{lookup.table}` has {len(lookup.key)}")
