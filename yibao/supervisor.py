@@ -19,6 +19,7 @@ import orjson
 import structlog
 
 from streams.lanes.exits import Exit
+from streams.mapping import Site
 from streams.telemetry.dying import WORDS_VARIABLE
 from yibao.interrupted import EXIT_CODE
 from yibao.liveness import Watched
@@ -169,6 +170,11 @@ class Supervisor:
                 process.kill()
                 process.wait()
         log.info("supervisor_stopped")
+
+
+def supervisor_of(site: Site, commands: Mapping[str, Sequence[str]]) -> Supervisor:
+    """Of the workers of a site on this machine, by the site's own patience."""
+    return Supervisor(commands, silent_s=site.workers.http.silent_s)
 
 
 def end_with_parent() -> None:

@@ -27,7 +27,7 @@ from yibao.interrupted import EXIT_CODE, Interrupted
 from yibao.main import exit_code
 from yibao.monitored import SILENT, monitored, seen, show_seen
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, Supervisor, end_with_parent
+from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, end_with_parent, supervisor_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -114,7 +114,7 @@ def all_stages(
         for index in range(count)
     }
     with _speaking(Speaker(worker="supervisor"), config) as site:
-        code = Supervisor(commands, silent_s=site.workers.http.silent_s).run()
+        code = supervisor_of(site, commands).run()
     if code == EXIT_CODE:
         raise _stopped(site, home)
     raise typer.Exit(code)

@@ -37,6 +37,7 @@ from yibao.doctor.needs import needs_of
 from yibao.lag.shown import limits_of
 from yibao.monitored import monitored
 from yibao.persons import demand_another
+from yibao.supervisor import supervisor_of
 from yibao.watching.channels import NotTold, check, tell
 from yibao.watching.looking import addresses
 from yibao.watching.running import Watching
@@ -144,6 +145,7 @@ def use(site: Site) -> None:
     wiring.join_stage(site, home=None, index=0)
     with monitored(site, "join", 0, home=None, outcomes=Outcomes("join")):
         pace_of(site)
+    supervisor_of(site, {})
     limits_of(site)
     with contextlib.suppress(errors.Refused):
         demand_another(site, AuditEntry(id="1", at="", by="a via b@c", action="replay plan", why="", facts={"uid": os.getuid()}))
