@@ -1,10 +1,10 @@
 """What the topics tell of how far a stage is, read whole while no worker runs. Synchronous."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from connector.contract import Topics
 from streams.deadletter.record import read_dead_letter
@@ -49,20 +49,35 @@ class Stand:
     """The number that the stage beside it goes on with: for the join the deliver stage's, for the deliver stage the join's."""
 
 
-def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and where it stands
-    rows: Place, *, source: str, fold: Placer, partitions: int, topics: Topics, read: Read
-) -> PlaceEvidence:
-    """Of one source."""
+class _Came(NamedTuple):
+    """What a source's series wrote into the topic of changes."""
+
+    last: dict[tuple[str, int], int]
+    """The last number by series and partition."""
+    placed: set[bytes]
+    """Digests of the newest messages of each partition."""
+    newest_ms: int | None
+    """When the newest was captured; None where there is none."""
+
+
+def _came(source: str, messages: Iterable[Any]) -> _Came:
     last: dict[tuple[str, int], int] = {}
     newest: dict[int, deque[bytes]] = defaultdict(lambda: deque(maxlen=_LAST))
     newest_ms: int | None = None
-    for message in read(topics.changes):
+    for message in messages:
         series, number = numbered(incoming_of(message))
         if series.startswith(f"{source}/"):
             last[series, message.partition] = number
             newest[message.partition].append(_digest(message.partition, message.value, message.timestamp))
             newest_ms = max(newest_ms or 0, message.timestamp)
-    placed = {one for of_partition in newest.values() for one in of_partition}
+    return _Came(last, {one for of_partition in newest.values() for one in of_partition}, newest_ms)
+
+
+def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and where it stands
+    rows: Place, *, source: str, fold: Placer, partitions: int, topics: Topics, read: Read
+) -> PlaceEvidence:
+    """Of one source."""
+    came = _came(source, read(topics.changes))
     reached = oldest_ms = None
     known = Remembered()
     at_ms = until_ms = 0
@@ -75,7 +90,7 @@ def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and whe
         incoming = incoming_of(message)
         folded = fold.fold(incoming, source=source)
         known.take(incoming, folded.state, at_ms=at_ms)
-        if any(_digest(one.partition, one.value, message.timestamp) in placed for one in folded.placed):
+        if any(_digest(one.partition, one.value, message.timestamp) in came.placed for one in folded.placed):
             reached, until_ms = message.offset, at_ms
     if known.last is not None:
         known.entries = _entries(read(topics.place_state(source)))
@@ -89,10 +104,10 @@ def place_evidence(  # noqa: PLR0913 - the source, what it is placed by, and whe
         kept=kept,
         missing=known.missing(upto),
         oldest_ms=oldest_ms,
-        newest_ms=newest_ms,
+        newest_ms=came.newest_ms,
         until_ms=max(until_ms, kept_ms),
         tail=tail,
-        last=last,
+        last=came.last,
     )
 
 

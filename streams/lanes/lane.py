@@ -14,12 +14,12 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from streams.domain.changes import Incoming
-from streams.errors import Fatal, Newer
+from streams.errors import Fatal
 from streams.lanes.absence import Deadline, in_time, late
-from streams.lanes.away import away
 from streams.lanes.buffer import Buffer, Flow, Item, Water
 from streams.lanes.context import LaneContext
 from streams.lanes.exits import Exit
+from streams.lanes.faults import fatal_of
 from streams.lanes.log_check import Claim, demand_logs
 from streams.lanes.ports import Committed, Producer, Send, TopicPartition
 from streams.lanes.steering import LOOK_S
@@ -174,18 +174,7 @@ class Lane(ABC, Generic[Item]):
         return Fatal(f"the lane of {self._place} was cancelled", exit_code=Exit.LANE)
 
     def _fatal(self, exc: BaseException) -> Fatal:
-        """The error to end the process with: where it happened, and its type. The text of foreign errors may quote a record and is
-        left out.
-        """
-        if isinstance(exc, Newer):
-            return Newer(f"{self._place}: {exc.met}")
-        if isinstance(exc, Fatal):
-            return exc
-        if fatal := away(exc, servers=self.context.servers, who=f"the lane of {self._place}"):
-            return fatal
-        fatal = Fatal(f"the lane of {self._place} met {type(exc).__name__}", exit_code=Exit.LANE)
-        fatal.__cause__ = exc
-        return fatal
+        return fatal_of(exc, place=self._place, servers=self.context.servers)
 
     async def run(self) -> None:
         """Make sure of the site and of what is paused, fence, restore, step for ever."""

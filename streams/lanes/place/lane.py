@@ -162,9 +162,7 @@ class PlaceLane(Lane[Incoming]):
         if changed:
             self._state.apply(changed, position=offsets[len(entries) - 1] + 1)
         self._mark = mark
-        self._note(records[-1])
-        for outcome, amount in counts.items():
-            self.context.outcomes.count("placed", amount, label=outcome)
+        self._note(records[-1], counts)
         self.done(len(records))
 
     def _going_on(self) -> Going:
@@ -175,8 +173,12 @@ class PlaceLane(Lane[Incoming]):
         self._away_s, going = away, self._mark.going
         return going if away == before or not going.transaction else going._replace(at=max(going.at, self._shared.wall_ms()))
 
-    def _note(self, last: Incoming) -> None:
-        """Note how late a transaction's last message is: one of them, for to open every row a second time would cost much."""
+    def _note(self, last: Incoming, counts: Mapping[str, int]) -> None:
+        """Count what became of a transaction's rows, and note how late its last message is: one of them, for to open every row a
+        second time would cost much.
+        """
+        for outcome, amount in counts.items():
+            self.context.outcomes.count("placed", amount, label=outcome)
         if (committed_ms := commit_of(last.value)) is not None:
             self.last_commit = committed_ms, last.timestamp_ms
 
