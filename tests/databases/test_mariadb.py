@@ -18,13 +18,14 @@ import yaml
 from sandbox.stack.mariadb import SUPERUSER
 from streams.broker_wiring import broker_access, client_options
 from streams.domain.changes import decode
-from streams.mapping import load_site
+from streams.mapping import capture_sources, load_site
 from streams.seal import generate_key_pair
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from tests.bench.processes import worker
 from tests.own_stack import own_stack
 from tests.patience import PATIENCE_S
+from yibao.captures.facts import look_at
 from yibao.main import run
 
 pytestmark = pytest.mark.stack
@@ -151,6 +152,60 @@ def test_what_stands_against_capture_is_named_with_what_mends_it(database, yibao
     assert {} == planned(yibao)
     code, out, _ = yibao("check", "--live", "-o", "json")
     assert (0, True) == (code, json.loads(out)["ok"])
+
+
+def test_what_the_log_would_not_carry_is_named_too(database, yibao):
+    """What a capture would lose, or carry otherwise than it stands there, without an error of its own."""
+    zero = "ALTER TABLE his.settle MODIFY settled_at datetime"
+    goes = "FOREIGN KEY (parent) REFERENCES his.settle (settle_no) ON DELETE CASCADE"
+    execute(database, f"ALTER TABLE his.settle ADD COLUMN parent varchar(30), ADD CONSTRAINT goes {goes}")
+    execute(database, f"{zero} NOT NULL")
+    execute(database, "ALTER TABLE his.charge MODIFY charge_id bigint unsigned NOT NULL")
+    execute(database, "SET GLOBAL log_bin_compress = ON")
+    execute(database, "SET GLOBAL binlog_expire_logs_seconds = 3600")
+    execute(database, "SET SESSION gtid_domain_id = 7")
+    execute(database, "UPDATE cdc.heartbeat SET ts = now(6)")
+    execute(database, "SET SESSION gtid_domain_id = 0")
+    execute(database, "DELETE FROM cdc.heartbeat")
+    found = {where: one["severity"] for where, one in planned(yibao).items()}
+    assert {
+        "his.settle, foreign key goes": "blocks",
+        "his.settle.settled_at": "warns",
+        "his.charge.charge_id": "warns",
+        "log_bin_compress": "warns",
+        "binlog_expire_logs_seconds": "warns",
+        "gtid_domain_id": "blocks",
+        "cdc.heartbeat": "blocks",
+    } == found
+
+    execute(database, "ALTER TABLE his.settle DROP FOREIGN KEY goes")
+    execute(database, "ALTER TABLE his.settle DROP COLUMN parent")
+    execute(database, f"{zero} NULL")
+    execute(database, "ALTER TABLE his.charge MODIFY charge_id bigint NOT NULL")
+    execute(database, "SET GLOBAL log_bin_compress = OFF")
+    execute(database, "SET GLOBAL binlog_expire_logs_seconds = 0")
+    execute(database, "INSERT INTO cdc.heartbeat VALUES (1, now(6))")
+    execute(database, "RESET MASTER")
+    assert {} == planned(yibao)
+
+
+def test_another_server_and_another_type_stop_a_source(own, database, site):
+    """The look-out compares them all the time: here with what stands after each change."""
+    (source,) = capture_sources(load_site(site))
+    applied = look_at(source, None).facts
+    assert () == look_at(source, applied).drifts
+    execute(database, "ALTER TABLE his.settle MODIFY settled_at timestamp NULL")
+    assert ["his.settle.settled_at"] == [drift.where for drift in look_at(source, applied).drifts]
+    execute(database, "ALTER TABLE his.settle MODIFY settled_at datetime NULL")
+    execute(database, "SET GLOBAL server_id = 9")
+    (drift,) = look_at(source, applied).drifts
+    assert ("server", True) == (drift.where, drift.another_server)
+    execute(database, "SET GLOBAL server_id = 1")
+    before = look_at(source, applied).facts
+    execute(database, "RESET MASTER")
+    (drift,) = look_at(source, before).drifts
+    assert ("server", True) == (drift.where, drift.another_server)
+    assert "ends at 0" in drift.what
 
 
 def test_every_record_comes_once_through_kills_of_connect(own, site, database, yibao):
