@@ -6,7 +6,7 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
+from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position, transaction_of
 from streams.domain.images import row_of, text_of
 from streams.domain.recapture import RECAPTURED, NotThere, not_there_in
 from streams.domain.records import Header, Row
@@ -240,7 +240,8 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     try:
         op = _OPS[cast("str", envelope["op"])]
         kind = _KINDS[cast("str", source["connector"])]
-        name, table = f"{source['name']}", f"{source['schema']}.{source['table']}"
+        schema = source["schema"] if "schema" in source else source["db"]
+        name, table = f"{source['name']}", f"{schema}.{source['table']}"
         committed_at = int(cast("int", source["ts_ms"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
@@ -249,15 +250,14 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     place = position(kind, source)
     known_by = _of_server(mark(op, source, place), server) if server else mark(op, source, place)
     if op is _TRUNCATE:
-        transaction = f"{source.get('txId') or ''}"
         return Truncated(
-            source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction
+            source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction_of(source)
         )
     row = row_of(envelope.get("before" if op is _DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = row_of(envelope.get("before")) if UNAVAILABLE in row.values() else None
-    transaction = f"{source.get('txId') or ''}"
+    transaction = transaction_of(source)
     if "place" not in envelope and "yibao" not in envelope:  # as nearly all
         return RowChange(name, table, op, row, before, place, committed_at, known_by, None, transaction)
     told = told_in(envelope["place"]) if "place" in envelope else None

@@ -106,6 +106,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),
         *((topics.place_state(source.name), 1, _COMPACT) for source in sources),
         *((topics.heartbeat(source.name), 1, days(1)) for source in sources),
+        *((topics.schema_history(source.name), 1, _KEPT) for source in sources if source.kind.keeps_history),
         *((topics.lookup(name), 1, _COMPACT) for name in _lookups(sources)),
     ]
     return tuple(

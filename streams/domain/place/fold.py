@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from connector.contract import Op
+from connector.contract import Op, table_of, transaction_of
 from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries, ordered
@@ -22,7 +22,7 @@ from streams.domain.place.claiming import Claiming, ClaimingTables
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after, table_of
+from streams.domain.place.going import NOTHING, Going, after
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
@@ -108,7 +108,7 @@ class Placer:
             return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
-            going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+            going = after(going, transaction_of(said), incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
         if table in self._plain and op != _TRUNCATE:  # as nearly all are
@@ -120,7 +120,7 @@ class Placer:
     def _table(self, said: _Image) -> tuple[str, str]:
         """Source and table of a row."""
         try:
-            found = self._named.get((said.get("name"), said.get("schema"), said.get("table")))
+            found = self._named.get((said.get("name"), said.get("schema") or said.get("db"), said.get("table")))
         except TypeError:  # these are no names
             found = None
         return found or (f"{said.get('name')}", table_of(said))
@@ -236,7 +236,7 @@ class Placer:
     ) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
-        table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
+        table = None if tables is None else tables.by_name.get(table_of(said))
         change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return unplaced(incoming, going)
@@ -247,7 +247,7 @@ class Placer:
             now=incoming.timestamp_ms,
             ended=going.ended,
             at=change.committed_at,
-            transaction=named if isinstance(named := said.get("txId"), int | str) else None,
+            transaction=named if isinstance(named := said.get("txId"), int | str) else transaction_of(said) or None,
         )
         claims = self._claims(change.source, said, view) if change.source in self._claiming else None
         everywhere: tuple[Placed, ...] = ()
