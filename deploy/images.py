@@ -33,6 +33,8 @@ JAVA: Final = ROOT / "build" / "images" / "java"
 VERSION: Final[str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 _DISTRIBUTION: Final = ROOT / ".yibao" / "java"
 _SUITE: Final = "bookworm"
+_BASE_OPTIONS: Final = ("--mode=root", "--variant=apt", "--skip=output/dev")
+"""Without device nodes: who unpacks an image as a plain user may make none."""
 _MEND: Final = "mend: read the log, then: make images"
 
 
@@ -168,12 +170,12 @@ def provide_base(store: Store, argument: str) -> str:
         return named
     packages = BASES[argument]
     tag = f"localhost/base-{argument.removesuffix('_BASE').lower()}:{_SUITE}"
-    stamp, key = STATE / f".{argument}", digest(_SUITE.encode(), *map(str.encode, packages))
+    stamp, key = STATE / f".{argument}", digest(*map(str.encode, (_SUITE, *_BASE_OPTIONS, *packages)))
     if is_stamped(stamp, key) and store.has(tag):
         return tag
     archive = STATE / "base.tar"
     archive.unlink(missing_ok=True)
-    command: list[str | Path] = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(packages)}", _SUITE, archive]
+    command: list[str | Path] = ["mmdebstrap", *_BASE_OPTIONS, f"--include={','.join(packages)}", _SUITE, archive]
     mend = "mend: check /etc/apt/sources.list and the connection, then: make images"
     env = {**image_tools.environment(), "SOURCE_DATE_EPOCH": "0"}
     with timed(f"base of {' '.join(packages)} (mmdebstrap {_SUITE})"):

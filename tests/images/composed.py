@@ -39,13 +39,22 @@ def with_variables(text: str, variables: Mapping[str, str]) -> str:
 
 
 class Project:
-    """Its containers. roots: by the images' names; volumes: folder for what they keep."""
+    """Its containers. roots: by the images' names. instead: what stands in the product's containers in place of the image's own."""
 
-    def __init__(self, roots: Mapping[str, Root], folder: Path, variables: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        roots: Mapping[str, Root],
+        folder: Path,
+        variables: Mapping[str, str],
+        say: Callable[[str], None],
+        *,
+        instead: Sequence[Mount] = (),
+    ) -> None:
         self.services = services(variables)
         self._roots = roots
         self._folder = folder
         self._say = say
+        self._instead = instead
         self.running: dict[str, Container] = {}
 
     def up(self, names: Sequence[str]) -> None:
@@ -96,7 +105,7 @@ class Project:
         return container
 
     def _mounts(self, service: Mapping[str, Any]) -> list[Mount]:
-        mounts = []
+        mounts = [*self._instead] if service["image"].startswith("yibao-cdc:") else []
         for said in service.get("volumes", []):
             source, target, *how = said.split(":")
             if not source.startswith(("/", ".")):

@@ -4,7 +4,7 @@ starts them on the loopback address; what was reported is judged as a demonstrat
 
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,7 @@ from sandbox.stack.ports import LOOPBACK, free_port
 from streams.broker_wiring import client_options
 from streams.mapping import load_site
 from tests.images.composed import Project, give
-from tests.images.container import Root
+from tests.images.container import Mount, Root
 from tests.images.failed import Failed
 from tests.images.sites import write_site
 from yibao.demonstration.findings import Findings, read_findings
@@ -24,15 +24,15 @@ _METRICS: Final = {"place": b"cdc_", "join": b"cdc_", "deliver": b"cdc_", "conne
 """What the address of each tells."""
 
 
-def prove(roots: Mapping[str, Root], folder: Path, say: Callable[[str], None]) -> str:
-    """Raises Failed."""
+def prove(roots: Mapping[str, Root], folder: Path, say: Callable[[str], None], *, instead: Sequence[Mount] = ()) -> str:
+    """instead: what the product's containers have in place of their image's own. Raises Failed."""
     ports = _ports()
     site = folder / "site"
     variables = {**{name: f"{port}" for name, port in ports.items()}, "YIBAO_SITE": f"{site}", "KAFKA_HEAP": "512m"}
     variables["CONNECT_HEAP"] = "512m"
     write_site(site, variables, workers_port=ports["WORKERS_PORT"])
     give(site)
-    project = Project(roots, folder, variables, say)
+    project = Project(roots, folder, variables, say, instead=instead)
     began = time.monotonic()
     try:
         project.up(["platform", "hospital-database", "hospital", "connect", "connectors", "place", "join", "deliver"])
