@@ -41,7 +41,8 @@ from streams.lanes.place.watched import Watched
 from streams.lanes.settings import BrokerSettings, JoinSettings, LaneSettings
 from streams.lanes.site_check import SiteCheck
 from streams.lanes.steering import Steering
-from streams.mapping import Site, capture_sources, compile_site
+from streams.mapping import Site, compile_site
+from streams.mapping.compiling import nulls_of
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.named_files import files_look
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
@@ -190,10 +191,10 @@ def join_stage(
 def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
     """The lookup tables of a site by their topic."""
     return {
-        site.topics.lookup(table.lookup): LookupTable(name=table.lookup, key=table.key)
-        for source in capture_sources(site)
-        for table in source.tables
-        if table.role is TableRole.LOOKUP and table.lookup is not None
+        site.topics.lookup(table.lookup_name): LookupTable(name=table.lookup_name, key=table.key, nulls=nulls_of(mapping, table))
+        for mapping in (site.mappings[source] for source in site.sources)
+        for table in mapping.tables
+        if table.role is TableRole.LOOKUP
     }
 
 
