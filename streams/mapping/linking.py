@@ -27,7 +27,7 @@ def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
 
 
 def counting_tables(site: Site) -> Mapping[tuple[str, str], Taking]:
-    """By source and table, which rows count by what stands in themselves, and what stands for NULL in them; without the tables whose
+    """By source and table, which rows count by what stands in themselves, and what stands for NULL in them; without tables whose
     rows are all taken as they are.
     """
     return {
