@@ -6,7 +6,8 @@ from connector.contract import TableRole
 from streams.broker_wiring import broker_access
 from streams.lanes.join.lookups import LookupTable
 from streams.lanes.settings import BrokerSettings
-from streams.mapping import Site, capture_sources
+from streams.mapping import Site
+from streams.mapping.compiling import nulls_of
 
 
 def broker_settings(site: Site) -> BrokerSettings:
@@ -29,8 +30,8 @@ def broker_settings(site: Site) -> BrokerSettings:
 def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
     """The lookup tables of a site by their topic."""
     return {
-        site.topics.lookup(table.lookup): LookupTable(name=table.lookup, key=table.key)
-        for source in capture_sources(site)
-        for table in source.tables
-        if table.role is TableRole.LOOKUP and table.lookup is not None
+        site.topics.lookup(table.lookup_name): LookupTable(name=table.lookup_name, key=table.key, nulls=nulls_of(mapping, table))
+        for mapping in (site.mappings[source] for source in site.sources)
+        for table in mapping.tables
+        if table.role is TableRole.LOOKUP
     }

@@ -11,6 +11,8 @@ from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.formulas import Unless
+from streams.domain.normalise.nulls import Nulls
 from streams.domain.normalise.settled_by import Listed, Match, SettledBy
 from streams.domain.normalise.sources import Column, Institution
 from streams.domain.normalise.sources import Source as DomainSource
@@ -143,6 +145,12 @@ def settled_by(table: Table) -> SettledBy | None:
     if link.lines is None:
         return Match(pairs=tuple(link.match.items()))
     return Listed(line=link.lines.line or table.key[0], column=link.lines.column, by=link.lines.by)
+
+
+def nulls_of(written: MappingFile, table: Table) -> Nulls | None:
+    """What stands for NULL in a table's rows; None: NULL alone."""
+    said = written.nulls if table.nulls is None else table.nulls
+    return Nulls(Unless(frozenset(one.strip() for one in said)), table.key) if said else None
 
 
 def which_of(table: Table) -> Which | None:

@@ -7,9 +7,10 @@ from streams.domain.keys import VisitKey
 from streams.domain.normalise.claiming import claim_of
 from streams.domain.normalise.which import Which
 from streams.domain.place.claiming import ClaimingTable, ClaimingTables
+from streams.domain.place.counting import Taking
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.mapping.columns import carried_by_table, columns_by_table
-from streams.mapping.compiling import compile_site, visit_key_of, which_of
+from streams.mapping.compiling import compile_site, nulls_of, visit_key_of, which_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
@@ -25,13 +26,16 @@ def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
     }
 
 
-def counting_tables(site: Site) -> Mapping[tuple[str, str], Which]:
-    """By source and table, which rows count by what stands in themselves. Tables of which all do are left out."""
+def counting_tables(site: Site) -> Mapping[tuple[str, str], Taking]:
+    """By source and table, which rows count by what stands in themselves, and what stands for NULL in them; without tables whose
+    rows are all taken as they are.
+    """
     return {
-        (source, table.table): which
+        (source, table.table): Taking(which, nulls)
         for source in site.sources
         for table in site.mappings[source].tables
-        if table.role is not TableRole.LOOKUP and (which := which_of(table)) is not None and which.own
+        for which, nulls in [(which_of(table) or Which(), nulls_of(site.mappings[source], table))]
+        if table.role is not TableRole.LOOKUP and (which.own or nulls is not None)
     }
 
 

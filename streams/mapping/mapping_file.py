@@ -49,6 +49,8 @@ kind:                                # outpatient | inpatient | pharmacy, decide
   column: visit_type
   dictionary: row_kind               # rows of pharmacies are `pharmacy` without asking
 
+nulls: ["0", "-", "1900-01-01"]      # what the hospital writes for NULL in any column but keys; a table may have `nulls` of its own
+
 visit_duty: [hospital]               # kinds of institution that must report visits (interface §3.3.3: hospitals)
 
 dictionaries:
@@ -223,6 +225,9 @@ class MappingFile(Strict):
     """Which institution a row belongs to."""
     kind: Source | None = None
     """`outpatient`, `inpatient` or `pharmacy`: decides the envelope's `infno`. Rows of pharmacies are `pharmacy` without it."""
+    nulls: tuple[Code, ...] = ()
+    """What the hospital writes for NULL in all tables that have no `nulls` of their own, in any column but those of `key`: so a
+    visit key, a link or a header may be `0` and mean none. A time at midnight is compared by its day."""
     visit_duty: tuple[Literal["hospital", "pharmacy"], ...] = ("hospital",)
     """Kinds of institution that must report visits: their settlements and fee lines wait for the visit's row."""
     dictionaries: Mapping[Name, Translation] = Field(default_factory=dict)

@@ -158,6 +158,8 @@ class Table(Strict):
     which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
     """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
     deleted for the platform, one that begins to is inserted. Left out: all rows."""
+    nulls: tuple[Code, ...] | None = None
+    """What the hospital writes for NULL in this table, but in `key`: `[0, "-"]`. In place of the file's `nulls`; `[]`: nothing."""
     settlement: Settled | None = None
     """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""

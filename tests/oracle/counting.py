@@ -1,4 +1,6 @@
-"""Courses of hospitals some of whose rows do not count, held against hospitals that do not have these rows at all."""
+"""Courses of hospitals some of whose rows do not count, held against hospitals that do not have these rows at all; and of such that
+write something for NULL, against such that write NULL.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +10,7 @@ import orjson
 from tests.oracle.course import Course, course
 from tests.oracle.features import KEPT
 from tests.oracle.flow import Flow
-from tests.oracle.messages import Kind, Message, without_others
+from tests.oracle.messages import Kind, Message, with_nulls, without_others
 from tests.oracle.stages import run_many
 from tests.oracle.verdict import faults
 
@@ -53,9 +55,21 @@ def _hear(other: Flow, message: Message) -> None:
         other.placing[value["source"]["name"]].hear(f"{value['source']['txId'] or ''}", message.at)
 
 
+def null_differences(told: Course) -> list[str]:
+    """Where the stages, told what stands for NULL, did something else than where NULL stands; empty where nowhere."""
+    flow, other = Flow(nulls=True), Flow()
+    for number, message in enumerate(told.messages):
+        before = len(flow.told), len(other.told)
+        _take(flow, with_nulls(message))
+        _take(other, message)
+        if (said := flow.told[before[0] :]) != (expected := other.told[before[1] :]):
+            return [f"message {number} led to {said}, and with NULL to {expected}"]
+    return []
+
+
 def run(seed: int) -> list[str]:
     """What went wrong in the two courses of this seed."""
-    return [*differences(course(seed, ALIKE)), *faults(course(seed, ALL), ALL)]
+    return [*differences(course(seed, ALIKE)), *faults(course(seed, ALL), ALL), *null_differences(course(seed))]
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ SOURCE_OF = {"h": "his", "m": "many"}
 STATE, COUNTS = "state", "5"
 """The column that says which rows count, and what stands in it then."""
 
+NULL = "-"
+"""What a hospital may write for NULL."""
 
 _BEGIN_US = 1_714_700_000_000_000
 

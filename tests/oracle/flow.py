@@ -24,7 +24,7 @@ from streams.mapping import Site, compile_site, load_site
 from streams.mapping.tables import Settled, Table, Which
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
-from tests.oracle.database import COUNTS, KEY_OF, PATIENT, SOURCE_OF, STATE
+from tests.oracle.database import COUNTS, KEY_OF, NULL, PATIENT, SOURCE_OF, STATE
 from tests.oracle.known import Known
 from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
@@ -43,9 +43,9 @@ PASSED = passed(
 
 
 @cache
-def site(*, where: bool, match: bool = False) -> Site:
+def site(*, where: bool = False, match: bool = False, nulls: bool = False) -> Site:
     """Of the tests of the join. where: whether its tables say which rows count. match: whether lines of one system find their
-    settlement by what stands in both.
+    settlement by what stands in both. nulls: whether something stands for NULL.
     """
     plain = load_site(SITE)
 
@@ -58,31 +58,36 @@ def site(*, where: bool, match: bool = False) -> Site:
         return table.model_copy(update=more)
 
     mappings = {
-        source: one.model_copy(update={"tables": tuple(map(changed, one.tables))}) for source, one in plain.mappings.items()
+        source: one.model_copy(update={"tables": tuple(map(changed, one.tables)), "nulls": (NULL,) if nulls else ()})
+        for source, one in plain.mappings.items()
     }
     return plain.model_copy(update={"mappings": mappings})
 
 
 @cache
-def placer(*, where: bool, match: bool = False) -> Placer:
+def placer(**how: bool) -> Placer:
     """Of the site's mappings."""
-    return placer_of(site(where=where, match=match), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
+    return placer_of(site(**how), partitions=PARTITIONS, quiet_ms=20 * SOON_MS)
 
 
 @cache
-def compiled(*, where: bool, match: bool = False) -> Mapping[str, CompiledMapping]:
-    return compile_site(site(where=where, match=match))
+def compiled(**how: bool) -> Mapping[str, CompiledMapping]:
+    return compile_site(site(**how))
 
 
-def new_joiner(*, where: bool, match: bool = False) -> Joiner:
+def new_joiner(**how: bool) -> Joiner:
     """Of a site on which a visit of two lines is a long one."""
     limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
-    return Joiner(compiled(where=where, match=match), limits, zone=compiled(where=where, match=match)["his"].dialect.zone)
+    return Joiner(
+        compiled(**how),
+        limits,
+        zone=compiled(**how)["his"].dialect.zone,
+    )
 
 
 @cache
-def joiner(*, where: bool, match: bool = False) -> Joiner:
-    return new_joiner(where=where, match=match)
+def joiner(**how: bool) -> Joiner:
+    return new_joiner(**how)
 
 
 def _key(value: bytes) -> bytes:
@@ -195,16 +200,14 @@ def _patient(value: Any) -> str:
 
 
 class Flow:
-    """All stages up to the join's outcomes. where, match: as of the site."""
+    """All stages up to the join's outcomes. how: as of the site."""
 
-    def __init__(self, *, where: bool = False, match: bool = False) -> None:
-        self.where, self.match = where, match
+    def __init__(self, **how: bool) -> None:
+        self.how = how
         self.told: list[tuple[str, str, str, Any]] = []
         self.last_in: dict[tuple[str, str], bytes] = {}
-        self.partitions = [Partition(self.told, self.last_in, joiner(where=where, match=match)) for _ in range(PARTITIONS)]
-        self.placing = {
-            source: PlaceLane(source, placer(where=where, match=match), partitions=PARTITIONS) for source in SOURCE_OF.values()
-        }
+        self.partitions = [Partition(self.told, self.last_in, joiner(**how)) for _ in range(PARTITIONS)]
+        self.placing = {source: PlaceLane(source, placer(**how), partitions=PARTITIONS) for source in SOURCE_OF.values()}
         self.patients = Patients()
         self.absent: list[tuple[str, bytes]] = []
         """Of what was not found in the database: the source, and the message that says so."""
@@ -248,7 +251,7 @@ class Flow:
 
     def change_workers(self, message: Message) -> None:
         for partition in self.partitions:
-            partition.joiner = new_joiner(where=self.where, match=self.match)
+            partition.joiner = new_joiner(**self.how)
         for lane in self.placing.values():
             lane.take_over()
         self.patients.begin_anew(message)

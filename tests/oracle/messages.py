@@ -5,7 +5,7 @@ from enum import Enum
 
 import orjson
 
-from tests.oracle.database import SOURCE_OF, Row
+from tests.oracle.database import NULL, SOURCE_OF, Row
 
 
 class Kind(Enum):
@@ -40,6 +40,17 @@ class Message:
 def without_others(message: Message) -> Message:
     """What a hospital tells that has no rows but those that count."""
     return replace(message, value=message.otherwise) if message.kind is Kind.ROW else message
+
+
+def with_nulls(message: Message) -> Message:
+    """What a hospital tells that writes something for NULL. Of lookup rows nothing changes."""
+    if message.kind is not Kind.ROW or message.value is None:
+        return message
+    told = orjson.loads(message.value)
+    for image in ("before", "after"):
+        if told[image] is not None:
+            told[image] = {name: NULL if value is None else value for name, value in told[image].items()}
+    return replace(message, value=orjson.dumps(told))
 
 
 def as_known(message: Message) -> Message:

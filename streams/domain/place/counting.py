@@ -7,6 +7,7 @@ import orjson
 
 from connector.contract import Op
 from streams.domain.changes import UNCOUNTED, Incoming
+from streams.domain.normalise.nulls import Nulls
 from streams.domain.normalise.which import Which
 
 NOT_COUNTED: Final = "not_counted"
@@ -19,6 +20,15 @@ _DELETE: Final = Op.DELETE.value
 _AFTER: Final = (_CREATE, _READ, _UPDATE)
 
 _Image: TypeAlias = Mapping[str, object]
+
+
+class Taking(NamedTuple):
+    """How the rows of a table are taken, where not all are taken as they are."""
+
+    which: Which
+    """Which of them count."""
+    nulls: Nulls | None = None
+    """What stands for NULL in them; None: NULL alone."""
 
 
 class Counted(NamedTuple):
@@ -35,10 +45,14 @@ class Counted(NamedTuple):
         return self.aside and self.envelope.get("yibao") != UNCOUNTED
 
 
-def counted(which: Which, incoming: Incoming, envelope: _Image, *, direct: bool) -> Counted:
-    """What a change of a row is. Of one that stops counting, or does not count, the message is written anew as a delete. direct:
-    whether its rows name their visit themselves, so that what stood there before decides where it is.
+def counted(taking: Taking, incoming: Incoming, envelope: _Image, *, direct: bool) -> Counted:
+    """What a change of a row is. Of one that stops counting, or does not count, the message is written anew as a delete, and where
+    something stands for NULL in it. direct: whether its rows name their visit themselves, so that what stood there before decides
+    where it is.
     """
+    if taking.nulls is not None:
+        incoming, envelope = _with_nulls(taking.nulls, incoming, envelope)
+    which = taking.which
     op, before, after = envelope.get("op"), envelope.get("before"), envelope.get("after")
     was = which.image_counts(before) if isinstance(before, dict) else None
     if op == _DELETE:
@@ -53,3 +67,12 @@ def counted(which: Which, incoming: Incoming, envelope: _Image, *, direct: bool)
     known = op == _UPDATE and was is True
     told = {**envelope, "yibao": UNCOUNTED, "op": _DELETE, "before": before if known else after, "after": None}
     return Counted(incoming._replace(value=orjson.dumps(told)), told, aside=not known)
+
+
+def _with_nulls(nulls: Nulls, incoming: Incoming, envelope: _Image) -> tuple[Incoming, _Image]:
+    images = {name: image for name in ("before", "after") if isinstance(image := envelope.get(name), dict)}
+    read = {name: there for name, image in images.items() if (there := nulls.read(image)) is not image}
+    if not read:
+        return incoming, envelope
+    told = {**envelope, **read}
+    return incoming._replace(value=orjson.dumps(told)), told

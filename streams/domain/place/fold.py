@@ -16,11 +16,10 @@ import orjson
 from connector.contract import Op, table_of, transaction_of
 from streams.domain.changes import DOUBTED, Incoming, RowChange, Truncated
 from streams.domain.keys import VisitKey, joined
-from streams.domain.normalise.which import Which
 from streams.domain.place import entries, ordered
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import Claiming, ClaimingTables
-from streams.domain.place.counting import NOT_COUNTED, Counted, counted
+from streams.domain.place.counting import NOT_COUNTED, Counted, Taking, counted
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
@@ -54,7 +53,7 @@ class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
     which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
-    counting: by source and table, which rows count, where not all do.
+    counting: by source and table, how rows are taken, where not all are as they are.
     partitions: of `visit.changes`. quiet_ms: after so long without a row, of a capture that is heard, a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
@@ -67,7 +66,7 @@ class Placer:
         linked: Mapping[str, LinkedTables] = MappingProxyType({}),
         names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
         claiming: Mapping[str, ClaimingTables] = MappingProxyType({}),
-        counting: Mapping[tuple[str, str], Which] = MappingProxyType({}),
+        counting: Mapping[tuple[str, str], Taking] = MappingProxyType({}),
         quiet_ms: int = 0,
         ended_ms: int = ENDED_MS,
     ) -> None:

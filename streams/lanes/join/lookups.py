@@ -13,6 +13,7 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode
 from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
+from streams.domain.normalise.nulls import Nulls
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Row
 from streams.domain.release import Release
@@ -33,6 +34,8 @@ class LookupTable:
     """As mappings call it."""
     key: tuple[str, ...]
     """Columns that identify a row."""
+    nulls: Nulls | None = None
+    """What stands for NULL in its rows; None: NULL alone."""
 
 
 class LookupTables:
@@ -47,6 +50,7 @@ class LookupTables:
         self._tables = tables
         self._outcomes = outcomes
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
+        self._nulls = {table.name: table.nulls for table in tables.values() if table.nulls is not None}
         self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
         """By source and table, then by row."""
         self._beneath: defaultdict[tuple[str, str], dict[tuple[str, ...], Beneath]] = defaultdict(dict)
@@ -58,7 +62,8 @@ class LookupTables:
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, None while it is not known."""
-        return self._rows[name].get(key)
+        row, nulls = self._rows[name].get(key), self._nulls.get(name)
+        return row if row is None or nulls is None else nulls.read(row)
 
     async def caught_up(self) -> None:
         """Return when every lookup record that stood in the topics at the time of the call is known.

@@ -4,7 +4,7 @@ import pytest
 
 from tests.oracle.counting import run
 
-COURSES, BLOCK = 400, 50
+COURSES, BLOCK = 100, 25
 
 
 @pytest.mark.parametrize("first", range(0, COURSES, BLOCK))
