@@ -42,6 +42,8 @@ _FOUND: Final = frozenset({"key", "id", "text"})
 """Conditions of letters for which there is an index."""
 _TRIGRAM: Final = 3
 """Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
+_MOST_TRIGRAMS: Final = 8
+"""Of a text, that are asked for."""
 _EVER: Final = (-(1 << 60), 1 << 60)
 
 
@@ -80,6 +82,10 @@ class Selection:
     """Whether letters of a time are meant."""
     worded: bool
     """Whether letters with some reasons are meant, which an index of reasons finds."""
+    reasons: Sequence[Condition]
+    """Over `reasons`, as `r`, where some are meant."""
+    seen: Sequence[Condition]
+    """As `letters`, for who looks at letter after letter: nothing is made ready for all of them."""
     span: tuple[int, int] | None
     """The time (ms, the second excluded), where nothing else is asked of `letters`."""
     left_out: "Selection | None" = None
@@ -95,7 +101,7 @@ class Selection:
 
 def select(wanted: Filter, clock: Clock) -> Selection:
     """The conditions of a filter."""
-    groups, letters, out, meant = [], [], [], _MEANT[Status.ANY]
+    groups, letters, seen, out, meant = [], [], [], [], _MEANT[Status.ANY]
     for one in wanted.terms:
         if one.name in OF_GROUP:
             groups.append(_turned(one, _among(OF_GROUP[one.name], one.values)))
@@ -108,6 +114,7 @@ def select(wanted: Filter, clock: Clock) -> Selection:
         else:
             found = _any([_LETTERS[one.name](value, clock) for value in one.values])
             letters.append(_turned(one, found))
+            seen.append(_turned(one, _any([_SEEN[one.name](value, clock) for value in one.values])))
             out += [found] if one.negated and one.name in _FOUND else []
     whole = Selection(
         groups=groups,
@@ -116,12 +123,14 @@ def select(wanted: Filter, clock: Clock) -> Selection:
         letters=letters,
         keyed=any(one.name in {"key", "id"} and not one.negated for one in wanted.terms),
         timed=any(one.name in {"since", "until"} for one in wanted.terms),
-        worded=any(one.name == "text" and not one.negated and not _of_words(one) for one in wanted.terms),
+        worded=bool(worded := [one for one in wanted.terms if one.name == "text" and not one.negated and not _of_words(one)]),
+        reasons=[_any([_reason(value) for value in one.values]) for one in worded],
+        seen=seen,
         span=_span(wanted, clock),
     )
     if not out or len(out) < len(letters):
         return whole
-    return replace(whole, left_out=replace(whole, letters=[_any(out)], keyed=True))
+    return replace(whole, left_out=replace(whole, letters=[_any(out)], keyed=True, worded=False, reasons=()))
 
 
 def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
@@ -160,17 +169,32 @@ def _key(value: str, _clock: Clock) -> Condition:
     return Condition(" OR ".join(f"({key} = ? AND {key} <> '')" for key in keys), (value,) * len(keys))
 
 
+def _key_seen(value: str, _clock: Clock) -> Condition:
+    keys = "SELECT 1 FROM letters k WHERE k.number = l.number AND ? IN (k.record_key, k.row_key, k.visit_key)"
+    return Condition(f"(? <> '' AND EXISTS ({keys}))", (value, value))
+
+
 def _id(value: str, _clock: Clock) -> Condition:
     return Condition("l.id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
 
 
 def _text(value: str, _clock: Clock) -> Condition:
+    found = _reason(value)
+    return Condition(f"reason IN (SELECT r.id FROM reasons r WHERE {found.sql})", found.values)
+
+
+def _reason(value: str) -> Condition:
+    """Over `reasons`, as `r`. Texts with all trigrams of a longer one are few, and looked through."""
     text = value.lower()
     if len(text) < _TRIGRAM:
-        return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (text,))
-    phrase = text.replace('"', '""')
-    found = "SELECT rowid FROM searched WHERE searched MATCH ? AND instr(plain, ?)"
-    return Condition(f"reason IN ({found})", (f'"{phrase}"', text))
+        return Condition("instr(r.plain, ?)", (text,))
+    trigrams = dict.fromkeys(text[at : at + _TRIGRAM].replace('"', '""') for at in range(len(text) - _TRIGRAM + 1))
+    asked = " AND ".join(f'"{one}"' for one in [*trigrams][:_MOST_TRIGRAMS])
+    return Condition("(r.id IN (SELECT rowid FROM searched WHERE searched MATCH ?) AND instr(r.plain, ?))", (asked, text))
+
+
+def _text_seen(value: str, _clock: Clock) -> Condition:
+    return Condition("(SELECT instr(plain, ?) FROM reasons WHERE id = l.reason)", (value.lower(),))
 
 
 def _of_words(one: Term) -> bool:
@@ -204,3 +228,4 @@ _LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyT
         "until": _until,
     }
 )
+_SEEN: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType({**_LETTERS, "text": _text_seen, "key": _key_seen})
