@@ -98,10 +98,14 @@ def counts(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]
 
 def some(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], most: int) -> int:
     """How many letters a filter means that asks of keys, ids or reasons, as far as so many: whoever looks for them stops there."""
-    where, source = asked.letters, f"letters l {'' if asked.keyed else 'INDEXED BY letters_by_time'}"
-    if asked.worded and not asked.keyed:
-        where = [*asked.reasons, *asked.seen]
-        source = "reasons r CROSS JOIN letters l INDEXED BY letters_by_reason ON l.reason = r.id"
+    source, where = "letters l INDEXED BY letters_by_time", [*asked.seen]
+    if asked.keyed:
+        source, where = "letters l", [*asked.letters]
+    elif asked.worded:
+        source, where = (
+            "reasons r CROSS JOIN letters l INDEXED BY letters_by_reason ON l.reason = r.id",
+            [*asked.reasons, *asked.seen],
+        )
     condition = both([*where, asked.status, within(asked, found)])
     query = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition.sql} LIMIT {most})"
     return int(index.execute(query, condition.values).fetchone()[0])

@@ -128,6 +128,8 @@ def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, 
     found = groups(index, asked)
     behind = [_behind(after)] if after else []
     total, exact = _total(index, asked, found)
+    if not total:
+        return Page(letters=[], total=0, exact=True, after="")
     few = sum(one.open + one.closed for one in found) <= _FEW or (asked.worded and exact and total <= _FEW)
     rows: list[Sequence[object]] = []
     if asked.letters and asked.span is None and not (few or (asked.keyed and exact)):

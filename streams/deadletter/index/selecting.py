@@ -1,6 +1,6 @@
 """A filter as conditions of the index's tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from types import MappingProxyType
@@ -38,7 +38,8 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
     }
 )
 _ID_DIGITS: Final = 32
-_FOUND: Final = frozenset({"key", "id", "text"})
+_KEYS: Final = frozenset({"key", "id"})
+_FOUND: Final = _KEYS | {"text"}
 """Conditions of letters for which there is an index."""
 _TRIGRAM: Final = 3
 """Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
@@ -101,36 +102,60 @@ class Selection:
 
 def select(wanted: Filter, clock: Clock) -> Selection:
     """The conditions of a filter."""
-    groups, letters, seen, out, meant = [], [], [], [], _MEANT[Status.ANY]
-    for one in wanted.terms:
-        if one.name in OF_GROUP:
-            groups.append(_turned(one, _among(OF_GROUP[one.name], one.values)))
-        elif one.name in _NUMBERS:
-            groups.append(_turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values])))
-        elif one.name == "text" and _of_words(one):
-            groups.append(_turned(one, _any([_words(value) for value in one.values])))
-        elif one.name in _MEANT:
-            meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
-        else:
-            found = _any([_LETTERS[one.name](value, clock) for value in one.values])
-            letters.append(_turned(one, found))
-            seen.append(_turned(one, _any([_SEEN[one.name](value, clock) for value in one.values])))
-            out += [found] if one.negated and one.name in _FOUND else []
+    keyed = any(one.name in _KEYS and not one.negated for one in wanted.terms)
+    asked = [one for one in wanted.terms if one.name in _LETTERS and not _of_words(one)]
+    texts = [one for one in asked if one.name == "text" and not one.negated]
+    reasons = [_any([_reason(value) for value in one.values]) for one in texts]
+    by_reason, meant = bool(reasons) and not keyed, _meant(wanted)
+    letters = [
+        _of_letter(one, _SEEN if keyed and one.name == "text" else _LETTERS, clock) for one in asked if keyed or one not in texts
+    ]
     whole = Selection(
-        groups=groups,
+        groups=[*_of_groups(wanted), *[_any([_perhaps(value) for value in one.values]) for one in texts]],
         opened=Status.OPEN in meant,
         closed=Status.CLOSED in meant,
-        letters=letters,
-        keyed=any(one.name in {"key", "id"} and not one.negated for one in wanted.terms),
+        letters=[*letters, *([_with_reasons(both(reasons))] if by_reason else [])],
+        keyed=keyed,
         timed=any(one.name in {"since", "until"} for one in wanted.terms),
-        worded=bool(worded := [one for one in wanted.terms if one.name == "text" and not one.negated and not _of_words(one)]),
-        reasons=[_any([_reason(value) for value in one.values]) for one in worded],
-        seen=seen,
+        worded=by_reason,
+        reasons=reasons,
+        seen=[_of_letter(one, _SEEN, clock) for one in asked],
         span=_span(wanted, clock),
     )
-    if not out or len(out) < len(letters):
-        return whole
-    return replace(whole, left_out=replace(whole, letters=[_any(out)], keyed=True, worded=False, reasons=()))
+    return replace(whole, left_out=_left_out(whole, asked, clock))
+
+
+def _left_out(whole: Selection, asked: Sequence[Term], clock: Clock) -> Selection | None:
+    """What a filter leaves out, where that is all that it says of letters."""
+    if not asked or not all(one.negated and one.name in _FOUND for one in asked):
+        return None
+    if all(one.name == "text" for one in asked):
+        reasons = _any([_reason(value) for one in asked for value in one.values])
+        return replace(whole, letters=[_with_reasons(reasons)], worded=True, reasons=[reasons], seen=())
+    found = _any([_LETTERS[one.name](value, clock) for one in asked for value in one.values])
+    return replace(whole, letters=[found], keyed=True)
+
+
+def _of_groups(wanted: Filter) -> Iterator[Condition]:
+    for one in wanted.terms:
+        if one.name in OF_GROUP:
+            yield _turned(one, _among(OF_GROUP[one.name], one.values))
+        elif one.name in _NUMBERS:
+            yield _turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values]))
+        elif _of_words(one):
+            yield _turned(one, _any([_words(value) for value in one.values]))
+
+
+def _of_letter(one: Term, by: Mapping[str, Callable[[str, Clock], Condition]], clock: Clock) -> Condition:
+    return _turned(one, _any([by[one.name](value, clock) for value in one.values]))
+
+
+def _meant(wanted: Filter) -> frozenset[Status]:
+    meant = _MEANT[Status.ANY]
+    for one in wanted.terms:
+        if one.name in _MEANT:
+            meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
+    return meant
 
 
 def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
@@ -179,7 +204,10 @@ def _id(value: str, _clock: Clock) -> Condition:
 
 
 def _text(value: str, _clock: Clock) -> Condition:
-    found = _reason(value)
+    return _with_reasons(_reason(value))
+
+
+def _with_reasons(found: Condition) -> Condition:
     return Condition(f"reason IN (SELECT r.id FROM reasons r WHERE {found.sql})", found.values)
 
 
@@ -198,12 +226,17 @@ def _text_seen(value: str, _clock: Clock) -> Condition:
 
 
 def _of_words(one: Term) -> bool:
-    """Whether it can be told of a group as a whole."""
-    return all(only_words(value.lower()) for value in one.values)
+    """Whether it is of a text, and can be told of a group as a whole."""
+    return one.name == "text" and all(only_words(value.lower()) for value in one.values)
 
 
 def _words(value: str) -> Condition:
     return Condition("instr(words, ?)", (value.lower(),))
+
+
+def _perhaps(value: str) -> Condition:
+    """Whether a group may have reasons with a text: it stands in its words, or some of that varies."""
+    return Condition("(instr(words, '#') OR instr(words, ?))", (value.lower(),))
 
 
 def _since(value: str, clock: Clock) -> Condition:

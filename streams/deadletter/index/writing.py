@@ -168,13 +168,12 @@ class Writing:
 
     def _values(self, entry: Entry, changes: _Changes) -> tuple[Any, ...]:
         """A row, as `Row` has it."""
-        identity, partition, offset, at, first, group, text, record_key, row_key, visit_key, record_hash, form, rest, closed, *_ = entry
+        identity, partition, offset, at, first, group, text, *keys, record_hash, form, rest, closed, _, _, _ = entry
         reason, words = self._reasons.get(text) or self._reason(text, changes)
         number = self._groups.get((group, words)) or self._group(group, words, changes)
-        keys = record_hash, record_key, row_key, visit_key
         place = first, at, partition, offset, form, rest
         said = ((at or 1), at, partition, "", 0) if closed else (0, at, partition, "", 1)
-        return (identity, number, reason, *keys, *place, *said)
+        return (identity, number, reason, record_hash, *keys, *place, *said)
 
     def _group(self, group: Group, words: str, changes: _Changes) -> int:
         """The number of a group that is new."""
