@@ -168,7 +168,7 @@ class Writing:
 
     def _values(self, entry: Entry, changes: _Changes) -> tuple[Any, ...]:
         """A row, as `Row` has it."""
-        identity, partition, offset, at, first, group, text, *keys, record_hash, form, rest, closed, _, _, _ = entry
+        identity, partition, offset, at, first, group, text, *keys, record_hash, form, rest, closed, _, _ = entry
         reason, words = self._reasons.get(text) or self._reason(text, changes)
         number = self._groups.get((group, words)) or self._group(group, words, changes)
         place = first, at, partition, offset, form, rest
