@@ -40,12 +40,14 @@ def bootstrap(kafka):
 
 @pytest.fixture
 async def topics(bootstrap):
-    """A site's topics with the first committed offsets, as `topics apply` lays them down."""
+    """A site's topics with the first committed offsets, as `topics apply` lays them down. They keep records of any age: a broker
+    looks for old ones half a minute after its start, and would take those that a test dates as it likes.
+    """
     names = Topics(prefix=f"t{time.time_ns() % 10**10}.")
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     wanted = (names.changes, names.state, names.ready, names.receipts, names.orphans, names.dead)
-    await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in wanted])
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}) for name in wanted])
     await admin.close()
     for stage, topic in (("join", names.changes), ("deliver", names.ready)):
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=names.group(stage), enable_auto_commit=False)
