@@ -44,6 +44,14 @@ QUESTIONS: Final = (
     "text:r24",
     "not text:77",
     "not key:F777777",
+    "id:3",
+    "not id:3",
+    "text:7",
+    "text:77",
+    "text:zz",
+    "not text:7",
+    "text:7 class:VALIDATION",
+    "text:77 class:REJECTED since:24h",
 )
 _NOW_MS: Final = 1_764_000_000_000
 _APART_MS: Final = 100

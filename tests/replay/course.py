@@ -176,9 +176,7 @@ class Course:
         while time.monotonic() - since < still_s:
             if time.monotonic() > until:
                 raise Failed(f"{what} does not come to an end: {last}")
-            told = self._night.asked("connector", "status")
-            lags = [(one["stage"], one["waiting"]) for one in told["stages"]] if told else None
-            now = len(self._night.accepted())
+            lags, now = self._night.lags(), self._night.taken_bytes
             # The ticks of a moment are no rows.
             waits = lags is None or any(
                 (waiting or 0) > _TICKS for stage, waiting in lags if not (held and stage in ("deliver", "aside"))

@@ -28,6 +28,7 @@ class Days:
     def __init__(self, connect: Callable[[], AbstractContextManager[Any]], *, visits: int, seed: int = 1) -> None:
         self._connect, self._visits, self._seed = connect, visits, seed
         self.expected: list[Expected] = []
+        self._foreseen: tuple[int, list[Ending]] = (-1, [])
         self._followed: list[Transaction] = []
         self._rows: dict[tuple[str, Cell], Change] = {}
         self._taken_back: set[Cell] = set()
@@ -50,6 +51,8 @@ class Days:
 
     def endings(self, folder: Any) -> list[Ending]:
         """What must have been reported, in the end, if this is the end. May be asked again after more."""
+        if self._foreseen[0] == len(self._followed):
+            return self._foreseen[1]
         self.expected = []
         oracle = Oracle(self.expected.append, captured=True)
         for transaction in list(self._followed):
@@ -57,7 +60,8 @@ class Days:
         oracle.finish()
         file = folder / "expected.jsonl"
         file.write_bytes(b"".join(one.line() for one in self.expected))
-        return read_endings(file)
+        self._foreseen = len(self._followed), read_endings(file)
+        return self._foreseen[1]
 
     def below_refused(self, endings: Iterable[Ending]) -> set[str]:
         """Keys of the lines, those that they had before among them, whose visit or settlement is refused."""

@@ -20,9 +20,13 @@ from sandbox.hospital import create_schema
 from sandbox.stack import Endpoints
 from sandbox.stack.ports import free_port
 from sandbox.stack.service import CHECKOUT
+from streams.broker_wiring import broker_access
+from streams.errors import YibaoError
 from streams.mapping import Site, load_site
 from streams.private_files import private_folder, write_private
 from streams.seal import generate_key_pair
+from streams.topics.broker import Broker
+from yibao.lag.stages import lags_of
 from yibao.persons import PERSON_VARIABLE
 
 SAMPLE: Final = CHECKOUT / "deploy" / "sites" / "sample"
@@ -218,6 +222,19 @@ class Night:
     def accepted(self) -> list[dict[str, Any]]:
         """The platform's journal."""
         return [json.loads(line) for line in self.journal.read_bytes().splitlines()] if self.journal.exists() else []
+
+    @property
+    def taken_bytes(self) -> int:
+        """Of that journal: whoever asks each second whether it grew need not read it."""
+        return self.journal.stat().st_size if self.journal.exists() else 0
+
+    def lags(self) -> list[tuple[str, int | None]] | None:
+        """By stage how much waits, as `yibao connector status` says it, without a process a look; None where no broker answers."""
+        try:
+            with Broker(broker_access(self.site)) as broker:
+                return [(one.stage, one.waiting) for one in lags_of(self.site, broker)]
+        except YibaoError:
+            return None
 
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, "YIBAO_CONFIG": f"{self.site_file}", "PYTHONPATH": f"{CHECKOUT}"}

@@ -58,8 +58,8 @@ def said(letter: Letter) -> dict[str, Any]:
 def page_document(page: Page, *, complete: bool) -> dict[str, Any]:
     """A page for programs. complete: whether the topic was read to its end."""
     letters = [said(letter) for letter in page.letters]
-    whole = complete and page.total == len(letters)
-    return {"total": page.total, "complete": whole, "next": page.after or None, "letters": letters}
+    whole = complete and page.exact and page.total == len(letters)
+    return {"total": page.total, "total_is_exact": page.exact, "complete": whole, "next": page.after or None, "letters": letters}
 
 
 def show_page(page: Page, site: Site, *, closed: bool) -> None:
@@ -71,7 +71,7 @@ def show_page(page: Page, site: Site, *, closed: bool) -> None:
         times = [local(letter.last, site), *([local(letter.closed, site) if letter.closed else "-"] if closed else ())]
         rows.append((letter.id[:12], *facts, letter.institution or "-", letter.owner, *times, letter.message))
     more = f"; the next ones: --after {page.after}" if page.after else ""
-    closing = f"{len(page.letters)} of {count_of(page.total, 'dead letter')}{more}"
+    closing = f"{len(page.letters)} of {'' if page.exact else 'more than '}{count_of(page.total, 'dead letter')}{more}"
     tables.show((*columns, "message"), rows, closing=closing, piped=tables.LONG_LINES)
 
 

@@ -96,6 +96,21 @@ def counts(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]
     return [Counted(grp, int(open_), int(closed)) for grp, open_, closed in index.execute(query, where.values)]
 
 
+def some(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], most: int) -> int:
+    """How many letters a filter means that asks of keys, ids or reasons, as far as so many: whoever looks for them stops there."""
+    source, where = "letters l INDEXED BY letters_by_time", [*asked.seen]
+    if asked.keyed:
+        source, where = "letters l", [*asked.letters]
+    elif asked.worded:
+        source, where = (
+            "reasons r CROSS JOIN letters l INDEXED BY letters_by_reason ON l.reason = r.id",
+            [*asked.reasons, *asked.seen],
+        )
+    condition = both([*where, asked.status, within(asked, found)])
+    query = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition.sql} LIMIT {most})"
+    return int(index.execute(query, condition.values).fetchone()[0])
+
+
 def _in_span(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], since: int, until: int) -> list[Counted]:
     """By group, the letters that failed last in a time: whole hours by what is kept of them, the rest letter by letter."""
     first, last = -(-since // HOUR_MS), until // HOUR_MS

@@ -4,6 +4,7 @@ Of the message's value, which is a patient's record or rows, nothing is kept but
 shows a letter reads it from the topic, at its place. Of keys there is what the headers show.
 """
 
+from binascii import unhexlify
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Final, NamedTuple
@@ -106,26 +107,27 @@ class Entries:
     def entry(self, message: Message) -> Entry | None:
         """None of what is no letter of ours."""
         said = _Said(message.headers)
-        identity = _hash(said[h.ID])
+        named, failed, first, text, record_key, row_key, record_hash, form, closed = _OF_A_LETTER(said)
+        identity = _hash(named)
         if len(identity) != _ID_BYTES:
             return None
-        failed, first, text, record_key, row_key, record_hash, form, closed = _OF_A_LETTER(said)
-        at, closed_at, why = _number(failed), _number(closed), _text(text)
-        who, whom, what = _closing(said) if closed_at else ("", "", "")
+        at, why = _number(failed), text.decode(errors="replace") if text else ""
+        closed_at = _number(closed) if closed else 0
+        who, whom, what = _closing(said) if closed_at else _NOT_CLOSED
         return Entry(
             identity,
             message.partition,
             message.offset,
             closed_at or at,
-            _number(first) or at,
+            at if first == failed else _number(first) or at,
             self._group(said, why, message.value),
             _text(said[h.CLOSED_WHY]) if closed_at else why,
-            _text(record_key)[:_LONGEST_KEY],
-            _text(row_key)[:_LONGEST_KEY],
+            record_key.decode(errors="replace")[:_LONGEST_KEY] if record_key else "",
+            row_key.decode(errors="replace")[:_LONGEST_KEY] if row_key else "",
             _visit_key(said, message.key)[:_LONGEST_KEY],
             _hash(record_hash),
             _number(form) or 1,
-            b"\x1f".join([value or b"" for value in _REST(said)]).decode(errors="replace"),
+            _rest(said),
             who,
             whom,
             what,
@@ -172,6 +174,7 @@ _GROUPED: Final = itemgetter(
     h.REPLAY_COUNT,
 )
 _OF_A_LETTER: Final = itemgetter(
+    h.ID,
     h.LAST_FAILED_AT,
     h.FIRST_FAILED_AT,
     h.MESSAGE,
@@ -181,6 +184,7 @@ _OF_A_LETTER: Final = itemgetter(
     h.FORM,
     h.CLOSED_AT,
 )
+_NOT_CLOSED: Final = ("", "", "")
 _REST: Final = itemgetter(
     h.POSITION,
     h.CONTENT_HASH,
@@ -213,12 +217,17 @@ def _visit_key(said: _Said, key: bytes | None) -> str:
     return show_key(_text(key), personal=False)
 
 
+def _rest(said: _Said) -> str:
+    told = _REST(said)
+    return b"\x1f".join([value or b"" for value in told] if None in told else told).decode(errors="replace")
+
+
 def _number(value: bytes | None) -> int:
     return int(value) if value and value.isdigit() else 0
 
 
 def _hash(value: bytes | None) -> bytes:
     try:
-        return bytes.fromhex(value.decode()) if value else b""
+        return unhexlify(value) if value else b""
     except ValueError:
         return b""

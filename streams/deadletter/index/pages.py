@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from streams.deadletter.filter.grammar import Filter
-from streams.deadletter.index.counting import Counted, by_index, counts, groups, within
+from streams.deadletter.index.counting import Counted, by_index, counts, groups, some, within
 from streams.deadletter.index.entry import RESTS, SEPARATOR, Group
 from streams.deadletter.index.selecting import Clock, Condition, Selection, both, select
 
 _FEW: Final = 20_000
 """So many letters are sorted; of more the latest are looked for in the order of time."""
+MOST_COUNTED: Final = 10_000
+"""Of letters that keys, ids or reasons choose, so many are counted for a page."""
+_STEPS: Final = (2_000, 20_000)
+"""So many of the latest letters are looked through one by one, before all that are meant are looked for."""
 _AT_ONCE: Final = 500
 
 
@@ -105,7 +109,9 @@ class Page:
     letters: Sequence[Letter]
     """The latest failures first."""
     total: int
-    """How many letters the filter means."""
+    """How many letters the filter means, as far as they were counted."""
+    exact: bool
+    """Whether these are all; False: there are more."""
     after: str
     """Where the next page begins; `""` where this is the last."""
 
@@ -121,12 +127,18 @@ def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, 
     asked = select(wanted, clock)
     found = groups(index, asked)
     behind = [_behind(after)] if after else []
-    total = sum(one.open + one.closed for one in counts(index, asked, found))
-    few = sum(one.open + one.closed for one in found) <= _FEW or (asked.worded and total <= _FEW)
-    rows = list(index.execute(*_ordered(asked, found, behind, most=most + 1, few=few)))
+    total, exact = _total(index, asked, found)
+    if not total:
+        return Page(letters=[], total=0, exact=True, after="")
+    few = sum(one.open + one.closed for one in found) <= _FEW or (asked.worded and exact and total <= _FEW)
+    rows: list[Sequence[object]] = []
+    if asked.letters and asked.span is None and not (few or (asked.keyed and exact)):
+        rows = _latest(index, asked, found, behind, most=most + 1)
+    if len(rows) <= most:
+        rows = list(index.execute(*_ordered(asked, found, behind, most=most + 1, few=few)))
     letters = [_letter(row) for row in rows[:most]]
     last = letters[-1] if len(rows) > most else None
-    return Page(letters=letters, total=total, after=f"{last.last}-{last.id}" if last else "")
+    return Page(letters=letters, total=total, exact=exact, after=f"{last.last}-{last.id}" if last else "")
 
 
 def every(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> Iterator[Letter]:
@@ -153,6 +165,36 @@ def history(index: sqlite3.Connection, letter_id: str) -> list[Event]:
         (bytes.fromhex(letter_id),),
     )
     return [Event(*row) for row in found]
+
+
+def _total(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]) -> tuple[int, bool]:
+    """How many letters a filter means, and whether these are all."""
+    if not asked.letters or asked.span is not None:
+        return sum(one.open + one.closed for one in counts(index, asked, found)), True
+    counted = some(index, asked.left_out or asked, found, MOST_COUNTED + 1)
+    if asked.left_out is None:
+        return min(counted, MOST_COUNTED), counted <= MOST_COUNTED
+    if counted <= MOST_COUNTED:
+        return sum(one.open + one.closed for one in found) - counted, True
+    kept = some(index, asked, found, MOST_COUNTED + 1)
+    return min(kept, MOST_COUNTED), kept <= MOST_COUNTED
+
+
+def _latest(
+    index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], behind: Sequence[Condition], *, most: int
+) -> list[Sequence[object]]:
+    """The letters that are meant among the latest: where there are as many as a page needs, these are its letters."""
+    here = both([asked.status, within(asked, found), *behind])
+    meant = both(asked.seen)
+    latest, rows = "SELECT number, last, id, reason FROM letters l INDEXED BY letters_by_time", []
+    for step in _STEPS:
+        looked = f"{latest} WHERE {here.sql} ORDER BY last DESC, id DESC LIMIT {step}"
+        numbers = f"SELECT number FROM ({looked}) l WHERE {meant.sql} ORDER BY last DESC, id DESC LIMIT {most}"
+        query = f"SELECT {_COLUMNS} {_FROM} WHERE l.number IN ({numbers}) ORDER BY last DESC, l.id DESC"
+        rows = list(index.execute(query, (*here.values, *meant.values)))
+        if len(rows) == most:
+            break
+    return rows
 
 
 def _ordered(

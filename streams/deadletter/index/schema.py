@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FORM: Final = 2
+FORM: Final = 3
 """Rises with whatever changes about the tables or what is put into them."""
 
 TABLES: Final = """
@@ -33,7 +33,7 @@ they are the same but for keys and amounts. `hours`: of a group and hour since 1
 many that are open or closed failed last. `history`: of each letter what came after its first message.
 """
 
-INDEX_OF_IDS: Final = "CREATE UNIQUE INDEX IF NOT EXISTS letters_by_id ON letters (id);"
+INDEX_OF_IDS: Final = "CREATE INDEX IF NOT EXISTS letters_by_id ON letters (id, closed, grp, last);"
 """Made before the others: whoever fills an empty index needs it first."""
 
 INDEXES: Final = f"""
@@ -45,7 +45,7 @@ CREATE INDEX letters_by_record ON letters (record_hash);
 CREATE INDEX letters_by_record_key ON letters (record_key) WHERE record_key <> '';
 CREATE INDEX letters_by_row_key ON letters (row_key) WHERE row_key <> '';
 CREATE INDEX letters_by_visit_key ON letters (visit_key) WHERE visit_key <> '';
-CREATE VIRTUAL TABLE searched USING fts5(plain, content='reasons', content_rowid='id', tokenize='trigram');
+CREATE VIRTUAL TABLE searched USING fts5(plain, content='reasons', content_rowid='id', tokenize='trigram', detail=none);
 INSERT INTO searched (searched) VALUES ('rebuild');
 CREATE TRIGGER reasons_searched AFTER INSERT ON reasons BEGIN
     INSERT INTO searched (rowid, plain) VALUES (new.id, new.plain);

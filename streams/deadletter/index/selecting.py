@@ -1,6 +1,6 @@
 """A filter as conditions of the index's tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from types import MappingProxyType
@@ -38,10 +38,13 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
     }
 )
 _ID_DIGITS: Final = 32
-_FOUND: Final = frozenset({"key", "id", "text"})
+_KEYS: Final = frozenset({"key", "id"})
+_FOUND: Final = _KEYS | {"text"}
 """Conditions of letters for which there is an index."""
 _TRIGRAM: Final = 3
 """Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
+_MOST_TRIGRAMS: Final = 8
+"""Of a text, that are asked for."""
 _EVER: Final = (-(1 << 60), 1 << 60)
 
 
@@ -80,6 +83,10 @@ class Selection:
     """Whether letters of a time are meant."""
     worded: bool
     """Whether letters with some reasons are meant, which an index of reasons finds."""
+    reasons: Sequence[Condition]
+    """Over `reasons`, as `r`, where some are meant."""
+    seen: Sequence[Condition]
+    """As `letters`, for who looks at letter after letter: nothing is made ready for all of them."""
     span: tuple[int, int] | None
     """The time (ms, the second excluded), where nothing else is asked of `letters`."""
     left_out: "Selection | None" = None
@@ -95,33 +102,60 @@ class Selection:
 
 def select(wanted: Filter, clock: Clock) -> Selection:
     """The conditions of a filter."""
-    groups, letters, out, meant = [], [], [], _MEANT[Status.ANY]
-    for one in wanted.terms:
-        if one.name in OF_GROUP:
-            groups.append(_turned(one, _among(OF_GROUP[one.name], one.values)))
-        elif one.name in _NUMBERS:
-            groups.append(_turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values])))
-        elif one.name == "text" and _of_words(one):
-            groups.append(_turned(one, _any([_words(value) for value in one.values])))
-        elif one.name in _MEANT:
-            meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
-        else:
-            found = _any([_LETTERS[one.name](value, clock) for value in one.values])
-            letters.append(_turned(one, found))
-            out += [found] if one.negated and one.name in _FOUND else []
+    keyed = any(one.name in _KEYS and not one.negated for one in wanted.terms)
+    asked = [one for one in wanted.terms if one.name in _LETTERS and not _of_words(one)]
+    texts = [one for one in asked if one.name == "text" and not one.negated]
+    reasons = [_any([_reason(value) for value in one.values]) for one in texts]
+    by_reason, meant = bool(reasons) and not keyed, _meant(wanted)
+    letters = [
+        _of_letter(one, _SEEN if keyed and one.name == "text" else _LETTERS, clock) for one in asked if keyed or one not in texts
+    ]
     whole = Selection(
-        groups=groups,
+        groups=[*_of_groups(wanted), *[_any([_perhaps(value) for value in one.values]) for one in texts]],
         opened=Status.OPEN in meant,
         closed=Status.CLOSED in meant,
-        letters=letters,
-        keyed=any(one.name in {"key", "id"} and not one.negated for one in wanted.terms),
+        letters=[*letters, *([_with_reasons(both(reasons))] if by_reason else [])],
+        keyed=keyed,
         timed=any(one.name in {"since", "until"} for one in wanted.terms),
-        worded=any(one.name == "text" and not one.negated and not _of_words(one) for one in wanted.terms),
+        worded=by_reason,
+        reasons=reasons,
+        seen=[_of_letter(one, _SEEN, clock) for one in asked],
         span=_span(wanted, clock),
     )
-    if not out or len(out) < len(letters):
-        return whole
-    return replace(whole, left_out=replace(whole, letters=[_any(out)], keyed=True))
+    return replace(whole, left_out=_left_out(whole, asked, clock))
+
+
+def _left_out(whole: Selection, asked: Sequence[Term], clock: Clock) -> Selection | None:
+    """What a filter leaves out, where that is all that it says of letters."""
+    if not asked or not all(one.negated and one.name in _FOUND for one in asked):
+        return None
+    if all(one.name == "text" for one in asked):
+        reasons = _any([_reason(value) for one in asked for value in one.values])
+        return replace(whole, letters=[_with_reasons(reasons)], worded=True, reasons=[reasons], seen=())
+    found = _any([_LETTERS[one.name](value, clock) for one in asked for value in one.values])
+    return replace(whole, letters=[found], keyed=True)
+
+
+def _of_groups(wanted: Filter) -> Iterator[Condition]:
+    for one in wanted.terms:
+        if one.name in OF_GROUP:
+            yield _turned(one, _among(OF_GROUP[one.name], one.values))
+        elif one.name in _NUMBERS:
+            yield _turned(one, _any([_number(_NUMBERS[one.name], value) for value in one.values]))
+        elif _of_words(one):
+            yield _turned(one, _any([_words(value) for value in one.values]))
+
+
+def _of_letter(one: Term, by: Mapping[str, Callable[[str, Clock], Condition]], clock: Clock) -> Condition:
+    return _turned(one, _any([by[one.name](value, clock) for value in one.values]))
+
+
+def _meant(wanted: Filter) -> frozenset[Status]:
+    meant = _MEANT[Status.ANY]
+    for one in wanted.terms:
+        if one.name in _MEANT:
+            meant = meant - _MEANT[one.name] if one.negated else meant & _MEANT[one.name]
+    return meant
 
 
 def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
@@ -160,26 +194,49 @@ def _key(value: str, _clock: Clock) -> Condition:
     return Condition(" OR ".join(f"({key} = ? AND {key} <> '')" for key in keys), (value,) * len(keys))
 
 
+def _key_seen(value: str, _clock: Clock) -> Condition:
+    keys = "SELECT 1 FROM letters k WHERE k.number = l.number AND ? IN (k.record_key, k.row_key, k.visit_key)"
+    return Condition(f"(? <> '' AND EXISTS ({keys}))", (value, value))
+
+
 def _id(value: str, _clock: Clock) -> Condition:
     return Condition("l.id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
 
 
 def _text(value: str, _clock: Clock) -> Condition:
+    return _with_reasons(_reason(value))
+
+
+def _with_reasons(found: Condition) -> Condition:
+    return Condition(f"reason IN (SELECT r.id FROM reasons r WHERE {found.sql})", found.values)
+
+
+def _reason(value: str) -> Condition:
+    """Over `reasons`, as `r`. Texts with all trigrams of a longer one are few, and looked through."""
     text = value.lower()
     if len(text) < _TRIGRAM:
-        return Condition("reason IN (SELECT id FROM reasons WHERE instr(plain, ?))", (text,))
-    phrase = text.replace('"', '""')
-    found = "SELECT rowid FROM searched WHERE searched MATCH ? AND instr(plain, ?)"
-    return Condition(f"reason IN ({found})", (f'"{phrase}"', text))
+        return Condition("instr(r.plain, ?)", (text,))
+    trigrams = dict.fromkeys(text[at : at + _TRIGRAM].replace('"', '""') for at in range(len(text) - _TRIGRAM + 1))
+    asked = " AND ".join(f'"{one}"' for one in [*trigrams][:_MOST_TRIGRAMS])
+    return Condition("(r.id IN (SELECT rowid FROM searched WHERE searched MATCH ?) AND instr(r.plain, ?))", (asked, text))
+
+
+def _text_seen(value: str, _clock: Clock) -> Condition:
+    return Condition("(SELECT instr(plain, ?) FROM reasons WHERE id = l.reason)", (value.lower(),))
 
 
 def _of_words(one: Term) -> bool:
-    """Whether it can be told of a group as a whole."""
-    return all(only_words(value.lower()) for value in one.values)
+    """Whether it is of a text, and can be told of a group as a whole."""
+    return one.name == "text" and all(only_words(value.lower()) for value in one.values)
 
 
 def _words(value: str) -> Condition:
     return Condition("instr(words, ?)", (value.lower(),))
+
+
+def _perhaps(value: str) -> Condition:
+    """Whether a group may have reasons with a text: it stands in its words, or some of that varies."""
+    return Condition("(instr(words, '#') OR instr(words, ?))", (value.lower(),))
 
 
 def _since(value: str, clock: Clock) -> Condition:
@@ -204,3 +261,4 @@ _LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyT
         "until": _until,
     }
 )
+_SEEN: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType({**_LETTERS, "text": _text_seen, "key": _key_seen})

@@ -4,7 +4,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -14,6 +14,8 @@ from streams.deadletter.record import Message
 
 HOUR_MS: Final = 3_600_000
 _MOST_REMEMBERED: Final = 50_000
+_GRP, _FIRST, _LAST, _CLOSED = (1, 7, 8, 13)
+"""Where these stand in a row."""
 
 _NEW_GROUP: Final = f"INSERT INTO groups VALUES ({', '.join('?' * 16)}, 0, 0)"
 
@@ -105,16 +107,28 @@ class Writing:
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Write these, in their order."""
-        self._put(entries, _Changes(rows=self._there(entry.id for entry in entries)))
-
-    def put_new(self, entries: Sequence[Entry]) -> None:
-        """The same of letters that the index does not have."""
-        self._put(entries, _Changes())
-
-    def _put(self, entries: Sequence[Entry], changes: _Changes) -> None:
+        changes = _Changes(rows=self._there(entry.id for entry in entries))
         for entry in entries:
             self._take(entry, changes)
-        self._write(changes)
+        changed = [one for one in changes.rows.values() if one[0] != one[2]]
+        self._write(changes, [row for row, number, _ in changed if number is None])
+        self._index.executemany(_UPDATE, [(*row, number) for row, number, _ in changed if number is not None])
+        self._count(changed)
+
+    def put_new(self, entries: Sequence[Entry]) -> None:
+        """The same of letters that the index does not have, one entry of each. Where a topic is read for the first time these are
+        nearly all: no object is made of a row, and what is counted is counted of many at once.
+        """
+        changes = _Changes(history=[_event(entry) for entry in entries if entry.closed])
+        rows = [self._values(entry, changes) for entry in entries]
+        self._write(changes, rows)
+        hours = Counter([(row[_GRP], row[_FIRST] // HOUR_MS, "told") for row in rows])
+        hours += Counter([(row[_GRP], row[_LAST] // HOUR_MS, "closed" if row[_CLOSED] else "open") for row in rows])
+        groups: Counter[tuple[int, bool]] = Counter()
+        for (grp, _, what), number in hours.items():
+            if what != "told":
+                groups[grp, what == "closed"] += number
+        self._add(groups, hours)
 
     def forget(self, begins: Mapping[int, int]) -> None:
         """Drop the letters whose messages the topic holds no more."""
@@ -150,55 +164,39 @@ class Writing:
         changes.rows[entry.id] = now, number, before
 
     def _row(self, entry: Entry, changes: _Changes) -> Row:
-        reason, words = self._reason(entry.message, changes)
-        return Row(
-            entry.id,
-            self._group(entry.group, words, changes),
-            reason,
-            entry.record_hash,
-            entry.record_key,
-            entry.row_key,
-            entry.visit_key,
-            entry.first,
-            entry.at,
-            entry.partition,
-            entry.offset,
-            entry.form,
-            entry.rest,
-            (entry.at or 1) if entry.closed else 0,
-            entry.at,
-            entry.partition,
-            "",
-            0 if entry.closed else 1,
-        )
+        return Row._make(self._values(entry, changes))
+
+    def _values(self, entry: Entry, changes: _Changes) -> tuple[Any, ...]:
+        """A row, as `Row` has it."""
+        identity, partition, offset, at, first, group, text, *keys, record_hash, form, rest, closed, _, _ = entry
+        reason, words = self._reasons.get(text) or self._reason(text, changes)
+        number = self._groups.get((group, words)) or self._group(group, words, changes)
+        place = first, at, partition, offset, form, rest
+        said = ((at or 1), at, partition, "", 0) if closed else (0, at, partition, "", 1)
+        return (identity, number, reason, record_hash, *keys, *place, *said)
 
     def _group(self, group: Group, words: str, changes: _Changes) -> int:
-        number = self._groups.get((group, words))
-        if number is None:
-            number = self._groups[group, words] = len(self._groups) + 1
-            changes.groups.append((number, *group, words))
+        """The number of a group that is new."""
+        number = self._groups[group, words] = len(self._groups) + 1
+        changes.groups.append((number, *group, words))
         return number
 
     def _reason(self, text: str, changes: _Changes) -> tuple[int, str]:
-        """Its number and its words."""
-        found = self._reasons.get(text)
-        if found is None:
-            if len(self._reasons) > _MOST_REMEMBERED:
-                self._reasons.clear()
-            number, plain = text_id(text), searchable(text)
-            found = self._reasons[text] = number, words_of(plain)
-            changes.reasons.append((number, text, plain))
+        """The number and the words of a reason that is not remembered."""
+        if len(self._reasons) > _MOST_REMEMBERED:
+            self._reasons.clear()
+        number, plain = text_id(text), searchable(text)
+        found = self._reasons[text] = number, words_of(plain)
+        changes.reasons.append((number, text, plain))
         return found
 
-    def _write(self, changes: _Changes) -> None:
-        changed = [(row, number, before) for row, number, before in changes.rows.values() if row != before]
+    def _write(self, changes: _Changes, rows: Sequence[Sequence[object]]) -> None:
+        """Write what is new, these rows among it."""
         run = self._index.executemany
         run(_NEW_GROUP, changes.groups)
         run("INSERT OR IGNORE INTO reasons VALUES (?, ?, ?)", changes.reasons)
-        run(_INSERT, [row for row, number, _ in changed if number is None])
-        run(_UPDATE, [(*row, number) for row, number, _ in changed if number is not None])
+        run(_INSERT, rows)
         run("INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?, ?, ?, ?)", changes.history)
-        self._count(changed)
 
     def _count(self, changed: Iterable[tuple[Row, int | None, Row | None]]) -> None:
         """Keep the counts of groups and hours."""
@@ -212,6 +210,10 @@ class Writing:
                 groups[before.grp, before.closed > 0] -= 1
                 hours[before.grp, before.last // HOUR_MS, "closed" if before.closed else "open"] -= 1
                 hours[before.grp, before.first // HOUR_MS, "told"] -= 1
+        self._add(groups, hours)
+
+    def _add(self, groups: Mapping[tuple[int, bool], int], hours: Mapping[tuple[int, int, str], int]) -> None:
+        """Add to what is counted, by group and whether closed, and by group, hour and column."""
         for closed, column in ((False, "open"), (True, "closed")):
             more = [(number, grp) for (grp, was), number in groups.items() if was is closed]
             self._index.executemany(f"UPDATE groups SET {column} = {column} + ? WHERE id = ?", more)

@@ -20,6 +20,10 @@ _REMEMBERED: Final = 4_096
 class TextSheet(Worksheet):  # type: ignore[misc]  # the library has no types
     """For `Workbook.add_worksheet(…, worksheet_class=TextSheet)`, in constant memory."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._known_styles: list[str] = []
+
     def write_texts(self, row: int, texts: Sequence[str]) -> None:
         """A whole row of texts in the formats of their columns; `""` leaves a cell empty. Rows come in their order; nothing else
         may be written into the same row.
@@ -29,9 +33,15 @@ class TextSheet(Worksheet):  # type: ignore[misc]  # the library has no types
         self.previous_row = row
         self._check_dimensions(row, 0)
         self._check_dimensions(row, len(texts) - 1)
-        number = row + 1
-        cells = [f'<c r="{_column(at)}{number}"{self._style(at)}{_inline(text)}' for at, text in enumerate(texts) if text]
+        number, styles = row + 1, self._styles(len(texts))
+        cells = [f'<c r="{_column(at)}{number}"{styles[at]}{_inline(text)}' for at, text in enumerate(texts) if text]
         self.fh.write(f'<row r="{number}">{"".join(cells)}</row>')
+
+    def _styles(self, columns: int) -> Sequence[str]:
+        """Of so many columns, whose formats do not change once rows are written."""
+        if len(self._known_styles) != columns:
+            self._known_styles = [self._style(column) for column in range(columns)]
+        return self._known_styles
 
     def _style(self, column: int) -> str:
         information = self.col_info.get(column)

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.deadletter.causes import searchable
 from streams.deadletter.filter.grammar import Filter, written
 from streams.deadletter.filter.terms import term
+from streams.deadletter.index import pages
 from streams.deadletter.record import letter_id
 from streams.domain.records import RowOrigin
 from streams.domain.violations import DeadClass
@@ -140,6 +142,24 @@ def test_the_index_chooses_what_each_letter_by_itself_would_be_chosen_by(letters
     assert len(expected) == sum(line.open + line.closed for line in summed)
     opened = [letter.failed_at for letter in letters if letter_id(letter) in expected and not letter.closed]
     assert min(opened, default=0) == min((line.oldest for line in summed if line.oldest), default=0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(LETTERS, max_size=12, unique_by=letter_id), st.lists(TERMS, max_size=3), st.integers(1, 4), st.integers(1, 4))
+def test_a_page_of_many_letters_is_the_latest_of_them_and_says_how_many_it_counted(letters, terms, most, counted):
+    """In a million letters nobody counts all that a short text stands in; what is shown must be what is the latest all the same."""
+    wanted = Filter(tuple(terms)).with_default()
+    index = indexed([message(letter, offset=number) for number, letter in enumerate(letters)])
+    fitting = [letter for letter in letters if all(fits(one, letter) for one in wanted.terms)]
+    latest = sorted(((letter.failed_at, letter_id(letter)) for letter in fitting), reverse=True)
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(pages, "_FEW", 0)
+        small.setattr(pages, "_STEPS", (1, 3))
+        small.setattr(pages, "MOST_COUNTED", counted)
+        found = index.paged(written(wanted), most)
+    assert latest[:most] == [(letter.last, letter.id) for letter in found.letters]
+    assert bool(found.after) == (len(latest) > most)
+    assert len(latest) == found.total if found.exact else len(latest) > found.total == counted
 
 
 @settings(max_examples=50, deadline=None)
