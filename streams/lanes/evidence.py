@@ -59,6 +59,10 @@ class _Came(NamedTuple):
     newest_ms: int | None
     """When the newest was captured; None where there is none."""
 
+    def __repr__(self) -> str:
+        """Without the messages' digests."""
+        return f"_Came(newest_ms={self.newest_ms})"
+
 
 def _came(source: str, messages: Iterable[Any]) -> _Came:
     last: dict[tuple[str, int], int] = {}
