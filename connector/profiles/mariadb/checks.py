@@ -64,6 +64,12 @@ def _log(server: Server) -> Iterator[Finding]:
             what="is off: the numbers of transactions may fall, and by them a change is known that capture sends again",
             mend="SET GLOBAL gtid_strict_mode = ON;  -- and in my.cnf",
         )
+    if not server.domains:
+        yield Finding(
+            where="gtid_binlog_pos",
+            what="is empty: nothing was written since the log was begun, and a capture that begins so ends at the first change",
+            mend="write something, such as the heartbeat: UPDATE cdc.heartbeat SET ts = now(6) WHERE id = 1;",
+        )
     if server.domains > 1:
         yield Finding(
             where="gtid_domain_id",
