@@ -122,6 +122,8 @@ class Scene:
 
     def __init__(self, servers, home, url):
         self.servers, self.home = servers, home
+        self.unequal = {}
+        """What is not as it must be, as it was looked at last."""
         self.file = write_site(home, prefix=PREFIX, bootstrap_servers=servers, platform_url=url)
         written = yaml.load(self.file.read_text("utf-8"), Loader=yaml.BaseLoader)
         written["platform"]["encrypt"] = "false"
@@ -169,7 +171,7 @@ class Scene:
         while not done():
             for one in workers:
                 one.check()
-            assert time.monotonic() < until, f"{what}: {self.waiting()} {self.marks()}"
+            assert time.monotonic() < until, f"{what}: {self.waiting()} {self.marks()} {self.unequal}"
             time.sleep(0.5)
 
     def is_held(self):
@@ -247,9 +249,14 @@ def test_what_waits_is_made_anew_and_nothing_wrong_or_twice_is_taken(kafka, tmp_
                 told = {letter.record_key_hash for letter in scene.letters()}
                 missing = {record_key_hash(*one) for one in last.keys() - now.keys()}
                 others = {record_key_hash(*one) for one in now if now[one] != last.get(one)}  # taken before, and wrong by now
-                if any(scene.waiting().values()) or not others <= told:
-                    return False
-                return missing - told == scene.orphans()
+                waiting, orphans = any(scene.waiting().values()), scene.orphans()
+                scene.unequal = {
+                    "accepted in another version, without a letter": others - told,
+                    "neither accepted, told nor waiting for a parent": missing - told - orphans,
+                    "waiting for a parent, and accepted": orphans - missing,
+                    "waiting for a parent, and told": orphans & missing & told,
+                }
+                return not waiting and not any(scene.unequal.values())
 
             scene.until(is_there, "everything being accepted", workers)
     accepted = Counter((service, line.key, line.hash) for service, line in accepted_lines(scene.file))
