@@ -51,6 +51,30 @@ class Compared:
         return {"not_compared": self.why_not} if self.why_not else {"gone": self.gone, "moved": self.moved}
 
 
+@dataclass(slots=True, kw_only=True)
+class Standstill:
+    """For how long stages have not moved, and for how long nobody was there to move them. Times are seconds of one clock."""
+
+    stalled_s: float
+    """So long they may stand."""
+    absent_s: float
+    """So long of that nobody may be there."""
+    began: float
+    """When it was first looked."""
+    _place: tuple[int, int] = (-1, -1)
+    _moved_at: float = 0.0
+    _seen_at: float = 0.0
+
+    def is_final(self, place: tuple[int, int], *, at_work: bool, at: float) -> bool:
+        """Whether nothing is to be waited for any more. place: how far they are at this moment."""
+        if place != self._place:
+            self._place, self._moved_at = place, at
+        if at_work:
+            self._seen_at = at
+        moved, seen = max(self._moved_at, self.began), max(self._seen_at, self._moved_at, self.began)
+        return at - moved > self.stalled_s or at - seen > self.absent_s
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparing:
     """One comparison, after all rows that Debezium read have arrived."""
@@ -73,6 +97,8 @@ class Comparing:
     """So long is waited for rows that the database has and that did not come yet."""
     stalled_s: float
     """And for the stages, while they do not move."""
+    absent_s: float
+    """And for a worker, while a stage has none: one that was killed is started again, and takes part again a while later."""
 
     def run(self) -> Compared:
         """Compare, and tell. Raises Unreachable, Refused."""
@@ -139,15 +165,14 @@ class Comparing:
             return f"the rows of {self.source.name} are not placed: yibao resume {self.source.name}, and run it again"
         topics = self.site.topics
         with Broker(broker_access(self.site)) as broker:
-            end, before, moved_at = broker.ends(topics.rows(self.source.name))[0], (-1, -1), time.monotonic()
+            end = broker.ends(topics.rows(self.source.name))[0]
+            standstill = Standstill(stalled_s=self.stalled_s, absent_s=self.absent_s, began=time.monotonic())
             self.say("waiting until the stages have taken what was read")
             while True:
                 now, taken = self._taken(broker, end)
                 if taken:
                     return ""
-                if now != before:
-                    before, moved_at = now, time.monotonic()
-                elif time.monotonic() - moved_at > self.stalled_s or not self._is_at_work(broker):
+                if standstill.is_final(now, at_work=self._is_at_work(broker), at=time.monotonic()):
                     return "the stages place and join have not taken what was read: see that their workers run, and run it again"
                 self.poll()
 

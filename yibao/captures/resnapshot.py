@@ -75,6 +75,8 @@ class Waits:
     """After that, until it is given again: what Debezium still says of the table counts meanwhile."""
     stalled_s: float = 300.0
     """While nothing is said and no row comes; then the reading has failed."""
+    absent_s: float = 60.0
+    """While place or join has no worker, after the reading: one that ended is started again."""
     settled_s: float = 30.0
     """After the last row was read: what is still on its way arrives meanwhile."""
 
@@ -152,6 +154,7 @@ class _Course:
             say=self._say,
             settled_s=self._waits.settled_s,
             stalled_s=self._waits.stalled_s,
+            absent_s=self._waits.absent_s,
         ).run()
 
     def _ended(self, *, wait: bool) -> bool:
