@@ -7,9 +7,11 @@ import re
 from typing import Final
 
 from connector.contract import CaptureSource
+from connector.profiles import profile_of
 
 _LOST: Final = re.compile(
     r"no longer available on the server|can no longer (get changes from|access) replication slot|replication slot .* does not exist"
+    r"|Could not find (first log file name|GTID state requested)"  # MariaDB: its log was removed, or begins behind the place
     r"|requested WAL segment .* has already been removed|invalidated",
     re.IGNORECASE | re.DOTALL,
 )
@@ -30,14 +32,13 @@ def remedy_of(failure: str, source: CaptureSource) -> str:
         f"yibao connector forget {name} (begins anew and reads every row; what is known is not reported again), then: "
         f"yibao resume {name} --why …, and the yibao resnapshot that it names"
     )
+    advice = profile_of(source.kind).advice(source)
     if is_lost(failure):
-        return (
-            "its place in the log is lost, and a restart does not bring it back: have what is left of the slot dropped "
-            f"(SELECT pg_drop_replication_slot('{source.slot}');), then: {anew}"
-        )
+        dropped = f"have what is left of the slot dropped ({advice.drop}), then: " if advice.drop else ""
+        return f"its place in the log is lost, and a restart does not bring it back: {dropped}{anew}"
     if _TAKEN.search(failure):
         return (
-            f"another capture reads with its slot {source.slot}: stop that one, or give this source a slot of its own "
-            f"(sources.{name}.slot in site.yaml), then: yibao connector restart {name}"
+            f"another capture reads with its {advice.place}: stop that one, or {advice.another}, then: "
+            f"yibao connector restart {name}"
         )
     return f"mend the cause, then: yibao connector restart {name}. Where its slot or its place in the log is lost: {anew}"

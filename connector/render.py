@@ -75,7 +75,9 @@ class ConnectSettings:
     heartbeat_interval_ms: int
     """How often a source shows that it is alive."""
     signal_consumer: Mapping[str, str] = field(default_factory=dict)
-    """Further consumer options of the signal channel, such as `security.protocol`; it does not use the workers' own."""
+    """Further client options of the signal channel, such as `security.protocol`; it does not use the workers' own, and neither does
+    what keeps the structure of tables.
+    """
 
 
 def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -> dict[str, str]:
@@ -92,6 +94,7 @@ def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -
         **_metrics(topics),
         **_heartbeat(source, topics, profile=profile, connect=connect),
         **_signals(source, topics, connect=connect),
+        **_history(source, topics, connect=connect),
         **_routing(source, topics),
         **_PRODUCER,
     }
@@ -180,6 +183,25 @@ def _signals(source: CaptureSource, topics: Topics, *, connect: ConnectSettings)
         **{f"signal.consumer.{option}": value for option, value in connect.signal_consumer.items()},
         "notification.enabled.channels": "sink,log",
         "notification.sink.topic.name": topics.notifications,
+    }
+
+
+def _history(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -> dict[str, str]:
+    """Where a connector keeps what tables looked like. A statement that it cannot read ends the capture: passed over, it could be
+    the one that gives the columns of a captured table another order.
+    """
+    if not source.kind.keeps_history:
+        return {}
+    return {
+        "schema.history.internal.kafka.topic": topics.schema_history(source.name),
+        "schema.history.internal.kafka.bootstrap.servers": connect.bootstrap_servers,
+        "schema.history.internal.store.only.captured.tables.ddl": "true",
+        "schema.history.internal.skip.unparseable.ddl": "false",
+        **{
+            f"schema.history.internal.{client}.{option}": value
+            for client in ("consumer", "producer")
+            for option, value in connect.signal_consumer.items()
+        },
     }
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value that a person wrote, in words that say what to write instead. Pure.
+"""What is wrong with a value that a person wrote, in words that say what to write instead; and numbers with their nouns. Pure.
 
 The models of files, faults and options are pydantic's, and so are the kinds of fault that are named here; its own words speak to
 programmers ("Input should be a valid dictionary") and never reach a person.
@@ -63,6 +63,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = {candidate.lower(): candidate for candidate in known}
     found = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f" (did you mean `{names[found[0]]}`?)" if found else ""
+
+
+def count_of(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: `1 record`, `0 records`, `2 records`. many: where that is more than an `s` behind it."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def choices(expected: str) -> list[str]:

@@ -14,6 +14,7 @@ from streams.explain.subject import Keys
 from streams.explain.timeline import Event
 from streams.explain.unplaced import Unplaced
 from streams.mapping import Site
+from streams.wording import count_of
 from yibao.explaining import Content, Explained
 from yibao.letters.shown import print_json, print_table, said, show_content
 from yibao.moments import local
@@ -77,7 +78,8 @@ def show_unplaced(rows: Sequence[Unplaced], told: Sequence[Told], site: Site) ->
         letter = one.letter
         state = f"closed {local(letter.closed, site)}" if letter.closed else "open"
         typer.echo(f"{letter.id[:12]} {letter.dead_class} {letter.rule} {local(letter.last, site)} {state}: {letter.message}")
-    typer.echo(f"no visit has a row or record with this number; {len(told)} letters name it: yibao dlq show ID")
+    named = count_of(len(told), "letter names", "letters name")
+    typer.echo(f"no visit has a row or record with this number; {named} it: yibao dlq show ID")
 
 
 def show_unplaced_json(rows: Sequence[Unplaced], told: Sequence[Told]) -> None:

@@ -9,6 +9,7 @@ from streams.explain.pending import Pending
 from streams.explain.releasable import Releasable
 from streams.explain.waits import words_for
 from streams.mapping import Site
+from streams.wording import count_of
 from yibao.letters.shown import print_table
 from yibao.moments import age, local, now_ms
 
@@ -21,7 +22,8 @@ def show(found: Pending, site: Site) -> None:
     for kind in found.kinds:
         counts = f"{kind.rows}", f"{kind.told}", age(now_ms() - kind.oldest)
         kinds.add_row(kind.kind, kind.service or "-", *counts, kind.words)
-    print_table(kinds, f"{found.total} rows and records wait{'' if found.oldest else '; none is listed'}")
+    waiting = count_of(found.total, "row or record waits", "rows and records wait")
+    print_table(kinds, f"{waiting}{'' if found.oldest else '; none is listed'}")
     if not found.oldest:
         return
     table = Table(box=None, pad_edge=False)

@@ -8,36 +8,19 @@ without a schema (`before`, `after`, `source`, `op`), with decimals as text and 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, TypeAlias
 
+from connector.contract.envelopes import UNAVAILABLE as UNAVAILABLE
+from connector.contract.envelopes import DatabaseKind as DatabaseKind
+from connector.contract.envelopes import Mark as Mark
+from connector.contract.envelopes import Op as Op
+from connector.contract.envelopes import Position as Position
+from connector.contract.envelopes import mark as mark
+from connector.contract.envelopes import place_in_log as place_in_log
+from connector.contract.envelopes import position as position
+from connector.contract.envelopes import table_of as table_of
+from connector.contract.envelopes import transaction_of as transaction_of
 from connector.contract.topics import Topics as Topics
-
-UNAVAILABLE = "__debezium_unavailable_value"
-"""Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
-
-
-_STREAMED: Final = (None, "false")
-"""What `source.snapshot` says of a change that was read from the log."""
-
-
-class Op(StrEnum):
-    """Debezium's operation codes."""
-
-    CREATE = "c"
-    READ = "r"
-    UPDATE = "u"
-    DELETE = "d"
-    TRUNCATE = "t"
-
-
-_READ: Final = Op.READ
-_DELETE: Final = Op.DELETE
-
-
-class DatabaseKind(StrEnum):
-    """Kinds of source database. Each has its own rule for comparing positions."""
-
-    POSTGRESQL = "postgresql"
 
 
 class TableRole(StrEnum):
@@ -96,53 +79,6 @@ class Look:
     """Whether there is more in it than before, except that the log went on."""
     slot: SlotState | None = None
     """The replication slot; None where there is none."""
-
-
-Position: TypeAlias = tuple[int, ...]
-"""Where in its database's log a change stands. For people: neither the order of the log nor that of another server is the order in
-which transactions were committed.
-"""
-
-
-class Mark(NamedTuple):
-    """By what a change is recognised when capture sends it again (`streams.domain.again`).
-
-    It says nothing of which content is newer: that is told by the order in the topic alone.
-    """
-
-    place: Position
-    """In the log of its database. PostgreSQL: the LSN and 0 for a delete, 1 for everything else, because a key that is changed
-    arrives as a delete and a create at one LSN. Of one row on one server it rises with every change.
-    """
-    ts_us: int
-    """Microseconds of its commit, by the server's clock."""
-    server: str = ""
-    """Which life of the database its place belongs to; `""` where nobody said."""
-
-
-def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | None:
-    """The position of a change, from the envelope's `source` block; None where the change carries none.
-
-    PostgreSQL: the LSN of the change itself; of a row that a snapshot read, that of the snapshot.
-    """
-    match kind:
-        case DatabaseKind.POSTGRESQL:
-            lsn = source.get("lsn")
-            return (lsn,) if isinstance(lsn, int) else None
-
-
-def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark | None:
-    """The mark of a change that comes from the log. None of a row that was read, by whatever snapshot: what is read is never a
-    repetition.
-
-    where: the `position` of the change.
-    """
-    if where is None or op is _READ or source.get("snapshot") not in _STREAMED:
-        return None
-    ts_us = source.get("ts_us")
-    if not isinstance(ts_us, int):
-        ts_us = int(cast("int", source["ts_ms"])) * 1000
-    return Mark((*where, 0 if op is _DELETE else 1), ts_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,5 +148,7 @@ class CaptureSource:
     """Tables to capture, each with its columns."""
     ca_file: str | None = None
     """Certificates that `verify-ca` and `verify-full` check against, as a path on this machine."""
+    server_id: int | None = None
+    """MariaDB: the number under which the log is read; None for one that is made of the source's name."""
     connect_ca_file: str | None = None
     """The same certificates as a path that the Connect workers see."""

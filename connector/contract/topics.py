@@ -85,6 +85,12 @@ class Topics:
         """One record every few seconds from a source whose capture is alive."""
         return f"{self.heartbeat_prefix}.{source}"
 
+    def schema_history(self, source: str) -> str:
+        """What the tables of a source looked like, statement by statement; of kinds of databases whose log does not say it. It is
+        the connector's own: without it, capture does not go on.
+        """
+        return f"{self.prefix}capture.history.{source}"
+
     def connector(self, source: str) -> str:
         """The name of a source's connector in Kafka Connect."""
         return f"{self.prefix}capture-{source}"

@@ -2,6 +2,7 @@
 
 from connector.contract import DatabaseKind
 from connector.profiles.kind import DatabaseProfile
+from connector.profiles.mariadb.profile import MariadbProfile
 from connector.profiles.postgresql.profile import PostgresqlProfile
 
 __all__ = ["DatabaseProfile", "profile_of"]
@@ -12,3 +13,5 @@ def profile_of(kind: DatabaseKind) -> DatabaseProfile:
     match kind:
         case DatabaseKind.POSTGRESQL:
             return PostgresqlProfile()
+        case DatabaseKind.MARIADB:
+            return MariadbProfile()

@@ -7,6 +7,7 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
+from connector.profiles.advice import Advice
 from connector.room import Room
 
 
@@ -28,6 +29,17 @@ class DatabaseProfile(Protocol):
     @property
     def harm_of_older(self) -> str:
         """What a version before it does; continues a sentence that begins with it."""
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The options that say where the log is read: two connectors that have the same values here are in each other's way."""
+
+    @property
+    def keeps_log(self) -> bool:
+        """Whether the database keeps its log for a capture until that has read it, whatever its own settings are."""
+
+    def advice(self, source: CaptureSource) -> Advice:
+        """What is said to a person about a source."""
 
     def options(self, source: CaptureSource) -> Mapping[str, str]:
         """The options that only this kind has: login, log reader, position, snapshot."""

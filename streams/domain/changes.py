@@ -6,12 +6,13 @@ from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
-from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position
+from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position, transaction_of
 from streams.domain.images import row_of, text_of
 from streams.domain.recapture import RECAPTURED, NotThere, not_there_in
 from streams.domain.records import Header, Row
 from streams.domain.release import RELEASE, Release, release_in
 from streams.domain.replay import REPLAY, Replay, replay_in
+from streams.domain.ticks import END_OF_TIME, Tick, tick_in
 from streams.domain.told import Told, told_in
 from streams.errors import Rejected
 
@@ -154,24 +155,6 @@ class Truncated:
     """As of a RowChange."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    """A message that says what time it is. It has its place in the order of the topic, so that time-outs are decided like
-    everything else.
-    """
-
-    at: int
-    """Milliseconds since the epoch."""
-    source: str = ""
-    """The source in the order of whose log it stands; `""` where nobody said."""
-    open: str = ""
-    """That source's transaction which may go on; `""`: none."""
-
-    def ended(self, source: str, transaction: str) -> bool:
-        """Whether a transaction of a source is known to have ended."""
-        return self.source in ("", source) and (not transaction or transaction != self.open)
-
-
 @dataclass(frozen=True, slots=True)
 class Tombstone:
     """A message without a value: Kafka's mark for compaction. Carries nothing for the join."""
@@ -183,8 +166,6 @@ _OPS: Final = {op.value: op for op in Op}
 _TRUNCATE: Final = Op.TRUNCATE
 _DELETE: Final = Op.DELETE
 _KINDS: Final = {kind.value: kind for kind in DatabaseKind}
-_END_OF_TIME: Final = 10**13
-"""The first moment (ms, in the year 2286) that a state entry has no digits for."""
 
 
 def server_of(incoming: Incoming) -> str:
@@ -214,7 +195,7 @@ def decode(value: bytes | None, *, server: str = "") -> Event:
 def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
     """The event in one message's parsed value. Raises as `decode`. server: see there."""
     if "op" not in envelope:
-        return _OURS.get(f"{envelope.get('yibao')}", _tick)(envelope)
+        return _OURS.get(f"{envelope.get('yibao')}", tick_in)(envelope)
     source = envelope.get("source")
     if not isinstance(source, dict):
         raise Rejected("the envelope has no source block")
@@ -234,12 +215,6 @@ def _of_server(known_by: Mark | None, server: str) -> Mark | None:
     return known_by._replace(server=server) if server and known_by is not None else known_by
 
 
-def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:
-    """The value of a tick message. partitions: of `visit.changes`, to be told the time; None in that topic itself."""
-    asked = {} if partitions is None else {"partitions": partitions}
-    return orjson.dumps({"yibao": "tick", "at": at, **asked})
-
-
 def key_in(columns: bytes, names: Sequence[str]) -> tuple[str, ...]:
     """A row's key from the key of its message; () where it is not there."""
     try:
@@ -254,13 +229,6 @@ def dotted(place: Position | None) -> str:
     return ".".join(map(str, place or ()))
 
 
-def _tick(envelope: Mapping[str, object]) -> Tick:
-    at = envelope.get("at")
-    if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < _END_OF_TIME:
-        raise Rejected("the value is neither a change envelope nor a tick")
-    return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")
-
-
 _OURS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = {
     REPLAY: replay_in,
     RELEASE: release_in,
@@ -272,24 +240,24 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     try:
         op = _OPS[cast("str", envelope["op"])]
         kind = _KINDS[cast("str", source["connector"])]
-        name, table = f"{source['name']}", f"{source['schema']}.{source['table']}"
+        schema = source["schema"] if "schema" in source else source["db"]
+        name, table = f"{source['name']}", f"{schema}.{source['table']}"
         committed_at = int(cast("int", source["ts_ms"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
-    if not 0 <= committed_at < _END_OF_TIME:
+    if not 0 <= committed_at < END_OF_TIME:
         raise Rejected("the envelope's time of commit is impossible")
     place = position(kind, source)
     known_by = _of_server(mark(op, source, place), server) if server else mark(op, source, place)
     if op is _TRUNCATE:
-        transaction = f"{source.get('txId') or ''}"
         return Truncated(
-            source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction
+            source=name, table=table, committed_at=committed_at, position=place, mark=known_by, transaction=transaction_of(source)
         )
     row = row_of(envelope.get("before" if op is _DELETE else "after"))
     if row is None:
         raise Rejected(f"the envelope of op {op.value!r} carries no row")
     before = row_of(envelope.get("before")) if UNAVAILABLE in row.values() else None
-    transaction = f"{source.get('txId') or ''}"
+    transaction = transaction_of(source)
     if "place" not in envelope and "yibao" not in envelope:  # as nearly all
         return RowChange(name, table, op, row, before, place, committed_at, known_by, None, transaction)
     told = told_in(envelope["place"]) if "place" in envelope else None

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from connector.contract import table_of
 from streams.domain.changes import Incoming
 from streams.explain.logs import FETCH_BYTES, Logs
 from streams.topics.broker import Broker
@@ -18,6 +19,7 @@ MOST: Final = 50
 """So many changes, the latest ones: each is a look for itself."""
 _NEAR: Final = 5_000
 """So many messages of one moment are looked through; capture hands on some 2,000 at once."""
+_SAYS: Final = ("lsn", "txId", "gtid", "file", "pos", "row", "ts_us", "ts_ms", "snapshot")
 _ONE_S: Final = 30.0
 _AT_ONCE: Final = 400
 
@@ -68,7 +70,7 @@ def _of_moment(reader: Onward, reach: Reach, begin: int, wanted: Sequence[_Chang
 
 
 def _same(block: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(block.get(name) == other.get(name) for name in ("lsn", "txId", "schema", "table", "ts_us", "ts_ms", "snapshot"))
+    return table_of(block) == table_of(other) and all(block.get(name) == other.get(name) for name in _SAYS)
 
 
 def _block(value: bytes | None) -> Mapping[str, Any] | None:

@@ -18,6 +18,7 @@ from streams.explain.timeline import plan_of
 from streams.explain.waits import WITHDRAWAL, end_of, words_for
 from streams.lanes.deliver.plan import Plan
 from streams.lanes.marks import DeliverMark
+from streams.wording import count_of
 
 
 class Fate(StrEnum):
@@ -61,8 +62,13 @@ def standings(found: Evidence, subject: Subject) -> list[Standing]:
     """Of each row that is asked for, in the order of reporting; then the records that no row backs any more."""
     rows = [held for held in found.rows if subject.means_row(RowName(held.row.source, held.row.table, held.row.key))]
     order = {service: place for place, service in enumerate(SERVICE_OF.values())}
-    rows.sort(key=lambda held: (order[SERVICE_OF[held.row.role]], held.row.table, held.row.key))
+    rows.sort(key=lambda held: (order[SERVICE_OF[held.row.role]], held.row.table, _counted(held.row.key)))
     return [*(_of_row(held, found, subject) for held in rows), *_of_gone(found, subject)]
+
+
+def _counted(key: Sequence[str]) -> list[tuple[int, str]]:
+    """A key in the order in which people count: line 9 before line 10."""
+    return [(len(part.lstrip("0")) if part.isdecimal() else 0, part) for part in key]
 
 
 def _of_row(held: Held, found: Evidence, subject: Subject) -> Standing:
@@ -156,7 +162,7 @@ def _on_its_way(record: ReadyRecord, lanes: Lanes) -> _Now:
 def _queued(record: ReadyRecord, mark: DeliverMark) -> _Now:
     before = record.number - mark.seq
     facts = {"number": f"{record.number}", "cause": mark.why}
-    words = f"{before} records of its partition go before it"
+    words = f"{count_of(before, 'record of its partition goes', 'records of its partition go')} before it"
     return _Now(Fate.HELD if mark.why else Fate.UNDER_WAY, f"{words}, whose lane is held" if mark.why else words, _known(facts))
 
 

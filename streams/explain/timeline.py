@@ -16,6 +16,7 @@ from streams.errors import Rejected
 from streams.explain.evidence import Accepted, Evidence, Lanes, Told
 from streams.explain.subject import RowName, Subject
 from streams.lanes.deliver.plan import Plan
+from streams.wording import count_of
 
 _OPS: Final = {Op.CREATE: "row made", Op.READ: "row read", Op.UPDATE: "row changed", Op.DELETE: "row deleted"}
 _ORDERED: Final = {
@@ -68,7 +69,14 @@ def timeline(found: Evidence, subject: Subject) -> list[Event]:
         *(event for one in found.letters if subject.means_letter(one.letter) for event in _of_letter(one, found, subject)),
         *_of_plan(found, subject),
     ]
-    return sorted(events, key=lambda event: (event.at, _STAGES[event.stage], event.where))
+    return sorted(events, key=lambda event: (event.at, _STAGES[event.stage], _place_of(event)))
+
+
+def _place_of(event: Event) -> tuple[str, int, int]:
+    """Where its message stands, in the order of its topic: by numbers, for as text 10 comes before 9."""
+    topic, *numbers = event.where.rsplit("/", 2)
+    partition, offset = map(int, numbers or ("-1", "-1"))
+    return topic, partition, offset
 
 
 def changes_of(found: Evidence, subject: Subject) -> list[Incoming]:
@@ -173,7 +181,7 @@ def _of_receipt(one: Accepted, found: Evidence, subject: Subject) -> Iterator[Ev
             "posted": f"{receipt.posted_at}",
             "number": f"{line.number}",
             "content": line.hash,
-            "batch": f"{len(receipt.records)} records",
+            "batch": count_of(len(receipt.records), "record"),
         }
         where = f"{found.topics.receipts}/{one.place.partition}/{one.place.offset}"
         of = subject.keys.record(receipt.service, line.key)

@@ -24,6 +24,7 @@ def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
             connect_ca_file=source.connect_ca_file or (None if source.ca_file is None else str(source.ca_file)),
             publication=source.publication,
             slot=source.slot,
+            server_id=source.server_id,
             heartbeat_table=source.heartbeat_table,
             tables=_tables(site.mappings[name]),
         )

@@ -154,7 +154,7 @@ class DatabaseSource(Strict):
     database: str
     """Name of the database."""
     user: str
-    """Login with REPLICATION and SELECT on the captured tables."""
+    """Login that may read the log and the captured tables."""
     password_file: FilePath
     """File with the password, alone and without a line break, for Connect takes every byte of it; also read by the check of the
     catalogue on this machine."""
@@ -170,8 +170,12 @@ class DatabaseSource(Strict):
     """PostgreSQL: publication that the database's administrator made."""
     slot: Identifier = "yibao"
     """PostgreSQL: replication slot."""
+    server_id: Annotated[int, Field(ge=1, le=2**32 - 1)] | None = None
+    """MariaDB: the number under which capture reads the log; no server and no other reader of it may have the same. Left out: one
+    that is made of the source's name."""
     heartbeat_table: str | None = None
-    """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever."""
+    """`schema.table` with one row that capture updates, so that a quiet database does not keep its log for ever. MariaDB, here and
+    in the mapping: `database.table`."""
     mapping: FilePath
     """The mapping file of this hospital system."""
     log_room_gb: Annotated[float, Field(gt=0)] | None = None

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from connector.contract import Op, TableRole
+from connector.contract import Op, TableRole, table_of
 from streams.deadletter.record import DeadLetterView
 from streams.domain.images import text_of
 from streams.domain.keys import names_something
@@ -112,7 +112,7 @@ def _as_captured(letter: DeadLetterView, mappings: Mapping[str, CompiledMapping]
     try:
         envelope = orjson.loads(letter.value or b"")
         said, image = envelope["source"], envelope["before" if envelope["op"] == Op.DELETE else "after"]
-        source, table = f"{said['name']}", f"{said['schema']}.{said['table']}"
+        source, table = f"{said['name']}", table_of(said)
         values = {name: text_of(image[name]) for name in mappings[source].tables[table].key}
     except (orjson.JSONDecodeError, KeyError, TypeError, Rejected):
         return None

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from streams.domain.ticks import is_tick
 from streams.errors import Unreachable
 from streams.topics.access import away, is_inside_a_client, let_in
 
@@ -33,10 +34,17 @@ class Seen(NamedTuple):
     """Its own time."""
     headers: tuple[tuple[str, bytes | None], ...]
     """In their order."""
+    tells_time: bool = False
+    """Whether it is a tick, and nothing that anybody waits for."""
 
     def __repr__(self) -> str:
         """Without what it says."""
         return f"Seen(offset={self.offset}, timestamp_ms={self.timestamp_ms})"
+
+
+def _seen(message: Any) -> Seen:
+    tells_time = is_tick(message.key, message.value)
+    return Seen(message.offset, message.timestamp, tuple(message.headers), tells_time)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +113,7 @@ class Lookahead:
         open_places = self._unread(list(offsets), ends)
         while open_places and time.monotonic() < until:
             for at, messages in consumer.poll(timeout_ms=_POLL_MS).items():
-                found[at].seen += [Seen(one.offset, one.timestamp, tuple(one.headers)) for one in messages if one.offset < ends[at]]
+                found[at].seen += [_seen(one) for one in messages if one.offset < ends[at]]
                 if len(found[at].seen) >= most:
                     consumer.pause(at)
             open_places = [at for at in self._unread(open_places, ends) if len(found[at].seen) < most]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connector.contract import CaptureSource, Topics
+from streams.wording import count_of
 
 _DAY_MS = 86_400_000
 _LARGEST_MESSAGE = str(8 * 1024 * 1024)
@@ -105,6 +106,7 @@ def plan_topics(topics: Topics, sources: Iterable[CaptureSource], settings: Topi
         *((topics.rows(source.name), 1, days(settings.changes_days)) for source in sources),
         *((topics.place_state(source.name), 1, _COMPACT) for source in sources),
         *((topics.heartbeat(source.name), 1, days(1)) for source in sources),
+        *((topics.schema_history(source.name), 1, _KEPT) for source in sources if source.kind.keeps_history),
         *((topics.lookup(name), 1, _COMPACT) for name in _lookups(sources)),
     ]
     return tuple(
@@ -157,7 +159,8 @@ def _compare_one(spec: TopicSpec, live: LiveTopic | None) -> TopicPlan:
 def _conflicts(spec: TopicSpec, live: LiveTopic) -> Iterator[str]:
     if live.partitions != spec.partitions:
         yield (
-            f"has {live.partitions} partitions and must have {spec.partitions}: a visit would part ways. Set kafka.partitions to "
+            f"has {count_of(live.partitions, 'partition')} and must have "
+            f"{spec.partitions}: a visit would part ways. Set kafka.partitions to "
             "what is there, or start with a new kafka.topic_prefix; a topic that holds nothing yet may be deleted"
         )
     policy = _policy(live)

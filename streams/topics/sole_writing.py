@@ -16,6 +16,7 @@ from kafka.errors import InvalidProducerEpochError, KafkaError, ProducerFencedEr
 from streams.errors import Refused, Unreachable
 from streams.topics.access import away, let_in
 from streams.topics.writing import Message
+from streams.wording import count_of
 
 _WITHIN_S: Final = 30.0
 _AT_ONCE: Final = 1_000
@@ -39,10 +40,13 @@ class SoleWriter:
             try:
                 self._portion(portion)
             except _TAKEN as error:
-                told = f"another command writes into {self._topic} at the same time, and this one wrote {written} messages"
+                told = (
+                    f"another command writes into {self._topic} at the same time, and this one wrote {count_of(written, 'message')}"
+                )
                 raise Refused(f"{told}: {otherwise}") from error
             except (KafkaError, OSError) as error:
-                told = f"{written} messages were written; {otherwise} ({type(error).__name__}, {self._topic})"
+                wrote = count_of(written, "message was", "messages were")
+                told = f"{wrote} written; {otherwise} ({type(error).__name__}, {self._topic})"
                 raise Unreachable(f"{told}{away(self._servers)}") from error
             written += len(portion)
         return written

@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 
 from streams.errors import Misconfigured, Unreachable
 from streams.topics.access import away, is_inside_a_client, let_in
+from streams.wording import count_of
 
 _POLL_MS = 500
 _STALLED_S = 15.0
@@ -62,7 +63,7 @@ def _read(consumer: Any, topics: Sequence[str], *, where: str, until: float, on_
             on_progress(total - left, total)
         elif time.monotonic() - moved_at > _STALLED_S:
             raise Unreachable(
-                f"{where} gives nothing more of {', '.join(topics)}, {left} messages before its end: check the brokers"
+                f"{where} gives nothing more of {', '.join(topics)}, {count_of(left, 'message')} before its end: check the brokers"
             )
 
 

@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from streams.errors import Unreachable
 from streams.topics.access import away, let_in
+from streams.wording import count_of
 
 _WRITTEN_WITHIN_S = 30.0
 _AT_ONCE = 1_000
@@ -63,7 +64,7 @@ def write_messages(client: Mapping[str, Any], topic: str, messages: Iterable[Mes
                 one.get(_WRITTEN_WITHIN_S)
             written += len(portion)
     except (KafkaError, OSError) as error:
-        told = f"{written} messages were written; {otherwise} ({type(error).__name__}, {topic})"
+        told = f"{count_of(written, 'message was', 'messages were')} written; {otherwise} ({type(error).__name__}, {topic})"
         raise Unreachable(told) from error
     finally:
         producer.close(_WRITTEN_WITHIN_S)

@@ -3,7 +3,7 @@
 import orjson
 
 from connector.contract import UNAVAILABLE
-from streams.domain.changes import tick_value
+from streams.domain.ticks import tick_value
 from tests.unit.streams.domain.join.join_rig import BILL, CHARGE, ITEM, PATIENT, REGISTER, SETTLE, VISIT, envelope
 
 NAME, CERTNO, PHONE = "欧阳百里", "51010219381005541X", "13987654321"

@@ -24,7 +24,7 @@ from sandbox.hospital import (
     reference_rows,
 )
 from sandbox.platform.rows import Rules, judge_rows, split_rows
-from streams.domain.changes import Incoming, decode, tick_value
+from streams.domain.changes import Incoming, decode
 from streams.domain.join.entries import group, group_of, visit_key_of
 from streams.domain.join.fold import Joiner
 from streams.domain.join.gone import deadline_of, is_gone
@@ -33,6 +33,7 @@ from streams.domain.place.fold import Placed, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, Row
+from streams.domain.ticks import tick_value
 from streams.mapping import compile_site, load_site
 from streams.mapping.linking import direct_visit_keys
 from streams.spec.dictionaries import load_dictionaries

@@ -65,7 +65,7 @@ async def test_what_the_platform_still_has_is_closed_by_its_word_alone(place):
     """A reason does not take a record back; a number of the platform says that somebody did."""
     await place.write(1, gone("G1"), gone("G2"), gone("G3"), of_row(7, rule="R8"))
     told = dlq("close", "-c", place.site, "key:G1,G2,G3,F7", *REASON)
-    assert (1, "1 letters closed\n") == (told.exit_code, told.stdout)
+    assert (1, "1 letter closed\n") == (told.exit_code, told.stdout)
     assert "3 letters are about reported records without a row" in told.stderr
     dlq("close", "-c", place.site, "key:G1", "--confirmation", "WX-1", *REASON)
     shown = as_json("show", letter_id(gone("G1")), "-c", place.site)

@@ -148,7 +148,7 @@ async def test_the_summary_counts_each_failure_once(site):
     table = dlq("summary", "-c", site)
     assert "3 dead letters" in table.stdout
     assert re.search(r"REJECTED +40003 +- +金额不平 +setl_d +H36110200001 +clerk +1 +0 +5h", table.stdout)
-    assert "1 messages in the topic are no dead letters of ours" in table.stderr
+    assert "1 message in the topic: not dead letters of ours" in table.stderr
 
 
 @pytest.mark.stack
@@ -234,7 +234,7 @@ async def test_letters_of_a_newer_version_are_shown_and_it_is_said_that_there_is
         await producer.send_and_wait(topic, value, key=key, partition=1, headers=later)
     told = dlq("list", "-c", site)
     assert "4 of 4 dead letters" in told.stdout
-    assert "1 letters were written by a newer version" in told.stderr
+    assert "1 letter was written by a newer version" in told.stderr
 
 
 @pytest.mark.parametrize("since", ["yesterday", "3x", "2024-13-01"])

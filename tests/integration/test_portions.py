@@ -8,7 +8,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from streams.domain.changes import tick_value
+from streams.domain.ticks import tick_value
 from streams.lanes.kafka_broker import KafkaBroker
 from streams.lanes.ports import TopicPartition as LanePartition
 from tests.integration.serving import until

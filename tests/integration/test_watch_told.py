@@ -23,6 +23,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from streams.mapping.notifying import Channel
 from tests.unit.yibao.watching.test_messages import TOLD
 from yibao.watching.channels import NotTold, check, tell
+from yibao.watching.notices import BY_NAME
 
 SECRET = "SEC-of-a-robot"
 PASSWORD = "canary-of-a-password"
@@ -237,13 +238,57 @@ def test_the_journal_gets_an_entry_for_each_alert(tmp_path):
 
 def test_the_verb_tries_each_channel_and_says_which_took_nothing(robots, tmp_path):
     """Whoever sets it up must see it arrive, and not wait for the first outage."""
-    sample = tmp_path / "sample"
-    shutil.copytree(CHECKOUT / "deploy" / "sites" / "sample", sample)
     (tmp_path / "good").write_text(f"{robots.url}/wecom?key=k")
     (tmp_path / "bad").write_text(f"{robots.url}/wecom?key=canary")
-    channels = {name: {"kind": "wecom", "url_file": f"{tmp_path}/{name}"} for name in ("good", "bad")}
+    done = _tried(tmp_path, {name: {"kind": "wecom", "url_file": f"{tmp_path}/{name}"} for name in ("good", "bad")})
+    said = "good: a test and its recovery were sent\n", "bad: not sent: code 93000\n"
+    assert (1, *said) == (done.returncode, done.stdout, done.stderr)
+
+
+def test_a_test_is_named_as_one_in_every_channel_and_is_over_at_once(robots, mail, tmp_path):
+    """Under an alert's own name it wakes somebody; without its end it stays open for ever where notices become incidents."""
+    inbox, office = mail
+    (tmp_path / "secret").write_text(SECRET)
+    posted = {"wecom": "/wecom?key=k", "dingtalk": "/dingtalk?access_token=t", "feishu": "/feishu", "webhook": "/hook"}
+    signed = {"wecom": {}, "webhook": {"token_file": f"{tmp_path}/secret"}}
+    channels = {
+        kind: {"kind": kind, "url_file": f"{tmp_path}/{kind}", **signed.get(kind, {"secret_file": f"{tmp_path}/secret"})}
+        for kind in posted
+    }
+    for kind, path in posted.items():
+        (tmp_path / kind).write_text(f"{robots.url}{path}")
+    channels["office"] = json.loads(office.model_dump_json(exclude_defaults=True))
+    channels["journal"] = {"kind": "journald", "socket": f"{tmp_path}/socket"}
+    channels["here"] = {"kind": "stderr"}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(f"{tmp_path}/socket")
+        done = _tried(tmp_path, channels)
+        journal.settimeout(5)
+        entries = [journal.recv(65_536).decode() for _ in range(2)]
+    assert (0, len(channels)) == (done.returncode, done.stdout.count(": a test and its recovery were sent\n")), done.stderr
+    messages: dict[str, list[str]] = {"journal": entries, "here": done.stderr.splitlines()}
+    for path, body in robots.taken:
+        messages.setdefault(path, []).append(json.dumps(body, ensure_ascii=False))
+    read = [email.message_from_bytes(envelope.content, policy=email.policy.default) for _, envelope in inbox.mail]
+    messages["mail"] = [f"{one['Subject']} {one.get_content()}" for one in read]
+    assert {*channels} - {"office", *posted} | {"mail"} | {f"/{path.split('?')[0][1:]}" for path in posted.values()} == {*messages}
+    for channel, told in messages.items():
+        first, second = told
+        assert "YibaoTest" in first, channel
+        assert "YibaoTest" in second, channel
+        assert "测试" in first, channel
+        assert "测试" in second, channel
+        assert not [name for name in BY_NAME for one in told if name in one], channel
+    hooks = [body for path, body in robots.taken if path == "/hook"]
+    assert ["firing", "resolved"] == [one["alerts"][0]["status"] for one in hooks]
+    assert 1 == len({one["alerts"][0]["fingerprint"] for one in hooks}), "another one would not close the first"
+
+
+def _tried(tmp_path, channels):
+    """What `yibao watch --test` says, of these channels."""
+    sample = tmp_path / "sample"
+    shutil.copytree(CHECKOUT / "deploy" / "sites" / "sample", sample)
     site = sample / "site.yaml"
     site.write_text(site.read_text("utf-8") + f"\nnotify: {json.dumps({'channels': channels})}\n", "utf-8")
     asked = [sys.executable, "-m", "yibao", "watch", "--test", "-c", f"{site}"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    assert (1, "good: sent\n", "bad: not sent: code 93000\n") == (done.returncode, done.stdout, done.stderr)
+    return subprocess.run(asked, capture_output=True, text=True, check=False)

@@ -9,11 +9,12 @@ import orjson
 
 from connector.contract import DatabaseKind
 from streams.domain.absent import Comparison, Seen
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import Incoming
 from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placed, Placer
+from streams.domain.ticks import tick_value
 from streams.lanes.join.lookups import LookupTable, LookupTables
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State

@@ -13,12 +13,13 @@ import orjson
 
 from connector.contract import Mark, Op
 from streams.domain.again import after, again
-from streams.domain.changes import Incoming, RowChange, decode, tick_value
+from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.keys import SEPARATOR, VisitKey
 from streams.domain.place import entries
 from streams.domain.place.fold import Folded, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.domain.ticks import tick_value
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from tests.oracle.bills import BEGIN_MS, CARRIED, COLUMNS, HEADERS, SOURCE, UNDER, WAIT_MS, Hospital, Row, Where

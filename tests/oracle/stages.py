@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import Incoming
 from streams.domain.join.fold import Joiner
 from streams.domain.join.limits import JoinLimits
 from streams.domain.place.ended import ENDED_MS
@@ -20,6 +20,7 @@ from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names
 from streams.domain.ready import decode, encode, recalls_in
 from streams.domain.records import DeadLetter, ReadyRecord
+from streams.domain.ticks import tick_value
 from streams.lanes.deliver.orphans import Decision
 from streams.mapping import Site, compile_site
 from streams.mapping.linking import claiming_tables, direct_visit_keys, linked_tables

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from connector.contract import CapturedTable, CaptureSource, Op
+from connector.contract import CapturedTable, CaptureSource, Op, table_of
 from connector.signals import Notice, Stage, Tally, notice_of
 from streams.domain.absent import Seen
 from streams.domain.images import text_of
@@ -108,7 +108,7 @@ class Arrivals:
         """Count a row."""
         envelope = orjson.loads(value or b"null")
         source = envelope.get("source") if isinstance(envelope, dict) else None
-        if not isinstance(source, dict) or "yibao" in envelope or f"{source.get('schema')}.{source.get('table')}" != self._name:
+        if not isinstance(source, dict) or "yibao" in envelope or table_of(source) != self._name:
             return
         self.rows.came(envelope)
         if envelope.get("op") == Op.READ:

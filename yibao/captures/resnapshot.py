@@ -20,6 +20,7 @@ from streams.mapping import Site
 from streams.topics.broker import Broker
 from streams.topics.following import Follower
 from streams.topics.writing import write
+from streams.wording import count_of
 from yibao.captures.absent_rows import Compared, Comparing
 from yibao.captures.arrivals import Arrivals, rows_of
 from yibao.captures.from_site import connect_client, database_password
@@ -107,7 +108,7 @@ def read_again(wanted: Wanted, *, wait: bool, say: Callable[[str], None], waits:
     _demand_running(connect, wanted)
     with Follower(client_options(site), [site.topics.notifications, wanted.rows_topic]) as follower:
         counted = profile_of(source.kind).count_rows(source, wanted.table, where=wanted.where, password=database_password(source))
-        say(f"{wanted.table.name}: {counted} rows to read")
+        say(f"{wanted.table.name}: {count_of(counted, 'row')} to read")
         return _Course(wanted, connect, follower, counted=counted, say=say, waits=waits or Waits()).run(wait=wait)
 
 
@@ -199,7 +200,9 @@ class _Course:
         seen, waits = self._seen, self._waits
         if now - self._told_at >= _TELL_EVERY_S:
             self._told_at = now
-            self._say(f"{seen.arrived} of {self._counted} rows arrived" if seen.told_of else "Debezium has not begun yet")
+            self._say(
+                f"{seen.arrived} of {count_of(self._counted, 'row')} arrived" if seen.told_of else "Debezium has not begun yet"
+            )
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
             with suppress(*_AWAY):
@@ -242,8 +245,8 @@ class _Course:
             )
         if given >= waits.orders:
             raise Refused(
-                f"capture of {name} runs, read {given} orders and carried out none: yibao connector restart {name} --all, and try "
-                "again; the log of its Connect worker may say more"
+                f"capture of {name} runs, read {count_of(given, 'order')} and carried out none: "
+                f"yibao connector restart {name} --all, and try again; the log of its Connect worker may say more"
             )
         self._say("the order was read and not answered: it is given again")
         self._order()

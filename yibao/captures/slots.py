@@ -1,4 +1,6 @@
-"""Whether another capture reads with a source's slot. Two that share one take from each other what they read."""
+"""Whether another capture reads with a source's slot, or whatever its kind of database has: two that share one are in each other's
+way.
+"""
 
 import time
 from collections.abc import Iterator
@@ -16,8 +18,6 @@ from yibao.captures.from_site import connect_client, database_password
 _ENDS_WITHIN_S: Final = 10.0
 """A capture that was just ended still holds its slot for some seconds."""
 _POLL_S: Final = 0.5
-_PLACE: Final = ("slot.name", "database.hostname", "database.port")
-"""What of a connector's configuration says where it reads; a slot belongs to the whole server."""
 
 
 def found_in_use(site: Site, source: CaptureSource, *, look: bool) -> Iterator[Finding]:
@@ -25,28 +25,31 @@ def found_in_use(site: Site, source: CaptureSource, *, look: bool) -> Iterator[F
     another Connect. Raises CaptureError, YibaoError.
     """
     connect = connect_client(site)
-    where = f"slot {source.slot}"
-    mend = f"give this source a slot of its own (sources.{source.name}.slot in site.yaml), or end the other"
+    advice = profile_of(source.kind).advice(source)
+    where, mend = advice.place, f"{advice.another}, or end the other"
     if others := sharing(connect, site, source):
-        what = f"is that of connector {', '.join(others)}, too: what one has read, the other never gets"
+        what = f"is that of connector {', '.join(others)}, too: {advice.shared}"
         yield Finding(where=where, what=what, mend=f"{mend}: `yibao connector delete` with its site's file")
     elif look and not _is_ours(connect, site, source) and (reader := _stays(source)) is not None:
-        what = f"is read by another capture ({reader}): what one has read, the other never gets"
-        yield Finding(where=where, what=what, mend=f"{mend}; pg_replication_slots and pg_stat_activity tell which it is")
+        what = f"is read by another capture ({reader}): {advice.shared}"
+        yield Finding(where=where, what=what, mend=f"{mend}; {advice.tells_reader}")
 
 
 def slot_left(site: Site, source: CaptureSource) -> str:
     """What is said of the slot of a connector that was deleted: whether it may be dropped."""
-    drop = f"SELECT pg_drop_replication_slot('{source.slot}');"
+    advice = profile_of(source.kind).advice(source)
+    slot, drop = advice.place, advice.drop
+    if not drop:
+        return advice.kept
     try:
         others, reader = sharing(connect_client(site), site, source), _stays(source)
     except (CaptureError, YibaoError) as unknown:
-        return f"slot {source.slot} stays. It was not seen whether another capture uses it ({unknown}); if none does: {drop}"
+        return f"{slot} stays. It was not seen whether another capture uses it ({unknown}); if none does: {drop}"
     if others:
-        return f"slot {source.slot} stays: it is that of connector {', '.join(others)}, too"
+        return f"{slot} stays: it is that of connector {', '.join(others)}, too"
     if reader is not None:
-        return f"slot {source.slot} stays: another capture reads with it ({reader})"
-    return f"slot {source.slot} stays, and the database keeps its log for it: {drop}"
+        return f"{slot} stays: another capture reads with it ({reader})"
+    return f"{slot} stays, and the database keeps its log for it: {drop}"
 
 
 def sharing(connect: Connect, site: Site, source: CaptureSource) -> list[str]:
@@ -63,8 +66,9 @@ def _is_ours(connect: Connect, site: Site, source: CaptureSource) -> bool:
 
 
 def _reads_there(connect: Connect, connector: str, source: CaptureSource) -> bool:
-    live, wanted = connect.config(connector), profile_of(source.kind).options(source)
-    return live is not None and all(live.get(key) == wanted[key] for key in _PLACE)
+    profile = profile_of(source.kind)
+    live, wanted = connect.config(connector), profile.options(source)
+    return live is not None and all(live.get(key) == wanted[key] for key in profile.place)
 
 
 def _stays(source: CaptureSource) -> str | None:

@@ -83,6 +83,8 @@ def told_failure(site: Site, source: CaptureSource, cause: str) -> Failure:
 
 
 def _has_no_slot(source: CaptureSource) -> bool:
+    if not profile_of(source.kind).keeps_log:
+        return False
     with suppress(CaptureError, YibaoError):
         kept = profile_of(source.kind).read_room(source, password=database_password(source)).kept
         return kept is None or kept.status == "lost"
@@ -90,7 +92,7 @@ def _has_no_slot(source: CaptureSource) -> bool:
 
 
 def _nothing_yet(source: CaptureSource) -> str:
-    return f"nothing yet: the database keeps its log for slot {source.slot}"
+    return f"nothing yet: {profile_of(source.kind).advice(source).kept}"
 
 
 def _at_risk(site: Site, source: CaptureSource, tables: Sequence[str]) -> str:

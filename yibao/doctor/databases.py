@@ -6,6 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from connector.contract import CaptureSource
+from connector.profiles import profile_of
 from connector.room import KeptLog, Room
 from yibao.doctor.checks import Told, blocks, warns
 from yibao.doctor.clocks import of_clock
@@ -18,31 +19,33 @@ _MUCH: Final = 10 * _GIGABYTE
 
 def of_room(source: CaptureSource, room: Room, *, zone: str, here: datetime) -> Iterator[Told]:
     """zone: of the site. here: this machine's time in the middle of the question."""
+    advice = profile_of(source.kind).advice(source)
     if room.free_senders < 1 and not (room.kept is not None and room.kept.active):
         yield blocks(
             "database.senders",
-            f"source {source.name}: max_wal_senders",
+            f"source {source.name}: {advice.senders}",
             f"all {room.max_senders} connections for reading the log are taken",
-            f"ALTER SYSTEM SET max_wal_senders = {room.max_senders + 4};  -- then restart the server",
+            advice.more_senders.format(more=room.max_senders + 4),
         )
     if room.kept is not None:
         yield from _log(source, room.kept)
     if room.now.utcoffset() != here.astimezone(ZoneInfo(zone)).utcoffset():
         yield warns(
             "database.zone",
-            f"source {source.name}: TimeZone",
+            f"source {source.name}: {advice.zone}",
             f"is {room.zone}, and the site's timezone is {zone}: what the database itself writes into a time without a zone "
             "(now(), a default) is read as a time of another zone",
-            f"ALTER ROLE <the hospital's own roles> SET timezone = '{zone}';  -- or set timezone in site.yaml, if that is wrong",
+            f"{advice.zone_mend.format(zone=zone)}  -- or set timezone in site.yaml, if that is wrong",
         )
     yield from of_clock(f"database of source {source.name}", room.now, here=here)
 
 
 def _log(source: CaptureSource, kept: KeptLog) -> Iterator[Told]:
-    where = f"source {source.name}: slot {source.slot}"
+    advice = profile_of(source.kind).advice(source)
+    where = f"source {source.name}: {advice.place}"
     mend = (
         f"see why capture does not go on: `yibao connector status -s {source.name}`. If it cannot, and the disk is in danger: "
-        f"SELECT pg_drop_replication_slot('{source.slot}'); then all is read again (docs/operations.md, A source that stands)"
+        f"{advice.drop} then all is read again (docs/operations.md, A source that stands)"
     )
     if kept.status == "unreserved":
         what = "has more of the log behind it than the server keeps: at the next checkpoint its place is lost"

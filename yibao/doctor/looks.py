@@ -84,8 +84,9 @@ def _look(part: Part) -> Looked:
 
 
 def _unanswered(part: Part, error: Exception) -> Told:
-    """Errors of this product end with what mends them."""
-    what, _, mend = f"{error}".rpartition("; ")
-    return Told(
-        check=part.reach, finding=Finding(where=part.name, what=what or mend, mend=mend if what else "mend it, then look again")
-    )
+    """Errors of this product end with what mends them, and mostly begin with who did not answer: that is said once."""
+    said, _, mend = f"{error}".rpartition("; ")
+    what = said or mend
+    begins = what.startswith(f"{part.name} ")
+    where, what = (part.name, what.removeprefix(f"{part.name} ")) if begins else (f"{part.name}:", what)
+    return Told(check=part.reach, finding=Finding(where=where, what=what, mend=mend if said else "mend it, then look again"))

@@ -54,19 +54,24 @@ def aged(lags: Sequence[Lag], marks: StageMarks, topics: Topics, ahead: Lookahea
 
 
 def _placed(lag: Lag, ahead: Ahead) -> Lag:
-    oldest = min((one.timestamp_ms for one in ahead.seen), default=None)
-    return replace(lag, waiting=len(ahead.seen) + ahead.left, at_most=not ahead.whole, oldest_ms=oldest)
+    """Rows alone: a tick waits for nobody."""
+    rows = [one.timestamp_ms for one in ahead.seen if not one.tells_time]
+    return replace(lag, waiting=len(rows) + ahead.left, at_most=not ahead.whole, oldest_ms=min(rows, default=None))
 
 
 def _joined(lag: Lag, marks: StageMarks, ahead: Ahead) -> Lag:
-    """Rows keep their time when they are placed: it is that of their capture."""
+    """Rows alone, without the ticks among their numbers; where not all were looked at, there may be a tick more. Rows keep their
+    time when they are placed: it is that of their capture.
+    """
     series = place_mark(marks.placed[f"{lag.source}"].metadata).series(f"{lag.source}")
-    times = (
-        one.timestamp_ms
+    own = [
+        one
         for one in ahead.seen
         if (named := number_of(Incoming("", 0, one.offset, None, None, one.headers, 0)))[0] == series and named[1] >= lag.taken
-    )
-    return replace(lag, oldest_ms=next(times, None))
+    ]
+    rows = [one.timestamp_ms for one in own if not one.tells_time]
+    waiting = max(len(rows), (lag.waiting or 0) - (len(own) - len(rows)))
+    return replace(lag, waiting=waiting, at_most=not ahead.whole, oldest_ms=rows[0] if rows else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

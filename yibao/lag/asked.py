@@ -1,9 +1,10 @@
 """Ask again and again how far behind the stages are."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from streams.broker_wiring import client_options
 from streams.mapping import Site
@@ -12,6 +13,9 @@ from streams.topics.broker import Broker
 from yibao.lag.aged import aged
 from yibao.lag.counted import Lag, counted, paced
 from yibao.lag.marks import StageMarks, stage_marks
+
+OVER_S: Final = 10.0
+"""Over so long the pace is taken, where there were as many looks: stages commit by portions, and rest between two of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Measuring:
         self._site = site
         self._broker = broker
         self._ahead: Lookahead | None = None
-        self._before: Measured | None = None
+        self._before: deque[Measured] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -50,7 +54,11 @@ class Measuring:
         if any(lag.waiting for lag in lags):
             self._ahead = self._ahead or Lookahead(client_options(site))
             lags = aged(lags, marks, site.topics, self._ahead)
-        if self._before is not None:
-            lags = paced(self._before.lags, lags, elapsed_s=marks.clock_s - self._before.marks.clock_s)
-        self._before = Measured(marks=marks, lags=lags)
-        return self._before
+        before = self._before
+        while len(before) > 1 and marks.clock_s - before[1].marks.clock_s >= OVER_S:
+            before.popleft()
+        if before:
+            lags = paced(before[0].lags, lags, elapsed_s=marks.clock_s - before[0].marks.clock_s)
+        found = Measured(marks=marks, lags=lags)
+        before.append(found)
+        return found

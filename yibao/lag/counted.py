@@ -192,20 +192,25 @@ class Pace(NamedTuple):
     coming_per_s: float | None
     """What comes for them a second."""
     drains: bool | None
-    """Whether the slowest of them gets less."""
+    """Whether they get less, all in all, and none of them stands."""
     drained_in_s: float | None
-    """When nothing waits in the slowest of them, at this pace."""
+    """When nothing waits in the slowest of them, at this pace; None where that one does not get less, or it is not known."""
 
 
 def pace_of(lags: Sequence[Lag]) -> Pace:
-    """Of several partitions; of none nothing is known."""
+    """Of several partitions; of none nothing is known. Between two looks one of them may get more while all together get less: what
+    is told of all is their sum. One that takes nothing of what waits is told all the same.
+    """
     rates = [lag.rate_per_s for lag in lags if lag.rate_per_s is not None]
     coming = [lag.coming_per_s for lag in lags if lag.coming_per_s is not None]
-    worst = slowest(lags)
-    known = bool(lags) and len(rates) == len(lags)
-    return Pace(
-        sum(rates) if known else None,
-        sum(coming) if known else None,
-        worst.drains if worst is not None else (True if lags else None),
-        worst.drained_in_s if worst is not None else (0.0 if lags else None),
-    )
+    worst, known = slowest(lags), bool(lags) and len(rates) == len(lags) == len(coming)
+    rate, comes = (sum(rates), sum(coming)) if known else (None, None)
+    if worst is None:
+        return Pace(rate, comes, True if lags else None, 0.0 if lags else None)
+    drains = worst.drains if rate is None or comes is None or worst.drains is None else rate > comes and not stands(lags)
+    return Pace(rate, comes, drains, worst.drained_in_s if drains else None)
+
+
+def stands(lags: Iterable[Lag]) -> bool:
+    """Whether one of them takes nothing of what waits in it."""
+    return any(lag.waiting != 0 and lag.rate_per_s == 0 for lag in lags)

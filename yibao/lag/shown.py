@@ -7,7 +7,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from streams.mapping import Site
-from yibao.lag.counted import Kind, Lag, by_kind, oldest_in, pace_of, slowest, waiting_in
+from yibao.lag.counted import Kind, Lag, by_kind, oldest_in, pace_of, stands, waiting_in
 from yibao.lag.marks import DELIVER, JOIN, STAGES
 from yibao.moments import span
 from yibao.screens import Look, aligned, cut
@@ -135,33 +135,37 @@ def _name(lag: Lag) -> str:
 def _row(lag: Lag, name: str, now_ms: int, owner: str) -> tuple[str, ...]:
     waiting = "not known" if lag.waiting is None else f"{'≤ ' if lag.at_most else ''}{lag.waiting}"
     rate = "-" if lag.rate_per_s is None else f"{lag.rate_per_s:.1f}"
-    return name, f"{lag.partition}", waiting, _old(lag.oldest_ms, lag.waiting, now_ms), rate, _drained(lag), owner
+    return name, f"{lag.partition}", waiting, _old(lag.oldest_ms, lag.waiting, now_ms), rate, drained([lag]), owner
 
 
 def _total(name: str, lags: Sequence[Lag], now_ms: int, workers: int) -> tuple[str, ...]:
-    waiting, rate, worst = waiting_in(lags), pace_of(lags).rate_per_s, slowest(lags)
+    waiting, rate = waiting_in(lags), pace_of(lags).rate_per_s
     return (
         name,
         "all",
         "not known" if waiting is None else f"{waiting}",
         _old(oldest_in(lags), waiting, now_ms),
         "-" if rate is None else f"{rate:.1f}",
-        "-" if worst is None else _drained(worst),
+        drained(lags),
         f"{workers} worker{'' if workers == 1 else 's'}",
     )
 
 
-def _drained(lag: Lag) -> str:
-    return "-" if lag.waiting == 0 else drained(lag.drains, lag.drained_in_s, lag.rate_per_s)
-
-
-def drained(drains: bool | None, in_s: float | None, rate_per_s: float | None) -> str:
-    """When nothing waits any more, in a word."""
-    if drains is None:
+def drained(lags: Sequence[Lag]) -> str:
+    """When nothing waits any more in any of them, in a word or two: `5h 6m`; `≥ 5h 6m` where the slowest does not get less, and all
+    together do; `steady` where as much comes as is taken, `grows` where more does, `stands` where one takes nothing; `-` where
+    nothing waits, or it is not known.
+    """
+    pace, waiting = pace_of(lags), waiting_in(lags)
+    if waiting == 0 or pace.drains is None:
         return "-"
-    if in_s is not None:
-        return span(in_s)
-    return "stands" if rate_per_s == 0 else "grows"
+    if pace.drained_in_s is not None:
+        return span(pace.drained_in_s)
+    if stands(lags) or pace.rate_per_s is None or pace.coming_per_s is None or waiting is None:
+        return "stands" if stands(lags) else "-"
+    if pace.drains:
+        return f"≥ {span(waiting / (pace.rate_per_s - pace.coming_per_s))}"
+    return "steady" if pace.rate_per_s == pace.coming_per_s else "grows"
 
 
 def _old(oldest_ms: int | None, waiting: int | None, now_ms: int) -> str:
@@ -208,15 +212,15 @@ def _of_kind(which: tuple[str, str], kind: Kind, now_ms: int, zone: ZoneInfo) ->
 
 
 def _brief(name: str, lags: Sequence[Lag], now_ms: int) -> str:
-    waiting, worst, rate = waiting_in(lags), slowest(lags), pace_of(lags).rate_per_s
-    if waiting == 0 or worst is None:
+    waiting, rate = waiting_in(lags), pace_of(lags).rate_per_s
+    if waiting == 0 or not lags:
         return f"{name} 0"
     told = [f"{name} {'not known' if waiting is None else waiting}"]
     if (oldest := oldest_in(lags)) is not None:
         told.append(f"{span(age_s(oldest, now_ms))} old")
-    told += [] if rate is None else [f"{rate:.1f}/s", _said(_drained(worst))]
+    told += [] if rate is None else [f"{rate:.1f}/s", _said(drained(lags))]
     return ", ".join(told)
 
 
-def _said(drained: str) -> str:
-    return drained if drained in ("stands", "grows", "-") else f"drained in {drained}"
+def _said(word: str) -> str:
+    return f"drained in {word}" if any(map(str.isdigit, word)) else word

@@ -15,6 +15,7 @@ from streams.lanes.passed_marks import aside_of
 from streams.mapping import Site
 from streams.platform_wiring import fingerprint_of
 from streams.topics.broker import Broker, CommittedOffset
+from streams.wording import count_of
 from yibao.lag.counted import counted, waiting_in
 from yibao.lag.marks import DELIVER, JOIN, PLACE, StageMarks, stage_marks
 
@@ -63,7 +64,7 @@ class OpenPlan:
             if self.held
             else "not through: held, or the platform does not answer, or is slow"
         ) + (f" [{self.cause}]" if self.cause else "")
-        what = f"deliver, partition {self.partition}: plan {self.id} ({self.records} records)"
+        what = f"deliver, partition {self.partition}: plan {self.id} ({count_of(self.records, 'record')})"
         why = "its worker says why and what to do, every minute: lane_held, lane_stopped or breaker_opened, with cause and remedy"
         return [f"{what} is open since {opened} ({minutes:.0f} min), {state}", f"  {why} (docs/operations.md, A lane that stands)"]
 

@@ -22,7 +22,7 @@ from streams.deadletter.record import FORM
 from streams.errors import Misconfigured
 from streams.indexes.upkeep import Freshness, Upkeep
 from streams.mapping import Site, capture_sources
-from streams.wording import nearest
+from streams.wording import count_of, nearest
 from yibao.binding import warn_of_other_site
 from yibao.moments import now_ms
 
@@ -90,8 +90,8 @@ def notes_on(index: sqlite3.Connection, wanted: Filter) -> list[str]:
     notes = [f"no letter has {one.name}:{value}{nearest(value, values(index, one.name))}" for one, value in unknown(index, wanted)]
     if later := index.execute("SELECT count(*) FROM letters WHERE form > ?", (FORM,)).fetchone()[0]:
         notes.append(
-            f"{later} letters were written by a newer version: what it added is not shown; run that version or newer "
-            "(docs/upgrade.md)"
+            f"{count_of(later, 'letter was', 'letters were')} written by a newer version: what it added is not shown; "
+            "run that version or newer (docs/upgrade.md)"
         )
     return notes
 
@@ -99,7 +99,7 @@ def notes_on(index: sqlite3.Connection, wanted: Filter) -> list[str]:
 def say(freshness: Freshness, notes: Sequence[str]) -> None:
     """Say on standard error what an answer leaves out. Exit code 1 when not all was read."""
     if freshness.foreign:
-        typer.echo(f"{freshness.foreign} messages in the topic are no dead letters of ours", err=True)
+        typer.echo(f"{count_of(freshness.foreign, 'message')} in the topic: not dead letters of ours", err=True)
     for note in notes:
         typer.echo(note, err=True)
     if not freshness.complete:

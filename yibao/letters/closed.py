@@ -23,6 +23,7 @@ from streams.errors import Misconfigured, Unreachable
 from streams.mapping import Site
 from streams.topics.sole_writing import sole_writer
 from streams.topics.writing import Message
+from streams.wording import count_of
 from yibao.audited import audited, concealed
 from yibao.letters.asked import ask
 from yibao.moments import now_ms
@@ -47,7 +48,8 @@ def by_reason(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> ToClos
     found = list(every(index, _open(wanted), clock))
     closed = [(letter, "") for letter in found if not needs_evidence(letter.dead_class, letter.rule)]
     left = len(found) - len(closed)
-    told = [f"{left} letters are about reported records without a row: they need --confirmation or --confirmations"] if left else []
+    about = count_of(left, "letter is", "letters are")
+    told = [f"{about} about reported records without a row: they need --confirmation or --confirmations"] if left else []
     return ToClose(letters=closed, left=told)
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from streams.errors import Misconfigured, Refused
 from streams.private_files import open_private, write_private
+from streams.wording import count_of
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Progress:
         if self.cancelled:  # asked behind the note: whoever cancels later sees it
             self.under_way = set()
             self.save()
-            raise Refused(f"the plan was cancelled; {len(self.sent)} orders were written before")
+            raise Refused(f"the plan was cancelled; {count_of(len(self.sent), 'order was', 'orders were')} written before")
         yield
         self.sent |= self.under_way
         self.under_way = set()

@@ -18,6 +18,7 @@ from streams.replay.pace import Pace
 from streams.replay.plan import Plan
 from streams.topics.broker import Broker
 from streams.topics.writing import write_all
+from streams.wording import count_of
 from yibao.lag.stages import lags_of
 from yibao.letters.asked import ask
 from yibao.moments import now_ms
@@ -108,7 +109,7 @@ class Running:
     def demand_wanted(self) -> None:
         """Raise Refused where somebody cancelled the plan."""
         if self.progress.cancelled or self.cancelled():
-            raise Refused(f"the plan was cancelled; {len(self.progress.sent)} orders were written before")
+            raise Refused(f"the plan was cancelled; {count_of(len(self.progress.sent), 'order was', 'orders were')} written before")
 
     def yield_to_others(self, broker: Broker) -> None:
         """Wait while live traffic waits."""

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from streams.replay.below import Parent
 from streams.replay.plan import Depth, Outcome, Plan
+from streams.wording import count_of
 from yibao.options import Output
 from yibao.replaying.planning import Prepared
 from yibao.replaying.progress import Progress
@@ -61,7 +62,7 @@ def show_plan(made: Prepared, file: Path, *, approve_above: int, output: Output)
     console.print(table)
     console.print(of_causes)
     if made.released:
-        typer.echo(f"{made.released} records that wait for them would go with them")
+        typer.echo(f"{count_of(made.released, 'record that waits', 'records that wait')} for them would go with them")
     typer.echo(f"plan {plan.id}, mapping {plan.mapping}: {file}")
     if len(plan.passing) > approve_above:
         typer.echo(f"  next, by another person: yibao replay approve {file}")

@@ -121,7 +121,7 @@ class Asking:
 
 def _slot(shown: Shown) -> SlotLook:
     """How the slot of a source stands that is silent. One that was not made yet is not lost."""
-    if shown.stand.unseen:
+    if shown.stand.unseen or not profile_of(shown.source.kind).keeps_log:
         return SlotLook(Slot.UNKNOWN)
     with suppress(YibaoError, CaptureError):
         kept = profile_of(shown.source.kind).read_room(shown.source, password=database_password(shown.source)).kept

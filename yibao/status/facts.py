@@ -52,6 +52,8 @@ class Facts:
     """What it takes a second; None before two looks."""
     drains: bool | None = None
     """Whether it gets less; None where that is not known."""
+    idle: int = 0
+    """Of a stage: partitions that take nothing of what waits in them."""
     away: str = ""
     """Of the site: why no broker, or no Connect, answers."""
     brokers: bool = True

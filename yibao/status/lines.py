@@ -13,7 +13,7 @@ from streams.lanes.deliver.held_cause import PAUSED
 from streams.lanes.marks import deliver_mark
 from streams.spec.masking import mask_text
 from streams.topics.steering import Paused
-from yibao.lag.counted import Lag, by_kind, oldest_in, pace_of, waiting_in
+from yibao.lag.counted import Lag, by_kind, oldest_in, pace_of, stands, waiting_in
 from yibao.lag.marks import DELIVER, JOIN, PLACE, StageMarks
 from yibao.lag.shown import Limits, age_s
 from yibao.lag.stages import ASIDE, StageLag
@@ -114,6 +114,7 @@ def _stage(lags: Sequence[Lag], asked: Asked, limits: Limits, facts: Facts) -> L
         throttled=throttled_by(asked.limits, "", heard=heard.throttled, late=late) if facts.part is Part.DELIVER else "",
         rate_per_s=moved.rate_per_s,
         drains=moved.drains,
+        idle=sum(1 for lag in lags if stands([lag])),
         workers=0 if marks is None else marks.workers(facts.part.value),
         unowned=sum(1 for lag in lags if lag.waiting and not lag.owner),
         full=_full_of(facts.part, asked),

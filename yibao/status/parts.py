@@ -8,6 +8,7 @@ from streams.topics.steering import LimitOrder, Pause
 from yibao.captures.shown import Shown
 from yibao.lag.asked import Measured
 from yibao.lag.counted import Lag, oldest_in, pace_of
+from yibao.lag.shown import drained
 from yibao.lag.stages import StageLag
 from yibao.monitored import Seen
 from yibao.status.facts import Facts, Part, SlotLook
@@ -67,6 +68,8 @@ class Line:
     """Whether it gets less."""
     drained_in_s: float | None
     """In so many seconds nothing waits, at this pace."""
+    drained: str
+    """The same in a word or two."""
     reason: Reason
     """Why it stands as it does."""
 
@@ -88,5 +91,6 @@ def line_of(facts: Facts, lags: Sequence[Lag]) -> Line:
         rate_per_s=moved.rate_per_s,
         drains=moved.drains,
         drained_in_s=moved.drained_in_s,
+        drained=drained(lags),
         reason=reason_of(facts),
     )

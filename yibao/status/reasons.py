@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streams.lanes.deliver.held_cause import FLOOD_GUARD
+from streams.wording import count_of
 from yibao.moments import span
 from yibao.processes import kill
 from yibao.status.facts import Facts, Part, Slot
@@ -86,7 +87,15 @@ def _freed(facts: Facts) -> str:
 
 
 def _stands(facts: Facts) -> bool:
-    return facts.late and facts.rate_per_s == 0
+    return facts.late and (facts.rate_per_s == 0 or facts.idle > 0)
+
+
+def _standing(facts: Facts) -> str:
+    return "nothing of it moves" if facts.rate_per_s == 0 else f"nothing moves in {count_of(facts.idle, 'partition')} of it"
+
+
+def _awaited(facts: Facts) -> str:
+    return count_of(facts.awaited, "record waits", "records wait")
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -265,13 +274,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="stands",
         when=_stands,
-        says=lambda _facts: "nothing of it moves, and its worker runs",
+        says=lambda facts: f"{_standing(facts)}, and its worker runs",
         mend=lambda _facts: "its worker's log says why: worker_died, hole_seen, brokers_lost, moves_awaited",
     ),
     Rule(
         name="grows",
         when=lambda facts: facts.late and facts.drains is False,
-        says=lambda _facts: "late, and more comes than it takes",
+        says=lambda _facts: "late, and it gets no less: as much or more comes than it takes",
         mend=lambda facts: f"start another worker: {_worker(facts)} --index 1; docs/performance.md",
     ),
     Rule(
@@ -291,7 +300,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="waits_for_parts",
         when=lambda facts: facts.awaited > 0 or bool(facts.parts),
-        says=lambda facts: facts.parts or f"{facts.awaited} records wait for a visit or settlement that was refused",
+        says=lambda facts: facts.parts or f"{_awaited(facts)} for a visit or settlement that was refused",
         mend=lambda facts: _pending(facts) if facts.parts else "yibao dlq summary --class rejected",
         person=_nobody,
     ),

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from yibao.lag.shown import age_s, drained, moment, oldest_said
+from streams.wording import count_of
+from yibao.lag.shown import age_s, moment, oldest_said
 from yibao.moments import span
 from yibao.screens import WIDE, Look, aligned, cut
 from yibao.status.facts import Part
@@ -70,7 +71,7 @@ def _headline(lines: Sequence[Line], first: Line | None, parts: PartsWaiting) ->
     if first is not None:
         return f"{first.title} needs a person"
     if parts.rows:
-        return f"nothing needs a person; {parts.rows} rows lack parts"
+        return f"nothing needs a person; {count_of(parts.rows, 'row lacks', 'rows lack')} parts"
     return "nothing needs a person" + ("" if any(line.waiting for line in lines) else ", and nothing waits")
 
 
@@ -96,7 +97,7 @@ def _row(line: Line, now_ms: int) -> tuple[str, ...]:
     old = "-" if line.oldest_ms is None else span(age_s(line.oldest_ms, now_ms))
     rate = "-" if line.rate_per_s is None else f"{line.rate_per_s:.1f}"
     tells = line.waiting and (line.drains or line.reason.name != "moves")  # between two looks a moment apart, a lane may rest
-    out = drained(line.drains, line.drained_in_s, line.rate_per_s) if tells else "-"
+    out = line.drained if tells else "-"
     return title, waiting, old, rate, out, line.reason.name.replace("_", " ")
 
 

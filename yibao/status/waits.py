@@ -8,6 +8,7 @@ from typing import Final
 from streams.errors import Unreachable, YibaoError
 from streams.explain.pending import Awaited, awaited
 from streams.mapping import Site
+from streams.wording import count_of
 from yibao.explaining import logs_of
 from yibao.lag.shown import age_s
 from yibao.moments import span
@@ -62,7 +63,8 @@ def parts_said(parts: PartsWaiting, *, now_ms: int) -> str:
         kinds[one.kind] += one.rows
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(_MOST_KINDS))
     more = ", …" if len(kinds) > _MOST_KINDS else ""
-    return f"{parts.rows} rows wait for parts, the oldest for {span(age_s(parts.oldest_ms, now_ms))}: {told}{more}"
+    rows, old = count_of(parts.rows, "row waits", "rows wait"), span(age_s(parts.oldest_ms, now_ms))
+    return f"{rows} for parts, the oldest for {old}: {told}{more}"
 
 
 def parts_waiting(site: Site, *, within_s: float = WITHIN_S) -> PartsWaiting:
@@ -83,4 +85,5 @@ def parts_waiting(site: Site, *, within_s: float = WITHIN_S) -> PartsWaiting:
     except YibaoError as error:
         return PartsWaiting(unknown=f"{error}")
     read, total = progress
-    return PartsWaiting(of=found, unknown="" if whole else f"{read} of {total} messages of visit.state were read in {within_s:g} s")
+    far = f"{read} of {count_of(total, 'message')} of visit.state were read in {within_s:g} s"
+    return PartsWaiting(of=found, unknown="" if whole else far)

@@ -17,7 +17,7 @@ from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.audit import Link, Linked, Verified, verify
 from streams.topics.audit_log import read_audit
-from streams.wording import nearest
+from streams.wording import count_of, nearest
 from yibao.audited import ACTIONS
 from yibao.binding import warn_of_other_site
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -152,4 +152,4 @@ def _show_verified(verified: Verified, *, exported: int) -> None:
         typer.echo(f"note: {one.entry.action} of {one.entry.by} at {one.entry.at} was interrupted before it did anything")
     against = f", all {exported} of the export among them" if exported and not verified.broken else ""
     said = "not whole" if verified.broken else "whole"
-    typer.echo(f"{said}: {verified.chained} entries{against}; head {verified.head or 'nothing'}")
+    typer.echo(f"{said}: {count_of(verified.chained, 'entry', 'entries')}{against}; head {verified.head or 'nothing'}")

@@ -16,7 +16,7 @@ from streams.deadletter.index.pages import Event, Letter, history, page
 from streams.deadletter.reading import read_letter
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources, compile_site, load_site
-from streams.wording import nearest
+from streams.wording import count_of, nearest
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.letters import closed as letters_closed
@@ -238,10 +238,10 @@ def close(
     order, freshness = ask(site, question, wanted=wanted, deadline_s=deadline)
     say(freshness, order.left)
     if dry_run or not order.letters:
-        typer.echo(f"{len(order.letters)} letters would be closed")
+        typer.echo(f"{count_of(len(order.letters), 'letter')} would be closed")
     else:
         if not yes:
-            typer.confirm(f"close {len(order.letters)} letters?", abort=True)
+            typer.confirm(f"close {count_of(len(order.letters), 'letter')}?", abort=True)
         _tell(letters_closed.close(site, order, wanted, reason=reason))
     if order.left:
         raise typer.Exit(1)
@@ -249,10 +249,10 @@ def close(
 
 def _tell(done: letters_closed.Closings) -> None:
     """How many were closed. Exit code 1 where some were left."""
-    typer.echo(f"{done.closed} letters closed")
+    typer.echo(f"{count_of(done.closed, 'letter')} closed")
     if done.left:
-        left = f"{done.left} letters were closed by somebody else meanwhile, or failed again: look at them (yibao dlq list)"
-        typer.echo(left, err=True)
+        left = count_of(done.left, "letter was", "letters were")
+        typer.echo(f"{left} closed by somebody else meanwhile, or failed again: look at them (yibao dlq list)", err=True)
         raise typer.Exit(1)
 
 

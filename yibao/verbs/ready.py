@@ -13,6 +13,7 @@ from streams.mapping import load_site
 from streams.replay.pace import pace_of
 from streams.replay.waiting import Fare
 from streams.spec.fields import ServiceCode
+from streams.wording import count_of
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.institutions import demand_institution
@@ -99,7 +100,7 @@ def _tell(found: Found, *, ordered: bool, dry_run: bool, output: Output) -> None
     if output is Output.JSON:
         typer.echo(json.dumps(_document(found, ordered=ordered), ensure_ascii=False))
     elif ordered:
-        typer.echo(f"made anew: the join answered {len(found.orders)} orders, and the deliver stage goes by them")
+        typer.echo(f"made anew: the join answered {count_of(len(found.orders), 'order')}, and the deliver stage goes by them")
         typer.echo("  how far it is: yibao connector status; what failed: yibao dlq summary")
     elif not dry_run and not _left(found):
         typer.echo("nothing was ordered: nothing that waits would become another")
@@ -112,7 +113,7 @@ def _left(found: Found) -> str:
         return ""
     tables = sorted({table for *_, why in unread for table in why.split(", ")})
     again = f"`yibao connector apply`, `yibao resnapshot TABLE --wait` of {', '.join(tables)}, then give the order again"
-    return f"{sum(unread.values())} records were left: {again}"
+    return f"{count_of(sum(unread.values()), 'record was', 'records were')} left: {again}"
 
 
 def _show(found: Found) -> None:

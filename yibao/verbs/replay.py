@@ -19,6 +19,7 @@ from streams.replay.pace import pace_of
 from streams.replay.plan import Depth, Plan, digest_of, load
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.audit_log import read_audit
+from streams.wording import count_of
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
@@ -126,7 +127,7 @@ def approve(
         raise _edited(read)
     demand_another(site, planned)
     audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
-    typer.echo(f"approved: {len(read.plan.passing)} records of plan {read.plan.id}")
+    typer.echo(f"approved: {count_of(len(read.plan.passing), 'record')} of plan {read.plan.id}")
 
 
 @app.command("run", short_help="Hand the records of a plan that would pass to the join.")
@@ -273,7 +274,7 @@ def _demand_consent(site: Site, read: Read) -> None:
     count, most = len(read.plan.passing), pace_of(site).approve_above
     if count > most and _entry(site, _APPROVED, read.digest) is None:
         raise Refused(
-            f"the plan sends {count} records, more than replay.approve_above ({most}): another person runs "
+            f"the plan sends {count_of(count, 'record')}, more than replay.approve_above ({most}): another person runs "
             f"`yibao replay approve {read.file}`"
         )
 

@@ -12,7 +12,7 @@ from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.profiles import profile_of
 from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
-from streams.wording import nearest
+from streams.wording import count_of, nearest
 from yibao.audited import audited, concealed
 from yibao.binding import demand_own_topics
 from yibao.captures.absent_rows import Compared
@@ -124,10 +124,11 @@ def _show(wanted: Wanted, reading: Reading, *, output: Output) -> None:
         typer.echo(json.dumps(document, ensure_ascii=False))
         return
     if not reading.ended:
-        typer.echo(f"begun (order {reading.orders[-1]}); --wait would say when all {tally.counted} rows have arrived")
+        rows = count_of(tally.counted, "row")
+        typer.echo(f"begun (order {reading.orders[-1]}); --wait would say when all have arrived, of {rows}")
         return
     numbers = (
-        f"the database had {tally.counted} rows, Debezium read {tally.scanned}, {tally.arrived} arrived, "
+        f"the database had {count_of(tally.counted, 'row')}, Debezium read {tally.scanned}, {tally.arrived} arrived, "
         f"and {tally.changed} changes of the table beside them"
     )
     if tally.proved:
@@ -144,6 +145,7 @@ def _of_absent(wanted: Wanted, compared: Compared | None) -> str:
         return "nothing is said of rows that are gone: only --key or the whole table tells which those are"
     if compared.why_not:
         return f"rows that are gone were not looked for: {compared.why_not}"
+    gone = count_of(compared.gone, "row is", "rows are")
     if wanted.table.role is TableRole.LOOKUP:
-        return f"{compared.gone} rows are gone; what was reported with them stays, and what comes finds them still"
-    return f"{compared.gone} rows are gone, told as withdrawn where they were reported; {compared.moved} moved to another visit"
+        return f"{gone} gone; what was reported with them stays, and what comes finds them still"
+    return f"{gone} gone, told as withdrawn where they were reported; {compared.moved} moved to another visit"

@@ -21,7 +21,7 @@ from streams.bounded import TEXT_BYTES, read_bounded
 from streams.errors import Misconfigured, Unreachable
 from streams.seal import Encoding, Order, SealedText
 from streams.telemetry import events
-from streams.wording import nearest
+from streams.wording import count_of, nearest
 from yibao.interrupted import Interrupted
 from yibao.options import Output, OutputOption
 
@@ -165,7 +165,8 @@ async def _serve(settings: PlatformSettings, output: Output) -> signal.Signals:
         if output is Output.JSON:
             typer.echo(json.dumps({"url": url, "keys": str(settings.keys.absolute())}))
         else:
-            typer.echo(f"platform at {url}, public keys in {settings.keys}/<code>.pub, {len(settings.institutions)} institutions")
+            institutions = count_of(len(settings.institutions), "institution")
+            typer.echo(f"platform at {url}, public keys in {settings.keys}/<code>.pub, {institutions}")
         sys.stdout.flush()
         return await stopped.get()
     finally:

@@ -16,12 +16,14 @@ from streams.telemetry.alerts.deciding import decide
 from streams.telemetry.alerts.samples import History
 from streams.telemetry.alerts.table import ALERTS, REACH_S
 from streams.telemetry.events import Speaker
+from streams.wording import count_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.watching.channels import NotTold, check, tell
 from yibao.watching.kept import alone
 from yibao.watching.looking import addresses, look
 from yibao.watching.messages import Told
-from yibao.watching.notices import BY_NAME, Item, Notice
+from yibao.watching.notices import BY_NAME
+from yibao.watching.notices import trial as trial_notices
 from yibao.watching.running import Watching, run
 
 
@@ -29,13 +31,15 @@ def watch(
     *,
     config: ConfigOption = SITE,
     notify: Annotated[bool, typer.Option("--notify", help="Go on until Ctrl-C, and tell the channels of site.yaml.")] = False,
-    trial: Annotated[bool, typer.Option("--test", help="Send a message to each channel, to see that it arrives.")] = False,
+    trial: Annotated[bool, typer.Option("--test", help="Send each channel a test and its recovery.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Decide by the workers' metrics which alerts there are, by the table from which Prometheus's rules are made.
 
     Without an option: look once, and show what is so now, for however short a time; what asks for rates is not seen in one look.
     Exit code 1 where anything is so.
+
+    --test: YibaoTest fires in each channel and is over at once: two messages, named as tests. Exit code 1 where one was not taken.
 
     --notify: for sites without Prometheus. Looks every notify.every_s; what has been so for its time is told once to each channel
     of `notify` in site.yaml, and when it is over, that. A restart repeats nothing. One for a site is enough; let systemd keep it.
@@ -49,10 +53,10 @@ def watch(
     site = load_site(config)
     if notify or trial:
         _demand_channels(site)
+        events.configure(Speaker(site=site.site, worker="watch", zone=ZoneInfo(site.timezone)))
     if trial:
         _try(site)
     elif notify:
-        events.configure(Speaker(site=site.site, worker="watch", zone=ZoneInfo(site.timezone)))
         watching = Watching(site, site.notify.channels, now=time.time())
         with alone(watching.folder):
             run(watching, lambda: look(_urls(site)))
@@ -72,17 +76,18 @@ def _demand_channels(site: Site) -> None:
 
 
 def _try(site: Site) -> None:
-    item = Item(key=("YibaoStageMissing", frozenset({("stage", "test, 测试")})), since=time.time(), value=1.0)
+    """Tell each channel of a test, and that it is over. Raises Exit where one of them did not take both."""
     failed = False
     for name, channel in site.notify.channels.items():
-        told = Told(site=site.site, notice=Notice(fires=[item]), zone=ZoneInfo(site.timezone), now=time.time())
+        now = time.time()
         try:
-            tell(name, channel, told)
+            for notice in trial_notices(now=now):
+                tell(name, channel, Told(site=site.site, notice=notice, zone=ZoneInfo(site.timezone), now=now))
         except NotTold as error:
             failed = True
             typer.echo(f"{name}: not sent: {error}", err=True)
         else:
-            typer.echo(f"{name}: sent")
+            typer.echo(f"{name}: a test and its recovery were sent")
     if failed:
         raise typer.Exit(1)
 
@@ -110,7 +115,7 @@ def _show(site: Site, output: Output) -> None:
         for one in found:
             typer.echo(f"{one['severity']}  {one['alert']}: {one['summary']}\n  {one['zh']}\n  {one['remedy']}")
         typer.echo(
-            f"{len(urls)} workers looked at; {len(found)} alerts"
+            f"{count_of(len(urls), 'worker')} looked at; {count_of(len(found), 'alert')}"
             if urls
             else "no worker is served here: notify.workers names others"
         )

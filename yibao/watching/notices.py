@@ -7,9 +7,20 @@ from typing import Final
 
 from streams.telemetry.alerts.alert import Alert, Severity, filled
 from streams.telemetry.alerts.deciding import Key, Standing
+from streams.telemetry.alerts.expressions import Select
 from streams.telemetry.alerts.table import ALERTS
 
 BY_NAME: Final[Mapping[str, Alert]] = {alert.name: alert for alert in ALERTS}
+TRIAL: Final = Alert(
+    name="YibaoTest",
+    when=Select(""),
+    for_s=0.0,
+    severity=Severity.WARNING,
+    summary="a test of this channel, by yibao watch --test: nothing is wrong",
+    zh="这是一条测试消息，系统没有异常",
+    remedy="nothing; its recovery comes at once",
+)
+"""What a channel is told to try it. It stands in no table, so nothing can mistake it for an alert."""
 _SEVERITY: Final = {Severity.CRITICAL: "严重", Severity.WARNING: "警告"}
 
 
@@ -29,7 +40,12 @@ class Item:
     @property
     def alert(self) -> Alert:
         """Its line of the table."""
-        return BY_NAME[self.key[0]]
+        return TRIAL if self.key[0] == TRIAL.name else BY_NAME[self.key[0]]
+
+    @property
+    def word(self) -> str:
+        """How bad it is, in Chinese; of a test, that it is one."""
+        return "测试" if self.alert is TRIAL else _SEVERITY[self.alert.severity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +60,17 @@ class Notice:
     def __bool__(self) -> bool:
         """Whether there is anything to tell."""
         return bool(self.fires or self.over)
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is a test alone."""
+        return bool(self) and all(item.alert is TRIAL for item in (*self.fires, *self.over))
+
+
+def trial(*, now: float) -> tuple[Notice, Notice]:
+    """A test of a channel and its recovery, as two messages: what closes an incident must be tried, too."""
+    item = Item(key=(TRIAL.name, frozenset()), since=now, value=0.0)
+    return Notice(fires=[item]), Notice(over=[item])
 
 
 def news(
@@ -70,6 +97,8 @@ def news(
 
 def title(site: str, notice: Notice) -> str:
     """In one line."""
+    if notice.is_trial:
+        return f"yibao-cdc {site}：{'测试消息' if notice.fires else '测试消息的恢复通知'}"
     parts = [f"{len(notice.fires)} 条告警" if notice.fires else "", f"{len(notice.over)} 条恢复" if notice.over else ""]
     return f"yibao-cdc {site}：{'，'.join(filter(None, parts))}"
 
@@ -82,13 +111,13 @@ def lines(notice: Notice, zone: tzinfo) -> list[str]:
 def _fires(item: Item, zone: tzinfo) -> str:
     alert, labels = item.alert, item.key[1]
     zh, en = (filled(text, labels, item.value) for text in (alert.zh, alert.summary))
-    return f"【{_SEVERITY[alert.severity]}】{zh}\n{alert.name}: {en}\n自 {_moment(item.since, zone)} 起\n处理: {alert.remedy}"
+    return f"【{item.word}】{zh}\n{alert.name}: {en}\n自 {_moment(item.since, zone)} 起\n处理: {alert.remedy}"
 
 
 def _over(item: Item, zone: tzinfo) -> str:
-    return (
-        f"【恢复】{filled(item.alert.zh, item.key[1], item.value)}\n{item.alert.name}: resolved\n自 {_moment(item.since, zone)} 起"
-    )
+    word = "测试恢复" if item.alert is TRIAL else "恢复"
+    alert = item.alert
+    return f"【{word}】{filled(alert.zh, item.key[1], item.value)}\n{alert.name}: resolved\n自 {_moment(item.since, zone)} 起"
 
 
 def text(site: str, notice: Notice, zone: tzinfo, *, most_bytes: int) -> str:

@@ -7,6 +7,7 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Numbers
+from connector.profiles.advice import Advice
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
@@ -30,6 +31,25 @@ class PostgresqlProfile:
     harm_of_older: ClassVar[str] = (
         "skips rows at a restart, in silence, where several share a position in the log (COPY, statements of many rows)"
     )
+
+    place: ClassVar[tuple[str, ...]] = ("slot.name", "database.hostname", "database.port")
+    """A slot belongs to the whole server."""
+    keeps_log: ClassVar[bool] = True
+
+    def advice(self, source: CaptureSource) -> Advice:
+        """About its slot."""
+        return Advice(
+            place=f"slot {source.slot}",
+            another=f"give this source a slot of its own (sources.{source.name}.slot in site.yaml)",
+            shared="what one has read, the other never gets",
+            tells_reader="pg_replication_slots and pg_stat_activity tell which it is",
+            kept=f"the database keeps its log for slot {source.slot}",
+            drop=f"SELECT pg_drop_replication_slot('{source.slot}');",
+            senders="max_wal_senders",
+            more_senders="ALTER SYSTEM SET max_wal_senders = {more};  -- then restart the server",
+            zone="TimeZone",
+            zone_mend="ALTER ROLE <the hospital's own roles> SET timezone = '{zone}';",
+        )
 
     def options(self, source: CaptureSource) -> Mapping[str, str]:
         """Log reader, position and snapshot. The role needs SELECT and REPLICATION, nothing else: it creates no publication."""

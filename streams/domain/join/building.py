@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, RowChange, Tick, dotted
+from streams.domain.changes import Incoming, RowChange, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import colliding, deleting, followers, letters, parents, rebuilding, refunds, standing
 from streams.domain.join.charging import SUMMED, Charging
@@ -25,6 +25,7 @@ from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
+from streams.domain.ticks import Tick
 
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value

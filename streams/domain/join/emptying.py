@@ -18,7 +18,7 @@ import orjson
 
 from connector.contract import Mark
 from streams.domain.again import again
-from streams.domain.changes import Tick, Truncated, dotted
+from streams.domain.changes import Truncated, dotted
 from streams.domain.closings import ClosedBy
 from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.emptied import EMPTIED
@@ -30,6 +30,7 @@ from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import record_backed
 from streams.domain.normalise.record import CompiledMapping
+from streams.domain.ticks import Tick
 from streams.errors import Newer
 
 _VISITS_A_TICK: Final = 1_000

@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 from connector.contract import Op
 from streams.domain.again import after, again
-from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode, server_of
+from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
 from streams.domain.join import claiming, followers, letters, recapturing, releasing, renewing, replaying
 from streams.domain.join.building import Building
@@ -37,6 +37,7 @@ from streams.domain.records import DeadLetter, Lookups
 from streams.domain.release import Release
 from streams.domain.replay import Replay
 from streams.domain.roles import ROW_INDEX
+from streams.domain.ticks import Tick
 from streams.errors import Rejected
 
 EXCHANGED: Final = "keys_exchanged"

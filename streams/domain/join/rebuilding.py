@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 import orjson
 
 from connector.contract import TableRole
-from streams.domain.changes import Tick
 from streams.domain.join.entries import FORM, SEPARATOR, WITH_CHARGE, visit_key_of
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
@@ -23,6 +22,7 @@ from streams.domain.join.stored import StoredRow
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.normalise.record import CompiledMapping
+from streams.domain.ticks import Tick
 from streams.errors import Newer
 from streams.spec.fields import ServiceCode
 

@@ -5,13 +5,14 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from streams.domain.changes import Incoming, Tick
+from streams.domain.changes import Incoming
 from streams.domain.closings import Closed, ClosedBy
 from streams.domain.join.moving import Moving
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
 from streams.domain.ready import Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup
+from streams.domain.ticks import Tick
 
 
 class Folded(NamedTuple):

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import Final
 
 from connector.contract import TableRole
-from streams.domain.changes import Tick
 from streams.domain.join import colliding, withdrawal_letters
 from streams.domain.join.gathering import dependents
 from streams.domain.join.gone import HELD, Gone, deadline_of, gone_group, load_gone
@@ -22,6 +21,7 @@ from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, l
 from streams.domain.join.withdrawing import WithdrawalLimits, held, record_backed, withdrawal_letter
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.records import DeadLetter
+from streams.domain.ticks import Tick
 
 _VISITS_A_TICK: Final = 500
 """So many visits with something to withdraw are looked at in one tick, so that no transaction grows with a night's work."""

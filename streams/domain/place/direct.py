@@ -9,12 +9,12 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from connector.contract import Op
+from connector.contract import Op, table_of
 from streams.domain.changes import DOUBTED, FORMERLY, Incoming
 from streams.domain.keys import VisitKey
 from streams.domain.place.ended import DOUBT, changed
 from streams.domain.place.ended_entries import Claim, Where
-from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key, table_of
+from streams.domain.place.going import Going, came_elsewhere, changes, creates, deletes, former_key
 from streams.domain.place.placed import UNPLACED, Folded, Placed
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.visit_keys import reader

@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 import orjson
 
-from connector.contract import Op
-from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Tick, Truncated, event_of
+from connector.contract import Op, table_of, transaction_of
+from streams.domain.changes import DOUBTED, Event, Incoming, RowChange, Truncated, event_of
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries, ordered
 from streams.domain.place.awaited import Awaited
@@ -22,7 +22,7 @@ from streams.domain.place.claiming import Claiming, ClaimingTables
 from streams.domain.place.direct import Direct
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
-from streams.domain.place.going import NOTHING, Going, after, table_of
+from streams.domain.place.going import NOTHING, Going, after
 from streams.domain.place.headers import LinkedTables
 from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
@@ -34,6 +34,7 @@ from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
 from streams.domain.release import RELEASE
 from streams.domain.replay import REPLAY
+from streams.domain.ticks import Tick, placed_tick_value
 from streams.domain.trail import UNKNOWN, leaving
 from streams.errors import Rejected
 
@@ -107,7 +108,7 @@ class Placer:
             return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
         if op != _READ:  # a row that is read stands in no transaction's way
-            going = after(going, f"{said.get('txId') or ''}", incoming.timestamp_ms)
+            going = after(going, transaction_of(said), incoming.timestamp_ms)
             if going.ended is None:
                 going = going._replace(ended=Ended(self._ended_ms))
         if table in self._plain and op != _TRUNCATE:  # as nearly all are
@@ -119,7 +120,7 @@ class Placer:
     def _table(self, said: _Image) -> tuple[str, str]:
         """Source and table of a row."""
         try:
-            found = self._named.get((said.get("name"), said.get("schema"), said.get("table")))
+            found = self._named.get((said.get("name"), said.get("schema") or said.get("db"), said.get("table")))
         except TypeError:  # these are no names
             found = None
         return found or (f"{said.get('name')}", table_of(said))
@@ -137,7 +138,7 @@ class Placer:
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
         may_go_on = going.transaction and isinstance(at, int) and self._quiet_for(at, going, heard) < self._quiet_ms
-        value = orjson.dumps({"yibao": "tick", "at": at, "source": source} | ({"open": going.transaction} if may_go_on else {}))
+        value = placed_tick_value(at, source, going.transaction if may_go_on else "")
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), _event(envelope)
         if tables is None or not isinstance(tick, Tick):
@@ -235,7 +236,7 @@ class Placer:
     ) -> Folded:
         """A change of a row that hangs under a header, or is one; or of a table that nobody mapped."""
         tables = self._linked.get(f"{said.get('name')}")
-        table = None if tables is None else tables.by_name.get(f"{said.get('schema')}.{said.get('table')}")
+        table = None if tables is None else tables.by_name.get(table_of(said))
         change = None if table is None else _event(envelope, server=server)
         if tables is None or table is None or not isinstance(change, RowChange | Truncated):
             return unplaced(incoming, going)
@@ -246,7 +247,7 @@ class Placer:
             now=incoming.timestamp_ms,
             ended=going.ended,
             at=change.committed_at,
-            transaction=named if isinstance(named := said.get("txId"), int | str) else None,
+            transaction=named if isinstance(named := said.get("txId"), int | str) else transaction_of(said) or None,
         )
         claims = self._claims(change.source, said, view) if change.source in self._claiming else None
         everywhere: tuple[Placed, ...] = ()

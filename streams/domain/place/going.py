@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from connector.contract import place_in_log, table_of
 from streams.domain.changes import Incoming
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.ended import Ended
@@ -49,14 +50,9 @@ def after(going: Going, transaction: str, at: int) -> Going:
     return Going(transaction, at, ended=going.ended, awaited=going.awaited)
 
 
-def table_of(said: _Image) -> str:
-    """The table of a source block, with its schema: two schemas may have tables of one name."""
-    return f"{said.get('schema')}.{said.get('table')}"
-
-
 def deletes(going: Going, incoming: Incoming, said: _Image) -> Going:
     """After a row was deleted."""
-    return going._replace(last=(table_of(said), incoming.key, said.get("lsn")))
+    return going._replace(last=(table_of(said), incoming.key, place_in_log(said)))
 
 
 def creates(going: Going, incoming: Incoming, said: _Image, visit: str | None) -> Going:
@@ -86,5 +82,5 @@ def changes(going: Going, incoming: Incoming, said: _Image, visit: str, *, was: 
 def former_key(going: Going, incoming: Incoming, said: _Image) -> bytes | None:
     """The former key of a row that is created at the place in the log where one of its table was deleted."""
     table, key, place = going.last
-    same = place is not None and place == said.get("lsn") and table == table_of(said)
+    same = place is not None and place == place_in_log(said) and table == table_of(said)
     return key if same and key != incoming.key else None

@@ -15,6 +15,7 @@ from streams.lanes.marks import DeliverMark, deliver_mark
 from streams.lanes.numbers import FIRST
 from streams.lanes.recovered import Place, Recovery, readable
 from streams.lanes.settings import MOST_RECORDS
+from streams.wording import count_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,7 +82,9 @@ def deliver_recovery(found: DeliverEvidence, *, repeat_settled: bool = False) ->
     last_plan = max(found.last_plan, mark.last_plan if mark else "")
     told = "the first record without receipt and dead letter" if found.open else "no record waits"
     if again := [one for one in found.settled if one > number]:
-        seen = f"{len(again)} records behind it, up to number {max(again)}, are settled"
+        seen = (
+            f"{count_of(len(again), 'record')} behind it, up to number {max(again)}, {'is' if len(again) == 1 else 'are'} settled"
+        )
         if not repeat_settled:
             return ready.refuse(
                 f"number {number} at offset {offset} is {told}, but {seen}: the platform would get them a second time, under new "

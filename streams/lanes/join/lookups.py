@@ -10,13 +10,14 @@ import structlog
 
 from connector.contract import Mark, Op
 from streams.domain.again import after, again
-from streams.domain.changes import Incoming, RowChange, Tick, Tombstone, Truncated, decode
+from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode
 from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Row
 from streams.domain.release import Release
 from streams.domain.replay import Replay
+from streams.domain.ticks import Tick
 from streams.errors import Rejected
 from streams.lanes.join.lookup_feed import LookupFeed
 from streams.telemetry.outcomes import Outcomes

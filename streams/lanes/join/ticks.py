@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from streams.domain.changes import tick_value
+from streams.domain.ticks import tick_value
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.join.lane import JoinLane

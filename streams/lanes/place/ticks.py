@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from streams.domain.changes import tick_value
+from streams.domain.ticks import tick_value
 from streams.lanes.assignment import Assignment
 from streams.lanes.context import LaneContext
 from streams.lanes.place.lane import PlaceLane

@@ -66,6 +66,21 @@ def test_the_oldest_row_of_the_join_is_the_first_with_a_number_that_it_wants():
     assert [(2, None), (2, 4)] == [(lag.waiting, lag.oldest_ms) for lag in (none, first)]
 
 
+def test_ticks_wait_for_nobody():
+    """A join that is paused overnight and idle has its ticks before it; a person who is woken for 'rows' finds none."""
+    tick = Seen(3, NOW - 80_000, (("from", b"his/"), ("seq", b"7")), True)
+    row = Seen(4, NOW - 9_000, (("from", b"his/"), ("seq", b"8")))
+    found = marks(out=8, taken=7)
+    idle = aged(counted(found, SITE.topics), found, SITE.topics, Topics(visit_changes_1=Ahead(seen=[tick])))
+    assert [0] == [one.waiting for one in idle if one.stage == "join" and one.partition == 0]
+    found = marks(out=9, taken=7)
+    looks = {left: of_stage(found, Topics(visit_changes_1=Ahead(seen=[tick, row], left=left)), "join") for left in (0, 40)}
+    assert [(1, NOW - 9_000, False), (1, NOW - 9_000, True)] == [(x.waiting, x.oldest_ms, x.at_most) for x in looks.values()]
+    found = marks(rows=(7, 5))
+    placed = of_stage(found, Topics(rows_his_5=Ahead(seen=[tick._replace(offset=5), row._replace(offset=6)])), "place")
+    assert (1, NOW - 9_000) == (placed.waiting, placed.oldest_ms)
+
+
 def test_what_is_aside_is_counted_from_its_own_place_and_what_lies_beyond_the_look_is_said_to_be_missing():
     """The one that waits for days stands before the lane's offset, between records of others that are settled."""
     lane = [ready(10, H1, captured_at=NOW - 5_000, offset=20), ready(11, H2, captured_at=NOW - 6_000, offset=21)]

@@ -68,6 +68,29 @@ def test_a_stage_is_drained_with_its_slowest_partition_and_one_that_stands_comes
     assert (20.0, 100.0, 1_010) == (stage["rate_per_s"], stage["drained_in_s"], stage["waiting"])
 
 
+@pytest.mark.parametrize(
+    ("of_first", "of_second", "word"),
+    [
+        ((50.0, 10.0), (4.0, 4.5), "≥ 25 s"),
+        ((50.0, 10.0), (4.0, 4.0), "≥ 25 s"),
+        ((50.0, 10.0), (4.0, 3.0), "25 s"),
+        ((50.0, 10.0), (0.0, 0.0), "stands"),
+        ((10.0, 10.0), (4.0, 4.0), "steady"),
+        ((10.0, 50.0), (4.0, 0.5), "grows"),
+        ((50.0, 10.0), (None, None), "-"),
+    ],
+)
+def test_a_backlog_that_gets_less_all_in_all_does_not_grow(of_first, of_second, word):
+    """One of twelve lanes gets a row more between two looks; whoever reads `grows` starts a worker that nobody needs."""
+    paces = [{"rate_per_s": rate, "coming_per_s": coming} for rate, coming in (of_first, of_second)]
+    lags = [lag(waiting=1_000, **paces[0]), lag(waiting=6, partition=1, **paces[1])]
+    screen, line = said(lags)
+    assert f" {word} " in screen.splitlines()[1]
+    assert line.endswith(f"drained in {word}" if "s" in word.split() else word if word != "-" else "1006")
+    (stage,) = document(lags, now_ms=NOW, far=(), workers=WORKERS, zone="UTC")["stages"]
+    assert {"steady": False, "grows": False, "stands": False, "-": None}.get(word, True) is stage["drains"]
+
+
 def test_what_is_too_old_too_much_or_not_known_is_named_with_its_partition():
     """Each of the three hides what stands behind it."""
     lags = [

@@ -125,6 +125,7 @@ def test_one_more_fault_never_hides_one_that_stands_before_it(facts, fault):
         (of_deliver(unanswered_s=200.0, late=True), "unanswered", "3 min", "breaker_opened"),
         (of_deliver(late=True, unowned=2), "not_shared_out", "2 of its partitions", "mapping_awaited"),
         (of_deliver(late=True, rate_per_s=0.0, drains=False), "stands", "nothing of it moves", "worker's log"),
+        (of_deliver(late=True, rate_per_s=9.0, drains=False, idle=1), "stands", "in 1 partition of it", "worker's log"),
         (of_deliver(late=True, rate_per_s=9.0, drains=False), "grows", "more comes", "yibao worker deliver --index 1"),
         (of_deliver(late=True), "late", "late", "yibao lag --watch"),
         (of_deliver(paused="by ops@node: who knows", mend="yibao resume"), "paused", "by ops@node", "yibao resume"),

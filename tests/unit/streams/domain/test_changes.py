@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.contract import UNAVAILABLE, Mark, Op
-from streams.domain.changes import RowChange, Tick, Tombstone, Truncated, decode, text_of, tick_value
+from streams.domain.changes import RowChange, Tombstone, Truncated, decode, text_of
+from streams.domain.ticks import Tick, tick_value
 from streams.errors import Rejected
 from tests.unit.streams.domain.join.join_rig import START_MS, VISIT, envelope
 

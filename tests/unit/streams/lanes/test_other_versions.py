@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connector.contract import Topics
-from streams.domain.changes import tick_value
 from streams.domain.join import fold
 from streams.domain.join.entries import FORM, WITH_LETTER, dump, key_of, load
 from streams.domain.join.fold import Joiner
 from streams.domain.join.replaying import is_resent
 from streams.domain.ready import FORM as READY_FORM
+from streams.domain.ticks import tick_value
 from streams.errors import Newer
 from streams.lanes.exits import PAGE_AT_ONCE, Exit
 from streams.lanes.join import lookups

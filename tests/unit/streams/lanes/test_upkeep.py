@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from connector.contract import TableRole
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import Incoming
 from streams.domain.join.fold import LEFT
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.results import Folded
+from streams.domain.ticks import tick_value
 from streams.lanes.assignment import Assignment
 from streams.lanes.buffer import Buffer, Water
 from streams.lanes.exits import Exit

@@ -2,8 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from streams.domain.changes import tick_value
 from streams.domain.join.fold import Joiner
+from streams.domain.ticks import tick_value
 from streams.telemetry.progress import Progress
 from streams.testing import wait_for
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, envelope, mappings

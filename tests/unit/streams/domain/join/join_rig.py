@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 
-from streams.domain.changes import SERVER, Incoming, tick_value
+from streams.domain.changes import SERVER, Incoming
 from streams.domain.closings import letter_id
 from streams.domain.join.entries import group, group_of, is_moved, load, visit_key_of, waits
 from streams.domain.join.fold import Joiner
@@ -20,6 +20,7 @@ from streams.domain.join.stored import StoredRow
 from streams.domain.ready import closes
 from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
+from streams.domain.ticks import tick_value
 from streams.mapping import compile_site, load_site
 from tests.unit.streams.domain.join.beside import LookedThrough, waiting_rows
 

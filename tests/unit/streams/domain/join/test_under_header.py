@@ -5,12 +5,13 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import Incoming
 from streams.domain.join.fold import Joiner
 from streams.domain.join.withdrawing import WithdrawalLimits
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.series import FROM, NUMBER
+from streams.domain.ticks import tick_value
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site

@@ -2,10 +2,11 @@
 
 import orjson
 
-from streams.domain.changes import Incoming, tick_value
+from streams.domain.changes import Incoming
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.recapture import Asked, Recapture, ended_value, header_in, order_value
+from streams.domain.ticks import tick_value
 from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition
 from tests.contract.place_course import BEGIN_MS, BILL, TABLES

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.changes import Incoming, RowChange, Tick, decode, tick_value
+from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import UNPLACED, Placed, Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.partitions import partition_of
 from streams.domain.release import Release, release_value
 from streams.domain.replay import Replay, replay_value
+from streams.domain.ticks import Tick, tick_value
 from streams.domain.trail import UNKNOWN, leaving
 
 PARTITIONS = 5

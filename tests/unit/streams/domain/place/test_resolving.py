@@ -3,11 +3,12 @@
 import orjson
 import pytest
 
-from streams.domain.changes import Incoming, decode, tick_value
+from streams.domain.changes import Incoming, decode
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.headers import DEEPEST, LinkedTable, LinkedTables, Patience
 from streams.domain.place.partitions import partition_of
+from streams.domain.ticks import tick_value
 from streams.domain.trail import leaving
 from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.domain.changes import tick_value
 from streams.domain.join.fold import Joiner
+from streams.domain.ticks import tick_value
 from streams.lanes.exits import Exit
 from tests.unit.streams.domain.join.join_rig import LIMITS, mappings
 from tests.unit.streams.lanes.lane_rig import CHANGES, DEAD, READY, STATE, Rig

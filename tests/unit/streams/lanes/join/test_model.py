@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from streams.deadletter.record import letter_id
-from streams.domain.changes import tick_value
 from streams.domain.join import letters
 from streams.domain.join.entries import is_row, load
 from streams.domain.ready import encode
 from streams.domain.release import Release, release_value
 from streams.domain.series import FROM, NUMBER
+from streams.domain.ticks import tick_value
 from streams.lanes.marks import join_mark
 from streams.lanes.ports import Committed, Send, TopicPartition
 from streams.testing import FakeLog

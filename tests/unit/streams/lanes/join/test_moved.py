@@ -4,10 +4,11 @@ from types import SimpleNamespace
 
 import orjson
 
-from streams.domain.changes import ARRIVED, tick_value
+from streams.domain.changes import ARRIVED
 from streams.domain.join.entries import FORM, WITHOUT_TRAIL
 from streams.domain.join.moving import NOT_KNOWN
 from streams.domain.series import FROM, NUMBER
+from streams.domain.ticks import tick_value
 from streams.lanes.join.lane import JoinLane, JoinShared
 from streams.lanes.join.state import State
 from streams.lanes.marks import join_mark

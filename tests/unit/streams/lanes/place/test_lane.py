@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from connector.contract import Topics
-from streams.domain.changes import tick_value
 from streams.domain.keys import VisitKey
 from streams.domain.place.fold import Placer
 from streams.domain.place.heard import Heard
 from streams.domain.place.partitions import partition_of
 from streams.domain.series import number_of
+from streams.domain.ticks import tick_value
 from streams.domain.trail import trail_of
 from streams.lanes.absence import Absence
 from streams.lanes.context import LaneContext

@@ -1,0 +1,126 @@
+"""What a change event says of itself, by kind of database: its table, its transaction, its place in the log, and its mark."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeAlias, cast
+
+UNAVAILABLE = "__debezium_unavailable_value"
+"""Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
+
+
+_STREAMED: Final = (None, "false")
+"""What `source.snapshot` says of a change that was read from the log."""
+
+
+class Op(StrEnum):
+    """Debezium's operation codes."""
+
+    CREATE = "c"
+    READ = "r"
+    UPDATE = "u"
+    DELETE = "d"
+    TRUNCATE = "t"
+
+
+_READ: Final = Op.READ
+_DELETE: Final = Op.DELETE
+
+
+class DatabaseKind(StrEnum):
+    """Kinds of source database. Each has its own rule for comparing positions."""
+
+    POSTGRESQL = "postgresql"
+    MARIADB = "mariadb"
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether its log names no columns, so that a connector keeps what its tables looked like, in a topic of its own."""
+        return self is DatabaseKind.MARIADB
+
+
+Position: TypeAlias = tuple[int, ...]
+"""Where in its database's log a change stands. For people: neither the order of the log nor that of another server is the order in
+which transactions were committed.
+"""
+
+
+class Mark(NamedTuple):
+    """By what a change is recognised when capture sends it again (`streams.domain.again`).
+
+    It says nothing of which content is newer: that is told by the order in the topic alone.
+    """
+
+    place: Position
+    """In the log of its database: the position, and 0 for a delete, 1 for everything else, because a key that is changed arrives
+    as a delete and a create at one position. Of one row on one server it rises with every change.
+    """
+    ts_us: int
+    """Microseconds of its commit, by the server's clock. MariaDB: of its statement, in whole seconds; a row that was changed later
+    was locked until then, so of one row it does not fall either.
+    """
+    server: str = ""
+    """Which life of the database its place belongs to; `""` where nobody said."""
+
+
+def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | None:
+    """The position of a change, from the envelope's `source` block; None where the change carries none.
+
+    PostgreSQL: the LSN of the change itself; of a row that a snapshot read, that of the snapshot. MariaDB: the number in its GTID,
+    which rises with every transaction of a server and goes on where a replica is promoted; then the number of the log's file, the
+    byte in it and the row in the event. A row that the first snapshot read carries none.
+    """
+    match kind:
+        case DatabaseKind.POSTGRESQL:
+            lsn = source.get("lsn")
+            return (lsn,) if isinstance(lsn, int) else None
+        case DatabaseKind.MARIADB:
+            return _in_binlog(source)
+
+
+def _in_binlog(source: Mapping[str, object]) -> Position | None:
+    gtid, file, at, row = (source.get(name) for name in ("gtid", "file", "pos", "row"))
+    if not (isinstance(gtid, str) and isinstance(file, str) and isinstance(at, int) and isinstance(row, int)):
+        return None
+    number, of_file = gtid.rpartition("-")[2], file.rpartition(".")[2]
+    return (int(number), int(of_file), at, row) if number.isdecimal() and of_file.isdecimal() else None
+
+
+def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark | None:
+    """The mark of a change that comes from the log. None of a row that was read, by whatever snapshot: what is read is never a
+    repetition.
+
+    where: the `position` of the change.
+    """
+    if where is None or op is _READ or source.get("snapshot") not in _STREAMED:
+        return None
+    ts_us = source.get("ts_us")
+    if not isinstance(ts_us, int):
+        ts_us = int(cast("int", source["ts_ms"])) * 1000
+    return Mark((*where, 0 if op is _DELETE else 1), ts_us)
+
+
+def table_of(source: Mapping[str, object]) -> str:
+    """`schema.table` of a change, from the envelope's `source` block. MariaDB's databases are what others call schemas."""
+    return f"{source.get('schema') or source.get('db')}.{source.get('table')}"
+
+
+def transaction_of(source: Mapping[str, object]) -> str:
+    """Its transaction, as the database names it; `""` where capture does not say.
+
+    MariaDB: the GTID. A row that was read on demand carries that of the log's change before it, and belongs to none.
+    """
+    if named := source.get("txId"):
+        return f"{named}"
+    gtid = source.get("gtid")
+    return f"{gtid}" if gtid and source.get("snapshot") in _STREAMED else ""
+
+
+def place_in_log(source: Mapping[str, object]) -> object:
+    """What two changes have in common that stand at one place of the log, as the delete and the create of a changed key do; None
+    where it is not said.
+    """
+    if (lsn := source.get("lsn")) is not None:
+        return lsn
+    if (gtid := source.get("gtid")) is None:
+        return None
+    return f"{gtid} {source.get('file')} {source.get('pos')} {source.get('row')}"
