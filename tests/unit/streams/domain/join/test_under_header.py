@@ -15,7 +15,8 @@ from streams.domain.ticks import tick_value
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import compile_site, load_site
-from streams.mapping.linking import direct_visit_keys, linked_tables
+from streams.mapping.linking import counting_tables, direct_visit_keys, linked_tables
+from streams.mapping.tables import Which
 from tests.unit.streams.domain.join.join_rig import CHARGE, LIMITS, SETTLE, SITE, VISIT, Join, envelope
 
 PLAIN = "{table: h.charge, role: fee, key: [charge_id], visit_key: visit_id, settlement: settle_no}"
@@ -47,7 +48,8 @@ class Both(Join):
     """One partition behind the place stage of one source."""
 
     def over(self, site):
-        self.placer = Placer(direct_visit_keys(site), partitions=1, linked=linked_tables(site))
+        tables = {"linked": linked_tables(site), "counting": counting_tables(site)}
+        self.placer = Placer(direct_visit_keys(site), partitions=1, **tables)
         self.state, self.going = PlaceState(TopicPartition("place.state.his", 0)), NOTHING
         mappings = compile_site(site)
         self.joiner = Joiner(mappings, LIMITS, zone=mappings["his"].dialect.zone)
@@ -217,3 +219,42 @@ def test_a_line_that_goes_to_another_visits_prescription_and_comes_back_is_sent_
     both.happens("c", "h.rx", RX)
     assert (sent + 1, "V1") == (len(both.ready), line_of(both)["MDTRT_ID"])
     assert [] == both.letters()
+
+
+COUNTS, DRAFT = {"status": "5"}, {"status": "1"}
+
+
+def where(site, *tables):
+    """The site, with rows of these tables that count by their status alone."""
+    his = site.mappings["his"]
+    which = {"which": {"status": Which.model_validate(["5"])}}
+    changed = tuple(table.model_copy(update=which) if table.table in tables else table for table in his.tables)
+    return site.model_copy(update={"mappings": {**site.mappings, "his": his.model_copy(update={"tables": changed})}})
+
+
+def course(both, table, row, *, draws):
+    """A row that is a draft, counts, counts no more, and counts again; or is inserted and deleted instead. What came of it."""
+    counting, draft = row | COUNTS, row | DRAFT
+    if draws:
+        acts = [("c", draft, None), ("u", counting, draft), ("u", draft, counting), ("u", counting, draft), ("d", counting, None)]
+    else:
+        acts = [("c", counting, None), ("d", counting, None), ("c", counting, None), ("d", counting, None)]
+    for act in acts:
+        both.happens(act[0], table, act[1], before=act[2])
+    both.now += WAIT_MS + 1
+    both.captured(tick_value(both.now, []))
+    both.tick()
+    return both.reported(), both.letters(), both.closed(), both.recalled()
+
+
+@pytest.mark.parametrize(("table", "row", "first"), [("h.rx", RX, ("h.charge", LINE)), ("h.charge", LINE, ("h.rx", RX))])
+def test_a_prescription_or_line_that_does_not_count_is_one_that_is_not_there(site, table, row, first):
+    """Of a prescription that is a draft no line goes out, and one that is cancelled takes its lines along."""
+    told = []
+    for draws in (True, False):
+        both = Both().over(where(site, table) if draws else site)
+        for name, known in (("h.visit", VISIT), ("h.settle", SETTLE), first):
+            both.happens("c", name, known)
+        told.append(course(both, table, row, draws=draws))
+    assert told[0] == told[1]
+    assert "fee_list_d C1" in told[0][0]
