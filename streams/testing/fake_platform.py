@@ -34,7 +34,7 @@ class FakePlatform:
     away: no post reaches it (UNREACHABLE).
     shut_out: institutions whose key it does not know (40006), when the script is over.
     silent: institutions of which it takes all, and answers none.
-    says_repeated: institutions to which it says "repeated" whatever they send; it takes nothing of theirs.
+    says: by institution, what it says to whatever that one sends; it takes nothing of it then.
     loses_answer: asked with the msgid of each batch that it just took; where it says True, the sender gets no answer (TIMEOUT).
     on_post: awaited with batch and msgid before a post is judged. It may look, wait (which makes the platform slow, or holds the
     post until something happens), or raise `Crash`.
@@ -49,7 +49,7 @@ class FakePlatform:
         self.away = False
         self.shut_out: set[str] = set()
         self.silent: set[str] = set()
-        self.says_repeated: set[str] = set()
+        self.says: dict[str, Verdict] = {}
         self.loses_answer: Callable[[str], bool] = _never
         self.on_post: Callable[[Batch, str], Awaitable[None]] = _go_on
         self.accepted: list[Taken] = []
@@ -86,9 +86,9 @@ class FakePlatform:
         if batch.institution in self.shut_out and not self.script:
             self.posts += 1
             return Held(cause=HoldCause.ANSWER_CODE, code="40006", http_status=200, message="not the key of this institution")
-        if batch.institution in self.says_repeated and not self.script:
+        if (said := self.says.get(batch.institution)) is not None and not self.script:
             self.posts += 1
-            return Accepted(code="40005", repeated=True)
+            return said
         verdict = self.receive(msgid, [Posted(one.number, one.record_key, one.value) for one in batch.records])
         return Retry(cause=RetryCause.TIMEOUT) if batch.institution in self.silent else verdict
 

@@ -17,9 +17,10 @@ from streams.lanes.deliver.held_cause import FLOOD_GUARD, OTHER_LIMITS
 from streams.lanes.deliver.letters import Refusing
 from streams.lanes.deliver.orphans import Orphans
 from streams.lanes.deliver.plan import Plan
-from streams.lanes.deliver.posting import Decided, Patience, Posting, Posts, SetAside
+from streams.lanes.deliver.posting import Patience, Posting, Posts
 from streams.lanes.deliver.renewed import Renewed
 from streams.lanes.deliver.settling import Settling
+from streams.lanes.deliver.tries import Decided, SetAside
 from streams.lanes.ports import TopicPartition
 from streams.lanes.settings import DeliverSettings
 from streams.telemetry.outcomes import Outcomes

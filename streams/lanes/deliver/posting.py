@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, Protocol, assert_never
 
@@ -12,6 +11,7 @@ from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, V
 from streams.domain.batch.cut import Batch
 from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.holding import Hold
+from streams.lanes.deliver.tries import Decided, SetAside, Tries, may_be_taken
 from streams.lanes.settings import DeliverSettings
 from streams.telemetry.outcomes import Outcomes
 
@@ -27,36 +27,6 @@ class Posts(Protocol):
 
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         """Post once. Never raises for what a platform, a proxy or a network does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """What the platform decided. Times are milliseconds since the epoch."""
-
-    verdict: Accepted | Refused
-    """Its decision."""
-    attempts: int
-    """How many tries it took."""
-    begun_at: int
-    """Of the first try."""
-    posted_at: int
-    """Of the try that decided."""
-    decided_at: int
-    """Of the answer to it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAside:
-    """It is not decided: the institution is held, and its records are set aside."""
-
-    unknown_since: int | None
-    """From when on (ms) a POST of this msgid may have reached the platform; None where none can have."""
-    held: Held | None = None
-    """Why, where that was heard just now."""
-    flooded: bool = False
-    """Whether nobody holds it but the flood guard."""
-    repeated: bool = False
-    """Whether the platform said "repeated" to its first POST."""
 
 
 class Noting(Protocol):
@@ -125,36 +95,44 @@ class Posting:
         "Repeated" to an id of which no post can have been taken holds the lane until a person says whose it is
         (`DeliverSettings.first_repeated`). repeated: whether the plan was held for that before. patience: asked where it is held.
         """
-        tries = _Tries(unknown_since=unknown_since, may_be_taken=unknown_since is not None, repeated=repeated)
+        tries = Tries(unknown_since=unknown_since, may_be_taken=unknown_since is not None, repeated=repeated)
         while not self._goes_aside(tries.unknown_since, patience) and await self._turn(batch, msgid, tries, patience):
             try:
                 verdict = await self._once(batch, msgid, tries)
             finally:
                 self._health.leave(batch.institution)
-            match verdict:
-                case Accepted() | Refused():
-                    self._hold.release()
-                    return tries.decided(verdict, self._wall_ms())
-                case Retry():
-                    self._outcomes.count("retried", label=verdict.cause.value)
-                    if patience() is Patience.NONE:
-                        return tries.aside(_unanswered(verdict))
-                    if self._is_aside_now(batch.institution, patience):
-                        break
-                    await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
-                    tries.retries += 1
-                case Throttled():
-                    self._outcomes.count("throttled")
-                    await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
-                case Held():
-                    self._outcomes.count("held", label=verdict.cause.value)
-                    if verdict.of_institution and patience() is Patience.NONE:
-                        return tries.aside(verdict)
-                    await self._wait(verdict, batch, msgid, tries)
-                case never:
-                    assert_never(never)
+            if isinstance(verdict, Accepted | Refused):
+                self._hold.release()
+                return tries.decided(verdict, self._wall_ms())
+            if (aside := await self._undecided(verdict, batch, msgid, tries, patience)) is not None:
+                return aside
         self._hold.release()
         return tries.aside(self._health.why(batch.institution))
+
+    async def _undecided(
+        self, verdict: Held | Retry | Throttled, batch: Batch, msgid: str, tries: Tries, patience: Callable[[], Patience]
+    ) -> SetAside | None:
+        """Wait until another try makes sense; or the institution is set aside, where patience has ended."""
+        institution = batch.institution
+        match verdict:
+            case Retry():
+                self._outcomes.count("retried", label=verdict.cause.value)
+                if patience() is Patience.NONE:
+                    return tries.aside(_unanswered(verdict))
+                if not self._is_aside_now(institution, patience):
+                    await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
+                    tries.retries += 1
+            case Throttled():
+                self._outcomes.count("throttled")
+                await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
+            case Held():
+                self._outcomes.count("held", label=verdict.cause.value)
+                if self._health.is_at_fault(institution) and patience() is Patience.NONE:
+                    return tries.aside(verdict)
+                await self._wait(verdict, batch, msgid, tries)
+            case never:
+                assert_never(never)
+        return None
 
     def _goes_aside(self, unknown_since: int | None, patience: Callable[[], Patience]) -> bool:
         """Whether the platform may have forgotten an outcome: a person is asked, and the others need not wait for that."""
@@ -166,7 +144,7 @@ class Posting:
     def _is_aside_now(self, institution: str, patience: Callable[[], Patience]) -> bool:
         return self._health.is_lasting(institution) and patience() is Patience.LASTING
 
-    async def _turn(self, batch: Batch, msgid: str, tries: "_Tries", patience: Callable[[], Patience]) -> bool:
+    async def _turn(self, batch: Batch, msgid: str, tries: Tries, patience: Callable[[], Patience]) -> bool:
         """Wait until a POST of the institution makes sense, and take the turn to make it; False where patience ends before."""
         health, institution = self._health, batch.institution
         await self._until_open()
@@ -184,7 +162,7 @@ class Posting:
             await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
         return True
 
-    async def _once(self, batch: Batch, msgid: str, tries: "_Tries") -> Verdict:
+    async def _once(self, batch: Batch, msgid: str, tries: Tries) -> Verdict:
         await self._confirm(tries.unknown_since)
         tries.begin(self._wall_ms())
         refused_before = tries.unknown_since is not None and self._settings.repeats_refused
@@ -192,7 +170,7 @@ class Posting:
         if isinstance(verdict, Accepted) and verdict.repeated and self._is_in_doubt(tries):
             tries.repeated, verdict = True, _of_somebody_else(verdict)
             tries.doubt()
-        tries.may_be_taken = tries.may_be_taken or _may_be_taken(verdict)
+        tries.may_be_taken = tries.may_be_taken or may_be_taken(verdict)
         if isinstance(verdict, Accepted | Refused):
             self._health.answered(batch.institution)
         if isinstance(verdict, Retry):
@@ -203,13 +181,15 @@ class Posting:
             tries.heard = verdict
             if verdict.of_institution:
                 self._health.failed(batch.institution, verdict)
+            elif verdict.cause is HoldCause.ADDRESS:  # a gateway may have a route for each of them
+                self._health.unanswered(batch.institution, verdict, took_s=0.0)
         return verdict
 
-    def _is_in_doubt(self, tries: "_Tries") -> bool:
+    def _is_in_doubt(self, tries: Tries) -> bool:
         """Whether "repeated" may be said of another sender's records. A restart proves nothing: who died may have heard it, too."""
         return not self._settings.first_repeated and (tries.repeated or not tries.may_be_taken)
 
-    def _is_unanswered(self, retry: Retry, institution: str, tries: "_Tries") -> None:
+    def _is_unanswered(self, retry: Retry, institution: str, tries: Tries) -> None:
         """Nobody knows what became of a POST, or it could not be made."""
         if not retry.may_have_arrived:
             self._health.postpone(institution)
@@ -218,7 +198,7 @@ class Posting:
         took_s = (self._wall_ms() - tries.posted_at) / 1000
         self._health.unanswered(institution, _unanswered(retry), took_s=max(0.0, took_s))
 
-    async def _wait(self, held: Held, batch: Batch, msgid: str, tries: "_Tries") -> None:
+    async def _wait(self, held: Held, batch: Batch, msgid: str, tries: Tries) -> None:
         self._hold.wait(held, batch, msgid)
         await self._note(held, quiet=held.took_nothing and tries.unknown_since is None, repeated=tries.repeated)
         if not held.of_institution:  # for the others, the turn is waited for
@@ -229,61 +209,6 @@ class Posting:
         """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
         bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
         return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
-
-
-@dataclass(slots=True, kw_only=True)
-class _Tries:
-    """The tries of one batch so far. Times are milliseconds since the epoch."""
-
-    unknown_since: int | None
-    """From when on one of them may have reached the platform; None: none can have."""
-    may_be_taken: bool
-    """Whether the platform may have taken the batch with one that it did not plainly accept."""
-    repeated: bool
-    """Whether it said "repeated" to a first POST of the plan."""
-    attempts: int = 0
-    """How many there were."""
-    retries: int = 0
-    """After how many of them the outcome was unknown."""
-    probes: int = 0
-    """How often the lane was held for the way to the platform; grows to 16."""
-    begun_at: int = 0
-    """Of the first one."""
-    posted_at: int = 0
-    """Of the last one."""
-    heard: Held | None = None
-    """The last answer that held it."""
-
-    def begin(self, now: int) -> None:
-        self.attempts, self.posted_at = self.attempts + 1, now
-        self.begun_at = self.begun_at or now
-
-    def doubt(self) -> None:
-        """The last one may have reached the platform."""
-        if self.unknown_since is None:
-            self.unknown_since = self.posted_at
-
-    def decided(self, verdict: Accepted | Refused, now: int) -> Decided:
-        return Decided(verdict=verdict, attempts=self.attempts, begun_at=self.begun_at, posted_at=self.posted_at, decided_at=now)
-
-    def aside(self, held: Held | None) -> SetAside:
-        """Where a try may have been taken, an owner of another day must know it."""
-        if self.may_be_taken and self.unknown_since is None:
-            self.unknown_since = self.begun_at
-        return SetAside(unknown_since=self.unknown_since, held=held, repeated=self.repeated)
-
-
-def _may_be_taken(verdict: Verdict) -> bool:
-    """Whether the platform may have taken the batch with a post that it did not plainly accept."""
-    match verdict:
-        case Retry():
-            return verdict.may_have_arrived
-        case Held():
-            return not verdict.took_nothing and verdict.cause is not HoldCause.REPEATED_UNPOSTED
-        case Accepted() | Refused() | Throttled():
-            return False
-        case never:
-            assert_never(never)
 
 
 def _unanswered(retry: Retry) -> Held:

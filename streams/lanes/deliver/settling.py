@@ -18,7 +18,7 @@ from streams.lanes.deliver.flood_guard import Tally, rows_of
 from streams.lanes.deliver.letters import STAGE
 from streams.lanes.deliver.orphan_kin import Changed, Decision
 from streams.lanes.deliver.plan import Plan
-from streams.lanes.deliver.posting import Decided, SetAside
+from streams.lanes.deliver.tries import Decided, SetAside
 from streams.lanes.marks import DeliverMark
 from streams.lanes.ports import Send
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from streams.deliver.causes import HoldCause, RetryCause
-from streams.deliver.verdict import Held, Retry
+from streams.deliver.verdict import Accepted, Held, Retry
 from streams.domain.batch.cut import CutLimits
 from streams.lanes.deliver.aside import Aside
 from streams.lanes.deliver.health import Health
@@ -99,7 +99,7 @@ async def test_two_of_four_are_held_and_the_others_go_on_and_all_of_it_arrives_o
 async def test_who_hears_repeated_to_what_was_posted_once_waits_alone_through_every_restart():
     """Another sender uses its msgids. Workers die and come, and none of them writes a receipt for what is not there."""
     site = Hospitals()
-    site.platform.says_repeated = {A}
+    site.platform.says = {A: Accepted(code="40005", repeated=True)}
     for _ in range(3):
         site.more(8)
         await site.pass_by()
@@ -107,9 +107,35 @@ async def test_who_hears_repeated_to_what_was_posted_once_waits_alone_through_ev
     receipts = [message.key for message in site.log.messages(RECEIPTS)]
     assert [key for key in receipts if B.encode() in key]
     assert not [key for key in receipts if A.encode() in key]
-    site.platform.says_repeated.clear()
+    site.platform.says.clear()
     await site.come_in()
     assert Counter(range(1, 25)) == Counter(site.platform.numbers)
+
+
+async def test_who_alone_is_answered_404_waits_alone():
+    """A gateway in front of the platform has a route for each of them. The others' lanes stood with the one that is missing."""
+    site = Hospitals()
+    site.deliver_options |= {"silent_after_s": 0.0, "probe_s": 0.001, "max_probe_s": 0.001}
+    site.platform.says = {A: Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")}
+    for _ in range(2):
+        site.more(8)
+        await site.pass_by()
+        assert ({A}, sorted(site.all_of(B, C, D))) == (set(site.mark.aside), sorted(site.platform.numbers))
+    site.platform.says.clear()
+    await site.come_in()
+    assert Counter(range(1, 17)) == Counter(site.platform.numbers)
+
+
+async def test_where_everybody_is_answered_404_the_address_is_wrong():
+    """Nothing goes on without it, and nobody is at fault."""
+    site = Hospitals()
+    site.deliver_options |= {"silent_after_s": 0.0, "probe_s": 0.001, "max_probe_s": 0.001}
+    missing = Held(cause=HoldCause.ADDRESS, http_status=404, message="HTTP 404")
+    site.platform.says = dict.fromkeys((A, B, C, D), missing)
+    site.most_aside = 0
+    site.more(8)
+    logs = await site.run(lambda: site.platform.posts > 5, what="some probes")
+    assert ({}, ["address"]) == (dict(site.mark.aside), [one["cause"] for one in told(logs, "lane_held")])
 
 
 async def test_a_batch_in_doubt_goes_out_again_under_the_id_that_it_has():
@@ -185,7 +211,7 @@ async def test_most_of_the_institutions_at_fault_is_no_fault_of_theirs():
     ids=lambda value: value.cause.value + value.code if isinstance(value, Held) else None,
 )
 def test_the_way_to_the_platform_is_everybodys_and_the_rest_may_be_ones_own(held, aside):
-    """HTTP 404 for one is 404 for all; a permission, a key or an answer to a batch is not."""
+    """HTTP 404 is the way's until others are answered; a permission, a key or an answer to a batch is one's own at once."""
     assert aside == held.of_institution
 
 
