@@ -29,6 +29,7 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.MIXED_ANSWER: "ask the platform whether it has this msgid; words that are no complaint: platform.answers.harmless",
     HoldCause.REDIRECT_ANSWERED: f"find out who answers there, and correct platform.url ({REBINDING}); no redirect is followed",
     HoldCause.JSON_IN_STRING: "where the platform always answers so, set platform.answers.in_string: true",
+    HoldCause.UNREAD_ANSWER: "ask the platform whether it has this msgid, and to answer plainly; tell the maintainers its answer",
     HoldCause.TLS_NOT_SPOKEN: f"write http:// in platform.url, or the port with TLS ({REBINDING})",
     HoldCause.TLS_WANTED: f"write https:// in platform.url, or the port without TLS ({REBINDING})",
     HoldCause.TLS_TOO_OLD: "have TLS 1.2 or newer switched on at the platform or its proxy; older ones are not spoken here",
