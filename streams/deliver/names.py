@@ -1,0 +1,80 @@
+"""What a member of an answer speaks of, by its name: one table, compared without case, separators and what is not seen."""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+_LONGEST: Final = 64
+"""Characters of a name that are looked at."""
+_HUMPS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class Speaks(StrEnum):
+    """What a name speaks of.
+
+    CODE: a code. STATE: a code or a word, of the answer or of what it is about. SUCCESS: whether it went well, and nothing else
+    will do. FLAG: the same, where only a plain no counts; of COUNTED also zero. COMPLAINT: what went wrong. WORDS: text for
+    people. CONTENT: whatever the platform gives back, which may be text. TAKEN: how many it took, of TOTAL.
+    """
+
+    CODE = "code"
+    STATE = "state"
+    SUCCESS = "success"
+    FLAG = "flag"
+    COUNTED = "counted"
+    COMPLAINT = "complaint"
+    WORDS = "words"
+    CONTENT = "content"
+    TAKEN = "taken"
+    TOTAL = "total"
+    NOTHING = ""
+
+
+_NAMES: Final = {
+    Speaks.CODE: "code infcode resultcode retcode returncode rescode rtncode respcode responsecode rspcode replycode subcode "
+    "bizcode busicode businesscode statuscode httpcode httpstatus msgcode messagecode errno",
+    Speaks.STATE: "status state resultstatus retstatus datastatus",
+    Speaks.SUCCESS: "success issuccess succeeded succeed succ ok isok successful issuccessful successflag isaccepted",
+    Speaks.FLAG: "result ret valid isvalid done completed finished passed",
+    Speaks.COUNTED: "flag resultflag retflag accepted saved received stored inserted",
+    Speaks.WORDS: "message msg messages msgs resultmsg retmsg returnmsg respmsg rspmsg submsg statusmsg resultmessage "
+    "returnmessage respmessage submessage statusmessage statustext desc description resultdesc statusdesc codedesc detail details "
+    "reason reasons cause info information tip tips prompt hint text content trace log warning",
+    Speaks.CONTENT: "data body output",
+    Speaks.TOTAL: "total totalnum totalcount totalcnt totalrows",
+}
+_TABLE: Final = {name: speaks for speaks, names in _NAMES.items() for name in names.split()}
+_COMPLAINTS: Final = "error exception fail reject invalid refus denied illegal abnormal unsuccess notsuccess stacktrace"
+_COMPLAINING: Final = (*_COMPLAINTS.split(), "失败", "错误", "异常", "拒绝")
+_COMPLAINING_WORDS: Final = frozenset({"err", "errs", "bad", "wrong"})
+_NO_COMPLAINT: Final = ("failover", "failsafe", "failfast")
+_TAKEN: Final = re.compile(
+    r"(?:succ|success|successful|succeed|succeeded|ok|accepted?|saved?|inserted|received)(?:num|number|cnt|count|counts|total|rows|qty)"
+)
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: `Ret_Code`, `retCode` and `RETCODE` are one."""
+    return "".join(one for one in name[:_LONGEST].lower() if one.isalnum())
+
+
+def speaks_of(name: str) -> Speaks:
+    """What a member of this name speaks of."""
+    return _speaks_of(name[:_LONGEST])
+
+
+@lru_cache(1024)
+def _speaks_of(name: str) -> Speaks:
+    fold = folded(name)
+    found = _TABLE.get(fold)
+    if found is not None:
+        return found
+    if _TAKEN.fullmatch(fold):
+        return Speaks.TAKEN
+    for harmless in _NO_COMPLAINT:
+        fold = fold.replace(harmless, "")
+    if fold.startswith("err") or any(part in fold for part in _COMPLAINING):
+        return Speaks.COMPLAINT
+    parts = {part.lower() for part in _HUMPS.findall(name)}
+    return Speaks.COMPLAINT if parts & _COMPLAINING_WORDS else Speaks.NOTHING
