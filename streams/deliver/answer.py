@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from streams.deliver.members import Members, parsed, whole
+from streams.deliver.members import Members, parsed, walked, whole
 from streams.deliver.shapes import MAX_BODY_BYTES, shape_of
-from streams.deliver.signs import NO_SIGNS, Signs, signs_of
+from streams.deliver.signs import NO_SIGNS, Signs, signs_of, told
 from streams.spec.answers import is_number, spelt
 from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
@@ -48,8 +48,8 @@ class Said:
     """The platform's code, a number without zeros in front (`0000` is `0`); None where there is none."""
     text: str = ""
     """The platform's words; `""` where there are none."""
-    inside: bool = False
-    """Whether `code` stands in an object further inside, and none outside."""
+    inside: str = ""
+    """Where `code` stands further inside, and none outside, as it may be told; `""` where that is not so."""
     signs: Signs = NO_SIGNS
     """What else it says of success or failure."""
     in_string: bool = False
@@ -102,18 +102,26 @@ def _is_shown(code: str) -> bool:
 
 def _anywhere(found: Members, profile: Profile) -> Said:
     """Of an object whose form nobody described: the code under any of the names, and whatever contradicts it."""
-    codes, words = _codes(found, profile.code_names)
+    names = tuple(name for name in profile.code_names if (name,) not in profile.form.harmless_members)
+    codes, words = _codes(found, names)
     code = next(iter(codes), next(iter(words), None))
-    inner = [one for place in found.inside() for one in _codes(place, profile.code_names)[0]]
-    inside = next(iter(sorted(inner)), None) if code is None else None
+    inside, at = _only_inside(found, profile) if code is None else (None, "")
     signs = signs_of(code or inside, found, profile)
     return Said(
         code=inside if code is None else code,
-        inside=inside is not None,
+        inside=at,
         text=_first_text(found, profile.text_names) or signs.text,
         signs=signs,
         gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
     )
+
+
+def _only_inside(found: Members, profile: Profile) -> tuple[str | None, str]:
+    """The code of an object one step further in, and its member."""
+    places = walked(found, profile.form.harmless_members).members
+    codes = [(spelt(one.value), one.path) for one in places if len(one.path) == 2 and one.path[1] in profile.code_names]
+    numbers = sorted((code, path) for code, path in codes if code is not None and is_number(code))
+    return (numbers[0][0], told(numbers[0][1])) if numbers else (None, "")
 
 
 def _at(found: Members, profile: Profile) -> Said:

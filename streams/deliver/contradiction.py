@@ -28,7 +28,7 @@ def contradiction(  # noqa: C901, PLR0911 - one return per way to contradict one
     if said.in_string:
         return HoldCause.JSON_IN_STRING, f"code {code} stands in JSON that is itself the text of a JSON string"
     if said.inside:
-        return HoldCause.CODE_INSIDE, f"the only code, {code}, stands further inside"
+        return HoldCause.CODE_INSIDE, f"the only code, {code}, stands further inside ({said.inside})"
     if signs.others:
         return HoldCause.CODE_INSIDE, f"code {code}, and further inside {_listed(signs.others)}"
     if 300 <= answer.status < 400:
@@ -36,7 +36,7 @@ def contradiction(  # noqa: C901, PLR0911 - one return per way to contradict one
     if kind is AnswerClass.ACCEPTED and (signs.failure or answer.status not in (*_PLAIN_STATUS, *profile.form.harmless_statuses)):
         return HoldCause.MIXED_ANSWER, f"code {code} is success, but {signs.failure or f'the HTTP status is {answer.status}'}"
     if kind is AnswerClass.REFUSED and (signs.success or says_success(said.text)):
-        return HoldCause.MIXED_ANSWER, f"code {code} refuses, but beside it success is told"
+        return HoldCause.MIXED_ANSWER, f"code {code} refuses, but {signs.success or 'the text'} says success"
     if kind is AnswerClass.REPEATED and signs.besides:
         return HoldCause.MIXED_ANSWER, f"code {code} says that it was there before, but {signs.besides}"
     if signs.deep and kind in (AnswerClass.ACCEPTED, AnswerClass.REPEATED):

@@ -14,12 +14,13 @@ from streams.deliver.words import failing_besides, failing_words, plain, says_no
 from streams.spec.answers import AnswerClass, spelt
 from streams.spec.profiles import Profile
 
-__all__ = ["NO_SIGNS", "Other", "Signs", "failing_words", "says_success", "signs_of", "word_sign"]
+__all__ = ["NO_SIGNS", "Other", "Signs", "failing_words", "says_success", "signs_of", "told", "word_sign"]
 
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}[0-9]{0,2}")
 _IN_A_STATE: Final = ("1",)
 """What a state further inside may be without contradicting success: it is that of a record, or a yes."""
 _MOST_DIGITS: Final = 20
+_MOST_NAMES: Final = 8
 _MESSAGES: Final = ("msg", "msgs", "message", "messages")
 
 
@@ -38,8 +39,8 @@ class Other:
 class Signs:
     """What stands beside the code."""
 
-    success: bool = False
-    """Of a refusal: a flag or word says that it went well."""
+    success: str = ""
+    """Of a refusal: the flag or word that says that it went well, as it may be told."""
     failure: str = ""
     """Of an acceptance: what says that it did not go well, as a clause with the member's name ("`success` is false"); `""`:
     nothing does."""
@@ -70,12 +71,12 @@ def signs_of(code: str | None, found: Members, profile: Profile) -> Signs:
     codes = ((one, spelt(one.value)) for one in beside if _holds_code(one, profile))
     others = [(one, text) for one, text in codes if text is not None and _contradicts(one, text, code, kind, profile)]
     return Signs(
-        success=kind is AnswerClass.REFUSED and any(_succeeds(one, profile) for one in beside),
+        success=next((told(one.path) for one in beside if _succeeds(one, profile)), "") if kind is AnswerClass.REFUSED else "",
         failure=_first_failure(beside, profile, code=code) if kind is AnswerClass.ACCEPTED else "",
         besides=next((_tells(one) for one in beside if _besides(one, profile)), "") if kind is AnswerClass.REPEATED else "",
-        others=tuple(Other(at=_told(one.path), code=text, inside=len(one.path) > 1) for one, text in others),
+        others=tuple(Other(at=told(one.path), code=text, inside=len(one.path) > 1) for one, text in others),
         text=_text(found, profile),
-        doubled=_told(walk.doubled[0]) if walk.doubled else "",
+        doubled=told(walk.doubled[0]) if walk.doubled else "",
         deep=walk.deep,
     )
 
@@ -86,14 +87,15 @@ def _text(found: Members, profile: Profile) -> str:
     return whole(next((text for text in texts if text), ""))
 
 
-def _told(path: tuple[str, ...]) -> str:
+def told(path: tuple[str, ...]) -> str:
     """A member as it may be told: what else stands in the place of a name is the platform's, and may be anything."""
-    names = [name if _PLAIN_NAME.fullmatch(name) else "*" for name in path[-4:]]
-    return f"`{'.'.join(names)}`" if names != ["*"] else "a member"
+    names = [name if _PLAIN_NAME.fullmatch(name) else "*" for name in path[:_MOST_NAMES]]
+    more = "…" if len(path) > _MOST_NAMES else ""
+    return f"`{'.'.join(names)}{more}`" if names != ["*"] else "a member"
 
 
 def _tells(one: Member) -> str:
-    return f"the words of {_told(one.path)} tell of a failure"
+    return f"the words of {told(one.path)} tell of a failure"
 
 
 def _holds_code(one: Member, profile: Profile) -> bool:
@@ -140,15 +142,15 @@ def _failure(one: Member, profile: Profile, *, code: str | None) -> str:  # noqa
         return ""
     if speaks is Speaks.COMPLAINT:
         own = code if folded(name).endswith(("code", "no")) else None
-        return f"{_told(one.path)} is not empty" if _complains(value, profile, code=own) else ""
+        return f"{told(one.path)} is not empty" if _complains(value, profile, code=own) else ""
     if speaks is Speaks.CONTENT and value is False:
-        return f"{_told(one.path)} is false"
+        return f"{told(one.path)} is false"
     if isinstance(value, str) and _is_text(one, profile):
         return _tells(one) if failing_words(value, profile.form.harmless) else ""
     if speaks in _WRONG and _WRONG[speaks](value):
-        return f"{_told(one.path)} {_shown(value)}"
+        return f"{told(one.path)} {_shown(value)}"
     if isinstance(value, str | bool) and _holds_code(one, profile) and word_sign(value) is False:
-        return f"the word in {_told(one.path)} tells of a failure"
+        return f"the word in {told(one.path)} tells of a failure"
     return ""
 
 
@@ -222,10 +224,15 @@ _WRONG: Final[Mapping[Speaks, Callable[[object], bool]]] = {
 
 def _shortfall(members: Sequence[Member]) -> str:
     """That fewer were taken than there were: `total` 10 beside `success` 7."""
-    taken = [one for one in members if speaks_of(one.path[-1]) in (Speaks.TAKEN, Speaks.SUCCESS)]
-    for one in taken:
-        number = None if word_sign(one.value) is not None else _number(one.value)
-        totals = (_number(value) for name, value in one.owner.items() if speaks_of(name) is Speaks.TOTAL)
-        if number is not None and any(total is not None and total > number for total in totals):
-            return f"{_told(one.path)} is less than the total beside it"
+    totals: dict[int, float] = {}
+    for one in members:
+        number = _number(one.value) if speaks_of(one.path[-1]) is Speaks.TOTAL else None
+        if number is not None:
+            totals[id(one.owner)] = max(number, totals.get(id(one.owner), 0))
+    for one in members if totals else ():
+        if speaks_of(one.path[-1]) not in (Speaks.TAKEN, Speaks.SUCCESS) or word_sign(one.value) is not None:
+            continue
+        number = _number(one.value)
+        if number is not None and number < totals.get(id(one.owner), 0):
+            return f"{told(one.path)} is less than the total beside it"
     return ""

@@ -72,6 +72,8 @@ class Answers(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.code in self.harmless_members:
+            raise ValueError(f"`harmless_members` names {self.code}, where the code stands")
         found: dict[str, str] = {}
         for meaning, code in self._written():
             if code == _REPEATED:
