@@ -33,16 +33,16 @@ class Speaks(StrEnum):
 
 _NAMES: Final = {
     Speaks.CODE: "code infcode resultcode retcode returncode rescode rtncode respcode responsecode rspcode replycode subcode "
-    "bizcode busicode businesscode statuscode httpcode httpstatus msgcode messagecode errno",
-    Speaks.STATE: "status state resultstatus retstatus datastatus",
-    Speaks.SUCCESS: "success issuccess succeeded succeed succ ok isok successful issuccessful successflag isaccepted",
-    Speaks.FLAG: "result ret valid isvalid done completed finished passed",
-    Speaks.COUNTED: "flag resultflag retflag accepted saved received stored inserted",
+    "bizcode busicode businesscode statuscode httpcode httpstatus msgcode messagecode errno 代码 状态码 返回码 应答码",
+    Speaks.STATE: "status state resultstatus retstatus datastatus 状态",
+    Speaks.SUCCESS: "success issuccess succeeded succeed succ ok isok successful issuccessful successflag isaccepted 成功 是否成功",
+    Speaks.FLAG: "result ret outcome resulttype level severity ack 结果 处理结果",
+    Speaks.COUNTED: "valid isvalid done completed finished passed flag resultflag retflag accepted saved received stored inserted",
     Speaks.WORDS: "message msg messages msgs resultmsg retmsg returnmsg respmsg rspmsg submsg statusmsg resultmessage "
     "returnmessage respmessage submessage statusmessage statustext desc description resultdesc statusdesc codedesc detail details "
-    "reason reasons cause info information tip tips prompt hint text content trace log warning",
+    "reason reasons cause info information tip tips prompt hint text content trace log warning 消息 信息 描述 说明 原因 提示",
     Speaks.CONTENT: "data body output",
-    Speaks.TOTAL: "total totalnum totalcount totalcnt totalrows",
+    Speaks.TOTAL: "total totalnum totalcount totalcnt totalrows 总数 总条数",
 }
 _TABLE: Final = {name: speaks for speaks, names in _NAMES.items() for name in names.split()}
 _COMPLAINTS: Final = "error exception fail reject invalid refus denied illegal abnormal unsuccess notsuccess stacktrace"
@@ -51,6 +51,7 @@ _COMPLAINING_WORDS: Final = frozenset({"err", "errs", "bad", "wrong"})
 _NO_COMPLAINT: Final = ("failover", "failsafe", "failfast")
 _TAKEN: Final = re.compile(
     r"(?:succ|success|successful|succeed|succeeded|ok|accepted?|saved?|inserted|received)(?:num|number|cnt|count|counts|total|rows|qty)"
+    r"|成功(?:数|条数|笔数|数量)"
 )
 
 

@@ -74,7 +74,7 @@ _SHAPES: Final = re.compile(
     r"(?:accepted|saved|stored|processed|received|successful|found|allowed|permitted|supported|valid|complete|success|exist|match)"
     r"|\b0 (?:records? |rows? )?(?:accepted|succeeded|saved|stored)|\b(?:still |is |are )processing\b|^processing\W{0,3}$"
 )
-_SUCCEEDING: Final = re.compile(r"成功|success|^ok\b|已接收|已受理|已入库")
+_SUCCEEDING: Final = re.compile(r"成功|success|^ok\b|已接收|已受理|已入库|正常|完成|完毕|通过")
 _SUCCESS: Final = re.compile(r"[^\W不未没无]{0,4}成功|success(?:ful)?|succeeded|ok", re.IGNORECASE)
 _AGAIN: Final = re.compile(
     r"请?(?:勿|不要|不能|不可|不得|不允许|禁止)?(?:再次?)?重复(?:提交|上传|上报|报送|操作|的?请求|的?数据|的?报文|的?msgid)?"
