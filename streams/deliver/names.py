@@ -32,22 +32,25 @@ class Speaks(StrEnum):
 
 
 _NAMES: Final = {
-    Speaks.CODE: "code infcode resultcode retcode returncode rescode rtncode respcode responsecode rspcode replycode subcode "
-    "bizcode busicode businesscode statuscode httpcode httpstatus msgcode messagecode errno 代码 状态码 返回码 应答码",
-    Speaks.STATE: "status state resultstatus retstatus datastatus 状态",
-    Speaks.SUCCESS: "success issuccess succeeded succeed succ ok isok successful issuccessful successflag isaccepted 成功 是否成功",
+    Speaks.CODE: "code infcode rtncode replycode busicode businesscode httpcode httpstatus msgcode messagecode errno 代码 状态码 "
+    "返回码 应答码",
+    Speaks.STATE: "status state datastatus 状态",
+    Speaks.SUCCESS: "success succeeded succeed succ ok successful successflag sucess succes isaccepted 成功 是否成功",
     Speaks.FLAG: "result ret outcome resulttype level severity ack 结果 处理结果",
-    Speaks.COUNTED: "valid isvalid done completed finished passed flag resultflag retflag accepted saved received stored inserted",
-    Speaks.WORDS: "message msg messages msgs resultmsg retmsg returnmsg respmsg rspmsg submsg statusmsg resultmessage "
-    "returnmessage respmessage submessage statusmessage statustext desc description resultdesc statusdesc codedesc detail details "
-    "reason reasons cause info information tip tips prompt hint text content trace log warning 消息 信息 描述 说明 原因 提示",
+    Speaks.COUNTED: "valid done completed finished pass passed flag accept accepted saved received stored inserted",
+    Speaks.WORDS: "message msg messages msgs text desc description codedesc detail details reason reasons cause info information "
+    "tip tips prompt hint content trace log warning remark 消息 信息 描述 说明 原因 提示",
     Speaks.CONTENT: "data body output",
     Speaks.TOTAL: "total totalnum totalcount totalcnt totalrows 总数 总条数",
 }
+_BEFORE: Final = ("is", "if", "was", "result", "return", "ret", "response", "resp", "rsp", "res", "sub", "biz", "status")
+"""What may stand before a name of the table without changing what it speaks of."""
 _TABLE: Final = {name: speaks for speaks, names in _NAMES.items() for name in names.split()}
-_COMPLAINTS: Final = "error exception fail reject invalid refus denied illegal abnormal unsuccess notsuccess stacktrace"
+_COMPLAINTS: Final = """
+error exception fail reject invalid refus denied illegal abnormal unsuccess notsuccess notaccept unaccept skipped ignored stacktrace
+"""
 _COMPLAINING: Final = (*_COMPLAINTS.split(), "失败", "错误", "异常", "拒绝")
-_COMPLAINING_WORDS: Final = frozenset({"err", "errs", "bad", "wrong"})
+_COMPLAINING_WORDS: Final = frozenset({"err", "errs", "bad", "wrong", "ng"})
 _NO_COMPLAINT: Final = ("failover", "failsafe", "failfast")
 _TAKEN: Final = re.compile(
     r"(?:succ|success|successful|succeed|succeeded|ok|accepted?|saved?|inserted|received)(?:num|number|cnt|count|counts|total|rows|qty)"
@@ -71,6 +74,9 @@ def _speaks_of(name: str) -> Speaks:
     found = _TABLE.get(fold)
     if found is not None:
         return found
+    for before in _BEFORE:
+        if fold.startswith(before) and (found := _TABLE.get(fold[len(before) :])) is not None:
+            return found
     if _TAKEN.fullmatch(fold):
         return Speaks.TAKEN
     for harmless in _NO_COMPLAINT:

@@ -25,7 +25,7 @@ _GOOD: Final = """
 true success succeeded successful succ ok y yes t up done completed complete finished accepted received passed normal
 成功 正常 是 已入库 已接收 已受理 已保存 已完成 完成 通过
 """
-_BAD: Final = "false fail failed failure error err n no f ng ko down 失败 错误 异常 否 错"
+_BAD: Final = "false fail failed failure error err n no f ng nok ko down 失败 错误 异常 否 错"
 GOOD: Final = frozenset(_GOOD.split())
 """Words that say of something that it went well."""
 BAD: Final = frozenset(_BAD.split())
@@ -57,9 +57,9 @@ _FAILURES: Final = """
 超时 超限 超长 超出 超过 越界 溢出 缺 遗漏 重复 问题 丢弃 丢失 作废 回滚 已满 频繁 限流 繁忙 系统维护 维护中 暂停 排队 正在
 重试 再试 稍后再 稍候再 处理中 校验中 入库中 审核中 等待中 待处理 待审核 待确认 待入库 待校验 不成功 不通过 不存在
 不合 不符 不正确 不对 不一致 不匹配 不支持 不允许 不能 不可 不得 不足 不全 不完 不规范 不明 不在 为空 必填 没有 没能
-没成 无法 无权 无此 无该 非成功
+没成 忽略 跳过 断开 无法 无权 无此 无该 非成功
 fail error exception invalid denied refus reject timeout unsuccess unauthor forbidden illegal unavailable incomplete
-mismatch rollback duplicate missing discarded malformed
+mismatch rollback duplicate missing discarded malformed ora-0 sqlstate
 """
 _FAILING: Final = (
     *_FAILURES.split(),
@@ -68,7 +68,7 @@ _FAILING: Final = (
 )
 _SHAPES: Final = re.compile(
     r"未(?!来)|(?<!全)部分|(?<![不无没交])错"
-    r"|成功(?:接收|入库|上传|处理|保存)?(?:条?数?[:为]?)? ?0+(?:条|笔|个|行|项)"
+    r"|成功(?:接收|入库|上传|处理|保存)?(?:条?数?[:为]?)? ?0+(?:条|笔|个|行|项|/)"
     r"|(?<![\d.])0(?:条|笔|个|行|项)[^\d,，。;；]{0,6}成功"
     r"|\b(?:pending|busy|partial(?:ly)?|unable|cannot|queued)\b|(?:n't|\bnot) (?:yet |been |be )?"
     r"(?:accepted|saved|stored|processed|received|successful|found|allowed|permitted|supported|valid|complete|success|exist|match)"
@@ -142,7 +142,7 @@ def _short_fails(text: str) -> bool:
 
 def _fails(text: str) -> bool:
     if not _shows(text):
-        return False
+        return text in BAD
     if "成功" in text:
         text = _POLITE.sub(" ", text)
     return _shows(_NO_FAILURE.sub(" ", text))

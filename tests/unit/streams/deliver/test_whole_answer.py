@@ -28,6 +28,14 @@ CONTRADICTIONS = [
     *({name: "数据保存失败"} for name in ("desc", "description", "detail", "reason", "data", "Message", "info", "messages")),
     {"state": "failed"},
     {"outcome": "rejected"},
+    {"resp_desc": "失败"},
+    {"isPass": "N"},
+    {"ifSuccess": False},
+    {"isSucc": "F"},
+    {"dataStatus": "FAILED"},
+    {"notAccepted": 3},
+    {"skipped": 2},
+    {"data": {"ng": 3}},
     {"severity": "ERROR"},
     {"isValid": 0},
     {"completed": False},
@@ -62,6 +70,7 @@ WORDS = (
     "|0 failed, 3 invalid|error: 0, rejected 4|no errors but 3 rejected|格式不符|超出长度|失败：10|失败 0.5|失败数:03"
     "|0条失败1条异常|1条失败0条异常|失\u200b败|ＦＡＩＬＥＤ|&#22833;&#36133;|&#x5931;&#x8d25;|%E5%A4%B1%E8%B4%A5|保存失敗"
     "|系统维护中|成功10条，失败10条|isn't saved|操作成功，未发现该机构|提交过于频繁|0 rows accepted"
+    "|已忽略3条|数据库连接断开|ORA-00001|提交成功0/10|nok|No"
 )
 PLAIN = [
     {"data": {"status": 1}},
