@@ -53,9 +53,9 @@ MODIFIERS = frozenset({Kind.SLOW, Kind.SHAPE})
 _JUDGED_BY_DEFAULT = frozenset({Kind.LOST, Kind.LATE, Kind.CUT, Kind.STRING})
 _MAY_BE_JUDGED = _JUDGED_BY_DEFAULT | {Kind.HTML, Kind.SYSTEM, Kind.HTTP, Kind.CODE, Kind.CONTRADICTION}
 _FORMS = {
-    Kind.THROTTLED: ("seconds", "date", "none"),
+    Kind.THROTTLED: ("seconds", "date", "none", "absurd"),
     Kind.OUTAGE: ("503", "reset", "refuse"),
-    Kind.CONTRADICTION: ("two_codes", "twice", "failure", "inside", "redirect"),
+    Kind.CONTRADICTION: ("two_codes", "twice", "failure", "inside", "redirect", "deep", "partly", "later"),
 }
 
 
@@ -95,9 +95,10 @@ class Fault:
     code: int = 40_999
     """Of CODE: the code."""
     form: str | None = None
-    """Of THROTTLED: `seconds`, `date` or `none`. Of CONTRADICTION: `two_codes`, `twice`, `failure`, `inside`, `redirect`. Of
-    OUTAGE: `503`, `reset` (accept, then abort) or `refuse` (nobody listens; needs for_s). Of SHAPE: `<name>` or `<name>/text`,
-    with a name of code, infcode, status, resultCode."""
+    """Of THROTTLED: `seconds`, `date`, `none`, or `absurd` (a date beyond all calendars). Of CONTRADICTION: `two_codes`, `twice`,
+    `failure`, `inside`, `redirect`, `deep` (a refusal in a list further inside), `partly`, `later` (HTTP 202). Of OUTAGE: `503`,
+    `reset` (accept, then abort) or `refuse` (nobody listens; needs for_s). Of SHAPE: `<name>` or `<name>/text`, with a name of
+    code, infcode, status, resultCode."""
 
     def __post_init__(self) -> None:
         """Refuse what would never strike or could not be undone."""

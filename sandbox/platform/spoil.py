@@ -25,6 +25,9 @@ _CONTRADICTIONS = {
     "failure": '{"code":200,"success":false,"message":"数据入库失败"}'.encode(),
     "inside": b'{"code":200,"data":{"code":40003}}',
     "redirect": b'{"code":200}',
+    "deep": '{"code":200,"message":"成功","data":{"rows":[{"code":40003,"message":"失败"}]}}'.encode(),
+    "partly": '{"code":200,"message":"部分成功，3条未入库","total":10,"successNum":7}'.encode(),
+    "later": '{"code":200,"message":"已受理"}'.encode(),
 }
 
 
@@ -85,7 +88,7 @@ def _outage(scene: Scene) -> web.Response:
 
 def _contradiction(fault: Fault) -> web.Response:
     form = fault.form or "two_codes"
-    status, headers = (302, {"Location": "/elsewhere"}) if form == "redirect" else (200, {})
+    status, headers = {"redirect": 302, "later": 202}.get(form, 200), {"Location": "/elsewhere"} if form == "redirect" else {}
     return web.Response(status=status, headers=headers, body=_CONTRADICTIONS[form], content_type=JSON, charset="utf-8")
 
 
@@ -98,6 +101,8 @@ def _throttled(fault: Fault) -> web.Response:
     headers = {}
     if fault.form == "date":
         headers["Retry-After"] = formatdate(time.time() + fault.retry_after_s, usegmt=True)
+    elif fault.form == "absurd":
+        headers["Retry-After"] = "Mon, 01 Jan 99999999999 00:00:00 GMT"
     elif fault.form != "none":
         headers["Retry-After"] = str(fault.retry_after_s)
     return web.Response(status=429, headers=headers, text="请求过于频繁", content_type="text/plain", charset="utf-8")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from streams.deliver.members import Members, parsed
+from streams.deliver.members import Members, parsed, walked, whole
 from streams.deliver.shapes import MAX_BODY_BYTES, shape_of
-from streams.deliver.signs import NO_SIGNS, Signs, signs_at, signs_beside, word_sign
+from streams.deliver.signs import NO_SIGNS, Signs, signs_of, told
 from streams.spec.answers import is_number, spelt
 from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
@@ -24,7 +24,7 @@ _GATEWAY_NAME = "errcode"
 _MOST_CODE = 16
 _HTML = re.compile(r"<(!doctype html|html|head|body|title|script)\b", re.IGNORECASE)
 _BEGINNING = 1000
-_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{0,500})", re.IGNORECASE)
 _LOGIN = re.compile(r"type\s*=\s*[\"']?password|登录|登陆|身份认证|\blog ?in\b|\bsign ?in\b", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -46,16 +46,12 @@ class Said:
 
     code: str | None = None
     """The platform's code, a number without zeros in front (`0000` is `0`); None where there is none."""
-    others: frozenset[str] = frozenset()
-    """Codes that stand beside `code` under another name and differ from it."""
     text: str = ""
     """The platform's words; `""` where there are none."""
-    inside: bool = False
-    """Whether `code` stands in an object further inside, and none outside."""
+    inside: str = ""
+    """Where `code` stands further inside, and none outside, as it may be told; `""` where that is not so."""
     signs: Signs = NO_SIGNS
     """What else it says of success or failure."""
-    doubled: bool = False
-    """Whether a member stands in it twice."""
     in_string: bool = False
     """Whether all of it is the text of a JSON string, although the platform is not known for that."""
     gateway_code: str = ""
@@ -106,23 +102,26 @@ def _is_shown(code: str) -> bool:
 
 def _anywhere(found: Members, profile: Profile) -> Said:
     """Of an object whose form nobody described: the code under any of the names, and whatever contradicts it."""
-    codes, words = _codes(found, profile.code_names)
-    text = _first_text(found, profile.text_names)
+    names = tuple(name for name in profile.code_names if (name,) not in profile.form.harmless_members)
+    codes, words = _codes(found, names)
     code = next(iter(codes), next(iter(words), None))
-    others = {other for other in codes if other != code}
-    # A word beside a number is a sign ("success", "FAILED") or a code of its own, and then there are two.
-    others |= {word for word in words if codes and word_sign(word) is None}
-    nested = signs_beside(code, found, profile, words=words if codes else ())
-    inside = next((one for one in sorted(nested.inside) if is_number(one)), None) if code is None else None
+    inside, at = _only_inside(found, profile) if code is None else (None, "")
+    signs = signs_of(code or inside, found, profile)
     return Said(
         code=inside if code is None else code,
-        inside=inside is not None,
-        others=frozenset(others),
-        text=text or nested.text,
-        signs=nested,
-        doubled=found.doubled or any(inner.doubled for inner in found.inside()),
+        inside=at,
+        text=_first_text(found, profile.text_names) or signs.text,
+        signs=signs,
         gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
     )
+
+
+def _only_inside(found: Members, profile: Profile) -> tuple[str | None, str]:
+    """The code of an object one step further in, and its member."""
+    places = walked(found, profile.form.harmless_members).members
+    codes = [(spelt(one.value), one.path) for one in places if len(one.path) == 2 and one.path[1] in profile.code_names]
+    numbers = sorted((code, path) for code, path in codes if code is not None and is_number(code))
+    return (numbers[0][0], told(numbers[0][1])) if numbers else (None, "")
 
 
 def _at(found: Members, profile: Profile) -> Said:
@@ -131,12 +130,10 @@ def _at(found: Members, profile: Profile) -> Said:
     beside, value = found.at(form.code_at)
     code = spelt(value)
     text = _text(found.at(form.text_at)[1]) if form.text_at else ""
-    named = beside or found
     return Said(
         code=code,
-        text=text or _first_text(named, profile.text_names) or _first_text(found, profile.text_names),
-        signs=signs_at(code, (found,) if named is found else (found, named), profile, but=form.code_at[-1]),
-        doubled=found.doubled or named.doubled,
+        text=text or _first_text(beside or found, profile.text_names) or _first_text(found, profile.text_names),
+        signs=signs_of(code, found, profile),
         gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
     )
 
@@ -154,7 +151,7 @@ def _first_text(found: Members, names: tuple[str, ...]) -> str:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return whole(value.strip())
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 

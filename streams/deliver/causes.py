@@ -6,7 +6,7 @@ from enum import StrEnum
 class HoldCause(StrEnum):
     """Why a lane is held until a person has changed something. The records are not at fault.
 
-    TWO_CODES to JSON_IN_STRING: the platform answered, and nobody can say what became of the batch.
+    TWO_CODES to UNREAD_ANSWER: the platform answered, and nobody can say what became of the batch.
     UNANSWERED: what becomes of one institution's POSTs stays unknown, while others are answered.
     TLS_NOT_SPOKEN: https where there is no TLS. TLS_WANTED: http where there is. TLS_TOO_OLD, TLS_FAILED: no common ground.
     """
@@ -28,6 +28,7 @@ class HoldCause(StrEnum):
     MIXED_ANSWER = "mixed_answer"
     REDIRECT_ANSWERED = "redirect_answered"
     JSON_IN_STRING = "json_in_string"
+    UNREAD_ANSWER = "unread_answer"
     TLS_NOT_SPOKEN = "tls_not_spoken"
     TLS_WANTED = "tls_wanted"
     TLS_TOO_OLD = "tls_too_old"
@@ -44,6 +45,7 @@ OUTCOME_UNKNOWN = frozenset(
         HoldCause.MIXED_ANSWER,
         HoldCause.REDIRECT_ANSWERED,
         HoldCause.JSON_IN_STRING,
+        HoldCause.UNREAD_ANSWER,
     }
 )
 """Holds whose answer leaves open whether the platform has the batch."""

@@ -20,21 +20,20 @@ from streams.deliver.answer import HttpAnswer
 from streams.deliver.body import body_of
 from streams.deliver.breaker import Breaker, BreakerSettings, Phase, abandoned, admit, answered, unanswered
 from streams.deliver.causes import HoldCause, RetryCause
-from streams.deliver.echo import without_echo
 from streams.deliver.key_overlap import KeyOverlap, other_seal
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
 from streams.deliver.request import Institution, Seal, Sealed, check, envelope, sealed
 from streams.deliver.throttle import Throttle, throttled
+from streams.deliver.understood import told, understood
 from streams.deliver.unsent import Tls, unsent
-from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict, verdict
+from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
 from streams.errors import Misconfigured
 from streams.spec.profiles import Profile
 
 _KEPT_SEALED = 64  # more than two for each lane of one process; 64 x 50,000 characters
 _SEALING_THREADS = 2
-_MOST_WORDS = 500  # nobody acts on the last sentence of a page
 
 logger = structlog.get_logger(__name__)
 
@@ -241,11 +240,13 @@ class Gateway:
                     headers={name.lower(): value for name, value in response.headers.items()},
                     body=await body_of(response.content),
                 )
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        except Exception as error:  # the client's own, and whatever else an answer makes it raise
+            if self._session.closed:
+                raise
             last = self._breaker.phase is Phase.HALF_OPEN or self._breaker.failures + 1 >= self._settings.breaker.failures
             return await self._tls.judged(unsent(error, secure=self._tls.secure), look=last)
         self._tls.answered()
-        return verdict(answer, refused_before=refused_before, profile=self._profile, now=datetime.now(UTC))
+        return understood(answer, refused_before=refused_before, profile=self._profile, now=datetime.now(UTC))
 
     def _learn(self, found: Verdict, msgid: str, began: float) -> None:
         """What this answer means for the requests that follow."""
@@ -264,18 +265,8 @@ class Gateway:
                 self._breaker = answered(self._breaker)
 
     def _told(self, found: Verdict, batch: Batch) -> Verdict:
-        """The verdict with the platform's words as they may be told. They are cut only when nothing personal is left in them."""
-        service = self._profile.services[batch.service]
-        match found:
-            case Refused(message=message):
-                return replace(found, message=without_echo(message, batch.records, service))
-            case Held(message=message):
-                key = self._institutions[batch.institution].key() if found.of_key else ""
-                return replace(found, message=without_echo(message, batch.records, service)[:_MOST_WORDS], key=key)
-            case Retry(words=words) if words:
-                return replace(found, words=without_echo(words, batch.records, service)[:_MOST_WORDS])
-            case _:
-                return found
+        institution, service = self._institutions[batch.institution], self._profile.services[batch.service]
+        return told(found, records=batch.records, service=service, key=institution.key)
 
 
 def _check_url(url: str) -> None:

@@ -23,12 +23,25 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.REPEATED_UNPOSTED: "ask the platform whose records it has under this msgid; docs/doubles.md says what ends it",
     HoldCause.UNANSWERED: "tell the platform's people that nothing of this institution is answered, while others' is",
     HoldCause.UNKNOWN_CODE: "ask the platform what this code means, and write it into platform.answers in site.yaml",
-    HoldCause.TWO_CODES: "ask the platform which one counts, and name its place in platform.answers.code",
-    HoldCause.DOUBLED_MEMBER: "have the platform, or the gateway in front of it, mend its answer: a member stands in it twice",
-    HoldCause.CODE_INSIDE: "ask the platform which code counts, and name its place in platform.answers.code (`data.code`)",
-    HoldCause.MIXED_ANSWER: "ask the platform whether it has this msgid; words that are no complaint: platform.answers.harmless",
+    HoldCause.TWO_CODES: (
+        "ask the platform which one counts, and name its place in platform.answers.code; a member that is no code: "
+        "platform.answers.harmless_members"
+    ),
+    HoldCause.DOUBLED_MEMBER: (
+        "have the platform, or the gateway in front of it, mend its answer; a member that says nothing of the outcome: "
+        "platform.answers.harmless_members"
+    ),
+    HoldCause.CODE_INSIDE: (
+        "ask the platform which code counts, and name its place in platform.answers.code (`data.code`); a member that is no code: "
+        "platform.answers.harmless_members"
+    ),
+    HoldCause.MIXED_ANSWER: (
+        "ask the platform whether it has this msgid; what is no complaint: platform.answers.harmless (words), .harmless_members, "
+        ".harmless_statuses (HTTP)"
+    ),
     HoldCause.REDIRECT_ANSWERED: f"find out who answers there, and correct platform.url ({REBINDING}); no redirect is followed",
     HoldCause.JSON_IN_STRING: "where the platform always answers so, set platform.answers.in_string: true",
+    HoldCause.UNREAD_ANSWER: "ask the platform whether it has this msgid, and to answer plainly; tell the maintainers its answer",
     HoldCause.TLS_NOT_SPOKEN: f"write http:// in platform.url, or the port with TLS ({REBINDING})",
     HoldCause.TLS_WANTED: f"write https:// in platform.url, or the port without TLS ({REBINDING})",
     HoldCause.TLS_TOO_OLD: "have TLS 1.2 or newer switched on at the platform or its proxy; older ones are not spoken here",

@@ -1,149 +1,238 @@
-"""What an answer says of success or failure beside its code: flags, complaints, words, and codes further inside.
+"""What an answer says of success or failure beside its code: flags, complaints, words, counts, and other codes, at any depth.
 
 None of it settles a record. It only tells whether the code may be believed: an answer that says both is no answer.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from streams.deliver.members import Members
-from streams.spec.answers import spelt
+from streams.deliver.members import MOST_DEPTH, Member, Members, entered, walked, whole
+from streams.deliver.names import Speaks, folded, speaks_of
+from streams.deliver.words import failing_besides, failing_words, plain, says_nothing_wrong, says_success, word_sign
+from streams.spec.answers import AnswerClass, spelt
 from streams.spec.profiles import Profile
 
-_FLAGS: Final = frozenset({"success", "issuccess", "succeeded", "succ", "ok"})
-_COMPLAINING_NAME: Final = re.compile(r"err|exception|fail", re.IGNORECASE)
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}")
-_GOOD: Final = frozenset({"true", "success", "succeeded", "successful", "succ", "ok", "y", "yes", "成功"})
-_BAD: Final = frozenset({"false", "fail", "failed", "failure", "error", "err", "n", "no", "失败", "错误", "异常"})
-_NOTHING: Final = frozenset({"", "null", "none", "nil", "无", "-", "false", "no", "n", "否"})
-_SUCCEEDING: Final = re.compile(r"成功|success|^ok\b|已接收|已受理", re.IGNORECASE)
-_SUCCESS: Final = re.compile(r"[^\W不未没无]{0,4}成功|success(?:ful)?|succeeded|ok", re.IGNORECASE)
-_FAILING: Final = re.compile(
-    r"失败|异常|错误|有误|无效|拒绝|超时|不存在|不合法|不正确|不通过|未通过|过于频繁|请求频繁|限流"
-    r"|fail|error|exception|invalid|denied|refus|reject|time[d ]? ?out|too (?:frequent|many)",
-    re.IGNORECASE,
-)
-# "0 errors" is no error: these are taken out of the words before they are looked at.
-_NO_FAILURE: Final = re.compile(
-    r"(?:无|没有|未发现|未见)(?:任何)?(?:失败|错误|异常)|(?:失败|错误|异常)(?:的?(?:条数|笔数|记录数|数量|总数|数|记录))?\s*[::=为]?\s*0(?![\d.])"
-    r"|(?<![\d.])0\s*(?:条|笔|个|行)?(?:记录)?\s*(?:失败|错误|异常)"
-    r"|\b(?:no|0|zero|without) (?:errors?|failures?|exceptions?)\b|\b(?:errors?|failed|failures?)\s*[:=]?\s*0(?![\d.])",
-    re.IGNORECASE,
-)
+__all__ = ["NO_SIGNS", "Other", "Signs", "failing_words", "says_success", "signs_of", "told", "word_sign"]
+
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}[0-9]{0,2}")
+_IN_A_STATE: Final = ("1",)
+"""What a state further inside may be without contradicting success: it is that of a record, or a yes."""
+_MOST_DIGITS: Final = 20
+_MOST_NAMES: Final = 8
+_MESSAGES: Final = ("msg", "msgs", "message", "messages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """A code beside the answer's own."""
+
+    at: str
+    """Its member, as it may be told: `` `data.code` ``."""
+    code: str
+    inside: bool
+    """Whether it stands further inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
     """What stands beside the code."""
 
-    success: bool = False
-    """A flag or word says that it went well."""
+    success: str = ""
+    """Of a refusal: the flag or word that says that it went well, as it may be told."""
     failure: str = ""
-    """What says that it did not, as a clause with the member's name: "`success` is false"; `""`: nothing does."""
-    inside: frozenset[str] = frozenset()
-    """Codes further inside of the answer that differ from its own."""
+    """Of an acceptance: what says that it did not go well, as a clause with the member's name ("`success` is false"); `""`:
+    nothing does."""
+    besides: str = ""
+    """Of "repeated": the same of words that tell of another failure than that of coming again."""
+    others: tuple[Other, ...] = ()
+    """Codes that contradict the answer's own."""
     text: str = ""
     """Words that stand there."""
+    doubled: str = ""
+    """A member that stands twice in its object, as it may be told; `""`: none does."""
+    deep: bool = False
+    """Whether something stands too deep to be looked at."""
 
 
 NO_SIGNS: Final = Signs()
 """Nothing stands beside the code."""
 
 
-def word_sign(value: object) -> bool | None:
-    """Whether a flag's value says success (True) or failure (False); None where it says neither."""
-    if isinstance(value, bool):
-        return value
-    word = f"{value}".strip().lower() if isinstance(value, str | int) else ""
-    return True if word in _GOOD else False if word in _BAD else None
-
-
-def signs_beside(code: str | None, found: Members, profile: Profile, *, words: Sequence[str] = ()) -> Signs:
-    """What the whole answer says beside `code`: in the object itself, and in those one step inside, where codes count, too. words:
-    codes that are no number.
+def signs_of(code: str | None, found: Members, profile: Profile) -> Signs:
+    """What the whole answer says beside `code`. Where the site says where the code stands, other members that hold one count only
+    where they hold one that is known to say otherwise.
     """
-    inner = tuple(found.inside())
-    codes = {inside for one in inner for name in profile.code_names if (inside := spelt(one.get(name))) is not None}
-    flags = [sign for word in (*words, *codes) if (sign := word_sign(word)) is not None]
-    return _signs(code, (found, *inner), profile, flags=[*flags, *_flags(found, ())], but=(), inside=codes)
-
-
-def signs_at(code: str | None, places: Sequence[Members], profile: Profile, *, but: str) -> Signs:
-    """What these objects alone say beside `code`, where the site says which ones count. but: the member that holds the code."""
-    flags = [sign for one in places for sign in _flags(one, (but,))]
-    return _signs(code, places, profile, flags=flags, but=(but,), inside=set())
-
-
-def _signs(  # noqa: PLR0913 - what both of them found
-    code: str | None,
-    places: Sequence[Members],
-    profile: Profile,
-    *,
-    flags: Sequence[bool],
-    but: Sequence[str],
-    inside: AbstractSet[str],
-) -> Signs:
-    failing = [why for one in places if (why := _failure(one, profile, code=code, but=but))]
-    texts = (one[name].strip() for one in places for name in profile.text_names if isinstance(one.get(name), str))
+    form = profile.form
+    walk = walked(found, form.harmless_members)
+    kind = profile.classify(code) if code is not None else AnswerClass.UNKNOWN
+    beside = [one for one in walk.members if one.path != form.code_at]
+    codes = ((one, spelt(one.value)) for one in beside if _holds_code(one, profile))
+    others = [(one, text) for one, text in codes if text is not None and _contradicts(one, text, code, kind, profile)]
     return Signs(
-        success=True in flags,
-        failure=next(iter(failing), "a word beside the code tells of a failure" if False in flags else ""),
-        inside=frozenset(one for one in inside if one != code and word_sign(one) is None),
-        text=next((text for text in texts if text), ""),
+        success=next((told(one.path) for one in beside if _succeeds(one, profile)), "") if kind is AnswerClass.REFUSED else "",
+        failure=_first_failure(beside, profile, code=code) if kind is AnswerClass.ACCEPTED else "",
+        besides=next((_tells(one) for one in beside if _besides(one, profile)), "") if kind is AnswerClass.REPEATED else "",
+        others=tuple(Other(at=told(one.path), code=text, inside=len(one.path) > 1) for one, text in others),
+        text=_text(found, profile),
+        doubled=told(walk.doubled[0]) if walk.doubled else "",
+        deep=walk.deep,
     )
 
 
-def _flags(one: Members, but: Sequence[str]) -> list[bool]:
-    return [sign for name, value in one.items() if name not in but and (sign := _flag(name, value)) is not None]
+def _text(found: Members, profile: Profile) -> str:
+    places = (found, *found.inside())
+    texts = (one[name].strip() for one in places for name in profile.text_names if isinstance(one.get(name), str))
+    return whole(next((text for text in texts if text), ""))
 
 
-def _flag(name: str, value: object) -> bool | None:
-    if name.lower() not in _FLAGS:
-        return None
-    return bool(value) if value in (0, 1) else {"0": False, "1": True}.get(f"{value}", word_sign(value))
+def told(path: tuple[str, ...]) -> str:
+    """A member as it may be told: what else stands in the place of a name is the platform's, and may be anything."""
+    names = [name if _PLAIN_NAME.fullmatch(name) else "*" for name in path[:_MOST_NAMES]]
+    more = "…" if len(path) > _MOST_NAMES else ""
+    return f"`{'.'.join(names)}{more}`" if names != ["*"] else "a member"
 
 
-def _failure(one: Members, profile: Profile, *, code: str | None, but: Sequence[str]) -> str:
-    """What in one object says that it went wrong: `""` where nothing does."""
-    for name, value in one.items():
-        if name in but:
-            continue
-        if _flag(name, value) is False:
-            return f"{_named(name)} is false"
-        if _COMPLAINING_NAME.match(name) and _complains(value, profile.form.harmless, code=code):
-            return f"{_named(name)} is not empty"
-    for name in profile.text_names:
-        value = one.get(name)
-        if name not in but and isinstance(value, str) and failing_words(value, profile.form.harmless):
-            return f"the words of `{name}` tell of a failure"
+def _tells(one: Member) -> str:
+    return f"the words of {told(one.path)} tell of a failure"
+
+
+def _holds_code(one: Member, profile: Profile) -> bool:
+    return one.path[-1] in profile.code_names or speaks_of(one.path[-1]) in (Speaks.CODE, Speaks.STATE)
+
+
+def _contradicts(one: Member, text: str, code: str | None, kind: AnswerClass, profile: Profile) -> bool:
+    """Whether another code says something else than the answer's own, `code`."""
+    if text == code or word_sign(text) is not None:
+        return False
+    inside, first = len(one.path) > 1, one.path[-1] in profile.code_names
+    state = speaks_of(one.path[-1]) is Speaks.STATE
+    known, same = text in profile.answers, profile.classify(text) is kind
+    if profile.form.code_at:
+        return kind is AnswerClass.ACCEPTED and known and not same and not state
+    if first and not inside:
+        return True
+    if same:
+        return False
+    if kind is not AnswerClass.ACCEPTED:
+        return known or (first and not state)
+    return text not in (_IN_A_STATE if state else () if first else ("0",))
+
+
+def _succeeds(one: Member, profile: Profile) -> bool:
+    """Whether a word of success there contradicts a refusal: in the object itself, and beside a code that the site named."""
+    at, holds = profile.form.code_at, _holds_code(one, profile)
+    if len(one.path) > 1 and one.path[:-1] != at[:-1] and (at or len(one.path) > 2 or not holds):
+        return False
+    if speaks_of(one.path[-1]) is Speaks.SUCCESS:
+        return one.value in (1, "1") or word_sign(one.value) is True
+    return holds and isinstance(one.value, str | bool) and word_sign(one.value) is True
+
+
+def _first_failure(beside: Sequence[Member], profile: Profile, *, code: str | None) -> str:
+    return next((why for one in beside if (why := _failure(one, profile, code=code))), "") or _shortfall(beside)
+
+
+def _failure(one: Member, profile: Profile, *, code: str | None) -> str:  # noqa: PLR0911 - one return per way to say it
+    """What in one member says that it went wrong: `""` where nothing does."""
+    name, value = one.path[-1], one.value
+    speaks = speaks_of(name)
+    if isinstance(value, str) and value.strip() in profile.form.harmless:
+        return ""
+    if speaks is Speaks.COMPLAINT:
+        own = code if folded(name).endswith(("code", "no")) else None
+        return f"{told(one.path)} is not empty" if _complains(value, profile, code=own) else ""
+    if speaks is Speaks.CONTENT and value is False:
+        return f"{told(one.path)} is false"
+    if isinstance(value, str) and _is_text(one, profile):
+        return _tells(one) if failing_words(value, profile.form.harmless) else ""
+    if speaks in _WRONG and _WRONG[speaks](value):
+        return f"{told(one.path)} {_shown(value)}"
+    if isinstance(value, str | bool) and _holds_code(one, profile) and word_sign(value) is False:
+        return f"the word in {told(one.path)} tells of a failure"
     return ""
 
 
-def _named(name: str) -> str:
-    """A member's name as it may be told: what else stands there is the platform's, and may be anything."""
-    return f"`{name}`" if _PLAIN_NAME.fullmatch(name) else "a member"
-
-
-def failing_words(text: str, harmless: frozenset[str]) -> bool:
-    """Whether words speak of a failure. harmless: texts that do not, as the site says."""
-    return text.strip() not in harmless and _FAILING.search(_NO_FAILURE.sub("", text)) is not None
-
-
-def says_success(text: str) -> bool:
-    """Whether words say success and nothing else: "已上传成功，不能重复上传" refuses."""
-    return _SUCCESS.fullmatch(text.strip().rstrip("!！.。")) is not None
-
-
-def _complains(value: object, harmless: frozenset[str], *, code: str | None) -> bool:
-    """Whether a member whose name speaks of errors holds one."""
+def _shown(value: object) -> str:
+    """What a value is that should have been another one; nothing of a text."""
     if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in _NOTHING | _GOOD or not text.strip("0") or text in harmless or spelt(text) == code:
+        return "is false" if plain(value) == "false" else "says no"
+    if isinstance(value, list | Mapping):
+        return "is empty"
+    return "is null" if value is None else "is false" if value is False else "is 0" if value == 0 else "is negative"
+
+
+def _is_text(one: Member, profile: Profile) -> bool:
+    """Whether a member holds words for people: by its name, or because it stands in one that does. What reads as JSON is walked."""
+    name, names = one.path[-1], profile.text_names
+    if name not in names and one.path != profile.form.text_at:
+        speaks = speaks_of(name)
+        within = speaks is Speaks.NOTHING and any(name in names or folded(name).endswith(_MESSAGES) for name in one.path[:-1])
+        if speaks not in (Speaks.WORDS, Speaks.CONTENT) and not within:
             return False
-        return failing_words(text, harmless) or not _SUCCEEDING.search(text)
-    if isinstance(value, Mapping | list):
-        return len(value) > 0
-    return value not in (None, 0, False) and spelt(value) != code
+    return entered(one.value) is None
+
+
+def _besides(one: Member, profile: Profile) -> bool:
+    return isinstance(one.value, str) and _is_text(one, profile) and failing_besides(one.value, profile.form.harmless)
+
+
+def _complains(value: object, profile: Profile, *, code: str | None, depth: int = 0) -> bool:
+    """Whether a member whose name speaks of errors holds one. code: what it may hold, where its name speaks of a code."""
+    inner = entered(value)
+    if inner is not None:
+        entries = list(inner.values()) if isinstance(inner, Mapping) else inner
+        return depth == MOST_DEPTH or any(_complains(one, profile, code=code, depth=depth + 1) for one in entries)
+    if code is not None and spelt(value) == code:
+        return False
+    if isinstance(value, str):
+        return value.strip() not in profile.form.harmless and not says_nothing_wrong(value)
+    return value not in (None, 0, False)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS:
+        text = plain(value)
+        value = float(text) if text.removeprefix("-").replace(".", "", 1).isdecimal() else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300 else None
+
+
+def _is_no_success(value: object) -> bool:
+    """Of a member that speaks of success alone: whatever is no yes. A number says how many."""
+    number = _number(value)
+    if number is not None:
+        return number <= 0
+    if isinstance(value, list | Mapping):
+        return not value
+    return word_sign(value) is not True and not (isinstance(value, str) and says_success(value))
+
+
+def _is_no(value: object) -> bool:
+    number = _number(value)
+    return (number is not None and number < 0) or (isinstance(value, str | bool) and word_sign(value) is False)
+
+
+_WRONG: Final[Mapping[Speaks, Callable[[object], bool]]] = {
+    Speaks.SUCCESS: _is_no_success,
+    Speaks.FLAG: _is_no,
+    Speaks.COUNTED: lambda value: _is_no(value) or _number(value) == 0,
+    Speaks.TAKEN: lambda value: _number(value) == 0,
+}
+"""What a value must not be, by what its name speaks of."""
+
+
+def _shortfall(members: Sequence[Member]) -> str:
+    """That fewer were taken than there were: `total` 10 beside `success` 7."""
+    totals: dict[int, float] = {}
+    for one in members:
+        number = _number(one.value) if speaks_of(one.path[-1]) is Speaks.TOTAL else None
+        if number is not None:
+            totals[id(one.owner)] = max(number, totals.get(id(one.owner), 0))
+    for one in members if totals else ():
+        if speaks_of(one.path[-1]) not in (Speaks.TAKEN, Speaks.SUCCESS) or word_sign(one.value) is not None:
+            continue
+        number = _number(one.value)
+        if number is not None and number < totals.get(id(one.owner), 0):
+            return f"{told(one.path)} is less than the total beside it"
+    return ""

@@ -15,6 +15,8 @@ DEFAULT_THROTTLE_S: Final = 5.0
 """First wait after a 429 that names none."""
 FLOOR_S: Final = 1.0
 """First wait after a 429 that says "at once", or names a moment that has passed. None is shorter."""
+_LONGEST_DATE: Final = 64
+"""Characters of a date; RFC 9110 needs 29."""
 LONGEST_OWN_S: Final = 60.0
 """Longest wait that grew by itself: the platform asked for none."""
 
@@ -68,7 +70,7 @@ def _wait_s(after_s: float, *, named: bool, times: int) -> float:
 
 def _date(text: str) -> datetime | None:
     try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        found = parsedate_to_datetime(text[:_LONGEST_DATE])
+    except (ValueError, TypeError, IndexError, OverflowError):  # a year or an offset beyond all calendars overflows
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -7,8 +7,8 @@
 | 40002, 40004, 40006, HTTP 401/403/404, a redirect, …       | Held      | stands, alarm, probes with back-off | untouched   |
 | a code that no table knows; an answer that contradicts     | Held      | the same; the outcome is unknown    | untouched   |
 | itself: two codes, a member twice, a code further inside,  |           |                                     |             |
-| success and failure at once (also a code of success in an  |           |                                     |             |
-| HTTP 5xx), a code beside a redirect                        |           |                                     |             |
+| success and failure at once (at any depth, also HTTP 202   |           |                                     |             |
+| or 5xx), a code beside a redirect; one that is not read    |           |                                     |             |
 | 50000, HTTP 5xx, time-out, no connection, no code, a page  | Retry     | the same again, same msgid          | untouched   |
 | 429, "too frequent"                                        | Throttled | waits, longer each time             | untouched   |
 
@@ -27,8 +27,8 @@ from typing import TypeAlias
 from streams.deliver.address import redirected_to
 from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
 from streams.deliver.causes import NOTHING_SENT, OF_THE_SITE, OUTCOME_UNKNOWN, HoldCause, RetryCause
+from streams.deliver.contradiction import contradiction
 from streams.deliver.remedies import REMEDIES
-from streams.deliver.signs import says_success
 from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
 from streams.spec.answers import AnswerClass
 from streams.spec.masking import mask_text
@@ -196,30 +196,12 @@ def _by_status(answer: HttpAnswer, said: Said, profile: Profile, now: datetime) 
 
 def _contradicting(answer: HttpAnswer, said: Said, profile: Profile) -> Held | None:
     """The hold of an answer that says two things at once, or says its one thing where none was to be expected."""
-    assert said.code is not None
-    kind, code, inside = profile.classify(said.code), shown_code(said.code), said.signs.inside
-    if said.doubled:
-        cause, why = HoldCause.DOUBLED_MEMBER, "a member stands twice in one object"
-    elif said.others:
-        cause, why = HoldCause.TWO_CODES, f"two codes: {code} and {_listed(said.others)}"
-    elif said.in_string:
-        cause, why = HoldCause.JSON_IN_STRING, f"code {code} stands in JSON that is itself the text of a JSON string"
-    elif said.inside:
-        cause, why = HoldCause.CODE_INSIDE, f"the only code, {code}, stands further inside"
-    elif any(profile.classify(one) is not kind for one in inside):
-        cause, why = HoldCause.CODE_INSIDE, f"code {code}, and further inside {_listed(inside)}"
-    elif 300 <= answer.status < 400:
-        cause, why = HoldCause.REDIRECT_ANSWERED, f"code {code} beside a redirect to {redirected_to(answer.headers)}"
-    elif kind is AnswerClass.ACCEPTED and (said.signs.failure or not 200 <= answer.status < 300):
-        cause, why = (
-            HoldCause.MIXED_ANSWER,
-            f"code {code} is success, but {said.signs.failure or f'the HTTP status is {answer.status}'}",
-        )
-    elif kind is AnswerClass.REFUSED and (said.signs.success or says_success(said.text)):
-        cause, why = HoldCause.MIXED_ANSWER, f"code {code} refuses, but beside it success is told"
-    else:
+    found = contradiction(answer, said, profile)
+    if found is None:
         return None
-    return Held(cause=cause, code=code, http_status=answer.status, message=_saying(why, _words(said)))
+    assert said.code is not None
+    cause, why = found
+    return Held(cause=cause, code=shown_code(said.code), http_status=answer.status, message=_saying(why, _words(said)))
 
 
 def _by_code(  # noqa: PLR0911, PLR0913 - one return per class of answer is what this is
@@ -288,7 +270,3 @@ def _words(said: Said) -> str:
 
 def _saying(why: str, words: str) -> str:
     return f"{why}. It says: {words}" if words else why
-
-
-def _listed(codes: frozenset[str]) -> str:
-    return ", ".join(sorted({shown_code(code) for code in codes})[:3])

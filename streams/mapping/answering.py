@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from streams.mapping.strict import Strict
 from streams.mapping.values import Form
@@ -36,6 +36,8 @@ MemberPath = Annotated[
     str, Form(r"^[^\s.]{1,64}(\.[^\s.]{1,64}){0,3}$", "a member's name such as `infcode`, or up to four with dots: `data.code`")
 ]
 
+SuccessStatus = Annotated[int, Field(ge=200, le=299)]
+
 
 class Answers(Strict):
     """What the platform's answers mean, where they say it otherwise than the interface (§3.2.4). A code that stands neither there
@@ -51,12 +53,18 @@ class Answers(Strict):
     hold: tuple[AnswerCode, ...] = ()
     """Codes of a wrong key, permission or registration: no record is to blame, the lane is held."""
     code: MemberPath | None = None
-    """Where the code stands: `infcode`, or `data.code` further inside. Then no other place counts. Left out: `code`, `infcode`,
-    `status` or `resultCode`, and an answer in which two of them differ, or one stands further inside, holds the lane."""
+    """Where the code stands: `infcode`, or `data.code` further inside. Then it stands nowhere else, and only a code that is
+    known to say otherwise contradicts it there. Left out: `code`, `infcode`, `status` or `resultCode`, and an answer in which two
+    of them differ, or one stands further inside, holds the lane."""
     text: MemberPath | None = None
     """Where the words stand. Left out: the usual names, beside the code."""
     harmless: tuple[str, ...] = ()
     """Words that an accepting answer may carry although they read like an error, each the whole text."""
+    harmless_members: tuple[MemberPath, ...] = ()
+    """Members that say nothing of the outcome, with all that stands in them, although they read like a code or a complaint:
+    `[failRate, data.status]`. Lists are passed through, `*` is any name (`data.*`)."""
+    harmless_statuses: tuple[SuccessStatus, ...] = ()
+    """HTTP statuses with which an accepting answer may come, beside 200, 201 and 203: `[202]`."""
     encoding: Literal["auto", "utf-8", "gb18030"] = "auto"
     """Characters of an answer. `auto`: UTF-8, and where it is none GB18030, of which GBK and GB2312 are parts."""
     in_string: bool = False
@@ -64,6 +72,8 @@ class Answers(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.code in self.harmless_members:
+            raise ValueError(f"`harmless_members` names {self.code}, where the code stands")
         found: dict[str, str] = {}
         for meaning, code in self._written():
             if code == _REPEATED:
@@ -91,6 +101,8 @@ class Answers(Strict):
             charset="" if self.encoding == "auto" else self.encoding,
             in_string=self.in_string,
             harmless=frozenset(text.strip() for text in self.harmless),
+            harmless_members=tuple(tuple(path.split(".")) for path in self.harmless_members),
+            harmless_statuses=self.harmless_statuses,
         )
         return replace(REPORTING, answers=MappingProxyType({**REPORTING.answers, **codes}), form=form)
 

@@ -29,6 +29,10 @@ class AnswerForm:
     """The JSON object stands as text in a JSON string."""
     harmless: frozenset[str] = frozenset()
     """Words that are no complaint, although they read like one."""
+    harmless_members: tuple[tuple[str, ...], ...] = ()
+    """Paths of members that say nothing of the outcome, with all that stands in them; `*` is any name."""
+    harmless_statuses: tuple[int, ...] = ()
+    """HTTP statuses of an accepting answer, beside the plain ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,7 @@ HOSTILE = (
     Fault(kind=Kind.GATEWAY, probability=0.05),
     *(
         Fault(kind=Kind.CONTRADICTION, form=form, probability=0.02, judged=judged)
-        for form in ("two_codes", "twice", "failure", "inside", "redirect")
+        for form in ("two_codes", "twice", "failure", "inside", "redirect", "deep", "partly", "later")
         for judged in (True, False)
     ),
     Fault(kind=Kind.CODE, probability=0.02, code=41000, judged=True),

@@ -576,3 +576,15 @@ async def test_every_answer_is_told_once_to_whoever_counts(platform):
         for _ in range(3):
             await opened.post(batch(), MSGID)
     assert told == [(Accepted, True), (Throttled, True)]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_no_date_that_a_platform_sends_ends_the_worker(platform, status):
+    """A year that overflows would raise out of `post`: the worker ends, comes back and meets the same answer."""
+    platform.answers = [http(status, Retry_After="Mon, 01 Jan 99999999999 00:00:00 GMT"), said(200)]
+    now = [0.0]
+    async with gateway(platform.port, now=lambda: now[0]) as opened:
+        first = await opened.post(batch(), MSGID)
+        now[0] = 400.0
+        assert (Throttled if status == 429 else Retry) is type(first)
+        assert Accepted(code="200", repeated=False) == await opened.post(batch(), MSGID)

@@ -126,7 +126,7 @@ def test_what_stands_in_the_place_of_a_code_may_be_a_persons_number(code):
     [
         ({"code": 200, "success": False}, 200, "code 200 is success, but `success` is false"),
         ({"code": 200, "err_msg": "x"}, 200, "code 200 is success, but `err_msg` is not empty"),
-        ({"code": 200, "status": "FAILED"}, 200, "code 200 is success, but a word beside the code tells of a failure"),
+        ({"code": 200, "status": "FAILED"}, 200, "code 200 is success, but the word in `status` tells of a failure"),
         ({"code": 200, "msg": "失败"}, 200, "code 200 is success, but the words of `msg` tell of a failure. It says: 失败"),
         ({"code": 200}, 500, "code 200 is success, but the HTTP status is 500"),
     ],

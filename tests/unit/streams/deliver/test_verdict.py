@@ -88,7 +88,10 @@ def test_no_code_of_the_interface_is_left_out():
         (504, b"", "retry server_error"),
         (429, b"", "throttled 5"),
         (429, {"code": 40003}, "throttled 5"),
-        (202, {"code": 200}, "accepted 200"),
+        (201, {"code": 200}, "accepted 200"),
+        (202, {"code": 200}, "held mixed_answer"),
+        (206, {"code": 200}, "held mixed_answer"),
+        (202, {"code": 40003}, "refused 40003"),
     ],
     ids=str,
 )

@@ -21,6 +21,9 @@ from streams.spec.profiles import REPORTING
         ({"code": "data..code"}, "must be a member's name"),
         ({"code": "a.b.c.d.e"}, "must be a member's name"),
         ({"accepts": [0]}, "Extra inputs"),
+        ({"code": "flag", "harmless_members": ["flag"]}, "`harmless_members` names flag, where the code stands"),
+        ({"harmless_members": ["data..status"]}, "must be a member's name"),
+        ({"harmless_statuses": [302]}, "less than or equal to 299"),
     ],
     ids=str,
 )
