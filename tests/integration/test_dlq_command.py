@@ -147,7 +147,7 @@ async def test_the_summary_counts_each_failure_once(site):
     assert 5 * 3_600 <= oldest["oldest_age_s"] <= time.time() - NOW_MS / 1000 + 5 * 3_600
     table = dlq("summary", "-c", site)
     assert "3 dead letters" in table.stdout
-    assert re.search(r"REJECTED +40003 +- +金额不平 +setl_d +H36110200001 +clerk +1 +0 +5h", table.stdout)
+    assert re.search(r"REJECTED +40003 +- +金额不平 +setl_d +H36110200001 +clerk +1\n +closed: 0; oldest: 5h", table.stdout)
     assert "1 message in the topic: not dead letters of ours" in table.stderr
 
 

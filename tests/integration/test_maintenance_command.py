@@ -27,7 +27,11 @@ def test_a_window_that_was_ordered_for_later_is_taken_back(kafka, tmp_path, caps
     file = write_site(tmp_path, bootstrap_servers=kafka.bootstrap_servers, prefix="windows-", platform_url="http://127.0.0.1:9")
     written = yaml.safe_load(file.read_text("utf-8"))
     today = now_at(load_site(file))
-    recurring = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "begins": "00:00", "ends": "00:00"}
+    recurring = {
+        "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+        "begins": f"{today - timedelta(hours=6):%H:%M}",
+        "ends": f"{today + timedelta(hours=6):%H:%M}",
+    }
     written["platform"]["maintenance"] = {"windows": []}
     file.write_text(yaml.safe_dump(written, allow_unicode=True), "utf-8")
     apply_topics(file)

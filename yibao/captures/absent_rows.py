@@ -62,8 +62,11 @@ class Standstill:
     began: float
     """When it was first looked."""
     _place: tuple[int, int] = (-1, -1)
+    """How far they were at the last look."""
     _moved_at: float = 0.0
+    """When they were seen to be further than before."""
     _seen_at: float = 0.0
+    """When somebody was there last."""
 
     def is_final(self, place: tuple[int, int], *, at_work: bool, at: float) -> bool:
         """Whether nothing is to be waited for any more. place: how far they are at this moment."""

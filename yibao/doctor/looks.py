@@ -66,8 +66,8 @@ def look(parts: Sequence[Part]) -> list[Looked]:
 
 
 def _is_new(told: Told, seen: set[tuple[str, str]]) -> bool:
-    known = len(seen)
-    seen.add((told.check, told.finding.what))
+    known, finding = len(seen), told.finding
+    seen.add((told.check, finding.what if finding.where.endswith(":") else f"{finding.where} {finding.what}"))
     return len(seen) > known or not told.check.endswith(".reach")
 
 

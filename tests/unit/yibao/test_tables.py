@@ -101,7 +101,9 @@ def of_replay():
 
 def of_captures():
     row = ("outpatient-and-emergency", "yibao-first-peoples-hospital-outpatient", "RUNNING", "0: FAILED", "3 s ago")
-    lag = SimpleNamespace(row=("place (outpatient-and-emergency)", "123456789", "12"), lines=lambda _now: [])
+    lag = SimpleNamespace(
+        row=("place (outpatient-and-emergency)", "123456789", "12"), workers=1, stage="place", lines=lambda _now: []
+    )
     captures_shown.show_states([SimpleNamespace(row=row, lines=[])], [lag], output=Output.TABLE)
     return row[1], "FAILED", "123456789"
 
@@ -118,7 +120,7 @@ def of_workers():
 def of_letters():
     about = {"dead_class": "JOIN_INCOMPLETE", "rule": "R-JOIN-07", "field": "MDTRT_CERT_TYPE", "cause": "a" * 30, "owner": "clerk"}
     letter = SimpleNamespace(id="9f" * 16, service="fee_list_d", institution=H, last=AT, closed=AT, message=WHY * 2, **about)
-    letters_shown.show_page(SimpleNamespace(letters=[letter] * 2, total=2, after="x"), ZONE, closed=True)
+    letters_shown.show_page(SimpleNamespace(letters=[letter] * 2, total=2, exact=True, after="x"), ZONE, closed=True)
     line = SimpleNamespace(
         parts=("JOIN_INCOMPLETE", "R-JOIN-07", H, "his.outpatient_charge_detail"),
         owners="clerk,it,vendor,platform",
