@@ -16,6 +16,8 @@ from sandbox.hospital.stay import CARE, Stay
 from sandbox.hospital.stories import STORIES
 
 BASE_DATE: Final = date(2025, 6, 2)
+BAD_SHARE: Final = 0.03
+"""Share of the rows that are wrong on purpose, where nobody says another."""
 _OPENS: Final = time(8)
 _OPEN_HOURS: Final = 9.5
 _KINDS: Final = {"01": 46, "02": 6, "03": 8, "11": 14, "12": 1, "41": 25}
@@ -33,7 +35,7 @@ class Workload:
     """Chooses everything."""
     base_date: date = BASE_DATE
     """The first day."""
-    bad_share: float = 0.03
+    bad_share: float = BAD_SHARE
     """Share of the rows that are wrong on purpose, from 0 to 1."""
     per_day: int = 160
     """Arrivals a day."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sandbox.hospital import Change, Expected, Oracle, Transaction, Verb, Workload, run
 from sandbox.hospital.tables import FEES, VISITS, Cell, Cells
+from sandbox.hospital.workload import BAD_SHARE
 from sandbox.judge import Ending, read_endings
 
 _NEWER: Final = 0.1
@@ -45,7 +46,7 @@ class Days:
         old = list(self._changes_of_before(rng))
         self._play(_alternating(old, list(_open(workload)), rng), rate=rate)
 
-    def more(self, *, first: int, visits: int, rate: float, bad_share: float = Workload.bad_share) -> None:
+    def more(self, *, first: int, visits: int, rate: float, bad_share: float = BAD_SHARE) -> None:
         """So many visits more, with numbers of their own from `first` on. bad_share: see `Workload`."""
         self._play(_open(Workload(visits=visits, seed=self._seed, first=first, bad_share=bad_share)), rate=rate)
 
