@@ -73,9 +73,14 @@ def _covers(entry, path):
 # ---- the chart
 
 
+@pytest.fixture(scope="module", autouse=True)
+def helm():
+    """Each process that runs some of these tests may be the first that needs it."""
+    chart_tools.install("helm")
+
+
 def test_the_chart_runs_the_image_that_is_built():
     """Name, version, user, home and folder of the site are one decision, written at two places."""
-    chart_tools.install("helm")
     values = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     assert (IMAGES[0].name, VERSION) == (values["image"]["repository"], chart["appVersion"])
