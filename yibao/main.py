@@ -57,6 +57,7 @@ VERBS = (
     Verb("replay", "Try dead letters again, as a plan that is looked at first."),
     Verb("ready", "Make anew what waits for the platform, after the mapping was mended."),
     Verb("audit", "Who ordered what, and whether the log of it is whole."),
+    Verb("sizing", "How many partitions, workers, cores and disks a site needs."),
     Verb("keys", "Make, check and show SM2 keys."),
     Verb("platform", "The platform simulator."),
     Verb("hospital", "The sample hospital: make its database, let it work, write down what must be reported."),
