@@ -15,6 +15,7 @@ from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.link_checks import check_links
 from streams.mapping.mapping_file import MappingFile, Translation
+from streams.mapping.move_checks import check_moves
 from streams.mapping.reading import Document, Place
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
@@ -56,6 +57,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     _settled(document, written)
     check_links(document, written)
     check_which(document, written)
+    check_moves(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:
