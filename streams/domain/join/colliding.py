@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from streams.domain.closings import ClosedBy, letter_id
-from streams.domain.join import letters
+from streams.domain.join import letters, rebuilding
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of
@@ -105,7 +105,7 @@ def _park(run: Results, visit: Visit, row: StoredRow, collision: tuple[StoredRow
     since = row.since if row.waits_for.startswith(_PART) and row.reported_as == name else now
     deadline = since + run.grace_ms
     transaction = run.transaction or row.waits_for.removeprefix(_PART).strip()
-    if now < deadline or not _ended(run, row, transaction):
+    if now < deadline or not _ended(run, row, transaction) or rebuilding.is_behind(visit):
         part = f"{_PART} {transaction}".rstrip()
         visit.put(parked._replace(refused="", waits_for=part, since=since, deadline=deadline))
         return
