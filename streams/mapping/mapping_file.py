@@ -38,7 +38,7 @@ tables:
     settlement: settle_no
   - table: his.charge_of_year
     role: fee
-    key: [row_id]
+    key: [charge_id]
     visit_key: visit_id
     settlement: settle_no
     moves: charges                   # between tables with the same name rows move, by night; nothing is reported twice or withdrawn

@@ -7,6 +7,7 @@ stands in one table alone is edited, lines come, workers change, and capture sen
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -20,7 +21,11 @@ _TABLES = {"R1": (REGISTER, YEAR_REGISTER), "B1": (BILL, OTHER_BILL)}
 _LINES = (ITEM, NAMED_ITEM, NUMBERED_ITEM)
 _NUMBER = {"R1": "register_no", "B1": "bill_no"}
 _SAYS = {"mdtrt_d": ("ward", "ADM_DEPT_NAME"), "setl_d": ("total", "MEDFEE_SUMAMT"), "fee_list_d": ("item", "HILIST_NAME")}
-_CONTENTS = {"mdtrt_d": ("内科", "外科", "儿科"), "setl_d": ("20.00", "30.00", "40.00"), "fee_list_d": ("青霉素", "头孢", "阿司匹林")}
+_CONTENTS = {
+    "mdtrt_d": ("内科", "外科", "儿科"),
+    "setl_d": ("20.00", "30.00", "40.00"),
+    "fee_list_d": ("青霉素", "头孢", "阿司匹林"),
+}
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 _LONGEST_MS = 20 * _HOUR_MS
 """Less than a mapping awaits what moves."""
@@ -175,7 +180,7 @@ class Course:
             said = [one[_SAYS[record.service][1]] for one in sent]
             if [*said[-1:]] != record.said[-1:] or not _in_order(said, record.said):
                 yield f"{record.name} was reported as {said}, and was {record.said}"
-            if any(one == other for one, other in zip(sent, sent[1:], strict=False)):
+            if any(one == other for one, other in pairwise(sent)):
                 yield f"{record.name} was reported twice as it is"
 
 

@@ -111,7 +111,7 @@ def test_without_the_word_hours_are_too_long():
 
 
 def test_lines_wait_for_the_bill_that_is_on_its_way():
-    """A line that is edited while its bill stands in no table is corrected when that is there; nobody is told that it is missing."""
+    """A line that is edited while its bill stands in no table is corrected when that is there; nobody is told in between."""
     join = reported()
     change(join, "m.bill", "d", tx=7)
     change(join, "m.item", "u", tx=8, item="头孢")
