@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from connector.contract import CaptureSource, TableRole
-from connector.findings import Finding, Severity
+from connector.findings import Finding
 from connector.numbers import VISIT_KEY, Numbers
-from connector.profiles import profile_of
+from connector.shared_numbers import shared_numbers
 from streams.domain.roles import REPORTED
 from streams.mapping import Site, capture_sources
 from streams.mapping.mapping_file import MappingFile
@@ -19,11 +19,8 @@ from yibao.captures.from_site import database_password
 def found_shared(site: Site) -> Iterator[Finding]:
     """What each pair of columns shares. Raises Misconfigured, Unreachable."""
     for first, second in pairs_of(site):
-        if first.source.kind is not second.source.kind:
-            yield _not_compared(first, second)
-            continue
         passwords = {one.source.name: database_password(one.source) for one in (first, second)}
-        yield from profile_of(first.source.kind).shared_numbers(first, second, passwords=passwords)
+        yield from shared_numbers(first, second, passwords=passwords)
 
 
 def pairs_of(site: Site) -> Iterator[tuple[Numbers, Numbers]]:
@@ -43,16 +40,6 @@ def _is_move(site: Site, first: Numbers, second: Numbers) -> bool:
     """Whether rows move from one of the tables of one system to the other, and take their numbers along."""
     moves = {table.table: table.moves for table in site.mappings[first.source.name].tables}
     return moves[first.table] is not None and moves[first.table] == moves[second.table]
-
-
-def _not_compared(first: Numbers, second: Numbers) -> Finding:
-    """Two kinds of databases do not say by themselves what stands in both."""
-    return Finding(
-        where=f"{second.source.name}: {second.table}.{second.column}",
-        what=f"was not compared with {first.source.name}: {first.table}.{first.column}: the databases are of two kinds",
-        mend=f"ask the vendors whether a {first.names} can stand in both: two records with one number overwrite each other",
-        severity=Severity.WARNS,
-    )
 
 
 def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
