@@ -6,7 +6,7 @@ from itertools import combinations
 from connector.contract import CaptureSource, TableRole
 from connector.findings import Finding
 from connector.numbers import VISIT_KEY, Numbers
-from connector.profiles import profile_of
+from connector.shared_numbers import shared_numbers
 from streams.domain.roles import REPORTED
 from streams.mapping import Site, capture_sources
 from streams.mapping.mapping_file import MappingFile
@@ -20,20 +20,26 @@ def found_shared(site: Site) -> Iterator[Finding]:
     """What each pair of columns shares. Raises Misconfigured, Unreachable."""
     for first, second in pairs_of(site):
         passwords = {one.source.name: database_password(one.source) for one in (first, second)}
-        yield from profile_of(first.source.kind).shared_numbers(first, second, passwords=passwords)
+        yield from shared_numbers(first, second, passwords=passwords)
 
 
 def pairs_of(site: Site) -> Iterator[tuple[Numbers, Numbers]]:
     """The pairs to compare. Rows of different institutions may have the same numbers, and so may the visits of different systems:
-    a visit key is known by its source.
+    a visit key is known by its source. Tables between which rows move have the same numbers while a job goes on.
     """
     for names in (*[REPORTING.services[one.service].key for one in REPORTED], VISIT_KEY):
         columns = [one for source in capture_sources(site) for one in _columns(site, source) if one.names == names]
         for first, second in combinations(columns, 2):
             one_system = first.source.name == second.source.name
             meet = {*first.institutions.values()} & {*second.institutions.values()}
-            if meet and (one_system or (names != VISIT_KEY and first.source.kind is second.source.kind)):
+            if meet and (one_system or names != VISIT_KEY) and not (one_system and _is_move(site, first, second)):
                 yield first, second
+
+
+def _is_move(site: Site, first: Numbers, second: Numbers) -> bool:
+    """Whether rows move from one of the tables of one system to the other, and take their numbers along."""
+    moves = {table.table: table.moves for table in site.mappings[first.source.name].tables}
+    return moves[first.table] is not None and moves[first.table] == moves[second.table]
 
 
 def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:

@@ -6,7 +6,7 @@ from typing import Protocol
 from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
-from connector.numbers import Numbers
+from connector.numbers import Known, Numbers
 from connector.profiles.advice import Advice
 from connector.room import Room
 
@@ -50,10 +50,16 @@ class DatabaseProfile(Protocol):
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Everything in the live database that prevents capture or needs attention, all at once. Raises Unreachable."""
 
-    def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
-        """What stands against reporting both tables: numbers that name a row in each. passwords: by source name. Raises
-        Unreachable, Misconfigured.
+    def numbers_in_both(self, first: Numbers, second: Numbers, *, password: str) -> int | None:
+        """How many numbers stand in two tables of one database for one institution, `MOST` at most; None where it took too long.
+        Raises Unreachable, Misconfigured, as the next two.
         """
+
+    def highest_numbers(self, numbers: Numbers, *, password: str) -> Known | None:
+        """The `NEWEST` highest numbers of a table; None where it took too long."""
+
+    def numbers_among(self, numbers: Numbers, wanted: Sequence[str], *, password: str) -> Known | None:
+        """Those of these numbers that stand in a table; None where it took too long."""
 
     def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """The rows with these keys, as a condition in SQL. Raises Misconfigured for what is no key of the table."""

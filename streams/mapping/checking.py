@@ -15,6 +15,7 @@ from streams.domain.violations import Unfit
 from streams.mapping.compiling import field_rule, kind_step
 from streams.mapping.link_checks import check_links
 from streams.mapping.mapping_file import MappingFile, Translation
+from streams.mapping.move_checks import check_moves
 from streams.mapping.reading import Document, Place
 from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
@@ -56,6 +57,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     _settled(document, written)
     check_links(document, written)
     check_which(document, written)
+    check_moves(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:
@@ -122,7 +124,7 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
         if any(one.kind == "hospital" for one in site.institutions):
             document.report(("kind",), "is missing; only pharmacies can do without it")
         return
-    if any(one.of == "header" for one in (written.kind, *written.kind.first_of)):
+    if any(one.of == "header" for one in _all_in(written.kind)):
         document.report(("kind", "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
     _source(document, written, written.kind, ("kind",), own=TableRole.FEE)
     translation = written.dictionaries.get(written.kind.dictionary or "")
@@ -134,6 +136,13 @@ def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dia
         if plain is not None and plain not in CARE_KINDS and translation is None:
             document.report(("kind",), f"`{plain}` is no kind of care; known: {', '.join(CARE_KINDS)}")
     kind_step(written, dialect)
+
+
+def _all_in(source: Source) -> Iterator[Source]:
+    """A source and all that it is made of, the values by which a lookup is asked among them."""
+    yield source
+    for one in (*source.by, *(inner for _, inner in source.nested())):
+        yield from _all_in(one)
 
 
 def _duty(document: Document, written: MappingFile, site: SiteFile) -> None:

@@ -120,6 +120,7 @@ def _infno(platform: Platform, service: ServiceCode) -> Mapping[str, str]:
 
 def _tables(written: MappingFile) -> dict[str, TableRule]:
     columns, carried = columns_by_table(written), carried_by_table(written)
+    moving = moving_tables(written)
     return {
         table.table: TableRule(
             name=table.table,
@@ -132,9 +133,19 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
             which=which_of(table),
+            moves=table.moves or "",
+            moved_ms=written.deletions.moved_within_ms if table.table in moving else 0,
         )
         for table in written.tables
     }
+
+
+def moving_tables(written: MappingFile) -> frozenset[str]:
+    """The tables whose rows move, or hang under headers that do."""
+    moving = {table.table for table in written.tables if table.moves is not None}
+    while below := {table.table for table in written.tables if not moving.isdisjoint(table.headers)} - moving:
+        moving |= below
+    return frozenset(moving)
 
 
 def settled_by(table: Table) -> SettledBy | None:

@@ -10,7 +10,7 @@ from streams.domain.place.claiming import ClaimingTable, ClaimingTables
 from streams.domain.place.counting import Taking
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
 from streams.mapping.columns import carried_by_table, columns_by_table
-from streams.mapping.compiling import compile_site, nulls_of, visit_key_of, which_of
+from streams.mapping.compiling import compile_site, moving_tables, nulls_of, visit_key_of, which_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
@@ -70,7 +70,7 @@ def _linked(mapping: MappingFile) -> Mapping[str, Table]:
 
 def _linked_tables(mapping: MappingFile) -> Iterator[LinkedTable]:
     columns, carried = columns_by_table(mapping), carried_by_table(mapping)
-    headers = {name for table in mapping.tables for name in table.headers}
+    headers, moving = {name for table in mapping.tables for name in table.headers}, moving_tables(mapping)
     for table in _linked(mapping).values():
         yield LinkedTable(
             name=table.table,
@@ -82,4 +82,5 @@ def _linked_tables(mapping: MappingFile) -> Iterator[LinkedTable]:
             named_by=(table.named_columns or table.key) if table.table in headers else (),
             carried=carried.get(table.table, ()),
             forwarded=table.role is not TableRole.HEADER,
+            moved_ms=mapping.deletions.moved_within_ms if table.table in moving else 0,
         )

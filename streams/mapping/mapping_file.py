@@ -18,6 +18,7 @@ tables:
     role: fee
     key: [charge_id]
     visit_key: visit_id
+    moves: charges                   # see his.charge_of_year below
     settlement: settle_no            # column that names the line's settlement; left out, or {only: true}: the visit's only one
                                      # {match: {charged_at: paid_at}}: the same in both; {lines: {list: ids}}: it lists its lines
     where:                           # which rows count; one that stops counting is deleted, one that begins to is inserted
@@ -35,6 +36,12 @@ tables:
     header: [org, rx_no]             # columns that name it: the header's key, in its order
     else: visit_id                   # visit key of rows that name no header; left out: such a row is a dead letter
     settlement: settle_no
+  - table: his.charge_of_year
+    role: fee
+    key: [charge_id]
+    visit_key: visit_id
+    settlement: settle_no
+    moves: charges                   # between tables with the same name rows move, by night; nothing is reported twice or withdrawn
   - table: his.patient
     role: lookup
     key: [patient_id]
@@ -207,6 +214,14 @@ class Deletions(Strict):
     ignore_older_than: Annotated[str, Form(r"^[1-9][0-9]{0,4}d$", "a number of days, such as `90d`")] | None = None
     """Where old rows are moved to an archive: the deletion of a row whose record's business day is longer ago than this is no
     withdrawal. Left out: every deletion is one."""
+    moved_within: Annotated[str, Form(r"^[1-9][0-9]{0,3}[mhd]$", "a time, such as `90m`, `24h` or `2d`")] = "24h"
+    """Of tables with `moves`: so long after a row went from one of them it may come in another one. Until then nobody is told that
+    it is gone, and what belongs to it waits for it."""
+
+    @property
+    def moved_within_ms(self) -> int:
+        """The same in milliseconds."""
+        return int(self.moved_within[:-1]) * {"m": 60_000, "h": 3_600_000, "d": 86_400_000}[self.moved_within[-1]]
 
     @property
     def ignored_after_days(self) -> int | None:

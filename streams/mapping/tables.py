@@ -160,6 +160,10 @@ class Table(Strict):
     deleted for the platform, one that begins to is inserted. Left out: all rows."""
     nulls: tuple[Code, ...] | None = None
     """What the hospital writes for NULL in this table, but in `key`: `[0, "-"]`. In place of the file's `nulls`; `[]`: nothing."""
+    moves: Name | None = None
+    """Of tables between which the hospital moves rows (a day and a year table): the same name in each. A row that goes from one of
+    them is awaited in the others for `deletions.moved_within` before it counts as deleted, and is the same record there, whatever
+    its key: what names the record must stand in all of them. It stays in its visit. Of headers: for the rows under them."""
     settlement: Settled | None = None
     """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
@@ -175,6 +179,8 @@ class Table(Strict):
             raise ValueError(f"a {self.role.value} table needs `visit_key`, or `under` and `header`")
         if self.settlement is not None and self.role is not TableRole.FEE:
             raise ValueError("only a fee table has `settlement`")
+        if self.moves is not None and self.role is TableRole.LOOKUP:
+            raise ValueError("`moves` means nothing for a lookup: its rows are no records")
         if self.lookup is not None and self.role is not TableRole.LOOKUP:
             raise ValueError("only a lookup table has `lookup`")
         return self

@@ -35,10 +35,15 @@ WAIT_S = 900
 
 
 class ChaosSite:
-    """name: of the scenario, lower-case letters and digits. refuse_percent: share of all records that the platform refuses."""
+    """name: of the scenario, lower-case letters and digits. refuse_percent: share of all records that the platform refuses.
+    in_parts: whether lines may be on their way between tables for a while.
+    """
 
-    def __init__(self, name: str, *, home: Path, endpoints: Endpoints, seed: int, refuse_percent: float) -> None:
+    def __init__(
+        self, name: str, *, home: Path, endpoints: Endpoints, seed: int, refuse_percent: float, in_parts: bool = False
+    ) -> None:
         self.name = name
+        self._in_parts = in_parts
         self.home = home
         self.slot = f"yibao_{name}"
         self.database = f"his_{name}"
@@ -141,7 +146,7 @@ class ChaosSite:
         site["deliver"] = {"retry": {"max_s": 3.0}, "breaker": {"probe_s": 1.0}, "held_probe_s": 3.0}
         self.site_file.write_text(yaml.safe_dump(site, allow_unicode=True, sort_keys=False), "utf-8")
         mapping = self.site_file.parent / site["sources"]["his"]["mapping"]
-        mapping.write_text(mapped_past(mapping.read_text("utf-8")), "utf-8")
+        mapping.write_text(mapped_past(mapping.read_text("utf-8"), in_parts=self._in_parts), "utf-8")
 
     def _ask(self, method: str, page: str, order: object = None) -> bytes:
         body = None if order is None else json.dumps(order).encode()

@@ -24,7 +24,8 @@ class Options:
     """What must be known of a scenario before it begins. refuse_percent: of the records, by the platform. small_disk: workers keep
     their state on a disk that can be filled. live_s: at least so long are the live days. patience_s: added to how long nothing
     may move while everything drains. brokers: how many the stack has. in_flight: the hospital works while capture begins, in
-    transactions that overlap. rearranges: it exchanges keys of lines, and moves lines to another visit and back.
+    transactions that overlap. rearranges: it exchanges keys of lines, moves lines to another visit and back, and its nightly
+    jobs move lines between tables in parts.
     """
 
     refuse_percent: float = 0.0

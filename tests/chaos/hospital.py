@@ -19,8 +19,8 @@ from sandbox.stack import Endpoints
 from streams.errors import Unreachable
 from streams.private_files import open_private
 from streams.spec.fields import ServiceCode
+from tests.chaos import nightly
 from tests.chaos.in_flight import Mended, Overlapping
-from tests.chaos.nightly import PAST, create_past, move
 from tests.chaos.rearranged import Exchange, allow_exchange, play, rearranged
 from yibao.demonstration.demo_site import write_password
 
@@ -32,7 +32,7 @@ _SERVICES = dict(zip((table.name for table in BY_VISIT), (ServiceCode.VISIT, Ser
 
 class Hospital:
     """database: its name. changes: about how many row changes it makes in all, a sixth of them before capture begins. rearranges:
-    it exchanges keys of lines, and moves lines to another visit and back.
+    it exchanges keys of lines, moves lines to another visit and back, and its nights are in parts (`nightly`).
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Hospital:
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._database)))
         with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
             create_schema(conn, password=write_password(self._endpoints))
-            create_past(conn)
+            nightly.create_past(conn)
             if self._rearranges:
                 allow_exchange(conn)
             conn.execute("CREATE SCHEMA chaos; CREATE TABLE chaos.progress (n bigint); INSERT INTO chaos.progress VALUES (0)")
@@ -120,7 +120,7 @@ class Hospital:
         """Where the database does not hold as many rows as were committed: then nothing that follows can be believed."""
         with psycopg.connect(f"{self._admin}{self._database}", autocommit=True) as conn:
             found = {table.name: _count(conn, table.name) for table in (PATIENTS, *BY_VISIT)}
-            found[FEES.name] += _count(conn, PAST)
+            found[FEES.name] = nightly.lines(conn)
         return [f"{name}: {count} rows, {self.rows[name]} committed" for name, count in found.items() if count != self.rows[name]]
 
     def remove(self, slot: str) -> None:
@@ -149,6 +149,8 @@ class Hospital:
                 ahead_s = (self.changes - before) / rate - (time.monotonic() - started)
                 if ahead_s > 0.02:
                     time.sleep(ahead_s)
+            if self._rearranges:
+                nightly.end(self._connected())
             self._oracle.finish()
             self._file.flush()
         except BaseException as exc:  # noqa: BLE001 - carried to the thread that waits
@@ -167,7 +169,7 @@ class Hospital:
                         play(link, transaction)
                         link.execute("UPDATE chaos.progress SET n = %s", (number,))
                 for visit_key in transaction.closes:
-                    move(link, visit_key)
+                    nightly.move(link, visit_key, in_parts=self._rearranges)
                 break
             except psycopg.OperationalError:
                 self._disconnect()

@@ -83,7 +83,14 @@ class _Run:
         self._scenario = scenario
         self._stack = stack
         self._refusing = Refusing(percent=scenario.options.refuse_percent, seed=seed)
-        self.site = ChaosSite(name, home=home, endpoints=endpoints, seed=seed, refuse_percent=scenario.options.refuse_percent)
+        self.site = ChaosSite(
+            name,
+            home=home,
+            endpoints=endpoints,
+            seed=seed,
+            refuse_percent=scenario.options.refuse_percent,
+            in_parts=scenario.options.rearranges,
+        )
         self.hospital = Hospital(
             endpoints,
             database=self.site.database,

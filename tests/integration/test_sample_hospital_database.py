@@ -13,7 +13,7 @@ import pytest
 from connector.contract import CaptureSource, DatabaseKind
 from connector.findings import Severity
 from connector.numbers import Numbers
-from connector.profiles import profile_of
+from connector.shared_numbers import shared_numbers
 from sandbox.hospital import Oracle, Verb, Workload, create_schema, image, run
 from sandbox.hospital.database import PUBLICATION, ROLE
 from sandbox.hospital.institutions import INSTITUTIONS
@@ -162,7 +162,7 @@ def test_numbers_that_two_tables_share_are_found(other_tables, postgres, table, 
     """Both would be one record at the platform, and the one that changed last would be all that is left of it."""
     first, second = numbers(postgres, "his.sf_fymx"), numbers(postgres, table, **options)
     passwords = {one.source.name: PASSWORD for one in (first, second)}
-    findings = profile_of(DatabaseKind.POSTGRESQL).shared_numbers(first, second, passwords=passwords)
+    findings = shared_numbers(first, second, passwords=passwords)
     assert ([found] if found else []) == [finding.what.partition(" for the same")[0] for finding in findings]
     assert all(finding.severity is Severity.BLOCKS for finding in findings)
 

@@ -41,9 +41,12 @@ TWICE: tuple[Where, ...] = (
 )
 MOVES_TO = {BILL: OTHER_BILL, OTHER_BILL: BILL, ITEM: NAMED_ITEM, NAMED_ITEM: ITEM}
 """Where rows of a table go by night."""
+YEAR_REGISTER = "m.year_register"
+BESIDE = (*MOVES_TO, NUMBERED_ITEM, REGISTER)
+"""Tables between which rows may be said to move."""
 KEY_OF = {VISIT: "visit_id", SETTLE: "settle_no", CHARGE: "charge_id", PATIENT: "patient_id"}
 KEY_OF |= {REGISTER: "register_no", BILL: "bill_no", ITEM: "item_id"}
-KEY_OF |= {OTHER_BILL: "bill_no", NAMED_ITEM: "item_id", NUMBERED_ITEM: "row_id"}
+KEY_OF |= {OTHER_BILL: "bill_no", NAMED_ITEM: "item_id", NUMBERED_ITEM: "row_id", YEAR_REGISTER: "register_no"}
 SOURCE_OF = {"h": "his", "m": "many"}
 """By schema, the source in the site's file."""
 

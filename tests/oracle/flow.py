@@ -24,7 +24,7 @@ from streams.mapping import Site, compile_site, load_site
 from streams.mapping.tables import Settled, Table, Which
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
-from tests.oracle.database import COUNTS, KEY_OF, NULL, PATIENT, SOURCE_OF, STATE
+from tests.oracle.database import BESIDE, COUNTS, KEY_OF, NULL, PATIENT, SOURCE_OF, STATE, YEAR_REGISTER
 from tests.oracle.known import Known
 from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message, envelope
@@ -43,9 +43,10 @@ PASSED = passed(
 
 
 @cache
-def site(*, where: bool = False, match: bool = False, nulls: bool = False) -> Site:
+def site(*, where: bool = False, match: bool = False, nulls: bool = False, moves: bool = False) -> Site:
     """Of the tests of the join. where: whether its tables say which rows count. match: whether lines of one system find their
-    settlement by what stands in both. nulls: whether something stands for NULL.
+    settlement by what stands in both. nulls: whether something stands for NULL. moves: whether the tables of one system say that
+    rows move between them.
     """
     plain = load_site(SITE)
 
@@ -55,10 +56,20 @@ def site(*, where: bool = False, match: bool = False, nulls: bool = False) -> Si
             more["which"] = {STATE: Which.model_validate([COUNTS])}
         if match and table.table.startswith("h.") and table.settlement is not None:
             more["settlement"] = Settled(match={"settle_no": "settle_no"})
+        if moves and table.table in BESIDE:
+            more["moves"] = table.role.value
         return table.model_copy(update=more)
 
+    year = Table.model_validate(
+        {"table": YEAR_REGISTER, "role": "visit", "key": ["register_no"], "visit_key": "visit_id", "moves": "visit"}
+    )
     mappings = {
-        source: one.model_copy(update={"tables": tuple(map(changed, one.tables)), "nulls": (NULL,) if nulls else ()})
+        source: one.model_copy(
+            update={
+                "tables": (*map(changed, one.tables), *((year,) if moves and source == "many" else ())),
+                "nulls": (NULL,) if nulls else (),
+            }
+        )
         for source, one in plain.mappings.items()
     }
     return plain.model_copy(update={"mappings": mappings})

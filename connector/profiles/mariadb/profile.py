@@ -6,8 +6,8 @@ from typing import ClassVar, Final
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
-from connector.findings import Finding, Severity
-from connector.numbers import Numbers
+from connector.findings import Finding
+from connector.numbers import Known, Numbers
 from connector.profiles.advice import Advice
 from connector.profiles.mariadb.checks import check
 from connector.profiles.mariadb.counting import condition_of_keys, count_rows, read_keys
@@ -15,6 +15,7 @@ from connector.profiles.mariadb.facts import read_facts
 from connector.profiles.mariadb.names import quoted_table, split_table
 from connector.profiles.mariadb.reading import read_catalogue
 from connector.profiles.mariadb.room import read_room
+from connector.profiles.mariadb.shared_numbers import highest_numbers, numbers_among, numbers_in_both
 from connector.room import Room
 
 _SSL: Final = {"disable": "disable", "require": "trust", "verify-ca": "verify-ca", "verify-full": "verify-full"}
@@ -81,17 +82,17 @@ class MariadbProfile:
         """Read the catalogue once, then judge it; see `checks`."""
         return check(source, read_catalogue(source, password=password))
 
-    def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
-        """Says that nobody looked: two tables of MariaDB are not compared yet."""
-        del passwords
-        return (
-            Finding(
-                where=f"{second.source.name}: {second.table}.{second.column}",
-                what=f"was not compared with {first.source.name}: {first.table}.{first.column}: that is done for PostgreSQL alone",
-                mend=f"ask the vendor whether a {first.names} can stand in both",
-                severity=Severity.WARNS,
-            ),
-        )
+    def numbers_in_both(self, first: Numbers, second: Numbers, *, password: str) -> int | None:
+        """Compare two columns in the database."""
+        return numbers_in_both(first, second, password=password)
+
+    def highest_numbers(self, numbers: Numbers, *, password: str) -> Known | None:
+        """Read them by the column's own order."""
+        return highest_numbers(numbers, password=password)
+
+    def numbers_among(self, numbers: Numbers, wanted: Sequence[str], *, password: str) -> Known | None:
+        """Look for them as text without blanks at its ends."""
+        return numbers_among(numbers, wanted, password=password)
 
     def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """Compared as the columns' own type, so that the key's index serves."""

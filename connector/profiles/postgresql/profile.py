@@ -6,7 +6,7 @@ from typing import ClassVar
 from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
-from connector.numbers import Numbers
+from connector.numbers import Known, Numbers
 from connector.profiles.advice import Advice
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
@@ -15,7 +15,7 @@ from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.room import give_up, read_room
-from connector.profiles.postgresql.shared_numbers import shared_numbers
+from connector.profiles.postgresql.shared_numbers import highest_numbers, numbers_among, numbers_in_both
 from connector.room import Room
 
 
@@ -86,9 +86,17 @@ class PostgresqlProfile:
         """Read the catalogue once, then judge it; see `checks`."""
         return check(source, read_catalogue(source, password=password))
 
-    def shared_numbers(self, first: Numbers, second: Numbers, *, passwords: Mapping[str, str]) -> tuple[Finding, ...]:
-        """Compare two columns in the database, or the highest values of two databases; see `shared_numbers`."""
-        return shared_numbers(first, second, passwords=passwords)
+    def numbers_in_both(self, first: Numbers, second: Numbers, *, password: str) -> int | None:
+        """Compare two columns in the database."""
+        return numbers_in_both(first, second, password=password)
+
+    def highest_numbers(self, numbers: Numbers, *, password: str) -> Known | None:
+        """Read them by the column's own order."""
+        return highest_numbers(numbers, password=password)
+
+    def numbers_among(self, numbers: Numbers, wanted: Sequence[str], *, password: str) -> Known | None:
+        """Look for them as text without blanks at its ends."""
+        return numbers_among(numbers, wanted, password=password)
 
     def condition_of_keys(self, table: CapturedTable, keys: Sequence[str | tuple[str, ...]]) -> str:
         """Compared as the columns' own type, so that the key's index serves."""

@@ -20,7 +20,7 @@ from streams.domain.join.results import Folded
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.told import Told
 from streams.domain.join.visit import Visit
-from streams.domain.join.waiting import wait, waiting_for_lane
+from streams.domain.join.waiting import patience, wait, waiting_for_lane
 from streams.domain.join.withdrawing import Withdrawing
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import CLOSES, Emission
@@ -289,7 +289,7 @@ class Building:
         self, visit: Visit, row: StoredRow, rows: SourceRows, *, part: str, now: int, candidates: Sequence[StoredRow] = ()
     ) -> None:
         ended = self.ends is not None and self.ends == (visit.place(row), part)
-        limit = 0 if ended else self._limits.of(part)
+        limit = 0 if ended else patience(visit, row, part, limit=self._limits.of(part), now=now)
         left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
             failed = failed_row(self, visit, row, rows)

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from streams.domain.closings import ClosedBy, letter_id
-from streams.domain.join import letters
+from streams.domain.join import letters, rebuilding
 from streams.domain.join.failing import failed_row
 from streams.domain.join.gone import record_of
 from streams.domain.join.origin import names_of
@@ -67,7 +67,7 @@ def claim(run: Results, visit: Visit, row: StoredRow, record: Record, rows: Sour
         if waits and _may_come_back(visit, row, name, but=record.content_hash):
             visit.put(row)
             return None
-        return row
+        return _from_emptied(visit, row, name)
     if first.emitted == record.content_hash:
         return row._replace(emitted=first.emitted, reported_as=name)
     _park(run, visit, row, (first, record, rows))
@@ -105,7 +105,7 @@ def _park(run: Results, visit: Visit, row: StoredRow, collision: tuple[StoredRow
     since = row.since if row.waits_for.startswith(_PART) and row.reported_as == name else now
     deadline = since + run.grace_ms
     transaction = run.transaction or row.waits_for.removeprefix(_PART).strip()
-    if now < deadline or not _ended(run, row, transaction):
+    if now < deadline or not _ended(run, row, transaction) or rebuilding.is_behind(visit):
         part = f"{_PART} {transaction}".rstrip()
         visit.put(parked._replace(refused="", waits_for=part, since=since, deadline=deadline))
         return
@@ -129,6 +129,15 @@ def _may_come_back(visit: Visit, row: StoredRow, name: str, *, but: str) -> bool
     gone = visit.gone(row.role, name)
     went = gone is not None and gone.deadline > 0 and gone.emitted != but
     return went or any(one.emitted for one in visit.claimants(row.role, name, emptied=True))
+
+
+def _from_emptied(visit: Visit, row: StoredRow, name: str) -> StoredRow:
+    """The row with what the platform holds of its record, where it moved here from a table that was emptied meanwhile."""
+    if row.emitted or not visit.mapping.tables[row.table].moved_ms:
+        return row
+    former = [one for one in visit.claimants(row.role, name, emptied=True) if visit.mapping.is_move(one.table, row.table)]
+    emitted = next((one.emitted for one in former if one.emitted), "")
+    return row._replace(emitted=emitted, reported_as=name) if emitted else row
 
 
 def freed(row: StoredRow) -> StoredRow:

@@ -91,7 +91,7 @@ class Emptying:
         self._grace_ms = grace_ms
 
     def truncated(self, run: Results, event: Truncated, view: StateView) -> bool:
-        """A table was emptied. False where it is no news, or no table of a visit's rows."""
+        """A table was emptied. False where that is no news for a person: it is known, or the table's rows move, and are awaited."""
         mapping = self._mappings.get(event.source)
         rule = None if mapping is None else mapping.tables.get(event.table)
         if rule is None or (rule.visit_key is None and not rule.header):
@@ -110,12 +110,12 @@ class Emptying:
             position=dotted(event.position),
             transaction=event.transaction,
             mark=None if mark is None else (mark.place, mark.ts_us, mark.server),
-            deadline=run.incoming.timestamp_ms + max(1, self._grace_ms),
+            deadline=run.incoming.timestamp_ms + max(1, self._grace_ms, rule.moved_ms),
             gone=known.gone if known is not None and known.deadline else 0,
         )
         run.take([(key, dump(emptied))])
         run.count("truncated")
-        return True
+        return not rule.moved_ms
 
     def tick(self, run: Results, tick: Tick, view: StateView) -> None:
         """Put a part of the state right, and tell how many records went when all of it is."""

@@ -8,7 +8,7 @@ from connector.contract import TableRole
 from streams.domain.join.parts import Part
 from streams.domain.join.stored import StoredRow
 from streams.domain.join.visit import Visit
-from streams.domain.normalise.record import normalise
+from streams.domain.normalise.record import CompiledMapping, normalise
 from streams.domain.records import Lookups, Record, SourceRows
 from streams.domain.validate.judge import PARENTS
 
@@ -39,12 +39,12 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
     reported itself, whether that waits or is refused (`parents`). And it waits while more than one row could be meant: the one
     that came last may be a half refund, a second registration, or on its way to another visit.
     """
-    heads = visit.heads()
+    heads = _apart(visit, visit.heads())
     if row.role is _VISIT:
         own = SourceRows(visit=row.columns)
         return Gathered(own) if len(heads) <= 1 or institution is None else Gathered(own, Part.AMBIGUOUS_VISIT, heads, (own,))
     fee = row.columns if row.role is _FEE else None
-    settlements = (row,) if fee is None else _settlements_of(visit, row)
+    settlements = (row,) if fee is None else _apart(visit, _settlements_of(visit, row))
     rows = SourceRows(heads[0].columns if len(heads) == 1 else None, settlements[0].columns if len(settlements) == 1 else None, fee)
     # An institution that nobody registered is refused at once, whatever is missing.
     missing = None if institution is None else _missing_of(visit, row, institution, heads=heads, settlements=settlements)
@@ -66,6 +66,26 @@ def _missing_of(
     if len(settlements) > 1:
         return Part.AMBIGUOUS_SETTLEMENT
     return _missing(visit, settlements[0], Part.SETTLEMENT) if row.role is _FEE else None
+
+
+def _apart(visit: Visit, rows: Sequence[StoredRow]) -> Sequence[StoredRow]:
+    """Without rows that a job has copied to the table to which they move, and that say the same there."""
+    if len(rows) < 2 or not visit.mapping.moves:
+        return rows
+    found: list[StoredRow] = []
+    for row in rows:
+        if not any(_is_copy(visit.mapping, one, row) for one in found):
+            found.append(row)
+    return found
+
+
+def _is_copy(mapping: CompiledMapping, one: StoredRow, other: StoredRow) -> bool:
+    """Whether two rows are the same record as far as their own columns say, and in all that records read of them."""
+    if one.table == other.table or not mapping.is_move(one.table, other.table):
+        return False
+    read = {name for record in mapping.records.values() for role, name in record.reads if role is one.role}
+    read |= {name for role, name in mapping.records[mapping.services_of(one.role)].key_from if role == one.role}
+    return all(one.columns.get(name) == other.columns.get(name) for name in read)
 
 
 def unsettled(visit: Visit, fee: StoredRow) -> Part | None:

@@ -57,6 +57,13 @@ def key_of(visit_key: bytes, source: str) -> bytes:
     return SEPARATOR.join((visit_key, _LETTER, source.encode()))
 
 
+def is_behind(visit: Visit) -> bool:
+    """Whether lines of a visit are still to be built because their visit or settlement changed: what was reported of them last is
+    of before that.
+    """
+    return visit.beside(key_of(visit.key, visit.mapping.source)) is not None
+
+
 def _left(visit: Visit, committed_at: int, captured_at: int, transaction: str) -> tuple[bytes, bytes]:
     """The state entry that lets ticks build a visit's lines: all of them, because which it is about is not remembered."""
     return key_of(visit.key, visit.mapping.source), dump(Left(committed_at, captured_at, transaction))

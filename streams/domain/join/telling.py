@@ -18,7 +18,7 @@ from streams.domain.join.stored import StoredRow
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawal_guard import Guard, dump_guard, guard_key, load_guard
-from streams.domain.join.withdrawing import WithdrawalLimits, held, record_backed, withdrawal_letter
+from streams.domain.join.withdrawing import Withdrawing, record_backed, withdrawal_letter
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.records import DeadLetter
 from streams.domain.ticks import Tick
@@ -32,15 +32,16 @@ _ASK_AGAIN_MS: Final = 60_000
 class Telling:
     """mappings: by source name."""
 
-    def __init__(self, mappings: Mapping[str, CompiledMapping], limits: WithdrawalLimits, recall: Recall) -> None:
+    def __init__(self, mappings: Mapping[str, CompiledMapping], withdrawing: Withdrawing, recall: Recall) -> None:
         self._mappings = mappings
-        self._limits = limits
+        self._withdrawing, self._limits = withdrawing, withdrawing.limits
         self._recall = recall
 
     def at_once(self, run: Results, visit: Visit) -> None:
         """Tell of what went in a change that names no transaction, where no grace is given."""
         if self._limits.grace_ms == 0 and visit.changed_gone:
-            due = [gone for gone in visit.changed_gone.values() if gone is not None and gone.deadline and not gone.transaction]
+            changed = [gone for gone in visit.changed_gone.values() if gone is not None and not gone.transaction]
+            due = [gone for gone in changed if 0 < gone.deadline <= run.incoming.timestamp_ms]
             self._tell(run, visit, self._unbacked(run, visit, due))
 
     def tick(self, run: Results, tick: Tick, view: StateView) -> None:
@@ -124,7 +125,7 @@ class Telling:
             else:
                 visit.drop_gone(gone)
                 if not row.emitted:  # it is there, and refused: the platform holds what it said before
-                    visit.put(row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=gone.record))
+                    visit.put(row._replace(emitted=self._withdrawing.held(visit, gone, row), reported_as=gone.record))
                     run.rebuild(visit, dependents(visit, row, before=None), committed_at=run.incoming.timestamp_ms)
 
     def _keep_archived(self, visit: Visit, gone: Gone) -> None:

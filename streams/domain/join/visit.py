@@ -9,7 +9,7 @@ import orjson
 from connector.contract import TableRole
 from streams.domain.join.emptied import emptied_tables, without_content
 from streams.domain.join.entries import dump, key_of
-from streams.domain.join.gone import Gone, dump_gone, gone_group, gone_key, load_gone
+from streams.domain.join.gone import HELD, Gone, dump_gone, gone_group, gone_key, load_gone
 from streams.domain.join.ledger import Ledger, head_of
 from streams.domain.join.parts import Part
 from streams.domain.join.remembered import Recall
@@ -130,6 +130,15 @@ class Visit:
         known = self._view.entries_beside(gone_group(self.key)).items()
         before = [load_gone(value) for key, value in known if key not in self.changed_gone]
         return [*before, *(gone for gone in self.changed_gone.values() if gone is not None)]
+
+    def moving_until(self, role: TableRole) -> int:
+        """Until when (ms) a row of this role may come in another table than the one from which it went; 0 where none may."""
+        begin, tables = gone_key(self.key, role, ""), self.mapping.tables
+        known = self._view.entries_beside(gone_group(self.key)).items()
+        all_ = [load_gone(value) for key, value in known if key.startswith(begin) and key not in self.changed_gone]
+        all_ += [gone for gone in self.changed_gone.values() if gone is not None and gone.role is role]
+        moving = [one for one in all_ if one.deadline < HELD and not one.became and one.table in tables]
+        return max((one.deadline for one in moving if tables[one.table].moved_ms), default=0)
 
     def put_gone(self, gone: Gone) -> None:
         """Remember a record that no row backs any more."""

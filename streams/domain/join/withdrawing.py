@@ -41,7 +41,7 @@ class Withdrawing:
     """What a change of a row does to the record that it backs."""
 
     def __init__(self, limits: WithdrawalLimits) -> None:
-        self._limits = limits
+        self.limits = limits
 
     def goes(  # noqa: PLR0913 - what the letter must say
         self, run: Results, visit: Visit, row: StoredRow, *, last: StoredRow, transaction: str, became: str = ""
@@ -52,6 +52,7 @@ class Withdrawing:
         if colliding.backing(visit, row, record) is not None:
             return
         institution = mapping.institution(row.role, row.columns)
+        moves_ms = 0 if became else mapping.tables[row.table].moved_ms
         rows = gather(visit, row, institution=institution).rows
         parts = (("visit", rows.visit), ("settlement", rows.settlement), ("fee", rows.fee))
         service = mapping.services_of(row.role)
@@ -68,7 +69,7 @@ class Withdrawing:
                 record=record,
                 emitted=row.emitted,
                 since=now,
-                deadline=now + self._limits.grace_ms,
+                deadline=now + max(self.limits.grace_ms, moves_ms),
                 became=became,
                 day=record_key(mapping, service, rows, run.lookups, field=mapping.records[service].business_day)[:10],
                 rows={name: part for name, part in parts if part is not None},
@@ -84,7 +85,8 @@ class Withdrawing:
         gone = _open(visit, row)
         if gone is not None:
             now, trail = run.incoming.timestamp_ms, row.trail or gone.trail
-            visit.put_gone(gone._replace(transaction=transaction, since=now, deadline=now + self._limits.grace_ms, trail=trail))
+            grace_ms = max(self.limits.grace_ms, visit.mapping.tables[row.table].moved_ms)
+            visit.put_gone(gone._replace(transaction=transaction, since=now, deadline=now + grace_ms, trail=trail))
             if trail is not None:
                 run.count(WENT)
 
@@ -93,7 +95,7 @@ class Withdrawing:
         former = visit.find(row.role, row.table, key_in(formerly, visit.mapping.tables[row.table].key))
         gone = None if former is None else _open(visit, former)
         if gone is not None and gone.transaction == transaction and gone.record != (record := record_backed(run, visit, row)):
-            visit.put_gone(gone._replace(became=record))
+            visit.put_gone(gone._replace(became=record, deadline=gone.since + self.limits.grace_ms))
 
     def comes_back(self, run: Results, visit: Visit, row: StoredRow) -> StoredRow:
         """A row that was deleted is there again: while its record is open, that was an edit, whatever becomes of the row now."""
@@ -101,13 +103,24 @@ class Withdrawing:
         if gone is None or not gone.deadline or (gone.table, gone.key) != (row.table, row.key):
             return row
         visit.drop_gone(gone)
-        return row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=gone.record)
+        return row._replace(emitted=self.held(visit, gone, row), reported_as=gone.record)
+
+    def held(self, visit: Visit, gone: Gone, row: StoredRow) -> str:
+        """What the platform holds of a record whose row this is now. Where that comes so late that the place stage has forgotten
+        who had the record meanwhile, nobody knows: but of rows that move between tables, which stay in their visit. A row that was
+        there before the record went has not come, whatever the clocks of two servers say.
+        """
+        stayed = row.offset is not None and gone.offset is not None and row.offset < gone.offset
+        known = stayed or row.committed_at - gone.committed_at <= self.limits.known_ms
+        return gone.emitted if known or visit.mapping.is_move(gone.table, row.table) else ELSEWHERE
 
     def doubts(self, run: Results, visit: Visit, row: StoredRow) -> None:
         """A row may have come from another visit: then the platform does not hold what this one said of its record last."""
         for gone in visit.all_gone():
             mine = (gone.table, gone.key) == (row.table, row.key)
-            if gone.role is row.role and (mine or gone.record == record_backed(run, visit, row)):
+            if gone.role is not row.role or visit.mapping.is_move(gone.table, row.table):
+                continue
+            if mine or gone.record == record_backed(run, visit, row):
                 visit.put_gone(gone._replace(emitted=ELSEWHERE))
 
     def becomes(self, run: Results, visit: Visit, row: StoredRow, before: StoredRow, *, transaction: str) -> StoredRow:
@@ -186,7 +199,7 @@ class Withdrawing:
             letter = withdrawal_letter(run, visit, gone)
             run.bury(letters.closing(letter, content_hash=gone.letter, at=run.incoming.timestamp_ms))
             return row
-        return row if row.emitted else row._replace(emitted=held(gone, row, known_ms=self._limits.known_ms), reported_as=name)
+        return row if row.emitted else row._replace(emitted=self.held(visit, gone, row), reported_as=name)
 
 
 def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
@@ -195,15 +208,6 @@ def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
     if column := mapping.belonging.columns.get(row.role):
         names.append(column)
     return any(row.columns.get(name) != now.get(name) for name in names)
-
-
-def held(gone: Gone, row: StoredRow, *, known_ms: int) -> str:
-    """What the platform holds of a record whose row this is now. Where that comes so late that the place stage has forgotten who
-    had the record meanwhile, nobody knows. A row that was there before the record went has not come, whatever the clocks of two
-    servers say.
-    """
-    stayed = row.offset is not None and gone.offset is not None and row.offset < gone.offset
-    return gone.emitted if stayed or row.committed_at - gone.committed_at <= known_ms else ELSEWHERE
 
 
 def _open(visit: Visit, row: StoredRow) -> Gone | None:

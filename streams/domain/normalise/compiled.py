@@ -44,6 +44,10 @@ class TableRule:
     """Which of its rows count; None: all."""
     settled_by: SettledBy | None = None
     """Of a fee table without `settlement_link`, by what else its lines find their settlement; None: it is the visit's only one."""
+    moves: str = ""
+    """What the tables have in common between which its rows move; `""`: they move to none."""
+    moved_ms: int = 0
+    """So long a row of it that went, or its header, may come in another table (ms)."""
 
     @property
     def by_lookup(self) -> bool:
@@ -160,7 +164,7 @@ class CompiledMapping:
 
     colliding: frozenset[str] = frozenset()
     """Tables of which two rows of a visit can make one record: others of their role stand beside, or a row's key is not all of the
-    record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`.)"""
+    record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`; but those that move between tables.)"""
 
     lookups: Mapping[str, TableRule] = field(default_factory=dict)
     """Of `tables` the lookups, by the names that sources use."""
@@ -168,9 +172,20 @@ class CompiledMapping:
     settlement_tables: tuple[str, ...] = field(init=False)
     """Those of `tables` whose rows are settlements."""
 
+    moves: bool = field(init=False)
+    """Whether rows move between any of `tables`."""
+
     def __post_init__(self) -> None:
         settlements = (name for name, table in self.tables.items() if table.role is TableRole.SETTLEMENT)
         object.__setattr__(self, "settlement_tables", tuple(settlements))
+        object.__setattr__(self, "moves", any(table.moved_ms for table in self.tables.values()))
+
+    def is_move(self, former: str, table: str) -> bool:
+        """Whether a row that went from the one table may have come in the other one (or, where headers move, in the same)."""
+        one, other = self.tables.get(former), self.tables.get(table)
+        if one is None or other is None or not one.moved_ms:
+            return False
+        return one is other or one.moves == other.moves != ""
 
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""
@@ -214,7 +229,7 @@ class CompiledMapping:
 def colliding_tables(tables: Iterable[TableRule], records: Mapping[ServiceCode, CompiledRecord]) -> Iterator[str]:
     """The names of `CompiledMapping.colliding`."""
     for table in tables:
-        if table.role in {TableRole.SETTLEMENT, TableRole.FEE} and may_share_a_record(records, table):
+        if (table.role in {TableRole.SETTLEMENT, TableRole.FEE} or table.moves) and may_share_a_record(records, table):
             yield table.name
 
 

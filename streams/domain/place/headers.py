@@ -46,6 +46,8 @@ class LinkedTable:
     """Columns of its header that its records read."""
     forwarded: bool = True
     """Whether the join gets its rows."""
+    moved_ms: int = 0
+    """So long its header may be on its way from one table to another (ms); 0: headers do not move."""
 
     @property
     def group(self) -> str:

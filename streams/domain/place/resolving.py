@@ -204,7 +204,8 @@ class Settling:
                 self.out.append(Out(None, None))  # it names neither header nor visit
             self.memory.put(where, self._resting(entry))
         elif op is not None or was is not None or (entry.told and entry.told != place.why):
-            waits = 0 if entry.told == place.why else entry.deadline or self.now + self.memory.tables.patience.wait_ms
+            patience = max(self.memory.tables.patience.wait_ms, table.moved_ms if was is not None else 0)
+            waits = 0 if entry.told == place.why else entry.deadline or self.now + patience
             self.memory.put(where, entry._replace(sent=None, carried=NOTHING, deadline=waits))
 
     def _claimed(self, row: Where, was: str | None, visit: str | None) -> Claim | None:

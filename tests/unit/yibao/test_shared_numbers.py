@@ -1,6 +1,8 @@
 """Which columns `yibao check --live` compares: those in which one number would be two records, or two visits."""
 
+from connector.contract import DatabaseKind
 from streams.mapping import load_site
+from tests.oracle.flow import site as site_of
 from tests.unit.streams.domain.join.join_rig import SITE
 from yibao.shared_numbers import pairs_of
 
@@ -45,3 +47,18 @@ def test_a_table_whose_rows_have_their_institution_from_their_header_is_compared
     of_header = many.institution.model_copy(update={"fee": belongs})
     site.mappings["many"] = many.model_copy(update={"institution": of_header})
     assert [] == [one for pair in pairs_of(site) for one in pair if one.table in ("m.item", "m.named_item")]
+
+
+def test_tables_between_which_rows_move_are_not_compared_with_each_other():
+    """While a job goes on, its rows stand in both, and are one record. With those of other systems they are compared as ever."""
+    pairs = {(one.table, other.table) for one, other in pairs_of(site_of(moves=True))}
+    assert set() == {pair for pair in pairs if all(table.startswith("m.") for table in pair)}
+    assert {("h.settle", "m.other_bill"), ("h.charge", "m.named_item"), ("h.visit", "m.year_register")} <= pairs
+
+
+def test_databases_of_two_kinds_are_compared_too():
+    """A pharmacy's system beside the hospital's, on another kind of database: their numbers meet at the platform all the same."""
+    site = load_site(SITE)
+    site.sources["many"] = site.sources["many"].model_copy(update={"kind": DatabaseKind.MARIADB})
+    pairs = {(one.table, other.table) for one, other in pairs_of(site) if one.source.kind is not other.source.kind}
+    assert {("h.visit", "m.register"), ("h.settle", "m.bill"), ("h.charge", "m.item")} <= pairs

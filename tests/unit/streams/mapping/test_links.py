@@ -95,9 +95,18 @@ def test_a_link_that_leads_nowhere_is_told(load, tables, message):
     assert any(message in problem for problem in load(tables))
 
 
-def test_the_kind_is_not_told_by_a_header(load):
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "of: header, column: visit_type",
+        "first_of: [visit_type, {of: header, column: visit_type}]",
+        "switch: {on: {of: header, column: a}, cases: {1: visit_type}}",
+        "lookup: patient, by: [{of: header, column: patient_id}], column: visit_type",
+    ],
+)
+def test_the_kind_is_not_told_by_a_header(load, kind):
     """It is one for the visit and all its rows, and the visit hangs under nothing."""
-    assert any("kind.of: cannot be `header`" in one for one in load(LINE + RX, ("kind: {column: ", "kind: {of: header, column: ")))
+    assert any("kind.of: cannot be `header`" in one for one in load(LINE + RX, ("kind: {column: visit_type", f"kind: {{{kind}")))
 
 
 def test_a_column_of_a_header_needs_one(load):

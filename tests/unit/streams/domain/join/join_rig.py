@@ -92,6 +92,7 @@ TABLES = {
     "m.other_bill": BILL,
     "m.named_item": ITEM | {"bill_no": "B1"},
     "m.numbered_item": ITEM | {"row_id": "1"},
+    "m.year_register": REGISTER,
 }
 SOURCES = {"h": "his", "c": "clinic", "m": "many"}
 
