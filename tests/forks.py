@@ -72,6 +72,8 @@ class Loaded:
 
     def fork(self, args, *, log, cwd=CHECKOUT, env=()):
         """Begin `python -m yibao` with these arguments; where its outputs go. env: more than this process has."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()  # whoever looks into it at once finds it
         fork, env = Fork(args, self._told), {**os.environ, "PYTHONPATH": f"{CHECKOUT}", **dict(env)}
         with self._told:
             self._asked.append(fork)
