@@ -52,6 +52,14 @@ QUESTIONS: Final = (
     "not text:7",
     "text:7 class:VALIDATION",
     "text:77 class:REJECTED since:24h",
+    "text:77 text:88",
+    "text:77 not text:78",
+    "until:1h text:77",
+    "text:77,88",
+    "text:999999",
+    "text:平台",
+    "not text:平台",
+    "not text:7777 since:1h",
 )
 _NOW_MS: Final = 1_764_000_000_000
 _APART_MS: Final = 100

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.replay.plan import load
+from tests.forks import loaded
 from tests.patience import PATIENCE_S
 from tests.replay.days import Days
 from tests.replay.evidence import Letters, demand_agreement, judged
@@ -25,12 +26,13 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 VISITS = 8
 FILE = "replay-ID.plan"
 CAUSE = "class:DICTIONARY cause:ZL"
+STAGES = ("place", "join", "deliver")
 
 
 @pytest.fixture
 def night(stack, tmp_path):
     """A site on the run's stack, after a bad night."""
-    made = Here(tmp_path, stack, name="replayed", wait_s=2, approve_above=5)
+    made = Here(tmp_path, stack, name="replayed", wait_s=2, approve_above=5, partitions=3)
     try:
         yield made
     finally:
@@ -39,7 +41,29 @@ def night(stack, tmp_path):
 
 
 class Here(Night):
-    """Its commands run in this process: a process of its own takes a second for each."""
+    """Its commands run in this process, and its programs are forks: to begin from nothing takes seconds each. Its workers have no
+    supervisor but this.
+    """
+
+    def begin(self, *words, name):
+        process = loaded().fork([*map(str, words)], log=self.folder / f"{name}.log", cwd=self.folder, env=self._environment())
+        self.running[name] = process
+        return process
+
+    def start_workers(self):
+        for stage in STAGES:
+            self.begin("worker", stage, name=stage)
+
+    def stop(self, name):
+        for one in STAGES if name == "workers" else [name]:
+            super().stop(one)
+
+    def kill_a_worker(self, rng):
+        stage = rng.choice(STAGES)
+        self.running[stage].kill()
+        self.running[stage].wait(PATIENCE_S)
+        self.begin("worker", stage, name=stage)
+        self.kills += 1
 
     def tried(self, *words, by=""):
         with pytest.MonkeyPatch.context() as env:
@@ -81,13 +105,12 @@ class Walk:
 def test_the_page_leads_from_letters_to_none(night):
     """Whoever has thousands of them at night types what stands there, and nothing else."""
     page = commands()
-    night.prepare(refused_percent=0, wrong_key=False)
-    night.start_workers()
+    night.prepare(refused_percent=0, wrong_key=False, workers=True)
     days = Days(night.connect, visits=VISITS)
     days.before()
     walk = Walk(night)
     wanted = CAUSE.split()
-    before = walk.until("letters", lambda: _settled(walk, wanted))
+    before = walk.until("letters", lambda: _settled(walk, night, wanted))
     looks, (plan,), (approve, run), (status, verify, cancel, summary) = page[1], page[3], page[4], page[5]
     walk.letter = walk.asked("dlq", "list", *wanted)["letters"][0]["id"]
     for words in looks:
@@ -105,7 +128,7 @@ def test_the_page_leads_from_letters_to_none(night):
     walk.until("no letter of the cause is left", lambda: walk.asked("dlq", "summary", *wanted)["total"] == 0)
     walk.typed(cancel)
     assert "ZL" not in walk.typed(summary)
-    walk.until("stillness", lambda: _still(walk, night))
+    walk.until("stillness", lambda: _still(night))
     file = night.folder / walk.plan
     letters = Letters.of(night)
     ending = load(file.read_bytes()).ending
@@ -115,25 +138,30 @@ def test_the_page_leads_from_letters_to_none(night):
     assert judgement.accepted.total() > len(ending)
 
 
-def _settled(walk, wanted):
+def _settled(walk, night, wanted):
     """How many letters there are, once nothing waits for a stage and they do not grow."""
-    first = walk.asked("dlq", "summary", *wanted)["total"]
-    if not first or not walk.asked("dlq", "summary", "rule:MISSING_LOOKUP")["total"]:
+    if _waits(night) or not (first := walk.asked("dlq", "summary", *wanted)["total"]):
         return 0
-    waiting = [one["waiting"] for one in walk.asked("connector", "status")["stages"]]
-    return first if not any(waiting) and first == walk.asked("dlq", "summary", *wanted)["total"] else 0
+    if not walk.asked("dlq", "summary", "rule:MISSING_LOOKUP")["total"] or _waits(night):
+        return 0
+    return first if first == walk.asked("dlq", "summary", *wanted)["total"] else 0
+
+
+def _waits(night):
+    """Whether something waits for a stage. A command that asks takes a second of the workers' processor."""
+    lags = night.lags()
+    return lags is None or any(waiting for _, waiting in lags)
 
 
 def _verified(walk, words):
     return json.loads(walk.typed([*words, "-o", "json"], code=None))["done"]
 
 
-def _still(walk, night):
+def _still(night):
     """Whether nothing waits, and nothing came within a second."""
-    size = night.journal.stat().st_size
-    waiting = [one["waiting"] for one in walk.asked("connector", "status")["stages"]]
+    size, waits = night.taken_bytes, _waits(night)
     time.sleep(1)
-    return not any(waiting) and size == night.journal.stat().st_size
+    return not waits and size == night.taken_bytes
 
 
 def test_the_page_names_no_command_twice_by_mistake():

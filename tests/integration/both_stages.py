@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from streams.broker_wiring import client_options
 from streams.deliver.ledger import read_receipts
 from streams.mapping import load_site
-from tests.bench.processes import worker
+from tests.forks import worker
 from tests.patience import PATIENCE_S
 
 _AGAIN_S = 0.3

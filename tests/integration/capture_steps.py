@@ -18,7 +18,7 @@ from streams.mapping import capture_sources, load_site
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
-from tests.bench.processes import worker
+from tests.forks import worker
 from tests.patience import PATIENCE_S
 from yibao.captures import resnapshot, slots
 from yibao.captures.resnapshot import Waits

@@ -20,8 +20,9 @@ from streams.topics.broker import Broker
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.processes import platform, worker
+from tests.bench.processes import platform
 from tests.bench.topics import apply_topics, fill
+from tests.forks import worker
 from tests.in_process import yibao
 from tests.integration.both_stages import accepted_lines, run_until
 from tests.patience import PATIENCE_S
@@ -93,7 +94,7 @@ class Scene:
 
 def test_offsets_that_somebody_reset_are_written_again_without_a_double(kafka, tmp_path):
     """Nothing that was accepted goes out again, and the rest does; what is not lost stays; and it is kept who did it, and why."""
-    lookups, changes = hospital_messages(20, partitions=PARTITIONS)
+    lookups, changes = hospital_messages(10, partitions=PARTITIONS)
     half = len(changes) // 2
     expected = [
         len(fold_all(Load(lookups=lookups, changes=some, partitions=PARTITIONS)).emissions) for some in (changes[:half], changes)

@@ -19,8 +19,9 @@ from streams.mapping import load_site
 from streams.mapping.identity import identity_of
 from streams.topics.binding_log import read_binding, write_binding
 from tests.bench.bench_site import write_site
-from tests.bench.processes import platform, taken, worker
+from tests.bench.processes import platform, taken
 from tests.bench.topics import apply_topics, fill
+from tests.forks import worker
 from tests.integration.both_stages import accepted_lines
 from tests.integration.test_back_pressure import ready
 from tests.patience import PATIENCE_S

@@ -30,8 +30,9 @@ from streams.topics.whole import read_whole
 from tests.bench.bench_site import write_site
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.processes import CHECKOUT, worker
+from tests.bench.processes import CHECKOUT
 from tests.bench.topics import apply_topics, fill
+from tests.forks import worker
 from tests.integration.both_stages import accepted_lines
 from tests.patience import PATIENCE_S
 from yibao.lag.stages import lags_of

@@ -8,7 +8,7 @@ from streams.broker_wiring import client_options
 from streams.topics.audit_log import read_audit
 from tests.bench.messages import Load, hospital_messages
 from tests.bench.parts import fold_all
-from tests.bench.processes import worker
+from tests.forks import worker
 from tests.operations.steered_site import Diary, SteeredSite, serving, until
 from yibao.steering import pauses_of
 from yibao.verbs import limits, pause, resume

@@ -48,21 +48,32 @@ class Failed(Exception):
 
 
 class Night:
-    """folder: of everything. endpoints: of a stack that runs. name: tells sites on one stack apart. wait_s: for what is missing."""
+    """folder: of everything. endpoints: of a stack that runs. name: tells sites on one stack apart. wait_s: for what is missing.
+    partitions: of the site's topics; each costs two workers their time at every start.
+    """
 
-    def __init__(self, folder: Path, endpoints: Endpoints, *, name: str, wait_s: int, approve_above: int = 10_000_000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        endpoints: Endpoints,
+        *,
+        name: str,
+        wait_s: int,
+        approve_above: int = 10_000_000,
+        partitions: int = 12,
+    ) -> None:
         self.folder, self.endpoints, self.name = folder, endpoints, name
         self.site_file = folder / "site" / "site.yaml"
         self.journal = folder / "journal.jsonl"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._wait_s, self._approve_above = wait_s, approve_above
+        self._wait_s, self._approve_above, self._partitions = wait_s, approve_above, partitions
         self._port = free_port(set())
         self.kills = 0
 
     # What is wrong, and what mends it ---------------------------------------------------------------------------------------------
 
-    def prepare(self, *, refused_percent: float, wrong_key: bool) -> None:
-        """Everything but the workers, with what is wrong."""
+    def prepare(self, *, refused_percent: float, wrong_key: bool, workers: bool = False) -> None:
+        """Everything, with what is wrong. workers: begin them, too: they load while capture begins."""
         private_folder(self.site_file.parent)
         self._write_mapping(SPOILT)
         self._write_site(wrong_key=wrong_key)
@@ -74,6 +85,8 @@ class Night:
             conn.execute(f"CREATE TABLE public.missing AS SELECT * FROM his.jc_xmml WHERE mllb = '{MISSING}'")
             conn.execute(f"DELETE FROM his.jc_xmml WHERE mllb = '{MISSING}'")
         self.yibao("topics", "apply")
+        if workers:
+            self.start_workers()
         self.yibao("connector", "apply")
 
     def mend(self) -> None:
@@ -98,6 +111,7 @@ class Night:
         write_private(self.endpoints.secrets / f"{self.name}.password", _PASSWORD)
         document["site"] = self.name
         document["kafka"] |= {"bootstrap_servers": self.endpoints.bootstrap_servers, "topic_prefix": f"{self.name}-"}
+        document["kafka"]["partitions"] = f"{self._partitions}"
         document["connect"]["url"] = self.endpoints.connect_url
         source = document["sources"].pop("his") | {
             "host": self.endpoints.postgres_host,

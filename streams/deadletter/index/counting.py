@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from streams.deadletter.causes import MISSING_LOOKUP
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.filter.terms import Term
-from streams.deadletter.index.selecting import OF_GROUP, Clock, Condition, Selection, both, select
+from streams.deadletter.index.selecting import OF_GROUP, Clock, Condition, Selection, both, by_reasons, select
+from streams.deadletter.index.texts import begins_in
 from streams.deadletter.index.writing import HOUR_MS
 
 _DAY_HOURS: Final = 24
@@ -102,13 +103,14 @@ def some(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], 
     if asked.keyed:
         source, where = "letters l", [*asked.letters]
     elif asked.worded:
-        source, where = (
-            "reasons r CROSS JOIN letters l INDEXED BY letters_by_reason ON l.reason = r.id",
-            [*asked.reasons, *asked.seen],
-        )
+        meant = by_reasons(asked, [within(asked, found)])
+        return _counted(index, f"SELECT 1 FROM {meant.sql} LIMIT {most}", meant.values)
     condition = both([*where, asked.status, within(asked, found)])
-    query = f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {condition.sql} LIMIT {most})"
-    return int(index.execute(query, condition.values).fetchone()[0])
+    return _counted(index, f"SELECT 1 FROM {source} WHERE {condition.sql} LIMIT {most}", condition.values)
+
+
+def _counted(index: sqlite3.Connection, rows: str, values: Sequence[object]) -> int:
+    return int(index.execute(f"SELECT count(*) FROM ({rows})", values).fetchone()[0])
 
 
 def _in_span(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], since: int, until: int) -> list[Counted]:
@@ -130,7 +132,7 @@ def _in_span(index: sqlite3.Connection, asked: Selection, found: Sequence[Counte
 
 def summary(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, by: Sequence[str]) -> list[SummaryLine]:
     """The letters that a filter means, counted by these parts (`PARTS`): most open ones first."""
-    asked = select(wanted, clock)
+    asked = select(wanted, clock, begins_in(index))
     found = groups(index, asked)
     oldest = _oldest(index, asked, found)
     names = _names(index, {one.grp for one in found}, by)

@@ -8,14 +8,18 @@ from typing import Final, NamedTuple
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.index.counting import Counted, by_index, counts, groups, some, within
 from streams.deadletter.index.entry import RESTS, SEPARATOR, Group
-from streams.deadletter.index.selecting import Clock, Condition, Selection, both, select
+from streams.deadletter.index.selecting import Clock, Condition, Selection, both, by_reasons, select
+from streams.deadletter.index.texts import begins_in
 
 _FEW: Final = 20_000
 """So many letters are sorted; of more the latest are looked for in the order of time."""
 MOST_COUNTED: Final = 10_000
 """Of letters that keys, ids or reasons choose, so many are counted for a page."""
-_STEPS: Final = (2_000, 20_000)
-"""So many of the latest letters are looked through one by one, before all that are meant are looked for."""
+_LATEST: Final = 20_000
+_LATEST_OF_REASONS: Final = 5_000
+"""So many of the latest letters are looked through one by one, before all that are meant are looked for; where reasons find these,
+the fewer.
+"""
 _AT_ONCE: Final = 500
 
 
@@ -124,7 +128,7 @@ _FROM: Final = "FROM letters l JOIN groups g ON g.id = l.grp JOIN reasons r ON r
 
 def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, after: str = "") -> Page:
     """The latest failures that a filter means. after: as the page before says; ValueError for what no page says."""
-    asked = select(wanted, clock)
+    asked = select(wanted, clock, begins_in(index))
     found = groups(index, asked)
     behind = [_behind(after)] if after else []
     total, exact = _total(index, asked, found)
@@ -143,7 +147,7 @@ def page(index: sqlite3.Connection, wanted: Filter, clock: Clock, *, most: int, 
 
 def every(index: sqlite3.Connection, wanted: Filter, clock: Clock) -> Iterator[Letter]:
     """All letters that a filter means, the oldest message first: for whoever reads them from the topic, too."""
-    asked = select(wanted, clock)
+    asked = select(wanted, clock, begins_in(index))
     where = both([asked.status, *asked.letters, within(asked, groups(index, asked))])
     query = f"SELECT {_COLUMNS} {_FROM} WHERE {where.sql} ORDER BY partition, offset"
     for row in index.execute(query, where.values):
@@ -183,27 +187,31 @@ def _total(index: sqlite3.Connection, asked: Selection, found: Sequence[Counted]
 def _latest(
     index: sqlite3.Connection, asked: Selection, found: Sequence[Counted], behind: Sequence[Condition], *, most: int
 ) -> list[Sequence[object]]:
-    """The letters that are meant among the latest: where there are as many as a page needs, these are its letters."""
-    here = both([asked.status, within(asked, found), *behind])
-    meant = both(asked.seen)
-    latest, rows = "SELECT number, last, id, reason FROM letters l INDEXED BY letters_by_time", []
-    for step in _STEPS:
-        looked = f"{latest} WHERE {here.sql} ORDER BY last DESC, id DESC LIMIT {step}"
-        numbers = f"SELECT number FROM ({looked}) l WHERE {meant.sql} ORDER BY last DESC, id DESC LIMIT {most}"
-        query = f"SELECT {_COLUMNS} {_FROM} WHERE l.number IN ({numbers}) ORDER BY last DESC, l.id DESC"
-        rows = list(index.execute(query, (*here.values, *meant.values)))
-        if len(rows) == most:
-            break
-    return rows
+    """The letters that are meant among the latest: where there are as many as a page needs, these are its letters, and nothing is
+    looked at behind them.
+    """
+    here = both([asked.status, within(asked, found), *asked.times, *behind])
+    letters = "letters l INDEXED BY letters_by_time"
+    looked = _LATEST_OF_REASONS if asked.worded else _LATEST
+    last = f"SELECT last FROM {letters} WHERE {here.sql} ORDER BY last DESC LIMIT 1 OFFSET {looked}"
+    earliest = index.execute(last, here.values).fetchone()
+    meant = both([here, *asked.seen, Condition("last >= ?", earliest or (0,))])
+    numbers = f"SELECT number FROM {letters} WHERE {meant.sql} ORDER BY last DESC, id DESC LIMIT {most}"
+    query = f"SELECT {_COLUMNS} {_FROM} WHERE l.number IN ({numbers}) ORDER BY last DESC, l.id DESC"
+    return list(index.execute(query, meant.values))
 
 
 def _ordered(
     asked: Selection, found: Sequence[Counted], behind: Sequence[Condition], *, most: int, few: bool
 ) -> tuple[str, tuple[object, ...]]:
     """The numbers of the letters first, from an index alone; then what is shown of them."""
-    where = both([asked.status, *asked.letters, *behind, within(asked, found)])
-    by = by_index(asked, few=few)
-    numbers = f"SELECT number FROM letters l {by} WHERE {where.sql} ORDER BY last DESC, id DESC LIMIT {most}"
+    if asked.worded:
+        where = by_reasons(asked, [*behind, within(asked, found)])
+        source = where.sql
+    else:
+        where = both([asked.status, *asked.letters, *behind, within(asked, found)])
+        source = f"letters l {by_index(asked, few=few)} WHERE {where.sql}"
+    numbers = f"SELECT number FROM {source} ORDER BY last DESC, l.id DESC LIMIT {most}"
     return f"SELECT {_COLUMNS} {_FROM} WHERE l.number IN ({numbers}) ORDER BY last DESC, l.id DESC", where.values
 
 

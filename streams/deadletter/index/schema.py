@@ -2,7 +2,7 @@
 
 from typing import Final
 
-FORM: Final = 3
+FORM: Final = 4
 """Rises with whatever changes about the tables or what is put into them."""
 
 TABLES: Final = """
@@ -28,9 +28,10 @@ CREATE TABLE history (
 """
 """`letters`: one row an id. `partition`, `offset`: of its latest message that tells of the failure. `rest`: what is only shown.
 `closed`: ms, 0 while it is open. `said_at`, `said_in`: time and partition of the message that decided so; `said`: where several
-partitions told of it, what each said last. `told`: 0 where all its messages are closings. `groups.words`: of the reasons, as far as
-they are the same but for keys and amounts. `hours`: of a group and hour since 1970 how many letters failed first (`told`), and how
-many that are open or closed failed last. `history`: of each letter what came after its first message.
+partitions told of it, what each said last. `told`: 0 where all its messages are closings. `reasons.plain`: as far as it may be
+searched, with an end (`streams.deadletter.index.texts`). `groups.words`: of the reasons, as far as they are the same but for keys
+and amounts. `hours`: of a group and hour since 1970 how many letters failed first (`told`), and how many that are open or closed
+failed last. `history`: of each letter what came after its first message.
 """
 
 INDEX_OF_IDS: Final = "CREATE INDEX IF NOT EXISTS letters_by_id ON letters (id, closed, grp, last);"
@@ -46,6 +47,7 @@ CREATE INDEX letters_by_record_key ON letters (record_key) WHERE record_key <> '
 CREATE INDEX letters_by_row_key ON letters (row_key) WHERE row_key <> '';
 CREATE INDEX letters_by_visit_key ON letters (visit_key) WHERE visit_key <> '';
 CREATE VIRTUAL TABLE searched USING fts5(plain, content='reasons', content_rowid='id', tokenize='trigram', detail=none);
+CREATE VIRTUAL TABLE trigrams USING fts5vocab(searched, row);
 INSERT INTO searched (searched) VALUES ('rebuild');
 CREATE TRIGGER reasons_searched AFTER INSERT ON reasons BEGIN
     INSERT INTO searched (rowid, plain) VALUES (new.id, new.plain);

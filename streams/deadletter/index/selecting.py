@@ -10,6 +10,8 @@ from streams.deadletter.causes import only_words
 from streams.deadletter.filter.grammar import Filter
 from streams.deadletter.filter.moments import moment_ms
 from streams.deadletter.filter.terms import Status, Term
+from streams.deadletter.index.texts import Begins
+from streams.deadletter.index.texts import asked as search
 
 OF_GROUP: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -39,12 +41,9 @@ _MEANT: Final[Mapping[str, frozenset[Status]]] = MappingProxyType(
 )
 _ID_DIGITS: Final = 32
 _KEYS: Final = frozenset({"key", "id"})
+_TIMES: Final = frozenset({"since", "until"})
 _FOUND: Final = _KEYS | {"text"}
 """Conditions of letters for which there is an index."""
-_TRIGRAM: Final = 3
-"""Characters of the shortest text that `searched` finds; shorter ones are looked for in every reason."""
-_MOST_TRIGRAMS: Final = 8
-"""Of a text, that are asked for."""
 _EVER: Final = (-(1 << 60), 1 << 60)
 
 
@@ -85,6 +84,12 @@ class Selection:
     """Whether letters with some reasons are meant, which an index of reasons finds."""
     reasons: Sequence[Condition]
     """Over `reasons`, as `r`, where some are meant."""
+    searched: str
+    """What `searched` is asked for these; `""` where all reasons are looked through."""
+    times: Sequence[Condition]
+    """Over `letters.last`: a part of `letters`."""
+    besides: Sequence[Condition]
+    """As `seen`, without those that are over `reasons`."""
     seen: Sequence[Condition]
     """As `letters`, for who looks at letter after letter: nothing is made ready for all of them."""
     span: tuple[int, int] | None
@@ -100,39 +105,45 @@ class Selection:
         return Condition("l.closed = 0" if self.opened else "l.closed > 0" if self.closed else "0")
 
 
-def select(wanted: Filter, clock: Clock) -> Selection:
-    """The conditions of a filter."""
+def select(wanted: Filter, clock: Clock, begins: Begins) -> Selection:
+    """The conditions of a filter. begins: which trigrams the reasons have."""
     keyed = any(one.name in _KEYS and not one.negated for one in wanted.terms)
-    asked = [one for one in wanted.terms if one.name in _LETTERS and not _of_words(one)]
+    asked = [one for one in wanted.terms if one.name in _SEEN and not _of_words(one)]
     texts = [one for one in asked if one.name == "text" and not one.negated]
     reasons = [_any([_reason(value) for value in one.values]) for one in texts]
+    searched = search([one.values for one in texts], begins)
     by_reason, meant = bool(reasons) and not keyed, _meant(wanted)
-    letters = [
-        _of_letter(one, _SEEN if keyed and one.name == "text" else _LETTERS, clock) for one in asked if keyed or one not in texts
-    ]
+    by = _SEEN if keyed else _by(begins)
+    letters = [_of_letter(one, {**by, "key": _key}, clock) for one in asked if keyed or one not in texts]
     whole = Selection(
         groups=[*_of_groups(wanted), *[_any([_perhaps(value) for value in one.values]) for one in texts]],
         opened=Status.OPEN in meant,
         closed=Status.CLOSED in meant,
-        letters=[*letters, *([_with_reasons(both(reasons))] if by_reason else [])],
+        letters=[*letters, *([_with_reasons(both(reasons), searched)] if by_reason else [])],
         keyed=keyed,
-        timed=any(one.name in {"since", "until"} for one in wanted.terms),
+        timed=any(one.name in _TIMES for one in wanted.terms),
         worded=by_reason,
         reasons=reasons,
+        searched=searched,
+        times=[_of_letter(one, _SEEN, clock) for one in asked if one.name in _TIMES],
+        besides=[_of_letter(one, _SEEN, clock) for one in asked if one not in texts],
         seen=[_of_letter(one, _SEEN, clock) for one in asked],
         span=_span(wanted, clock),
     )
-    return replace(whole, left_out=_left_out(whole, asked, clock))
+    return replace(whole, left_out=_left_out(whole, asked, clock, begins))
 
 
-def _left_out(whole: Selection, asked: Sequence[Term], clock: Clock) -> Selection | None:
+def _left_out(whole: Selection, asked: Sequence[Term], clock: Clock, begins: Begins) -> Selection | None:
     """What a filter leaves out, where that is all that it says of letters."""
     if not asked or not all(one.negated and one.name in _FOUND for one in asked):
         return None
     if all(one.name == "text" for one in asked):
-        reasons = _any([_reason(value) for one in asked for value in one.values])
-        return replace(whole, letters=[_with_reasons(reasons)], worded=True, reasons=[reasons], seen=())
-    found = _any([_LETTERS[one.name](value, clock) for one in asked for value in one.values])
+        values = [value for one in asked for value in one.values]
+        reasons, searched = _any([_reason(value) for value in values]), search([values], begins)
+        letters = [_with_reasons(reasons, searched)]
+        return replace(whole, letters=letters, worded=True, reasons=[reasons], searched=searched, besides=(), seen=())
+    by = _by(begins)
+    found = _any([by[one.name](value, clock) for one in asked for value in one.values])
     return replace(whole, letters=[found], keyed=True)
 
 
@@ -159,7 +170,7 @@ def _meant(wanted: Filter) -> frozenset[Status]:
 
 
 def _span(wanted: Filter, clock: Clock) -> tuple[int, int] | None:
-    asked = [one for one in wanted.terms if one.name in _LETTERS]
+    asked = [one for one in wanted.terms if one.name in _SEEN]
     if not asked or any(one.negated or one.name not in {"since", "until"} for one in asked):
         return None
     at = {name: [_moment(one.values[0], clock) for one in asked if one.name == name] for name in ("since", "until")}
@@ -203,22 +214,39 @@ def _id(value: str, _clock: Clock) -> Condition:
     return Condition("l.id BETWEEN ? AND ?", tuple(bytes.fromhex(value.ljust(_ID_DIGITS, digit)) for digit in "0f"))
 
 
-def _text(value: str, _clock: Clock) -> Condition:
-    return _with_reasons(_reason(value))
+def _by(begins: Begins) -> Mapping[str, Callable[[str, Clock], Condition]]:
+    """Conditions over `letters`, by name."""
+
+    def text(value: str, _clock: Clock) -> Condition:
+        return _with_reasons(_reason(value), search([[value]], begins))
+
+    return {**_SEEN, "text": text, "key": _key}
 
 
-def _with_reasons(found: Condition) -> Condition:
-    return Condition(f"reason IN (SELECT r.id FROM reasons r WHERE {found.sql})", found.values)
+def _with_reasons(found: Condition, searched: str) -> Condition:
+    of = reasons_in(searched)
+    return Condition(f"reason IN (SELECT r.id FROM {of.sql} AND ({found.sql}))", (*of.values, *found.values))
+
+
+def by_reasons(asked: Selection, more: Sequence[Condition]) -> Condition:
+    """The letters as `l` whose reasons are meant, with these conditions, too: tables and conditions. They come reason by reason, so
+    that whoever has enough has read only so many of them.
+    """
+    of, where = reasons_in(asked.searched), both([*asked.reasons, *asked.besides, asked.status, *more])
+    letters = "CROSS JOIN letters l INDEXED BY letters_by_reason ON l.reason = r.id"
+    return Condition(f"(SELECT r.id, r.plain FROM {of.sql}) r {letters} WHERE {where.sql}", (*of.values, *where.values))
+
+
+def reasons_in(searched: str) -> Condition:
+    """The reasons as `r` that `searched` has for what it is asked, or all: tables, and the first condition."""
+    if not searched:
+        return Condition("reasons r WHERE 1")
+    return Condition("searched s CROSS JOIN reasons r ON r.id = s.rowid WHERE s.searched MATCH ?", (searched,))
 
 
 def _reason(value: str) -> Condition:
-    """Over `reasons`, as `r`. Texts with all trigrams of a longer one are few, and looked through."""
-    text = value.lower()
-    if len(text) < _TRIGRAM:
-        return Condition("instr(r.plain, ?)", (text,))
-    trigrams = dict.fromkeys(text[at : at + _TRIGRAM].replace('"', '""') for at in range(len(text) - _TRIGRAM + 1))
-    asked = " AND ".join(f'"{one}"' for one in [*trigrams][:_MOST_TRIGRAMS])
-    return Condition("(r.id IN (SELECT rowid FROM searched WHERE searched MATCH ?) AND instr(r.plain, ?))", (asked, text))
+    """Over `reasons`, as `r`: what `searched` has for a text may have its trigrams elsewhere."""
+    return Condition("instr(r.plain, ?)", (value.lower(),))
 
 
 def _text_seen(value: str, _clock: Clock) -> Condition:
@@ -252,13 +280,7 @@ def _number(column: str, value: str) -> Condition:
     return Condition(f"{column} {value.removesuffix(digits) or '='} ?", (int(digits),))
 
 
-_LETTERS: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType(
-    {
-        "key": _key,
-        "id": _id,
-        "text": _text,
-        "since": _since,
-        "until": _until,
-    }
+_SEEN: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType(
+    {"key": _key_seen, "id": _id, "text": _text_seen, "since": _since, "until": _until}
 )
-_SEEN: Final[Mapping[str, Callable[[str, Clock], Condition]]] = MappingProxyType({**_LETTERS, "text": _text_seen, "key": _key_seen})
+"""Conditions of letters, by name."""

@@ -10,6 +10,7 @@ import orjson
 
 from streams.deadletter.causes import searchable, words_of
 from streams.deadletter.index.entry import Entries, Entry, Group, text_id
+from streams.deadletter.index.texts import END
 from streams.deadletter.record import Message
 
 HOUR_MS: Final = 3_600_000
@@ -187,7 +188,7 @@ class Writing:
             self._reasons.clear()
         number, plain = text_id(text), searchable(text)
         found = self._reasons[text] = number, words_of(plain)
-        changes.reasons.append((number, text, plain))
+        changes.reasons.append((number, text, plain + END))
         return found
 
     def _write(self, changes: _Changes, rows: Sequence[Sequence[object]]) -> None:

@@ -31,7 +31,7 @@ LETTERS = st.builds(
     service=st.sampled_from(["setl_d", "fee_list_d"]),
     stage=st.sampled_from(["join", "deliver"]),
     message=st.sampled_from(
-        ["金额不平", "姓名：欧阳锋 金额不平", "ABC 5%", "a_c", "单据 F77/3 不平（R24）", "单据 F78/b 不平#（R24）"]
+        ["金额不平", "姓名：欧阳锋 金额不平", "ABC 5%", "a_c", "单据 F77/3 不平（R24）", "单据 F78/b 不平#（R24）", "缺少 C78"]
     ),
     attempts=st.integers(0, 3),
     failed_at=st.integers(NOW_MS - 5 * HOUR_MS, NOW_MS),
@@ -72,6 +72,11 @@ TERMS = st.one_of(
                     "）",
                     'F7"7',
                     "单据 f77/3 不平",
+                    "78",
+                    "8",
+                    "c7",
+                    "f7",
+                    "4）",
                 ]
             ),
             "id": st.sampled_from(["0", "a", "3f"]),
@@ -154,7 +159,8 @@ def test_a_page_of_many_letters_is_the_latest_of_them_and_says_how_many_it_count
     latest = sorted(((letter.failed_at, letter_id(letter)) for letter in fitting), reverse=True)
     with pytest.MonkeyPatch.context() as small:
         small.setattr(pages, "_FEW", 0)
-        small.setattr(pages, "_STEPS", (1, 3))
+        small.setattr(pages, "_LATEST", 3)
+        small.setattr(pages, "_LATEST_OF_REASONS", 2)
         small.setattr(pages, "MOST_COUNTED", counted)
         found = index.paged(written(wanted), most)
     assert latest[:most] == [(letter.last, letter.id) for letter in found.letters]
@@ -186,3 +192,15 @@ def test_a_moment_counts_on_the_clock_of_the_site():
     index = indexed([message(replace(LETTER, identity=f"{late}", failed_at=at + late), offset=late + 1) for late in (-1, 0)])
     assert [at] == [letter.last for letter in index.listed("since:2024-05-01T08:00")]
     assert [at - 1] == [letter.last for letter in index.listed("until:2024-05-01T08:00+08:00")]
+
+
+@pytest.mark.parametrize("text", ["C78", "78", "8", "c7", "单", "据 ", "不", "不平；"])
+def test_a_short_text_is_found_wherever_it_stands(text):
+    """Full text knows trigrams only: at the end of a reason none begins with the last characters."""
+    letters = [replace(LETTER, identity=one, message=one) for one in ("缺少 C78", "单据 F77/3 不平；缺少 C78", "单据 F1 不平；")]
+    index = indexed([message(letter, offset=number) for number, letter in enumerate(letters)])
+    expected = {letter_id(one) for one in letters if text.lower() in searchable(one.message)}
+    page, rest = index.paged(f"text:{text!r}".replace("'", '"'), 9), index.paged(f"not text:{text!r}".replace("'", '"'), 9)
+    assert (expected, len(expected)) == ({one.id for one in page.letters}, page.total)
+    assert (set(map(letter_id, letters)) - expected, len(letters) - len(expected)) == ({one.id for one in rest.letters}, rest.total)
+    assert expected == {one.id for one in index.every(f'text:"{text}"')}
