@@ -168,9 +168,13 @@ class CompiledMapping:
     settlement_tables: tuple[str, ...] = field(init=False)
     """Those of `tables` whose rows are settlements."""
 
+    by_lookup: bool = field(init=False)
+    """Whether lookups decide which rows of any table count: worked out once, since it is asked for every change."""
+
     def __post_init__(self) -> None:
         settlements = (name for name, table in self.tables.items() if table.role is TableRole.SETTLEMENT)
         object.__setattr__(self, "settlement_tables", tuple(settlements))
+        object.__setattr__(self, "by_lookup", any(table.by_lookup for table in self.tables.values()))
 
     def institution(self, role: TableRole, row: Row) -> str | None:
         """FIXMEDINS_CODE of the institution that a row belongs to; None if nobody registered it."""
