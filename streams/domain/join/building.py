@@ -155,7 +155,7 @@ class Building:
         if row.role is _VISIT and institution is not None and not mapping.visit_required(institution):
             self.count("not_reported")
             return
-        before, counts = row, counting.verdict(self, visit, row)
+        before, counts = row, counting.verdict(self, visit, row) if mapping.by_lookup else True
         if row.role is _FEE and institution is not None and counts and self._comes_unsettled(visit, row, now=now):
             return
         if row.trail is not None:

@@ -143,7 +143,7 @@ class Joiner:
             return
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
-        row, change = counting.as_it_counts(run, visit, row, change)
+        row, change = counting.as_it_counts(run, visit, row, change) if mapping.by_lookup else (row, change)
         run.told.begin(visit.place(row), before, change.position)
         if run.is_plain:
             run.apply(visit, row, before=before, change=change)

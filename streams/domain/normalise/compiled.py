@@ -174,11 +174,14 @@ class CompiledMapping:
 
     moves: bool = field(init=False)
     """Whether rows move between any of `tables`."""
+    by_lookup: bool = field(init=False)
+    """Whether lookups decide which rows of any table count: worked out once, since it is asked for every change."""
 
     def __post_init__(self) -> None:
         settlements = (name for name, table in self.tables.items() if table.role is TableRole.SETTLEMENT)
         object.__setattr__(self, "settlement_tables", tuple(settlements))
         object.__setattr__(self, "moves", any(table.moved_ms for table in self.tables.values()))
+        object.__setattr__(self, "by_lookup", any(table.by_lookup for table in self.tables.values()))
 
     def is_move(self, former: str, table: str) -> bool:
         """Whether a row that went from the one table may have come in the other one (or, where headers move, in the same)."""
