@@ -21,7 +21,7 @@ export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-proof images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,9 +62,14 @@ databases-proof: setup ## capture from a real MariaDB, from nothing to records, 
 	@$(VENV)/python deploy/databases.py
 	$(VENV)/python -m pytest tests/databases $(DATABASES_ARGS)
 
-chart-proof: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
+chart-render: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to 1.37, without a cluster (some minutes; CHART_ARGS='-k dmz')
 	@$(VENV)/python deploy/chart_tools.py
 	$(VENV)/python -m pytest -n 2 --dist loadfile tests/chart $(CHART_ARGS)
+
+chart-proof: chart-render ## chart, images and bundle: rendered, built, run by runc, installed with the network shut; as root (half an hour)
+	@$(VENV)/python -m tests.images $(IMAGES_ARGS)
+	@$(VENV)/python deploy/bundle.py
+	@$(VENV)/python -m tests.images.bundled
 
 images-context: setup ## gather in build/images what the images are built from: then any builder needs no network (IMAGES_ARGS=aarch64)
 	@$(VENV)/python deploy/images.py context $(IMAGES_ARGS)

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from deploy import chart_readme, chart_tools
+from deploy import chart_questions, chart_readme, chart_tools
 from tests.chart.rendering import CHART, helm_says, loaded, text, values_of
 
 
@@ -48,6 +48,21 @@ def test_every_value_has_its_word_and_its_place_in_the_schema():
             yield path
 
     assert [] == [path for path in leaves(defaults) if path not in told]
+
+
+def test_the_form_of_rancher_asks_for_what_the_chart_has():
+    """It is generated; each choice is one that the schema takes, and a condition is of a question before it."""
+    assert chart_questions.page() == (CHART / "questions.yaml").read_text(encoding="utf-8"), "python -m deploy.chart_questions"
+    asked = yaml.safe_load(chart_questions.page())["questions"]
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    seen = set()
+    for question in asked:
+        rule = chart_questions.rule_of(schema, tuple(question["variable"].split(".")))
+        assert set(question.get("options", ())) <= set(rule.get("enum", ()))
+        assert question.get("show_if", "").partition("=")[0] in {"", *seen}, question
+        assert question["label"]
+        seen.add(question["variable"])
+    assert {"site.file", "connectors.onUninstall"} == {one["variable"] for one in asked if one.get("required")}
 
 
 def test_the_schema_is_closed_at_every_level():
