@@ -122,6 +122,8 @@ class _Reading:
             case AnswerClass.REPEATED:
                 tells = place.words and inner is None and isinstance(value, str)
                 self.first = _tells(place) if tells and failing_besides(f"{value}", self._profile.form.harmless) else ""
+            case AnswerClass.HELD | AnswerClass.RETRY | AnswerClass.UNKNOWN:  # nothing is settled by these
+                return
 
 
 def words_in(found: Members, profile: Profile) -> str:
