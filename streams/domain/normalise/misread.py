@@ -42,13 +42,14 @@ def _pattern() -> bytes:
     )
 
 
-_MAY_BE: Final = re.compile(b'_NAME":"(?:%s|[^"]*(?:%s))' % (_pattern(), "|".join(_ALWAYS).encode()))
-"""Begins with what each record has: nothing is looked at but the names."""
+_MAY_BE: Final = re.compile(b'_NAME":"(?:%s|%s)' % (_pattern(), "烫烫|屯屯".encode()))
+"""Begins with what each record has: nothing is looked at but the beginnings of names."""
+_LOST_TWICE: Final = _ALWAYS[0].encode()
 
 
 def may_be_misread(record: bytes) -> bool:
-    """Whether a name in the JSON of a record may be UTF-8 that was read as GBK."""
-    return _MAY_BE.search(record) is not None
+    """Whether a name in the JSON of a record may be one that `misread` says something of, and that has no byte of its own."""
+    return _MAY_BE.search(record) is not None or _LOST_TWICE in record
 
 
 def misread(name: str) -> str:
