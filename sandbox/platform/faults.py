@@ -90,8 +90,9 @@ class Fault:
     """Of SLOW: the longest delay."""
     status: int = 503
     """Of HTTP: the status."""
-    retry_after_s: int = 1
-    """Of THROTTLED: seconds that it asks to wait. 0, or a date in the past with less, asks for nothing."""
+    retry_after_s: int | None = None
+    """Of THROTTLED and HTTP: seconds that it asks to wait; None: 1, and none of HTTP. 0, or a date in the past with less, asks for
+    nothing."""
     code: int = 40_999
     """Of CODE: the code."""
     form: str | None = None

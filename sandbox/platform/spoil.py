@@ -76,10 +76,11 @@ async def _cut(request: web.Request, honest: web.Response) -> web.StreamResponse
     return response
 
 
-def _http_error(request: web.Request, status: int) -> web.Response:
+def _http_error(request: web.Request, status: int, *, retry_after_s: int | None = None) -> web.Response:
     """The error page of the platform's framework: JSON with a member `status` that is no answer code."""
     fields = {"timestamp": formatdate(), "status": status, "error": "Service Unavailable", "path": request.path}
-    return web.Response(status=status, body=orjson.dumps(fields), content_type=JSON)
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return web.Response(status=status, headers=headers, body=orjson.dumps(fields), content_type=JSON)
 
 
 def _outage(scene: Scene) -> web.Response:
@@ -98,13 +99,13 @@ def _in_string(honest: web.Response) -> web.Response:
 
 
 def _throttled(fault: Fault) -> web.Response:
-    headers = {}
+    headers, seconds = {}, 1 if fault.retry_after_s is None else fault.retry_after_s
     if fault.form == "date":
-        headers["Retry-After"] = formatdate(time.time() + fault.retry_after_s, usegmt=True)
+        headers["Retry-After"] = formatdate(time.time() + seconds, usegmt=True)
     elif fault.form == "absurd":
         headers["Retry-After"] = "Mon, 01 Jan 99999999999 00:00:00 GMT"
     elif fault.form != "none":
-        headers["Retry-After"] = str(fault.retry_after_s)
+        headers["Retry-After"] = str(seconds)
     return web.Response(status=429, headers=headers, text="请求过于频繁", content_type="text/plain", charset="utf-8")
 
 
@@ -119,7 +120,7 @@ _SPOILT: Mapping[Kind, Callable[[Scene], web.Response]] = {
     Kind.UNAUTHORISED: lambda scene: scene.says(Code.UNAUTHORISED),
     Kind.WRONG_KEY: lambda scene: scene.says(Code.UNOPENED),
     Kind.HTML: lambda _: web.Response(text=_PAGE, content_type="text/html", charset="utf-8"),
-    Kind.HTTP: lambda scene: _http_error(scene.request, scene.fault.status),
+    Kind.HTTP: lambda scene: _http_error(scene.request, scene.fault.status, retry_after_s=scene.fault.retry_after_s),
     Kind.GATEWAY: lambda _: _json({"errcode": "ACG.1401", "errmsg": "网关转发失败"}),
     Kind.ZERO: lambda _: _json({"code": 0, "err_msg": "数据处理异常,请稍后重试"}),
     Kind.CODE: lambda scene: _json({"code": scene.fault.code, "message": "机构信息未备案"}),

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from streams.deliver.members import Members, parsed, walked, whole
+from streams.deliver.members import Members, Walk, parsed, whole
+from streams.deliver.places import Place, places_of
 from streams.deliver.shapes import MAX_BODY_BYTES, shape_of
-from streams.deliver.signs import NO_SIGNS, Signs, signs_of, told
+from streams.deliver.signs import NO_SIGNS, Signs, signs_of, told, words_in
 from streams.spec.answers import is_number, spelt
 from streams.spec.masking import HIDDEN, mask_text
 from streams.spec.profiles import Profile
@@ -106,22 +107,26 @@ def _anywhere(found: Members, profile: Profile) -> Said:
     codes, words = _codes(found, names)
     code = next(iter(codes), next(iter(words), None))
     inside, at = _only_inside(found, profile) if code is None else (None, "")
-    signs = signs_of(code or inside, found, profile)
     return Said(
         code=inside if code is None else code,
         inside=at,
-        text=_first_text(found, profile.text_names) or signs.text,
-        signs=signs,
+        text=_first_text(found, profile.text_names) or words_in(found, profile),
+        signs=signs_of(code or inside, found, profile),
         gateway_code="" if code is not None else _text(found.get(_GATEWAY_NAME)),
     )
 
 
 def _only_inside(found: Members, profile: Profile) -> tuple[str | None, str]:
     """The code of an object one step further in, and its member."""
-    places = walked(found, profile.form.harmless_members).members
-    codes = [(spelt(one.value), one.path) for one in places if len(one.path) == 2 and one.path[1] in profile.code_names]
-    numbers = sorted((code, path) for code, path in codes if code is not None and is_number(code))
-    return (numbers[0][0], told(numbers[0][1])) if numbers else (None, "")
+    codes: list[tuple[str, tuple[str, ...]]] = []
+
+    def take(place: Place, value: object, _owner: Members, _inner: object) -> None:
+        code = spelt(value) if place.code_name and len(place.path) == 2 else None
+        if code is not None and is_number(code):
+            codes.append((code, place.path))
+
+    Walk(found, places_of(profile), take)
+    return (min(codes)[0], told(min(codes)[1])) if codes else (None, "")
 
 
 def _at(found: Members, profile: Profile) -> Said:

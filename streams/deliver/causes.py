@@ -7,7 +7,7 @@ class HoldCause(StrEnum):
     """Why a lane is held until a person has changed something. The records are not at fault.
 
     TWO_CODES to UNREAD_ANSWER: the platform answered, and nobody can say what became of the batch.
-    UNANSWERED: what becomes of one institution's POSTs stays unknown, while others are answered.
+    UNANSWERED: what becomes of one institution's POSTs stays unknown, while others are answered. THROTTLED: no more of it is taken.
     TLS_NOT_SPOKEN: https where there is no TLS. TLS_WANTED: http where there is. TLS_TOO_OLD, TLS_FAILED: no common ground.
     """
 
@@ -21,6 +21,7 @@ class HoldCause(StrEnum):
     REPEATED_AFTER_REFUSAL = "repeated_after_refusal"
     REPEATED_UNPOSTED = "repeated_unposted"
     UNANSWERED = "unanswered"
+    THROTTLED = "throttled"
     UNKNOWN_CODE = "unknown_code"
     TWO_CODES = "two_codes"
     DOUBLED_MEMBER = "doubled_member"

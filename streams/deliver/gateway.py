@@ -1,11 +1,8 @@
 """The platform as one call: `post` seals a batch, sends it within the limits and says what became of it. One per process."""
 
-import asyncio
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,17 +20,16 @@ from streams.deliver.causes import HoldCause, RetryCause
 from streams.deliver.key_overlap import KeyOverlap, other_seal
 from streams.deliver.limits import Limits, LimitSettings, NoTurn
 from streams.deliver.outage import Outage
-from streams.deliver.request import Institution, Seal, Sealed, check, envelope, sealed
-from streams.deliver.throttle import Throttle, throttled
+from streams.deliver.request import Institution, check, envelope
+from streams.deliver.sealing import Sealing, Sealings
+from streams.deliver.throttle import FLOOR_S, Whose
+from streams.deliver.throttles import OTHERS_AFTER_S, Stand, Throttles
 from streams.deliver.understood import told, understood
 from streams.deliver.unsent import Tls, unsent
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
 from streams.errors import Misconfigured
 from streams.spec.profiles import Profile
-
-_KEPT_SEALED = 64  # more than two for each lane of one process; 64 x 50,000 characters
-_SEALING_THREADS = 2
 
 logger = structlog.get_logger(__name__)
 
@@ -59,20 +55,8 @@ class GatewaySettings:
     """Proxy on the way; None for none. Never taken from the environment."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Sent along with every request, such as an authorisation."""
-
-
-@dataclass(slots=True)
-class _Sealing:
-    """A batch's sealed text, kept until its outcome is known."""
-
-    data: "asyncio.Future[Sealed]"
-    """The text, and the key."""
-    seal: Seal
-    """What seals it."""
-    size: int
-    """How many records are in it. A batch that was prepared may lose some before its first POST."""
-    waited_ms: int | None = None
-    """How long the first try waited for it; None before that."""
+    others_after_s: float = OTHERS_AFTER_S
+    """So long all others stand at most where one institution is throttled: then one request of theirs finds out."""
 
 
 class Gateway:
@@ -98,7 +82,6 @@ class Gateway:
         self._profile = profile
         self._now = now
         self._on_answer = on_answer
-        self._on_sealed = on_sealed
         self.accepted_at: float | None = None
         """Seconds since the epoch: when the platform last took a batch."""
         self._breaker = Breaker(settings=settings.breaker)
@@ -106,12 +89,11 @@ class Gateway:
         """What may go to it at once."""
         self._wanted: Callable[[], LimitSettings] = lambda: settings.limits
         self._outage = Outage(proxy=settings.proxy, now=now)
-        self.throttle = Throttle()
-        """Until when the platform is left alone that took no more, on the clock of `now`."""
+        self.throttles = Throttles(others=len(institutions) > 1, now=now, others_after_s=settings.others_after_s)
+        """Until when whom the platform took no more of is left alone, on the clock of `now`."""
         self._tls = Tls(settings.url, proxied=settings.proxy is not None)
         self._keys = KeyOverlap()
-        self._sealed: OrderedDict[str, _Sealing] = OrderedDict()
-        self._threads = ThreadPoolExecutor(_SEALING_THREADS, thread_name_prefix="seal")
+        self._sealings = Sealings(now=now, on_sealed=on_sealed)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -126,7 +108,7 @@ class Gateway:
         """Close the session. Requests under way are abandoned: their outcome is unknown, and their msgids stay valid."""
         if self._session is not None:
             await self._session.close()
-        self._threads.shutdown(wait=False)
+        self._sealings.close()
 
     @property
     def phase(self) -> Phase:
@@ -141,7 +123,7 @@ class Gateway:
         """Begin to seal a batch that is posted soon, while another one is answered. What goes wrong is told when it is posted."""
         institution = self._institutions.get(batch.institution)
         if institution is not None:
-            self._sealing(batch, self._keys.seal_of(institution), msgid)
+            self._sealings.of(batch, self._keys.seal_of(institution), msgid)
 
     async def post(self, batch: Batch, msgid: str, *, refused_before: bool = False) -> Verdict:
         """Send `batch` once and say what became of it. Never raises for what a platform or a network may do.
@@ -155,23 +137,23 @@ class Gateway:
         if institution is None:
             message = f"records of {batch.institution} wait, but site.yaml has no such institution: add it with its name and key"
             return Held(cause=HoldCause.INSTITUTION, message=message)
-        if (quiet_s := self.throttle.until - self._now()) > 0:
-            return Throttled(after_s=quiet_s)
-        sealing = self._sealing(batch, self._keys.seal_of(institution), msgid)
+        if (stand := self.throttles.stand(batch.institution)) is not None:
+            return _standing(stand)
+        sealing = self._sealings.of(batch, self._keys.seal_of(institution), msgid)
         found = await self._sealed_and_sent(batch, institution, sealing, msgid, refused_before=refused_before)
         if not (isinstance(found, Held) and found.of_key) or (other := other_seal(institution, sealing.seal)) is None:
             return found
-        again = self._sealing(batch, other, msgid)
+        again = self._sealings.of(batch, other, msgid)
         by_other = await self._sealed_and_sent(batch, institution, again, msgid, refused_before=refused_before)
         if isinstance(by_other, Accepted | Refused):
             self._keys.opened(institution, other)
         return found if isinstance(by_other, Held) and by_other.cause is HoldCause.SEAL else by_other
 
     async def _sealed_and_sent(
-        self, batch: Batch, institution: Institution, sealing: _Sealing, msgid: str, *, refused_before: bool
+        self, batch: Batch, institution: Institution, sealing: Sealing, msgid: str, *, refused_before: bool
     ) -> Verdict:
         try:
-            await self._wait(sealing, msgid)
+            await self._sealings.wait(sealing, msgid)
         except Exception as error:  # noqa: BLE001 - whatever the key does wrong, the records are not to blame
             logger.error("seal_failed", msgid=msgid, institution=batch.institution, error=type(error).__name__)  # noqa: TRY400 - no payload in a trace
             message = f"the key of institution {batch.institution} does not encrypt ({type(error).__name__}): `yibao keys check`"
@@ -183,37 +165,20 @@ class Gateway:
             async with self.limits.turn(batch.institution, len(batch.records)):
                 found = await self._within_limits(batch, msgid, body, refused_before=refused_before)
         except NoTurn as no:
-            return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s))  # others may be ordered meanwhile
+            # Others may be ordered meanwhile.
+            return Throttled(after_s=min(no.after_s, self._settings.limits.patience_s), whose=Whose.LIMIT)
         return replace(found, sealing_ms=sealing.waited_ms or 0, key=key) if isinstance(found, Accepted) else found
 
-    async def _wait(self, sealing: _Sealing, msgid: str) -> None:
-        """Until a batch is sealed."""
-        began = self._now()
-        try:
-            await asyncio.shield(sealing.data)
-        except Exception:
-            self._sealed.pop(msgid, None)
-            raise
-        if sealing.waited_ms is None:
-            sealing.waited_ms = round((self._now() - began) * 1000)
-
-    def _sealing(self, batch: Batch, seal: Seal, msgid: str) -> _Sealing:
-        found = self._sealed.get(msgid)
-        return found if found is not None and found.size == len(batch.records) else self._begin(batch, seal, msgid)
-
-    def _begin(self, batch: Batch, seal: Seal, msgid: str) -> _Sealing:
-        """Begin to seal in a thread. That costs 0.3 ms more a batch, but in the event loop twelve lanes would stop everything else
-        for 30 ms at a time.
-        """
-        data, began = asyncio.get_running_loop().run_in_executor(self._threads, sealed, batch, seal), self._now()
-        # Its error is heard, if nobody posts it.
-        data.add_done_callback(lambda done: done.cancelled() or done.exception() or self._on_sealed(self._now() - began))
-        sealing = self._sealed[msgid] = _Sealing(data, seal, len(batch.records))
-        while len(self._sealed) > _KEPT_SEALED:
-            self._sealed.popitem(last=False)
-        return sealing
-
     async def _within_limits(self, batch: Batch, msgid: str, body: bytes, *, refused_before: bool) -> Verdict:
+        turn = self.throttles.admit(batch.institution)
+        if isinstance(turn, Stand):
+            return _standing(turn)
+        try:
+            return await self._in_turn(batch, msgid, body, refused_before=refused_before)
+        finally:
+            self.throttles.leave(turn)
+
+    async def _in_turn(self, batch: Batch, msgid: str, body: bytes, *, refused_before: bool) -> Verdict:
         self._breaker, wait_s = admit(self._breaker, self._now())
         if wait_s > 0:
             return Retry(cause=RetryCause.BREAKER_OPEN, after_s=wait_s)
@@ -223,9 +188,9 @@ class Gateway:
         except BaseException:
             self._breaker = abandoned(self._breaker, self._now())
             raise
-        found, before, throttle = self._told(found, batch), self._breaker, self.throttle
-        self._learn(found, msgid, began)
-        self._outage.tell_throttled(throttle, self.throttle, url=url)
+        found, before = self._told(found, batch), self._breaker
+        self._learn(found, msgid)
+        self._learn_throttles(found, batch.institution, began, url)
         self._outage.tell(before, self._breaker, failed=found if isinstance(found, Retry) else None, url=url)
         self._on_answer(found, self._now() - began)
         return found
@@ -248,25 +213,41 @@ class Gateway:
         self._tls.answered()
         return understood(answer, refused_before=refused_before, profile=self._profile, now=datetime.now(UTC))
 
-    def _learn(self, found: Verdict, msgid: str, began: float) -> None:
+    def _learn(self, found: Verdict, msgid: str) -> None:
         """What this answer means for the requests that follow."""
         match found:
             case Retry():
                 self._breaker = unanswered(self._breaker, self._now())
-            case Throttled(after_s=after_s, named=named):
-                self.throttle = throttled(self.throttle, after_s=after_s, named=named, began=began, now=self._now())
+            case Throttled():
                 self._breaker = answered(self._breaker)
             case Accepted() | Refused() | Held():
                 self.accepted_at = time.time() if isinstance(found, Accepted) else self.accepted_at
                 # After a hold a key may be another: seal anew.
-                self._sealed.pop(msgid, None)
-                if self.throttle.until <= self._now():
-                    self.throttle = Throttle()
+                self._sealings.forget(msgid)
                 self._breaker = answered(self._breaker)
+
+    def _learn_throttles(self, found: Verdict, institution: str, began: float, url: str) -> None:
+        """The same of who takes no more. A 5xx that says when to come again (RFC 9110 §15.6.4) is a word of the same kind."""
+        match found:
+            case Throttled(after_s=after_s, named=named):
+                pass
+            case Retry(after_s=float(asked)):
+                after_s, named = max(asked, FLOOR_S), asked > 0
+            case Retry():
+                return
+            case _:
+                self.throttles.answered(institution, began=began)
+                return
+        before, after = self.throttles.throttled(institution, after_s=after_s, named=named, began=began)
+        self._outage.tell_throttled(before, after, url=url, institution=institution, throttles=self.throttles)
 
     def _told(self, found: Verdict, batch: Batch) -> Verdict:
         institution, service = self._institutions[batch.institution], self._profile.services[batch.service]
         return told(found, records=batch.records, service=service, key=institution.key)
+
+
+def _standing(stand: Stand) -> Throttled:
+    return Throttled(after_s=stand.after_s, whose=stand.whose)
 
 
 def _check_url(url: str) -> None:

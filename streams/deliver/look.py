@@ -27,7 +27,7 @@ class PlatformLook:
             board.put("cdc_platform_breaker_state", int(phase is now), phase.value)
         if now is not Phase.CLOSED:
             board.say(Reason.PLATFORM_AWAY, now.value)
-        throttle = self._gateway.throttle
+        throttle = self._gateway.throttles.all
         if throttle.times and self._now() < throttle.until + _LINGERS_S:
             board.say(Reason.PLATFORM_THROTTLES, f"{throttle.times} times in a row")
         if holding := self._gateway.limits.holding_back:

@@ -1,13 +1,16 @@
 """JSON of an answer, read so that nothing of it gets lost: a member that stands twice is remembered."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn, TypeAlias
+
+from streams.deliver.places import Place, Places
 
 MOST_DEPTH: Final = 32
 """Objects, lists and texts of JSON inside of each other that are walked through; real answers have three or four."""
 _AROUND: Final = "\ufeff \t\r\n"
+_MAY_OPEN: Final = frozenset("{[" + _AROUND)
+"""Characters with which the text of an object or a list may begin."""
 
 
 class Members(dict[str, Any]):
@@ -41,57 +44,58 @@ class Members(dict[str, Any]):
                     yield inner
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A member of an answer, or an entry of a list under its name."""
-
-    path: tuple[str, ...]
-    """The names that lead to it, from the outermost one; lists are passed through."""
-    value: object
-    owner: Members
-    """The object that it stands in."""
+Taking: TypeAlias = Callable[[Place, object, Members, Members | list[Any] | None], None]
+"""Is given a member, or an entry of a list: where it stands, its value, the object that it stands in, and what it is itself as an
+object or a list.
+"""
 
 
-@dataclass(slots=True, kw_only=True)
 class Walk:
-    """All that stands in an answer."""
-
-    members: list[Member] = field(default_factory=list)
-    """In the order in which they stand there."""
-    doubled: list[tuple[str, ...]] = field(default_factory=list)
-    """Those that stand twice."""
-    deep: bool = False
-    """Whether it goes on below `MOST_DEPTH`."""
-
-
-def walked(found: Members, passed: Sequence[tuple[str, ...]]) -> Walk:
-    """Every member of `found`, at any depth. passed: paths of members that are left out with all that stands in them; `*` is any
-    name.
+    """One way through all that stands in an answer, in its order. taking: is given what may say something. Members that the site
+    passes over are left out, with all that stands in them.
     """
-    walk = Walk()
-    todo: list[tuple[tuple[str, ...], object, Members, int]] = [((), found, found, 0)]
-    while todo:
-        path, value, owner, depth = todo.pop()
-        if path:
-            walk.members.append(Member(path=path, value=value, owner=owner))
-        inner = entered(value)
-        if inner is None:
-            continue
+
+    def __init__(self, found: Members, places: Places, taking: Taking) -> None:
+        self.doubled: list[tuple[str, ...]] = []
+        """Members that stand twice in their object."""
+        self.deep = False
+        """Whether it goes on below `MOST_DEPTH`."""
+        self._places = places
+        self._taking = taking
+        self._object(found, places.root(), 0)
+
+    def _object(self, found: Members, at: Place, depth: int) -> None:
+        for name in found.doubled:
+            twice = self._places.inside(at, name)
+            if not twice.passed:
+                self.doubled.append(twice.path)
+        known, taking = at.children, self._taking
+        for name, value in found.items():
+            place = known.get(name) or self._places.inside(at, name)
+            if place.passed:
+                continue
+            kind = value.__class__
+            if kind is str:
+                inner = entered(value) if value[:1] in _MAY_OPEN else None
+            else:
+                inner = value if kind is Members or kind is list else None
+            if place.notable:
+                taking(place, value, found, inner)
+            if inner is not None:
+                self._enter(inner, place, found, depth + 1)
+
+    def _enter(self, inner: Members | list[Any], place: Place, owner: Members, depth: int) -> None:
         if depth == MOST_DEPTH:
-            walk.deep = True
+            self.deep = True
         elif isinstance(inner, Members):
-            names = [(*path, name) for name in inner]
-            todo += [(at, inner[at[-1]], inner, depth + 1) for at in reversed(names) if not _is_passed(at, passed)]
-            walk.doubled += [at for name in inner.doubled if not _is_passed(at := (*path, name), passed)]
+            self._object(inner, place, depth)
         else:
-            todo += [(path, one, owner, depth + 1) for one in reversed(inner)]
-    return walk
-
-
-def _is_passed(path: tuple[str, ...], passed: Sequence[tuple[str, ...]]) -> bool:
-    return bool(passed) and any(
-        len(one) == len(path) and all(want in ("*", name) for want, name in zip(one, path, strict=True)) for one in passed
-    )
+            for one in inner:
+                within = one if one.__class__ is Members else entered(one)
+                if place.notable:
+                    self._taking(place, one, owner, within)
+                if within is not None:
+                    self._enter(within, place, owner, depth + 1)
 
 
 def entered(value: object) -> Members | list[Any] | None:

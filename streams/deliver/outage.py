@@ -9,6 +9,7 @@ from streams.deliver.address import address_of
 from streams.deliver.breaker import Breaker, Phase
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.throttle import Throttle
+from streams.deliver.throttles import OTHERS_AFTER_S, Throttles
 from streams.deliver.verdict import Retry
 
 logger = structlog.get_logger(__name__)
@@ -51,9 +52,18 @@ class Outage:
             logger.info("breaker_closed", address=address_of(url), since=self._since, open_s=round(self._now() - self._began, 1))
             self._began = None
 
-    def tell_throttled(self, before: Throttle, after: Throttle, *, url: str) -> None:
-        """Tell of a platform that takes no more for the third time in a row, and then of every tenth: nothing else would."""
-        if after.times > before.times and (after.times == _TOLD_FROM or after.times % _TOLD_EVERY == 0):
+    def tell_throttled(self, before: Throttle, after: Throttle, *, url: str, institution: str, throttles: Throttles) -> None:
+        """Tell of an institution of which no more is taken for the third time in a row, and then of every tenth: nothing else
+        would. At once where that is for so long that the others do not wait for it.
+        """
+        times, wait_s = after.times, after.until - self._now()
+        at_once = times == 1 and wait_s >= OTHERS_AFTER_S
+        if times > before.times and (at_once or times == _TOLD_FROM or times % _TOLD_EVERY == 0):
             logger.warning(
-                "platform_throttled", address=address_of(url), times=after.times, wait_s=round(after.until - self._now(), 1)
+                "platform_throttled",
+                address=address_of(url),
+                institution=institution,
+                all_stand=throttles.all.until > self._now(),
+                times=times,
+                wait_s=round(wait_s, 1),
             )

@@ -22,6 +22,10 @@ REMEDIES: Final[Mapping[HoldCause | RetryCause, str]] = {
     HoldCause.REPEATED_AFTER_REFUSAL: "ask the platform whether it has the batch of this msgid: docs/doubles.md says how to go on",
     HoldCause.REPEATED_UNPOSTED: "ask the platform whose records it has under this msgid; docs/doubles.md says what ends it",
     HoldCause.UNANSWERED: "tell the platform's people that nothing of this institution is answered, while others' is",
+    HoldCause.THROTTLED: (
+        "it goes on by itself; if it stays: ask the platform's people for this institution's limit, or send less of it "
+        "(`yibao limits set`)"
+    ),
     HoldCause.UNKNOWN_CODE: "ask the platform what this code means, and write it into platform.answers in site.yaml",
     HoldCause.TWO_CODES: (
         "ask the platform which one counts, and name its place in platform.answers.code; a member that is no code: "

@@ -8,20 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from streams.deliver.members import MOST_DEPTH, Member, Members, entered, walked, whole
-from streams.deliver.names import Speaks, folded, speaks_of
+from streams.deliver.members import MOST_DEPTH, Members, Walk, entered, whole
+from streams.deliver.names import Speaks
+from streams.deliver.places import Place, places_of
 from streams.deliver.words import failing_besides, failing_words, plain, says_nothing_wrong, says_success, word_sign
 from streams.spec.answers import AnswerClass, spelt
 from streams.spec.profiles import Profile
 
-__all__ = ["NO_SIGNS", "Other", "Signs", "failing_words", "says_success", "signs_of", "told", "word_sign"]
+__all__ = ["NO_SIGNS", "Other", "Signs", "failing_words", "says_success", "signs_of", "told", "word_sign", "words_in"]
 
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_.-]{1,32}[0-9]{0,2}")
 _IN_A_STATE: Final = ("1",)
 """What a state further inside may be without contradicting success: it is that of a record, or a yes."""
 _MOST_DIGITS: Final = 20
 _MOST_NAMES: Final = 8
-_MESSAGES: Final = ("msg", "msgs", "message", "messages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,6 @@ class Signs:
     """Of "repeated": the same of words that tell of another failure than that of coming again."""
     others: tuple[Other, ...] = ()
     """Codes that contradict the answer's own."""
-    text: str = ""
-    """Words that stand there."""
     doubled: str = ""
     """A member that stands twice in its object, as it may be told; `""`: none does."""
     deep: bool = False
@@ -64,24 +62,72 @@ def signs_of(code: str | None, found: Members, profile: Profile) -> Signs:
     """What the whole answer says beside `code`. Where the site says where the code stands, other members that hold one count only
     where they hold one that is known to say otherwise.
     """
-    form = profile.form
-    walk = walked(found, form.harmless_members)
-    kind = profile.classify(code) if code is not None else AnswerClass.UNKNOWN
-    beside = [one for one in walk.members if one.path != form.code_at]
-    codes = ((one, spelt(one.value)) for one in beside if _holds_code(one, profile))
-    others = [(one, text) for one, text in codes if text is not None and _contradicts(one, text, code, kind, profile)]
+    reading = _Reading(code, profile)
+    walk = Walk(found, places_of(profile), reading.take)
+    kind = reading.kind
     return Signs(
-        success=next((told(one.path) for one in beside if _succeeds(one, profile)), "") if kind is AnswerClass.REFUSED else "",
-        failure=_first_failure(beside, profile, code=code) if kind is AnswerClass.ACCEPTED else "",
-        besides=next((_tells(one) for one in beside if _besides(one, profile)), "") if kind is AnswerClass.REPEATED else "",
-        others=tuple(Other(at=told(one.path), code=text, inside=len(one.path) > 1) for one, text in others),
-        text=_text(found, profile),
+        success=reading.first if kind is AnswerClass.REFUSED else "",
+        failure=(reading.first or _shortfall(reading.counts)) if kind is AnswerClass.ACCEPTED else "",
+        besides=reading.first if kind is AnswerClass.REPEATED else "",
+        others=tuple(reading.others),
         doubled=told(walk.doubled[0]) if walk.doubled else "",
         deep=walk.deep,
     )
 
 
-def _text(found: Members, profile: Profile) -> str:
+class _Reading:
+    """What is found on the way through an answer. A hundred rows say the same in the same place: that is judged once."""
+
+    def __init__(self, code: str | None, profile: Profile) -> None:
+        self.kind = profile.classify(code) if code is not None else AnswerClass.UNKNOWN
+        self.first = ""
+        """What first speaks against the code."""
+        self.others: list[Other] = []
+        self.counts: list[tuple[Place, object, Members]] = []
+        self._code = code
+        self._profile = profile
+        self._known: dict[tuple[Place, type, object], Other | None] = {}
+
+    def take(self, place: Place, value: object, owner: Members, inner: object) -> None:
+        """One member."""
+        if place.counts:
+            self.counts.append((place, value, owner))
+        if inner is not None and inner is value:
+            if place.speaks is Speaks.SUCCESS or (value and place.speaks is Speaks.COMPLAINT):
+                self._judge(place, value, inner)
+            return
+        key = place, value.__class__, value
+        if key in self._known:
+            other = self._known[key]
+        else:
+            other = self._known[key] = self._other(place, value)
+            self._judge(place, value, inner)
+        if other is not None:
+            self.others.append(other)
+
+    def _other(self, place: Place, value: object) -> Other | None:
+        text = spelt(value) if place.holds_code else None
+        if text is None or not _contradicts(place, text, self._code, self.kind, self._profile):
+            return None
+        return Other(at=told(place.path), code=text, inside=len(place.path) > 1)
+
+    def _judge(self, place: Place, value: object, inner: object) -> None:
+        if self.first:
+            return
+        match self.kind:
+            case AnswerClass.ACCEPTED:
+                self.first = _failure(place, value, inner, profile=self._profile, code=self._code)
+            case AnswerClass.REFUSED:
+                self.first = told(place.path) if _succeeds(place, value, self._profile) else ""
+            case AnswerClass.REPEATED:
+                tells = place.words and inner is None and isinstance(value, str)
+                self.first = _tells(place) if tells and failing_besides(f"{value}", self._profile.form.harmless) else ""
+            case AnswerClass.HELD | AnswerClass.RETRY | AnswerClass.UNKNOWN:  # nothing is settled by these
+                return
+
+
+def words_in(found: Members, profile: Profile) -> str:
+    """Words that stand in an answer, or one step inside."""
     places = (found, *found.inside())
     texts = (one[name].strip() for one in places for name in profile.text_names if isinstance(one.get(name), str))
     return whole(next((text for text in texts if text), ""))
@@ -94,20 +140,16 @@ def told(path: tuple[str, ...]) -> str:
     return f"`{'.'.join(names)}{more}`" if names != ["*"] else "a member"
 
 
-def _tells(one: Member) -> str:
-    return f"the words of {told(one.path)} tell of a failure"
+def _tells(place: Place) -> str:
+    return f"the words of {told(place.path)} tell of a failure"
 
 
-def _holds_code(one: Member, profile: Profile) -> bool:
-    return one.path[-1] in profile.code_names or speaks_of(one.path[-1]) in (Speaks.CODE, Speaks.STATE)
-
-
-def _contradicts(one: Member, text: str, code: str | None, kind: AnswerClass, profile: Profile) -> bool:
+def _contradicts(place: Place, text: str, code: str | None, kind: AnswerClass, profile: Profile) -> bool:
     """Whether another code says something else than the answer's own, `code`."""
     if text == code or word_sign(text) is not None:
         return False
-    inside, first = len(one.path) > 1, one.path[-1] in profile.code_names
-    state = speaks_of(one.path[-1]) is Speaks.STATE
+    inside, first = len(place.path) > 1, place.code_name
+    state = place.speaks is Speaks.STATE
     known, same = text in profile.answers, profile.classify(text) is kind
     if profile.form.code_at:
         return kind is AnswerClass.ACCEPTED and known and not same and not state
@@ -120,37 +162,34 @@ def _contradicts(one: Member, text: str, code: str | None, kind: AnswerClass, pr
     return text not in (_IN_A_STATE if state else () if first else ("0",))
 
 
-def _succeeds(one: Member, profile: Profile) -> bool:
+def _succeeds(place: Place, value: object, profile: Profile) -> bool:
     """Whether a word of success there contradicts a refusal: in the object itself, and beside a code that the site named."""
-    at, holds = profile.form.code_at, _holds_code(one, profile)
-    if len(one.path) > 1 and one.path[:-1] != at[:-1] and (at or len(one.path) > 2 or not holds):
+    at, path = profile.form.code_at, place.path
+    if len(path) > 1 and path[:-1] != at[:-1] and (at or len(path) > 2 or not place.holds_code):
         return False
-    if speaks_of(one.path[-1]) is Speaks.SUCCESS:
-        return one.value in (1, "1") or word_sign(one.value) is True
-    return holds and isinstance(one.value, str | bool) and word_sign(one.value) is True
+    if place.speaks is Speaks.SUCCESS:
+        return value in (1, "1") or word_sign(value) is True
+    return place.holds_code and isinstance(value, str | bool) and word_sign(value) is True
 
 
-def _first_failure(beside: Sequence[Member], profile: Profile, *, code: str | None) -> str:
-    return next((why for one in beside if (why := _failure(one, profile, code=code))), "") or _shortfall(beside)
-
-
-def _failure(one: Member, profile: Profile, *, code: str | None) -> str:  # noqa: PLR0911 - one return per way to say it
-    """What in one member says that it went wrong: `""` where nothing does."""
-    name, value = one.path[-1], one.value
-    speaks = speaks_of(name)
-    if isinstance(value, str) and value.strip() in profile.form.harmless:
+def _failure(  # noqa: PLR0911 - one return per way to say it
+    place: Place, value: object, inner: object, *, profile: Profile, code: str | None
+) -> str:
+    """What in one member says that it went wrong: `""` where nothing does. inner: as an object or a list."""
+    speaks, harmless = place.speaks, profile.form.harmless
+    if isinstance(value, str) and value.strip() in harmless:
         return ""
     if speaks is Speaks.COMPLAINT:
-        own = code if folded(name).endswith(("code", "no")) else None
-        return f"{told(one.path)} is not empty" if _complains(value, profile, code=own) else ""
+        complains = _complains(value, profile, code=code if place.error_code else None)
+        return f"{told(place.path)} is not empty" if complains else ""
     if speaks is Speaks.CONTENT and value is False:
-        return f"{told(one.path)} is false"
-    if isinstance(value, str) and _is_text(one, profile):
-        return _tells(one) if failing_words(value, profile.form.harmless) else ""
+        return f"{told(place.path)} is false"
+    if isinstance(value, str) and place.words and inner is None:
+        return _tells(place) if failing_words(value, harmless) else ""
     if speaks in _WRONG and _WRONG[speaks](value):
-        return f"{told(one.path)} {_shown(value)}"
-    if isinstance(value, str | bool) and _holds_code(one, profile) and word_sign(value) is False:
-        return f"the word in {told(one.path)} tells of a failure"
+        return f"{told(place.path)} {_shown(value)}"
+    if isinstance(value, str | bool) and place.holds_code and word_sign(value) is False:
+        return f"the word in {told(place.path)} tells of a failure"
     return ""
 
 
@@ -161,21 +200,6 @@ def _shown(value: object) -> str:
     if isinstance(value, list | Mapping):
         return "is empty"
     return "is null" if value is None else "is false" if value is False else "is 0" if value == 0 else "is negative"
-
-
-def _is_text(one: Member, profile: Profile) -> bool:
-    """Whether a member holds words for people: by its name, or because it stands in one that does. What reads as JSON is walked."""
-    name, names = one.path[-1], profile.text_names
-    if name not in names and one.path != profile.form.text_at:
-        speaks = speaks_of(name)
-        within = speaks is Speaks.NOTHING and any(name in names or folded(name).endswith(_MESSAGES) for name in one.path[:-1])
-        if speaks not in (Speaks.WORDS, Speaks.CONTENT) and not within:
-            return False
-    return entered(one.value) is None
-
-
-def _besides(one: Member, profile: Profile) -> bool:
-    return isinstance(one.value, str) and _is_text(one, profile) and failing_besides(one.value, profile.form.harmless)
 
 
 def _complains(value: object, profile: Profile, *, code: str | None, depth: int = 0) -> bool:
@@ -222,17 +246,17 @@ _WRONG: Final[Mapping[Speaks, Callable[[object], bool]]] = {
 """What a value must not be, by what its name speaks of."""
 
 
-def _shortfall(members: Sequence[Member]) -> str:
+def _shortfall(counts: Sequence[tuple[Place, object, Members]]) -> str:
     """That fewer were taken than there were: `total` 10 beside `success` 7."""
     totals: dict[int, float] = {}
-    for one in members:
-        number = _number(one.value) if speaks_of(one.path[-1]) is Speaks.TOTAL else None
+    for place, value, owner in counts:
+        number = _number(value) if place.speaks is Speaks.TOTAL else None
         if number is not None:
-            totals[id(one.owner)] = max(number, totals.get(id(one.owner), 0))
-    for one in members if totals else ():
-        if speaks_of(one.path[-1]) not in (Speaks.TAKEN, Speaks.SUCCESS) or word_sign(one.value) is not None:
+            totals[id(owner)] = max(number, totals.get(id(owner), 0))
+    for place, value, owner in counts if totals else ():
+        if place.speaks is Speaks.TOTAL or word_sign(value) is not None:
             continue
-        number = _number(one.value)
-        if number is not None and number < totals.get(id(one.owner), 0):
-            return f"{told(one.path)} is less than the total beside it"
+        number = _number(value)
+        if number is not None and number < totals.get(id(owner), 0):
+            return f"{told(place.path)} is less than the total beside it"
     return ""

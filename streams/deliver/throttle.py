@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum, auto
 from typing import Final
 
 MAX_WAIT_S: Final = 300.0
@@ -21,6 +22,17 @@ LONGEST_OWN_S: Final = 60.0
 """Longest wait that grew by itself: the platform asked for none."""
 
 
+class Whose(StrEnum):
+    """Who takes no more, or lets no more go. ANSWER: the platform just said so of an institution. INSTITUTION: it said so before,
+    and its wait is not over. ALL: the same of all institutions. LIMIT: a limit of ours.
+    """
+
+    ANSWER = auto()
+    INSTITUTION = auto()
+    ALL = auto()
+    LIMIT = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
     """How often in a row the platform took no more, and until when it is left alone."""
@@ -30,14 +42,18 @@ class Throttle:
     """On the caller's clock."""
 
 
-def throttled(before: Throttle, *, after_s: float, named: bool, began: float, now: float) -> Throttle:
-    """The state after an answer that takes no more. after_s, named: of `wait_of`. began: when its request went out.
+def throttled(  # noqa: PLR0913 - an answer, and when it came
+    before: Throttle, *, after_s: float, named: bool, began: float, now: float, last_s: float = 0.0
+) -> Throttle:
+    """The state after an answer that takes no more. after_s, named: of `wait_of`. began: when its request went out. last_s: is
+    waited beyond that.
 
     Requests that were under way together count as one: their answers are one and the same word.
     """
-    if began < before.until:
-        return Throttle(times=before.times, until=max(before.until, now + _wait_s(after_s, named=named, times=before.times - 1)))
-    return Throttle(times=before.times + 1, until=now + _wait_s(after_s, named=named, times=before.times))
+    together = began < before.until
+    times = before.times if together else before.times + 1
+    until = now + _wait_s(after_s, named=named, times=times - 1) + last_s
+    return Throttle(times=times, until=max(before.until, until) if together else until)
 
 
 def wait_of(headers: Mapping[str, str], *, now: datetime) -> tuple[float, bool]:

@@ -10,7 +10,8 @@
 | success and failure at once (at any depth, also HTTP 202   |           |                                     |             |
 | or 5xx), a code beside a redirect; one that is not read    |           |                                     |             |
 | 50000, HTTP 5xx, time-out, no connection, no code, a page  | Retry     | the same again, same msgid          | untouched   |
-| 429, "too frequent"                                        | Throttled | waits, longer each time             | untouched   |
+| 429, "too frequent"                                        | Throttled | waits, longer each time; where it   | untouched   |
+|                                                            |           | is one institution's, that one does |             |
 
 The codes are those of `spec.answers`, with what a site adds to them (`platform.answers`) in the same table (`Profile.answers`).
 An answer that contradicts itself comes first: nothing of it is believed, whatever its code.
@@ -29,7 +30,7 @@ from streams.deliver.answer import HttpAnswer, Said, read_body, shown_code
 from streams.deliver.causes import NOTHING_SENT, OF_THE_SITE, OUTCOME_UNKNOWN, HoldCause, RetryCause
 from streams.deliver.contradiction import contradiction
 from streams.deliver.remedies import REMEDIES
-from streams.deliver.throttle import MAX_WAIT_S, retry_after_s, wait_of
+from streams.deliver.throttle import MAX_WAIT_S, Whose, retry_after_s, wait_of
 from streams.spec.answers import AnswerClass
 from streams.spec.masking import mask_text
 from streams.spec.profiles import Profile
@@ -142,6 +143,8 @@ class Throttled:
     after_s: float
     named: bool = field(default=True, compare=False)
     """Whether somebody set this wait; if not, it grows while nothing changes (`throttle`)."""
+    whose: Whose = field(default=Whose.ANSWER, compare=False)
+    """Who takes no more, or lets no more go."""
 
 
 Verdict: TypeAlias = Accepted | Refused | Held | Retry | Throttled

@@ -127,6 +127,8 @@ class DeliverSettings:
     silent_after_s: float = 30.0
     """How long none of its POSTs is answered before that is thought to be its own, where another institution's were meanwhile;
     twice as long where nobody else's was tried."""
+    throttled_after_s: float = 30.0
+    """How long no more of it is taken before it is set aside so that others are tried, where nobody else was answered meanwhile."""
 
     def __post_init__(self) -> None:
         if not 0 < self.max_plan <= MOST_RECORDS:

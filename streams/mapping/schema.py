@@ -27,7 +27,13 @@ _OTHER_RULES: Final = (
     (UNIQUE_LINES, "fee_list_d", "refuse", "BKKP_SN is the key of the fee table (`yibao check`)", "§3.3.1 #1"),
     (PARENTS, "setl_d, fee_list_d", "refuse", "nothing goes before its refused visit or settlement: it is held", "§3.3"),
     (OPEN_CODES, "all", "warn", "codes that are not in a list which may be incomplete", "§3.3"),
-    (TEXTS, "all", "warn", "texts without U+FFFD and controls, names without `??`", "§2.2"),
+    (
+        TEXTS,
+        "all",
+        "warn",
+        "texts without U+FFFD, controls and `Ã©`; names without `??`, private-use characters, and GBK for UTF-8",
+        "§2.2",
+    ),
 )
 """Rules that look at more than one record, or at each field."""
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     INSTITUTION_ASIDE = "institution_aside"
     PLATFORM_AWAY = "platform_away"
     PLATFORM_THROTTLES = "platform_throttles"
+    INSTITUTION_THROTTLED = "institution_throttled"
     LIMITED = "limited"
     SOURCE_STOPPED = "source_stopped"
     CAPTURE_FAILED = "capture_failed"
@@ -62,7 +63,11 @@ MEANINGS: Final[Mapping[Reason, tuple[Kind, str]]] = {
     Reason.PLATFORM_AWAY: (Kind.DEGRADED, "the platform does not answer"),
     Reason.PLATFORM_THROTTLES: (
         Kind.DEGRADED,
-        "the platform takes no more for now (429), and is left alone as long as it asks for",
+        "the platform takes no more for now (429), and is left alone for a while: nobody was answered otherwise since",
+    ),
+    Reason.INSTITUTION_THROTTLED: (
+        Kind.DEGRADED,
+        "the platform takes no more of an institution for now (429), and is asked again when it said",
     ),
     Reason.LIMITED: (Kind.DEGRADED, "requests wait for their turn: no more a second may go, by `yibao limits` or site.yaml"),
     Reason.SOURCE_STOPPED: (Kind.DEGRADED, "the rows of a source are not placed until `yibao resume`"),

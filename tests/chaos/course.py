@@ -39,9 +39,12 @@ class Options:
 
 @dataclass(slots=True)
 class Held:
-    """institutions: whose keys are wrong. Times are milliseconds since the epoch; 0 before it happened."""
+    """institutions: of which nothing is taken. measured: whether what that costs the others is held against a run without it. Times
+    are milliseconds since the epoch; 0 before it happened.
+    """
 
     institutions: tuple[str, ...]
+    measured: bool = True
     from_ms: int = 0
     to_ms: int = 0
     calm_ms: int = 0
@@ -64,9 +67,7 @@ class Course:
         self.another: AnotherServer | None = None
         """The server that takes the place of the first one, in the end."""
         self.held: Held | None = None
-        """Institutions whose keys are wrong for a while."""
-        self.held: Held | None = None
-        """Institutions whose keys are wrong for a while."""
+        """Institutions of which nothing is taken for a while."""
         self._started = 0.0
         self._due: list[tuple[float, int, str, Act]] = []
         self._number = itertools.count()

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos import three_brokers
 from tests.chaos.course import Course, Options
 from tests.chaos.crew import STAGES, Stage
-from tests.chaos.held_institutions import LIVE_S, two_held
+from tests.chaos.held_institutions import LIVE_S, SHORT, two_held, two_throttled
 from tests.chaos.platform_faults import answers_lost, platform
 from tests.chaos.restored import AnotherServer
 
@@ -255,6 +255,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(name="wrong-key", plan=platform({"kind": "wrong_key"})),
     Scenario(name="two-held", plan=two_held, options=Options(live_s=LIVE_S)),
+    Scenario(name="two-held-short", plan=partial(two_held, short=True), options=SHORT),
+    Scenario(name="two-throttled", plan=two_throttled, options=SHORT),
     Scenario(name="unauthorised", plan=platform({"kind": "unauthorised"})),
     Scenario(
         name="batch-refused",

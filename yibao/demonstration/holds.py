@@ -10,6 +10,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from streams.deliver.causes import HoldCause
+
 Lane: TypeAlias = tuple[str, int]
 """Topic and partition; of what concerns the whole platform `("", -1)`."""
 
@@ -105,6 +107,8 @@ class Holds:
         aside = _lane_of(event), institution
         if name == "institution_held":
             self._by_lane[aside] = _hold(event, says=f"{institution}: {event.get('platform_says')}")
+        elif name == "institution_throttled":
+            self._by_lane[aside] = _hold({**event, "cause": HoldCause.THROTTLED.value}, says=institution)
         elif name == "institution_stopped":
             says = f"{institution}: {event.get('why')}"
             self._by_lane[aside] = Hold(cause=STANDS, says=says, remedy=f"{event.get('remedy')}")

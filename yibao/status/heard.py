@@ -27,10 +27,15 @@ class Heard:
     """What lets requests of all to the platform wait, although that answers."""
     limited: frozenset[str] = frozenset()
     """Institutions whose own limits let their requests wait."""
+    refused: frozenset[str] = frozenset()
+    """Institutions of which the platform takes no more for now."""
     platform: str = ""
     """Why nothing gets through to the platform."""
     probes: Mapping[str, datetime] = field(default_factory=dict)
     """By institution that is held: when it is asked again, by the first of the workers."""
+
+
+_PROBING: Final = (Reason.INSTITUTION_HELD, Reason.INSTITUTION_THROTTLED)
 
 
 def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
@@ -50,8 +55,9 @@ def heard_of(seen: Iterable[Seen], stage: str) -> Heard:
             if reason["reason"] == Reason.PLATFORM_THROTTLES or (reason["reason"] == Reason.LIMITED and ALL in _names(reason))
         ),
         limited=frozenset(name for _, reason in told if reason["reason"] == Reason.LIMITED for name in _names(reason)) - {ALL},
+        refused=frozenset(_probes(reason["what"] for _, reason in told if reason["reason"] == Reason.INSTITUTION_THROTTLED)),
         platform=_said((worker, reason) for worker, reason in told if reason["reason"] == Reason.PLATFORM_AWAY),
-        probes=_probes(reason["what"] for _, reason in told if reason["reason"] == Reason.INSTITUTION_HELD),
+        probes=_probes(reason["what"] for _, reason in told if reason["reason"] in _PROBING),
     )
 
 

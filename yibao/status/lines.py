@@ -20,13 +20,14 @@ from yibao.lag.stages import ASIDE, StageLag
 from yibao.moments import span
 from yibao.status.captures import capture_line
 from yibao.status.facts import Facts, Part
-from yibao.status.heard import heard_of
+from yibao.status.heard import Heard, heard_of
 from yibao.status.parts import Asked, Line, line_of
 from yibao.status.pauses import Order, order_of, pressing, untold
 from yibao.status.throttled import throttled_by
 from yibao.status.waits import parts_said
 
 _OWN_LIMIT: Final = "its requests wait for their turn, by its own limit"
+_NO_MORE: Final = "the platform takes no more of it for now (429)"
 _OF_A_PLAN: Final = ("flood_guard", "held", "unanswered")
 """Reasons that are so since a plan was opened."""
 
@@ -199,7 +200,7 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
             name=name,
             waiting=waiting,
             late=late,
-            throttled=throttled_by(asked.limits, name, heard=_OWN_LIMIT if name in heard.limited else "", late=late),
+            throttled=throttled_by(asked.limits, name, heard=_heard_of(name, heard), late=late),
             parts=parts_said(asked.parts.only(institution=name), now_ms=asked.at_ms),
             before=_before(deliver),
             probed=_probed(heard.probes.get(name), asked),
@@ -211,6 +212,12 @@ def _institutions(lags: Sequence[Lag], deliver: Line, asked: Asked, limits: Limi
         line = _paused(facts, (), order, "" if order is None else pressing(order, oldest, asked.at_ms, limits))
         since = entry.since.isoformat(timespec="seconds") if entry is not None and entry.since is not None else ""
         yield replace(line, oldest_ms=oldest, since=line.since or since)
+
+
+def _heard_of(name: str, heard: Heard) -> str:
+    """What lets its requests wait."""
+    again = f", and is asked again at {heard.probes[name].isoformat(timespec='seconds')}" if name in heard.probes else ""
+    return "; ".join([*([_NO_MORE + again] if name in heard.refused else []), *([_OWN_LIMIT] if name in heard.limited else [])])
 
 
 def _probed(at: datetime | None, asked: Asked) -> str:

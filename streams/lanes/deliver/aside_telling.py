@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from streams.deliver.causes import HoldCause
 from streams.deliver.remedies import REMEDIES
 from streams.deliver.verdict import Held
 from streams.lanes.buffer import Clock
@@ -59,6 +60,16 @@ class AsideTelling:
         self._told_at[name] = self._clock()
         if held is None:
             self._log.warning("institution_resumed", institution=name, waiting=entry.waiting, since=_moment(entry))
+            return
+        if held.cause is HoldCause.THROTTLED:  # the platform itself says when that ends
+            self._log.warning(
+                "institution_throttled",
+                institution=name,
+                http_status=held.http_status,
+                remedy=REMEDIES[held.cause],
+                waiting=entry.waiting,
+                since=_moment(entry),
+            )
             return
         self._log.error(
             "institution_held",

@@ -25,6 +25,8 @@ class _Fault:
     """The last answer that held it; None for one that an earlier owner heard."""
     answers: int = 0
     """How many held it."""
+    throttled: bool = False
+    """Whether the last answer was that no more of it is taken for now."""
     probing: bool = False
     """Whether somebody's probe is under way."""
     mended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,13 +75,23 @@ class Health:
 
     def is_lasting(self, institution: str) -> bool:
         """Whether its records are to be set aside."""
-        fault, settings = self._faults.get(institution), self._settings
-        return (
-            fault is not None
-            and fault.answers >= settings.aside_answers
-            and self._clock() - fault.since >= settings.aside_after_s
-            and len(self._at_fault_now | {institution}) <= self._most
-        )
+        fault = self._faults.get(institution)
+        if fault is None or not self._lasts(institution, fault):
+            return False
+        # A lane that waits for this one probes none that is aside: those are not forgotten.
+        known = self._faults.keys() if fault.throttled else {institution}
+        return len(self._at_fault_now | known) <= self._most
+
+    def _lasts(self, institution: str, fault: _Fault) -> bool:
+        settings, since = self._settings, fault.since
+        after_s, often = settings.aside_after_s, fault.answers >= settings.aside_answers
+        if fault.throttled:
+            after_s = after_s if self._others_answered(institution, since) else settings.throttled_after_s
+            often = often or fault.next_at - since > after_s  # it was told once, for longer
+        return often and self._clock() - since >= after_s
+
+    def _others_answered(self, institution: str, since: float) -> bool:
+        return any(at >= since for name, at in self._answered.items() if name != institution)
 
     def floods(self, institution: str) -> bool:
         """The flood guard holds it, until this process ends; whether that is a fault of its own."""
@@ -111,6 +123,17 @@ class Health:
         self._good.discard(institution)
         self._again(self._faults.setdefault(institution, _Fault(now, now)), held)
 
+    def throttled(self, institution: str, held: Held, *, after_s: float, again: bool) -> None:
+        """No more of it is taken for so long. again: a POST was answered so; if not, what was heard before is still so. It is no
+        sign that the platform is there for the others.
+        """
+        now = self._clock()
+        self._good.discard(institution)
+        fault = self._faults.setdefault(institution, _Fault(now, now))
+        fault.throttled, fault.held = True, held
+        fault.answers += again
+        fault.next_at = max(fault.next_at, now + after_s)
+
     def unanswered(self, institution: str, held: Held, *, took_s: float) -> None:
         """Nobody knows what became of a POST, as held says it. Where that lasts, and others are answered, it is a fault of this
         institution.
@@ -127,8 +150,7 @@ class Health:
         self._again(fault, held, at_least_s=_COSTLY * took_s)
 
     def _is_its_own(self, institution: str, silence: _Silence) -> bool:
-        others = any(at >= silence.since for name, at in self._answered.items() if name != institution)
-        after_s = self._settings.silent_after_s * (1 if others else 2)
+        after_s = self._settings.silent_after_s * (1 if self._others_answered(institution, silence.since) else 2)
         lasts = silence.posts >= self._settings.aside_answers and self._clock() - silence.since >= after_s
         # A lane that tries one of them again and again probes none that is aside: those faults are not forgotten here.
         return lasts and len(self._at_fault_now | self._faults.keys()) <= self._most
@@ -138,7 +160,7 @@ class Health:
         settings = self._settings
         wait_s = min(settings.probe_s * 2.0 ** min(fault.answers, 16), settings.max_probe_s)
         fault.next_at = self._clock() + max(wait_s, at_least_s)
-        fault.answers, fault.held = fault.answers + 1, held
+        fault.answers, fault.held, fault.throttled = fault.answers + 1, held, False
 
     def _hears(self, institution: str) -> None:
         self._answered[institution] = self._clock()

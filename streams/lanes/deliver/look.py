@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from streams.deliver.causes import HoldCause
 from streams.lanes.assignment import Assignment
 from streams.lanes.deliver.health import Health
 from streams.lanes.deliver.lane import DeliverLane
@@ -22,7 +23,8 @@ class DeliverLook:
             cause = "not_known" if held is None else held.cause.value
             board.put("cdc_institution_held", 1, name, cause)
             probed = datetime.now(UTC) + timedelta(seconds=self._health.wait_s(name))
-            board.say(Reason.INSTITUTION_HELD, f"{name}: {cause}{PROBED}{probed.isoformat(timespec='seconds')}")
+            reason = Reason.INSTITUTION_THROTTLED if cause == HoldCause.THROTTLED else Reason.INSTITUTION_HELD
+            board.say(reason, f"{name}: {cause}{PROBED}{probed.isoformat(timespec='seconds')}")
         waiting, aside, since = 0, dict[str, int](), dict[str, int]()
         for lane in self._lanes.lanes.values():
             if not isinstance(lane, DeliverLane):

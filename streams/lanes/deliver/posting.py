@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import Final, Protocol, assert_never
 
 from streams.deliver.causes import HoldCause
+from streams.deliver.throttle import Whose
 from streams.deliver.verdict import Accepted, Held, Refused, Retry, Throttled, Verdict
 from streams.domain.batch.cut import Batch
 from streams.lanes.deliver.health import Health
@@ -16,6 +17,8 @@ from streams.lanes.settings import DeliverSettings
 from streams.telemetry.outcomes import Outcomes
 
 _LOOK_AGAIN_S: Final = 1.0
+_OF_OTHERS_TOO: Final = (Whose.ALL, Whose.LIMIT)
+"""A wait for these passes by itself, and says nothing of the institution whose batch it is."""
 _SOON_S: Final = 0.001
 
 
@@ -119,12 +122,15 @@ class Posting:
                 self._outcomes.count("retried", label=verdict.cause.value)
                 if patience() is Patience.NONE:
                     return tries.aside(_unanswered(verdict))
-                if not self._is_aside_now(institution, patience):
+                if not (_asks_to_wait(verdict) or self._is_aside_now(institution, patience)):
                     await asyncio.sleep(self._jitter(tries.retries, at_least=verdict.after_s or 0.0))
                     tries.retries += 1
             case Throttled():
                 self._outcomes.count("throttled")
-                await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
+                if verdict.whose in _OF_OTHERS_TOO:
+                    await asyncio.sleep(min(verdict.after_s, self._settings.max_throttle_s))
+                elif patience() is Patience.NONE:
+                    return tries.aside(_throttled())
             case Held():
                 self._outcomes.count("held", label=verdict.cause.value)
                 if self._health.is_at_fault(institution) and patience() is Patience.NONE:
@@ -156,7 +162,8 @@ class Posting:
                 return False
             if health.probe(institution):
                 return True
-            if (held := health.why(institution)) is not None and held is not tries.heard:  # another lane heard it
+            held = health.why(institution)
+            if held is not None and held is not tries.heard and held.cause is not HoldCause.THROTTLED:  # another lane heard it
                 self._hold.wait(held, batch, msgid)
                 await self._note(held, quiet=tries.unknown_since is None, repeated=False)
             await health.mended(institution, within_s=max(min(health.wait_s(institution), _LOOK_AGAIN_S), _SOON_S))
@@ -175,6 +182,8 @@ class Posting:
             self._health.answered(batch.institution)
         if isinstance(verdict, Retry):
             self._is_unanswered(verdict, batch.institution, tries)
+        if isinstance(verdict, Throttled) and verdict.whose not in _OF_OTHERS_TOO:
+            self._is_throttled(batch.institution, _throttled(), verdict.after_s, again=verdict.whose is Whose.ANSWER)
         if isinstance(verdict, Held):
             if verdict.leaves_open:
                 tries.doubt()
@@ -195,8 +204,15 @@ class Posting:
             self._health.postpone(institution)
             return
         tries.doubt()
+        if _asks_to_wait(retry):
+            self._is_throttled(institution, _throttled(retry), retry.after_s or 0.0, again=True)
+            return
         took_s = (self._wall_ms() - tries.posted_at) / 1000
         self._health.unanswered(institution, _unanswered(retry), took_s=max(0.0, took_s))
+
+    def _is_throttled(self, institution: str, held: Held, after_s: float, *, again: bool) -> None:
+        """The turn to try it again is waited for, as that of one that is held."""
+        self._health.throttled(institution, held, after_s=min(after_s, self._settings.max_throttle_s), again=again)
 
     async def _wait(self, held: Held, batch: Batch, msgid: str, tries: Tries) -> None:
         self._hold.wait(held, batch, msgid)
@@ -209,6 +225,19 @@ class Posting:
         """Full jitter: anything from nothing to the bound, so that many lanes do not come back together."""
         bound = min(self._settings.first_retry_s * 2.0 ** min(retries, 16), self._settings.max_retry_s)
         return max(at_least, bound * random.random())  # noqa: S311 - spreads load, guards nothing
+
+
+def _asks_to_wait(retry: Retry) -> bool:
+    """Whether the answer itself says when to come again: HTTP 503 may."""
+    return retry.may_have_arrived and retry.after_s is not None
+
+
+def _throttled(retry: Retry | None = None) -> Held:
+    """That no more of an institution is taken for now. retry: the answer, where its outcome is open."""
+    if retry is None:
+        return Held(cause=HoldCause.THROTTLED, http_status=429, message="the platform takes no more for now")
+    words = f"HTTP {retry.http_status} asks to come again later"
+    return Held(cause=HoldCause.THROTTLED, code=retry.code, http_status=retry.http_status, message=words)
 
 
 def _unanswered(retry: Retry) -> Held:

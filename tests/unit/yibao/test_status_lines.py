@@ -264,6 +264,7 @@ def hangs(worker):
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", f"all, {H1}"), "throttled", True),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "limited", H1), "stands", True),
         (marks(), told("deliver-0", "platform_throttles"), "drained", False),
+        (marks(delivered=DeliverMark(seq=40)), told("deliver-0", "institution_throttled", f"{H1}: throttled"), "stands", True),
         (marks(delivered=DeliverMark(seq=40)), told("deliver-1", "loop_stuck"), "worker_stuck", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("deliver-1"), "worker_stuck", True),
         (marks(delivered=DeliverMark(seq=40), workers=("join",)), hangs("join-1"), "worker_missing", True),

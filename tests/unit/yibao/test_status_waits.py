@@ -8,12 +8,15 @@ import pytest
 
 from streams.explain.pending import Awaited
 from streams.lanes.marks import DeliverMark
+from streams.telemetry.conditions import PROBED
 from streams.topics.steering import LimitOrder
 from tests.unit.yibao.test_status_lines import H1, H2, LIMITS, NOW, asked, first, marks, told
 from yibao.lag.counted import Kind
 from yibao.status.lines import lines_of
 from yibao.status.shown import document, look_of
 from yibao.status.waits import PartsWaiting
+
+AGAIN = f"{PROBED}2026-11-14T20:05:00+08:00"
 
 
 def limit(institution="", **most):
@@ -31,6 +34,8 @@ def limit(institution="", **most):
         ([limit(H1, records_per_s=2)], [told("deliver-0", "limited", H1)], 5, "moves", "throttled"),
         ([limit(H1)], [], 900, "stands", "behind_another"),
         ([], [told("deliver-0", "limited", "all")], 5, "throttled", "moves"),
+        ([], [told("deliver-0", "institution_throttled", f"{H1}: throttled{AGAIN}")], 5, "moves", "throttled"),
+        ([], [told("deliver-0", "institution_throttled", f"{H2}: throttled{AGAIN}")], 5, "moves", "moves"),
     ],
 )
 def test_a_limit_is_the_reason_where_a_worker_says_so_and_where_what_waits_is_late(orders, heard, age_s, of_stage, of_institution):

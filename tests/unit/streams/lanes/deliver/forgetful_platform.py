@@ -26,6 +26,8 @@ class Fate(Enum):
     SLOW = auto()  # the client gives up first; it arrives later or never
     BROKEN = auto()  # 50000, before anything was done
     THROTTLED = auto()
+    LONG_THROTTLED = auto()  # 429 that asks for minutes
+    LATER = auto()  # 503 that asks for minutes, of what was judged
     HELD = auto()
     SHUT_OUT = auto()  # a wrong key: it is sure that nothing was taken
     CONTRADICTED = auto()  # judged, and answered with two codes
@@ -71,31 +73,25 @@ class ForgetfulPlatform:
     def prepare(self, batch, msgid):
         """Nothing to do before a POST."""
 
-    async def post(self, batch, msgid, *, refused_before=False):  # noqa: PLR0911 - one return per fate is what this is
+    async def post(self, batch, msgid, *, refused_before=False):
         """As the gateway does."""
         self.on_begin(current(), msgid)
         body = tuple((one.number, one.service, one.institution, one.infno, one.value) for one in batch.records)
         request = Request(msgid=msgid, body=body, bad=any(b"bad" in one.value for one in batch.records), began_at=self._loop.time())
         await stand("post")
         fate = self.weather.popleft() if self.weather else self.calm(batch)
+        if fate in _AT_ONCE:
+            return _AT_ONCE[fate]
         match fate:
-            case Fate.UNREACHABLE:
-                return Retry(cause=RetryCause.UNREACHABLE)
-            case Fate.REQUEST_LOST:
-                return Retry(cause=RetryCause.CONNECTION)
             case Fate.SLOW:
                 self.network.append(request)
                 return Retry(cause=RetryCause.TIMEOUT)
             case Fate.BROKEN:
                 return _read(50000, refused_before=refused_before)
-            case Fate.THROTTLED:
-                return Throttled(after_s=1.0)
-            case Fate.HELD:
-                return Held(cause=HoldCause.AUTHORISATION, http_status=401, message="no")
-            case Fate.SHUT_OUT:
-                return Held(cause=HoldCause.ANSWER_CODE, code="40006", message="no")
         code = self.arrive(request)
         await stand("answer")
+        if fate is Fate.LATER:
+            return Retry(cause=RetryCause.SERVER_ERROR, http_status=503, after_s=240.0)
         if code is None or fate is Fate.ANSWER_LOST:
             return Retry(cause=RetryCause.TIMEOUT)
         said = _read(code, refused_before=refused_before, **({"infcode": 1} if fate is Fate.CONTRADICTED else {}))
@@ -131,6 +127,17 @@ class ForgetfulPlatform:
             return True
         at = self.accepted_at.get(msgid)
         return at is not None and (self._forgets_after_s is None or self._loop.time() - at <= self._forgets_after_s)
+
+
+_AT_ONCE = {
+    Fate.UNREACHABLE: Retry(cause=RetryCause.UNREACHABLE),
+    Fate.REQUEST_LOST: Retry(cause=RetryCause.CONNECTION),
+    Fate.THROTTLED: Throttled(after_s=1.0),
+    Fate.LONG_THROTTLED: Throttled(after_s=240.0),
+    Fate.HELD: Held(cause=HoldCause.AUTHORISATION, http_status=401, message="no"),
+    Fate.SHUT_OUT: Held(cause=HoldCause.ANSWER_CODE, code="40006", message="no"),
+}
+"""Where nothing was done."""
 
 
 def _read(code, *, refused_before, **others):

@@ -35,6 +35,8 @@ FAMILIES = st.lists(
     max_size=8,
 )
 ONE = st.sampled_from(INSTITUTIONS)
+ASKED_TO_WAIT = (Fate.THROTTLED, Fate.LONG_THROTTLED, Fate.LATER)
+"""No more of one institution is taken for now, while others are answered."""
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +92,7 @@ class AsideModel(OrphanModel):
         platform = self.world.platform
         (platform.garbled if garbled else platform.shut).add(which)
 
-    @rule(which=ONE, fate=st.sampled_from([Fate.ANSWER_LOST, Fate.REQUEST_LOST, Fate.SLOW]))
+    @rule(which=ONE, fate=st.sampled_from([Fate.ANSWER_LOST, Fate.REQUEST_LOST, Fate.SLOW, *ASKED_TO_WAIT]))
     def an_institution_is_not_answered(self, which, fate):
         self.world.platform.mute[which] = fate
 

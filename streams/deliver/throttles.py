@@ -1,0 +1,127 @@
+"""Who takes no more for now: one institution, or all of them. Nobody knows before another one was answered.
+
+An institution that is throttled stands as long as it was asked to, and then goes on with one request at a time until one of them is
+answered otherwise. At first all others stand, too, but no longer than `others_after_s`: then one request of theirs finds out.
+
+| since an institution was throttled              | that is          | who stands                                             |
+|-------------------------------------------------|------------------|--------------------------------------------------------|
+| another one was asked, and answered otherwise   | its own          | it alone                                               |
+| nobody else was asked                           | open             | all, at most `others_after_s`; then one request goes   |
+| each one that was asked was throttled, too      | that of them all | each for its own time; one request each `others_after_s` |
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from streams.deliver.throttle import Throttle, Whose, throttled
+
+OTHERS_AFTER_S: Final = 30.0
+"""So long the others stand at most for what one institution was asked to wait."""
+_OTHERS_FIRST_S: Final = 1.0
+"""So much longer it stands itself: if it asked again first each time, nobody else ever would."""
+LOOK_S: Final = 1.0
+"""While a request of another lane finds out, its answer is waited for in steps of this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Why a request does not go now."""
+
+    after_s: float
+    """When to come again."""
+    whose: Whose
+    """Who is throttled."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A request that may go. Whoever has it gives it back by `Throttles.leave`."""
+
+    institution: str
+
+
+@dataclass(slots=True, kw_only=True)
+class _Own:
+    """What one institution was told, until it is answered otherwise."""
+
+    since: float
+    """When it was told first."""
+    throttle: Throttle = field(default_factory=Throttle)
+    alone: bool = False
+    """Whether somebody else was answered since."""
+    asking: Turn | None = None
+    """The one request that goes meanwhile."""
+
+
+class Throttles:
+    """others: whether there is more than one institution. now: seconds of a clock that never goes back."""
+
+    def __init__(self, *, others: bool, now: Callable[[], float], others_after_s: float = OTHERS_AFTER_S) -> None:
+        self._others = others
+        self._now = now
+        self._others_after_s = others_after_s
+        self._all = Throttle()
+        self._asking: Turn | None = None
+        self._own: dict[str, _Own] = {}
+        self._answered: dict[str, float] = {}
+        """By institution: when the last request went out that was answered otherwise."""
+
+    @property
+    def all(self) -> Throttle:
+        """That of all institutions together."""
+        return self._all
+
+    def stand(self, institution: str) -> Stand | None:
+        """Why a request of it does not go now; None where it may."""
+        now, own = self._now(), self._own.get(institution)
+        if own is not None and own.throttle.until > now:
+            return Stand(after_s=own.throttle.until - now, whose=Whose.INSTITUTION)
+        if own is not None and own.asking is not None:
+            return Stand(after_s=LOOK_S, whose=Whose.INSTITUTION)
+        if self._all.until > now:
+            return Stand(after_s=self._all.until - now, whose=Whose.ALL)
+        return Stand(after_s=LOOK_S, whose=Whose.ALL) if self._all.times and self._asking is not None else None
+
+    def admit(self, institution: str) -> Turn | Stand:
+        """A turn for a request that goes this moment, or why there is none."""
+        if (stand := self.stand(institution)) is not None:
+            return stand
+        turn, own = Turn(institution), self._own.get(institution)
+        if own is not None:
+            own.asking = turn
+        if self._all.times:
+            self._asking = turn
+        return turn
+
+    def leave(self, turn: Turn) -> None:
+        """The request was answered or given up."""
+        own = self._own.get(turn.institution)
+        if own is not None and own.asking is turn:
+            own.asking = None
+        if self._asking is turn:
+            self._asking = None
+
+    def throttled(self, institution: str, *, after_s: float, named: bool, began: float) -> tuple[Throttle, Throttle]:
+        """A request that went out at `began` was answered with "no more". after_s, named: of `wait_of`. That of the institution
+        before, and since.
+        """
+        now = self._now()
+        own = self._own.setdefault(institution, _Own(since=now))
+        own.alone = any(at >= own.since for name, at in self._answered.items() if name != institution)
+        if not own.alone:
+            others_s = min(after_s, self._others_after_s) if named else after_s
+            self._all = throttled(self._all, after_s=others_s, named=named, began=began, now=now)
+        before = own.throttle
+        last_s = _OTHERS_FIRST_S if self._others and not own.alone else 0.0
+        own.throttle = throttled(before, after_s=after_s, named=named, began=began, now=now, last_s=last_s)
+        return before, own.throttle
+
+    def answered(self, institution: str, *, began: float) -> None:
+        """A request that went out at `began` was answered otherwise. One that was under way when the word came says nothing."""
+        self._answered[institution] = max(began, self._answered.get(institution, began))
+        own = self._own.get(institution)
+        if own is not None and began >= own.throttle.until:
+            del self._own[institution]
+        if began >= self._all.until:
+            self._all = Throttle()
