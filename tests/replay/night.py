@@ -126,7 +126,9 @@ class Night:
         document["platform"]["url"] = f"http://127.0.0.1:{self._port}"
         document["join"] = {"wait_s": self._wait_s, "tick_s": 1, "withdrawal_grace_s": 1}
         document["join"]["withdrawal_guard"] = {"per_hour": 0}
-        document["replay"] = {"rate_per_s": 400, "approve_above": self._approve_above, "approve_by_name": True}
+        # A row without a visit is read again and stays without one: of a hundred a plan would rightly be stopped by its share.
+        steady = {"rate_per_s": 400, "stop_share": 1.0}
+        document["replay"] = {**steady, "approve_above": self._approve_above, "approve_by_name": True}
         for institution in document["institutions"]:
             if wrong_key and institution["code"] == WRONG_KEY:
                 institution["public_key_file"] = "wrong.pub"
