@@ -26,6 +26,7 @@ from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.join.recalls import recall
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
 from streams.domain.join.withdrawing import Withdrawing, record_backed
@@ -155,9 +156,7 @@ class Emptying:
             if row.emitted and colliding.backing(visit, row, row.reported_as) is None:
                 claiming = colliding.claiming(visit, row, row.reported_as)
                 if not claiming and visit.mapping.tables[table].moved_ms:
-                    last = visit.current(row)._replace(reported_as=row.reported_as)
-                    visit.put(last)
-                    self._withdrawing.goes(run, visit, row, last=last, transaction="")
+                    self._awaits(run, visit, row)
                 elif not claiming:
                     gone += 1
                     record = row.reported_as or record_backed(run, visit, row)
@@ -165,3 +164,10 @@ class Emptying:
                 run.rebuild(visit, claiming, committed_at=now)
         run.keep(visit, committed_at=now, now=now)
         return gone
+
+    def _awaits(self, run: Results, visit: Visit, row: StoredRow) -> None:
+        """A row may come in another table. Where its record has gone from there since, that was later, and is known."""
+        if visit.gone(row.role, row.reported_as) is None:
+            last = visit.current(row)._replace(reported_as=row.reported_as)
+            visit.put(last)
+            self._withdrawing.goes(run, visit, row, last=last, transaction="")
