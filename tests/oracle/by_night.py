@@ -1,7 +1,8 @@
 """Random courses of a hospital whose jobs move visits, bills and lines between a day and a year table, held against a hospital in
 which nothing ever moves: each record is reported once for every content that it had, in that order, and nobody is told anything.
 
-A job deletes and inserts in one transaction or in two, in either order, hours apart; it numbers lines anew, or not. Meanwhile what
+A job deletes (or empties the table) and inserts in one transaction or in two, in either order, hours apart; it numbers lines anew,
+or not. Meanwhile what
 stands in one table alone is edited, lines come, workers change, and capture sends again what it sent.
 """
 
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 from typing import Any
+
+import orjson
 
 from tests.oracle.database import BILL, ITEM, KEY_OF, NAMED_ITEM, NUMBERED_ITEM, OTHER_BILL, REGISTER, YEAR_REGISTER, Row, Where
 from tests.oracle.flow import Flow
@@ -131,8 +134,16 @@ class Course:
             record.rows[where] = row
         self.lsn += 1
         place: Any = {"lsn": self.lsn, "ts_us": self.now * 1000 + self.lsn, "snapshot": "false", "transaction": self.transaction}
-        self.log.append(envelope(op, where[0], row, **place))
+        alone = all(one is record or where[0] not in {table for table, _ in one.rows} for one in self.records.values())
+        if op == "d" and alone and self.rng.random() < 0.3:
+            self.log.append(_truncate(where[0], row, **place))
+        else:
+            self.log.append(envelope(op, where[0], row, **place))
         self._capture(self.log[-1])
+        if orjson.loads(self.log[-1])["op"] == "t":  # something else goes on, and the grace passes
+            self.transaction += 1
+            self.flow.placing["many"].hear(f"{self.transaction}", self.now)
+            self._wait(1_000)
 
     # What else happens
 
@@ -182,6 +193,12 @@ class Course:
                 yield f"{record.name} was reported as {said}, and was {record.said}"
             if any(one == other for one, other in pairwise(sent)):
                 yield f"{record.name} was reported twice as it is"
+
+
+def _truncate(table: str, row: Row, **place: Any) -> bytes:
+    """The only row of a table goes with all of it."""
+    told = orjson.loads(envelope("d", table, row, **place))
+    return orjson.dumps({**told, "op": "t", "before": None})
 
 
 def _in_order(some: list[str], of: list[str]) -> bool:

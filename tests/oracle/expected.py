@@ -77,8 +77,10 @@ class Several:
 Must: TypeAlias = Holds | Told | Open | Child | Several
 
 
-def expected(rows: Mapping[Where, Row]) -> dict[tuple[str, str], Must]:
-    """By service and record key, for every row that has a record."""
+def expected(rows: Mapping[Where, Row], *, moves: bool = False) -> dict[tuple[str, str], Must]:
+    """By service and record key, for every row that has a record. moves: whether rows are said to move between tables: a bill that
+    stands in two and says the same is one.
+    """
     made = {VISIT: _visit, SETTLE: _settle, CHARGE: _charge, REGISTER: _register}
     found = {(SERVICE[table], key): made[table](rows, row) for (table, key), row in rows.items() if table in made}
     several: dict[tuple[str, str], dict[Where, Holds | Told | Open]] = {}
@@ -86,7 +88,7 @@ def expected(rows: Mapping[Where, Row]) -> dict[tuple[str, str], Must]:
         if where[0] in (BILL, OTHER_BILL):
             several.setdefault(("setl_d", row["bill_no"]), {})[where] = _bill(rows, row)
         elif where[0] in (ITEM, NAMED_ITEM, NUMBERED_ITEM):
-            several.setdefault(("fee_list_d", row["item_id"]), {})[where] = _item(rows, row)
+            several.setdefault(("fee_list_d", row["item_id"]), {})[where] = _item(rows, row, moves=moves)
     return found | {name: next(iter(all_.values())) if len(all_) == 1 else Several(all_) for name, all_ in several.items()}
 
 
@@ -190,8 +192,10 @@ def _bill(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
     return Open("AMBIGUOUS_VISIT", values) if len(heads) > 1 else Holds(values[0])
 
 
-def _item(rows: Mapping[Where, Row], row: Row) -> Holds | Told | Open:
+def _item(rows: Mapping[Where, Row], row: Row, *, moves: bool) -> Holds | Told | Open:
     heads, bills = _all(rows, REGISTER), _all(rows, BILL) + _all(rows, OTHER_BILL)
+    if moves:
+        bills = [*{(bill["bill_no"], bill["total"]): bill for bill in bills}.values()]
     if not bills:
         return _missing("SETTLEMENT" if row.get("bill_no") else "UNSETTLED")
     if not heads:

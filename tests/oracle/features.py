@@ -27,6 +27,8 @@ class Features:
     """Rows have a `state`, and the mapping's `where` says that only those of one state count."""
     lines_match: bool = False
     """Lines find their settlement by a column that both have, which the mapping does not know as its key."""
+    tables_move: bool = False
+    """The mapping says of the tables whose rows are the same records that rows move between them (`moves`)."""
     read_anew: bool = True
     """Tables are read on demand, capture goes blind, servers change: what is read may be ahead of the log."""
     withdrawn_at_the_end: bool = False

@@ -104,7 +104,7 @@ def joiner(**how: bool) -> Joiner:
 def _key(value: bytes) -> bytes:
     """As capture makes it: the row's key columns."""
     message = orjson.loads(value)
-    if "op" not in message:
+    if message.get("op", "t") == "t":
         return b"{}"
     row, table = message["after"] or message["before"], f"{message['source']['schema']}.{message['source']['table']}"
     return orjson.dumps({KEY_OF[table]: row[KEY_OF[table]]})

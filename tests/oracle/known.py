@@ -23,7 +23,8 @@ def shown(must: Holds, values: Any) -> Any:
 class Known:
     """The rows of the system with several of a kind, as they were sent so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, moves: bool = False) -> None:
+        self._moves = moves
         self._standing = Standing()
         self.changed = ""
         """As what the row is reported that came last."""
@@ -46,7 +47,7 @@ class Known:
     def guessed(self, told: list[tuple[str, str, str, Any]]) -> Iterator[str]:
         """What was reported although several rows could be meant."""
         if told and self.rows:
-            musts = expected(self.rows)
+            musts = expected(self.rows, moves=self._moves)
             for kind, service, key, _ in told:
                 if kind == "record" and any(isinstance(one, Open) for one in each(musts.get((service, key))).values()):
                     yield f"{service} {key} was reported by a guess"
@@ -56,7 +57,7 @@ class Known:
         both belong to changed, the first of them is corrected before the other is looked at.)
         """
         sent = [one for one in told if one[0] == "record" and one[1] == self.changed]
-        musts = expected(self.rows) if sent else {}
+        musts = expected(self.rows, moves=self._moves) if sent else {}
         for _, service, key, values in sent:
             held = before.get((service, key), {})
             for must in each(musts.get((service, key))).values():

@@ -23,7 +23,11 @@ WITHDRAWN = {"KEY_CHANGED_AFTER_REPORT", "DELETED_AFTER_REPORT"}
 
 def faults(course: Course, features: Features = KEPT) -> list[str]:
     """What the stages did wrong in this course, in words; empty where nothing."""
-    flow, known, found = Flow(where=features.rows_uncount, match=features.lines_match), Known(), list[str]()
+    flow, known, found = (
+        Flow(where=features.rows_uncount, match=features.lines_match, moves=features.tables_move),
+        Known(moves=features.tables_move),
+        list[str](),
+    )
     held: dict[tuple[str, str], Any] = {}
     for number, message in enumerate(course.messages):
         known.take(as_known(message) if features.rows_uncount else message)
@@ -104,7 +108,7 @@ def _wrong_in_the_end(course: Course, flow: Flow, features: Features) -> Iterato
     for moment, (kind, service, key, what) in enumerate(flow.told):
         ended.take(moment, kind, (service, key), what)
     held, letters = ended.held, ended.letters
-    musts = expected(course.rows)
+    musts = expected(course.rows, moves=features.tables_move)
     if features.lines_match:
         musts = {name: _UNSETTLED if name[1].startswith("C") and must == _NO_SETTLEMENT else must for name, must in musts.items()}
     for where in musts.keys() | held.keys():

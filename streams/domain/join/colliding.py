@@ -136,8 +136,8 @@ def _from_emptied(visit: Visit, row: StoredRow, name: str) -> StoredRow:
     if row.emitted or not visit.mapping.tables[row.table].moved_ms:
         return row
     former = [one for one in visit.claimants(row.role, name, emptied=True) if visit.mapping.is_move(one.table, row.table)]
-    emitted = next((one.emitted for one in former if one.emitted), "")
-    return row._replace(emitted=emitted, reported_as=name) if emitted else row
+    emitted = {one.emitted for one in former if one.emitted}
+    return row._replace(emitted=emitted.pop(), reported_as=name) if len(emitted) == 1 else row
 
 
 def freed(row: StoredRow) -> StoredRow:

@@ -26,9 +26,10 @@ from streams.domain.join.entries import FORM, SEPARATOR, WITHOUT_TRAIL
 from streams.domain.join.recalls import recall
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Results
+from streams.domain.join.stored import StoredRow
 from streams.domain.join.view import StateView
 from streams.domain.join.visit import Visit
-from streams.domain.join.withdrawing import record_backed
+from streams.domain.join.withdrawing import Withdrawing, record_backed
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.ticks import Tick
 from streams.errors import Newer
@@ -83,12 +84,15 @@ def load(value: bytes) -> Emptied:
 
 
 class Emptying:
-    """mappings: by source name. grace_ms: so long after a table was emptied its rows may come again."""
+    """mappings: by source name. withdrawing: says how long after a table was emptied its rows may come again, and what becomes of
+    the records of rows that may come in another table.
+    """
 
-    def __init__(self, mappings: Mapping[str, CompiledMapping], recall: Recall, *, grace_ms: int) -> None:
+    def __init__(self, mappings: Mapping[str, CompiledMapping], recall: Recall, withdrawing: Withdrawing) -> None:
         self._mappings = mappings
         self._recall = recall
-        self._grace_ms = grace_ms
+        self._withdrawing = withdrawing
+        self._grace_ms = withdrawing.limits.grace_ms
 
     def truncated(self, run: Results, event: Truncated, view: StateView) -> bool:
         """A table was emptied. False where that is no news for a person: it is known, or the table's rows move, and are awaited."""
@@ -110,7 +114,7 @@ class Emptying:
             position=dotted(event.position),
             transaction=event.transaction,
             mark=None if mark is None else (mark.place, mark.ts_us, mark.server),
-            deadline=run.incoming.timestamp_ms + max(1, self._grace_ms, rule.moved_ms),
+            deadline=run.incoming.timestamp_ms + max(1, self._grace_ms),
             gone=known.gone if known is not None and known.deadline else 0,
         )
         run.take([(key, dump(emptied))])
@@ -151,10 +155,19 @@ class Emptying:
             run.close(visit, row, by=ClosedBy.GONE)
             if row.emitted and colliding.backing(visit, row, row.reported_as) is None:
                 claiming = colliding.claiming(visit, row, row.reported_as)
-                if not claiming:
+                if not claiming and visit.mapping.tables[table].moved_ms:
+                    self._awaits(run, visit, row)
+                elif not claiming:
                     gone += 1
                     record = row.reported_as or record_backed(run, visit, row)
                     recall(run, visit, row.role, record, position=row.position, committed_at=now)
                 run.rebuild(visit, claiming, committed_at=now)
         run.keep(visit, committed_at=now, now=now)
         return gone
+
+    def _awaits(self, run: Results, visit: Visit, row: StoredRow) -> None:
+        """A row may come in another table. Where its record has gone from there since, that was later, and is known."""
+        if visit.gone(row.role, row.reported_as) is None:
+            last = visit.current(row)._replace(reported_as=row.reported_as)
+            visit.put(last)
+            self._withdrawing.goes(run, visit, row, last=last, transaction="")

@@ -61,7 +61,7 @@ class Joiner:
         self._withdrawing = Withdrawing(limits.withdrawals)
         self._charging = Charging(mappings, few=limits.few_lines, many=limits.many_lines)
         self._telling = Telling(mappings, self._withdrawing, self._recall)
-        self._emptying = Emptying(mappings, self._recall, grace_ms=limits.withdrawals.grace_ms)
+        self._emptying = Emptying(mappings, self._recall, self._withdrawing)
         self._rebuilding = Rebuilding(mappings, self._recall)
         self._day = (-1, date.min)
 

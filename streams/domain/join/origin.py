@@ -3,6 +3,7 @@ shown.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from streams.domain.changes import RowChange, Truncated, dotted
 from streams.domain.join.stored import StoredRow
@@ -11,9 +12,14 @@ from streams.domain.records import MissingLookup, RowOrigin
 from streams.domain.roles import SERVICE_OF
 from streams.spec.masking import show_key
 
+_ALL_KEYS: Final = frozenset({"key", "visit_key", "record_key"})
+
 
 def of_row(row: StoredRow, mapping: CompiledMapping, *, visit_key: bytes, record_key: str) -> RowOrigin:
-    """The origin of a row that has its place in a visit. Its mapping knows its table."""
+    """The origin of a row that has its place in a visit. Where the mapping has its table no more, or never had (it is another
+    source's), nothing of its keys may be shown.
+    """
+    rule = mapping.tables.get(row.table) if row.source == mapping.source else None
     return RowOrigin(
         source=row.source,
         table=row.table,
@@ -21,7 +27,7 @@ def of_row(row: StoredRow, mapping: CompiledMapping, *, visit_key: bytes, record
         visit_key=visit_key.decode(),
         position=dotted(row.position),
         record_key=record_key,
-        personal=frozenset(personal_keys(mapping, mapping.tables[row.table])),
+        personal=_ALL_KEYS if rule is None else frozenset(personal_keys(mapping, rule)),
     )
 
 

@@ -12,6 +12,7 @@ _FOR_EVER_MS: Final = 10**12
 """Limit for a row that waits for another one that waits itself, or was told: the other has a deadline or a letter, and the row
 none of its own.
 """
+_ASK_AGAIN_MS: Final = 60_000
 _MOVED: Final = Part.MOVED.value
 _MOVING: Final = {
     Part.VISIT.value: TableRole.VISIT,
@@ -45,7 +46,9 @@ def patience(visit: Visit, row: StoredRow, part: str, *, limit: int, now: int) -
     role = _MOVING.get(part)
     if role is None or not visit.mapping.moves:
         return limit
-    return max(limit, visit.moving_until(role) - _since(row, part, now))
+    # Of a table that was emptied just now it is not known yet what went.
+    until = max(visit.moving_until(role), now + _ASK_AGAIN_MS if visit.is_emptied else 0)
+    return max(limit, until - _since(row, part, now))
 
 
 def _since(row: StoredRow, part: str, now: int) -> int:

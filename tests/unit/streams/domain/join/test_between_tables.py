@@ -178,12 +178,28 @@ def test_rows_whose_table_is_emptied_are_no_news(first):
     assert (THREE, []) == (join.reported(), join.letters())
 
 
-def test_rows_of_an_emptied_table_that_come_nowhere_are_told_in_one_letter():
-    """That was no move, and the letter says how many records it was."""
+def test_rows_of_an_emptied_table_that_come_nowhere_are_told_when_the_time_is_over():
+    """That was no move."""
     join = reported()
     join.send(emptied("m.item", join))
+    go_on(join, DAY_MS - 1_000)
+    assert [] == join.letters()
     go_on(join, 2 * DAY_MS)
-    assert ["WITHDRAWN TRUNCATE_COUNTED"] == join.letters()
+    assert [DELETED] == join.letters()
+    change(join, "m.named_item")
+    assert ["DELETED_AFTER_REPORT I1"] == join.closed()
+
+
+def test_lines_wait_for_a_bill_whose_table_was_emptied_before_it_was_copied():
+    """The job keeps the bills in a file of its own meanwhile."""
+    join = reported()
+    join.send(emptied("m.bill", join))
+    go_on(join, 2 * GRACE_MS)
+    change(join, "m.item", "u", tx=8, item="头孢")
+    go_on(join, 7 * HOUR_MS)
+    assert (THREE, []) == (join.reported(), join.letters())
+    change(join, "m.other_bill", tx=9)
+    assert ([*THREE, "fee_list_d I1"], []) == (join.reported(), join.letters())
 
 
 def emptied(table, join):
