@@ -114,9 +114,8 @@ class Logs:
     ) -> Answer:
         answer, freshness = self._upkeep(topic, shape).ask(question, partitions=partitions, sought=looked_for)
         if not freshness.complete:
-            raise Refused(
-                f"the time was up before the end of {topic}: the same command goes on from there, or use a longer --deadline"
-            )
+            on = "" if freshness.searched else "the same command goes on from there, or "
+            raise Refused(f"the time was up before the end of {topic}: {on}use a longer --deadline")
         return answer
 
     def _upkeep(self, topic: str, shape: Shape) -> Upkeep:

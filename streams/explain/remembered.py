@@ -223,7 +223,8 @@ def sought_called(key: str) -> Sought:
     value, until that changes or goes.
     """
     longest = max(key.split("/"), key=len)  # the columns of a key stand apart
-    return Sought([longest.encode(), orjson.dumps(longest)[1:-1]], lambda message: _is_called(message, key), follows=True)
+    parts = longest.encode(), orjson.dumps(longest)[1:-1]
+    return Sought(parts, lambda message: _is_called(message, key), lambda index: [one.place for one in called(index, key)])
 
 
 def _is_called(message: Any, key: str) -> bool:

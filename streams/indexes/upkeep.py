@@ -18,6 +18,7 @@ from streams.indexes.searched import is_searched, lent, take_found, unread
 from streams.indexes.shape import Filling, Writing
 from streams.indexes.store import Store
 from streams.topics.access import BrokerAccess
+from streams.topics.at_places import read_at
 from streams.topics.batches import Sought
 from streams.topics.broker import Broker
 from streams.topics.offsets import Reach
@@ -145,6 +146,9 @@ class Upkeep:
                 starts = unread(index, shape, wanted)
                 if not is_searched(starts, wanted):
                     return None
+                if sought.follows is not None:
+                    had = read_at(self.access, self.topic, sought.follows(index), client_id=self.client_id)
+                    sought.keys.update(one.key for one in had if one.key is not None)  # what is compacted away is the last of none
                 with Search(self.access, self.topic, [*starts], client_id=self.client_id) as topic:
                     left_s = until - time.monotonic()
                     found_in = shape.writing(index), topic, starts, sought

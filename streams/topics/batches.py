@@ -4,6 +4,7 @@ but not taken apart, which costs a tenth.
 Aborted transactions are rare, and told beside the batches: an answer with one is taken apart by the client itself.
 """
 
+import sqlite3
 import struct
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,8 +41,9 @@ class Sought:
     """Bytes of which one stands in each message that is meant, in its key, value or headers; none: any message may be meant."""
     means: Callable[[Any], bool] = field(repr=False)
     """Whether a message is meant."""
-    follows: bool = False
-    """Whether what comes later under the key of a message that is meant counts, though `means` does not hold for it."""
+    follows: Callable[[sqlite3.Connection], Collection[tuple[int, int]]] | None = field(default=None, repr=False)
+    """Where what comes later under the key of a message that is meant counts, though `means` does not hold for it: the places
+    (partition, offset) of such messages that an index has; None: it does not count."""
     keys: set[bytes] = field(default_factory=set, repr=False)
     """Those that are followed."""
 
@@ -55,7 +57,7 @@ class Sought:
             return True
         if not self.means(message):
             return False
-        if self.follows and message.key is not None:
+        if self.follows is not None and message.key is not None:
             self.keys.add(message.key)
         return True
 
