@@ -31,6 +31,6 @@ class ReadingTold:
                 self._last = self._now()
                 far = ", ".join(f"{name}: {done} of {of}" for name, (done, of) in sorted(self._far.items()) if done < of)
             if far:
-                typer.echo(f"reading for the first time, or what came since: {far}", err=True)
+                typer.echo(f"reading what is not in the index: {far}", err=True)
 
         return told

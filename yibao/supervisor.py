@@ -5,6 +5,7 @@ keeps its place and never ends by itself.
 """
 
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -57,18 +58,25 @@ class _Worker:
     """The last reason that it gave for its end."""
     watched: Watched | None = None
     """Whether it lives; None until it said where it is served."""
+    served_by: float = math.inf
+    """Until when it must have said that, on the supervisor's clock; infinite where it has, or need not."""
 
 
 class Supervisor:
     """Runs the commands, by worker name, until it is told to stop. silent_s: so long a worker that is served may say nothing on
-    `/live`, or no; 0: for ever.
+    `/live`, or no. start_s: so long it may take until it is served. 0, of both: for ever.
     """
 
     def __init__(
-        self, commands: Mapping[str, Sequence[str]], *, silent_s: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        commands: Mapping[str, Sequence[str]],
+        *,
+        silent_s: float = 0.0,
+        start_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers = [_Worker(name, command) for name, command in commands.items()]
-        self._silent_s = silent_s
+        self._silent_s, self._start_s = silent_s, start_s
         self._clock = clock
         self._asked = 0
 
@@ -101,7 +109,7 @@ class Supervisor:
         code = worker.process.poll()
         if code is None:
             self._listen(worker)
-            self._end_if_dead(worker, worker.process)
+            self._end_if_dead(worker, worker.process, now)
             return 0
         return self._ended(worker, code, now)
 
@@ -114,15 +122,21 @@ class Supervisor:
         os.close(writing)
         os.set_blocking(reading, False)
         worker.words, worker.last_word, worker.next_start = reading, "", None
+        worker.served_by = self._clock() + self._start_s if self._start_s else math.inf
         log.info("worker_started", worker=worker.name, pid=worker.process.pid)
 
-    def _end_if_dead(self, worker: _Worker, process: subprocess.Popen[bytes]) -> None:
+    def _end_if_dead(self, worker: _Worker, process: subprocess.Popen[bytes], now: float) -> None:
         """A process that is stopped takes no other signal than SIGKILL. Nothing is lost: it commits nothing while it hangs."""
-        if worker.watched is None or not worker.watched.is_dead:
+        if worker.watched is not None and worker.watched.is_dead:
+            silent_s, why = self._silent_s, f"no yes came from /live for {self._silent_s:g} s (workers.http.silent_s)"
+        elif now >= worker.served_by:
+            silent_s = self._start_s
+            why = f"it hung in its start, before it served /live, for {self._start_s:g} s (workers.http.start_s)"
+        else:
             return
         _unwatch(worker)
-        worker.last_word = f"no yes came from /live for {self._silent_s:g} s (workers.http.silent_s): killed"
-        log.warning("worker_stalled", worker=worker.name, pid=process.pid, silent_s=self._silent_s)
+        worker.served_by, worker.last_word = math.inf, f"{why}: killed"
+        log.warning("worker_stalled", worker=worker.name, pid=process.pid, silent_s=silent_s, why=why)
         process.kill()
 
     def _listen(self, worker: _Worker) -> None:
@@ -135,6 +149,8 @@ class Supervisor:
             word = orjson.loads(line)
             worker.was_ready = worker.was_ready or "ready" in word
             worker.last_word = f"{word.get('reason', worker.last_word)}"
+            if "served" in word:
+                worker.served_by = math.inf
             if "served" in word and self._silent_s:
                 worker.watched = Watched(f"{word['served']}", allowed_s=self._silent_s)
 
@@ -174,7 +190,8 @@ class Supervisor:
 
 def supervisor_of(site: Site, commands: Mapping[str, Sequence[str]]) -> Supervisor:
     """Of the workers of a site on this machine, by the site's own patience."""
-    return Supervisor(commands, silent_s=site.workers.http.silent_s)
+    http = site.workers.http
+    return Supervisor(commands, silent_s=http.silent_s, start_s=http.start_s if http.serve else 0.0)
 
 
 def end_with_parent() -> None:

@@ -26,9 +26,13 @@ class Tick:
     open: str = ""
     """That source's transaction which may go on; `""`: none."""
 
+    def tells(self, source: str) -> bool:
+        """Whether all rows of a source have come that were captured before it."""
+        return self.source in ("", source)
+
     def ended(self, source: str, transaction: str) -> bool:
         """Whether a transaction of a source is known to have ended."""
-        return self.source in ("", source) and (not transaction or transaction != self.open)
+        return self.tells(source) and (not transaction or transaction != self.open)
 
 
 def tick_value(at: int, partitions: Sequence[int] | None = None) -> bytes:

@@ -11,7 +11,7 @@ from streams.domain.place.partitions import partition_of
 from streams.domain.roles import REPORTED, SERVICE_OF
 from streams.explain.decoding import gone_in, row_in
 from streams.explain.logs import Logs
-from streams.explain.remembered import GONE, Entry, called, of_visit
+from streams.explain.remembered import GONE, Entry, called, of_visit, sought_called, sought_of_visit
 from streams.explain.subject import Keys, RowName
 from streams.spec.fields import ServiceCode
 
@@ -57,7 +57,7 @@ def find(logs: Logs, keys: Keys, key: str, asked: Asked) -> list[Hit]:
     if asked.service in ("", _VISIT) and (found := _visit(logs, keys, visit, asked)):
         return found
     roles = {_LETTER_OF[asked.service], GONE} if asked.service else {*_LETTER_OF.values(), GONE}
-    named = logs.state(lambda index: called(index, key))
+    named = logs.state(lambda index: called(index, key), looked_for=sought_called(key))
     entries = [one for one in named if one.role in roles and asked.source in ("", one.source)]
     hits = {
         hit: None
@@ -74,7 +74,8 @@ def messages_of(logs: Logs, entries: Iterable[Entry]) -> list[Incoming]:
 
 def _visit(logs: Logs, keys: Keys, visit: bytes, asked: Asked) -> list[Hit]:
     partition = partition_of(visit.decode(), logs.partitions)
-    entries = [one for one in logs.state(lambda index: of_visit(index, visit), [partition]) if asked.source in ("", one.source)]
+    of_all = logs.state(lambda index: of_visit(index, visit), [partition], sought_of_visit(visit))
+    entries = [one for one in of_all if asked.source in ("", one.source)]
     heads = [one for one in entries if one.role == _LETTER_OF[_VISIT]]
     found = [one for one in messages_of(logs, heads or entries[:1]) if visit_key_of(one.key or b"") == visit]
     if not found:

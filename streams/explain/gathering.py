@@ -21,7 +21,7 @@ from streams.explain.evidence import Evidence, Held, Lanes, Told
 from streams.explain.finding import Hit
 from streams.explain.logs import Logs
 from streams.explain.places import Place
-from streams.explain.remembered import called, of_visit
+from streams.explain.remembered import called, of_visit, sought_of_visit
 from streams.explain.subject import Keys, RowName, Subject
 from streams.lanes.deliver.orphan_entries import is_waiting, number_in, read_waiting
 from streams.lanes.marks import deliver_mark
@@ -95,7 +95,7 @@ def _rows(logs: Logs, hit: Hit, key: str, partition: int) -> tuple[list[Held], l
         there = {one.key for one in of_all}
         return [one.place for one in (*(one for one in of_all if one.role in _PARENTS), *called(index, key)) if one.key in there]
 
-    wanted = logs.state(entries, [partition])
+    wanted = logs.state(entries, [partition], sought_of_visit(hit.visit))
     return remembered_in(logs.at(logs.topics.state, {*wanted}), hit.visit)
 
 

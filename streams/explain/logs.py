@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from connector.contract import Topics
 from streams.domain.changes import Incoming
 from streams.errors import Refused
-from streams.explain.places import CHANGES, PLACED, READY, RECEIPTS, places
+from streams.explain.places import CHANGES, PLACED, READY, RECEIPTS, places, sought
 from streams.explain.remembered import Institutions, state_shape
 from streams.indexes.shape import Shape
 from streams.indexes.store import Store
@@ -19,6 +19,7 @@ from streams.indexes.upkeep import Upkeep
 from streams.lanes.kafka_broker import incoming
 from streams.topics.access import BrokerAccess
 from streams.topics.at_places import read_at
+from streams.topics.batches import Sought
 from streams.topics.whole import OnProgress
 
 FOLDER: Final = "explain"
@@ -56,11 +57,16 @@ class Logs:
     waits: Callable[[], None] = lambda: None
     """Called where another process brings an index up to date, and this one waits for it."""
 
-    def state(self, question: Callable[[sqlite3.Connection], Answer], partitions: Collection[int] | None = None) -> Answer:
-        """What the index of `visit.state` answers. partitions: of which the question is; None: of all. Raises as `Upkeep.ask`, and
-        Refused where the time was up.
+    def state(
+        self,
+        question: Callable[[sqlite3.Connection], Answer],
+        partitions: Collection[int] | None = None,
+        looked_for: Sought | None = None,
+    ) -> Answer:
+        """What the index of `visit.state` answers. partitions: of which the question is; None: of all. looked_for: finds every
+        message that tells something for it. Raises as `Upkeep.ask`, and Refused where the time was up.
         """
-        return self._ask(self.topics.state, state_shape(self.institutions), question, partitions)
+        return self._ask(self.topics.state, state_shape(self.institutions), question, partitions, looked_for)
 
     def state_so_far(self, question: Callable[[sqlite3.Connection], Answer]) -> tuple[Answer, bool]:
         """What the index of `visit.state` answers when the time is up, and whether it holds all of the topic. Raises as
@@ -95,17 +101,21 @@ class Logs:
     def _found(self, topic: str, shape: Shape, keys: Collection[bytes], partition: int, most: int) -> list[Incoming]:
         if not keys:
             return []
-        where = self._ask(topic, shape, lambda index: places(index, keys, most=most), [partition])
+        where = self._ask(topic, shape, lambda index: places(index, keys, most=most), [partition], sought(shape, keys))
         return self.at(topic, where)
 
     def _ask(
-        self, topic: str, shape: Shape, question: Callable[[sqlite3.Connection], Answer], partitions: Collection[int] | None
+        self,
+        topic: str,
+        shape: Shape,
+        question: Callable[[sqlite3.Connection], Answer],
+        partitions: Collection[int] | None,
+        looked_for: Sought | None,
     ) -> Answer:
-        answer, freshness = self._upkeep(topic, shape).ask(question, partitions=partitions)
+        answer, freshness = self._upkeep(topic, shape).ask(question, partitions=partitions, sought=looked_for)
         if not freshness.complete:
-            raise Refused(
-                f"the time was up before the end of {topic}: the same command goes on from there, or use a longer --deadline"
-            )
+            on = "" if freshness.searched else "the same command goes on from there, or "
+            raise Refused(f"the time was up before the end of {topic}: {on}use a longer --deadline")
         return answer
 
     def _upkeep(self, topic: str, shape: Shape) -> Upkeep:

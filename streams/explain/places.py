@@ -3,7 +3,7 @@ of `visit.receipts` by each record, of `place.state.<source>` by row.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -13,6 +13,7 @@ from streams.domain.place.entries import is_row
 from streams.domain.ready import RECORD_KEY_AT
 from streams.explain.names import name_of
 from streams.indexes.shape import Shape
+from streams.topics.batches import Sought
 
 _PART: Final = SEPARATOR.encode()
 _FORM: Final = 1
@@ -88,6 +89,17 @@ CHANGES: Final = _shape(_by_visit)
 READY: Final = _shape(_of_ready)
 RECEIPTS: Final = _shape(_of_receipt)
 PLACED: Final = _shape(_of_placed)
+
+_NAMES_OF: Final[Mapping[Shape, NamesOf]] = {CHANGES: _by_visit, READY: _of_ready, RECEIPTS: _of_receipt, PLACED: _of_placed}
+_PARTS: Final = 8
+"""Of more, each batch is rather taken apart than looked through for one after the other."""
+
+
+def sought(shape: Shape, keys: Collection[bytes]) -> Sought:
+    """Finds the messages under these keys in a topic that an index of this shape is of."""
+    names, names_of = {name_of(one) for one in keys}, _NAMES_OF[shape]
+    parts = [orjson.dumps(one.decode()) for one in keys] if shape is RECEIPTS else [*keys]
+    return Sought(parts if len(parts) <= _PARTS else (), lambda message: not names.isdisjoint(names_of(message)))
 
 
 def places(index: sqlite3.Connection, names: Iterable[bytes], *, most: int) -> list[Place]:

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from connector.contract import TableRole
 from streams.domain.join.entries import SEPARATOR, is_row, load, reported_as_in, visit_key_of, waits
 from streams.domain.join.gone import is_gone, load_gone
@@ -14,11 +16,14 @@ from streams.explain.names import identity_of, name_of
 from streams.explain.places import Place
 from streams.explain.waits import WITHDRAWAL, end_of
 from streams.indexes.shape import Shape
+from streams.topics.batches import Sought
 
 GONE: Final = "x"
 """Role of such a record's entry; those of rows have the letters of their keys."""
 
 _FORM: Final = 2
+_BEFORE_ROW: Final = 4
+"""Members of an entry's key before those of the row's."""
 _TOLD_BY: Final = "institutions told by"
 """Name in `meta` under which stands what told the institutions of rows."""
 _TRACES_MS: Final = 20 * 3_600_000
@@ -205,6 +210,36 @@ def called(index: sqlite3.Connection, key: str) -> list[Entry]:
     """The entries of rows and records with this number."""
     query = "SELECT * FROM entries WHERE row = ? UNION SELECT * FROM entries WHERE record = ?"
     return sorted(_entries(index.execute(query, (name_of(key.encode()),) * 2)), key=lambda one: one.place)
+
+
+def sought_of_visit(visit_key: bytes) -> Sought:
+    """Finds in `visit.state` what `of_visit` is asked of."""
+    begin = visit_key + SEPARATOR
+    return Sought([begin], lambda message: message.key is not None and message.key.startswith(begin))
+
+
+def sought_called(key: str) -> Sought:
+    """Finds in `visit.state` what `called` is asked of: a row's key stands in the entry's, and what it was reported as in its
+    value, until that changes or goes.
+    """
+    longest = max(key.split("/"), key=len)  # the columns of a key stand apart
+    parts = longest.encode(), orjson.dumps(longest)[1:-1]
+    return Sought(parts, lambda message: _is_called(message, key), lambda index: [one.place for one in called(index, key)])
+
+
+def _is_called(message: Any, key: str) -> bool:
+    if message.key is None or not message.value:
+        return message.key is not None and _row_of(message.key) == key.encode()
+    if is_row(message.key):
+        return _row_of(message.key) == key.encode() or reported_as_in(message.key, message.value).partition("/")[2] == key
+    if not visit_key_of(message.key) or not is_gone(message.key):
+        return False
+    gone = load_gone(message.value)
+    return key in ("/".join(gone.key), gone.record.partition("/")[2])
+
+
+def _row_of(key: bytes) -> bytes:
+    return b"/".join(key.split(SEPARATOR)[_BEFORE_ROW:])
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[Entry]:

@@ -35,6 +35,11 @@ class WorkerHttp(Strict):
     starts it again; at least 5. `0`: for ever, for a debugger that holds a process. What only works slowly answers: a thread of its
     own serves `/live`. Without `serve` nobody can ask, and none is ended."""
 
+    start_s: Annotated[float, Field(ge=0)] = 300.0
+    """So long a worker that `yibao worker all` started may take until it serves `/live`; then it is ended like one that is silent:
+    it hangs in a file or a folder that does not answer. It serves before it asks any broker, so one that waits for brokers is not
+    meant. `0`: for ever."""
+
     @model_validator(mode="after")
     def _patient(self) -> Self:
         if 0 < self.silent_s < _LEAST_PATIENCE_S:

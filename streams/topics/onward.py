@@ -20,7 +20,8 @@ from streams.topics.access import BrokerAccess, away, is_inside_a_client, not_le
 from streams.topics.offsets import Reach
 
 _POLL_MS: Final = 500
-_STALLED_S: Final = 15.0
+STALLED_S: Final = 15.0
+"""So long nothing may come before the brokers are called away."""
 _CLOSE_S: Final = 10.0
 _ANSWER_MS: Final = 12_000
 FETCH_BYTES: Final = 4 * 1024 * 1024
@@ -55,7 +56,7 @@ class Onward:
         most: int = 5_000,
         fetch_bytes: int = FETCH_BYTES,
     ) -> None:
-        self._topic, self._most = topic, most
+        self._topic, self._most, self._fetch_bytes = topic, most, fetch_bytes
         self._places = [TopicPartition(topic, number) for number in sorted(partitions)]
         self._servers = access.bootstrap_servers
         self._where = f"Kafka at {self._servers}"
@@ -93,7 +94,7 @@ class Onward:
             if now != positions:
                 positions, moved_at = now, time.monotonic()
                 yield Portion(found, now)
-            elif time.monotonic() - moved_at > _STALLED_S:
+            elif time.monotonic() - moved_at > STALLED_S:
                 raise Unreachable(f"{self._where} gives nothing more of {self._topic} before its end: check the brokers")
 
     async def _seek(self, starts: Mapping[int, int]) -> None:
@@ -109,7 +110,12 @@ class Onward:
         return messages, {place.partition: await self._consumer.position(place) for place in self._places}
 
     def _do(self, work: Coroutine[Any, Any, Result]) -> Result:
-        future: Future[Result] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._come(self._begun(work))
+
+    def _begun(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _come(self, future: Future[Result]) -> Result:
         try:
             return future.result()
         except (KafkaError, AssertionError, LookupError, OSError) as error:

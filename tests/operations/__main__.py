@@ -50,7 +50,7 @@ def _figures(part: str, *, keep: bool) -> str | None:
     except Failed as failed:
         sys.stderr.write(f"{part}: {failed}\n")
         return None
-    except Exception:  # noqa: BLE001 - the parts behind it say something all the same
+    except (Exception, SystemExit):  # noqa: BLE001 - the parts behind it say something all the same, also of a command that ended
         sys.stderr.write(f"{part}: {traceback.format_exc()}\n")
         return None
     finally:

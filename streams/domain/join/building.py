@@ -290,7 +290,8 @@ class Building:
     ) -> None:
         ended = self.ends is not None and self.ends == (visit.place(row), part)
         limit = 0 if ended else patience(visit, row, part, limit=self._limits.of(part), now=now)
-        left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now)
+        late = self.time is not None and not self.time.tells(row.source)
+        left, in_vain = wait(row, part, told=lambda: letters.given_up(part, rows, candidates), limit=limit, now=now, late=late)
         if in_vain or (row.refused and left.refused == row.refused and self.told.added(visit, row)):
             failed = failed_row(self, visit, row, rows)
             names = names_of(candidates, visit.mapping) if candidates else names_of_missing(self, visit, part, failed)

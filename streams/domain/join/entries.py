@@ -88,6 +88,11 @@ def is_row(key: bytes) -> bool:
     return key[after : after + 1] in _ROLES and key[after + 1 : after + 2] == SEPARATOR
 
 
+def source_of(key: bytes) -> str:
+    """The source in the state key of a row."""
+    return key.split(SEPARATOR, 3)[2].decode()
+
+
 def visit_key_of(key: bytes) -> bytes:
     """The visit key in a state key."""
     return key[: key.index(SEPARATOR)]

@@ -17,7 +17,7 @@ from streams.domain.join import claiming, counting, followers, letters, recaptur
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
-from streams.domain.join.entries import is_moved, is_row
+from streams.domain.join.entries import awaits_lookup, is_moved, is_row, source_of
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
@@ -220,7 +220,8 @@ class Joiner:
             if built:  # what the visit is now is seen by the next tick
                 run.count(LEFT)
                 continue
-            rows = [self._recall.load(key, value) for key in keys if is_row(key) and (value := view.get(key)) is not None]
+            tried = ((key, view.get(key)) for key in keys if is_row(key))
+            rows = [self._recall.load(key, value) for key, value in tried if value is not None and _is_tried(tick, key, value)]
             left -= self._due(run, tick, view, visit_key, [row for row in rows if not run.moving.is_open(row.trail)], most=left)
         if left <= 0:
             run.count(LEFT)
@@ -255,6 +256,13 @@ class Joiner:
             committed_at, run.captured_at = max(released(row, tick.at) for row in due)
             run.keep(visit, committed_at=committed_at, now=tick.at)
         return done
+
+
+def _is_tried(tick: Tick, key: bytes, value: bytes) -> bool:
+    """Whether a tick may have something to do for a row: what that waits for stands in its own source's rows, or in a lookup, or
+    it waits for another lane.
+    """
+    return tick.tells(source_of(key)) or awaits_lookup(value) or is_moved(value)
 
 
 def _unusable(

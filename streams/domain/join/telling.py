@@ -51,7 +51,7 @@ class Telling:
             for visit_key in islice(_untouched(run, view.gone(tick.at)), _VISITS_A_TICK)
         }
         for source, mapping in self._mappings.items():
-            if tick.source not in ("", source):
+            if not tick.tells(source):
                 continue
             key = guard_key(source)
             before = load_guard(view.entries_beside(key).get(key))

@@ -24,10 +24,13 @@ _LOOKUP: Final = Part.LOOKUP.value
 _WITHOUT_LIMIT: Final = frozenset({Part.UNREPORTED.value, Part.UNREPORTED_LINE.value, Part.PARENT_REFUSED.value})
 
 
-def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now: int) -> tuple[StoredRow, bool]:
+def wait(  # noqa: PLR0913 - what waits, how long, and what is known
+    row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now: int, late: bool
+) -> tuple[StoredRow, bool]:
     """The row while it waits for a part, or after it waited in vain; and whether that is to be told now.
 
-    told: by what such a wait in vain is known, so that it is told once. limit: how long it waits (ms).
+    told: by what such a wait in vain is known, so that it is told once. limit: how long it waits (ms); 0: not at all. late: whether
+    the part may stand in rows that were captured by now and have not come.
     """
     asks_on = part.startswith(_LOOKUP)
     if row.refused and row.refused == told():
@@ -35,7 +38,7 @@ def wait(row: StoredRow, part: str, *, told: Callable[[], str], limit: int, now:
         return row._replace(waits_for=part, since=now, deadline=now) if asks_on and not row.waits_for else row, False
     since = _since(row, part, now)
     waiting = row.waiting(part, since=since, deadline=since + (_FOR_EVER_MS if part in _WITHOUT_LIMIT else limit))
-    if now < waiting.deadline:
+    if now < waiting.deadline or (late and limit):
         return waiting, False
     # Another row of the visit that comes late, or goes, builds those that it concerns. A lookup row does not: every tick asks.
     return waiting._replace(refused=told()) if asks_on else row._replace(refused=told(), waits_for="", since=0, deadline=0), True

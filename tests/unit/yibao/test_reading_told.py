@@ -14,7 +14,7 @@ def test_every_few_seconds_a_line_says_how_far_each_topic_is(capsys):
     clock[0] = 6.0
     changes(20, 80)
     changes(30, 80)
-    assert capsys.readouterr().err.splitlines() == ["reading for the first time, or what came since: visit.changes: 20 of 80"]
+    assert capsys.readouterr().err.splitlines() == ["reading what is not in the index: visit.changes: 20 of 80"]
     clock[0] = 12.0
     changes(80, 80)
     assert capsys.readouterr().err == ""

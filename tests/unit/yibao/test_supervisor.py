@@ -173,7 +173,13 @@ def test_a_worker_that_cannot_begin_ends_the_supervisor_with_its_code(supervisor
 
 SERVED = textwrap.dedent(
     """
-    import sys, threading, time
+    import os, sys, threading, time
+    if sys.argv[1:] == ["child", "hangs"]:
+        parent = os.getppid()
+        print("the child is up", flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        sys.exit()
     from http import HTTPStatus
     from yibao.supervisor import Supervisor, end_with_parent
     if sys.argv[1] == "child":
@@ -191,9 +197,19 @@ SERVED = textwrap.dedent(
                 time.sleep(0.1)
     else:
         child = [sys.executable, __file__, "child", sys.argv[1]]
-        sys.exit(Supervisor({"a-0": child}, silent_s=2.0).run())
+        sys.exit(Supervisor({"a-0": child}, silent_s=2.0, start_s=5.0 if sys.argv[1] == "hangs" else 600.0).run())
     """
 )
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_hangs_before_it_is_served_is_killed_and_named_with_its_reason(supervisor, tmp_path):
+    """It stands in a folder of a file server that is away. Nobody can ask it, and nothing else would ever end it."""
+    (tmp_path / "supervised.py").write_text(SERVED)
+    process = supervisor("hangs")
+    (worker,) = up(process)
+    assert any(f"pid={worker.pid}" in line for line in iter(process.stdout.readline, "") if "worker_stalled" in line)
+    assert "it hung in its start, before it served /live, for 5 s (workers.http.start_s): killed" in ended(process)
 
 
 @pytest.mark.timeout(120)

@@ -25,6 +25,40 @@ def test_a_row_waits_no_longer_than_agreed_and_the_letter_names_what_is_missing(
     assert orjson.loads(join.dead[0].value)["rows"].keys() == {"settlement"}
 
 
+def test_the_time_of_another_source_ends_no_wait():
+    """What is missing may stand in the rows of its own source, behind a pause or a fault: a tick of another source passes them by.
+    Its own one comes behind them.
+    """
+    join = Join()
+    join.change("h.settle")
+    join.tick(after_ms=10 * LIMITS.wait_ms, source="clinic")
+    assert (join.letters(), join.waiting()) == ([], [b"V1"])
+    join.change("h.visit")
+    join.tick(source="his")
+    assert join.reported() == THREE[:2]
+    assert join.letters() == []
+
+
+def test_the_time_of_its_own_source_ends_a_wait():
+    """Nothing of before is on its way any more."""
+    join = Join()
+    join.change("h.settle")
+    join.tick(after_ms=LIMITS.wait_ms, source="clinic")
+    join.tick(source="his")
+    assert (join.letters(), join.waiting()) == (["JOIN_INCOMPLETE MISSING_VISIT"], [])
+
+
+def test_a_lookup_that_comes_ends_a_wait_at_any_tick_and_that_it_does_not_come_at_one_of_the_own_source():
+    """Lookups come by themselves, in nobody's order."""
+    join = Join(patients={})
+    join.change("h.visit")
+    join.tick(after_ms=10 * LIMITS.wait_ms, source="clinic")
+    assert join.letters() == []
+    join.patients["P1",] = PATIENT
+    join.tick(source="clinic")
+    assert (join.reported(), join.letters()) == (THREE[:1], [])
+
+
 def test_a_part_that_comes_late_still_completes_the_record():
     """The letter says that it is late, not that it is lost."""
     join = Join()
