@@ -77,7 +77,7 @@ async def test_a_plan_says_what_of_its_filter_no_letter_has(place):
     await place.write(7, unplaced(30))
     made = prepared(place.site, wanted_by(["not", "rule:NO_VISIT_KYE"]), **options)
     assert made.plan.items
-    assert ["no letter has rule:NO_VISIT_KYE; did you mean NO_VISIT_KEY?"] == [*made.notes]
+    assert ["no letter has rule:NO_VISIT_KYE (did you mean `NO_VISIT_KEY`?)"] == [*made.notes]
     assert () == prepared(place.site, wanted_by(["rule:NO_VISIT_KEY"]), **options).notes
     with pytest.raises(Misconfigured, match="closed letters are not replayed"):
         prepared(place.site, wanted_by(["rule:NO_VISIT_KEY", "closed"]), **options)
