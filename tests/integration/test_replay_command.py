@@ -38,6 +38,14 @@ def planned(kafka, tmp_path_factory):
     return file, plan
 
 
+def test_who_makes_a_plan_hears_of_a_value_that_no_letter_has(planned):
+    """A word that was mistyped leaves a plan empty, or leaves nothing out of it."""
+    site, plan = planned
+    words = ["replay", "plan", "not class:VALIDATION", "code:40O03", "--depth", "resend", "--why", "mended"]
+    found = CliRunner().invoke(build(["replay"]), [*words, "--out", f"{plan.with_name('mistyped.plan')}", "-c", f"{site}"])
+    assert (0, True) == (found.exit_code, "no letter has code:40O03" in found.stderr), found.exception
+
+
 def test_a_plan_that_somebody_edited_is_neither_approved_nor_run(planned):
     """What was looked at is not what would be sent."""
     site, plan = planned

@@ -7,6 +7,7 @@ import pytest
 from streams.broker_wiring import broker_access
 from streams.deadletter.reading import read_letters
 from streams.deadletter.record import letter_id
+from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.replay.plan import Depth, Outcome
 from tests.bench.topics import apply_topics
@@ -57,3 +58,26 @@ async def test_letters_are_read_where_they_stand(place):
     found = list(read_letters(access, topic, {(4, 1), (4, 3), (4, 99), (5, 0)}, client_id="test"))
     assert [(4, 1), (4, 3)] == [(one.partition, one.offset) for one in found]
     assert INVALID.value == found[0].value
+
+
+async def test_no_plan_is_made_or_run_of_what_was_read_until_the_time_was_up(place):
+    """What was not read may be a letter that the filter means, or one of the plan that was closed or told again since."""
+    options = {"depth": Depth.RECAPTURE, "why": "mended", "release": True}
+    await place.write(6, unplaced(20))
+    plan = prepared(place.site, wanted_by(["rule:NO_VISIT_KEY"]), **options, deadline_s=60.0).plan
+    await place.write(6, unplaced(21))
+    for words, only in ((["rule:NO_VISIT_KEY"], None), ([], plan)):
+        with pytest.raises(Misconfigured, match="--deadline"):
+            prepared(place.site, wanted_by(words), **options, deadline_s=0.0, only=only)
+
+
+async def test_a_plan_says_what_of_its_filter_no_letter_has(place):
+    """With `not`, a mistyped value leaves nothing out, and the plan sends what nobody meant."""
+    options = {"depth": Depth.RECAPTURE, "why": "mended", "release": True, "deadline_s": 60.0}
+    await place.write(7, unplaced(30))
+    made = prepared(place.site, wanted_by(["not", "rule:NO_VISIT_KYE"]), **options)
+    assert made.plan.items
+    assert ["no letter has rule:NO_VISIT_KYE (did you mean `NO_VISIT_KEY`?)"] == [*made.notes]
+    assert () == prepared(place.site, wanted_by(["rule:NO_VISIT_KEY"]), **options).notes
+    with pytest.raises(Misconfigured, match="closed letters are not replayed"):
+        prepared(place.site, wanted_by(["rule:NO_VISIT_KEY", "closed"]), **options)

@@ -1,12 +1,14 @@
 """Make a replay plan: which letters are meant, what stands of them in the topics, and a dry run of each."""
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from streams.broker_wiring import broker_access, client_options
 from streams.deadletter.filter.grammar import Filter, written
+from streams.deadletter.filter.terms import Status
 from streams.deadletter.index.pages import Letter, every, named
 from streams.deadletter.reading import read_letters
 from streams.deadletter.record import DeadLetterView
@@ -15,6 +17,7 @@ from streams.domain.join.entries import visit_key_of
 from streams.domain.records import Lookups
 from streams.domain.replay import Replay
 from streams.domain.violations import DeadClass
+from streams.errors import Misconfigured
 from streams.fold_wiring import joiner_of
 from streams.lane_wiring import broker_settings, lookup_tables
 from streams.lanes.join.lookup_feed import KafkaLookupFeed
@@ -29,7 +32,7 @@ from streams.replay.trial import Trial, Tried, rows_of
 from streams.telemetry.outcomes import Outcomes
 from streams.topics.whole import read_whole
 from yibao.binding import now_of
-from yibao.letters.asked import ask, clock_of, progress
+from yibao.letters.asked import ask, clock_of, notes_on, progress
 from yibao.moments import now_ms
 from yibao.persons import actor
 
@@ -53,6 +56,8 @@ class Prepared:
     """How many other records wait for what would pass, and would go with it."""
     letters: Mapping[str, Letter] = field(repr=False)
     """By id."""
+    notes: Sequence[str] = ()
+    """What a person should know of the filter, such as a value that no letter has."""
 
 
 def prepared(
@@ -60,10 +65,15 @@ def prepared(
 ) -> Prepared:
     """A plan for the open letters that a filter means. only: instead, what this plan sends, as far as its letters are open and were
     not told again since, under its id. release: also what was replayed as often as a record may be.
+
+    Raises Misconfigured where the time is up before all letters are read, and for a filter that means closed ones.
     """
+    if any(one.name == Status.CLOSED and not one.negated for one in wanted.terms):
+        raise Misconfigured("closed letters are not replayed: leave `closed` out of the filter; what fails again opens its letter")
     identity = only.id if only is not None else secrets.token_hex(4)
-    meant = _letters(site, wanted, only, deadline_s=deadline_s)
-    return planned(site, meant, identity=identity, depth=depth, why=why, release=release, words=written(wanted))
+    meant, notes = _letters(site, wanted, only, deadline_s=deadline_s)
+    made = planned(site, meant, identity=identity, depth=depth, why=why, release=release, words=written(wanted))
+    return replace(made, notes=notes)
 
 
 def planned(
@@ -91,16 +101,20 @@ def planned(
     return Prepared(plan=plan, orders=trying.orders, rereads=trying.rereads, released=trying.released, letters=letters)
 
 
-def _letters(site: Site, wanted: Filter, only: Plan | None, *, deadline_s: float) -> list[Letter]:
-    if only is None:
-        clock = clock_of(site)
-        found, _ = ask(
-            site, lambda index: [one for one in every(index, wanted, clock) if not one.closed], wanted=wanted, deadline_s=deadline_s
-        )
-        return found
-    ids = [item.letter for item in only.passing]
-    there, _ = ask(site, lambda index: [*named(index, ids)], deadline_s=deadline_s)
-    return [one for one in there if not one.closed and only.covers(one.partition, one.offset)]
+def _letters(site: Site, wanted: Filter, only: Plan | None, *, deadline_s: float) -> tuple[list[Letter], tuple[str, ...]]:
+    """The open ones, and what a person should know of the filter."""
+    clock, ids = clock_of(site), [] if only is None else [item.letter for item in only.passing]
+
+    def question(index: sqlite3.Connection) -> tuple[list[Letter], list[str]]:
+        if only is not None:
+            return [one for one in named(index, ids) if not one.closed and only.covers(one.partition, one.offset)], []
+        return [one for one in every(index, wanted, clock) if not one.closed], notes_on(index, wanted)
+
+    (found, notes), freshness = ask(site, question, wanted=wanted, deadline_s=deadline_s)
+    if not freshness.complete:
+        told = "the time was up before all dead letters were read, and what was not read may have been closed or told again since"
+        raise Misconfigured(f"{told}: nothing was sent; the same command goes on from there, or give a longer --deadline")
+    return found, tuple(notes)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -96,6 +96,8 @@ def plan(
     site = load_site(config)
     demand_own_topics(site)
     made = prepared(site, wanted_by(words or ()), depth=depth, why=why.strip(), release=release, deadline_s=deadline)
+    for note in made.notes:
+        typer.echo(note, err=True)
     file = out or Path(f"replay-{made.plan.id}.plan")
     written = made.plan.dump()
     facts = {"plan": made.plan.id, "digest": digest_of(written), "depth": depth.value, "filter": made.plan.filter}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from streams.deadletter.document import NULL, MaskedDocument, MaskedViolation
@@ -22,6 +23,7 @@ _FIELDS: Final = {code.value: {one.name: one for one in service.fields} for code
 _REFUSALS: Final = "§3.2.4"
 """Where the interface lists the codes of its answers."""
 _DAY_AND_TIME: Final = len("2024-05-01 08:00:00")
+_PERSONS: Final = 4_096
 _NO_RECORD: Final = MaskedDocument(rows={}, record={}, violations=(), unread=0)
 
 
@@ -96,7 +98,7 @@ class Lines:
 
     def _patient(self, letter: Letter, clear: MaskedDocument) -> str:
         told = ((name, self._read(name, letter, clear)) for name in _PERSON)
-        return " ".join(value if self.unmask else mask_text(mask(name, value)) for name, value in told if value)
+        return " ".join([value if self.unmask else _masked(name, value) for name, value in told if value])
 
     def _read(self, name: str, letter: Letter, clear: MaskedDocument) -> str:
         """A field's value in a record, or in the rows that the mapping reads it from; `""` where it is not there."""
@@ -131,6 +133,12 @@ class Lines:
 
     def _moment(self, at_ms: int) -> datetime:
         return datetime.fromtimestamp(at_ms // 1000, self.zone)
+
+
+@lru_cache(_PERSONS)
+def _masked(name: str, value: str) -> str:
+    """A visit has many lines, and each may have a letter."""
+    return mask_text(mask(name, value))
 
 
 def _service(code: str) -> str:

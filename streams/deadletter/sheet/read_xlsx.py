@@ -4,7 +4,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 from xml.etree.ElementTree import ParseError
@@ -14,6 +14,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.xml import DEFUSEDXML
 
 from streams.deadletter.sheet.taken_in import Row
+from streams.deadletter.sheet.unread_cells import EXACT, ROUNDED, unread_cells
 from streams.deadletter.sheet.workbook_bounds import demand_bounds
 from streams.errors import Misconfigured
 
@@ -70,13 +71,18 @@ def _rows(content: bytes) -> Iterator[Row]:
         for sheet in book.worksheets:
             name = f"{sheet.title}"
             sheet.reset_dimensions()  # what a sheet says of its own size is not always so, and rows beyond it would be left out
+            unread = unread_cells(book._archive, sheet._worksheet_path, columns=MOST_COLUMNS)  # noqa: SLF001 - as the library opens it
             for number, cells in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True), 1):
                 if number > MOST_ROWS:
                     raise Misconfigured(f"a sheet has more than {MOST_ROWS} rows: it is not read")
                 if cells.count(None) < len(cells):
-                    yield Row(name, number, [_text(cell) for cell in cells])
+                    yield Row(name, number, [_text(cell) for cell in cells], {**unread.of(number), **_rounded(cells)})
     finally:
         book.close()
+
+
+def _rounded(cells: Sequence[object]) -> dict[int, tuple[str, str]]:
+    return {at: ROUNDED for at, cell in enumerate(cells) if isinstance(cell, int | float) and abs(cell) >= EXACT}
 
 
 def _text(cell: object) -> str:

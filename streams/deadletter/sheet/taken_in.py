@@ -6,6 +6,7 @@ What is not understood is told by sheet, row and column, and never repeated: it 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from streams.deadletter.closing import confirmation
@@ -33,6 +34,8 @@ class Row(NamedTuple):
     """From 1, as a spreadsheet counts."""
     cells: Sequence[str]
     """Its cells."""
+    unread: Mapping[int, tuple[str, str]] = MappingProxyType({})
+    """By place, what keeps a cell from being understood, and how to mend it."""
 
     def __repr__(self) -> str:
         """Without its cells."""
@@ -119,9 +122,11 @@ class TakenIn:
             else:
                 self._before += 1
             return
-        if not is_heading(row.cells):
-            self.rows += 1
-            self._read(row)
+        if is_heading(row.cells):
+            self._places = places_of(row.cells)  # another list that was put below, perhaps with other columns
+            return
+        self.rows += 1
+        self._read(row)
 
     def end(self) -> None:
         """That was the last one."""
@@ -149,10 +154,8 @@ class TakenIn:
             self._doubtful.add(letter)
 
     def _decide(self, row: Row, letter: str) -> None:
-        for name in _FILLED_IN:
-            if len(set(self._cells(row, name))) > 1:
-                self._fault(row, name, "有两列都是这个标题，内容却不同", "请只保留一列，或给自己加的列另取标题")
-                return
+        if self._is_unread(row):
+            return
         said, number = self._cell(row, "decision"), self._cell(row, "confirmation")
         decision = decision_of(said)
         if decision is None:
@@ -179,6 +182,19 @@ class TakenIn:
                 )
                 return
         self._keep(Decided(row, letter, decision, self._cell(row, "note"), number))
+
+    def _is_unread(self, row: Row) -> bool:
+        """Whether a cell that matters is told as one that nobody can read, or of two columns nobody knows which one counts."""
+        for name in ("id", *_FILLED_IN):
+            for place in (self._places or {}).get(name, ()):
+                if place in row.unread:
+                    self._fault(row, name, *row.unread[place])
+                    return True
+        for name in _FILLED_IN:
+            if len(set(self._cells(row, name))) > 1:
+                self._fault(row, name, "有两列都是这个标题，内容却不同", "请只保留一列，或给自己加的列另取标题")
+                return True
+        return False
 
     def _keep(self, one: Decided) -> None:
         before = self._said.setdefault(one.letter, one)

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from streams.deadletter.sheet import read_xlsx as reader
-from streams.deadletter.sheet import workbook_bounds
+from streams.deadletter.sheet import unread_cells, workbook_bounds
 from streams.deadletter.sheet.read_csv import read_csv
 from streams.deadletter.sheet.read_xlsx import read_xlsx
 from streams.errors import Misconfigured
@@ -251,3 +251,79 @@ def test_what_is_no_text_is_no_list(content):
     """Whatever it is, nothing of it is repeated."""
     with pytest.raises(Misconfigured, match="list"):
         taken(content, read_csv)
+
+
+def a_workbook(*lines, change=lambda _sheet: None):
+    book = openpyxl.Workbook()
+    for one in (TITLES.split(","), *lines):
+        book.active.append(one)
+    change(book.active)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_decision_merged_over_several_rows_is_told_for_each_row_that_has_none():
+    """Whoever merged them believes to have decided all of them; the file says so of the first alone."""
+    content = a_workbook(
+        [ID, "关闭", "x"], [OTHER, None, "x"], ["e" * 32, None, "x"], change=lambda sheet: sheet.merge_cells("B2:B4")
+    )
+    found = taken(content, read_xlsx)
+    assert [ID] == [*found.decided]
+    assert 0 == found.pending
+    assert [(3, "处理决定"), (4, "处理决定")] == [(one.row, one.column) for one in found.faults]
+    assert all("合并" in one.what for one in found.faults)
+
+
+def test_a_decision_merged_with_the_cell_on_its_left_is_told():
+    """Its text stands in another column then."""
+    content = a_workbook([ID, "关闭", "x"], change=lambda sheet: sheet.merge_cells("A2:B2"))
+    assert [(2, "处理决定", "与别的单元格合并，只有合并区域的第一格有内容")] == told(content, read_xlsx)
+
+
+def test_merged_cells_above_the_titles_and_in_other_columns_are_nobodys_concern():
+    """A clerk puts a title above the list."""
+
+    def titled(sheet):
+        sheet.insert_rows(1)
+        sheet["A1"] = "五月清单"
+        sheet.merge_cells("A1:E1")
+        sheet.merge_cells("F3:F4")
+
+    found = taken(a_workbook([ID, "关闭", "x"], [OTHER, "重报"], change=titled), read_xlsx)
+    assert ([], {ID, OTHER}) == (found.faults, found.decided.keys())
+
+
+@pytest.mark.parametrize(("cell", "column"), [("B2", "处理决定"), ("C2", "备注"), ("A2", "编号"), ("D2", "平台确认号")])
+def test_a_formula_that_was_never_calculated_is_told(cell, column):
+    """It looked like an empty cell, and the letter like one that nobody decided about."""
+
+    def formula(sheet):
+        sheet[cell] = '=IF(1=1,"关闭","")'
+
+    content = a_workbook([ID, "关闭", "x", None], [OTHER, "关闭", "x"], change=formula)
+    found = taken(content, read_xlsx)
+    assert [(2, column, "是没有计算结果的公式")] == [(one.row, one.column, one.what) for one in found.faults]
+    assert [OTHER] == [*found.decided]
+
+
+@pytest.mark.parametrize("number", [12345678901234567, 1.2345678901234568e17])
+def test_a_confirmation_that_became_a_number_of_too_many_digits_is_told(number):
+    """Spreadsheets keep fifteen digits: what the platform gave ended otherwise."""
+    assert [(2, "平台确认号")] == [one[:2] for one in told(a_workbook([ID, "关闭", "x", number]), read_xlsx)]
+    assert [] == told(a_workbook([ID, "关闭", "x", 123456789012]), read_xlsx)
+
+
+def test_a_list_put_below_another_with_other_columns_is_read_by_its_own_titles():
+    """Read by the first titles its decisions stood in the wrong column, and were taken for none."""
+    found = taken(rows(f"{ID},关闭,x,,", "备注,编号,站点,处理决定,平台确认号", f"y,{OTHER},,重报,"), read_csv)
+    assert ([], {ID: "关闭", OTHER: "重报"}) == (found.faults, {one.letter: one.decision for one in found.decided.values()})
+
+
+def test_marks_that_stand_between_two_portions_are_found(monkeypatch):
+    """A sheet is read by portions, and a cell may begin in one and end in the next."""
+    monkeypatch.setattr(unread_cells, "_READ_BYTES", 7)
+    content = a_workbook(
+        [ID, "=A1", "x"], [OTHER, "关闭", "x"], ["e" * 32, None, "x"], change=lambda sheet: sheet.merge_cells("B3:B4")
+    )
+    assert [(2, "处理决定"), (4, "处理决定")] == [one[:2] for one in told(content, read_xlsx)]
