@@ -133,12 +133,9 @@ class Visit:
 
     def moving_until(self, role: TableRole) -> int:
         """Until when (ms) a row of this role may come in another table than the one from which it went; 0 where none may."""
-        begin, tables = gone_key(self.key, role, ""), self.mapping.tables
-        known = self._view.entries_beside(gone_group(self.key)).items()
-        all_ = [load_gone(value) for key, value in known if key.startswith(begin) and key not in self.changed_gone]
-        all_ += [gone for gone in self.changed_gone.values() if gone is not None and gone.role is role]
-        moving = [one for one in all_ if one.deadline < HELD and not one.became and one.table in tables]
-        return max((one.deadline for one in moving if tables[one.table].moved_ms), default=0)
+        tables = self.mapping.tables
+        moving = [one for one in self.all_gone() if one.role is role and one.deadline < HELD and not one.became]
+        return max((one.deadline for one in moving if one.table in tables and tables[one.table].moved_ms), default=0)
 
     def put_gone(self, gone: Gone) -> None:
         """Remember a record that no row backs any more."""
