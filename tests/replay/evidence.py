@@ -99,17 +99,23 @@ def stuck_visits(night: Night, expected: Iterable[Expected], letters: Letters) -
     """Visits of which the platform refused the head or a settlement, whose row was written wrong before that was mended: it waits
     for a person, who has a letter, and all below waits for it. The hospital cannot foresee what the platform refuses.
     """
+    return {one.visit_key for one in _written_wrong(night, expected, letters) if one.service in _PARENTS}
+
+
+def _written_wrong(night: Night, expected: Iterable[Expected], letters: Letters) -> Iterator[Expected]:
+    """What the platform refused, whose row was written wrong before that was mended: no replay is of any use."""
     taken = {(entry["service"], entry["institution"], entry["key"]) for entry in night.accepted()}
     wrong = {one.record_key_hash for one in letters.reading.letters if one.dead_class not in ("REJECTED", "WITHDRAWN")}
     refused = {one.record_key_hash for one in letters.reading.told if one.dead_class == "REJECTED"}
-    return {
-        one.visit_key
-        for one in expected
-        if one.service in _PARENTS
-        and (one.service, one.institution, one.key) not in taken
-        and refused & (names := {record_key_hash(one.service, key) for key in (one.key, one.row_key)})
-        and wrong & names
-    }
+    for one in expected:
+        names = _names_of(one)
+        if (one.service, one.institution, one.key) not in taken and refused & names and wrong & names:
+            yield one
+
+
+def _names_of(one: Expected) -> set[str]:
+    """What stands for it in letters, whether the record's key or only the row's could be read."""
+    return {record_key_hash(one.service, key) for key in (one.key, one.row_key)}
 
 
 def judged(night: Night, days: Days, letters: Letters) -> Judgement:
@@ -119,14 +125,22 @@ def judged(night: Night, days: Days, letters: Letters) -> Judgement:
     endings = [_as_this_platform_ends(one, taken) for one in days.endings(night.folder)]
     stuck = stuck_visits(night, days.expected, letters)
     below = {(one.service, one.institution, one.key) for one in days.expected if one.visit_key in stuck}
-    if left := sum(one.dead_class == "REJECTED" and one.visit_key not in stuck for one in letters.reading.letters):
-        raise Failed(f"{left} records are still refused by the platform")
+    by_hand = {name for one in _written_wrong(night, days.expected, letters) for name in _names_of(one)}
+    refused = [one for one in letters.reading.letters if one.dead_class == "REJECTED" and one.record_key_hash not in by_hand]
+    if left := [one for one in refused if one.visit_key not in stuck]:
+        names = {one.record_key_hash for one in left}
+        about = [letters.history_of(one) for one in letters.reading.told if one.record_key_hash in names]
+        raise Failed("\n".join([f"{len(left)} records are still refused by the platform", *about[:_EXAMPLES]]))
+
+    def _waits(letter: DeadLetterView) -> bool:
+        return letter.visit_key in stuck or (letter.dead_class == "REJECTED" and letter.record_key_hash in by_hand)
+
     # Of what was told in the night and is closed the hospital foresees only what is its own fault.
     own = {(one.dead_class, digest) for one in endings for digest in digests_of(one)}
     told = [
         letter
         for letter in letters.once
-        if (letter.id in letters.open and not (letter.dead_class in _OF_THE_NIGHT and letter.visit_key in stuck))
+        if (letter.id in letters.open and not (letter.dead_class in _OF_THE_NIGHT and _waits(letter)))
         or letter.dead_class not in _OF_THE_NIGHT
         or (letter.dead_class, letter.record_key_hash) in own
     ]
