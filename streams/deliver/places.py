@@ -41,6 +41,7 @@ class Place:
     notable: bool = False
     """Whether anything that stands there can say something of success or failure."""
     children: dict[str, "Place"] = field(default_factory=dict)
+    """What was seen below it, by name."""
 
 
 class Places:

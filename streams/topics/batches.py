@@ -73,6 +73,10 @@ class Fetched(NamedTuple):
     aborted: Collection[tuple[int, int]]
     """Producer and first offset of transactions in them that were given up."""
 
+    def __repr__(self) -> str:
+        """Without what it holds."""
+        return f"Fetched(start={self.start})"
+
     @property
     def next_offset(self) -> int:
         """Where to go on; `start` where no batch is whole."""

@@ -102,7 +102,7 @@ def plan_of(demand: Demand, figures: Figures = MEASURED) -> Plan:
         connect_cores=changes * figures.connect_cpu.value * demand.slower / 1e6,
         broker_cores=COPIES * changes * figures.broker_cpu.value * demand.slower / 1e6,
         broker_disk_gib=math.ceil(_ROOM * _kept_bytes(demand, figures) / _GIB),
-        drain_s=_drained_in(demand, rate, figures),
+        drain_s=_drained_in(demand, min(rate, _platform_takes(demand, figures)), figures),
         catch_up_s=_caught_up_in(demand, join_workers, figures),
         limits=tuple(_limits(demand, figures, wanted=wanted, lanes=lanes)),
     )
@@ -156,7 +156,7 @@ def _lane(cpu_us: float, demand: Demand) -> float:
 
 def _bound(rate: float, records: float) -> str:
     what = "what waited during the outage" if rate > records else "the busiest hour"
-    return f"{rate:,.0f} records a second: {what}"
+    return f"{what}, {rate:,.0f} a second"
 
 
 def _limits(demand: Demand, figures: Figures, *, wanted: float, lanes: int) -> Iterator[str]:
@@ -173,8 +173,8 @@ def _limits(demand: Demand, figures: Figures, *, wanted: float, lanes: int) -> I
     takes = _platform_takes(demand, figures)
     if takes < wanted:
         yield (
-            f"platform: {demand.requests_per_s:,g} requests a second are {takes:,.0f} records, and {wanted:,.0f} are needed to be "
-            f"through in {demand.drain_min:g} minutes: it takes longer, or ask for more"
+            f"platform: {demand.requests_per_s:,g} requests a second carry {takes:,.0f} of the records, and {wanted:,.0f} must go "
+            f"to be through in {demand.drain_min:g} minutes: it takes longer, or ask for more"
         )
     if takes < demand.peak_records_per_s(figures):
         yield "platform: it allows less than comes in the busiest hour: records wait until the evening, or longer"

@@ -26,8 +26,8 @@ def rows(plan: Plan) -> list[Sequence[str]]:
 def said(demand: Demand, plan: Plan, played: Played) -> Iterator[str]:
     """Under the table: what it carries, and what not."""
     yield (
-        f"kafka.partitions: {plan.partitions} (for the life of the site). {demand.fee_lines:,} fee lines a day are "
-        f"{demand.peak_records_per_s():,.0f} records a second in the busiest hour of a day {demand.peak:g} times the average."
+        f"kafka.partitions: {plan.partitions} (for the life of the site). {demand.fee_lines:,} fee lines a day make "
+        f"{demand.peak_records_per_s():,.0f} a second of all records in the busiest hour of a day of {demand.peak:g} average ones."
     )
     yield (
         f"After {demand.outage_h:g} h without the platform, all is delivered within {span(plan.drain_s)} by the formulas; after as "
@@ -36,7 +36,7 @@ def said(demand: Demand, plan: Plan, played: Played) -> Iterator[str]:
     drained = "not within six times what was asked" if played.drained_s is None else f"within {span(played.drained_s)}"
     yield (
         f"Played second by second: {drained} after the outage; in the busiest hour the join is at most {played.worst_join_s:.1f} s "
-        f"behind, delivery {played.worst_deliver_s:.1f} s, and {played.left:,.0f} records wait at its end."
+        f"behind, delivery {played.worst_deliver_s:.1f} s, and what waits at its end is {played.left:,.0f}."
     )
     yield from (f"LIMIT {limit}" for limit in plan.limits)
 

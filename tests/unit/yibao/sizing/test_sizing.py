@@ -106,6 +106,12 @@ def test_the_verb_tells_it_to_people_programs_and_the_chart():
     assert {name: plan[name]["workers"] for name in values} == {name: stage["replicas"] for name, stage in values.items()}
 
 
+def test_what_the_platform_allows_bounds_the_drain_by_the_formulas_too():
+    """Its share of a day that brings more than it takes is gone after hours, and that is said."""
+    plan = plan_of(replace(PROVINCE, requests_per_s=40.0))
+    assert 3 * 3600 < plan.drain_s < 6 * 3600
+
+
 def test_what_the_platform_does_not_allow_is_exit_code_1():
     """The plan is shown all the same."""
     told = ran("--fee-lines", 600_000, "--hospitals", 20, "--requests-per-s", 2)
