@@ -75,16 +75,9 @@ def plan_of(demand: Demand, figures: Figures = MEASURED) -> Plan:
     deliver_workers = max(2, math.ceil(deliver_cores / (figures.deliver_cores.value * BUSY)))
     lanes = math.ceil(rate * demand.answer_ms / 1000 / (figures.records_a_batch.value * figures.of_the_bound.value) / BUSY)
     partitions = min(MOST_PARTITIONS, _STEP * math.ceil(max(lanes, 2 * join_workers, 2 * deliver_workers, _STEP) / _STEP))
-    place_cores = changes * figures.place_cpu.value * demand.slower / 1e6
     return Plan(
         partitions=partitions,
-        place=Stage(
-            workers=max(2, math.ceil(place_cores / BUSY) + 1),
-            cores=place_cores,
-            memory_mib=512,
-            disk_gib=max(1, math.ceil(_ROOM * _visits(demand, figures) * figures.place_state_bytes.value / _GIB)),
-            because="one lane a source; one worker more, which takes over",
-        ),
+        place=_place(demand, changes, figures),
         join=Stage(
             workers=join_workers,
             cores=join_cores,
@@ -105,6 +98,17 @@ def plan_of(demand: Demand, figures: Figures = MEASURED) -> Plan:
         drain_s=_drained_in(demand, min(rate, _platform_takes(demand, figures)), figures),
         catch_up_s=_caught_up_in(demand, join_workers, figures),
         limits=tuple(_limits(demand, figures, wanted=wanted, lanes=lanes)),
+    )
+
+
+def _place(demand: Demand, changes: float, figures: Figures) -> Stage:
+    cores = changes * figures.place_cpu.value * demand.slower / 1e6
+    return Stage(
+        workers=max(2, math.ceil(cores / BUSY) + 1),
+        cores=cores,
+        memory_mib=512,
+        disk_gib=max(1, math.ceil(_ROOM * _visits(demand, figures) * figures.place_state_bytes.value / _GIB)),
+        because="one lane a source; one worker more, which takes over",
     )
 
 
