@@ -124,7 +124,9 @@ class Upkeep:
         until = time.monotonic() + self.deadline_s
         with self.store.alone(self.waits), rare_collections(), Broker(self.access) as broker:
             there = self._there(broker, partitions)
-            if sought is not None and (found := self._searched(question, sought, there, until, anew=anew)):
+            if anew:
+                self.store.drop()  # also what is only searched for asks an index that is there
+            if sought is not None and (found := self._searched(question, sought, there, until)):
                 return found
             why, fresh = (anew, None) if anew else self._brought(there, until)
             freshness = fresh or self._built(there, until, why)
@@ -135,12 +137,12 @@ class Upkeep:
             return question(index), freshness
 
     def _searched(
-        self, question: Callable[[sqlite3.Connection], Answer], sought: Sought, there: _There, until: float, *, anew: str
+        self, question: Callable[[sqlite3.Connection], Answer], sought: Sought, there: _There, until: float
     ) -> tuple[Answer, Freshness] | None:
         """What the index would answer if it was up to date; None where it is better brought there."""
         shape = self.store.shape
         with self.store.opened() as found:
-            good = found is not None and not anew and not (objection(found, there.reach, there.topic_id) or shape.objection(found))
+            good = found is not None and not (objection(found, there.reach, there.topic_id) or shape.objection(found))
             with lent(found if good else None, shape, there.reach) as index:
                 wanted = {number: there.reach[number] for number in there.asked}
                 starts = unread(index, shape, wanted)

@@ -106,6 +106,23 @@ async def test_what_an_index_has_and_what_is_searched_for_are_one_answer(topic, 
     assert still.searched > 12
 
 
+@pytest.mark.parametrize("searches", [False, True])
+@pytest.mark.parametrize("how", ["zeros", "half"])
+async def test_an_index_that_is_damaged_does_not_stand_in_the_way_of_an_answer(topic, tmp_path, monkeypatch, how, searches):
+    """A machine that lost its power leaves such a file; who asks at night has no other. Whether a search needs it or not."""
+    folder = tmp_path / "damaged"
+    kept = upkeep(topic, folder, STATE)
+    truth, _ = answers(kept)
+    (file,) = folder.glob("*.db")
+    whole = file.read_bytes()
+    for beside in folder.glob("*.db-*"):
+        beside.unlink()
+    file.write_bytes(bytes(4096) + whole[4096:] if how == "zeros" else whole[: len(whole) // 2])
+    monkeypatch.setattr(searched, "SEARCHED", range(1, 1_000_000) if searches else range(0))
+    said, looked_through = answers(kept)
+    assert (truth, searches) == (said, looked_through > 0)
+
+
 async def test_the_places_that_are_searched_for_are_those_of_the_index(topic, tmp_path, monkeypatch):
     """By them the messages are read: one place that is missing is an event that did not happen."""
     keys = [key_of(one.encode(), TableRole.FEE, "his", "his.sf_fymx", ("F1",)) for one in VISITS]
