@@ -139,14 +139,16 @@ class Health:
         institution.
         """
         now = self._clock()
-        if (fault := self._faults.get(institution)) is None:
+        fault = self._faults.get(institution)
+        if fault is None or fault.throttled:  # that no more of it was taken for a while says nothing of a lost answer
             silence = self._silences.setdefault(institution, _Silence(now, now))
             silence.posts, silence.last = silence.posts + 1, now
             if not self._is_its_own(institution, silence):
                 return
             del self._silences[institution]
             self._good.discard(institution)
-            fault = self._faults[institution] = _Fault(silence.since, now, answers=silence.posts - 1)
+            fault = self._faults.setdefault(institution, _Fault(silence.since, now))
+            fault.since, fault.answers = silence.since, silence.posts - 1
         self._again(fault, held, at_least_s=_COSTLY * took_s)
 
     def _is_its_own(self, institution: str, silence: _Silence) -> bool:

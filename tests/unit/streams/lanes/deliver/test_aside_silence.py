@@ -124,6 +124,19 @@ def test_an_answer_ends_the_silence():
     assert set() == known.lasting()
 
 
+def test_an_answer_that_is_lost_after_a_throttle_is_lost_and_no_fault():
+    """A platform that is busy for a second loses answers, too: its institution stood for the waits of a fault, in all lanes."""
+    known = Known()
+    known.health.answered(B)
+    known.now = 1.0
+    known.health.throttled(A, unanswered(), after_s=1.0, again=True)
+    known.silent(A, at=3.0)
+    assert (0.0, set()) == (known.health.wait_s(A), known.lasting())
+    known.health.answered(B)
+    known.silent(A, at=34.0)
+    assert {A} == known.lasting(), "one that goes on is silent all the same"
+
+
 def test_a_probe_that_waits_long_for_nothing_comes_seldom():
     """It holds its lane meanwhile."""
     known = Known()
