@@ -19,7 +19,7 @@ import threading
 from contextlib import contextmanager, suppress
 from functools import cache
 
-from tests.bench.processes import CHECKOUT, Started
+from tests.bench.processes import CHECKOUT, Started, stop
 
 _STOP_S = 120
 """For a hang: a worker that closes its lanes in order takes a second."""
@@ -107,12 +107,7 @@ def worker(stage, *, site, home, index=0):
     try:
         yield Started(process=process)
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, within_s=_STOP_S)
 
 
 # The program itself ------------------------------------------------------------------------------------------------------------

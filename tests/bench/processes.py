@@ -41,6 +41,16 @@ class Started:
             raise RuntimeError(f"{self.process.args!r} ended with {self.process.returncode}")
 
 
+def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]", *, within_s: float = _STOP_S) -> None:
+    """Ask it to end, and kill it when it does not."""
+    process.terminate()
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextmanager
 def started(command: Sequence[str | Path], *, log: Path) -> Iterator[Started]:
     """Run a program; SIGTERM at the end."""
@@ -58,12 +68,7 @@ def started(command: Sequence[str | Path], *, log: Path) -> Iterator[Started]:
     try:
         yield Started(process=process)
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
         assert process.stdout is not None
         process.stdout.close()
 

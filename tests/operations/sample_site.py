@@ -13,6 +13,7 @@ from typing import Any
 
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
+from tests.bench.processes import stop
 from tests.operations.failed import Failed
 
 _ENDS_WITHIN_S = 40.0
@@ -57,12 +58,7 @@ class SampleSite:
         try:
             yield
         finally:
-            process.terminate()
-            try:
-                process.wait(_ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process, within_s=_ENDS_WITHIN_S)
 
     def hospital(self, *, first: int, visits: int = 20) -> None:
         """Visits from this number on."""
