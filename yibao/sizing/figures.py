@@ -1,4 +1,4 @@
-"""What was measured of each part on two cores, of several runs a high one. docs/performance.md tells how; nothing here is a guess."""
+"""What was measured of each part on two cores, of several runs a high one; docs/performance.md tells how. Nothing is a guess."""
 
 from typing import Final
 
