@@ -137,7 +137,7 @@ class Gateway:
         if institution is None:
             message = f"records of {batch.institution} wait, but site.yaml has no such institution: add it with its name and key"
             return Held(cause=HoldCause.INSTITUTION, message=message)
-        if (stand := self.throttles.stand(batch.institution)) is not None:
+        if (stand := await self.throttles.settled(batch.institution)) is not None:
             return _standing(stand)
         sealing = self._sealings.of(batch, self._keys.seal_of(institution), msgid)
         found = await self._sealed_and_sent(batch, institution, sealing, msgid, refused_before=refused_before)

@@ -42,17 +42,14 @@ class Throttle:
     """On the caller's clock."""
 
 
-def throttled(  # noqa: PLR0913 - an answer, and when it came
-    before: Throttle, *, after_s: float, named: bool, began: float, now: float, last_s: float = 0.0
-) -> Throttle:
-    """The state after an answer that takes no more. after_s, named: of `wait_of`. began: when its request went out. last_s: is
-    waited beyond that.
+def throttled(before: Throttle, *, after_s: float, named: bool, began: float, now: float) -> Throttle:
+    """The state after an answer that takes no more. after_s, named: of `wait_of`. began: when its request went out.
 
     Requests that were under way together count as one: their answers are one and the same word.
     """
     together = began < before.until
     times = before.times if together else before.times + 1
-    until = now + _wait_s(after_s, named=named, times=times - 1) + last_s
+    until = now + _wait_s(after_s, named=named, times=times - 1)
     return Throttle(times=times, until=max(before.until, until) if together else until)
 
 

@@ -10,6 +10,7 @@ answered otherwise. At first all others stand, too, but no longer than `others_a
 | each one that was asked was throttled, too      | that of them all | each for its own time; one request each `others_after_s` |
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -19,9 +20,11 @@ from streams.deliver.throttle import Throttle, Whose, throttled
 OTHERS_AFTER_S: Final = 30.0
 """So long the others stand at most for what one institution was asked to wait."""
 _OTHERS_FIRST_S: Final = 1.0
-"""So much longer it stands itself: if it asked again first each time, nobody else ever would."""
+"""So much longer it stands itself while none of them was asked: if it asked again first each time, nobody else ever would."""
+_AGAIN_S: Final = 0.1
+"""After so long it is worth while to ask again whether another request found out."""
 LOOK_S: Final = 1.0
-"""While a request of another lane finds out, its answer is waited for in steps of this."""
+"""The answer of the request that finds out is waited for, at most so long at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,8 @@ class Stand:
     """When to come again."""
     whose: Whose
     """Who is throttled."""
+    asking: "Turn | None" = field(default=None, compare=False)
+    """The request that finds out meanwhile."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +44,8 @@ class Turn:
     """A request that may go. Whoever has it gives it back by `Throttles.leave`."""
 
     institution: str
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it was given back."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,10 +85,29 @@ class Throttles:
         if own is not None and own.throttle.until > now:
             return Stand(after_s=own.throttle.until - now, whose=Whose.INSTITUTION)
         if own is not None and own.asking is not None:
-            return Stand(after_s=LOOK_S, whose=Whose.INSTITUTION)
+            return Stand(after_s=_AGAIN_S, whose=Whose.INSTITUTION, asking=own.asking)
+        return self._stands_with_all(own, now) if self._all.times else None
+
+    def _stands_with_all(self, own: _Own | None, now: float) -> Stand | None:
         if self._all.until > now:
             return Stand(after_s=self._all.until - now, whose=Whose.ALL)
-        return Stand(after_s=LOOK_S, whose=Whose.ALL) if self._all.times and self._asking is not None else None
+        if self._asking is not None:
+            return Stand(after_s=_AGAIN_S, whose=Whose.ALL, asking=self._asking)
+        if self._others and own is not None and now < own.throttle.until + _OTHERS_FIRST_S:
+            return Stand(after_s=_AGAIN_S, whose=Whose.INSTITUTION)
+        return None
+
+    async def settled(self, institution: str) -> Stand | None:
+        """The same as `stand`, where a request finds out after that was answered or given up; at most `LOOK_S` later."""
+        stand = self.stand(institution)
+        if stand is None or stand.asking is None:
+            return stand
+        try:
+            async with asyncio.timeout(LOOK_S):
+                await stand.asking.left.wait()
+        except TimeoutError:
+            return stand
+        return self.stand(institution)
 
     def admit(self, institution: str) -> Turn | Stand:
         """A turn for a request that goes this moment, or why there is none."""
@@ -96,6 +122,7 @@ class Throttles:
 
     def leave(self, turn: Turn) -> None:
         """The request was answered or given up."""
+        turn.left.set()
         own = self._own.get(turn.institution)
         if own is not None and own.asking is turn:
             own.asking = None
@@ -113,8 +140,7 @@ class Throttles:
             others_s = min(after_s, self._others_after_s) if named else after_s
             self._all = throttled(self._all, after_s=others_s, named=named, began=began, now=now)
         before = own.throttle
-        last_s = _OTHERS_FIRST_S if self._others and not own.alone else 0.0
-        own.throttle = throttled(before, after_s=after_s, named=named, began=began, now=now, last_s=last_s)
+        own.throttle = throttled(before, after_s=after_s, named=named, began=began, now=now)
         return before, own.throttle
 
     def answered(self, institution: str, *, began: float) -> None:
