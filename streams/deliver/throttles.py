@@ -7,6 +7,7 @@ answered otherwise. At first all others stand, too, but no longer than `others_a
 |-------------------------------------------------|------------------|--------------------------------------------------------|
 | another one was asked, and answered otherwise   | its own          | it alone                                               |
 | nobody else was asked                           | open             | all, at most `others_after_s`; then one request goes   |
+| the same, while another one's is its own        | open             | all, at most 5 s; then one request goes                |
 | each one that was asked was throttled, too      | that of them all | each for its own time; one request each `others_after_s` |
 """
 
@@ -19,6 +20,8 @@ from streams.deliver.throttle import Throttle, Whose, throttled
 
 OTHERS_AFTER_S: Final = 30.0
 """So long the others stand at most for what one institution was asked to wait."""
+_OF_ONE_AGAIN_S: Final = 5.0
+"""The same while a throttle of one of them is known to be its own: the next one most likely is, too."""
 _OTHERS_FIRST_S: Final = 1.0
 """So much longer it stands itself while none of them was asked: if it asked again first each time, nobody else ever would."""
 _AGAIN_S: Final = 0.1
@@ -56,7 +59,7 @@ class _Own:
     """When it was told first."""
     throttle: Throttle = field(default_factory=Throttle)
     alone: bool = False
-    """Whether somebody else was answered since."""
+    """Whether another one was answered since."""
     asking: Turn | None = None
     """The one request that goes meanwhile."""
 
@@ -71,8 +74,6 @@ class Throttles:
         self._all = Throttle()
         self._asking: Turn | None = None
         self._own: dict[str, _Own] = {}
-        self._answered: dict[str, float] = {}
-        """By institution: when the last request went out that was answered otherwise."""
 
     @property
     def all(self) -> Throttle:
@@ -135,9 +136,9 @@ class Throttles:
         """
         now = self._now()
         own = self._own.setdefault(institution, _Own(since=now))
-        own.alone = any(at >= own.since for name, at in self._answered.items() if name != institution)
         if not own.alone:
-            others_s = min(after_s, self._others_after_s) if named else after_s
+            most_s = _OF_ONE_AGAIN_S if any(one.alone for one in self._own.values()) else self._others_after_s
+            others_s = min(after_s, most_s) if named else after_s
             self._all = throttled(self._all, after_s=others_s, named=named, began=began, now=now)
         before = own.throttle
         own.throttle = throttled(before, after_s=after_s, named=named, began=began, now=now)
@@ -145,7 +146,8 @@ class Throttles:
 
     def answered(self, institution: str, *, began: float) -> None:
         """A request that went out at `began` was answered otherwise. One that was under way when the word came says nothing."""
-        self._answered[institution] = max(began, self._answered.get(institution, began))
+        for name, one in self._own.items():
+            one.alone = one.alone or (name != institution and began >= one.since)
         own = self._own.get(institution)
         if own is not None and began >= own.throttle.until:
             del self._own[institution]

@@ -167,6 +167,19 @@ def test_no_two_requests_of_a_throttled_one_are_under_way_at_a_time():
     assert isinstance(course.begin(A)[0], Turn)
 
 
+def test_a_second_one_of_a_platform_that_throttles_one_by_one_stands_the_others_for_seconds():
+    """Half a minute for each of a hundred hospitals would be an hour."""
+    course = Course(A)
+    course.all_ask(60.0)
+    course.throttled |= {C}
+    course.all_ask(0.6, of=(C,))
+    at = course.requests[-1][1]
+    assert C == course.requests[-1][0]
+    course.all_ask(10.0)
+    first = next(later for one, later in course.requests if one == B and later > at)
+    assert 5.0 <= first - at <= 6.0
+
+
 def test_an_answer_to_what_was_under_way_before_says_nothing_of_the_throttle():
     """It may have taken the last place that the gateway gave away."""
     course = Course(A)
