@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox.judge import digests_of
+from sandbox.judge import Ending, digests_of
 from sandbox.stack import Stack
 from streams.broker_wiring import client_options
 from streams.deadletter.reading import read_dead_letters
@@ -136,14 +136,9 @@ class _Restoring:
             raise Failed(f"{len(needless)} records were sent again that the platform took before the copy: {needless[:3]}")
         endings = self._days.endings(self._night.folder)
         taken = {_record(one) for one in (*before, *after)}
-        letters = {
-            one.record_key_hash
-            for one in read_dead_letters(client_options(self._night.site), self._night.site.topics.dead).told
-            if one.dead_class == "WITHDRAWN"
-        }
         gone = [one for one in endings if one.outcome == "withdrawn" and one.id in taken]
-        if untold := [one.id for one in gone if not letters & digests_of(one)]:
-            raise Failed(f"of {len(untold)} records that have no row any more nobody was told: {untold[:3]}")
+        # A letter comes when the grace of a withdrawal is over, and not before.
+        self._night.until(lambda: not self._untold(gone), f"letters of {len(gone)} records that have no row any more")
         doubled = sum(one in between for one in last)
         if not doubled:
             raise Failed("nothing was in doubt: a poor proof")
@@ -152,6 +147,11 @@ class _Restoring:
             f"{doubled} of those {len(after)} sent once more, {len(last) - doubled} new, none stale, none of before the copy; "
             f"{len(gone)} withdrawn"
         )
+
+    def _untold(self, gone: Sequence[Ending]) -> list[Ending]:
+        reading = read_dead_letters(client_options(self._night.site), self._night.site.topics.dead)
+        letters = {one.record_key_hash for one in reading.told if one.dead_class == "WITHDRAWN"}
+        return [one for one in gone if not letters & digests_of(one)]
 
 
 def _record(entry: Mapping[str, Any]) -> tuple[str, str, str]:
