@@ -15,12 +15,12 @@ _QUIET = 3
 """After so many graces without a row of it, a transaction counts as ended."""
 
 
-def placer_of(site: Site) -> Placer:
-    """What decides where a row of a site belongs."""
-    partitions, quiet_ms = site.kafka.partitions, _QUIET * _grace_ms(site)
+def placer_of(site: Site, *, partitions: int | None = None) -> Placer:
+    """What decides where a row of a site belongs. partitions: of `visit.changes`, where they are not the site's."""
+    quiet_ms = _QUIET * _grace_ms(site)
     return Placer(
         direct_visit_keys(site),
-        partitions=partitions,
+        partitions=site.kafka.partitions if partitions is None else partitions,
         linked=linked_tables(site),
         names=record_names(compile_site(site)),
         claiming=claiming_tables(site),
