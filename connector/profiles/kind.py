@@ -76,6 +76,13 @@ class DatabaseProfile(Protocol):
         Raises as `count_rows`.
         """
 
+    def read_rows(
+        self, source: CaptureSource, table: CapturedTable, *, where: Mapping[str, str], most: int, password: str
+    ) -> list[dict[str, str | None]]:
+        """The captured columns of the rows in which these values stand, so many at most, in the words in which capture sends them.
+        Raises Unreachable, Misconfigured, Refused.
+        """
+
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """What stands in the live database now of everything that capture relies on. Raises Unreachable, Misconfigured, Refused."""
 

@@ -107,6 +107,8 @@ class LookupRows:
             for table in mapping.tables
             if table.role is TableRole.LOOKUP
         }
+        self.missed: dict[tuple[str, tuple[str, ...]], None] = {}
+        """Lookup and key of each row that was asked for and was not there, in their order."""
 
     def take(self, told: Told, as_read: Mapping[str, str | None] | None) -> None:
         """as_read: the row with what stands for NULL taken for it."""
@@ -117,4 +119,7 @@ class LookupRows:
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
         """The row of lookup `name` under `key`, or None where there is none."""
-        return self._rows[name].get(key)
+        row = self._rows[name].get(key)
+        if row is None:
+            self.missed[name, key] = None
+        return row

@@ -1,6 +1,6 @@
 """Place and join of a site on the changes of a case: the product's own folds, with their state in memory and one partition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
@@ -31,7 +31,7 @@ from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import Site
 from streams.mapping.compiling import nulls_of
-from streams.rehearsal.case import Case
+from streams.rehearsal.case import Case, Event
 from streams.rehearsal.database import Database, LookupRows, Told
 
 PARTITIONS: Final = 1
@@ -88,7 +88,8 @@ class Rehearsal:
         self._joiner = joiner
         self._lanes = {source: _PlaceLane(source, placer) for source in site.sources}
         self._database = Database(site)
-        self._lookups = LookupRows(site)
+        self.lookups = LookupRows(site)
+        """What the lookup tables hold."""
         self._state = State(TopicPartition("visit.state", 0), index=Index(joiner.mappings))
         self._entries: dict[bytes, bytes] = {}
         self._folded = 0
@@ -99,8 +100,12 @@ class Rehearsal:
 
     def run(self, case: Case, zone: tzinfo) -> Outcome:
         """Let it happen. Raises Misconfigured where a step is none that a database could do."""
-        now = _ms(case.at, zone)
-        for number, event in enumerate(case.happens, 1):
+        return self.play(case.happens, at=_ms(case.at, zone))
+
+    def play(self, events: Iterable[Event], *, at: int) -> Outcome:
+        """The same of steps alone. at: when the first one is (ms)."""
+        now = at
+        for number, event in enumerate(events, 1):
             for change in event.changes:
                 self._take(self._database.change(change, at=now, transaction=number), now)
             now += event.seconds * 1000 + self._pause_ms
@@ -115,7 +120,7 @@ class Rehearsal:
     def _take(self, told: Told, now: int) -> None:
         if told.table.role is TableRole.LOOKUP:
             nulls = nulls_of(self._site.mappings[told.source], told.table)
-            self._lookups.take(told, told.row if told.row is None or nulls is None else nulls.read(told.row))
+            self.lookups.take(told, told.row if told.row is None or nulls is None else nulls.read(told.row))
             return
         self._place(told.source, told.key, told.value, now)
 
@@ -136,7 +141,7 @@ class Rehearsal:
         incoming = Incoming("visit.changes", 0, self._folded, placed.key, placed.value, placed.headers, now)
         self._folded += 1
         overlay = JoinOverlay(self._state)
-        folded = self._joiner.fold(incoming, overlay, self._lookups, self._passed)
+        folded = self._joiner.fold(incoming, overlay, self.lookups, self._passed)
         overlay.apply(folded.state)
         self._state.apply(overlay.changed, position=self._folded)
         self._state.note(folded.missing)

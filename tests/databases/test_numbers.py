@@ -7,9 +7,10 @@ import psycopg
 import pymysql
 import pytest
 
-from connector.contract import CaptureSource, DatabaseKind
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
 from connector.findings import Severity
 from connector.numbers import Numbers
+from connector.profiles import profile_of
 from connector.shared_numbers import shared_numbers
 from sandbox.stack.mariadb import SUPERUSER
 from tests.own_stack import own_stack
@@ -26,6 +27,11 @@ CREATE TABLE shop.old_fee (id bigint PRIMARY KEY, org varchar(20) CHARACTER SET 
 CREATE TABLE shop.written (no varchar(20) PRIMARY KEY, org varchar(20));
 CREATE TABLE shop.of_others (id bigint PRIMARY KEY, org varchar(20));
 CREATE TABLE shop.later (id bigint PRIMARY KEY, org varchar(20));
+CREATE TABLE shop.kinds (
+  id bigint PRIMARY KEY, wall datetime(3), moment timestamp NULL, day date, amount decimal(16, 4), name varchar(9));
+SET time_zone = '+08:00';
+INSERT INTO shop.kinds VALUES
+  (1, '2026-03-01 08:00:00.5', '2026-03-01 08:00:00', '2026-03-01', 1.5, 'O''Hara 张'), (2, NULL, NULL, NULL, NULL, '');
 INSERT INTO shop.fee SELECT seq, 'A01' FROM seq_1_to_40;
 INSERT INTO shop.old_fee SELECT seq, ' A01' FROM seq_36_to_60;
 INSERT INTO shop.written SELECT concat(seq, ' '), 'A01' FROM seq_39_to_50;
@@ -51,6 +57,12 @@ def servers():
         with psycopg.connect(f"{where}shop", autocommit=True) as link:
             link.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
             link.execute("CREATE SCHEMA shop; CREATE TABLE shop.fee AS SELECT id, 'A01' AS org FROM generate_series(30, 70) id")
+            link.execute(
+                "SET timezone = 'Asia/Shanghai'; CREATE TABLE shop.kinds (id bigint PRIMARY KEY, wall timestamp(3),"
+                " moment timestamptz, day date, amount numeric(16, 4), name varchar(9)); INSERT INTO shop.kinds VALUES (1, '2026-03-01 08:00:00.5',"
+                " '2026-03-01 08:00:00', '2026-03-01', 1.5, 'O''Hara 张'), (2, NULL, NULL, NULL, NULL, ''); "
+                "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader"
+            )
             link.execute("GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON shop.fee TO reader")
         yield ends
 
@@ -106,3 +118,25 @@ def test_a_number_says_nothing_without_its_institution(servers):
     same = replace(second, institutions={OURS: OURS})
     (finding,) = shared_numbers(first, same, passwords={"mariadb": PASSWORD})
     assert "has 40 numbers" in finding.what
+
+
+@pytest.mark.parametrize("kind", [DatabaseKind.MARIADB, DatabaseKind.POSTGRESQL])
+def test_rows_are_read_in_the_words_of_capture(servers, kind):
+    """Wall clocks as they are, moments in UTC, numbers with their scale; NULL is none; a value of another type finds nothing."""
+    columns = ("amount", "day", "id", "moment", "name", "wall")
+    table = CapturedTable(name="shop.kinds", role=TableRole.FEE, key=("id",), visit_key=("id",), columns=columns)
+    source = numbers(servers, kind, "shop.kinds").source
+
+    def read(**where):
+        return profile_of(kind).read_rows(source, table, where=where, most=10, password=PASSWORD)
+
+    (row,) = read(name="O'Hara 张")
+    times = {"wall": "2026-03-01T08:00:00.5", "moment": "2026-03-01T00:00:00"}
+    assert {"id": "1", "day": "2026-03-01Z", "amount": "1.5000", "name": "O'Hara 张"} | times == {
+        name: f"{value}".rstrip("Z").rstrip("0").rstrip(".") if name == "wall" else value for name, value in row.items()
+    } | {"moment": f"{row['moment']}".partition(".")[0].rstrip("Z")}
+    assert f"{row['wall']}".endswith("Z")
+    assert f"{row['moment']}".endswith("Z")
+    (other,) = read(id="2")
+    assert dict.fromkeys(columns) | {"id": "2", "name": ""} == other
+    assert [] == read(id="none", name="x")

@@ -1,4 +1,4 @@
-"""`yibao mapping`: a site's mapping held against cases that people wrote."""
+"""`yibao mapping`: a site's mapping held against cases that people wrote, and against a visit in the database."""
 
 import json
 from collections import Counter
@@ -12,8 +12,11 @@ import yaml
 from streams.mapping import Site, load_site
 from streams.rehearsal.covered import Covered, covered
 from streams.rehearsal.verdict import Difference, differences
+from yibao import preview_shown as screen
 from yibao import tables
-from yibao.options import SITE, ConfigOption, Output, OutputOption
+from yibao.captures.from_site import chosen_sources
+from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
+from yibao.previewing import document, preview
 from yibao.rehearsing import Played, as_written, case_files, play
 
 _HEAD: Final = ("of", "field", "expected", "found")
@@ -22,20 +25,17 @@ _COVERAGE: Final = ("source", "part", "used", "of", "not used by any case")
 app = typer.Typer(
     no_args_is_help=True,
     help="""\
-Hold a site's mapping against cases: rows that are written, changed and deleted in an order, and what must be reported of them.
+Hold a site's mapping against cases: rows that are written, changed and deleted in an order, and what must be reported of them. Or
+against one visit as it stands in the database.
 
 \b
 Examples:
   yibao mapping test                          all cases in `cases` beside the mapping files
   yibao mapping test cases/refund.yaml
   yibao mapping test --show cases/new.yaml    what came, to be read and put into the file
+  yibao mapping preview --visit MZ25060200000010
 """,
 )
-
-
-@app.callback()
-def mapping() -> None:
-    """Keeps the verb's second word necessary while there is one."""
 
 
 @app.command("test", short_help="Play cases, and say what differs.")
@@ -83,6 +83,38 @@ def play_cases(
     else:
         _print(found, coverage)
     if any(differing for _, differing in found):
+        raise typer.Exit(1)
+
+
+@app.command("preview", short_help="What would be reported of one visit of the database.")
+def preview_visit(
+    *,
+    visit: Annotated[str, typer.Option("--visit", metavar="KEY", help="Its visit key; of several columns, with commas between.")],
+    source: SourceOption = None,
+    fields: Annotated[bool, typer.Option("--fields", help="Also every field of every record.")] = False,
+    config: ConfigOption = SITE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Read the rows of one visit from the databases, as capture does and read-only, with the headers and lookups that they
+    need, and play them through the site's own place and join stages: the records that would be reported, every violation, and
+    what would wait. Nothing is captured, reported or written. Exit code 1 where a record is refused or waits, or there is no such
+    visit.
+
+    Persons are masked. What was reported of the visit before is not known here: `yibao explain` tells that.
+
+    \b
+    Examples:
+      yibao mapping preview --visit MZ25060200000010
+      yibao mapping preview --visit MZ25060200000010 --fields
+      yibao mapping preview --visit 4711,2026-05-04 --source his -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+    found = preview(site, chosen_sources(site, source), visit)
+    if output is Output.JSON:
+        print(json.dumps(document(found), ensure_ascii=False))
+    else:
+        screen.show(found, fields=fields)
+    if found.outcome.letters or found.outcome.waiting or not found.outcome.ready:
         raise typer.Exit(1)
 
 

@@ -15,6 +15,7 @@ from connector.profiles.mariadb.facts import read_facts
 from connector.profiles.mariadb.names import quoted_table, split_table
 from connector.profiles.mariadb.reading import read_catalogue
 from connector.profiles.mariadb.room import read_room
+from connector.profiles.mariadb.rows import read_rows
 from connector.profiles.mariadb.shared_numbers import highest_numbers, numbers_among, numbers_in_both
 from connector.room import Room
 
@@ -107,6 +108,12 @@ class MariadbProfile:
     ) -> Iterator[tuple[str, ...]]:
         """As the server writes them."""
         return read_keys(source, table, where=where, password=password)
+
+    def read_rows(
+        self, source: CaptureSource, table: CapturedTable, *, where: Mapping[str, str], most: int, password: str
+    ) -> list[dict[str, str | None]]:
+        """By the columns' own type, so that an index serves."""
+        return read_rows(source, table, where=where, most=most, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the server's settings and the information schema."""

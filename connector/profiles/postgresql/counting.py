@@ -71,10 +71,10 @@ def _condition(table: CapturedTable, key: str | tuple[str, ...]) -> str:
             f"--key {key}: the key of {table.name} is {', '.join(table.key)}; give {len(table.key)} values with commas between them"
         )
     pairs = zip(table.key, values, strict=True)
-    return " AND ".join(f"{quoted(column)} = {_literal(value)}" for column, value in pairs)
+    return " AND ".join(f"{quoted(column)} = {literal(value)}" for column, value in pairs)
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
     """A value in quotes. One with a backslash is written so that it means the same whatever the server's settings are."""
     doubled = value.replace("'", "''")
     return f" E'{doubled.replace(chr(92), chr(92) * 2)}'" if "\\" in value else f"'{doubled}'"

@@ -15,6 +15,7 @@ from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.room import give_up, read_room
+from connector.profiles.postgresql.rows import read_rows
 from connector.profiles.postgresql.shared_numbers import highest_numbers, numbers_among, numbers_in_both
 from connector.room import Room
 
@@ -111,6 +112,12 @@ class PostgresqlProfile:
     ) -> Iterator[tuple[str, ...]]:
         """As the server writes them."""
         return read_keys(source, table, where=where, password=password)
+
+    def read_rows(
+        self, source: CaptureSource, table: CapturedTable, *, where: Mapping[str, str], most: int, password: str
+    ) -> list[dict[str, str | None]]:
+        """By the columns' own type, so that an index serves."""
+        return read_rows(source, table, where=where, most=most, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the catalogue."""

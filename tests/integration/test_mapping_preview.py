@@ -1,0 +1,103 @@
+"""`yibao mapping preview` on a real PostgreSQL: what it says would be reported is what the sample hospital's oracle expects."""
+
+import json
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from sandbox.hospital import Oracle, Workload, create_schema, run
+from streams.mapping import load_site
+from streams.rehearsal.stages import values_of
+from yibao.captures.from_site import chosen_sources
+from yibao.main import build
+from yibao.previewing import preview
+
+pytestmark = pytest.mark.stack
+SAMPLE = Path(__file__).parents[2] / "deploy" / "sites" / "sample"
+DATABASE, PASSWORD = "his_of_previews", "of-a-test"
+WORKLOAD = Workload(visits=24, seed=7)
+LOOKED_UP = {"TEL", "ADDR"}
+"""What changes of a patient after the visit's own rows: a record that was reported has it as it was then, a preview as it is."""
+
+
+def connect(postgres, database):
+    at = {"host": postgres.postgres_host, "port": postgres.postgres_port, "dbname": database, "user": "postgres"}
+    return psycopg.connect(**at, autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def expected(postgres):
+    """What must have been reported of a hospital whose days are over; its database stands."""
+    with connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
+        conn.execute(f"CREATE DATABASE {DATABASE}")
+    found = []
+    oracle = Oracle(found.append)
+    with connect(postgres, DATABASE) as conn:
+        create_schema(conn, password=PASSWORD)
+        run(conn, WORKLOAD, on_commit=oracle.follow)
+    oracle.start_capture()
+    oracle.finish()
+    yield found
+    with connect(postgres, "postgres") as conn:
+        conn.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+@pytest.fixture(scope="module")
+def site_file(postgres, expected, tmp_path_factory):
+    """The sample site with that database."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(SAMPLE, folder, dirs_exist_ok=True)
+    (folder / "secrets").mkdir(exist_ok=True)
+    (folder / "secrets" / "his.password").write_text(PASSWORD)
+    text = (folder / "site.yaml").read_text("utf-8")
+    for before, now in (("port: 25432", f"port: {postgres.postgres_port}"), ("database: his\n", f"database: {DATABASE}\n")):
+        assert before in text
+        text = text.replace(before, now)
+    (folder / "site.yaml").write_text(text, "utf-8")
+    return folder / "site.yaml"
+
+
+def test_what_would_be_reported_is_what_the_oracle_expects(expected, site_file):
+    """Of each visit, read from the database by its key, with its lookups: all fields of the records, and no other records."""
+    site = load_site(site_file)
+    by_visit = defaultdict(list)
+    for one in expected:
+        by_visit[one.visit_key].append(one)
+    assert len(by_visit) > 20
+    for visit, must in by_visit.items():
+        outcome = preview(site, chosen_sources(site, None), visit).outcome
+        found = {(one.record.service.value, one.record.key): dict(values_of(one)) for one in outcome.ready}
+        wanted = {(one.service, one.key): one.fields for one in must if one.outcome == "accepted"}
+        assert wanted.keys() == found.keys()
+        differing = {field for name, fields in wanted.items() for field, _ in fields.items() ^ found[name].items()}
+        assert differing <= LOOKED_UP, visit
+        assert bool(outcome.letters) == any(one.outcome == "refused" for one in must), visit
+
+
+def told(site_file, *words):
+    arguments = ["mapping", "preview", "-c", f"{site_file}", *words]
+    return CliRunner().invoke(build(arguments), arguments)
+
+
+def test_persons_are_masked_and_exit_codes_say_whether_all_is_well(expected, site_file):
+    """A preview ends up in tickets and mails."""
+    bad = {one.visit_key for one in expected if one.outcome != "accepted"}
+    good = next(one for one in expected if one.visit_key not in bad and one.service == "mdtrt_d")
+    name, number = good.fields["PSN_NAME"], good.fields["CERTNO"]
+    for words in (("-o", "json"), ("--fields",), ()):
+        result = told(site_file, "--visit", good.visit_key, *words)
+        assert 0 == result.exit_code, result.output
+        assert name not in result.output
+        assert number not in result.output
+    document = json.loads(told(site_file, "--visit", good.visit_key, "-o", "json").output)
+    (record,) = (one for one in document["records"] if one["service"] == "mdtrt_d")
+    assert (name[0], good.fields["BEGNTIME"]) == (record["fields"]["PSN_NAME"][0], record["fields"]["BEGNTIME"])
+    refused = next(one.visit_key for one in expected if one.outcome == "refused")
+    assert 1 == told(site_file, "--visit", refused).exit_code
+    nothing = told(site_file, "--visit", "MZ-none")
+    assert (1, "no table of the mapping has a row with this visit key\n") == (nothing.exit_code, nothing.output)

@@ -1,0 +1,86 @@
+"""The rows of one visit, read from its database: its own, those under its headers, and those of lookups that they need."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from connector.contract import CapturedTable, CaptureSource, TableRole
+from connector.profiles import profile_of
+from streams.errors import Misconfigured
+from streams.mapping import Site
+from streams.mapping.tables import Table
+from yibao.captures.from_site import database_password
+
+_MOST: Final = 5_000
+_DEEPEST: Final = 4
+"""A header hangs under another one, so often at most."""
+
+Row = Mapping[str, str | None]
+
+
+class VisitRows:
+    """What stands in one database of a site. It is only read, by keys."""
+
+    def __init__(self, site: Site, source: CaptureSource) -> None:
+        self.source = source
+        self._profile = profile_of(source.kind)
+        self._password = database_password(source)
+        self._tables = {table.name: table for table in source.tables}
+        self._written = {table.table: table for table in site.mappings[source.name].tables}
+
+    def of_visit(self, key: str) -> dict[str, list[Row]]:
+        """By table, the rows of the visit with this key, as the product knows it or as it stands in the tables. Of a key of several
+        columns, with commas between them. Raises Misconfigured where a table has too many, Unreachable, Refused.
+        """
+        found: dict[str, list[Row]] = {}
+        for table in self._tables.values():
+            values = _values(self._written[table.name], key) if table.visit_key else ()
+            if table.role is not TableRole.LOOKUP and len(values) == len(table.visit_key) > 0:
+                rows = self._read(table, dict(zip(table.visit_key, values, strict=True)))
+                _add(found, table, [row for row in rows if not _names_a_header(table, row)])
+        for _ in range(_DEEPEST):
+            for table in self._tables.values():
+                for name in self._names_of_headers(table, found):
+                    _add(found, table, self._read(table, dict(zip(table.header, name, strict=True))))
+        return found
+
+    def lookup(self, name: str, key: Sequence[str]) -> tuple[str, Row] | None:
+        """Table and row of a lookup; None where this source has it not."""
+        for table in self._tables.values():
+            if table.role is TableRole.LOOKUP and self._written[table.name].lookup_name == name and len(key) == len(table.key):
+                rows = self._read(table, dict(zip(table.key, key, strict=True)))
+                return (table.name, rows[0]) if rows else None
+        return None
+
+    def _read(self, table: CapturedTable, where: Mapping[str, str]) -> list[dict[str, str | None]]:
+        rows = self._profile.read_rows(self.source, table, where=where, most=_MOST + 1, password=self._password)
+        if len(rows) > _MOST:
+            named = ", ".join(where)
+            raise Misconfigured(
+                f"{table.name} has more than {_MOST} rows with one {named}: no visit has so many; see its `visit_key`"
+            )
+        return rows
+
+    def _names_of_headers(self, table: CapturedTable, found: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, ...]]:
+        for header in table.under:
+            columns = self._tables[header].named_by or self._tables[header].key
+            for row in found.get(header, ()):
+                name = tuple(row[column] or "" for column in columns)
+                if "" not in name and len(name) == len(table.header):
+                    yield name
+
+
+def _values(table: Table, key: str) -> tuple[str, ...]:
+    own = key.removeprefix(table.prefix) if table.prefix else key
+    columns = table.visit_columns or table.else_columns
+    return (own,) if len(columns) == 1 else tuple(own.split(","))
+
+
+def _names_a_header(table: CapturedTable, row: Row) -> bool:
+    return bool(table.under) and all(row.get(column) for column in table.header)
+
+
+def _add(found: dict[str, list[Row]], table: CapturedTable, rows: Sequence[Row]) -> None:
+    known = {tuple(row[column] for column in table.key) for row in found.get(table.name, ())}
+    new = [row for row in rows if tuple(row[column] for column in table.key) not in known]
+    if new:
+        found.setdefault(table.name, []).extend(new)
