@@ -57,12 +57,12 @@ def servers():
         with psycopg.connect(f"{where}shop", autocommit=True) as link:
             link.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
             link.execute("CREATE SCHEMA shop; CREATE TABLE shop.fee AS SELECT id, 'A01' AS org FROM generate_series(30, 70) id")
-            link.execute(
-                "SET timezone = 'Asia/Shanghai'; CREATE TABLE shop.kinds (id bigint PRIMARY KEY, wall timestamp(3),"
-                " moment timestamptz, day date, amount numeric(16, 4), name varchar(9)); INSERT INTO shop.kinds VALUES (1, '2026-03-01 08:00:00.5',"
-                " '2026-03-01 08:00:00', '2026-03-01', 1.5, 'O''Hara 张'), (2, NULL, NULL, NULL, NULL, ''); "
-                "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO reader"
-            )
+            link.execute("SET timezone = 'Asia/Shanghai'")
+            columns = "id bigint, wall timestamp(3), moment timestamptz, day date, amount numeric(16, 4), name varchar(9)"
+            link.execute(f"CREATE TABLE shop.kinds ({columns})")
+            first = "1, '2026-03-01 08:00:00.5', '2026-03-01 08:00:00', '2026-03-01', 1.5, 'O''Hara 张'"
+            link.execute(f"INSERT INTO shop.kinds VALUES ({first}), (2, NULL, NULL, NULL, NULL, '')")
+            link.execute("GRANT SELECT ON shop.kinds TO reader")
             link.execute("GRANT USAGE ON SCHEMA shop TO reader; GRANT SELECT ON shop.fee TO reader")
         yield ends
 
