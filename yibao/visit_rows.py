@@ -56,7 +56,7 @@ class VisitRows:
         if len(rows) > _MOST:
             named = ", ".join(where)
             raise Misconfigured(
-                f"{table.name} has more than {_MOST} rows with one {named}: no visit has so many; see its `visit_key`"
+                f"{table.name} holds too much under one {named} (no visit has {_MOST} of its kind): see its `visit_key`"
             )
         return rows
 
