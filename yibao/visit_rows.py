@@ -10,7 +10,7 @@ from streams.mapping import Site
 from streams.mapping.tables import Table
 from yibao.captures.from_site import database_password
 
-_MOST: Final = 5_000
+_MOST: Final = 50_000
 _DEEPEST: Final = 4
 """A header hangs under another one, so often at most."""
 
