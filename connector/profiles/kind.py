@@ -8,6 +8,7 @@ from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
 from connector.profiles.advice import Advice
+from connector.questions import Counted, Groups, Links
 from connector.room import Room
 
 
@@ -81,6 +82,16 @@ class DatabaseProfile(Protocol):
     ) -> list[dict[str, str | None]]:
         """The captured columns of the rows in which these values stand, so many at most, in the words in which capture sends them.
         Raises Unreachable, Misconfigured, Refused.
+        """
+
+    def count_groups(self, source: CaptureSource, asked: Groups, *, longest_s: int, password: str) -> Counted | None:
+        """What stands in the columns, in the words in which capture sends it, the most frequent first. None where it takes longer.
+        Raises as `read_facts`.
+        """
+
+    def count_dangling(self, source: CaptureSource, asked: Links, *, longest_s: int, password: str) -> int | None:
+        """How many rows name one that is not there. Rows that name nothing do not count. None where it takes longer. Raises as
+        `read_facts`.
         """
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:

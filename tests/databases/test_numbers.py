@@ -11,6 +11,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.findings import Severity
 from connector.numbers import Numbers
 from connector.profiles import profile_of
+from connector.questions import Groups, Links
 from connector.shared_numbers import shared_numbers
 from sandbox.stack.mariadb import SUPERUSER
 from tests.own_stack import own_stack
@@ -140,3 +141,26 @@ def test_rows_are_read_in_the_words_of_capture(servers, kind):
     (other,) = read(id="2")
     assert dict.fromkeys(columns) | {"id": "2", "name": ""} == other
     assert [] == read(id="none", name="x")
+
+
+@pytest.mark.parametrize("kind", [DatabaseKind.MARIADB, DatabaseKind.POSTGRESQL])
+def test_rows_are_counted_by_their_values_and_by_what_they_name(servers, kind):
+    """The questions of a mapping's profile."""
+    source = numbers(servers, kind, "shop.kinds").source
+
+    def grouped(*columns, most=10):
+        asked = Groups(table="shop.kinds", columns=columns, most=most)
+        return profile_of(kind).count_groups(source, asked, longest_s=30, password=PASSWORD)
+
+    def dangling(columns, others, among=None):
+        asked = Links(table="shop.kinds", columns=columns, others=others, among=among)
+        return profile_of(kind).count_dangling(source, asked, longest_s=30, password=PASSWORD)
+
+    assert [((), 2)] == grouped()
+    assert {(("1.5000", "2026-03-01Z"), 1), ((None, None), 1)} == {*grouped("amount", "day")}
+    assert 1 == len(grouped("id", most=1))
+    assert 2 == dangling(["id"], [("shop.fee", ["id"])]) + (kind is DatabaseKind.MARIADB) * 2
+    assert 0 == dangling(["id"], [("shop.fee", ["id"]), ("shop.kinds", ["id"])])
+    assert 1 == dangling(["name"], [])
+    assert 1 == dangling(["name"], [("shop.fee", ["id"])])
+    assert (1, 0) == (dangling(["id"], [], ("name", ["O'Hara 张"])), dangling(["id"], [], ("name", ["other"])))

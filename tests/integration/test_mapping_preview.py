@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import psycopg
@@ -101,3 +101,65 @@ def test_persons_are_masked_and_exit_codes_say_whether_all_is_well(expected, sit
     assert 1 == told(site_file, "--visit", refused).exit_code
     nothing = told(site_file, "--visit", "MZ-none")
     assert (1, "no table of the mapping has a row with this visit key\n") == (nothing.exit_code, nothing.output)
+
+
+def profiled(site_file, *words):
+    arguments = ["mapping", "profile", "-c", f"{site_file}", *words]
+    return CliRunner().invoke(build(arguments), arguments)
+
+
+def test_a_profile_finds_each_planted_fault_once_and_nothing_else(expected, site_file):
+    """What the oracle refuses is what the profile counts, before anything was captured."""
+    refused = [one for one in expected if one.outcome == "refused"]
+    by_links = {"NO_VISIT_KEY": "visit key", "MISSING_SETTLEMENT": "settlement", "MISSING_LOOKUP": "lookup item"}
+    result = profiled(site_file, "-o", "json")
+    assert 1 == result.exit_code, result.output
+    found = json.loads(result.stdout)["sources"]["his"]
+    values = {(one["service"], one["rule"]): one["rows"] for one in found["values"] if one["level"] == "refuse"}
+    assert Counter((one.service, one.rule) for one in refused if one.rule not in by_links) == values
+    links = Counter({one["names"]: one["rows"] for one in found["links"]})
+    assert len(links) == len(found["links"])
+    assert Counter(by_links[one.rule] for one in refused if one.rule in by_links) == links
+    assert [] == found["not_judged"]
+    assert {"his.sf_fymx": True} == {one["table"]: one["rows"] > 200 for one in found["rows"] if one["table"] == "his.sf_fymx"}
+    names = {one.fields["PSN_NAME"] for one in expected if one.service == "mdtrt_d" and "PSN_NAME" in one.fields}
+    assert not [name for name in names if name in result.output]
+
+
+def test_a_profile_is_for_people_and_takes_no_more_time_than_it_may(expected, site_file, postgres):
+    """A table that somebody locks is told, and not waited for."""
+    shown = profiled(site_file)
+    assert 1 == shown.exit_code
+    assert "links to nothing: 4" in shown.output
+    with connect(postgres, DATABASE) as conn, conn.transaction():
+        conn.execute("LOCK TABLE his.jc_ks IN ACCESS EXCLUSIVE MODE")
+        waited = profiled(site_file, "--longest", "1", "-o", "json")
+    found = json.loads(waited.stdout)["sources"]["his"]["not_judged"]
+    assert {"his.jc_ks", "his.mz_zy_jz"} == {one["table"] for one in found}
+    assert {"no answer within 1 s"} == {one["why"] for one in found}
+
+
+def test_rows_count_by_where_and_what_stands_for_null_is_none(expected, site_file, postgres):
+    """As the join takes them."""
+    mapping = site_file.parent / "mapping.yaml"
+    before = mapping.read_text("utf-8")
+    try:
+        mapping.write_text(
+            before.replace(
+                "    role: settlement\n    key: [jsdh]\n",
+                "    role: settlement\n    key: [jsdh]\n    where: {jgdm: ['10']}\n    nulls: ['M']\n",
+            ),
+            "utf-8",
+        )
+        found = json.loads(profiled(site_file, "-o", "json").stdout)["sources"]["his"]
+    finally:
+        mapping.write_text(before, "utf-8")
+    with connect(postgres, DATABASE) as conn:
+        ((rows, counting, men),) = conn.execute(
+            "SELECT count(*), count(*) FILTER (WHERE jgdm = '10'),"
+            " count(*) FILTER (WHERE jgdm = '10' AND xb = 'M') FROM his.sf_jsjl"
+        ).fetchall()
+    assert {"table": "his.sf_jsjl", "rows": rows, "counting": counting} in found["rows"]
+    assert 0 < counting < rows
+    (sex,) = (one for one in found["values"] if one["column"] == "xb" and one["table"] == "his.sf_jsjl")
+    assert ("REQUIRED", men) == (sex["rule"], sex["rows"])

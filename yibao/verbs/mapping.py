@@ -17,6 +17,8 @@ from yibao import tables
 from yibao.captures.from_site import chosen_sources
 from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
 from yibao.previewing import document, preview
+from yibao.profiling import shown as profiled
+from yibao.profiling.profile import Profile
 from yibao.rehearsing import Played, as_written, case_files, play
 
 _HEAD: Final = ("of", "field", "expected", "found")
@@ -34,6 +36,7 @@ Examples:
   yibao mapping test cases/refund.yaml
   yibao mapping test --show cases/new.yaml    what came, to be read and put into the file
   yibao mapping preview --visit MZ25060200000010
+  yibao mapping profile                       which values and links the mapping does not take, counted
 """,
 )
 
@@ -115,6 +118,41 @@ def preview_visit(
     else:
         screen.show(found, fields=fields)
     if found.outcome.letters or found.outcome.waiting or not found.outcome.ready:
+        raise typer.Exit(1)
+
+
+@app.command("profile", short_help="What of the database's rows the mapping does not take, counted.")
+def profile_rows(
+    *,
+    source: SourceOption = None,
+    longest_s: Annotated[int, typer.Option("--longest", min=1, max=3600, metavar="SECONDS", help="Of one question.")] = 30,
+    config: ConfigOption = SITE,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Ask the databases, read-only and with capture's login, before anything is captured: how many rows count, which values of
+    columns their fields do not take (codes without a translation, texts that are too long, dates that are none, required values
+    that are empty) with counts and masked examples, and how many rows name a visit, settlement, header or lookup row that is
+    not there. Each question reads a table once. Exit code 1 where a record would be refused, or wait.
+
+    Values are judged alone, by the conversions of the mapping: not what is computed of several, and no rule across fields.
+
+    \b
+    Examples:
+      yibao mapping profile
+      yibao mapping profile --source his --longest 300
+      yibao mapping profile -o json
+    """  # noqa: D301 - Typer's mark for lines that stay as they are
+    site = load_site(config)
+
+    def say(what: str) -> None:
+        typer.echo(f"looking at {what}", err=True)
+
+    found = {one.name: [*Profile(site, one, longest_s=longest_s, say=say).run()] for one in chosen_sources(site, source)}
+    if output is Output.JSON:
+        print(json.dumps(profiled.document(found), ensure_ascii=False))
+    else:
+        profiled.show(found)
+    if any(profiled.stands_against(one) for those in found.values() for one in those):
         raise typer.Exit(1)
 
 

@@ -1,6 +1,6 @@
 """Read a few rows as the capturing account, in the words in which capture sends them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
@@ -19,13 +19,14 @@ def read_rows(
     """The captured columns of the rows in which these values stand, so many at most. Raises Unreachable, Misconfigured, Refused."""
     columns = sorted(table.columns)
     with logged_in(source, password=password) as session:
-        session.rows("SET SESSION time_zone = '+00:00'")
-        types = _types(session, table.name)
-        read = ", ".join(_FORMS.get(types.get(name, ""), "CAST({column} AS CHAR)").format(column=quoted(name)) for name in columns)
+        read = ", ".join(as_captured(session, table.name, columns))
         condition = " AND ".join(f"{quoted(column)} = {literal(value)}" for column, value in where.items())
         rows = session.rows(f"SELECT {read} FROM {quoted_table(table.name)} WHERE {condition} LIMIT {most}")  # noqa: S608 - quoted
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _types(session: Session, table: str) -> Mapping[str, str]:
-    return {f"{name}": f"{kind}" for name, kind in session.rows(_TYPES, split_table(table))}
+def as_captured(session: Session, table: str, columns: Sequence[str]) -> list[str]:
+    """How the columns of a table are read in the words in which capture sends them."""
+    session.rows("SET SESSION time_zone = '+00:00'")
+    types = {f"{name}": f"{kind}" for name, kind in session.rows(_TYPES, split_table(table))}
+    return [_FORMS.get(types.get(name, ""), "CAST({column} AS CHAR)").format(column=quoted(name)) for name in columns]

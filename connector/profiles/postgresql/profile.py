@@ -11,12 +11,14 @@ from connector.profiles.advice import Advice
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
+from connector.profiles.postgresql.groups import count_dangling, count_groups
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.room import give_up, read_room
 from connector.profiles.postgresql.rows import read_rows
 from connector.profiles.postgresql.shared_numbers import highest_numbers, numbers_among, numbers_in_both
+from connector.questions import Counted, Groups, Links
 from connector.room import Room
 
 
@@ -118,6 +120,14 @@ class PostgresqlProfile:
     ) -> list[dict[str, str | None]]:
         """By the columns' own type, so that an index serves."""
         return read_rows(source, table, where=where, most=most, password=password)
+
+    def count_groups(self, source: CaptureSource, asked: Groups, *, longest_s: int, password: str) -> Counted | None:
+        """In one statement."""
+        return count_groups(source, asked, longest_s=longest_s, password=password)
+
+    def count_dangling(self, source: CaptureSource, asked: Links, *, longest_s: int, password: str) -> int | None:
+        """In one statement, compared as the server compares them."""
+        return count_dangling(source, asked, longest_s=longest_s, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the catalogue."""

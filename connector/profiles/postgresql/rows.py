@@ -1,10 +1,11 @@
 """Read a few rows as the capture role, in the words in which capture sends them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.profiles.postgresql.counting import literal
@@ -37,7 +38,7 @@ def read_rows(
     """The captured columns of the rows in which these values stand, so many at most. Raises Unreachable, Misconfigured, Refused."""
     columns = sorted(table.columns)
     with logged_in(source, password=password) as connection, connection.cursor() as cursor:
-        cursor.execute("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET row_security = off")
+        see_as_capture(cursor)
         named = sql.Identifier(*split_table(table.name)).as_string(connection)
         condition = " AND ".join(f"{quoted(column)} = {literal(value)}" for column, value in where.items())
         query = f"SELECT {', '.join(map(quoted, columns))} FROM {named} WHERE {condition} LIMIT {most}"  # noqa: S608 - quoted
@@ -47,14 +48,20 @@ def read_rows(
             if f"{exc.sqlstate}".startswith(_NO_VALUE_OF_THE_TYPE):  # a text where numbers stand
                 return []
             raise
-        answer = cursor.pgresult
-        assert answer is not None
-        places = range(len(columns))
-        forms = [_FORMS.get(answer.ftype(place), str) for place in places]
-        return [_row(columns, forms, [answer.get_value(line, place) for place in places]) for line in range(answer.ntuples)]
+        return [dict(zip(columns, row, strict=True)) for row in as_captured(cursor)]
 
 
-def _row(columns: Sequence[str], forms: Sequence[Callable[[str], str]], values: Sequence[bytes | None]) -> dict[str, str | None]:
-    return {
-        column: None if value is None else form(value.decode()) for column, form, value in zip(columns, forms, values, strict=True)
-    }
+def see_as_capture(cursor: "psycopg.Cursor[TupleRow]", *, longest_s: int = 30) -> None:
+    """Have the server show times in UTC, and fail where a policy hides rows. longest_s: of one statement."""
+    cursor.execute(f"SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET row_security = off; SET statement_timeout = '{longest_s}s'")
+
+
+def as_captured(cursor: "psycopg.Cursor[TupleRow]") -> Iterator[list[str | None]]:
+    """The rows of the last answer, in the words in which capture sends them."""
+    answer = cursor.pgresult
+    assert answer is not None
+    places = range(answer.nfields)
+    forms = [_FORMS.get(answer.ftype(place), str) for place in places]
+    for line in range(answer.ntuples):
+        values = [answer.get_value(line, place) for place in places]
+        yield [None if value is None else form(value.decode()) for form, value in zip(forms, values, strict=True)]

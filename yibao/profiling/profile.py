@@ -1,0 +1,176 @@
+"""Ask a source's database what of its rows the mapping does not take: by column and value, with counts, and by link."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from connector.contract import CaptureSource
+from connector.profiles import profile_of
+from connector.questions import Counted, Groups, Links
+from streams.domain.normalise.nulls import Nulls
+from streams.domain.normalise.unseen import is_blank
+from streams.domain.normalise.which import Condition
+from streams.domain.violations import Unfit, Violation
+from streams.mapping import Site
+from streams.mapping.compiling import nulls_of, which_of
+from streams.mapping.tables import Table
+from yibao.captures.from_site import database_password
+from yibao.profiling.uses import VISIT_KEY, Use, links_of, uses_by_table
+
+MOST: Final = 2_000
+"""So many different values of a column are judged, the most frequent ones."""
+_EXAMPLES: Final = 3
+
+
+class Rows(NamedTuple):
+    """How many rows a table has."""
+
+    table: str
+    """`schema.table`."""
+    rows: int
+    """All of them."""
+    counting: int
+    """Those that count by `where`, as far as it looks at own columns."""
+
+
+class Wrong(NamedTuple):
+    """Values of a column that a field does not take."""
+
+    table: str
+    """`schema.table`."""
+    column: str
+    """The column."""
+    service: str
+    """Of the field."""
+    field: str
+    """Interface field."""
+    rule: str
+    """What they break."""
+    level: str
+    """`refuse` or `warn`."""
+    rows: int
+    """In how many rows that count."""
+    values: int
+    """How many different ones."""
+    examples: tuple[str, ...]
+    """The most frequent ones, masked."""
+    message: str
+    """For a person."""
+
+
+class Dangling(NamedTuple):
+    """Rows that name one that is not there."""
+
+    table: str
+    """`schema.table`."""
+    columns: tuple[str, ...]
+    """By which they name it."""
+    names: str
+    """What they name: `visit`, `settlement`, `header`, `lookup NAME`; or that they name no visit, `visit key`."""
+    rows: int
+    """How many, of all rows: whether they count by `where` is not asked."""
+
+
+class Unanswered(NamedTuple):
+    """A question that took too long, or one that was answered in part."""
+
+    table: str
+    """`schema.table`."""
+    about: str
+    """Column or link."""
+    why: str
+    """In words."""
+
+
+Found = Rows | Wrong | Dangling | Unanswered
+
+
+class Profile:
+    """One source. longest_s: of one question. say: told what is looked at next."""
+
+    def __init__(self, site: Site, source: CaptureSource, *, longest_s: int, say: Callable[[str], None]) -> None:
+        self._site, self._source = site, source
+        self._longest_s, self._say = longest_s, say
+        self._kind = profile_of(source.kind)
+        self._password = database_password(source)
+
+    def run(self) -> Iterator[Found]:
+        """Table by table, then link by link. Raises Unreachable, Misconfigured, Refused."""
+        uses = uses_by_table(self._site, self._source.name)
+        for table in self._site.mappings[self._source.name].tables:
+            yield from self._table(table, uses[table.table])
+        for names, links in links_of(self._site, self._source.name):
+            yield from self._link(names, links)
+
+    def _link(self, names: str, links: Links) -> Iterator[Found]:
+        self._say(f"{links.table}: rows that name no {names}")
+        counted = self._kind.count_dangling(self._source, links, longest_s=self._longest_s, password=self._password)
+        if counted is not None and names == VISIT_KEY:
+            rows = self._kind.count_groups(
+                self._source, Groups(table=links.table), longest_s=self._longest_s, password=self._password
+            )
+            counted = None if rows is None else rows[0][1] - counted
+        if counted is None:
+            yield Unanswered(links.table, names, f"no answer within {self._longest_s} s")
+        elif counted:
+            yield Dangling(links.table, tuple(links.columns), names, counted)
+
+    def _table(self, table: Table, uses: Mapping[str, list[Use]]) -> Iterator[Found]:
+        self._say(f"{table.table}: its rows, and what stands in {', '.join(sorted(uses)) or 'no column'}")
+        which = which_of(table)
+        conditions = () if which is None else which.own
+        nulls = nulls_of(self._site.mappings[self._source.name], table)
+        counted = self._asked(table, ())
+        counting = counted if not conditions else self._asked(table, [one.column for one in conditions])
+        if counted is None or counting is None:
+            yield Unanswered(table.table, "rows", f"no answer within {self._longest_s} s")
+        else:
+            count = sum(rows for values, rows in counting if _counts(conditions, values))
+            yield Rows(table.table, counted[0][1], count if conditions else counted[0][1])
+        for column, of in sorted(uses.items()):
+            groups = self._asked(table, [column, *(one.column for one in conditions)])
+            if groups is None:
+                yield Unanswered(table.table, column, f"no answer within {self._longest_s} s")
+                continue
+            if len(groups) == MOST:
+                yield Unanswered(table.table, column, f"only its {MOST} most frequent values were judged")
+            values = [(values[0], rows) for values, rows in groups if _counts(conditions, values[1:])]
+            yield from _wrong(table, column, of, [(_as_read(nulls, table, column, value), rows) for value, rows in values])
+
+    def _asked(self, table: Table, columns: list[str] | tuple[str, ...]) -> Counted | None:
+        asked = Groups(table=table.table, columns=columns, most=MOST)
+        return self._kind.count_groups(self._source, asked, longest_s=self._longest_s, password=self._password)
+
+
+def _counts(conditions: tuple[Condition, ...], values: tuple[str | None, ...]) -> bool:
+    return all(one.holds(value) for one, value in zip(conditions, values, strict=True))
+
+
+def _as_read(nulls: Nulls | None, table: Table, column: str, value: str | None) -> str | None:
+    if nulls is None or value is None or column in table.key:
+        return value
+    return nulls.read({column: value})[column]
+
+
+def _wrong(table: Table, column: str, uses: list[Use], values: list[tuple[str | None, int]]) -> Iterator[Wrong]:
+    for use in uses:
+        found: dict[tuple[str, str], list[tuple[Violation, int]]] = {}
+        for value, rows in values:
+            if value is not None and not is_blank(value) and (violation := _violation(use, value)) is not None:
+                found.setdefault((violation.rule, violation.level), []).append((violation, rows))
+        empty = sum(rows for value, rows in values if value is None or is_blank(value))
+        if empty and use.alone and use.step.field.required and use.step.default is None:
+            message = f"{use.step.field.label}为必填，而这些行中没有值"
+            yield Wrong(table.table, column, use.service.value, use.step.name, "REQUIRED", "refuse", empty, 1, (), message)
+        for (rule, level), those in found.items():
+            examples = tuple(dict.fromkeys(violation.masked for violation, _ in those))[:_EXAMPLES]
+            rows, message = sum(rows for _, rows in those), those[0][0].message
+            service, field = use.service.value, use.step.name
+            yield Wrong(table.table, column, service, field, rule, level, rows, len(those), examples, message)
+
+
+def _violation(use: Use, value: str) -> Violation | None:
+    try:
+        use.step.convert(value)
+    except Unfit as unfit:
+        return unfit.violation
+    return None

@@ -1,0 +1,57 @@
+"""What a profile found, for people and for programs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import typer
+
+from yibao import tables
+from yibao.profiling.profile import Dangling, Found, Rows, Unanswered, Wrong
+
+_WRONG: Final = ("table.column", "field", "rule", "level", "rows", "values", "examples", "what")
+
+
+def show(found: Mapping[str, Sequence[Found]]) -> None:
+    """By source: rows, values that a field does not take, links to nothing, questions that were not answered."""
+    for source, those in found.items():
+        typer.echo(f"source {source}")
+        rows = [(one.table, f"{one.rows}", f"{one.counting}") for one in those if isinstance(one, Rows)]
+        tables.show(("table", "rows", "that count"), rows, right=("rows", "that count"))
+        wrong = [
+            (
+                f"{one.table}.{one.column}",
+                f"{one.service} {one.field}",
+                one.rule,
+                one.level,
+                f"{one.rows}",
+                f"{one.values}",
+                ", ".join(one.examples) or "-",
+                one.message,
+            )
+            for one in sorted((one for one in those if isinstance(one, Wrong)), key=lambda one: -one.rows)
+        ]
+        tables.show(_WRONG, wrong, right=("rows", "values"))
+        links = [(one.table, ", ".join(one.columns), one.names, f"{one.rows}") for one in those if isinstance(one, Dangling)]
+        tables.show(("table", "by", "names no", "rows"), links, right=("rows",))
+        open_ = [(one.table, one.about, one.why) for one in those if isinstance(one, Unanswered)]
+        tables.show(("table", "about", "not judged"), open_)
+    refused = sum(one.rows for those in found.values() for one in those if isinstance(one, Wrong) and one.level == "refuse")
+    dangling = sum(one.rows for those in found.values() for one in those if isinstance(one, Dangling))
+    typer.echo(f"values that refuse their record: {refused}; links to nothing: {dangling}")
+
+
+def document(found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
+    """By source and kind."""
+    kinds = {"rows": Rows, "values": Wrong, "links": Dangling, "not_judged": Unanswered}
+    return {
+        "ok": not any(stands_against(one) for those in found.values() for one in those),
+        "sources": {
+            source: {name: [one._asdict() for one in those if isinstance(one, kind)] for name, kind in kinds.items()}
+            for source, those in found.items()
+        },
+    }
+
+
+def stands_against(one: Found) -> bool:
+    """Whether a record would be refused for it, or wait."""
+    return isinstance(one, Dangling) or (isinstance(one, Wrong) and one.level == "refuse")

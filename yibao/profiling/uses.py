@@ -1,0 +1,125 @@
+"""Which columns of a mapping's tables feed which fields plainly, and which rows of a table name rows of another one. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from connector.contract import TableRole
+from connector.questions import Links
+from streams.domain.normalise.fields import FieldStep, field_step
+from streams.domain.normalise.sources import Column, FirstOf, LookupColumn, Source
+from streams.mapping import Site, compile_site
+from streams.mapping.compiling import field_rules
+from streams.mapping.mapping_file import MappingFile
+from streams.mapping.tables import Table
+from streams.spec.fields import ServiceCode
+
+
+class Use(NamedTuple):
+    """A column that a field is read from."""
+
+    service: ServiceCode
+    """Of the field."""
+    step: FieldStep
+    """How its values are converted, and judged by the interface."""
+    alone: bool
+    """Whether the field has no other source."""
+
+
+def uses_by_table(site: Site, source: str) -> Mapping[str, Mapping[str, list[Use]]]:
+    """By table and column. What is computed of several values is left out: no value alone can be wrong there."""
+    mapping, dialect = site.mappings[source], compile_site(site)[source].dialect
+    found: dict[str, dict[str, list[Use]]] = {table.table: {} for table in mapping.tables}
+    for service in ServiceCode:
+        for rule in field_rules(mapping, service, dialect).values():
+            step = field_step(rule, dialect)
+            for where, column, alone in _plain(rule.source):
+                for table in _tables_of(mapping, where):
+                    found[table.table].setdefault(column, []).append(Use(service, step, alone))
+    return found
+
+
+def _plain(source: Source, *, alone: bool = True) -> Iterator[tuple[TableRole | str, str, bool]]:
+    match source:
+        case Column(role=role, name=name):
+            yield role, name, alone
+        case LookupColumn(lookup=lookup, column=column):
+            yield lookup, column, alone
+        case FirstOf(sources=sources):
+            for one in sources:
+                yield from _plain(one, alone=False)
+        case _:
+            return
+
+
+def _tables_of(mapping: MappingFile, where: TableRole | str) -> Iterator[Table]:
+    for table in mapping.tables:
+        if where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role):
+            yield table
+
+
+_NOBODY: Final = ("", ())
+VISIT_KEY: Final = "visit key"
+"""What rows name that name any visit."""
+
+
+def links_of(site: Site, source: str) -> Iterator[tuple[str, Links]]:
+    """What each names, in words, and the question: visits by their key, headers, settlements, lookup rows. Of `VISIT_KEY`, which
+    rows name any visit.
+    """
+    mapping = site.mappings[source]
+    by_role = {role: [table for table in mapping.tables if table.role is role] for role in TableRole}
+    for table in mapping.tables:
+        if table.role is TableRole.LOOKUP:
+            continue
+        if table.visit_columns:
+            yield VISIT_KEY, Links(table=table.table, columns=table.visit_columns, others=())
+        visits = [(one.table, one.visit_columns) for one in by_role[TableRole.VISIT] if _alike(one, table)]
+        among = _on_duty(site, source, table.role)
+        if table.role is not TableRole.VISIT and table.visit_columns and visits and among != _NOBODY:
+            yield "visit", Links(table=table.table, columns=table.visit_columns, others=visits, among=among)
+        headers = [one for one in mapping.tables if one.table in table.headers]
+        if headers:
+            named = [(one.table, one.named_columns or one.key) for one in headers]
+            yield "header", Links(table=table.table, columns=table.header_columns, others=named)
+        if table.settlement_column is not None:
+            settlements = [(one.table, one.key) for one in by_role[TableRole.SETTLEMENT] if len(one.key) == 1]
+            yield "settlement", Links(table=table.table, columns=(table.settlement_column,), others=settlements)
+    yield from _lookups(site, source)
+
+
+def _on_duty(site: Site, source: str, role: TableRole) -> tuple[str, tuple[str, ...]] | None:
+    """Column and values of the rows whose institution must report visits; None: all rows, or it is not known."""
+    duty, belongs = compile_site(site)[source].duty, site.mappings[source].institution.of(role)
+    codes = {name: one.kind in duty for one in site.institutions for name in (one.code, *one.his_codes)}
+    if belongs is None or belongs.of is not None or all(codes.values()):
+        return None
+    if belongs.column is None:
+        return None if codes.get(f"{belongs.constant}", True) else _NOBODY
+    return belongs.column, tuple(sorted(name for name, must in codes.items() if must))
+
+
+def _alike(one: Table, other: Table) -> bool:
+    return one.prefix == other.prefix and len(one.visit_columns) == len(other.visit_columns) > 0
+
+
+def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
+    """Of those whose key is made of columns of one table's own rows."""
+    mapping = site.mappings[source]
+    dialect = compile_site(site)[source].dialect
+    lookups = {table.lookup_name: table for table in mapping.tables if table.role is TableRole.LOOKUP}
+    asked: set[tuple[str, str, tuple[str, ...]]] = set()
+    for service in ServiceCode:
+        for rule in field_rules(mapping, service, dialect).values():
+            of = rule.source
+            if not isinstance(of, LookupColumn) or of.lookup not in lookups:
+                continue
+            by = [one for one in of.by if isinstance(one, Column)]
+            roles = {one.role for one in by}
+            if len(by) != len(of.by) or len(roles) != 1:
+                continue
+            columns = tuple(one.name for one in by)
+            for table in _tables_of(mapping, roles.pop()):
+                if (where := (table.table, of.lookup, columns)) not in asked:
+                    asked.add(where)
+                    lookup = lookups[of.lookup]
+                    yield f"lookup {of.lookup}", Links(table=table.table, columns=columns, others=[(lookup.table, lookup.key)])
