@@ -79,7 +79,7 @@ def consumer(monkeypatch):
         return one
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
-    monkeypatch.setattr(access, "knock", lambda _, tls: None)
+    monkeypatch.setattr(access, "knock", lambda _, **_tls: None)
     return one
 
 
@@ -137,9 +137,9 @@ def test_brokers_that_let_nobody_in_are_named(monkeypatch):
         raise KafkaTimeoutError
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
-    with listening(answer=b"0") as server:
-        with pytest.raises(Unreachable, match=rf"{server} takes connections, but does not let this client in.*kafka\.security"):
-            list(read_whole({"bootstrap_servers": server}, "dead"))
+    not_in = "takes connections, but does not let this client in"
+    with listening(answer=b"0") as server, pytest.raises(Unreachable, match=rf"{server} {not_in}.*kafka\.security"):
+        list(read_whole({"bootstrap_servers": server}, "dead"))
 
 
 def test_a_broker_that_hangs_is_no_matter_of_the_login(monkeypatch):
