@@ -27,7 +27,7 @@ _FOR_PROGRAMS: Final = frozenset({"content", "transaction", "first posted"})
 
 def show(found: Explained, site: Site, *, content: bool, masked: bool) -> None:
     """For people. content: also what its records, rows and letters hold."""
-    typer.echo(f"{found.of} (visit {found.visit}, partition {found.partition})")
+    _say(f"{found.of} (visit {found.visit}, partition {found.partition})")
     typer.echo("\nnow")
     for one in found.now:
         _show_standing(one, site)
@@ -71,13 +71,17 @@ def show_unplaced(rows: Sequence[Unplaced], told: Sequence[Told], site: Site) ->
     """What no visit has, for people."""
     for row in rows:
         until = f", until {local(row.until, site)}" if row.until else ""
-        typer.echo(f"{row.source} {row.row} {row.words}{until}")
+        _say(f"{row.source} {row.row} {row.words}{until}")
     for one in told:
         letter = one.letter
         state = f"closed {local(letter.closed, site)}" if letter.closed else "open"
-        typer.echo(f"{letter.id[:12]} {letter.dead_class} {letter.rule} {local(letter.last, site)} {state}: {letter.message}")
+        _say(f"{letter.id[:12]} {letter.dead_class} {letter.rule} {local(letter.last, site)} {state}: {letter.message}")
     named = count_of(len(told), "letter names", "letters name")
-    typer.echo(f"no visit has a row or record with this number; {named} it: yibao dlq show ID")
+    _say(f"no visit has a row or record with this number; {named} it: yibao dlq show ID")
+
+
+def _say(text: str, *, indent: str = "") -> None:
+    typer.echo("\n".join(tables.hanging(text, indent=indent)))
 
 
 def show_unplaced_json(rows: Sequence[Unplaced], told: Sequence[Told]) -> None:
@@ -100,9 +104,9 @@ def _hit(hit: Hit, keys: Keys) -> dict[str, str]:
 
 def _show_standing(one: Standing, site: Site) -> None:
     record = f" = {one.record}" if one.record else f" ({one.service})"
-    typer.echo(f"  {one.of}{record}: {one.fate.value}, {one.words}")
+    _say(f"{one.of}{record}: {one.fate.value}, {one.words}", indent="  ")
     if facts := ", ".join(_said(one.facts, site)):
-        typer.echo(f"    {facts}")
+        _say(facts, indent="    ")
 
 
 def _rows(events: Sequence[Event], site: Site) -> Iterator[tuple[str, ...]]:

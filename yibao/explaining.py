@@ -22,7 +22,7 @@ from streams.explain.subject import Keys, RowName, Subject
 from streams.explain.timeline import Event, changes_of, records_of, timeline
 from streams.explain.unplaced import Unplaced, unplaced
 from streams.mapping import Site, capture_sources, compile_site
-from yibao.letters.asked import ask, progress, say
+from yibao.letters.asked import ask, progress, say, unkept
 from yibao.reading_told import ReadingTold
 
 _LETTERS_READ: Final = 50
@@ -77,6 +77,7 @@ def logs_of(site: Site, *, deadline_s: float) -> Logs:
         institutions=keys_of(site, clear=False).institutions,
         deadline_s=deadline_s,
         waits=lambda: typer.echo("another yibao brings an index up to date: waiting for it", err=True),
+        unkept=unkept(site),
     )
 
 

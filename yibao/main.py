@@ -175,7 +175,8 @@ def run() -> None:
     keep_private()
     outlets.settle()
     try:
-        command = typer.main.get_command(build(sys.argv[1:]))
+        with interrupted.before_anything_begins():
+            command = typer.main.get_command(build(sys.argv[1:]))
         usage.refuse_empty_names(command)
         code = command(prog_name="yibao", standalone_mode=False)
     except typer.TyperException as error:

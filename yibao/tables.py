@@ -66,6 +66,15 @@ def wrapped(text: str, *, wide: int = WIDE, indent: str = "") -> list[str]:
     return [f"{indent}{one}" for one in (*told, *([line] if line else ()))]
 
 
+def hanging(text: str, *, indent: str = "") -> list[str]:
+    """A text in lines of a terminal, where a terminal shows it, all but the first under its indent; elsewhere in one line."""
+    room = wide(LONG_LINES)
+    if not sys.stdout.isatty() or cell_len(indent) + cell_len(text) <= room:
+        return [f"{indent}{text}"]
+    first, *rest = wrapped(text, wide=room, indent=f"{indent}{_GAP}")
+    return [first.removeprefix(_GAP), *rest]
+
+
 def _beside(widths: Sequence[int], wide: int) -> int:
     """How many columns have room side by side."""
     for count in range(len(widths), 0, -1):

@@ -56,6 +56,8 @@ class Logs:
     """Of a topic: told of messages read and to be read."""
     waits: Callable[[], None] = lambda: None
     """Called where another process brings an index up to date, and this one waits for it."""
+    unkept: Callable[[str], None] = lambda _why: None
+    """Called with the reason where an index cannot be kept, because its disk is full: topics are read for this answer alone."""
 
     def state(
         self,
@@ -127,4 +129,5 @@ class Logs:
             deadline_s=self.deadline_s,
             on_progress=self.on_progress(topic),
             waits=self.waits,
+            unkept=self.unkept,
         )

@@ -14,6 +14,7 @@ from typing import Final
 
 from streams.errors import Misconfigured
 from streams.indexes.shape import BOOKKEEPING, Shape
+from streams.indexes.unkept import is_full
 from streams.private_files import open_private, private_folder
 
 _WAIT_MS: Final = 30_000
@@ -25,12 +26,15 @@ class Store:
 
     def __init__(self, folder: Path, topic: str, shape: Shape) -> None:
         self.folder, self.shape, self._topic = folder, shape, topic
-        self._prepare()
+        with suppress(OSError):
+            self._prepare()  # whose folder it is not is told at once; a full disk only where something is asked
 
     def _prepare(self) -> None:
         try:
             private_folder(self.folder)
         except OSError as error:
+            if is_full(error):
+                raise
             told = f"the folder {self.folder} of an index cannot be made ({error.strerror}): see workers.home"
             raise Misconfigured(told) from error
 
@@ -65,6 +69,15 @@ class Store:
         number = max([0, *self._numbers()]) + 1
         # By a name that nobody else has: where the folder is deleted meanwhile, another process makes an index, too.
         fresh = self.folder / f"{self._topic}.{number}.{secrets.token_hex(4)}.new"
+        try:
+            self._write(fresh, about, fill)
+        except BaseException:
+            fresh.unlink(missing_ok=True)  # what is half of an index would keep a full disk full
+            raise
+        fresh.rename(self._path(number))
+        self.drop(but=number)
+
+    def _write(self, fresh: Path, about: Mapping[str, str], fill: Callable[[sqlite3.Connection], None]) -> None:
         with open_private(fresh, "wb"), closing(_connected(fresh)) as index:
             for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", f"cache_size = -{_CACHE_KB}"):
                 index.execute(f"PRAGMA {setting}")
@@ -77,8 +90,6 @@ class Store:
             index.execute("PRAGMA locking_mode = NORMAL")
             index.execute("PRAGMA synchronous = FULL")
             index.execute("PRAGMA journal_mode = WAL")
-        fresh.rename(self._path(number))
-        self.drop(but=number)
 
     def drop(self, *, but: int = 0) -> None:
         """Throw indexes away. Who reads one now reads it to the end."""

@@ -17,6 +17,7 @@ from streams.indexes.rare_collections import rare_collections
 from streams.indexes.searched import is_searched, lent, take_found, unread
 from streams.indexes.shape import Filling, Writing
 from streams.indexes.store import Store
+from streams.indexes.unkept import in_memory, is_full
 from streams.topics.access import BrokerAccess
 from streams.topics.at_places import read_at
 from streams.topics.batches import Sought
@@ -82,6 +83,8 @@ class Upkeep:
     """Told of messages read and to be read."""
     waits: Callable[[], None] = lambda: None
     """Called where another process reads, and this one waits for it."""
+    unkept: Callable[[str], None] = lambda _why: None
+    """Called with the reason where nothing can be written into its folder: the topic is read for this answer alone."""
 
     def ask(
         self,
@@ -93,7 +96,8 @@ class Upkeep:
         """What the index answers, up to date. It is made anew where it turns out to be damaged, and asked again.
 
         partitions: of which the question is; None: of all. sought: finds every message that tells something for the question; None:
-        nobody can say that. Raises as `Search`, and Misconfigured where its folder is not to be had, or full.
+        nobody can say that. Where its disk is full, it is made in memory, for this answer alone. Raises as `Search`, and
+        Misconfigured where its folder is not to be had, or memory does not do.
         """
         anew = ""
         for last in (False, True):
@@ -101,8 +105,10 @@ class Upkeep:
                 return self._asked(question, partitions, sought, anew=anew)
             except (sqlite3.DatabaseError, OSError) as error:
                 anew = self._cured_anew(error)
+                if not anew and is_full(error):
+                    return self._unkept(question, partitions, sought, self._reason(error))
                 if last or not anew:
-                    raise self._not_to_be_had(error) from error
+                    raise self._not_to_be_had(self._reason(error)) from error
         raise AssertionError("unreachable")
 
     def _cured_anew(self, error: sqlite3.DatabaseError | OSError) -> str:
@@ -148,18 +154,52 @@ class Upkeep:
                 starts = unread(index, shape, wanted)
                 if not is_searched(starts, wanted):
                     return None
-                if sought.follows is not None:
-                    had = read_at(self.access, self.topic, sought.follows(index), client_id=self.client_id)
-                    sought.keys.update(one.key for one in had if one.key is not None)  # what is compacted away is the last of none
-                with Search(self.access, self.topic, [*starts], client_id=self.client_id) as topic:
-                    left_s = until - time.monotonic()
-                    found_in = shape.writing(index), topic, starts, sought
-                    said = take_found(*found_in, deadline_s=left_s, on_progress=self.on_progress)
-                freshness = Freshness(complete=said.complete, built="", read=0, foreign=0, searched=said.messages)
+                freshness = self._found_by(sought, index, starts, until)
                 return question(index), freshness
 
-    def _not_to_be_had(self, error: sqlite3.DatabaseError | OSError) -> Misconfigured:
-        why = error.strerror if isinstance(error, OSError) else error
+    def _found_by(self, sought: Sought, index: sqlite3.Connection, starts: Mapping[int, int], until: float) -> Freshness:
+        if sought.follows is not None:
+            had = read_at(self.access, self.topic, sought.follows(index), client_id=self.client_id)
+            sought.keys.update(one.key for one in had if one.key is not None)  # what is compacted away is the last of none
+        with Search(self.access, self.topic, [*starts], client_id=self.client_id) as topic:
+            left_s = until - time.monotonic()
+            found_in = self.store.shape.writing(index), topic, starts, sought
+            said = take_found(*found_in, deadline_s=left_s, on_progress=self.on_progress)
+        return Freshness(complete=said.complete, built="", read=0, foreign=0, searched=said.messages)
+
+    def _unkept(
+        self, question: Callable[[sqlite3.Connection], Answer], partitions: Collection[int] | None, sought: Sought | None, why: str
+    ) -> tuple[Answer, Freshness]:
+        self.unkept(why)
+        until, shape = time.monotonic() + self.deadline_s, self.store.shape
+        with rare_collections(), Broker(self.access) as broker:
+            there = self._there(broker, partitions)
+        try:
+            with in_memory(shape, there.reach) as index:
+                if sought is not None:
+                    index.executescript(shape.indexes)
+                    freshness = self._found_by(sought, index, {number: there.reach[number].begin for number in there.asked}, until)
+                else:
+                    freshness = self._filled(index, there, until, built="its disk is full")
+                return question(index), freshness
+        except sqlite3.DatabaseError as error:
+            raise self._not_to_be_had(f"{why}; in memory: {error}") from error
+
+    def _filled(self, index: sqlite3.Connection, there: _There, until: float, *, built: str) -> Freshness:
+        with Onward(self.access, self.topic, there.asked, client_id=self.client_id) as topic:
+            reach, filling = topic.reach(), self.store.shape.filling(index)
+            index.execute("BEGIN")
+            read = self._read(index, filling, topic, reach, until, between=lambda: None)
+            filling.finish()
+            index.execute("COMMIT")
+            index.executescript(self.store.shape.indexes)
+        return _freshness(index, reach, built=built, read=read)
+
+    @staticmethod
+    def _reason(error: sqlite3.DatabaseError | OSError) -> str:
+        return f"{error.strerror if isinstance(error, OSError) else error}"
+
+    def _not_to_be_had(self, why: str) -> Misconfigured:
         told = f"the index of {self.topic} in {self.store.folder} cannot be used ({why})"
         return Misconfigured(f"{told}: is there room, and is it this account's? See workers.home; it may be deleted at any time")
 

@@ -78,7 +78,7 @@ class Lookahead:
             "auto_offset_reset": "earliest",
             "max_partition_fetch_bytes": _AT_ONCE_BYTES,
         }
-        with let_in(servers):
+        with let_in(servers, tls=client.get("ssl_context")):
             self._consumer: Any = KafkaConsumer(**{**client, **options})
 
     def __enter__(self) -> Self:

@@ -52,7 +52,7 @@ class Broker:
     def __init__(self, access: BrokerAccess) -> None:
         self._servers = access.bootstrap_servers
         self._where = f"Kafka at {self._servers}"
-        with let_in(access.bootstrap_servers):
+        with let_in(access.bootstrap_servers, tls=access.tls):
             self._admin = KafkaAdminClient(**client_options(access, client_id="yibao-topics"))
 
     def __enter__(self) -> Self:

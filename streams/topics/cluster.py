@@ -74,7 +74,7 @@ class Cluster:
 
 def read_cluster(access: BrokerAccess, *, topics: Sequence[str]) -> Cluster:
     """Look at the brokers once. topics: whose copies are looked at. Raises Unreachable."""
-    with let_in(access.bootstrap_servers):
+    with let_in(access.bootstrap_servers, tls=access.tls):
         admin = KafkaAdminClient(**client_options(access, client_id="yibao-doctor"))
     try:
         return _read(admin, topics)

@@ -21,7 +21,7 @@ class Follower:
         self._servers = servers = client["bootstrap_servers"]
         self._where = f"Kafka at {servers if isinstance(servers, str) else ','.join(servers)}"
         options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
-        with let_in(servers):
+        with let_in(servers, tls=client.get("ssl_context")):
             self._consumer: Any = KafkaConsumer(**{**client, **options})
         try:
             self._start([TopicPartition(topic, 0) for topic in topics])

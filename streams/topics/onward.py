@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -118,6 +119,9 @@ class Onward:
     def _come(self, future: Future[Result]) -> Result:
         try:
             return future.result()
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
         except (KafkaError, AssertionError, LookupError, OSError) as error:
             if not isinstance(error, KafkaError | OSError) and not is_inside_a_client(error):
                 raise
@@ -127,11 +131,20 @@ class Onward:
             raise Unreachable(f"{told}{away(self._servers)}") from error
 
     def _close(self) -> None:
-        if self._consumer is not None:
-            asyncio.run_coroutine_threadsafe(self._consumer.stop(), self._loop).result(_CLOSE_S)
+        with suppress(KafkaError, OSError, TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._ended(), self._loop).result(_CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_S)
         self._loop.close()
+
+    async def _ended(self) -> None:
+        """What an interruption left under way is ended: else the loop tells of each task that it drops."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 async def _connected(access: BrokerAccess, client_id: str, fetch_bytes: int) -> Any:

@@ -79,7 +79,7 @@ def sole_writer(client: Mapping[str, Any], topic: str, *, name: str) -> Iterator
     client: how to reach the brokers, as kafka-python names it. name: the id of the transactions.
     """
     own = {"transactional_id": name, "transaction_timeout_ms": int(_WITHIN_S * 1000), "acks": "all"}
-    with let_in(client["bootstrap_servers"]):
+    with let_in(client["bootstrap_servers"], tls=client.get("ssl_context")):
         producer = KafkaProducer(**{**client, **own})
     try:
         try:

@@ -5,7 +5,7 @@ Each order has a key of its own; the last entry of a key counts, and takes the p
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -15,6 +15,9 @@ import orjson
 from streams.topics.maintenance import Ordered
 
 FORM: Final = 1
+
+LIMITS: Final = ("in_flight", "requests_per_s", "records_per_s")
+"""What an order may limit."""
 
 _PAUSE: Final = "pause"
 _LIMITS: Final = "limits"
@@ -75,6 +78,8 @@ class Pause:
     @property
     def line(self) -> str:
         """As a person reads it."""
+        if not self.paused:
+            return f"{self.of} {self.name}: goes on, by {self.by}: {self.why}"
         until = f"until {self.until}" if self.until else "until somebody resumes it"
         return f"{self.of} {self.name}: paused since {self.since} {until}, by {self.by}: {self.why}"
 
@@ -97,12 +102,20 @@ class LimitOrder:
     """Requests a second."""
     records_per_s: float | None = None
     """Records a second."""
+    changes: frozenset[str] | None = None
+    """Which of these three the person meant; the others are as they stood. None: all, as earlier versions wrote them."""
     at: str
     """When it was written, in ISO form with its zone."""
     by: str
     """Who wrote it: `user@host`."""
     why: str
     """As that person wrote it, with what looks like a person's number masked."""
+
+    def upon(self, before: "LimitOrder | None") -> "LimitOrder":
+        """What stands after both, whatever this one was made of: each of the three as who meant it last has it."""
+        if before is None or self.changes is None:
+            return self
+        return replace(self, **{name: getattr(before, name) for name in LIMITS if name not in self.changes})
 
     @property
     def key(self) -> bytes:
@@ -129,7 +142,8 @@ class LimitOrder:
 
     def dump(self) -> bytes:
         """As it stands in the topic."""
-        return orjson.dumps({"form": FORM, "order": _LIMITS, **self.document})
+        meant = {} if self.changes is None else {"changes": sorted(self.changes)}
+        return orjson.dumps({"form": FORM, "order": _LIMITS, **self.document, **meant})
 
 
 @dataclass(slots=True)
@@ -221,6 +235,7 @@ def _limits(written: Mapping[str, Any]) -> LimitOrder:
         in_flight=None if in_flight is None else int(in_flight),
         requests_per_s=_rate(written["requests_per_s"]),
         records_per_s=_rate(written["records_per_s"]),
+        changes=None if "changes" not in written else frozenset(LIMITS) & {*written["changes"]},
         at=f"{written['at']}",
         by=f"{written['by']}",
         why=f"{written['why']}",

@@ -34,7 +34,7 @@ def read_whole(
     servers = client["bootstrap_servers"]
     where = f"Kafka at {servers if isinstance(servers, str) else ','.join(servers)}"
     options = {"isolation_level": "read_committed", "enable_auto_commit": False, "allow_auto_create_topics": False}
-    with let_in(servers):
+    with let_in(servers, tls=client.get("ssl_context")):
         consumer = KafkaConsumer(**{**client, **options})
     try:
         yield from _read(consumer, topics, where=where, until=time.monotonic() + deadline_s, on_progress=on_progress)

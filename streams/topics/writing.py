@@ -22,7 +22,7 @@ def write(client: Mapping[str, Any], topic: str, *, key: bytes, value: bytes, ot
     begins with it.
     """
     # Not idempotent: that would need a further right on older brokers, and whoever reads these topics minds no repetition.
-    with let_in(client["bootstrap_servers"]):
+    with let_in(client["bootstrap_servers"], tls=client.get("ssl_context")):
         producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
     try:
         offset: int = producer.send(topic, key=key, value=value, partition=0).get(_WRITTEN_WITHIN_S).offset
@@ -49,7 +49,7 @@ class Message(NamedTuple):
 def write_messages(client: Mapping[str, Any], topic: str, messages: Iterable[Message], *, otherwise: str) -> int:
     """Write messages, those of a partition in their order; how many, when all copies have them. Raises as `write`."""
     left, written = iter(messages), 0
-    with let_in(client["bootstrap_servers"]):
+    with let_in(client["bootstrap_servers"], tls=client.get("ssl_context")):
         # One request at a time: what is sent again after an error must not overtake what follows it.
         producer = KafkaProducer(
             **{**client, "acks": "all", "enable_idempotence": False, "max_in_flight_requests_per_connection": 1}
@@ -77,7 +77,7 @@ def write_all(client: Mapping[str, Any], topic: str, values: Iterable[bytes], *,
     first = list(islice(left, _AT_ONCE))
     if not first:
         return
-    with let_in(client["bootstrap_servers"]):
+    with let_in(client["bootstrap_servers"], tls=client.get("ssl_context")):
         producer = KafkaProducer(**{**client, "acks": "all", "enable_idempotence": False})
     try:
         while first:

@@ -17,6 +17,7 @@ from tests.bench.bench_site import write_site
 from tests.bench.topics import apply_topics
 from tests.in_process import yibao
 from yibao.audited import audited, audited_where_possible, concealed
+from yibao.steering import limit, orders_of, pause, target_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -58,6 +59,22 @@ def test_of_those_who_order_at_the_same_time_each_is_in_the_log_once(file):
     assert [f"{number}" for number in range(AT_ONCE)] == sorted(one.why for one in found)
     code, out, err = yibao("audit", "verify", "-o", "json", "--config", file)
     assert (0, AT_ONCE + 1, []) == (code, json.loads(out)["chained"], json.loads(out)["broken"]), err
+
+
+def test_of_those_who_set_limits_or_pause_at_the_same_time_nobody_is_overwritten_unheard(file):
+    """The one set a rate, the other one of records, and the first was gone; two who paused did not know of each other."""
+    site = load_site(file)
+    target = target_of(site, source=None, institution=None, service=None, stage="join")
+    sets = ({"requests_per_s": 20.0}, {"records_per_s": 50.0})
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        limited = [people.submit(limit, site, "", one, action="limits set", why="asked") for one in sets]
+        paused = [people.submit(pause, site, target, why=f"{number}", until="") for number in range(2)]
+        limited, paused = ([one.result() for one in asked] for asked in (limited, paused))
+    stands = orders_of(site)
+    assert (20.0, 50.0) == (stands.limits[""].requests_per_s, stands.limits[""].records_per_s)
+    for settled, counts in ((limited, stands.limits[""]), (paused, stands.pauses[target.of, target.name])):
+        assert any(one.beside or one.before for one in settled), "who came second hears of the first"
+        assert [counts] == [one.order for one in settled if one.order == counts]
 
 
 def test_no_patient_is_in_the_log(file):

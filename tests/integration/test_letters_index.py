@@ -21,7 +21,7 @@ from streams.deadletter.index.schema import FORM
 from streams.deadletter.index.store import letters_in
 from streams.deadletter.record import encode_dead_letter, letter_id
 from streams.errors import Misconfigured
-from streams.explain.places import CHANGES, places
+from streams.explain.places import CHANGES, places, sought
 from streams.indexes import upkeep
 from streams.indexes.store import Store
 from streams.indexes.upkeep import Upkeep
@@ -29,6 +29,7 @@ from streams.mapping import load_site
 from streams.topics.access import BrokerAccess
 from streams.topics.broker import Broker
 from tests.bench.topics import apply_topics
+from tests.full_disk import full_disk
 from tests.integration.test_dlq_command import CERTNO, INVALID, NAME, PHONE, REJECTED, as_json, dlq, sample_site
 from tests.integration.test_end_of_a_run import wait_for
 from yibao.letters.asked import FOLDER, ask, clock_of, wanted_by
@@ -216,6 +217,40 @@ async def test_the_folder_may_be_deleted_while_a_verb_reads(place, filled):
         lambda one: one.execute("SELECT count(*) FROM letters").fetchone()[0]
     )
     assert (1 + SEVERAL + filled, True, [place.folder]) == (number, freshness.complete, deleted)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_full_disk_stops_no_answer(place, kept):
+    """In a night in which a disk is full, these verbs are what is asked why. It ended with advice, and without an answer."""
+    if kept:
+        place.asked()
+        await place.write(1, of_row(40))
+    with full_disk():
+        found = dlq("list", "-c", place.site, "--output", "json")
+    assert 1 + SEVERAL + kept == json.loads(found.stdout)["total"]
+    assert 1 == found.stderr.count("nothing can be written below"), found.stderr
+    assert f"{place.folder.parent}" in found.stderr
+    assert [] == [*place.folder.glob("*.new*")], "what is half of an index would keep the disk full"
+    assert (1 + SEVERAL + kept, True) == (place.asked()[0].total, place.asked()[1].complete), "and it harmed nothing"
+
+
+async def test_on_a_full_disk_one_key_is_looked_for_without_an_index(place, tmp_path):
+    """As `yibao explain` does; and where memory does not do either, that is said with what mends it."""
+    access, told = BrokerAccess(bootstrap_servers=place.bootstrap), []
+    index = Upkeep(
+        store=Store(tmp_path / "index", place.topic, CHANGES),
+        access=access,
+        topic=place.topic,
+        client_id="full",
+        unkept=told.append,
+    )
+
+    def asked(looked_for):
+        return len(index.ask(lambda one: places(one, [REJECTED.key], most=99), sought=looked_for)[0])
+
+    with full_disk():
+        assert 1 + SEVERAL == asked(None) == asked(sought(CHANGES, [REJECTED.key]))
+    assert 2 == len(told)
 
 
 async def test_a_topic_that_was_made_anew_is_another_one(place):

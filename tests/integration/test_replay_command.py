@@ -1,18 +1,22 @@
 """`yibao replay` on a real broker: which plans are run."""
 
+import json
 import os
 import pwd
 import socket
+from dataclasses import replace
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from streams.broker_wiring import client_options
+from streams.deadletter.record import encode_dead_letter
 from streams.mapping import load_site
 from streams.topics.audit_log import read_audit
+from streams.topics.writing import Message, write_messages
 from tests.bench.topics import apply_topics
-from tests.integration.test_dlq_command import sample_site
+from tests.integration.test_dlq_command import REJECTED, sample_site
 from yibao.main import build
 from yibao.persons import PERSON_VARIABLE
 
@@ -75,6 +79,22 @@ def test_the_second_person_has_another_account_or_a_name_where_the_site_says_tha
     account = pwd.getpwuid(os.getuid()).pw_name
     assert f"third via {account}@{socket.gethostname()}" == entries[-1].by
     assert os.getuid() == entries[-1].facts["uid"]
+
+
+@pytest.mark.parametrize("verb", ["status", "verify"])
+def test_what_was_not_read_to_its_end_is_no_answer_about_a_plan(planned, verb):
+    """Half of the letters say that none is refused again: "all of it is done", and exit code 0, of what nobody had looked at."""
+    site, plan = planned
+    topic = load_site(site).topics.dead
+    letters = [encode_dead_letter(replace(REJECTED, key=f"late-{verb}-{number}".encode())) for number in range(3)]
+    made = [Message(0, key, value, headers) for key, value, headers in letters]
+    write_messages(client_options(load_site(site)), topic, made, otherwise="")
+    words = ["replay", verb, f"{plan}", "-c", f"{site}", "-o", "json"]
+    early = CliRunner().invoke(build(["replay"]), [*words, "--deadline", "0"])
+    assert (1, False) == (early.exit_code, json.loads(early.stdout)["complete"]), early.exception
+    assert "the time was up before the end of the topic" in early.stderr
+    late = CliRunner().invoke(build(["replay"]), words)
+    assert (0, True) == (late.exit_code, json.loads(late.stdout)["complete"]), late.exception
 
 
 def test_a_plan_that_was_cancelled_is_not_run_from_a_copy_of_its_file(planned):

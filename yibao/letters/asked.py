@@ -67,9 +67,26 @@ def ask(
             deadline_s=deadline_s,
             on_progress=told,
             waits=lambda: typer.echo("another yibao brings the index of the dead letters up to date: waiting for it", err=True),
+            unkept=unkept(site),
         ).ask(answered)
     warn_of_other_site(site)
     return found
+
+
+def unkept(site: Site) -> Callable[[str], None]:
+    """Tells once on standard error that no index can be kept, and what mends that."""
+    told: list[str] = []
+
+    def tell(why: str) -> None:
+        if not told:
+            typer.echo(
+                f"nothing can be written below {site.workers.home} ({why}): the topics are read for this answer alone, which takes "
+                "longer. Make room there; what lies in its folders letters and explain may be deleted at any time",
+                err=True,
+            )
+        told.append(why)
+
+    return tell
 
 
 def _demand_known(site: Site, index: sqlite3.Connection, wanted: Filter) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import typer
+
 from streams.mapping import Site, capture_sources
 from streams.topics.broker import Broker
 from streams.topics.keeping import days, demand_kept, shortest_ms
@@ -74,7 +76,13 @@ def _oldest_open(site: Site, broker: Broker, kept: int | None, live: Mapping[str
     dead = site.topics.dead
     if kept is None or dead not in live or not broker.holds_before(dead, now_ms() - int(kept * share)):
         return None
-    oldest, _ = ask(site, _oldest_in, deadline_s=_DEADLINE_S)
+    oldest, freshness = ask(site, _oldest_in, deadline_s=_DEADLINE_S)
+    if not freshness.complete:
+        typer.echo(
+            f"not all dead letters were read within {_DEADLINE_S:g} s: an open one may be older than is known here, and near its "
+            "end in the topics; the same command goes on from there",
+            err=True,
+        )
     return oldest
 
 

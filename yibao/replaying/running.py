@@ -13,6 +13,7 @@ from streams.deliver.ledger import read_receipts
 from streams.domain.closings import ClosedBy
 from streams.domain.replay import Replay, replay_value
 from streams.errors import Refused
+from streams.indexes.upkeep import Freshness
 from streams.mapping import Site
 from streams.replay.pace import Pace
 from streams.replay.plan import Plan
@@ -94,7 +95,7 @@ class Running:
         """
         until = time.monotonic() + _AHEAD_S
         while time.monotonic() < until:
-            found = fates_of(self.site, self.plan)
+            found, _ = fates_of(self.site, self.plan)
             if all(found.get(one.letter) != PENDING for one in orders):
                 break
             time.sleep(_WAIT_S)
@@ -121,8 +122,13 @@ class Running:
             time.sleep(_WAIT_S)
 
     def stop_where_refused(self) -> None:
-        """Raise Refused where too much of what was sent is refused again."""
-        found = fates_of(self.site, self.plan)
+        """Raise Refused where too much of what was sent is refused again, or nobody can say how much."""
+        found, freshness = fates_of(self.site, self.plan)
+        if not freshness.complete:
+            raise Refused(
+                f"stopped: the dead letters were not read to their end within {INDEX_S:g} s, so how many were refused again is not "
+                "known; the same command goes on from there"
+            )
         again = sum(found[one] == AGAIN for one in self.progress.sent if one in found)
         sent = len(self.progress.sent & {*self.plan.ending})
         if sent >= _FEWEST and again > self.pace.stop_share * sent:
@@ -133,10 +139,10 @@ class Running:
             )
 
 
-def fates_of(site: Site, plan: Plan) -> dict[str, str]:
-    """What became of each letter of a plan that a run was to end, by its id."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
-    return {letter: _fate(fate, plan) for letter, fate in found.items()}
+def fates_of(site: Site, plan: Plan, *, deadline_s: float = INDEX_S) -> tuple[dict[str, str], Freshness]:
+    """What became of each letter of a plan that a run was to end, by its id, as far as the letters could be read in time."""
+    found, freshness = ask(site, lambda index: fates(index, plan.ending), deadline_s=deadline_s)
+    return {letter: _fate(fate, plan) for letter, fate in found.items()}, freshness
 
 
 def _fate(fate: Fate, plan: Plan) -> str:
@@ -153,22 +159,25 @@ class Verified:
     """Letters by what became of them."""
     without_receipt: tuple[str, ...]
     """Letters that are closed as accepted, of which there is no receipt."""
+    complete: bool
+    """Whether the letters were read to their end."""
 
     @property
     def is_done(self) -> bool:
         """Whether each letter is closed, and those that count as accepted have their receipts."""
-        return not (self.counts[AGAIN] or self.counts[PENDING] or self.without_receipt)
+        return self.complete and not (self.counts[AGAIN] or self.counts[PENDING] or self.without_receipt)
 
 
-def verified(site: Site, plan: Plan) -> Verified:
+def verified(site: Site, plan: Plan, *, deadline_s: float) -> tuple[Verified, Freshness]:
     """Hold a plan against the receipts."""
-    found, _ = ask(site, lambda index: fates(index, plan.ending), deadline_s=INDEX_S)
+    found, freshness = ask(site, lambda index: fates(index, plan.ending), deadline_s=deadline_s)
     told = {letter: _fate(found[letter], plan) if letter in found else PENDING for letter in plan.ending}
     accepted = [letter for letter, fate in told.items() if fate == ACCEPTED]
     records, msgids = _received(site) if accepted else (set[bytes](), set[str]())
     known = {letter: fate.record_hash in records if fate.record_hash else fate.evidence in msgids for letter, fate in found.items()}
     without = tuple(sorted(letter for letter in accepted if not known[letter]))
-    return Verified(counts=Counter(told.values()), without_receipt=without)
+    said = Verified(counts=Counter(told.values()), without_receipt=without, complete=freshness.complete)
+    return said, freshness
 
 
 def _received(site: Site) -> tuple[set[bytes], set[str]]:

@@ -80,12 +80,21 @@ def how_sent(plan: Plan) -> str:
 
 
 def show_status(
-    plan: Plan, counts: Counter[str], *, progress: Progress, below: Mapping[str, Sequence[Parent]], output: Output
+    plan: Plan,
+    counts: Counter[str],
+    *,
+    progress: Progress,
+    below: Mapping[str, Sequence[Parent]],
+    complete: bool,
+    output: Output,
 ) -> None:
-    """How far a plan is. below: of pending letters that wait for a refused parent, which ones."""
+    """How far a plan is. below: of pending letters that wait for a refused parent, which ones. complete: whether all letters were
+    read.
+    """
     sent, under_way, cancelled = len(progress.sent), len(progress.under_way), progress.cancelled
     if output is Output.JSON:
         document = {"plan": plan.id, "planned": len(plan.ending), "sent": sent, "under_way": under_way, "cancelled": cancelled}
+        document["complete"] = complete
         waiting = [{"letter": letter, "parents": [one._asdict() for one in below[letter]]} for letter in sorted(below)]
         typer.echo(json.dumps({**document, **_counts(counts), "waiting_below": waiting}, ensure_ascii=False))
         return
@@ -125,6 +134,7 @@ def show_verified(plan: Plan, found: Verified, *, output: Output) -> None:
             **_counts(found.counts),
             "without_receipt": list(found.without_receipt),
             "done": found.is_done,
+            "complete": found.complete,
         }
         typer.echo(json.dumps(document, ensure_ascii=False))
         return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from streams.mapping import load_site
+from yibao import tables
 from yibao.doctor.looks import Looked, look, parts_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 
@@ -39,6 +40,7 @@ def _show(looked: Sequence[Looked], *, output: Output) -> None:
         return
     for told in everything:
         found = told.finding
-        typer.echo(f"{found.severity.value}: [{told.check}] {found.where} {found.what}\n    {found.mend}")
-    typer.echo(f"looked at: {', '.join(one.part for one in looked)}")
+        said = f"{found.severity.value}: [{told.check}] {found.where} {found.what}"
+        typer.echo("\n".join([*tables.hanging(said), f"    {found.mend}"]))  # a statement is copied: it stays one line
+    typer.echo("\n".join(tables.hanging(f"looked at: {', '.join(one.part for one in looked)}")))
     typer.echo(f"{against} stand against operation, {len(everything) - against} to know")

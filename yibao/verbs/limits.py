@@ -2,8 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,8 +10,8 @@ import typer
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
-from streams.topics.steering import LimitOrder
-from yibao import steering, tables
+from streams.topics.steering import LIMITS, LimitOrder
+from yibao import orders_beside, steering, tables
 from yibao.binding import warn_of_other_site
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
@@ -61,15 +60,9 @@ def set_(
     if requests_per_s is records_per_s is in_flight is None:
         raise Misconfigured("name a limit: --requests-per-s, --records-per-s or --in-flight")
 
-    def change(before: LimitOrder) -> LimitOrder:
-        return replace(
-            before,
-            requests_per_s=before.requests_per_s if requests_per_s is None else requests_per_s,
-            records_per_s=before.records_per_s if records_per_s is None else records_per_s,
-            in_flight=before.in_flight if in_flight is None else in_flight,
-        )
-
-    _order(config, institution, change, "limits set", why=why, output=output)
+    named = {"requests_per_s": requests_per_s, "records_per_s": records_per_s, "in_flight": in_flight}
+    changes = {name: value for name, value in named.items() if value is not None}
+    _order(config, institution, changes, "limits set", why=why, output=output)
 
 
 @app.command("clear", short_help="Take limits back that were set.")
@@ -87,11 +80,7 @@ def clear(
       yibao limits clear --why "the platform takes more now"
       yibao limits clear --institution H36110200001 --why "first load is over"
     """  # noqa: D301 - Typer's mark for lines that stay as they are
-
-    def change(before: LimitOrder) -> LimitOrder:
-        return replace(before, requests_per_s=None, records_per_s=None, in_flight=None)
-
-    _order(config, institution, change, "limits clear", why=why, output=output)
+    _order(config, institution, dict.fromkeys(LIMITS), "limits clear", why=why, output=output)
 
 
 @app.command("show", short_help="Show the limits in force.")
@@ -133,7 +122,7 @@ def _said(limit: float | None) -> str:
 def _order(
     config: Path,
     institution: str | None,
-    change: Callable[[LimitOrder], LimitOrder],
+    changes: Mapping[str, float | None],
     action: str,
     *,
     why: str,
@@ -143,10 +132,18 @@ def _order(
         raise Misconfigured("--why is needed: it is kept with the order, for whoever asks later")
     site = load_site(config)
     with leaving(f"it may be written already; `yibao limits show -c {shlex.quote(str(config))}` shows it"):
-        order = steering.limit(site, institution or "", change, action=action, why=why)
+        settled = steering.limit(site, institution or "", changes, action=action, why=why)
+    order = settled.order
     if output is Output.JSON:
-        typer.echo(json.dumps(order.document, ensure_ascii=False))
+        beside = orders_beside.documents(settled, lambda one: one.document)
+        typer.echo(json.dumps({**order.document, **beside}, ensure_ascii=False))
         return
+    typer.echo(_line(order))
+    for line in orders_beside.lines(settled, lambda one: f"{_line(one)}, by {one.by}: {one.why}"):
+        typer.echo(line)
+
+
+def _line(order: LimitOrder) -> str:
     limits = [
         f"{_said(value)} {unit}"
         for value, unit in (
@@ -156,6 +153,5 @@ def _order(
         )
         if value is not None
     ]
-    whose = order.institution or "the site"
     held = f"at most {', '.join(limits)}, of all workers together" if limits else "as site.yaml says, for each worker"
-    typer.echo(f"{whose}: {held}")
+    return f"{order.institution or 'the site'}: {held}"

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from streams.errors import Misconfigured
 from streams.mapping import load_site
 from streams.topics.maintenance import Ordered
-from yibao import steering
+from yibao import orders_beside, steering
 from yibao.binding import warn_of_other_site
 from yibao.interrupted import leaving
 from yibao.moments import moment_to_come, span
@@ -73,13 +74,23 @@ def set_(
         lasts = span((last - first).total_seconds())
         typer.confirm(f"Post nothing and raise no alarm of the platform for {lasts}?", abort=True, err=True)
     with leaving(f"it may be written already; `yibao maintenance show -c {shlex.quote(str(config))}` shows it"):
-        before, order = steering.order_window(site, begins=first, ends=last, why=why)
+        settled = steering.order_window(site, begins=first, ends=last, why=why)
+    order, last_one = settled.order, settled.before
+    before = last_one if last_one is not None and last_one.stands(steering.now_at(site)) else None
     if output is Output.JSON:
-        typer.echo(json.dumps({**order.document, "in_place_of": _ordered(before)}, ensure_ascii=False))
-        return
-    typer.echo(f"the platform is maintained from {order.begins} until {order.ends}, by {order.by}: {order.why}")
-    if before is not None:
-        typer.echo(f"  in place of: {before.line}")
+        beside = orders_beside.documents(settled, lambda one: one.document)
+        typer.echo(json.dumps({**order.document, "in_place_of": _ordered(before), **beside}, ensure_ascii=False))
+    else:
+        typer.echo(f"the platform is maintained from {order.begins} until {order.ends}, by {order.by}: {order.why}")
+        if before is not None:
+            typer.echo(f"  in place of: {before.line}")
+        for line in orders_beside.lines(settled, lambda one: one.line):
+            typer.echo(line)
+    orders_beside.demand_effect(settled, _alike)
+
+
+def _alike(one: Ordered, other: Ordered) -> bool:
+    return (one.open, one.begins, one.ends) == (other.open, other.begins, other.ends)
 
 
 def _ordered(order: Ordered | None) -> dict[str, object] | None:
@@ -102,17 +113,29 @@ def end(*, config: ConfigOption = SITE, why: ReasonOption = "", output: OutputOp
     site = load_site(config)
     with leaving(f"it may be written already; `yibao maintenance show -c {shlex.quote(str(config))}` shows it"):
         ended = steering.close_window(site, why=why)
+    settled = ended.settled
     if output is Output.JSON:
-        typer.echo(json.dumps({"was_open": ended.window is not None, "taken_back": _ordered(ended.taken_back)}, ensure_ascii=False))
+        beside = {} if settled is None else orders_beside.documents(settled, lambda one: one.document)
+        about = {"was_open": ended.window is not None, "taken_back": _ordered(ended.taken_back), **beside}
+        typer.echo(json.dumps(about, ensure_ascii=False))
+    else:
+        for line in _ends(ended):
+            typer.echo(line)
+    if settled is not None:
+        orders_beside.demand_effect(settled, _alike)
+
+
+def _ends(ended: steering.Closed) -> Iterator[str]:
+    if ended.settled is None:
+        yield "no window is open, and none is ordered for later, so nothing was written"
         return
     if ended.window is not None:
-        typer.echo(f"{ended.window.line}: it is over now")
+        yield f"{ended.window.line}: it is over now"
     if (later := ended.taken_back) is not None:
-        typer.echo(f"{later.line}: taken back, before it began")
-    if later is not None and ended.window is not None:
-        typer.echo(f"  to have it again: yibao maintenance set --from {later.begins} --until {later.ends} --why …")
-    if ended.window is None and later is None:
-        typer.echo("no window is open, and none is ordered for later, so nothing was written")
+        yield f"{later.line}: taken back, before it began"
+        if ended.window is not None:
+            yield f"  to have it again: yibao maintenance set --from {later.begins} --until {later.ends} --why …"
+    yield from orders_beside.lines(ended.settled, lambda one: one.line)
 
 
 @app.command("show", short_help="Show the window that is open, and those of the next week.")

@@ -9,7 +9,8 @@ import typer
 
 from streams.errors import Misconfigured
 from streams.mapping import load_site
-from yibao import steering
+from streams.topics.steering import Pause
+from yibao import orders_beside, steering
 from yibao.interrupted import leaving
 from yibao.moments import until_of
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
@@ -78,10 +79,25 @@ def pause(
     target = steering.target_of(site, source=source, institution=institution, service=service, stage=stage)
     ends = until_of(until, site)
     with leaving(f"it may be written already; `yibao connector status -c {shlex.quote(str(config))}` shows it"):
-        before, order = steering.pause(site, target, why=why, until=ends)
+        settled = steering.pause(site, target, why=why, until=ends)
+    order, before = settled.order, steering.in_force(settled.before, site)
     if output is Output.JSON:
-        typer.echo(json.dumps({**order.document, "was_paused": before is not None}, ensure_ascii=False))
-        return
-    typer.echo(order.line)
-    if before is not None:
-        typer.echo(f"  it was paused before, by {before.by}: {before.why}")
+        beside = orders_beside.documents(settled, whole)
+        typer.echo(json.dumps({**order.document, "was_paused": before is not None, **beside}, ensure_ascii=False))
+    else:
+        typer.echo(order.line)
+        if before is not None:
+            typer.echo(f"  it was paused before, by {before.by}: {before.why}")
+        for line in orders_beside.lines(settled, lambda one: one.line):
+            typer.echo(line)
+    orders_beside.demand_effect(settled, alike)
+
+
+def whole(order: Pause) -> dict[str, object]:
+    """An order that may also be one to go on, as `-o json` has it."""
+    return {**order.document, "paused": order.paused}
+
+
+def alike(one: Pause, other: Pause) -> bool:
+    """Whether after both the same waits."""
+    return one.paused == other.paused

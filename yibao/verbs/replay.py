@@ -1,15 +1,13 @@
 """`yibao replay`: try dead letters again after what made them was mended, as a plan that is looked at before anything is sent."""
 
-import time
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from streams.broker_wiring import client_options
 from streams.deadletter.filter.terms import grammar
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, load_site
@@ -17,20 +15,20 @@ from streams.mapping.identity import mapping_of
 from streams.private_files import write_private
 from streams.replay.pace import pace_of
 from streams.replay.plan import Depth, Plan, digest_of, load
-from streams.topics.audit import AuditEntry, Link
-from streams.topics.audit_log import read_audit
 from streams.wording import count_of
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.interrupted import leaving
-from yibao.letters.asked import wanted_by
+from yibao.letters.asked import say, wanted_by
+from yibao.letters.options import DeadlineOption
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
 from yibao.persons import demand_another
 from yibao.replaying import shown as replay_shown
+from yibao.replaying.noted import CANCELLED, Cancelled, entry
 from yibao.replaying.planning import prepared
 from yibao.replaying.progress import Progress
 from yibao.replaying.rereading import reread
-from yibao.replaying.running import PENDING, Running, fates_of, verified
+from yibao.replaying.running import INDEX_S, PENDING, Running, fates_of, verified
 from yibao.replaying.waiting_below import waiting_below
 
 app = typer.Typer(
@@ -56,8 +54,7 @@ A FILTER says which letters are meant, as `yibao dlq -h` tells.
 )
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="A file that `replay plan` wrote.")]
-_PLANNED, _APPROVED, _CANCELLED = "replay plan", "replay approve", "replay cancel"
-_LOOK_EVERY_S: Final = 5.0
+_PLANNED, _APPROVED = "replay plan", "replay approve"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,7 @@ def approve(
     site = load_site(config)
     demand_own_topics(site)
     read = _read(file, site)
-    if (planned := _entry(site, _PLANNED, read.digest)) is None:
+    if (planned := entry(site, _PLANNED, read.digest)) is None:
         raise _edited(read)
     demand_another(site, planned)
     audited(site, _APPROVED, why=why, facts={"plan": read.plan.id, "digest": read.digest})
@@ -173,7 +170,7 @@ def _run(site: Site, read: Read, progress: Progress, *, deadline_s: float) -> No
             progress=progress,
             pace=pace_of(site),
             say=partial(typer.echo, err=True),
-            cancelled=_Cancelled(site, read.digest),
+            cancelled=Cancelled(site, read.digest),
         )
         if depth is Depth.RECAPTURE:
             reread(running, [one for letter, one in now.rereads.items() if letter in wanted])
@@ -185,23 +182,12 @@ def _run(site: Site, read: Read, progress: Progress, *, deadline_s: float) -> No
     typer.echo(f"  what became of them: yibao replay status {file}")
 
 
-class _Cancelled:
-    """Whether a plan was cancelled by the audit log, which is looked at every few seconds: beside another copy of its file, too."""
-
-    def __init__(self, site: Site, digest: str) -> None:
-        self._site, self._digest, self._next = site, digest, time.monotonic() + _LOOK_EVERY_S
-
-    def __call__(self) -> bool:
-        if time.monotonic() < self._next:
-            return False
-        self._next = time.monotonic() + _LOOK_EVERY_S
-        return _entry(self._site, _CANCELLED, self._digest) is not None
-
-
 @app.command("status", short_help="Show what became of the letters of a plan.")
-def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
+def status(
+    file: PlanArgument, config: ConfigOption = SITE, deadline: DeadlineOption = INDEX_S, output: OutputOption = Output.TABLE
+) -> None:
     """Show what became of the letters of a plan: accepted, refused again, closed otherwise, pending; of what is pending because its
-    visit or settlement was refused, the letter of that one.
+    visit or settlement was refused, the letter of that one. Exit code 1 where not all letters could be read in time.
 
     \b
     Examples:
@@ -209,17 +195,21 @@ def status(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     read = _read(file, site)
-    progress, found = Progress.of(file, plan=read.plan.id), fates_of(site, read.plan)
+    progress, (found, freshness) = Progress.of(file, plan=read.plan.id), fates_of(site, read.plan, deadline_s=deadline)
     pending = {letter for letter, fate in found.items() if fate == PENDING} & progress.sent
     is_over = not progress.under_way and progress.sent >= {*read.plan.ending}
-    below = waiting_below(site, read.plan, pending, in_join=is_over)
-    replay_shown.show_status(read.plan, Counter(found.values()), progress=progress, below=below, output=output)
+    below = waiting_below(site, read.plan, pending, in_join=is_over) if freshness.complete else {}
+    counts, whole = Counter(found.values()), freshness.complete
+    replay_shown.show_status(read.plan, counts, progress=progress, below=below, complete=whole, output=output)
+    say(freshness, ())
 
 
 @app.command("verify", short_help="Hold a plan against the receipts.")
-def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption = Output.TABLE) -> None:
-    """Hold a plan against the receipts: each letter that counts as accepted has one. Exit code 1 where one has none, or where a
-    letter is refused again or pending.
+def verify(
+    file: PlanArgument, config: ConfigOption = SITE, deadline: DeadlineOption = INDEX_S, output: OutputOption = Output.TABLE
+) -> None:
+    """Hold a plan against the receipts: each letter that counts as accepted has one. Exit code 1 where one has none, where a letter
+    is refused again or pending, or where not all letters could be read in time.
 
     \b
     Examples:
@@ -227,8 +217,9 @@ def verify(file: PlanArgument, config: ConfigOption = SITE, output: OutputOption
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
     read = _read(file, site)
-    found = verified(site, read.plan)
+    found, freshness = verified(site, read.plan, deadline_s=deadline)
     replay_shown.show_verified(read.plan, found, output=output)
+    say(freshness, ())
     if not found.is_done:
         raise typer.Exit(1)
 
@@ -250,7 +241,7 @@ def cancel(
     demand_own_topics(site)
     read = _read(file, site)
     progress = Progress.of(file, plan=read.plan.id)
-    audited(site, _CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
+    audited(site, CANCELLED, why=why, facts={"plan": read.plan.id, "digest": read.digest, "sent": len(progress.sent)})
     progress.cancel()
     replay_shown.show_cancelled(read.plan, Progress.of(file, plan=read.plan.id))  # as it is behind that
 
@@ -267,14 +258,14 @@ def _read(file: Path, site: Site) -> Read:
 
 
 def _demand_consent(site: Site, read: Read) -> None:
-    if _entry(site, _PLANNED, read.digest) is None:
+    if entry(site, _PLANNED, read.digest) is None:
         raise _edited(read)
-    if _entry(site, _CANCELLED, read.digest) is not None:  # beside another copy of the file
+    if entry(site, CANCELLED, read.digest) is not None:  # beside another copy of the file
         raise _cancelled(read)
     if (now := mapping_of(site)) != read.plan.mapping:
         raise Refused(f"the mapping changed since the plan was made ({read.plan.mapping}, now {now}): make a new one")
     count, most = len(read.plan.passing), pace_of(site).approve_above
-    if count > most and _entry(site, _APPROVED, read.digest) is None:
+    if count > most and entry(site, _APPROVED, read.digest) is None:
         raise Refused(
             f"the plan sends {count_of(count, 'record')}, more than replay.approve_above ({most}): another person runs "
             f"`yibao replay approve {read.file}`"
@@ -287,12 +278,3 @@ def _edited(read: Read) -> Refused:
 
 def _cancelled(read: Read) -> Refused:
     return Refused(f"plan {read.plan.id} was cancelled: make a new one")
-
-
-def _entry(site: Site, action: str, digest: str) -> AuditEntry | None:
-    """The order in the audit log that is of this plan."""
-    for one in read_audit(client_options(site), site.topics.audit):
-        entry = one.entry
-        if entry is not None and one.link is Link.CHAINED and entry.action == action and entry.facts.get("digest") == digest:
-            return entry
-    return None

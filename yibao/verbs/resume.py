@@ -14,14 +14,14 @@ from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.topics.control import Control
 from streams.topics.steering import Paused
-from yibao import steering
+from yibao import orders_beside, steering
 from yibao.audited import audited
 from yibao.binding import demand_own_topics
 from yibao.captures.facts import resumed
 from yibao.captures.from_site import chosen_sources, found_in_database
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.verbs.pause import InstitutionOption, ReasonOption, ServiceOption, SourceOption, StageOption
+from yibao.verbs.pause import InstitutionOption, ReasonOption, ServiceOption, SourceOption, StageOption, alike, whole
 
 
 def resume(
@@ -82,13 +82,21 @@ def _left(config: Path) -> str:
 
 def _resume_paused(site: Site, target: steering.Target, config: Path, *, why: str, output: Output) -> None:
     with leaving(_left(config)):
-        ended = steering.resume(site, target, why=why)
-    if output is Output.JSON:
-        about = {"of": target.of.value, "name": target.name, "was_paused": ended is not None}
-        typer.echo(json.dumps(about, ensure_ascii=False))
-        return
+        settled = steering.resume(site, target, why=why)
+    ended = settled.before if settled is not None and settled.before is not None and settled.before.paused else None
     told = f"{target.of} {target.said}"
-    typer.echo(f"{told}: is not paused, so nothing was written" if ended is None else f"{told}: goes on; {ended.line}")
+    if output is Output.JSON:
+        beside = {} if settled is None else orders_beside.documents(settled, whole)
+        about = {"of": target.of.value, "name": target.name, "was_paused": ended is not None, **beside}
+        typer.echo(json.dumps(about, ensure_ascii=False))
+    elif settled is None:
+        typer.echo(f"{told}: is not paused, so nothing was written")
+    else:
+        typer.echo(f"{told}: goes on; {ended.line}" if ended is not None else f"{told}: goes on")
+        for line in orders_beside.lines(settled, lambda one: one.line):
+            typer.echo(line)
+    if settled is not None:
+        orders_beside.demand_effect(settled, alike)
 
 
 def _refuse_what_stands_against_it(source: CaptureSource) -> None:

@@ -113,3 +113,31 @@ def test_every_event_setting_and_page_that_is_named_exists(name, language):
         written = (CHECKOUT / document).read_text("utf-8")
         assert not head or re.search(rf"^(##+ |- \*\*){head}", written, re.MULTILINE), head
     assert set(re.findall(r"\bYibao[A-Za-z]+\b", page)) <= set(names())
+
+
+def words_of(name, language):
+    """Names of settings, events and causes; commands may give a reason in the reader's language."""
+    return {word for word in inline(text(name, language)) if not word.startswith("yibao ")}
+
+
+@pytest.mark.parametrize("name", names())
+def test_both_languages_name_the_same_settings_events_and_causes(name):
+    """Whoever reads the Chinese page is not to be the one who does not hear of a new setting."""
+    assert words_of(name, Language.EN) == words_of(name, Language.ZH)
+
+
+@pytest.mark.parametrize(
+    ("setting", "pages"),
+    [
+        ("workers.http.start_s", {"YibaoStageMissing", "YibaoLoopStuck"}),
+        ("workers.http.silent_s", {"YibaoStageMissing", "YibaoLoopStuck"}),
+        ("platform.answers.harmless_members", {"YibaoLaneHeld"}),
+        ("platform.answers.harmless_statuses", {"YibaoLaneHeld"}),
+        ("capture.restarts", {"YibaoCaptureFailed"}),
+        ("connect.read_only", {"YibaoCaptureFailed"}),
+        ("log_room_gb", {"YibaoSlotRetainsMuch"}),
+    ],
+)
+def test_a_setting_that_decides_what_happens_then_is_named(setting, pages):
+    """What a worker does by itself at night, and after how long, is a setting; who is called looks for it on the page."""
+    assert pages <= {name for name in names() if setting in words_of(name, Language.EN)}

@@ -1,6 +1,7 @@
 """Every table of a verb at 80 columns, with values as long as real ones: at night it is read in whatever window is open."""
 
 import ast
+import io
 import re
 from collections import Counter
 from pathlib import Path
@@ -258,3 +259,22 @@ def test_what_is_piped_has_a_row_in_a_line(monkeypatch, capsys):
     monkeypatch.delenv("COLUMNS", raising=False)
     tables.show(("a", "b"), [("x" * 60, "y" * 60)], piped=tables.LONG_LINES)
     assert f"{'x' * 60}  {'y' * 60}" == capsys.readouterr().out.splitlines()[1]
+
+
+def test_a_sentence_on_a_terminal_is_torn_between_words_and_elsewhere_not_at_all(monkeypatch):
+    """A terminal of 80 columns tears it within a word; a file or another command wants one line for each thing."""
+    said = "warns: [kafka.brokers] " + " ".join(["单个代理", "of many"] * 12)
+    assert [f"  {said}"] == tables.hanging(said, indent="  ")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    first, *rest = torn = tables.hanging(said, indent="  ")
+    assert said.split() == " ".join(torn).split()
+    assert max(map(cell_len, torn)) <= 80
+    assert (True, {"    "}) == (first.startswith("  warns"), {line[:4] for line in rest})
+
+
+class Terminal(io.StringIO):
+    """A person looks at it."""
+
+    def isatty(self):
+        return True

@@ -1,6 +1,5 @@
 """Reading a topic to its end: all of it, no more than it was, and never hanging on brokers that give nothing."""
 
-import socket
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ from streams.errors import Misconfigured, Unreachable
 from streams.topics import access
 from streams.topics import whole as whole_topic
 from streams.topics.whole import read_whole
+from tests.unit.streams.topics.listeners import listening
 
 CLIENT = {"bootstrap_servers": ["a:9092", "b:9092"]}
 
@@ -79,7 +79,7 @@ def consumer(monkeypatch):
         return one
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
-    monkeypatch.setattr(access, "knock", lambda _: None)
+    monkeypatch.setattr(access, "knock", lambda _, **_tls: None)
     return one
 
 
@@ -131,13 +131,20 @@ def test_brokers_that_fail_on_the_way_are_named(consumer):
 
 
 def test_brokers_that_let_nobody_in_are_named(monkeypatch):
-    """As to every verb that asks them: wrong credentials, or a broker that hangs."""
+    """As to every verb that asks them: wrong credentials."""
 
     def connect(**_options):
         raise KafkaTimeoutError
 
     monkeypatch.setattr(whole_topic, "KafkaConsumer", connect)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        server = f"127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(Unreachable, match=rf"{server} takes connections, but does not let this client in.*kafka\.security"):
-            list(read_whole({"bootstrap_servers": server}, "dead"))
+    not_in = "takes connections, but does not let this client in"
+    with listening(answer=b"0") as server, pytest.raises(Unreachable, match=rf"{server} {not_in}.*kafka\.security"):
+        list(read_whole({"bootstrap_servers": server}, "dead"))
+
+
+def test_a_broker_that_hangs_is_no_matter_of_the_login(monkeypatch):
+    """Its machine takes connections for it; a person looked for a wrong password after a minute of silence."""
+    monkeypatch.setattr(access, "_GREET_S", 0.2)
+    with listening() as server, pytest.raises(Unreachable, match=rf"{server} takes connections, and answers nothing") as told:
+        list(read_whole({"bootstrap_servers": server}, "dead"))
+    assert "kafka.security" not in f"{told.value}"
