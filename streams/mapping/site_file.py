@@ -72,12 +72,12 @@ from streams.mapping.capturing import CaptureSettings
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.doctoring import DoctorSettings
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.names import Name
 from streams.mapping.notifying import NotifySettings
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.replaying import ReplaySettings
 from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
-from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
 from streams.mapping.watching import LagSettings
 from streams.spec.dictionaries import Dictionary

@@ -106,3 +106,11 @@ def test_a_number_says_nothing_without_its_institution(servers):
     same = replace(second, institutions={OURS: OURS})
     (finding,) = shared_numbers(first, same, passwords={"mariadb": PASSWORD})
     assert "has 40 numbers" in finding.what
+
+
+def test_numbers_are_compared_with_what_stands_before_them(servers):
+    """As they are reported."""
+    first, second = numbers(servers, DatabaseKind.MARIADB, "shop.fee"), numbers(servers, DatabaseKind.MARIADB, "shop.old_fee")
+    for ours, theirs, found in (("W-", "W-", 1), ("W-", "", 0), ("W", "W-", 0)):
+        pair = replace(first, prefix=ours), replace(second, prefix=theirs)
+        assert found == len(shared_numbers(*pair, passwords={"mariadb": PASSWORD}))
