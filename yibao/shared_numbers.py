@@ -9,6 +9,7 @@ from connector.numbers import VISIT_KEY, Numbers
 from connector.shared_numbers import shared_numbers
 from streams.domain.roles import REPORTED
 from streams.mapping import Site, capture_sources
+from streams.mapping.apart import institutions_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.prefix_checks import may_meet
 from streams.mapping.tables import Table
@@ -50,7 +51,7 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
         belongs = mapping.institution.of(role.role)
         if belongs is None or belongs.of is not None:  # whose rows they are stands in their headers' tables
             continue
-        institutions = _institutions(site) if belongs.constant is None else {belongs.constant: belongs.constant}
+        institutions = _institutions(site, source.name) if belongs.constant is None else {belongs.constant: belongs.constant}
         for table in (one for one in mapping.tables if one.role is role.role):
             for name, column, prefix in _named(mapping, table, role.service):
                 yield Numbers(
@@ -81,8 +82,8 @@ def _visit_column(table: Table) -> str | None:
     return table.visit_columns[0] if len(table.visit_columns) == 1 else None
 
 
-def _institutions(site: Site) -> Mapping[str, str]:
-    return {name: one.code for one in site.institutions for name in (one.code, *one.his_codes)}
+def _institutions(site: Site, source: str) -> Mapping[str, str]:
+    return {name: one.code for one in institutions_of(site, source) for name in (one.code, *one.his_codes)}
 
 
 def _key_column(mapping: MappingFile, table: Table, service: ServiceCode) -> str | None:

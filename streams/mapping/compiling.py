@@ -21,6 +21,7 @@ from streams.domain.normalise.which import Condition, LookedUp, Which, as_compar
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
+from streams.mapping.apart import institutions_of
 from streams.mapping.columns import carried_by_table, columns_by_table
 from streams.mapping.compiled_sources import Whence, conversion_of, domain_source
 from streams.mapping.field_rules import field_rules
@@ -66,8 +67,8 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         source=source,
         version=version_of(written),
         tables=MappingProxyType(tables),
-        belonging=_belonging(written, whole.institutions),
-        institutions=MappingProxyType({one.code: _institution(one) for one in whole.institutions}),
+        belonging=_belonging(written, institutions_of(whole, source)),
+        institutions=MappingProxyType({one.code: _institution(one) for one in institutions_of(whole, source)}),
         kind=kind_step(written, dialect),
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),

@@ -43,6 +43,8 @@ sources:
     slot: yibao_his
     heartbeat_table: cdc.heartbeat
     mapping: mapping.yaml
+    institutions: [H36110200001]     # those whose rows report from it; left out: all
+    distinct_numbers: the HIS counts from 1, the pharmacy from 5000000000   # beside a source with which it shares institutions
 
 institutions:
   - code: H36110200001
