@@ -100,9 +100,12 @@ def _told(one: str, other: str, shared: Sequence[_Shared]) -> str:
         f"a `record_prefix` for each of {tables} in the mapping files, none the beginning of another one (what was reported already"
         " gets another number by that)"
     )
+    reason = (
+        f"where no number of the one can be one of the other, for `{other}` why: `distinct_numbers: …`, and compare them by"
+        " `yibao check --live`"
+    )
     return (
         f"reports {services} of {codes}, and so does `{one}`: where a number stands in both, one record overwrites the other at the"
         f" platform, and nobody is told. Write one of these: (1) {prefixes}; (2) where they report different institutions,"
-        f" `institutions: [CODE, …]` for `{one}` and `{other}`; (3) where no number of the one can be one of the other, for `{other}`"
-        " why that is so: `distinct_numbers: …`, and compare them by `yibao check --live`"
+        f" `institutions: [CODE, …]` for `{one}` and `{other}`; (3) {reason}"
     )

@@ -111,7 +111,7 @@ def other_tables(hospital, postgres) -> Iterator[None]:
     """A fee table of the wards that counts from 1 as the other does, and a database beside whose numbers are texts with blanks."""
     columns = "mxid, jgdm, jzlsh"
     some = f"SELECT {columns} FROM his.sf_fymx WHERE je > 0 ORDER BY mxid DESC LIMIT 7"
-    hospital.execute(f"CREATE TABLE his.zy_fymx AS SELECT *, 'W-' || mxid AS written FROM ({some}) AS some")
+    hospital.execute(f"CREATE TABLE his.zy_fymx AS SELECT *, 'W-' || mxid AS written FROM ({some}) AS lines")
     hospital.execute("CREATE TABLE his.of_others AS SELECT mxid, '99' AS jgdm, jzlsh FROM his.zy_fymx")
     rows = hospital.execute(some).fetchall()
     with _connect(postgres, "postgres") as conn:
