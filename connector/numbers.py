@@ -31,6 +31,8 @@ class Numbers:
     """What its values are: a field of the interface, or `VISIT_KEY`."""
     institution: str | None
     """Column that tells a row's institution; None where all rows belong to one."""
+    prefix: str = ""
+    """Stands before each of them where they are compared."""
     institutions: Mapping[str, str]
     """By what stands there, the institution's code; where all rows belong to one, that code alone, under itself."""
 
@@ -40,7 +42,11 @@ class Numbers:
         source = self.source
         return source.kind, source.host, source.port, source.database, source.user
 
+    def without_prefix(self, numbers: Iterable[str]) -> list[str]:
+        """Those of these numbers that may be its own, as they stand in the column."""
+        return [one.removeprefix(self.prefix) for one in numbers if one.startswith(self.prefix)]
+
     def known(self, rows: Iterable[tuple[Any, ...]]) -> Known:
-        """Of rows (number, name of the institution) those that name an institution of the site."""
-        named = ((f"{number}", f"{name}") for number, name in rows if number)
+        """Of rows (number, name of the institution) those that name an institution of the site, each with its prefix."""
+        named = ((f"{self.prefix}{number}", f"{name}") for number, name in rows if number)
         return frozenset((number, self.institutions[name]) for number, name in named if name in self.institutions)

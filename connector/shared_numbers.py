@@ -30,7 +30,9 @@ def _of_highest(numbers: Numbers, others: Numbers, *, passwords: Mapping[str, st
     highest = profile_of(numbers.source.kind).highest_numbers(numbers, password=passwords[numbers.source.name])
     if not highest:
         return None if highest is None else 0
-    wanted = sorted({number for number, _ in highest})
+    wanted = others.without_prefix(sorted({number for number, _ in highest}))
+    if not wanted:
+        return 0
     found = profile_of(others.source.kind).numbers_among(others, wanted, password=passwords[others.source.name])
     return None if found is None else len(highest & found)
 
@@ -43,11 +45,13 @@ def _collide(first: Numbers, second: Numbers, found: int) -> Finding:
         else f"as {first.names} each names two records, which would overwrite each other at the platform"
     )
     columns = " and ".join(f"{one.table}.{one.column}" for one in (first, second))
+    setting = "prefix" if first.names == VISIT_KEY else "record_prefix"
     other = f"{first.source.name}: {first.table}.{first.column}"
     return Finding(
         where=f"{second.source.name}: {second.table}.{second.column}",
         what=f"has {count} numbers that also stand in {other} for the same institution: {harm}",
-        mend=f"take the {first.names} from a column that shares no number with the other table's; shared now: {columns}",
+        mend=f"write `{setting}` for the tables in the mapping (docs/mapping.md), or take the {first.names} from a column that"
+        f" shares no number with the other table's; shared now: {columns}",
     )
 
 

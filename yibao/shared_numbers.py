@@ -9,7 +9,9 @@ from connector.numbers import VISIT_KEY, Numbers
 from connector.shared_numbers import shared_numbers
 from streams.domain.roles import REPORTED
 from streams.mapping import Site, capture_sources
+from streams.mapping.apart import institutions_of
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.prefix_checks import may_meet
 from streams.mapping.tables import Table
 from streams.spec.fields import ServiceCode
 from streams.spec.profiles import REPORTING
@@ -32,7 +34,8 @@ def pairs_of(site: Site) -> Iterator[tuple[Numbers, Numbers]]:
         for first, second in combinations(columns, 2):
             one_system = first.source.name == second.source.name
             meet = {*first.institutions.values()} & {*second.institutions.values()}
-            if meet and (one_system or names != VISIT_KEY) and not (one_system and _is_move(site, first, second)):
+            apart = (names == VISIT_KEY and not one_system) or (one_system and _is_move(site, first, second))
+            if meet and not apart and may_meet(first.prefix, second.prefix):
                 yield first, second
 
 
@@ -48,38 +51,45 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
         belongs = mapping.institution.of(role.role)
         if belongs is None or belongs.of is not None:  # whose rows they are stands in their headers' tables
             continue
-        institutions = _institutions(site) if belongs.constant is None else {belongs.constant: belongs.constant}
-        key = _key_column(mapping, role.role, role.service)
+        institutions = _institutions(site, source.name) if belongs.constant is None else {belongs.constant: belongs.constant}
         for table in (one for one in mapping.tables if one.role is role.role):
-            names = {REPORTING.services[role.service].key: key}
-            visit_key = _visit_column(table)
-            if role.role is TableRole.VISIT and visit_key != key:
-                names[VISIT_KEY] = visit_key
-            for name, column in names.items():
-                if column is not None:
-                    yield Numbers(
-                        source=source,
-                        table=table.table,
-                        column=column,
-                        names=name,
-                        institution=belongs.column,
-                        institutions=institutions,
-                    )
+            for name, column, prefix in _named(mapping, table, role.service):
+                yield Numbers(
+                    source=source,
+                    table=table.table,
+                    column=column,
+                    names=name,
+                    prefix=prefix,
+                    institution=belongs.column,
+                    institutions=institutions,
+                )
+
+
+def _named(mapping: MappingFile, table: Table, service: ServiceCode) -> Iterator[tuple[str, str, str]]:
+    """What a table's columns name, the column, and what stands before its values."""
+    key, prefix = _key_column(mapping, table, service), table.record_prefix or ""
+    if key is not None:
+        yield REPORTING.services[service].key, key, prefix
+    visit_key = _visit_column(table)
+    if table.role is TableRole.VISIT and visit_key is not None and (visit_key, table.prefix or "") != (key, prefix):
+        yield VISIT_KEY, visit_key, table.prefix or ""
 
 
 def _visit_column(table: Table) -> str | None:
-    """The column whose values alone are the table's visit keys; None where a key is put together, or belongs to a header."""
-    return table.visit_columns[0] if len(table.visit_columns) == 1 and not table.prefix else None
+    """The column whose values alone are the table's visit keys, with a prefix or without; None where a key is put together, or
+    belongs to a header.
+    """
+    return table.visit_columns[0] if len(table.visit_columns) == 1 else None
 
 
-def _institutions(site: Site) -> Mapping[str, str]:
-    return {name: one.code for one in site.institutions for name in (one.code, *one.his_codes)}
+def _institutions(site: Site, source: str) -> Mapping[str, str]:
+    return {name: one.code for one in institutions_of(site, source) for name in (one.code, *one.his_codes)}
 
 
-def _key_column(mapping: MappingFile, role: TableRole, service: ServiceCode) -> str | None:
+def _key_column(mapping: MappingFile, table: Table, service: ServiceCode) -> str | None:
     """The column that the service's key field is taken from, as it stands; None where it is made in another way."""
-    record = mapping.records.of(service)
-    written = None if record is None else record.fields.get(REPORTING.services[service].key)
-    if written is None or written.lookup or written.dictionary or written.truncate or written.of not in (None, role.value):
+    record, name = mapping.records.of(service), REPORTING.services[service].key
+    written = table.fields.get(name) or (None if record is None else record.fields.get(name))
+    if written is None or written.lookup or written.dictionary or written.truncate or written.of not in (None, table.role.value):
         return None
     return written.column

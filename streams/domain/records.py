@@ -30,6 +30,8 @@ class SourceRows(NamedTuple):
     visit: Row | None = None
     settlement: Row | None = None
     fee: Row | None = None
+    tables: tuple[str, str, str] = ("", "", "")
+    """The tables of these rows, in the same order; `""` where a row is not there, or its table says nothing."""
 
     def __repr__(self) -> str:
         """Without what the rows hold."""

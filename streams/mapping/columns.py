@@ -1,13 +1,14 @@
 """Which columns of which table a mapping reads: nothing else leaves the hospital's database."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.contract import TableRole
 from streams.domain.roles import ROLE_OF
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.names import columns_in
 from streams.mapping.sources import Source, TimeForm
-from streams.mapping.tables import Table, columns_in
+from streams.mapping.tables import Table
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
 
@@ -24,6 +25,8 @@ class ColumnUse:
     """`wall` or `instant` where it is read as a time."""
     of_header: bool = False
     """Whether the column is one of the headers of that role's rows."""
+    table: str | None = None
+    """The table of that role whose rows, or whose rows' headers, have it; None: all of them."""
 
 
 def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
@@ -65,7 +68,7 @@ def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     """Of each table whose rows hang under a header, the columns of the header that its records read."""
     used = [use for use in uses(written) if use.of_header]
     return {
-        table.table: tuple(sorted({use.column for use in used if use.where == table.role}))
+        table.table: tuple(sorted({use.column for use in used if use.where == table.role and use.table in (None, table.table)}))
         for table in written.tables
         if table.headers
     }
@@ -74,7 +77,10 @@ def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
 def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
     """Whether a use means a column of this table."""
     if use.of_header:
-        return any(table.table in one.headers for one in written.tables if one.role == use.where)
+        under = (one for one in written.tables if one.role == use.where and use.table in (None, one.table))
+        return any(table.table in one.headers for one in under)
+    if use.table not in (None, table.table):
+        return False
     return use.where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role)
 
 
@@ -89,12 +95,19 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
     if written.kind is not None:
         yield from _of_source(written.kind, TableRole.VISIT, None)
     for service in ServiceCode:
-        record = written.records.of(service)
-        kinds = {field.name: field.kind for field in REPORTING.services[service].fields}
-        for name, source in (record.fields if record is not None else {}).items():
-            kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
-            timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
-            yield from _of_source(source, ROLE_OF[service], _time(source) if timed else None)
+        for table in (one for one in written.tables if one.role is ROLE_OF[service]):
+            yield from _of_records(written, service, table)
+
+
+def _of_records(written: MappingFile, service: ServiceCode, table: Table) -> Iterator[ColumnUse]:
+    """The columns that the records of one table's rows read. Their own rows' are this table's alone."""
+    record, own = written.records.of(service), ROLE_OF[service]
+    kinds = {field.name: field.kind for field in REPORTING.services[service].fields}
+    for name, source in {**({} if record is None else record.fields), **table.fields}.items():
+        kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
+        timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
+        for use in _of_source(source, own, _time(source) if timed else None):
+            yield replace(use, table=table.table) if use.where is own else use
 
 
 def _of_table(table: Table) -> Iterator[ColumnUse]:

@@ -12,20 +12,24 @@ from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.formulas import Unless
+from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.nulls import Nulls
 from streams.domain.normalise.settled_by import Listed, Match, SettledBy
-from streams.domain.normalise.sources import Column, Institution
+from streams.domain.normalise.sources import Column
 from streams.domain.normalise.sources import Source as DomainSource
 from streams.domain.normalise.which import Condition, LookedUp, Which, as_compared
 from streams.domain.roles import ROLE_OF
 from streams.domain.validate.rules import RuleOptions
 from streams.mapping import reporting
+from streams.mapping.apart import institutions_of
 from streams.mapping.columns import carried_by_table, columns_by_table
 from streams.mapping.compiled_sources import Whence, conversion_of, domain_source
+from streams.mapping.field_rules import field_rules
 from streams.mapping.mapping_file import Belongs, MappingFile
+from streams.mapping.names import columns_in
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
-from streams.mapping.tables import Table, columns_in
+from streams.mapping.tables import Table
 from streams.mapping.tables import Which as WrittenWhich
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
 from streams.spec.areas import area_of
@@ -52,7 +56,8 @@ _KIND_FIELD = Field(
 def compile_mapping(whole: Site, source: str) -> CompiledMapping:
     """The mapping of one source, ready to run. The site must have passed `load_site`."""
     written, dialect = whole.mappings[source], dialect_of(whole)
-    fields = {service: field_rules(written, service, dialect) for service in ServiceCode if written.records.of(service) is not None}
+    zone = dialect.zone
+    fields = {service: field_rules(written, service, zone) for service in ServiceCode if written.records.of(service) is not None}
     tables = _tables(written)
     records = {
         service: compile_record(REPORTING.services[service], fields, dialect, decisive=_decisive(written, service, dialect))
@@ -62,8 +67,8 @@ def compile_mapping(whole: Site, source: str) -> CompiledMapping:
         source=source,
         version=version_of(written),
         tables=MappingProxyType(tables),
-        belonging=_belonging(written, whole.institutions),
-        institutions=MappingProxyType({one.code: _institution(one) for one in whole.institutions}),
+        belonging=_belonging(written, institutions_of(whole, source)),
+        institutions=MappingProxyType({one.code: _institution(one) for one in institutions_of(whole, source)}),
         kind=kind_step(written, dialect),
         infno=MappingProxyType({service: _infno(whole.platform, service) for service in ServiceCode}),
         duty=frozenset(written.visit_duty),
@@ -238,24 +243,3 @@ def kind_step(written: MappingFile, dialect: Dialect) -> FieldStep | None:
         conversion=conversion_of(written.kind, _KIND_FIELD, written.dictionaries),
     )
     return field_step(rule, dialect)
-
-
-def field_rules(written: MappingFile, service: ServiceCode, dialect: Dialect) -> dict[str, FieldRule]:
-    """The mapped fields of one service, those that the interface has."""
-    record = written.records.of(service)
-    if record is None:
-        return {}
-    mapped = [one for one in REPORTING.services[service].fields if one.name in record.fields]
-    return {one.name: field_rule(written, service, one, dialect) for one in mapped}
-
-
-def field_rule(written: MappingFile, service: ServiceCode, one: Field, dialect: Dialect) -> FieldRule:
-    """Where one field comes from. The mapping must have it."""
-    record = written.records.of(service)
-    assert record is not None
-    source = record.fields[one.name]
-    return FieldRule(
-        field=one,
-        source=domain_source(source, Whence(ROLE_OF[service], one, dialect.zone)),
-        conversion=conversion_of(source, one, written.dictionaries),
-    )

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from connector.contract import DatabaseKind
 from streams.domain.batch.msgid import MAX_PARTITIONS
-from streams.mapping.strict import Strict
+from streams.mapping.strict import Code, Strict
 from streams.mapping.values import ConnectProxy, ConnectUrl, FilePath, Form, Port, is_loopback
 
 Servers = Annotated[str, Form(r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$", "`host:port`, or several with commas and without spaces")]
@@ -178,6 +178,13 @@ class DatabaseSource(Strict):
     in the mapping: `database.table`."""
     mapping: FilePath
     """The mapping file of this hospital system."""
+    institutions: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    """FIXMEDINS_CODEs of those `institutions` of the site that report from it. A row of another one is refused, like one of an
+    institution that nobody registered. Left out: all."""
+    distinct_numbers: Annotated[str, StringConstraints(strip_whitespace=True, min_length=5)] | None = None
+    """Why no record of it can have the number of one that another source reports for the same institution: `the HIS counts from 1,
+    the pharmacy from 5000000000`. Without a reason two such sources are refused where no `record_prefix` in their mappings tells
+    their numbers apart: one record would overwrite the other at the platform, and nobody sees both."""
     log_room_gb: Annotated[float, Field(gt=0)] | None = None
     """Room, in GiB, that the log which the server keeps for this capture may take on its disk. Told is when it will be full. Left
     out: what the server itself keeps at the most (`max_slot_wal_keep_size`)."""

@@ -29,7 +29,9 @@ def mapping_of(site: Site) -> str:
     versions = {name: version_of(mapping) for name, mapping in site.mappings.items()}
     infno = {f"{service}": {**numbers} for service, numbers in site.platform.infno.items()}
     lists = {name: [one.closed, {**one.codes}] for name, one in site.value_lists.items()}
-    said = orjson.dumps([versions, site.timezone, infno, lists], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    only = {name: sorted(one.institutions) for name, one in site.sources.items() if one.institutions is not None}
+    made_by = [versions, site.timezone, infno, lists, *([only] if only else [])]
+    said = orjson.dumps(made_by, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.blake2b(said, digest_size=4).hexdigest()
 
 

@@ -11,6 +11,7 @@ from streams.bounded import KEY_BYTES, LIST_BYTES, TEXT_BYTES, NotText, demand_f
 from streams.domain.normalise.fields import Dialect
 from streams.domain.validate.judge import RULE_IDS
 from streams.errors import Misconfigured
+from streams.mapping.apart import check_sources
 from streams.mapping.checking import check_mapping
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import BadFiles, Document, Place, Problem, parse, read
@@ -79,6 +80,7 @@ def _load(document: Document) -> tuple[Site | None, list[Problem]]:
             mappings[name] = written
         problems += [problem for problem in mapping_document.problems if problem not in problems]
     _lookups_apart(document, mappings)
+    check_sources(document, file, mappings)
     if problems:
         return None, problems
     parts = {name: getattr(file, name) for name in SiteFile.model_fields}

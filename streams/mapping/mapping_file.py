@@ -42,6 +42,19 @@ tables:
     visit_key: visit_id
     settlement: settle_no
     moves: charges                   # between tables with the same name rows move, by night; nothing is reported twice or withdrawn
+  - table: his.ward_charge           # differs from his.charge, and its numbers overlap with those:
+    role: fee
+    key: [id]
+    visit_key: visit_id
+    fields: {BKKP_SN: id, DET_ITEM_FEE_SUMAMT: amount}   # in place of those in `records`, whose columns it need not have
+    record_prefix: W-                # 7 is reported as W-7, also where another record names it; of visits: `MDTRT_ID` everywhere
+  - table: his.ward                  # its visits have the numbers of those in his.visit:
+    role: visit
+    key: [stay_no]
+    visit_key: stay_no
+    prefix: W-                       # in the product alone; the same at its settlements and lines, so that they meet
+    record_prefix: W-                # at the platform
+    fields: {MDTRT_ID: stay_no, BEGNTIME: {column: in_at, time: wall}}
   - table: his.patient
     role: lookup
     key: [patient_id]
@@ -122,9 +135,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from connector.contract import TableRole
+from streams.mapping.names import Column, Name
 from streams.mapping.sources import Shorthand, Source
 from streams.mapping.strict import Code, Strict
-from streams.mapping.tables import Column, Name, Table
+from streams.mapping.tables import Table
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
 

@@ -1,11 +1,15 @@
 """What a mapping must get right about tables between which rows move."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from streams.mapping.mapping_file import Deletions, MappingFile
 from streams.mapping.reading import Document
 from streams.mapping.tables import Table
 from streams.wording import nearest
+
+_ALIKE: Final = ("prefix", "record_prefix", "fields")
+"""Settings that say which record a row is."""
 
 
 def check_moves(document: Document, written: MappingFile) -> None:
@@ -30,3 +34,9 @@ def _fellows(document: Document, index: int, table: Table, others: Sequence[Tabl
                 f"rows of `{one.table}` are no {table.role.value} rows, and cannot move here: tables with the same `moves` have one"
                 " `role`",
             )
+        for setting in _ALIKE:
+            if getattr(one, setting) != getattr(table, setting):
+                document.report(
+                    place,
+                    f"`{setting}` differs from that of `{one.table}`: a row that moved would be another record; write the same",
+                )

@@ -6,8 +6,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from streams.mapping.names import Name
 from streams.mapping.strict import Strict
-from streams.mapping.tables import Name
 from streams.mapping.values import ConnectUrl, FilePath, Port, is_loopback
 
 Kind = Literal["webhook", "wecom", "dingtalk", "feishu", "mail", "journald", "stderr"]

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from streams.mapping.answering import Answers
 from streams.mapping.maintaining import Maintenance
+from streams.mapping.names import Name
 from streams.mapping.strict import Code, Strict
-from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Form, PlatformProxy, PlatformUrl, is_loopback, number
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind

@@ -43,6 +43,8 @@ sources:
     slot: yibao_his
     heartbeat_table: cdc.heartbeat
     mapping: mapping.yaml
+    institutions: [H36110200001]     # those whose rows report from it; left out: all
+    distinct_numbers: the HIS counts from 1, the pharmacy from 5000000000   # beside a source with which it shares institutions
 
 institutions:
   - code: H36110200001
@@ -72,12 +74,12 @@ from streams.mapping.capturing import CaptureSettings
 from streams.mapping.connections import Connect, DatabaseSource, Kafka
 from streams.mapping.doctoring import DoctorSettings
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.names import Name
 from streams.mapping.notifying import NotifySettings
 from streams.mapping.pacing import BatchSettings, DeliverSettings, JoinSettings, PlaceSettings, Retention, RuleOptions, Workers
 from streams.mapping.replaying import ReplaySettings
 from streams.mapping.reporting import Institution, Platform
 from streams.mapping.strict import Strict
-from streams.mapping.tables import Name
 from streams.mapping.values import FilePath, Zone
 from streams.mapping.watching import LagSettings
 from streams.spec.dictionaries import Dictionary

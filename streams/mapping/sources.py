@@ -8,8 +8,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from streams.domain.normalise.written import pattern_of
+from streams.mapping.names import Column, Name
 from streams.mapping.strict import Code, Strict
-from streams.mapping.tables import Column, Name
 from streams.mapping.values import Form
 
 InstitutionValue = Annotated[

@@ -15,24 +15,9 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
+from streams.mapping.names import Column, Columns, Name, Prefix, TableName, TableNames, columns_in
+from streams.mapping.sources import Source
 from streams.mapping.strict import Code, Strict
-from streams.mapping.values import Form
-
-Column = Annotated[str, StringConstraints(min_length=1)]
-Columns = Column | Annotated[tuple[Column, ...], Field(min_length=1)]
-Name = Annotated[
-    str, Form(r"^[A-Za-z][A-Za-z0-9_-]*$", "a letter, then at most 59 letters of the Latin alphabet, digits, `_` and `-`", 60)
-]
-TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
-TableNames = TableName | Annotated[tuple[TableName, ...], Field(min_length=1)]
-Prefix = Annotated[str, Form(r"^[A-Za-z0-9_.:-]+$", "at most 20 letters of the Latin alphabet, digits, `_`, `.`, `:` and `-`", 20)]
-
-
-def columns_in(written: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    """What may be written as one name or as a list of them."""
-    if written is None:
-        return ()
-    return (written,) if isinstance(written, str) else written
 
 
 class Which(Strict):
@@ -145,6 +130,10 @@ class Table(Strict):
     prefix: Prefix | None = None
     """Stands before the visit key that this table's own columns give, in the product alone: so that numbers of two tables that
     count alike (outpatient, inpatient) cannot meet."""
+    record_prefix: Prefix | None = None
+    """Stands before the numbers of its records as they are reported (MDTRT_ID, SETL_ID or BKKP_SN, after any conversion), and
+    wherever another record names one of them by that field: so that numbers of two tables, or of two systems of one institution,
+    cannot meet at the platform. None must be the beginning of another one. What comes out must fit into the interface's length."""
     under: TableNames | None = None
     """Table, or tables, that hold the headers of its rows: a row belongs to the visit of its header. A header may hang under
     another one, up to four deep."""
@@ -167,6 +156,9 @@ class Table(Strict):
     settlement: Settled | None = None
     """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
+    fields: Mapping[str, Source] = Field(default_factory=dict)
+    """Where interface fields of its records come from, in place of those in `records`: what differs from other tables of its role.
+    Columns that only the replaced ones read are not looked for in it."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
 
@@ -183,6 +175,10 @@ class Table(Strict):
             raise ValueError("`moves` means nothing for a lookup: its rows are no records")
         if self.lookup is not None and self.role is not TableRole.LOOKUP:
             raise ValueError("only a lookup table has `lookup`")
+        if self.role in (TableRole.LOOKUP, TableRole.HEADER):
+            for name in ("record_prefix", "fields"):
+                if name in self.model_fields_set:
+                    raise ValueError(f"`{name}` means nothing for a {self.role.value} table: its rows are no records")
         return self
 
     @model_validator(mode="after")

@@ -2,8 +2,9 @@
 
 from connector.contract import TableRole
 from streams.mapping.mapping_file import MappingFile
+from streams.mapping.names import columns_in
 from streams.mapping.reading import Document, Place
-from streams.mapping.tables import Table, Which, columns_in
+from streams.mapping.tables import Table, Which
 from streams.wording import nearest
 
 

@@ -164,3 +164,11 @@ def test_rows_are_counted_by_their_values_and_by_what_they_name(servers, kind):
     assert 1 == dangling(["name"], [])
     assert 1 == dangling(["name"], [("shop.fee", ["id"])])
     assert (1, 0) == (dangling(["id"], [], ("name", ["O'Hara 张"])), dangling(["id"], [], ("name", ["other"])))
+
+
+def test_numbers_are_compared_with_what_stands_before_them(servers):
+    """As they are reported."""
+    first, second = numbers(servers, DatabaseKind.MARIADB, "shop.fee"), numbers(servers, DatabaseKind.MARIADB, "shop.old_fee")
+    for ours, theirs, found in (("W-", "W-", 1), ("W-", "", 0), ("W", "W-", 0)):
+        pair = replace(first, prefix=ours), replace(second, prefix=theirs)
+        assert found == len(shared_numbers(*pair, passwords={"mariadb": PASSWORD}))

@@ -509,7 +509,8 @@ def test_two_sources_that_share_numbers_stand_against_reporting(stack, site, yib
     document = yaml.safe_load(site.read_text(encoding="utf-8"))
     mapping = re.sub(r"\blookup: (\w+)", r"lookup: \1_again", (SAMPLE / "mapping.yaml").read_text(encoding="utf-8"))
     site.with_name("again.yaml").write_text(mapping, encoding="utf-8")
-    document["sources"]["twice"] = document["sources"]["his"] | {"slot": "twice", "mapping": "again.yaml"}
+    twice = {"slot": "twice", "mapping": "again.yaml", "distinct_numbers": "so the site says, and it is not so"}
+    document["sources"]["twice"] = document["sources"]["his"] | twice
     code, out, _ = yibao("check", "--live", "-o", "json", config=write(site.with_name("twice.yaml"), document))
     found = {one["where"]: one["what"] for one in json.loads(out)["findings"] if one["severity"] == "blocks"}
     wanted = {"twice: his.mz_zy_jz.yb_jzid", "twice: his.sf_jsjl.yb_jsid", "twice: his.sf_fymx.mxid"}

@@ -57,6 +57,7 @@ def site(stack, tmp_path):
             "user": database,
             "password_file": f"{password}",
             "slot": database,
+            "distinct_numbers": "each database counts from elsewhere",
         }
         document["sources"][source] = sample | own | {"mapping": f"{source}.yaml"}
         (folder / f"{source}.yaml").write_text(of_its_own((folder / "mapping.yaml").read_text("utf-8"), source), "utf-8")

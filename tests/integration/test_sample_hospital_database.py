@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -110,7 +111,7 @@ def other_tables(hospital, postgres) -> Iterator[None]:
     """A fee table of the wards that counts from 1 as the other does, and a database beside whose numbers are texts with blanks."""
     columns = "mxid, jgdm, jzlsh"
     some = f"SELECT {columns} FROM his.sf_fymx WHERE je > 0 ORDER BY mxid DESC LIMIT 7"
-    hospital.execute(f"CREATE TABLE his.zy_fymx AS {some}")
+    hospital.execute(f"CREATE TABLE his.zy_fymx AS SELECT *, 'W-' || mxid AS written FROM ({some}) AS lines")
     hospital.execute("CREATE TABLE his.of_others AS SELECT mxid, '99' AS jgdm, jzlsh FROM his.zy_fymx")
     rows = hospital.execute(some).fetchall()
     with _connect(postgres, "postgres") as conn:
@@ -165,6 +166,28 @@ def test_numbers_that_two_tables_share_are_found(other_tables, postgres, table, 
     findings = shared_numbers(first, second, passwords=passwords)
     assert ([found] if found else []) == [finding.what.partition(" for the same")[0] for finding in findings]
     assert all(finding.severity is Severity.BLOCKS for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("", "W-", None),
+        ("W-", "W-", 7),
+        ("W-", "", None),
+        ("W-", "written", 7),
+        ("", "written", None),
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True], ids=["one database", "two databases"])
+def test_numbers_are_compared_with_what_stands_before_them(other_tables, postgres, first, second, found, *, apart):
+    """As they are reported: 7 with `W-` is what another table has as the text W-7, and no longer that table's 7."""
+    fees = replace(numbers(postgres, "his.sf_fymx"), prefix=first)
+    wards = numbers(postgres, "his.zy_fymx", column="written" if second == "written" else "mxid")
+    wards = replace(wards, prefix="" if second == "written" else second)
+    if apart:
+        wards = replace(wards, source=replace(wards.source, name="apart", host="localhost"))
+    findings = shared_numbers(fees, wards, passwords={one.source.name: PASSWORD for one in (fees, wards)})
+    assert ([f"has {found} numbers"] if found else []) == [one.what.partition(" that also")[0] for one in findings]
 
 
 def test_the_command_makes_a_hospital_and_its_expectations(postgres, tmp_path):

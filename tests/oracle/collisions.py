@@ -36,6 +36,7 @@ HEADS: Final = {"w.inpatient": "I", "w.outpatient": "O"}
 BILLS: Final = {"w.bill": "I", "w.other_bill": "O"}
 ITEMS: Final = ("w.item", "w.other_item")
 ORDER: Final = "w.order"
+PREFIX_OF: Final = {table: f"{letter}-" for table, letter in (HEADS | BILLS | {"w.item": "I", "w.other_item": "O"}).items()}
 KEYS: Final = (
     dict.fromkeys(HEADS, "visit_no") | dict.fromkeys(BILLS, "bill_no") | dict.fromkeys(ITEMS, "row_id") | {ORDER: "order_no"}
 )
@@ -49,22 +50,29 @@ ROWS: Final[tuple[Where, ...]] = (
 
 
 @cache
-def site() -> Site:
-    return load_site(Path(__file__).parent / "collisions_site" / "site.yaml")
+def site(*, apart: bool = False) -> Site:
+    """apart: whether `record_prefix` tells the numbers of its tables apart."""
+    found = load_site(Path(__file__).parent / "collisions_site" / "site.yaml")
+    if not apart:
+        return found
+    written = found.mappings["two"]
+    tables = tuple(one.model_copy(update={"record_prefix": PREFIX_OF.get(one.table)}) for one in written.tables)
+    return found.model_copy(update={"mappings": {"two": written.model_copy(update={"tables": tables})}})
 
 
 @cache
-def folds() -> tuple[Placer, Placer, Joiner]:
+def folds(*, apart: bool = False) -> tuple[Placer, Placer, Joiner]:
     """That of place, of a version of it that looked at no claims, and that of the join."""
-    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS))
-    return placer_of(site()), placer_of(site(), claims=False), joiner_of(site(), limits)
+    limits, of = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS)), site(apart=apart)
+    return placer_of(of), placer_of(of, claims=False), joiner_of(of, limits)
 
 
 class Course(Stages):
-    """One course."""
+    """One course. apart: whether prefixes tell the numbers of its tables apart."""
 
-    def __init__(self, seed: int) -> None:
-        placer, _, joiner = folds()
+    def __init__(self, seed: int, *, apart: bool = False) -> None:
+        self.apart = apart
+        placer, _, joiner = folds(apart=apart)
         self.lane = PlaceLane("two", placer, partitions=PARTITIONS)
         super().__init__(Random(seed), {"two": self.lane}, joiner)
         self.rows: dict[Where, Row] = {}
@@ -89,7 +97,7 @@ class Course(Stages):
 
     def begin_without(self) -> None:
         """Rows that a version placed which looked at no claims; then their tables are read again."""
-        now, self.lane.placer, _ = folds()
+        now, self.lane.placer, _ = folds(apart=self.apart)
         for where in self.rng.sample(ROWS, self.rng.randrange(2, len(ROWS))):
             self.version += 1
             self.say("c", where, self.made(where))
@@ -183,7 +191,11 @@ class Course(Stages):
         if row is None or service is None:
             return None
         header = rows.get((ORDER, row["order_no"]), {}) if "order_no" in row else {}
-        return service, header.get("item_no") or row[NUMBER_OF[service]]
+        return service, self.number(where[0], header.get("item_no") or row[NUMBER_OF[service]])
+
+    def number(self, table: str, number: str) -> str:
+        """As it is reported."""
+        return f"{PREFIX_OF[table] if self.apart else ''}{number}"
 
     def visit(self, where: Where, rows: dict[Where, Row]) -> str | None:
         row, table = rows.get(where), where[0]
@@ -210,7 +222,11 @@ class Course(Stages):
         return 500
 
     def take(self, record: ReadyRecord) -> None:
-        self.platform[record.service.value, record.record_key] = values_of(record)[WHO[record.service.value]]
+        values, visit = values_of(record), record.key.decode()
+        self.platform[record.service.value, record.record_key] = values[WHO[record.service.value]]
+        prefix = f"{visit[0]}-" if self.apart else ""
+        if values["MDTRT_ID"] != f"{prefix}{visit[1]}" or not values.get("SETL_ID", prefix).startswith(prefix):
+            self.found.append(f"{record.record_key} of {visit} names {values['MDTRT_ID']}, {values.get('SETL_ID')}")
 
     def end(self) -> None:
         """Let everything come to its end, and the grace pass."""
@@ -266,15 +282,15 @@ class Course(Stages):
         if where[0] in HEADS:
             return
         head = next(table for table, prefix in HEADS.items() if visit[0] == prefix), visit[1]
-        yield ("mdtrt_d", visit[1]) if head in self.rows else ("", "")
+        yield ("mdtrt_d", self.number(*head)) if head in self.rows else ("", "")
         if where[0] in ITEMS:
             bills = [one for one, row in self.rows.items() if BILLS.get(one[0]) == visit[0] and row["visit_no"] == visit[1]]
-            yield ("setl_d", bills[0][1]) if len(bills) == 1 else ("", "")
+            yield ("setl_d", self.number(*bills[0])) if len(bills) == 1 else ("", "")
 
 
 def faults(seed: int) -> list[str]:
-    """What went wrong in one course."""
-    return Course(seed).run()
+    """What went wrong in one course: of tables whose numbers overlap, and of the same with prefixes, which never meet."""
+    return [*Course(seed).run(), *(f"with prefixes: {one}" for one in Course(seed, apart=True).run())]
 
 
 if __name__ == "__main__":

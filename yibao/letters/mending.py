@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from connector.contract import CaptureSource, TableRole
 from streams.deadletter.index.pages import Letter
 from streams.domain.normalise.record import CompiledMapping
-from streams.domain.normalise.sources import values_of
+from streams.domain.normalise.sources import in_table, values_of
 from streams.domain.violations import DeadClass
 from streams.spec.fields import ServiceCode
 
@@ -86,7 +86,9 @@ def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]
     record = mapping.records.get(ServiceCode(letter.service)) if letter.service in {*ServiceCode} else None
     for step in record.steps if record is not None else ():
         if step.name == letter.field:
-            for role, column in values_of(step.source):
+            own = mapping.tables.get(letter.row_table)
+            source = step.source if own is None else in_table(step.source, own.role, own.name)
+            for role, column in values_of(source):
                 yield from (f"{table}.{column}{key}" for table, key in _tables(role, letter, mapping, lookups))
             return
     if letter.row_table:

@@ -154,6 +154,12 @@ def notes_of(site: Site) -> Iterator[str]:
                 f"sources.{source.name}.password_file: {Path(source.password_file).name} ends with a line break, which Connect "
                 "takes for a part of the password; write the password alone, with printf %s and not with echo"
             )
+    for name, written in site.sources.items():
+        if written.distinct_numbers:
+            yield (
+                f"sources.{name}.distinct_numbers: that no number of it is one of another source's is said, and looked at by "
+                "--live alone"
+            )
     for shared in shared_keys(site):
         yield f"institutions {', '.join(shared.institutions)} have one public key ({shared.fingerprint}): {shared.remedy}"
     for place, file in secret_files(site).items():

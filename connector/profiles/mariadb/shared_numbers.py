@@ -28,7 +28,8 @@ def numbers_in_both(first: Numbers, second: Numbers, *, password: str) -> int | 
     def look(session: Session) -> int:
         ((plain,),) = session.rows(_PLAIN, columns)
         one, other = (f"{alias}.{quoted(each.column)}" for alias, each in (("a", first), ("b", second)))
-        same = f"{one} = {other}" if plain else f"{_text(one)} = {_text(other)}"
+        alike = plain and first.prefix == second.prefix
+        same = f"{one} = {other}" if alike else f"{_whole(first, one)} = {_whole(second, other)}"
         query = (
             f"SELECT count(*) FROM (SELECT 1 FROM {quoted_table(first.table)} a JOIN {quoted_table(second.table)} b ON {same}"  # noqa: S608 - quoted names
             f" JOIN ({_institutions(first)}) i ON i.name = {_institution(first, 'a')}"
@@ -66,6 +67,11 @@ def _looked(numbers: Numbers, look: Callable[[Session], FoundT], *, password: st
 def _selected(numbers: Numbers) -> str:
     column = f"a.{quoted(numbers.column)}"
     return f"SELECT {_text(column)}, {_institution(numbers, 'a')} FROM {quoted_table(numbers.table)} a"  # noqa: S608 - quoted names
+
+
+def _whole(numbers: Numbers, column: str) -> str:
+    """The same with what stands before it."""
+    return f"CONCAT({literal(numbers.prefix)}, {_text(column)})" if numbers.prefix else _text(column)
 
 
 def _text(column: str) -> str:

@@ -38,11 +38,12 @@ def numbers_in_both(first: Numbers, second: Numbers, *, password: str) -> int | 
     columns = [name for one in (first, second) for name in (quoted_table(one.table), one.column)]
     with logged_in(first.source, password=password) as connection:
         plain = connection.execute(_PLAIN, columns).fetchone()
-        form = "a.{} = b.{}" if plain is not None and plain[0] else "btrim(a.{}::text) = btrim(b.{}::text)"
+        alike = first.prefix == second.prefix and plain is not None and plain[0]
+        ours, theirs = (_text(each, alias, whole=not alike) for each, alias in ((first, "a"), (second, "b")))
         query = _JOINED.format(
             first=sql.Identifier(*split_table(first.table)),
             second=sql.Identifier(*split_table(second.table)),
-            same=sql.SQL(form).format(sql.Identifier(first.column), sql.Identifier(second.column)),
+            same=sql.SQL("{} = {}").format(ours, theirs),
             of_first=_institution(first, "a"),
             of_second=_institution(second, "b"),
             most=sql.Literal(MOST),
@@ -77,6 +78,12 @@ def _found(numbers: Numbers, look: sql.SQL, values: Sequence[list[str]], *, pass
             return numbers.known(connection.execute(query, values).fetchall())
         except psycopg.errors.QueryCanceled:
             return None
+
+
+def _text(numbers: Numbers, alias: str, *, whole: bool) -> sql.Composable:
+    """A number as it is compared: as it stands, or (whole) by its characters, without blanks at its ends, with its prefix."""
+    column = sql.Identifier(alias, numbers.column)
+    return sql.SQL("{} || btrim({}::text)").format(sql.Literal(numbers.prefix), column) if whole else column
 
 
 def _institution(numbers: Numbers, alias: str) -> sql.Composable:

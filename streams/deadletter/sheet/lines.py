@@ -11,7 +11,8 @@ from streams.deadletter.index.pages import Letter
 from streams.deadletter.sheet.columns import Line
 from streams.deadletter.sheet.words import age_words, mending_words, owner_words, place_words
 from streams.domain.normalise.compiled import CompiledMapping
-from streams.domain.normalise.sources import values_of
+from streams.domain.normalise.sources import in_table, values_of
+from streams.domain.roles import ROLE_OF
 from streams.domain.violations import DeadClass, Level
 from streams.spec.fields import Field, ServiceCode
 from streams.spec.masking import mask, mask_text
@@ -53,7 +54,7 @@ class Lines:
     """Show what is personal, too."""
     due_days: int | None = None
     """Days from the first failure to the deadline; None: it is left to whoever hands the list out."""
-    _places: dict[tuple[str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
+    _places: dict[tuple[str, str, str, str], tuple[tuple[str, str], ...]] = field(default_factory=dict, repr=False)
     """By field, source and service: the parts and columns that it is read from."""
 
     def line(self, letter: Letter, content: Content, where: Sequence[str]) -> Line:
@@ -109,7 +110,7 @@ class Lines:
 
     def _columns(self, name: str, letter: Letter) -> tuple[tuple[str, str], ...]:
         """Where the mapping reads a field from: part and column."""
-        of = (name, letter.source, letter.service)
+        of = (name, letter.source, letter.service, letter.row_table)
         if of not in self._places:
             self._places[of] = tuple(self._mapped(name, letter))
         return self._places[of]
@@ -121,7 +122,7 @@ class Lines:
             record = mapping.records.get(service) if mapping is not None else None
             for step in record.steps if record is not None else ():
                 if step.name == name:
-                    yield from values_of(step.source)
+                    yield from values_of(in_table(step.source, ROLE_OF[service], letter.row_table))
 
     def _local(self, at_ms: int) -> str:
         return self._moment(at_ms).isoformat(" ", "seconds")[:_DAY_AND_TIME]

@@ -9,8 +9,7 @@ from streams.domain.join.gathering import gather
 from streams.domain.join.ledger import Line, Sum, line_of
 from streams.domain.join.stored import Charge, Item, StoredRow
 from streams.domain.join.visit import Visit
-from streams.domain.normalise.compiled import value_of
-from streams.domain.normalise.fields import FieldStep
+from streams.domain.normalise.fields import FieldStep, value_of
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.normalise.sources import LookupUnknown, Reading, columns_of
 from streams.domain.records import Lookups, SourceRows
@@ -72,7 +71,11 @@ class Charging:
         institution, reads = visit.mapping.institution(_FEE, row.columns), self._reads[visit.mapping.source]
         if institution is None:
             return None
-        rows = SourceRows(fee=row.columns) if reads.alone else gather(visit, row, institution=institution).rows
+        rows = (
+            SourceRows(fee=row.columns, tables=("", "", row.table))
+            if reads.alone
+            else gather(visit, row, institution=institution).rows
+        )
         reading = Reading(rows, lookups)
         reading.institution = visit.mapping.institutions.get(institution)
         try:

@@ -41,17 +41,17 @@ def gather(visit: Visit, row: StoredRow, *, institution: str | None) -> Gathered
     """
     heads = _apart(visit, visit.heads())
     if row.role is _VISIT:
-        own = SourceRows(visit=row.columns)
+        own = SourceRows(visit=row.columns, tables=(row.table, "", ""))
         return Gathered(own) if len(heads) <= 1 or institution is None else Gathered(own, Part.AMBIGUOUS_VISIT, heads, (own,))
-    fee = row.columns if row.role is _FEE else None
-    settlements = (row,) if fee is None else _apart(visit, _settlements_of(visit, row))
-    rows = SourceRows(heads[0].columns if len(heads) == 1 else None, settlements[0].columns if len(settlements) == 1 else None, fee)
+    line = row if row.role is _FEE else None
+    settlements = (row,) if line is None else _apart(visit, _settlements_of(visit, row))
+    rows = _of(heads[0] if len(heads) == 1 else None, settlements[0] if len(settlements) == 1 else None, line)
     # An institution that nobody registered is refused at once, whatever is missing.
     missing = None if institution is None else _missing_of(visit, row, institution, heads=heads, settlements=settlements)
     if missing is None or missing not in _AMBIGUOUS:
         return Gathered(rows, missing)
     candidates = heads if missing is Part.AMBIGUOUS_VISIT else settlements
-    return Gathered(rows, missing, candidates, _readings(heads, settlements, rows))
+    return Gathered(rows, missing, candidates, _readings(heads, settlements, line))
 
 
 def _missing_of(
@@ -114,9 +114,16 @@ def parents_of(visit: Visit, row: StoredRow) -> Sequence[StoredRow]:
     return (*visit.heads(), *(_settlements_of(visit, row) if row.role is _FEE else ()))
 
 
-def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], rows: SourceRows) -> list[SourceRows]:
-    visits = [head.columns for head in heads] if heads else [None]
-    return [rows._replace(visit=visit, settlement=settlement.columns) for visit in visits for settlement in settlements]
+def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], line: StoredRow | None) -> list[SourceRows]:
+    visits: Sequence[StoredRow | None] = heads or [None]
+    return [_of(head, settlement, line) for head in visits for settlement in settlements]
+
+
+def _of(head: StoredRow | None, settlement: StoredRow | None, line: StoredRow | None) -> SourceRows:
+    """What a record is built from."""
+    visit, settle, fee = (None if one is None else one.columns for one in (head, settlement, line))
+    of_visit, of_settlement, of_line = ("" if one is None else one.table for one in (head, settlement, line))
+    return SourceRows(visit, settle, fee, (of_visit, of_settlement, of_line))
 
 
 def stands(visit: Visit, row: StoredRow, gathered: Gathered, lookups: Lookups, *, today: date) -> bool:

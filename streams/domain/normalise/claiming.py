@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from streams.domain.keys import SEPARATOR
 from streams.domain.normalise.compiled import CompiledMapping, TableRule, key_step, may_share_a_record
 from streams.domain.normalise.own_values import own_value
-from streams.domain.normalise.sources import values_of
+from streams.domain.normalise.sources import in_table, values_of
 from streams.domain.records import Row
 from streams.domain.roles import REPORTED, ROW_INDEX, SERVICE_OF
 
@@ -34,12 +34,12 @@ def claim_of(mapping: CompiledMapping, table: TableRule) -> ClaimOf | None:
     if not may_share_a_record(mapping.records, table):
         return None
     role, step = table.role, key_step(mapping.records[SERVICE_OF[table.role]])
-    places = [*values_of(step.source)]
+    places = [*values_of(in_table(step.source, role, table.name))]
     column = mapping.belonging.columns.get(role)
     if not places or any(of != role for of, _ in places):
         return None
     index, named = ROW_INDEX[role], f"{_PREFIX[role]}{SEPARATOR}"
-    key_in = own_value(mapping, step, index)
+    key_in = own_value(mapping, step, table)
 
     def claim(row: Row) -> str | None:
         institution = mapping.institution(role, row)

@@ -6,9 +6,11 @@ from typing import TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
-from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, field_step
+from streams.domain.normalise.by_table import step_of
+from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, value_of
+from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.settled_by import SettledBy
-from streams.domain.normalise.sources import Institution, Reading, Source, columns_of, values_of
+from streams.domain.normalise.sources import Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
 from streams.domain.normalise.which import Which
 from streams.domain.records import Row
@@ -95,16 +97,15 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
     """
     service, own = about.code, fields[about.code]
     known = about.fields
+    made = {name: step_of(rule, dialect) for name, rule in own.items()}
     steps = tuple(
-        field_step(own[one.name], dialect) if one.name in own else absent_step(one)
-        for one in known
-        if one.name in own or one.required or dialect.blank is not None
+        made.get(one.name) or absent_step(one) for one in known if one.name in own or one.required or dialect.blank is not None
     )
     rules = active_rules(service, dialect.levels)
     wanted = {key for active in rules for key in active.rule.related}
-    related = {(other, name): fields[other][name] for other, name in wanted if name in fields.get(other, {})}
+    related = {(other, name): step_of(fields[other][name], dialect) for other, name in wanted if name in fields.get(other, {})}
     refusing = {key for active in rules if active.may_refuse for key in active.rule.related}
-    sources = [rule.source for rule in (*own.values(), *(rule for key, rule in related.items() if key in refusing))]
+    sources = [step.source for step in (*made.values(), *(step for key, step in related.items() if key in refusing))]
     return CompiledRecord(
         service=service,
         key=about.key,
@@ -114,7 +115,7 @@ def compile_record(about: Service, fields: Fields, dialect: Dialect, *, decisive
         fill=unroll(steps, dialect.blank),
         rules=rules,
         # What rules look up across records is the same for all lines of a visit: converted once.
-        related={key: field_step(rule, dialect).remembering() for key, rule in related.items()},
+        related={key: step.remembering() for key, step in related.items()},
         reads=frozenset(read for source in (*sources, *decisive) for read in columns_of(source)),
         personal=frozenset(place for step in steps if step.field.personal for place in values_of(step.source)),
         key_from=frozenset(place for step in steps if step.name == about.key for place in values_of(step.source)),
@@ -248,10 +249,3 @@ def may_share_a_record(records: Mapping[ServiceCode, CompiledRecord], table: Tab
 def key_step(compiled: CompiledRecord) -> FieldStep:
     """How the field is made that identifies a record."""
     return next(step for step in compiled.steps if step.name == compiled.key)
-
-
-def value_of(step: FieldStep, reading: Reading) -> str:
-    """The value of one field, empty where it has none. Raises Unfit, LookupUnknown."""
-    raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
-    value = "" if raw is None else step.convert(raw)
-    return value or step.default or ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Final, NamedTuple, TypeVar
 
+from connector.contract import TableRole
 from streams.domain.normalise.conversions import Conversion, Convert
 from streams.domain.normalise.converters import chain, converter, remembered
 from streams.domain.normalise.formulas import NotComputable
@@ -23,13 +24,30 @@ _IDENTITY_NUMBERS: Final = frozenset({"CERTNO", "MDTRT_CERT_NO"})
 """Fields that a resident ID can stand in."""
 
 
+class Prefixes(NamedTuple):
+    """What stands before the numbers of the records of one role."""
+
+    role: TableRole
+    by_table: Mapping[str, str]
+    """By table of the row that has the number; under `""` where the row is not there and all have the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldRule:
     """Where one interface field comes from and how it is converted."""
 
     field: Field
+    """The field."""
     source: Source
+    """Where its value comes from."""
     conversion: Conversion
+    """How that is converted."""
+    own: TableRole | None = None
+    """Role of the record's own row."""
+    of_tables: "Mapping[str, FieldRule] | None" = None
+    """For rows of these tables, in place of `source` and `conversion`."""
+    prefixed: Prefixes | None = None
+    """What stands before the number that the field holds; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +123,13 @@ def field_step(rule: FieldRule, dialect: Dialect) -> FieldStep:
         field=rule.field,
         source=source,
     )
+
+
+def value_of(step: FieldStep, reading: Reading) -> str:
+    """The value of one field, empty where it has none. Raises Unfit, LookupUnknown."""
+    raw = reading.rows[step.row].get(step.column) if step.read is None else step.read(reading)
+    value = "" if raw is None else step.convert(raw)
+    return value or step.default or ""
 
 
 def within(one: Field, read: Callable[[Reading], Read]) -> Callable[[Reading], Read]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from streams.domain.normalise.compiled import CompiledMapping, value_of
-from streams.domain.normalise.fields import FieldStep
+from streams.domain.normalise.compiled import CompiledMapping, TableRule
+from streams.domain.normalise.fields import FieldStep, value_of
 from streams.domain.normalise.sources import LookupUnknown, Reading
 from streams.domain.records import Row, SourceRows
 from streams.domain.roles import ROW_INDEX
@@ -23,10 +23,13 @@ _NO_LOOKUPS: Final = _NoLookups()
 _PLACES: Final = range(len(ROW_INDEX))
 
 
-def own_value(mapping: CompiledMapping, step: FieldStep, place: int) -> Callable[[Row, str | None], str]:
-    """A function that finds the value of a field in a row and its institution; empty where it has none, or none that can be
-    reported. place: of the row among those that a record is built from.
+def own_value(mapping: CompiledMapping, step: FieldStep, table: TableRule) -> Callable[[Row, str | None], str]:
+    """A function that finds the value of a field in a row of this table and its institution; empty where it has none, or none that
+    can be reported.
     """
+    place = ROW_INDEX[table.role]
+    visit, settlement, fee = (table.name if at == place else "" for at in _PLACES)
+    tables = (visit, settlement, fee)
     column, convert, default = step.column, step.convert, step.default or ""
     if step.read is None and step.row == place:
 
@@ -41,7 +44,8 @@ def own_value(mapping: CompiledMapping, step: FieldStep, place: int) -> Callable
         return plain
 
     def found(row: Row, institution: str | None) -> str:
-        reading = Reading(SourceRows._make(row if at == place else None for at in _PLACES), _NO_LOOKUPS)
+        of_visit, of_settlement, of_fee = (row if at == place else None for at in _PLACES)
+        reading = Reading(SourceRows(of_visit, of_settlement, of_fee, tables), _NO_LOOKUPS)
         reading.institution = None if institution is None else mapping.institutions.get(institution)
         try:
             return value_of(step, reading)

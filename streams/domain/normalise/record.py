@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 
 from connector.contract import UNAVAILABLE
-from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule, value_of
-from streams.domain.normalise.fields import Dialect
+from streams.domain.normalise.compiled import CompiledMapping, CompiledRecord, TableRule
+from streams.domain.normalise.fields import Dialect, value_of
 from streams.domain.normalise.formulas import NotComputable
 from streams.domain.normalise.sources import LookupUnknown, Reading, reader
 from streams.domain.normalise.unseen import hides, odd_texts

@@ -1,50 +1,19 @@
 """Where the value of an interface field comes from, as data, and how it is read from the rows of one record."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from connector.contract import TableRole
 from streams.domain.normalise.formulas import Formula, NotComputable
+from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.records import Lookups, MissingLookup, Row, SourceRows
 from streams.domain.roles import ROW_INDEX
 
 NO_ROW: Final[Row] = MappingProxyType({})
 """What stands for a row that is not there: every column is NULL."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Institution:
-    """An institution that reports."""
-
-    code: str
-    """FIXMEDINS_CODE."""
-    name: str
-    """FIXMEDINS_NAME."""
-    kind: Literal["hospital", "pharmacy"]
-    """Hospital or pharmacy."""
-    area: str
-    """Six digits of its area (FIX_BLNG_ADMDVS)."""
-    level: str | None
-    """HOSP_LV; None where the site gives none."""
-    values: Mapping[str, str]
-    """Further values that a site gives it, by name."""
-
-    def value(self, name: str) -> str | None:
-        """`code`, `name`, `area`, `level`, or one of `values` by its name."""
-        match name:
-            case "code":
-                return self.code
-            case "name":
-                return self.name
-            case "area":
-                return self.area
-            case "level":
-                return self.level
-            case _:
-                return self.values.get(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +74,28 @@ class Switch:
     """For other codes, and where there is none; None refuses other codes."""
 
 
-Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf | Computed | Switch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByTable:
+    """What is read depends on the table of the record's row of one role."""
+
+    role: TableRole
+    cases: "Mapping[str, Source]"
+    """By table."""
+    otherwise: "Source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixed:
+    """A number, and what stands before it: that depends on the table of the row that has the number."""
+
+    source: "Source"
+    role: TableRole
+    """Of that row."""
+    prefixes: Mapping[str, str]
+    """By table; under `""` where the row is not there and all have the same."""
+
+
+Source: TypeAlias = Column | Constant | InstitutionValue | LookupColumn | FirstOf | Computed | Switch | ByTable | Prefixed
 
 
 class LookupUnknown(Exception):
@@ -119,10 +109,11 @@ class LookupUnknown(Exception):
 class Reading:
     """What the sources of one record read from. rows: visit, settlement, fee. institution: None where the row's is not known."""
 
-    __slots__ = ("institution", "lookups", "rows")
+    __slots__ = ("institution", "lookups", "rows", "tables")
 
     def __init__(self, rows: SourceRows, lookups: Lookups) -> None:
         self.rows = (rows.visit or NO_ROW, rows.settlement or NO_ROW, rows.fee or NO_ROW)
+        self.tables = rows.tables
         self.institution: Institution | None = None
         self.lookups = lookups
 
@@ -149,6 +140,10 @@ def reader(source: Source) -> Reader:  # noqa: PLR0911 - one of each
             return _computed(source.formula, tuple(reader(one) for one in source.sources))
         case Switch():
             return _switch(source)
+        case ByTable():
+            return _by_table(source)
+        case Prefixed():
+            return reader(source.source)  # what stands before a number is put there when it is converted
 
 
 def _column(index: int, name: str) -> Reader:
@@ -194,6 +189,12 @@ def _switch(source: Switch) -> Reader:
     return read
 
 
+def _by_table(source: ByTable) -> Reader:
+    index, otherwise = ROW_INDEX[source.role], reader(source.otherwise)
+    cases = {table: reader(one) for table, one in source.cases.items()}
+    return lambda reading: cases.get(reading.tables[index], otherwise)(reading)
+
+
 def _lookup(source: LookupColumn) -> Reader:
     row, column = row_reader(source), source.column
     return lambda reading: row(reading).get(column)
@@ -233,8 +234,19 @@ def parts_of(source: Source) -> "tuple[Source, ...]":
             return source.sources
         case Switch():
             return (source.on, *source.cases.values(), *(() if source.otherwise is None else (source.otherwise,)))
+        case ByTable():
+            return (*source.cases.values(), source.otherwise)
+        case Prefixed():
+            return (source.source,)
         case Column() | Constant() | InstitutionValue() | LookupColumn():
             return ()
+
+
+def in_table(source: Source, role: TableRole, table: str) -> Source:
+    """The source as it is for rows of one table."""
+    if isinstance(source, ByTable) and source.role is role:
+        return source.cases.get(table, source.otherwise)
+    return replace(source, source=in_table(source.source, role, table)) if isinstance(source, Prefixed) else source
 
 
 def values_of(source: Source) -> Iterator[tuple[str, str]]:

@@ -12,19 +12,22 @@ from streams.domain.normalise.compiled import CompiledRecord, TableRule, key_ste
 from streams.domain.normalise.own_values import own_value
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.normalise.sources import (
+    ByTable,
     Column,
     Computed,
     Constant,
     FirstOf,
     InstitutionValue,
     LookupColumn,
+    Prefixed,
     Source,
     Switch,
+    in_table,
     parts_of,
 )
 from streams.domain.place.ended_entries import Name
 from streams.domain.records import Row
-from streams.domain.roles import ROW_INDEX, SERVICE_OF
+from streams.domain.roles import SERVICE_OF
 from streams.errors import Rejected
 
 
@@ -38,9 +41,9 @@ class RecordName:
         self._role = table.role
         self._service = SERVICE_OF[table.role].value
         step = key_step(compiled)
-        self._number = own_value(mapping, step, ROW_INDEX[table.role])
+        self._number = own_value(mapping, step, table)
         institution = mapping.belonging.columns.get(table.role)
-        places = {*columns_in(step.source), *(() if institution is None else (institution,))}
+        places = {*columns_in(in_table(step.source, table.role, table.name)), *(() if institution is None else (institution,))}
         self.columns = tuple(sorted(places))
 
     def differs(self, one: Mapping[str, object], other: Mapping[str, object]) -> bool:
@@ -92,10 +95,12 @@ def _named(mapping: CompiledMapping) -> Iterator[tuple[TableRule, CompiledRecord
 
 def _stands_in(source: Source, table: TableRule) -> bool:
     """Whether a value is made from the table's own rows alone."""
-    match source:
-        case Column():
-            return source.role is table.role
-        case FirstOf() | Computed() | Switch():
-            return all(_stands_in(one, table) or isinstance(one, Constant) for one in parts_of(source))
+    match in_table(source, table.role, table.name):
+        case Column() as column:
+            return column.role is table.role
+        case Prefixed() as number:
+            return number.role is table.role and _stands_in(number.source, table)
+        case (FirstOf() | Computed() | Switch() | ByTable()) as several:
+            return all(_stands_in(one, table) or isinstance(one, Constant) for one in parts_of(several))
         case Constant() | InstitutionValue() | LookupColumn():
             return False

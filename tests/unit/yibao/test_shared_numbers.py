@@ -2,6 +2,7 @@
 
 from connector.contract import DatabaseKind
 from streams.mapping import load_site
+from streams.mapping.sources import Source
 from tests.oracle.flow import site as site_of
 from tests.unit.streams.domain.join.join_rig import SITE
 from yibao.shared_numbers import pairs_of
@@ -62,3 +63,26 @@ def test_databases_of_two_kinds_are_compared_too():
     site.sources["many"] = site.sources["many"].model_copy(update={"kind": DatabaseKind.MARIADB})
     pairs = {(one.table, other.table) for one, other in pairs_of(site) if one.source.kind is not other.source.kind}
     assert {("h.visit", "m.register"), ("h.settle", "m.bill"), ("h.charge", "m.item")} <= pairs
+
+
+def test_numbers_that_prefixes_tell_apart_are_not_compared():
+    """They cannot meet. Those with one prefix, and those of which one table has none, still can."""
+    site = load_site(SITE)
+    assert ("h.settle", "m.bill") in {(one.table, other.table) for one, other in pairs_of(site)}
+    for prefixes, compared in (({"h": "H-", "m": "M-"}, False), ({"h": "H-", "m": "H-"}, True), ({"m": "M-"}, True)):
+        for source, mapping in site.mappings.items():
+            tables = [one.model_copy(update={"record_prefix": prefixes.get(one.table[0])}) for one in mapping.tables]
+            site.mappings[source] = mapping.model_copy(update={"tables": tuple(tables)})
+        found = {(one.table, other.table): (one.prefix, other.prefix) for one, other in pairs_of(site)}
+        assert compared == (("h.settle", "m.bill") in found)
+        assert not compared or found["h.settle", "m.bill"] == (prefixes.get("h", ""), prefixes["m"])
+
+
+def test_a_table_whose_number_stands_in_a_column_of_its_own_is_compared_by_that():
+    """`records` names another one, which it need not have."""
+    site = load_site(SITE)
+    many = site.mappings["many"]
+    own = Source.model_validate("paper_no")
+    tables = [one.model_copy(update={"fields": {"SETL_ID": own}} if one.table == "m.bill" else {}) for one in many.tables]
+    site.mappings["many"] = many.model_copy(update={"tables": tuple(tables)})
+    assert {"paper_no"} == {one.column for pair in pairs_of(site) for one in pair if one.table == "m.bill"}

@@ -47,6 +47,7 @@ READ_AT_LOAD = {
     ("DatabaseSource", "mapping"): "becomes Site.mappings",
     ("KafkaSecurity", "insecure"): "lets the site load",
     ("Connect", "insecure"): "lets the site load",
+    ("DatabaseSource", "distinct_numbers"): "lets the site load",
     ("DatabaseSource", "insecure"): "lets the site load",
     ("Platform", "insecure"): "lets the site load",
     ("WorkerHttp", "insecure"): "lets the site load",
