@@ -43,6 +43,7 @@ from streams.lanes.steering import Steering
 from streams.mapping import Site, compile_site
 from streams.mapping.identity import identity_of, mapping_of
 from streams.mapping.named_files import files_look
+from streams.mapping.taking import taken_rows
 from streams.platform_wiring import cut_limits, deliver_settings, limit_settings
 from streams.telemetry.dying import die
 from streams.telemetry.outcomes import Outcomes
@@ -138,6 +139,7 @@ def _lookout(site: Site, gate: Gate, look_at: LookAt, *, who: str) -> Lookout:
         clock=_boot_time,
         now=lambda: datetime.now(ZoneInfo(site.timezone)).isoformat(timespec="seconds"),
         who=f"{who}@{socket.gethostname()}",
+        taken=taken_rows(site),
     )
 
 

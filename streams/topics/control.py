@@ -4,10 +4,10 @@ The topic has one partition and is compacted by the name of the source: the last
 Beside them stand orders that a person gave (member `order`, `streams.topics.steering`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
@@ -16,6 +16,9 @@ from streams.errors import Fatal, Newer
 from streams.topics.steering import Orders
 
 FORM: Final = 1
+
+Taken: TypeAlias = Mapping[str, str]
+"""What a mapping makes of the rows of a table: by word of the mapping a print of what it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class Control:
     """Tables whose rows must be read again, because of what stopped it."""
     life: int = 0
     """How many times another server took the place of the first one: places in its log say nothing about those of before."""
+    taken: Mapping[str, Taken] = field(default_factory=dict)
+    """By table, as what its rows were taken by the mapping with which the place stage works."""
 
     @property
     def stopped(self) -> bool:
@@ -71,6 +76,7 @@ class Control:
                 "at": self.at,
                 "by": self.by,
                 "why": self.why,
+                "taken": self.taken,
             }
         )
 
@@ -96,6 +102,16 @@ class Controls:
                 else:
                     entry = _control(written)
                     self.by_source[entry.source] = entry
+
+
+def otherwise(before: Mapping[str, Taken], now: Mapping[str, Taken]) -> dict[str, tuple[str, ...]]:
+    """By table, the words that differ, of tables that both know."""
+    found = {
+        table: tuple(word for word in sorted({*words, *before[table]}) if words.get(word) != before[table].get(word))
+        for table, words in now.items()
+        if table in before
+    }
+    return {table: words for table, words in found.items() if words}
 
 
 def load(value: bytes) -> Control | None:
@@ -135,4 +151,5 @@ def _control(written: dict[str, Any]) -> Control:
         since=f"{written['since']}",
         read_again=tuple(f"{one}" for one in written["read_again"]),
         life=int(written["life"]),
+        taken={table: {**words} for table, words in written.get("taken", {}).items()},
     )

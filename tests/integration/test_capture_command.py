@@ -40,7 +40,7 @@ from tests.integration.capture_steps import (
     write,
 )
 from tests.patience import PATIENCE_S
-from yibao.captures.facts import look_at, note_to_read
+from yibao.captures.facts import look_at, note_read, note_to_read
 from yibao.captures.from_site import chosen_sources
 from yibao.captures.watching import watched
 from yibao.main import run
@@ -267,6 +267,33 @@ def test_what_makes_capture_blind_stops_the_source_until_a_person_lets_it_go_on(
             assert look_out(site).stopped
             assert yibao("resume", "his", "--why", "undone", config=site)[0] == 0
         assert before["tables"] == look_out(site).facts["tables"]
+
+
+def test_rows_that_the_mapping_takes_otherwise_are_owed_until_they_were_read_again(site, yibao):
+    """Half of the lines as the mapping of before took them, half as this one does, and nobody would know which."""
+    assert yibao("topics", "apply", config=site)[0] == 0
+    assert () == look_out(site).read_again
+    other = remapped(site, "his.sf_fymx", 'nulls: ["-"]')
+    order = "yibao resnapshot his.sf_fymx --source his --wait"
+    code, out, _ = yibao("connector", "plan", config=other)
+    assert (0, True, True) == (code, "warns: his.sf_fymx has another `nulls` in the mapping" in out, f"anew, then: {order}" in out)
+    code, _, err = yibao("resnapshot", "his.sf_fymx", "--wait", config=other)
+    assert (1, True) == (code, "no worker of place works by this mapping yet" in err)
+    assert ("his.sf_fymx",) == look_out(other).read_again
+    code, out, _ = yibao("connector", "plan", config=other)
+    assert (0, True, True) == (code, "his.sf_fymx is still to be read again" in out, order in out)
+    note_read(load_site(other), "his", "his.sf_fymx")
+    assert () == look_out(other).read_again
+    assert "his.sf_fymx" not in yibao("connector", "plan", config=other)[1]
+
+
+def remapped(site, table, word):
+    """The site, of which one table says something more."""
+    mapping = re.sub(rf"(  - table: {table}\b.*\n)", rf"\1    {word}\n", (SAMPLE / "mapping.yaml").read_text(encoding="utf-8"))
+    site.with_name("otherwise.yaml").write_text(mapping, encoding="utf-8")
+    document = yaml.safe_load(site.read_text(encoding="utf-8"))
+    document["sources"]["his"]["mapping"] = "otherwise.yaml"
+    return write(site.with_name("remapped-site.yaml"), document)
 
 
 def test_what_stands_against_capture_is_shown_with_its_mend_and_exit_code_1(changed, yibao):

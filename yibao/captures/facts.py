@@ -209,6 +209,7 @@ def resumed(site: Site, source: CaptureSource, *, why: str) -> tuple[bool, Contr
         why=why,
         read_again=tables,
         life=(0 if before is None else before.life) + another,
+        taken={} if before is None else before.taken,
     )
     write_down(site, control)
     return before is not None and before.stopped, control

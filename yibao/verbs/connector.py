@@ -30,6 +30,7 @@ from yibao.captures.from_site import (
     topic_settings,
 )
 from yibao.captures.orders import look, obeyed, ordering, refuse_read_only
+from yibao.captures.owed import found_owed
 from yibao.captures.shown import Planned, show_plans, show_states
 from yibao.captures.slots import found_in_use, slot_left
 from yibao.interrupted import leaving
@@ -253,7 +254,7 @@ def _planned(site: Site, source: CaptureSource, *, check: bool) -> Planned:
     plan = reconciler(site).plan(source)
     findings = found_in_source(site, source) if check else ()
     findings += tuple(found_in_use(site, source, look=check and not stands_against(findings)))
-    findings += found_in_plugin(site, source) + found_failed(site, source, plan)
+    findings += found_in_plugin(site, source) + found_failed(site, source, plan) + tuple(found_owed(site, source))
     if plan.action is not Action.UNCHANGED and not stands_against(findings):
         findings += found_by_connect(site, source)
     return Planned(plan=plan, findings=findings)

@@ -18,6 +18,7 @@ from yibao.binding import demand_own_topics
 from yibao.captures.absent_rows import Compared
 from yibao.captures.facts import note_read
 from yibao.captures.from_site import chosen_sources
+from yibao.captures.owed import demand_taking, is_taken
 from yibao.captures.resnapshot import Reading, Wanted, read_again
 from yibao.interrupted import leaving
 from yibao.options import SITE, ConfigOption, Output, OutputOption, why_option
@@ -48,7 +49,8 @@ def resnapshot(
     what is the same is not sent again. With --wait, rows that are gone from the database are told as withdrawn where they were
     reported: of the whole table, or of the keys that are named. Of a condition nobody knows which rows it would have left.
 
-    Needed when changes were not captured: another server, a table that was not published for a while, new columns in the mapping.
+    Needed when changes were not captured: another server, a table that was not published for a while, new columns in the mapping;
+    and when the mapping says something else of rows that are known (`where`, `nulls`, a link): connector plan and status name them.
     With --wait, exit code 1 when it is not proved that all rows arrived, or nothing could be compared because place and join do
     not work: run it again.
 
@@ -61,13 +63,14 @@ def resnapshot(
     site = load_site(config)
     wanted = _wanted(site, table, source=source, where=where.strip(), keys=key or [])
     demand_own_topics(site)
+    demand_taking(site, wanted.source.name, table)
     audited(site, "resnapshot", why=why, facts=_facts(wanted, keys=len(key or [])))
     with leaving(_left(config, wanted)):
         reading = read_again(wanted, wait=wait, say=lambda text: typer.echo(text, err=True))
     _show(wanted, reading, output=output)
     if reading.ended and not reading.proved:
         raise typer.Exit(1)
-    if reading.ended and wanted.where is None:
+    if reading.ended and wanted.where is None and is_taken(site, wanted.source.name, table):
         note_read(site, wanted.source.name, table)
 
 

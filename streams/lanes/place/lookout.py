@@ -6,7 +6,7 @@ Rows that were placed since the change and before the look are out: they are amo
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, TypeAlias
@@ -18,7 +18,7 @@ from connector.contract import FactsDocument, Look
 from streams.errors import Fatal
 from streams.lanes.buffer import Clock
 from streams.lanes.place.gate import Gate, facts_of
-from streams.topics.control import Control
+from streams.topics.control import Control, Taken, otherwise
 
 log = structlog.get_logger()
 
@@ -33,6 +33,8 @@ _TIMES: Final = 3
 
 _BEGINS_ANEW: Final = ("server ", "replication slot ")
 """How reasons begin after which the place in the log that capture has noted is worth nothing."""
+
+_NOTHING: Final[Mapping[str, Mapping[str, Taken]]] = {}
 
 _KEEP_EVERY_S: Final = 3600.0
 """How often it is written down how far a log is, where nothing else is new."""
@@ -63,11 +65,20 @@ class Seen(NamedTuple):
 class Lookout:
     """Looks at the databases of this process's sources.
 
-    look_at: see `LookAt`. now: the time in ISO form. who: writes into `visit.control`.
+    look_at: see `LookAt`. now: the time in ISO form. who: writes into `visit.control`. taken: by source and table, as what the
+    mapping here takes their rows.
     """
 
     def __init__(  # noqa: PLR0913 - made in one place, from a site's settings
-        self, gate: Gate, look_at: LookAt, *, settings: LookoutSettings, clock: Clock, now: Callable[[], str], who: str
+        self,
+        gate: Gate,
+        look_at: LookAt,
+        *,
+        settings: LookoutSettings,
+        clock: Clock,
+        now: Callable[[], str],
+        who: str,
+        taken: Mapping[str, Mapping[str, Taken]] = _NOTHING,
     ) -> None:
         self.gate = gate
         self.settings = settings
@@ -75,6 +86,7 @@ class Lookout:
         self._clock = clock
         self._now = now
         self._who = who
+        self._taken = taken
         self._blind: set[str] = set()
         self._told: set[str] = set()
         self._unconfirmed = False
@@ -100,7 +112,27 @@ class Lookout:
         """Before the first row of a source is taken: read what is in force, and look at its database."""
         await self.gate.refresh()
         await self.look(source)
+        await self._compare(source)
         self._tell(source)
+
+    async def _compare(self, source: str) -> None:
+        """Write down as what the rows of a source are taken here. Those that were taken as something else are owed from then on:
+        they stay what they were until they change or are read again.
+        """
+        control, taken = self.gate.of(source), self._taken.get(source, {})
+        if control is None or control.taken == taken:
+            return
+        changed = otherwise(control.taken, taken)
+        owed = tuple(dict.fromkeys((*control.read_again, *changed)))
+        with suppress(*_AWAY):  # it is in force here, and written when a broker takes it
+            await self.gate.write(replace(control, taken=taken, read_again=owed, at=self._now(), by=self._who, why=""))
+        if changed:
+            log.warning(
+                "mapping_changed",
+                source=source,
+                changes=[f"{table}: {', '.join(words)}" for table, words in changed.items()],
+                remedy="; ".join(f"yibao resnapshot {table} --source {source} --wait" for table in owed),
+            )
 
     async def look(self, source: str) -> None:
         """Look at one database now, and write down what is new. One that does not let itself be looked at stops nothing."""
@@ -155,7 +187,7 @@ class Lookout:
             return
         self._facts[source] = found.facts
         if control is None or found.adds or self._clock() - self._kept.setdefault(source, self._clock()) > _KEEP_EVERY_S:
-            known = control or Control(source=source, facts=found.facts, at="", by="")
+            known = control or Control(source=source, facts=found.facts, at="", by="", taken=self._taken.get(source, {}))
             await self.gate.write(replace(known, facts=found.facts, at=self._now(), by=self._who))
             self._kept[source] = self._clock()
 

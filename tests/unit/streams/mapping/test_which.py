@@ -40,14 +40,14 @@ class Both(Join):
     """One partition behind the place stage."""
 
     def of(self, site):
-        self.site, self.placer, self.going = site, placer_of(site), NOTHING
-        self.joiner = Joiner(compile_site(site), LIMITS, zone=compile_site(site)["his"].dialect.zone)
+        self.site, self.placer, self.going, compiled = site, placer_of(site), NOTHING, compile_site(site)
+        self.joiner = Joiner(compiled, LIMITS, zone=compiled["his"].dialect.zone)
         return self
 
-    def happens(self, table, row, op="c", *, before=None):
+    def happens(self, table, row, op="c", *, before=None, key=b"{}"):
         self.place += 1
         value = envelope(table, op, row, at=self.place, before=before, txId=self.place, ts_us=(self.now + self.place) * 1000)
-        folded = self.placer.fold(Incoming("rows.his", 0, self.place, b"{}", value, (), self.now), source="his", going=self.going)
+        folded = self.placer.fold(Incoming("rows.his", 0, self.place, key, value, (), self.now), source="his", going=self.going)
         self.going = folded.going
         for one in folded.placed:
             self.send(one.value, headers=(("from", b"his/b"), ("seq", b"1"), *one.headers), key=one.key)

@@ -37,8 +37,9 @@ class Database:
         return Look(drifts=(), facts=FACTS, adds=True) if applied is None else found
 
 
-def lookout(log, database, *, who="place-0@here", clock=time.monotonic):
-    return Lookout(Gate(log, topic=TOPICS.control), database, settings=QUICK, clock=clock, now=lambda: "now", who=who)
+def lookout(log, database, *, who="place-0@here", clock=time.monotonic, taken=None):
+    gate = Gate(log, topic=TOPICS.control)
+    return Lookout(gate, database, settings=QUICK, clock=clock, now=lambda: "now", who=who, taken=taken or {})
 
 
 def written(log):
@@ -224,3 +225,30 @@ def test_the_note_of_an_order_is_no_word_about_a_source():
     controls = Controls()
     controls.take([None, b'{"form":1,"order":"offsets recover","stage":"join","partitions":[]}'])
     assert {} == controls.by_source
+
+
+def taking(**words):
+    """As what a mapping takes the rows of two tables of a source."""
+    return {"his": {"his.fee": {"key": "1", **words}, "his.visit": {"key": "1"}}}
+
+
+async def test_rows_that_another_mapping_takes_otherwise_are_owed_until_they_were_read_again():
+    """They stay what the mapping of then made of them: half old and half new, and nobody sees which."""
+    log, database = FakeLog(), Database()
+    await lookout(log, database, taken=taking()).open("his")
+    assert [taking()["his"]] == [one.taken for one in written(log)]
+    with capture_logs() as logs:
+        for taken in (taking(where="2"), taking(where="2"), taking()):
+            await lookout(log, database, taken=taken).open("his")
+    assert [(), ("his.fee",), ("his.fee",)] == [one.read_again for one in written(log)]
+    remedy = "yibao resnapshot his.fee --source his --wait"
+    assert [("mapping_changed", ["his.fee: where"], remedy)] * 2 == [(one["event"], one["changes"], one["remedy"]) for one in logs]
+
+
+async def test_what_an_earlier_version_wrote_down_says_nothing_of_the_mapping():
+    """Nobody knows as what its rows were taken; from now on it is known."""
+    log, database = FakeLog(), Database()
+    await Gate(log, topic=TOPICS.control).write(resumed(read_again=("his.visit",)))
+    with capture_logs() as logs:
+        await lookout(log, database, taken=taking(where="2")).open("his")
+    assert (taking(where="2")["his"], ("his.visit",), []) == (written(log)[-1].taken, written(log)[-1].read_again, logs)
