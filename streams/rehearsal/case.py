@@ -25,8 +25,8 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.domain.violations import DeadClass
+from streams.mapping.names import Columns, TableName, columns_in
 from streams.mapping.strict import Strict
-from streams.mapping.tables import Columns, TableName, columns_in
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
 

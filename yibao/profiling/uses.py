@@ -5,10 +5,11 @@ from typing import Final, NamedTuple
 
 from connector.contract import TableRole
 from connector.questions import Links
-from streams.domain.normalise.fields import FieldStep, field_step
+from streams.domain.normalise.fields import FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, FirstOf, LookupColumn, Source
+from streams.domain.roles import ROLE_OF
 from streams.mapping import Site, compile_site
-from streams.mapping.compiling import field_rules
+from streams.mapping.field_rules import field_rules
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.tables import Table
 from streams.spec.fields import ServiceCode
@@ -26,16 +27,29 @@ class Use(NamedTuple):
 
 
 def uses_by_table(site: Site, source: str) -> Mapping[str, Mapping[str, list[Use]]]:
-    """By table and column. What is computed of several values is left out: no value alone can be wrong there."""
+    """By table and column. What is computed of several values is left out: no value alone can be wrong there. So is what stands
+    before numbers.
+    """
     mapping, dialect = site.mappings[source], compile_site(site)[source].dialect
     found: dict[str, dict[str, list[Use]]] = {table.table: {} for table in mapping.tables}
-    for service in ServiceCode:
-        for rule in field_rules(mapping, service, dialect).values():
-            step = field_step(rule, dialect)
-            for where, column, alone in _plain(rule.source):
-                for table in _tables_of(mapping, where):
-                    found[table.table].setdefault(column, []).append(Use(service, step, alone))
+    for service, own, rule in _rules(site, source):
+        step = field_step(rule, dialect)
+        for where, column, alone in _plain(rule.source):
+            for table in [own] if where == own.role else _tables_of(mapping, where):
+                uses = found[table.table].setdefault(column, [])
+                if not any((use.service, use.step.name, use.step.source) == (service, step.name, step.source) for use in uses):
+                    uses.append(Use(service, step, alone))
     return found
+
+
+def _rules(site: Site, source: str) -> Iterator[tuple[ServiceCode, Table, FieldRule]]:
+    """The fields of each table whose rows make records, as they are for it."""
+    mapping, zone = site.mappings[source], compile_site(site)[source].dialect.zone
+    for service in ServiceCode:
+        rules = field_rules(mapping, service, zone)
+        for table in _tables_of(mapping, ROLE_OF[service]):
+            for rule in rules.values():
+                yield service, table, (rule.of_tables or {}).get(table.table, rule)
 
 
 def _plain(source: Source, *, alone: bool = True) -> Iterator[tuple[TableRole | str, str, bool]]:
@@ -105,21 +119,19 @@ def _alike(one: Table, other: Table) -> bool:
 def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
     """Of those whose key is made of columns of one table's own rows."""
     mapping = site.mappings[source]
-    dialect = compile_site(site)[source].dialect
     lookups = {table.lookup_name: table for table in mapping.tables if table.role is TableRole.LOOKUP}
     asked: set[tuple[str, str, tuple[str, ...]]] = set()
-    for service in ServiceCode:
-        for rule in field_rules(mapping, service, dialect).values():
-            of = rule.source
-            if not isinstance(of, LookupColumn) or of.lookup not in lookups:
-                continue
-            by = [one for one in of.by if isinstance(one, Column)]
-            roles = {one.role for one in by}
-            if len(by) != len(of.by) or len(roles) != 1:
-                continue
-            columns = tuple(one.name for one in by)
-            for table in _tables_of(mapping, roles.pop()):
-                if (where := (table.table, of.lookup, columns)) not in asked:
-                    asked.add(where)
-                    lookup = lookups[of.lookup]
-                    yield f"lookup {of.lookup}", Links(table=table.table, columns=columns, others=[(lookup.table, lookup.key)])
+    for _, own, rule in _rules(site, source):
+        of = rule.source
+        if not isinstance(of, LookupColumn) or of.lookup not in lookups:
+            continue
+        by = [one for one in of.by if isinstance(one, Column)]
+        roles = {one.role for one in by}
+        if len(by) != len(of.by) or len(roles) != 1:
+            continue
+        columns, role = tuple(one.name for one in by), roles.pop()
+        for table in [own] if role == own.role else _tables_of(mapping, role):
+            if (where := (table.table, of.lookup, columns)) not in asked:
+                asked.add(where)
+                lookup = lookups[of.lookup]
+                yield f"lookup {of.lookup}", Links(table=table.table, columns=columns, others=[(lookup.table, lookup.key)])
