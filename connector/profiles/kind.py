@@ -8,7 +8,7 @@ from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
 from connector.profiles.advice import Advice
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 from connector.room import Room
 
 
@@ -91,6 +91,11 @@ class DatabaseProfile(Protocol):
 
     def count_dangling(self, source: CaptureSource, asked: Links, *, longest_s: int, password: str) -> int | None:
         """How many rows name one that is not there. Rows that name nothing do not count. None where it takes longer. Raises as
+        `read_facts`.
+        """
+
+    def count_otherwise(self, source: CaptureSource, asked: Products | Sums, *, longest_s: int, password: str) -> int | None:
+        """How many rows have another amount than they should. None where that takes longer, or these are no numbers. Raises as
         `read_facts`.
         """
 

@@ -11,7 +11,7 @@ from connector.contract import CapturedTable, CaptureSource, DatabaseKind, Table
 from connector.findings import Severity
 from connector.numbers import Numbers
 from connector.profiles import profile_of
-from connector.questions import Groups, Links
+from connector.questions import Groups, Links, Products, Sums
 from connector.shared_numbers import shared_numbers
 from sandbox.stack.mariadb import SUPERUSER
 from tests.own_stack import own_stack
@@ -164,6 +164,15 @@ def test_rows_are_counted_by_their_values_and_by_what_they_name(servers, kind):
     assert 1 == dangling(["name"], [])
     assert 1 == dangling(["name"], [("shop.fee", ["id"])])
     assert (1, 0) == (dangling(["id"], [], ("name", ["O'Hara 张"])), dangling(["id"], [], ("name", ["other"])))
+
+    def otherwise(asked):
+        return profile_of(kind).count_otherwise(source, asked, longest_s=30, password=PASSWORD)
+
+    assert 0 == otherwise(Products(table="shop.kinds", factors=("amount", "id"), product="amount", tolerance="0.01"))
+    assert 1 == otherwise(Products(table="shop.kinds", factors=("amount", "amount"), product="amount", tolerance="0.01"))
+    sums = Sums(table="shop.kinds", key="id", total="id", parts="shop.kinds", link="id", amount="amount", tolerance="0.005")
+    assert 1 == otherwise(sums)
+    assert 0 == otherwise(replace(sums, total="amount"))
 
 
 def test_numbers_are_compared_with_what_stands_before_them(servers):

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import psycopg
 import pytest
@@ -126,10 +127,35 @@ def test_a_profile_finds_each_planted_fault_once_and_nothing_else(expected, site
     assert not [name for name in names if name in result.output]
 
 
+def test_amounts_that_are_not_what_they_are_made_of_are_counted(expected, site_file, postgres):
+    """Of lines by quantity and price (R1), of settlements by their lines (R2), as the database itself adds them up."""
+    other = "SELECT count(*) FROM his.sf_fymx WHERE abs(sl * dj - je) > 0.01"
+    sums = "SELECT jsdh, sum(je) AS made FROM his.sf_fymx GROUP BY 1"
+    totals = f"SELECT count(*) FROM his.sf_jsjl s JOIN ({sums}) f USING (jsdh) WHERE round(s.zje, 2) <> round(f.made, 2)"
+
+    def counted():
+        found = json.loads(profiled(site_file, "-o", "json").stdout)["sources"]["his"]
+        return {one["rule"]: one["rows"] for one in found["amounts"]}
+
+    with connect(postgres, DATABASE) as conn:
+        (before,) = conn.execute(f"SELECT ({other}), ({totals})").fetchall()
+        assert {rule: rows for rule, rows in zip(("R1", "R2"), before, strict=True) if rows} == counted()
+        (line,) = conn.execute("SELECT min(mxid) FROM his.sf_fymx WHERE jsdh <> '' AND abs(sl * dj - je) < 0.001").fetchone()
+        conn.execute("UPDATE his.sf_fymx SET je = je + 5 WHERE mxid = %s", [line])
+        (after,) = conn.execute(f"SELECT ({other}), ({totals})").fetchall()
+        assert after == (before[0] + 1, before[1] + 1)
+        assert {"R1": after[0], "R2": after[1]} == counted()
+        conn.execute("UPDATE his.sf_fymx SET je = je - 5 WHERE mxid = %s", [line])
+
+
 def test_a_profile_is_for_people_and_takes_no_more_time_than_it_may(expected, site_file, postgres):
     """A table that somebody locks is told, and not waited for."""
-    shown = profiled(site_file)
+    file = site_file.parent / "profile.html"
+    shown = profiled(site_file, "--html", f"{file}")
     assert 1 == shown.exit_code
+    tables = ET.fromstring(file.read_text("utf-8").partition("<body>")[2].partition("</body>")[0].join(("<b>", "</b>")))
+    cells = {cell.text for cell in tables.iter("td")}
+    assert {"his.mz_zy_jz", "DSCG_MAINDIAG_NAME", "lookup item"} <= cells
     assert "links to nothing: 4" in shown.output
     with connect(postgres, DATABASE) as conn, conn.transaction():
         conn.execute("LOCK TABLE his.jc_ks IN ACCESS EXCLUSIVE MODE")

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from connector.contract import CaptureSource
 from connector.profiles import profile_of
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 from streams.domain.normalise.nulls import Nulls
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.normalise.which import Condition
@@ -14,7 +14,7 @@ from streams.mapping import Site
 from streams.mapping.compiling import nulls_of, which_of
 from streams.mapping.tables import Table
 from yibao.captures.from_site import database_password
-from yibao.profiling.uses import VISIT_KEY, Use, links_of, uses_by_table
+from yibao.profiling.uses import VISIT_KEY, Use, amounts_of, links_of, uses_by_table
 
 MOST: Final = 2_000
 """So many different values of a column are judged, the most frequent ones."""
@@ -70,6 +70,19 @@ class Dangling(NamedTuple):
     """How many, of all rows: whether they count by `where` is not asked."""
 
 
+class Otherwise(NamedTuple):
+    """Rows with another amount than a rule of the interface asks for."""
+
+    table: str
+    """`schema.table`."""
+    rule: str
+    """R1: a line's amount is quantity times price. R2: a settlement's is the sum of the lines that name it."""
+    columns: tuple[str, ...]
+    """The amount first, then what it is made of."""
+    rows: int
+    """How many, of all rows that have one: whether they count by `where` is not asked."""
+
+
 class Unanswered(NamedTuple):
     """A question that took too long, or one that was answered in part."""
 
@@ -81,7 +94,7 @@ class Unanswered(NamedTuple):
     """In words."""
 
 
-Found = Rows | Wrong | Dangling | Unanswered
+Found = Rows | Wrong | Dangling | Otherwise | Unanswered
 
 
 class Profile:
@@ -100,6 +113,8 @@ class Profile:
             yield from self._table(table, uses[table.table])
         for names, links in links_of(self._site, self._source.name):
             yield from self._link(names, links)
+        for rule, amounts in amounts_of(self._site, self._source.name):
+            yield from self._amounts(rule, amounts)
 
     def _link(self, names: str, links: Links) -> Iterator[Found]:
         self._say(f"{links.table}: rows that name no {names}")
@@ -113,6 +128,15 @@ class Profile:
             yield Unanswered(links.table, names, f"no answer within {self._longest_s} s")
         elif counted:
             yield Dangling(links.table, tuple(links.columns), names, counted)
+
+    def _amounts(self, rule: str, asked: Products | Sums) -> Iterator[Found]:
+        self._say(f"{asked.table}: amounts that break {rule}")
+        counted = self._kind.count_otherwise(self._source, asked, longest_s=self._longest_s, password=self._password)
+        if counted is None:
+            yield Unanswered(asked.table, rule, f"no answer within {self._longest_s} s, or no numbers")
+        elif counted:
+            columns = (asked.product, *asked.factors) if isinstance(asked, Products) else (asked.total, asked.amount)
+            yield Otherwise(asked.table, rule, columns, counted)
 
     def _table(self, table: Table, uses: Mapping[str, list[Use]]) -> Iterator[Found]:
         self._say(f"{table.table}: its rows, and what stands in {', '.join(sorted(uses)) or 'no column'}")

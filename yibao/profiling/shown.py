@@ -6,7 +6,7 @@ from typing import Any, Final
 import typer
 
 from yibao import tables
-from yibao.profiling.profile import Dangling, Found, Rows, Unanswered, Wrong
+from yibao.profiling.profile import Dangling, Found, Otherwise, Rows, Unanswered, Wrong
 
 _WRONG: Final = ("table.column", "field", "rule", "level", "rows", "values", "examples", "what")
 
@@ -33,6 +33,8 @@ def show(found: Mapping[str, Sequence[Found]]) -> None:
         tables.show(_WRONG, wrong, right=("rows", "values"))
         links = [(one.table, ", ".join(one.columns), one.names, f"{one.rows}") for one in those if isinstance(one, Dangling)]
         tables.show(("table", "by", "names no", "rows"), links, right=("rows",))
+        amounts = [(one.table, ", ".join(one.columns), one.rule, f"{one.rows}") for one in those if isinstance(one, Otherwise)]
+        tables.show(("table", "amount, and of what", "breaks", "rows"), amounts, right=("rows",))
         open_ = [(one.table, one.about, one.why) for one in those if isinstance(one, Unanswered)]
         tables.show(("table", "about", "not judged"), open_)
     refused = sum(one.rows for those in found.values() for one in those if isinstance(one, Wrong) and one.level == "refuse")
@@ -42,7 +44,7 @@ def show(found: Mapping[str, Sequence[Found]]) -> None:
 
 def document(found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
     """By source and kind."""
-    kinds = {"rows": Rows, "values": Wrong, "links": Dangling, "not_judged": Unanswered}
+    kinds = {"rows": Rows, "values": Wrong, "links": Dangling, "amounts": Otherwise, "not_judged": Unanswered}
     return {
         "ok": not any(stands_against(one) for those in found.values() for one in those),
         "sources": {

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from connector.contract import TableRole
-from connector.questions import Links
+from connector.questions import Links, Products, Sums
 from streams.domain.normalise.fields import FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, FirstOf, LookupColumn, Source
 from streams.domain.roles import ROLE_OF
@@ -71,6 +71,7 @@ def _tables_of(mapping: MappingFile, where: TableRole | str) -> Iterator[Table]:
             yield table
 
 
+_LINE: Final = "DET_ITEM_FEE_SUMAMT"
 _NOBODY: Final = ("", ())
 VISIT_KEY: Final = "visit key"
 """What rows name that name any visit."""
@@ -135,3 +136,40 @@ def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
                 asked.add(where)
                 lookup = lookups[of.lookup]
                 yield f"lookup {of.lookup}", Links(table=table.table, columns=columns, others=[(lookup.table, lookup.key)])
+
+
+def amounts_of(site: Site, source: str) -> Iterator[tuple[str, Products | Sums]]:
+    """The rule that each amount is to keep, and the question: R1 of each fee table, and R2 where there is one fee table, whose
+    lines name their settlement, and one table of settlements. Only amounts that are columns of their own rows, in yuan.
+    """
+    mapping = site.mappings[source]
+    columns = {(service, table.table, rule.field.name): _own_column(rule, table) for service, table, rule in _rules(site, source)}
+    fees = [table for table in mapping.tables if table.role is TableRole.FEE]
+    settlements = [table for table in mapping.tables if table.role is TableRole.SETTLEMENT]
+    for table in fees:
+        count, price, amount = (columns.get((ServiceCode.FEE, table.table, name)) for name in ("CNT", "PRIC", _LINE))
+        if count is not None and price is not None and amount is not None:
+            yield "R1", Products(table=table.table, factors=(count, price), product=amount, tolerance="0.01")
+    if len(fees) == len(settlements) == 1 and fees[0].settlement_column is not None and len(settlements[0].key) == 1:
+        line, total = (
+            columns.get((ServiceCode.FEE, fees[0].table, _LINE)),
+            columns.get((ServiceCode.SETTLEMENT, settlements[0].table, "MEDFEE_SUMAMT")),
+        )
+        if line is not None and total is not None:
+            yield (
+                "R2",
+                Sums(
+                    table=settlements[0].table,
+                    key=settlements[0].key[0],
+                    total=total,
+                    parts=fees[0].table,
+                    link=fees[0].settlement_column,
+                    amount=line,
+                    tolerance="0.005",
+                ),
+            )
+
+
+def _own_column(rule: FieldRule, table: Table) -> str | None:
+    of = rule.source
+    return of.name if isinstance(of, Column) and of.role == table.role and not rule.conversion.fen else None

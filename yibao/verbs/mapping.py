@@ -18,6 +18,7 @@ from yibao.captures.from_site import chosen_sources
 from yibao.options import SITE, ConfigOption, Output, OutputOption, SourceOption
 from yibao.previewing import document, preview
 from yibao.profiling import shown as profiled
+from yibao.profiling.page import page
 from yibao.profiling.profile import Profile
 from yibao.rehearsing import Played, as_written, case_files, play
 
@@ -126,20 +127,24 @@ def profile_rows(
     *,
     source: SourceOption = None,
     longest_s: Annotated[int, typer.Option("--longest", min=1, max=3600, metavar="SECONDS", help="Of one question.")] = 30,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", dir_okay=False, help="Also write it there as a page in Chinese.")
+    ] = None,
     config: ConfigOption = SITE,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Ask the databases, read-only and with capture's login, before anything is captured: how many rows count, which values of
     columns their fields do not take (codes without a translation, texts that are too long, dates that are none, required values
-    that are empty) with counts and masked examples, and how many rows name a visit, settlement, header or lookup row that is
-    not there. Each question reads a table once. Exit code 1 where a record would be refused, or wait.
+    that are empty) with counts and masked examples, how many rows name a visit, settlement, header or lookup row that is not
+    there, and where amounts are not what they are made of (R1, R2). Each question reads a table once. Exit code 1 where a record
+    would be refused, or wait.
 
-    Values are judged alone, by the conversions of the mapping: not what is computed of several, and no rule across fields.
+    Values are judged alone, by the conversions of the mapping: not what is computed of several, and no other rule across fields.
 
     \b
     Examples:
       yibao mapping profile
-      yibao mapping profile --source his --longest 300
+      yibao mapping profile --source his --longest 300 --html profile.html
       yibao mapping profile -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
@@ -148,6 +153,8 @@ def profile_rows(
         typer.echo(f"looking at {what}", err=True)
 
     found = {one.name: [*Profile(site, one, longest_s=longest_s, say=say).run()] for one in chosen_sources(site, source)}
+    if html is not None:
+        html.write_text(page(site.site, found), "utf-8")
     if output is Output.JSON:
         print(json.dumps(profiled.document(found), ensure_ascii=False))
     else:

@@ -8,7 +8,7 @@ from connector.contract import CaptureSource
 from connector.profiles.mariadb.login import Row, Session, logged_in
 from connector.profiles.mariadb.names import literal, quoted, quoted_table
 from connector.profiles.mariadb.rows import as_captured
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 
 _TOO_LONG: Final = frozenset({1969, 3024})
 """Numbers of the errors that say the server ended a statement because it took too long."""
@@ -53,3 +53,26 @@ def _rows(session: Session, query: str) -> list[Row] | None:
         if not exc.args or exc.args[0] not in _TOO_LONG:
             raise
         return None
+
+
+def count_otherwise(source: CaptureSource, asked: Products | Sums, *, longest_s: int, password: str) -> int | None:
+    """How many rows have another amount. None where that takes longer. A text that is no number counts as 0. Raises as
+    `count_groups`.
+    """
+    with logged_in(source, password=password, longest_s=longest_s) as session:
+        rows = _rows(session, _products(asked) if isinstance(asked, Products) else _sums(asked))
+    return None if rows is None else int(rows[0][0])
+
+
+def _products(asked: Products) -> str:
+    one, other, product = (f"CAST(a.{quoted(column)} AS DECIMAL(38, 10))" for column in (*asked.factors, asked.product))
+    return f"SELECT count(*) FROM {quoted_table(asked.table)} a WHERE abs({one} * {other} - {product}) > {asked.tolerance}"  # noqa: S608 - quoted
+
+
+def _sums(asked: Sums) -> str:
+    made = f"sum(CAST(p.{quoted(asked.amount)} AS DECIMAL(38, 10)))"
+    return (
+        f"SELECT count(*) FROM {quoted_table(asked.table)} s JOIN (SELECT p.{quoted(asked.link)} AS named, {made} AS made"  # noqa: S608 - quoted
+        f" FROM {quoted_table(asked.parts)} p GROUP BY 1) f ON f.named = s.{quoted(asked.key)}"
+        f" WHERE abs(CAST(s.{quoted(asked.total)} AS DECIMAL(38, 10)) - f.made) > {asked.tolerance}"
+    )

@@ -12,13 +12,13 @@ from connector.profiles.advice import Advice
 from connector.profiles.mariadb.checks import check
 from connector.profiles.mariadb.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.mariadb.facts import read_facts
-from connector.profiles.mariadb.groups import count_dangling, count_groups
+from connector.profiles.mariadb.groups import count_dangling, count_groups, count_otherwise
 from connector.profiles.mariadb.names import quoted_table, split_table
 from connector.profiles.mariadb.reading import read_catalogue
 from connector.profiles.mariadb.room import read_room
 from connector.profiles.mariadb.rows import read_rows
 from connector.profiles.mariadb.shared_numbers import highest_numbers, numbers_among, numbers_in_both
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 from connector.room import Room
 
 _SSL: Final = {"disable": "disable", "require": "trust", "verify-ca": "verify-ca", "verify-full": "verify-full"}
@@ -124,6 +124,10 @@ class MariadbProfile:
     def count_dangling(self, source: CaptureSource, asked: Links, *, longest_s: int, password: str) -> int | None:
         """In one statement, compared as the server compares them."""
         return count_dangling(source, asked, longest_s=longest_s, password=password)
+
+    def count_otherwise(self, source: CaptureSource, asked: Products | Sums, *, longest_s: int, password: str) -> int | None:
+        """In one statement, exact."""
+        return count_otherwise(source, asked, longest_s=longest_s, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the server's settings and the information schema."""

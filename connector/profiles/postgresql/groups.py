@@ -9,10 +9,12 @@ from psycopg.rows import TupleRow
 from connector.contract import CaptureSource
 from connector.profiles.postgresql.counting import literal
 from connector.profiles.postgresql.login import logged_in
-from connector.profiles.postgresql.names import quoted, split_table
+from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.rows import as_captured, see_as_capture
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 
+_NO_NUMBERS: Final = frozenset({"22P02", "42846"})
+"""A text that is no number; a type that cannot become one."""
 _NO_OPERATOR: Final = "42883"
 """Of two types that the server does not compare."""
 
@@ -74,3 +76,32 @@ def _dangling(connection: "psycopg.Connection[TupleRow]", asked: Links, *, as_te
         for other, keys in asked.others
     ]
     return f"SELECT count(*) FROM {where(asked.table)} a WHERE {' AND '.join([*named, *absent])}"  # noqa: S608 - quoted names
+
+
+def count_otherwise(source: CaptureSource, asked: Products | Sums, *, longest_s: int, password: str) -> int | None:
+    """How many rows have another amount. None where that takes longer, or the columns hold no numbers. Raises as `count_groups`."""
+    query = _products(asked) if isinstance(asked, Products) else _sums(asked)
+    with logged_in(source, password=password) as connection, connection.cursor() as cursor:
+        see_as_capture(cursor, longest_s=longest_s)
+        try:
+            cursor.execute(query.encode())
+        except psycopg.Error as exc:
+            if isinstance(exc, psycopg.errors.QueryCanceled) or exc.sqlstate in _NO_NUMBERS:
+                return None
+            raise
+        ((counted,),) = as_captured(cursor)
+        return int(f"{counted}")
+
+
+def _products(asked: Products) -> str:
+    one, other, product = (f"a.{quoted(column)}::numeric" for column in (*asked.factors, asked.product))
+    return f"SELECT count(*) FROM {quoted_table(asked.table)} a WHERE abs({one} * {other} - {product}) > {asked.tolerance}"  # noqa: S608 - quoted
+
+
+def _sums(asked: Sums) -> str:
+    key, link = f"btrim(s.{quoted(asked.key)}::text)", f"btrim(p.{quoted(asked.link)}::text)"
+    made = f"SELECT {link} AS named, sum(p.{quoted(asked.amount)}::numeric) AS made FROM {quoted_table(asked.parts)} p GROUP BY 1"  # noqa: S608 - quoted
+    return (
+        f"SELECT count(*) FROM {quoted_table(asked.table)} s JOIN ({made}) f ON f.named = {key}"  # noqa: S608 - quoted
+        f" WHERE abs(s.{quoted(asked.total)}::numeric - f.made) > {asked.tolerance}"
+    )

@@ -11,14 +11,14 @@ from connector.profiles.advice import Advice
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
-from connector.profiles.postgresql.groups import count_dangling, count_groups
+from connector.profiles.postgresql.groups import count_dangling, count_groups, count_otherwise
 from connector.profiles.postgresql.names import quoted_table
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.room import give_up, read_room
 from connector.profiles.postgresql.rows import read_rows
 from connector.profiles.postgresql.shared_numbers import highest_numbers, numbers_among, numbers_in_both
-from connector.questions import Counted, Groups, Links
+from connector.questions import Counted, Groups, Links, Products, Sums
 from connector.room import Room
 
 
@@ -128,6 +128,10 @@ class PostgresqlProfile:
     def count_dangling(self, source: CaptureSource, asked: Links, *, longest_s: int, password: str) -> int | None:
         """In one statement, compared as the server compares them."""
         return count_dangling(source, asked, longest_s=longest_s, password=password)
+
+    def count_otherwise(self, source: CaptureSource, asked: Products | Sums, *, longest_s: int, password: str) -> int | None:
+        """In one statement, exact."""
+        return count_otherwise(source, asked, longest_s=longest_s, password=password)
 
     def read_facts(self, source: CaptureSource, *, password: str) -> Facts:
         """From the catalogue."""
