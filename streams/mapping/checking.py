@@ -107,22 +107,31 @@ def _institutions(document: Document, written: MappingFile, site: SiteFile) -> N
 
 
 def _kind(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
-    if written.kind is None:
-        if any(one.kind == "hospital" for one in site.institutions):
-            document.report(("kind",), "is missing; only pharmacies can do without it")
-        return
-    if any(one.of == "header" for one in _all_in(written.kind)):
-        document.report(("kind", "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
-    check_source(document, written, written.kind, ("kind",), own=TableRole.FEE)
-    translation = written.dictionaries.get(written.kind.dictionary or "")
-    for at, kind in targets_of(translation):
-        if kind not in CARE_KINDS:
-            place: Place = ("dictionaries", str(written.kind.dictionary), *at)
-            document.report(place, f"`{kind}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(kind, CARE_KINDS)}")
-    for plain in (written.kind.constant, written.kind.default):
+    visits = {index: table for index, table in enumerate(written.tables) if table.role is TableRole.VISIT}
+    kinds: list[tuple[Place, Source | None]] = [(("kind",), written.kind)]
+    kinds += [(("tables", index, "kind"), table.kind) for index, table in visits.items()]
+    without = [table for table in visits.values() if table.kind is None]
+    if written.kind is None and (without or not visits) and any(one.kind == "hospital" for one in site.institutions):
+        document.report(("kind",), "is missing; only pharmacies can do without it, and visit tables with a `kind` of their own")
+    for place, kind in kinds:
+        if kind is not None:
+            _kind_source(document, written, kind, place)
+    if not document.problems:
+        kind_step(written, dialect)
+
+
+def _kind_source(document: Document, written: MappingFile, kind: Source, place: Place) -> None:
+    if any(one.of == "header" for one in _all_in(kind)):
+        document.report((*place, "of"), "cannot be `header`: the kind is told by the row of the visit, the settlement or the line")
+    check_source(document, written, kind, place, own=TableRole.FEE)
+    translation = written.dictionaries.get(kind.dictionary or "")
+    for at, code in targets_of(translation):
+        if code not in CARE_KINDS:
+            where: Place = ("dictionaries", str(kind.dictionary), *at)
+            document.report(where, f"`{code}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(code, CARE_KINDS)}")
+    for plain in (kind.constant, kind.default):
         if plain is not None and plain not in CARE_KINDS and translation is None:
-            document.report(("kind",), f"`{plain}` is no kind of care; known: {', '.join(CARE_KINDS)}")
-    kind_step(written, dialect)
+            document.report(place, f"`{plain}` is no kind of care; known: {', '.join(CARE_KINDS)}{nearest(plain, CARE_KINDS)}")
 
 
 def _all_in(source: Source) -> Iterator[Source]:

@@ -92,8 +92,7 @@ def uses(written: MappingFile) -> Iterator[ColumnUse]:
             yield ColumnUse(where=role, column=belonging.column, of_header=belonging.of is not None)
     for table in written.tables:
         yield from _of_table(table)
-    if written.kind is not None:
-        yield from _of_source(written.kind, TableRole.VISIT, None)
+    yield from _of_kind(written)
     for service in ServiceCode:
         for table in (one for one in written.tables if one.role is ROLE_OF[service]):
             yield from _of_records(written, service, table)
@@ -108,6 +107,14 @@ def _of_records(written: MappingFile, service: ServiceCode, table: Table) -> Ite
         timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
         for use in _of_source(source, own, _time(source) if timed else None):
             yield replace(use, table=table.table) if use.where is own else use
+
+
+def _of_kind(written: MappingFile) -> Iterator[ColumnUse]:
+    """The columns by which outpatient and inpatient are told apart, of the visit's row those of its own table."""
+    for table in (one for one in written.tables if one.role is TableRole.VISIT):
+        if (kind := table.kind or written.kind) is not None:
+            for use in _of_source(kind, TableRole.VISIT, None):
+                yield replace(use, table=table.table) if use.where is TableRole.VISIT else use
 
 
 def _of_table(table: Table) -> Iterator[ColumnUse]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,9 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
+from streams.domain.normalise.by_table import step_of
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
-from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
+from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep
 from streams.domain.normalise.formulas import Unless
 from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.nulls import Nulls
@@ -29,6 +31,7 @@ from streams.mapping.mapping_file import Belongs, MappingFile
 from streams.mapping.names import columns_in
 from streams.mapping.reporting import Platform
 from streams.mapping.site_file import Site
+from streams.mapping.sources import Source
 from streams.mapping.tables import Table
 from streams.mapping.tables import Which as WrittenWhich
 from streams.seal.encoding import Encoding, Order, SealedText, max_plain_bytes
@@ -204,8 +207,9 @@ def _decisive(written: MappingFile, service: ServiceCode, dialect: Dialect) -> I
     if own is TableRole.FEE:
         links = [link for table in written.tables if (link := table.settlement) is not None]
         yield from (Column(role=TableRole.SETTLEMENT, name=name) for link in links for name in link.of_settlement)
-    if written.kind is not None:
-        yield domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
+    for kind in (written.kind, *(table.kind for table in written.tables)):
+        if kind is not None:
+            yield domain_source(kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone))
 
 
 def _belonging(written: MappingFile, institutions: tuple[reporting.Institution, ...]) -> Belonging:
@@ -235,11 +239,17 @@ def _institution(written: reporting.Institution) -> Institution:
 
 def kind_step(written: MappingFile, dialect: Dialect) -> FieldStep | None:
     """How to tell outpatient from inpatient. Columns belong to the visit's row unless they say otherwise."""
-    if written.kind is None:
+    of_tables = {table.table: _kind_rule(written, table.kind, dialect) for table in written.tables if table.kind is not None}
+    if written.kind is None and not of_tables:
         return None
-    rule = FieldRule(
+    plain = Source(constant="") if written.kind is None else written.kind
+    rule = replace(_kind_rule(written, plain, dialect), own=TableRole.VISIT, of_tables=of_tables)
+    return step_of(rule, dialect)
+
+
+def _kind_rule(written: MappingFile, source: Source, dialect: Dialect) -> FieldRule:
+    return FieldRule(
         field=_KIND_FIELD,
-        source=domain_source(written.kind, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone)),
-        conversion=conversion_of(written.kind, _KIND_FIELD, written.dictionaries),
+        source=domain_source(source, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone)),
+        conversion=conversion_of(source, _KIND_FIELD, written.dictionaries),
     )
-    return field_step(rule, dialect)

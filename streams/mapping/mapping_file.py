@@ -54,6 +54,7 @@ tables:
     visit_key: stay_no
     prefix: W-                       # in the product alone; the same at its settlements and lines, so that they meet
     record_prefix: W-                # at the platform
+    kind: {constant: inpatient}      # in place of the file's `kind`
     fields: {MDTRT_ID: stay_no, BEGNTIME: {column: in_at, time: wall}}
   - table: his.patient
     role: lookup

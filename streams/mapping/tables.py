@@ -159,6 +159,9 @@ class Table(Strict):
     fields: Mapping[str, Source] = Field(default_factory=dict)
     """Where interface fields of its records come from, in place of those in `records`: what differs from other tables of its role.
     Columns that only the replaced ones read are not looked for in it."""
+    kind: Source | None = None
+    """Visit tables: `outpatient`, `inpatient` or `pharmacy`, of its visits and all that belongs to them, in place of the file's
+    `kind`: `{constant: inpatient}` of a table of the wards."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
 
@@ -175,6 +178,12 @@ class Table(Strict):
             raise ValueError("`moves` means nothing for a lookup: its rows are no records")
         if self.lookup is not None and self.role is not TableRole.LOOKUP:
             raise ValueError("only a lookup table has `lookup`")
+        return self
+
+    @model_validator(mode="after")
+    def _of_records(self) -> Self:
+        if self.kind is not None and self.role is not TableRole.VISIT:
+            raise ValueError("only a visit table has `kind`: what belongs to a visit is of the visit's kind")
         if self.role in (TableRole.LOOKUP, TableRole.HEADER):
             for name in ("record_prefix", "fields"):
                 if name in self.model_fields_set:

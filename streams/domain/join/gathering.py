@@ -121,9 +121,12 @@ def _readings(heads: Sequence[StoredRow], settlements: Sequence[StoredRow], line
 
 def _of(head: StoredRow | None, settlement: StoredRow | None, line: StoredRow | None) -> SourceRows:
     """What a record is built from."""
-    visit, settle, fee = (None if one is None else one.columns for one in (head, settlement, line))
-    of_visit, of_settlement, of_line = ("" if one is None else one.table for one in (head, settlement, line))
-    return SourceRows(visit, settle, fee, (of_visit, of_settlement, of_line))
+    return SourceRows(
+        None if head is None else head.columns,
+        None if settlement is None else settlement.columns,
+        None if line is None else line.columns,
+        ("" if head is None else head.table, "" if settlement is None else settlement.table, "" if line is None else line.table),
+    )
 
 
 def stands(visit: Visit, row: StoredRow, gathered: Gathered, lookups: Lookups, *, today: date) -> bool:

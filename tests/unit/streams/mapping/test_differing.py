@@ -130,6 +130,8 @@ def test_what_a_row_claims_is_known_with_its_prefix_before_its_visit_is(load):
         (OWN.replace("default: 1", "dictionary: sx"), "tables[2].fields.CNT.dictionary: `sx` is no dictionary of this file"),
         (OWN.replace("default: 1", "of: header"), "tables[2].fields.CNT.of: `his.ward_charge` hangs under no header (`under`)"),
         (OWN.replace("default: 1", "default: x"), "tables[2].fields.CNT: its constant or default does not fit"),
+        (FEE + STAY.replace("}", ", kind: {constant: inpatiend}}"), "tables[3].kind: `inpatiend` is no kind of care"),
+        (FEE.replace("}", ", kind: {constant: inpatient}}"), "only a visit table has `kind`"),
         (FEE + WARD, "tables[3]: BKKP_SN must be the key of `his.ward_charge` (id) as it stands"),
         (FEE + WARD, "write it for this table: `fields: {BKKP_SN: id}`"),
         (FEE + OWN.replace("BKKP_SN: id", "BKKP_SN: no"), "tables[3].fields.BKKP_SN: must be the key of `his.ward_charge` (id)"),
@@ -158,3 +160,26 @@ def test_a_required_field_may_have_a_source_in_the_tables_alone(load):
     (problem,) = load(whole + OWN.replace("CNT: {column: days, default: 1}", "RX_DRORD_NO: id"), (line, ""))
     assert "tables[3].fields: 1 required fields have no source: CNT" in problem
     assert "other tables have one in their `fields`" in problem
+
+
+def test_visits_of_a_table_are_of_a_kind_of_its_own(load):
+    """In- and outpatients in tables of their own have no column that says which they are."""
+    site = load(FEE + STAY.replace("}", ", kind: {constant: inpatient}}"))
+    numbers = {}
+    for service, tables in (("mdtrt_d", ("", "")), ("setl_d", (SETTLE, "")), ("fee_list_d", (SETTLE, "his.charge"))):
+        numbers[service] = [made(site, service, (visit, *tables)).infno for visit in ("his.ward", VISIT)]
+        assert len({*numbers[service]}) == 2, numbers
+    captured = {table.name: {*table.columns} for table in capture_sources(site)[0].tables}
+    assert ("visit_type" in captured[VISIT], "visit_type" in captured["his.ward"]) == (True, False)
+
+
+def test_the_file_needs_no_kind_where_all_visit_tables_have_one(load):
+    """And where one has none, that is told."""
+    kind = "kind: {column: visit_type, dictionary: care}\n"
+    own = (
+        "role: visit, key: [visit_id], visit_key: visit_id}",
+        "role: visit, key: [visit_id], visit_key: visit_id, kind: {constant: outpatient}}",
+    )
+    assert isinstance(made(load(FEE, own, (kind, "")), "mdtrt_d", (VISIT, "", "")), Record)
+    (problem,) = load(FEE + STAY, own, (kind, ""))
+    assert "kind: is missing; only pharmacies can do without it" in problem
