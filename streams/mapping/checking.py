@@ -21,6 +21,7 @@ from streams.mapping.reporting import Institution
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
+from streams.mapping.through_checks import check_through
 from streams.mapping.which_checks import check_which
 from streams.spec.fields import Field, FieldKind, ServiceCode
 from streams.spec.infno import CareKind
@@ -58,6 +59,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     check_links(document, written)
     check_which(document, written)
     check_moves(document, written)
+    check_through(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in _roles(written), written.records.of(service) is not None
         if has_table and not has_record:

@@ -24,9 +24,10 @@ def check_which(document: Document, written: MappingFile) -> None:
 
 def _looked_up(document: Document, table: Table, which: Which, lookups: dict[str, Table], *, place: Place) -> None:
     lookup, by = lookups.get(which.lookup or ""), columns_in(which.by)
-    if table.role is TableRole.HEADER:
+    if table.role in (TableRole.HEADER, TableRole.LINK):
         document.report(
-            (*place, "lookup"), "cannot be asked of a header: headers are placed before lookups are known; name a column"
+            (*place, "lookup"),
+            f"cannot be asked of a {table.role.value}: these are looked at before lookups are known; name a column",
         )
     if lookup is None:
         hint = nearest(which.lookup or "", lookups) or (f"; known: {', '.join(sorted(lookups))}" if lookups else "; there is none")
