@@ -32,7 +32,10 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for table in written.tables:
         named = [one.through.line_columns for one in written.tables if one.through is not None and one.through.table == table.table]
-        links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement_column)
+        links = (
+            *(*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns),
+            *(table.settlement_column, table.latest),
+        )
         first = dict.fromkeys(
             name for name in (*table.key, *links, *(name for names in named for name in names)) if name is not None
         )

@@ -9,6 +9,7 @@ import orjson
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
+from streams.domain.normalise.choosing import Choice
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, field_step
 from streams.domain.normalise.formulas import Unless
@@ -159,6 +160,12 @@ def settled_by(table: Table, written: MappingFile) -> SettledBy | None:
     if link.lines is None:
         return Match(pairs=tuple(link.match.items()))
     return Listed(line=link.lines.line or table.key[0], column=link.lines.column, by=link.lines.by)
+
+
+def choice_of(table: Table) -> Choice | None:
+    """Which row of a lookup is meant; None where its key says it."""
+    which = which_of(table)
+    return None if which is None and table.latest is None else Choice(table.key, table.asked_columns, table.latest or "", which)
 
 
 def nulls_of(written: MappingFile, table: Table) -> Nulls | None:

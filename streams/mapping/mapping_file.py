@@ -48,6 +48,12 @@ tables:
     role: lookup
     key: [patient_id]
     lookup: patient                  # the name by which sources refer to it; default: the table's name without schema
+  - table: his.price                 # of several rows of one item the one that counts and has the latest day
+    role: lookup
+    key: [price_id]
+    named_by: item_id                # by which it is asked, in place of its key
+    latest: valid_from
+    where: {disabled: {not: [1]}}
 
 institution:                         # which institution a row belongs to, per role; the values are FIXMEDINS_CODEs or `his_codes`
   visit: org_code                    # a column of the row …

@@ -179,10 +179,11 @@ class Table(Strict):
     """With `under`: columns that hold the visit key of rows that name no header. Left out: such a row is told as NO_VISIT_KEY."""
     named_by: Columns | None = None
     """Of a table that others hang under: columns by which their rows name it. Left out: its key. Where several rows share them,
-    all must agree."""
+    all must agree. Of a lookup: columns by which it is asked; of the rows that share them, `latest` says which is meant."""
     which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
     """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
-    deleted for the platform, one that begins to is inserted. Left out: all rows."""
+    deleted for the platform, one that begins to is inserted. Of a lookup: which of its rows
+    are known. Left out: all rows."""
     nulls: tuple[Code, ...] | None = None
     """What the hospital writes for NULL in this table, but in `key`: `[0, "-"]`. In place of the file's `nulls`; `[]`: nothing."""
     moves: Name | None = None
@@ -194,6 +195,9 @@ class Table(Strict):
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
+    latest: Column | None = None
+    """Lookup tables with `named_by`: of several rows the one counts that has the most in this column: the latest time, the highest
+    number. Where several have as much and do not say the same, nobody knows which: what asks waits, as for a row that is absent."""
 
     @model_validator(mode="after")
     def _fits_role(self) -> Self:
@@ -216,8 +220,12 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _linked(self) -> Self:
-        if self.role is TableRole.LOOKUP and (self.under is not None or self.named_by is not None):
-            raise ValueError("a lookup table has neither `under` nor `named_by`")
+        if self.role is TableRole.LOOKUP and self.under is not None:
+            raise ValueError("a lookup table has no `under`")
+        if self.role is TableRole.LOOKUP and (self.named_by is None) != (self.latest is None):
+            raise ValueError("`named_by` and `latest` need each other on a lookup table: several rows may share the columns")
+        if self.role is not TableRole.LOOKUP and self.latest is not None:
+            raise ValueError("only a lookup table has `latest`")
         if self.under is not None and self.header is None:
             raise ValueError("`under` needs `header`: the columns that name a row's header")
         if self.under is None and (self.header is not None or self.otherwise is not None):
@@ -262,6 +270,11 @@ class Table(Strict):
     def headers(self) -> tuple[str, ...]:
         """The tables that hold the headers of its rows."""
         return columns_in(self.under)
+
+    @property
+    def asked_columns(self) -> tuple[str, ...]:
+        """Of a lookup, the columns by which it is asked."""
+        return self.named_columns or self.key
 
     @property
     def lookup_name(self) -> str:
