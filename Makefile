@@ -47,6 +47,7 @@ oracle-proof: setup ## hold place and join against naive oracles, 104,000 random
 	@$(VENV)/python -m tests.oracle.collisions
 	@$(VENV)/python -m tests.oracle.by_night
 	@$(VENV)/python -m tests.oracle.counting
+	@$(VENV)/python -m tests.oracle.linked
 	@$(VENV)/python -m tests.oracle $(ORACLE_ARGS)
 
 chaos: setup ## run the flow through faults, before a strict judge (about an hour; SCENARIOS='zombie broker-kill' for some)

@@ -13,7 +13,8 @@ from connector.contract import UNAVAILABLE, CapturedTable, CaptureSource, TableR
 from connector.errors import Misconfigured
 from connector.profiles import DatabaseProfile, profile_of
 
-_ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.HEADER, TableRole.SETTLEMENT, TableRole.FEE)
+_ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.HEADER, TableRole.SETTLEMENT, TableRole.LINK, TableRole.FEE)
+_WITHOUT_VISIT = (TableRole.LOOKUP, TableRole.LINK)
 """Snapshots read tables in this order, so that a row rarely waits for what it refers to."""
 
 _MATCHES = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches"
@@ -126,7 +127,7 @@ def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
                 f"source {source.name}, table {table.name}: the name {name!r} has a space, comma, semicolon, colon or backslash, "
                 "which Debezium's lists cannot carry; rename it, or capture a generated column instead",
             )
-    if table.role is not TableRole.LOOKUP and not table.visit_key and not table.header:
+    if table.role not in _WITHOUT_VISIT and not table.visit_key and not table.header:
         raise Misconfigured(f"source {source.name}, table {table.name}: a {table.role.value} table needs a visit key or a header")
     if table.role is TableRole.LOOKUP and table.lookup is None:
         raise Misconfigured(f"source {source.name}, table {table.name}: a lookup table needs a lookup name")

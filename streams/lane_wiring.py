@@ -7,7 +7,7 @@ from streams.broker_wiring import broker_access
 from streams.lanes.join.lookups import LookupTable
 from streams.lanes.settings import BrokerSettings
 from streams.mapping import Site
-from streams.mapping.compiling import nulls_of
+from streams.mapping.compiling import choice_of, nulls_of
 
 
 def broker_settings(site: Site) -> BrokerSettings:
@@ -30,7 +30,12 @@ def broker_settings(site: Site) -> BrokerSettings:
 def lookup_tables(site: Site) -> Mapping[str, LookupTable]:
     """The lookup tables of a site by their topic."""
     return {
-        site.topics.lookup(table.lookup_name): LookupTable(name=table.lookup_name, key=table.key, nulls=nulls_of(mapping, table))
+        site.topics.lookup(table.lookup_name): LookupTable(
+            name=table.lookup_name,
+            key=table.key,
+            nulls=nulls_of(mapping, table),
+            choice=choice_of(table),
+        )
         for mapping in (site.mappings[source] for source in site.sources)
         for table in mapping.tables
         if table.role is TableRole.LOOKUP

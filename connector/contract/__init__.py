@@ -30,6 +30,7 @@ class TableRole(StrEnum):
     SETTLEMENT = "settlement"
     FEE = "fee"
     HEADER = "header"
+    LINK = "link"
     LOOKUP = "lookup"
 
 

@@ -6,6 +6,9 @@ from typing import Final, NamedTuple
 SEPARATOR: Final = "\x1f"
 """Stands between the parts of a state key."""
 
+ONE_OF: Final = "\x1e"
+"""Stands between values of which only one can be meant."""
+
 _OF_HEADER: Final = "header."
 _BETWEEN: Final = "/"
 _ESCAPE: Final = "\\"

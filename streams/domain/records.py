@@ -5,13 +5,17 @@ What holds a patient's data is left out of every `repr`, because that ends up in
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from streams.domain.violations import DeadClass, Violation
 from streams.spec.fields import ServiceCode
 
 Row: TypeAlias = Mapping[str, str | None]
 """One database row after decoding: every value is text or NULL; no float, no number, no time object."""
+
+UNDECIDED: Final[Row] = MappingProxyType({})
+"""Stands for a row of a lookup where several could be meant: it has no columns, as no other row."""
 
 Header: TypeAlias = tuple[str, bytes | None]
 """A header of a message. Kafka knows names without a value; none of ours is, but anybody may have written one."""
@@ -21,7 +25,7 @@ class Lookups(Protocol):
     """Rows of the lookup tables, as far as they are known."""
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
-        """The row of lookup `name` under `key`, or None if it is not known (yet)."""
+        """The row of lookup `name` under `key`; None if it is not known (yet), and `UNDECIDED` where nobody knows which it is."""
 
 
 class SourceRows(NamedTuple):

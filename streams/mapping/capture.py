@@ -34,6 +34,7 @@ def capture_sources(site: Site) -> tuple[CaptureSource, ...]:
 
 def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
     headers = {name for table in mapping.tables for name in table.headers}
+    links = {table.through.table: table.through.line_columns for table in mapping.tables if table.through is not None}
     columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
     return tuple(
         CapturedTable(
@@ -47,9 +48,9 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             instants=instants[table.table],
             settlement=table.settlement_column,
             trimmed=(key := visit_key_of(table)) is not None and key.is_composed,
-            under=table.headers,
-            header=table.header_columns,
-            named_by=(table.named_columns or table.key) if table.table in headers else (),
+            under=table.headers if table.through is None else (table.through.table,),
+            header=table.header_columns if table.through is None else table.key,
+            named_by=links.get(table.table) or ((table.named_columns or table.key) if table.table in headers else ()),
         )
         for table in mapping.tables
     )

@@ -20,6 +20,7 @@ from streams.mapping.reading import Document, Place
 from streams.mapping.record_checks import check_records, check_source, check_unique_lines, hangs, roles_of, targets_of
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source
+from streams.mapping.through_checks import check_through
 from streams.mapping.which_checks import check_which
 from streams.spec.fields import ServiceCode
 from streams.spec.infno import CareKind
@@ -54,6 +55,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     check_which(document, written)
     check_moves(document, written)
     check_prefixes(document, written)
+    check_through(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in roles_of(written), written.records.of(service) is not None
         if has_table and not has_record:

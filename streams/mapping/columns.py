@@ -34,8 +34,14 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     used = list(uses(written))
     found: dict[str, tuple[str, ...]] = {}
     for table in written.tables:
-        links = (*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns, table.settlement_column)
-        first = dict.fromkeys(name for name in (*table.key, *links) if name is not None)
+        named = [one.through.line_columns for one in written.tables if one.through is not None and one.through.table == table.table]
+        links = (
+            *(*table.visit_columns, *table.header_columns, *table.named_columns, *table.else_columns),
+            *(table.settlement_column, table.latest),
+        )
+        first = dict.fromkeys(
+            name for name in (*table.key, *links, *(name for names in named for name in names)) if name is not None
+        )
         others = sorted(
             {*which_columns(table), *_settling_columns(table), *(use.column for use in used if belongs(use, table, written))}
             - first.keys()
@@ -67,11 +73,12 @@ def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]
 def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     """Of each table whose rows hang under a header, the columns of the header that its records read."""
     used = [use for use in uses(written) if use.of_header]
-    return {
+    carried = {
         table.table: tuple(sorted({use.column for use in used if use.where == table.role and use.table in (None, table.table)}))
         for table in written.tables
         if table.headers
     }
+    return carried | {table.table: table.through.settlement_columns for table in written.tables if table.through is not None}
 
 
 def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
@@ -81,6 +88,8 @@ def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
         return any(table.table in one.headers for one in under)
     if use.table not in (None, table.table):
         return False
+    if table.role is TableRole.LINK:
+        return use.where == table.table
     return use.where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role)
 
 
@@ -122,6 +131,9 @@ def _of_table(table: Table) -> Iterator[ColumnUse]:
     if table.settlement is not None:
         for column in table.settlement.of_settlement:
             yield ColumnUse(where=TableRole.SETTLEMENT, column=column)
+    if table.through is not None:
+        for column in table.through.settlement_columns:
+            yield ColumnUse(where=table.through.table, column=column)
     for name, which in table.which.items():
         if which.lookup is not None:
             yield ColumnUse(where=which.lookup, column=name)

@@ -11,12 +11,13 @@ import orjson
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey, of_header
 from streams.domain.normalise.by_table import step_of
+from streams.domain.normalise.choosing import Choice
 from streams.domain.normalise.compiled import Belonging, CompiledMapping, TableRule, colliding_tables, compile_record
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep
 from streams.domain.normalise.formulas import Unless
 from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.nulls import Nulls
-from streams.domain.normalise.settled_by import Listed, Match, SettledBy
+from streams.domain.normalise.settled_by import Linked, Listed, Match, SettledBy
 from streams.domain.normalise.sources import Column
 from streams.domain.normalise.sources import Source as DomainSource
 from streams.domain.normalise.which import Condition, LookedUp, Which, as_compared
@@ -136,7 +137,7 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             key=table.key,
             visit_key=visit_key_of(table),
             settlement_link=table.settlement_column,
-            settled_by=settled_by(table),
+            settled_by=settled_by(table, written),
             columns=frozenset((*columns[table.table], *map(of_header, carried.get(table.table, ())))),
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
@@ -156,14 +157,23 @@ def moving_tables(written: MappingFile) -> frozenset[str]:
     return frozenset(moving)
 
 
-def settled_by(table: Table) -> SettledBy | None:
+def settled_by(table: Table, written: MappingFile) -> SettledBy | None:
     """By what else than a column with its key the lines of a table find their settlement."""
     link = table.settlement
+    if link is not None and link.through is not None:
+        key = next(one.key for one in written.tables if one.role is TableRole.SETTLEMENT)
+        return Linked(pairs=tuple(zip(map(of_header, link.through.settlement_columns), key, strict=True)))
     if link is None or not (link.match or link.lines):
         return None
     if link.lines is None:
         return Match(pairs=tuple(link.match.items()))
     return Listed(line=link.lines.line or table.key[0], column=link.lines.column, by=link.lines.by)
+
+
+def choice_of(table: Table) -> Choice | None:
+    """Which row of a lookup is meant; None where its key says it."""
+    which = which_of(table)
+    return None if which is None and table.latest is None else Choice(table.key, table.asked_columns, table.latest or "", which)
 
 
 def nulls_of(written: MappingFile, table: Table) -> Nulls | None:

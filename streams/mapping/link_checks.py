@@ -22,7 +22,7 @@ def check_links(document: Document, written: MappingFile) -> None:
             document.report(
                 ("tables", index), "is a header that no table hangs under (`under`); leave it out, its rows are not reported"
             )
-        if table.named_by is not None and table.table not in headers:
+        if table.named_by is not None and table.table not in headers and table.role is not TableRole.LOOKUP:
             document.report(("tables", index, "named_by"), "means nothing: no table hangs under this one")
     _depth(document, written, tables)
     _widths(document, written)

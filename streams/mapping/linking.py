@@ -1,6 +1,7 @@
 """From a mapping to what the place stage knows of its tables: where the visit key stands, or by what a row reaches its header."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from connector.contract import TableRole
 from streams.domain.keys import VisitKey
@@ -14,6 +15,8 @@ from streams.mapping.compiling import compile_site, moving_tables, nulls_of, vis
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
 from streams.mapping.tables import Table
+
+_UNREPORTED: Final = (TableRole.HEADER, TableRole.LINK)
 
 
 def direct_visit_keys(site: Site) -> Mapping[tuple[str, str], VisitKey]:
@@ -64,23 +67,28 @@ def claiming_tables(site: Site) -> Mapping[str, ClaimingTables]:
 def _linked(mapping: MappingFile) -> Mapping[str, Table]:
     headers = {name for table in mapping.tables for name in table.headers}
     return {
-        table.table: table for table in mapping.tables if table.table in headers or table.headers or table.role is TableRole.HEADER
+        table.table: table
+        for table in mapping.tables
+        if table.table in headers or table.headers or table.through is not None or table.role in _UNREPORTED
     }
 
 
 def _linked_tables(mapping: MappingFile) -> Iterator[LinkedTable]:
     columns, carried = columns_by_table(mapping), carried_by_table(mapping)
     headers, moving = {name for table in mapping.tables for name in table.headers}, moving_tables(mapping)
+    links = {table.through.table: table.through for table in mapping.tables if table.through is not None}
     for table in _linked(mapping).values():
+        named_by = (table.named_columns or table.key) if table.table in headers else ()
         yield LinkedTable(
             name=table.table,
             key=table.key,
             columns=frozenset(columns[table.table]),
             visit_key=visit_key_of(table),
-            under=table.headers,
-            header=table.header_columns,
-            named_by=(table.named_columns or table.key) if table.table in headers else (),
+            under=table.headers if table.through is None else (table.through.table,),
+            header=table.header_columns if table.through is None else table.key,
+            named_by=links[table.table].line_columns if table.table in links else named_by,
             carried=carried.get(table.table, ()),
-            forwarded=table.role is not TableRole.HEADER,
+            forwarded=table.role not in _UNREPORTED,
+            beside=table.through is not None,
             moved_ms=mapping.deletions.moved_within_ms if table.table in moving else 0,
         )

@@ -21,6 +21,8 @@ tables:
     moves: charges                   # see his.charge_of_year below
     settlement: settle_no            # column that names the line's settlement; left out, or {only: true}: the visit's only one
                                      # {match: {charged_at: paid_at}}: the same in both; {lines: {list: ids}}: it lists its lines
+                                     # {through: {table: his.paid, line: line_id, settlement: pay_id}}: rows of a third table say
+                                     # it, beside `- {table: his.paid, role: link, key: [id]}`
     where:                           # which rows count; one that stops counting is deleted, one that begins to is inserted
       status: [5, 6]                 # one of these, compared as text without blanks at its ends; "" for NULL
       deleted: {not: [1]}            # none of these; all of `where` must hold
@@ -60,6 +62,12 @@ tables:
     role: lookup
     key: [patient_id]
     lookup: patient                  # the name by which sources refer to it; default: the table's name without schema
+  - table: his.price                 # of several rows of one item the one that counts and has the latest day
+    role: lookup
+    key: [price_id]
+    named_by: item_id                # by which it is asked, in place of its key
+    latest: valid_from
+    where: {disabled: {not: [1]}}
 
 institution:                         # which institution a row belongs to, per role; the values are FIXMEDINS_CODEs or `his_codes`
   visit: org_code                    # a column of the row …
@@ -182,7 +190,7 @@ class InstitutionOf(Strict):
                 return self.settlement
             case TableRole.FEE:
                 return self.fee
-            case TableRole.HEADER | TableRole.LOOKUP:
+            case TableRole.HEADER | TableRole.LINK | TableRole.LOOKUP:
                 return None
 
 

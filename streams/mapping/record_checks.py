@@ -171,8 +171,9 @@ def _lookup(document: Document, written: MappingFile, source: Source, place: Pla
     if table is None:
         hint = nearest(source.lookup or "", tables) or (f"; known: {', '.join(sorted(tables))}" if tables else "; there is none")
         document.report((*place, "lookup"), f"`{source.lookup}` is no lookup table of this file{hint}")
-    elif len(source.by) != len(table.key):
-        document.report((*place, "by"), f"names {len(source.by)} values, the key of `{table.table}` has {len(table.key)} columns")
+    elif len(source.by) != len(asked := table.asked_columns):
+        by = "key" if table.named_by is None else "`named_by`"
+        document.report((*place, "by"), f"names {len(source.by)} values, the {by} of `{table.table}` has {len(asked)} columns")
 
 
 def _institution_value(

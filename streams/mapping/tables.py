@@ -70,6 +70,27 @@ class Lines(Strict):
     """Column of the line that stands in the list. Left out: its key."""
 
 
+class Through(Strict):
+    """A table whose rows each name a line and its settlement."""
+
+    table: TableName
+    """The table, of role `link`."""
+    line: Columns
+    """Its column that holds a line's key, or a list of them in the order of that key."""
+    settlement: Columns
+    """Its column that holds the key of the line's settlement, or a list of them in the order of that key."""
+
+    @property
+    def line_columns(self) -> tuple[str, ...]:
+        """Its columns that hold a line's key."""
+        return columns_in(self.line)
+
+    @property
+    def settlement_columns(self) -> tuple[str, ...]:
+        """Its columns that hold a settlement's key."""
+        return columns_in(self.settlement)
+
+
 class Settled(Strict):
     """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS. A text alone
     means `{column: text}`.
@@ -82,13 +103,17 @@ class Settled(Strict):
     composite key. Until one fits, the line counts as unsettled."""
     lines: Lines | None = None
     """The settlement lists its lines: `{list: line_ids, by: ","}`."""
+    through: Through | None = None
+    """Rows of a third table say it, which may come before or after both: `{table: his.paid, line: line_id, settlement: pay_id}`.
+    Until one does, the line counts as unsettled; where they name several settlements of its visit, it waits."""
     only: bool = False
     """The visit's only one; while it has several, the lines wait. The same as to leave `settlement` out."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if [self.column is not None, bool(self.match), self.lines is not None, self.only].count(True) != 1:
-            raise ValueError("needs exactly one of `column`, `match`, `lines`, `only`")
+        ways = [self.column is not None, bool(self.match), self.lines is not None, self.through is not None, self.only]
+        if ways.count(True) != 1:
+            raise ValueError("needs exactly one of `column`, `match`, `lines`, `through`, `only`")
         return self
 
     @model_validator(mode="before")
@@ -120,13 +145,13 @@ class Table(Strict):
     """`schema.table`, in the catalogue's case."""
     role: TableRole
     """What its rows are: visit, settlement, fee, header (bills, prescriptions: not reported, other rows reach their visit through
-    them) or lookup."""
+    them), link (each names a line and its settlement) or lookup."""
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
     """Columns that identify a row. Of a partitioned table without the column by which it is partitioned, where their values differ
     in all partitions: the database's key must hold that column, and a row that moves to another partition has another key then."""
     visit_key: Columns | None = None
     """Column that holds the visit key, or a list of them, in an order that is the same in all tables. Required for every role but
-    lookup, where there is no `under`."""
+    link and lookup, where there is no `under`."""
     prefix: Prefix | None = None
     """Stands before the visit key that this table's own columns give, in the product alone: so that numbers of two tables that
     count alike (outpatient, inpatient) cannot meet."""
@@ -143,10 +168,11 @@ class Table(Strict):
     """With `under`: columns that hold the visit key of rows that name no header. Left out: such a row is told as NO_VISIT_KEY."""
     named_by: Columns | None = None
     """Of a table that others hang under: columns by which their rows name it. Left out: its key. Where several rows share them,
-    all must agree."""
+    all must agree. Of a lookup: columns by which it is asked; of the rows that share them, `latest` says which is meant."""
     which: Mapping[Column, Which] = Field(default_factory=dict, alias="where")
     """Which rows count, by column: `{status: [5], deleted: {not: [1]}}`; all of it must hold. A row that stops counting is
-    deleted for the platform, one that begins to is inserted. Left out: all rows."""
+    deleted for the platform, one that begins to is inserted. Of a lookup: which of its rows
+    are known. Left out: all rows."""
     nulls: tuple[Code, ...] | None = None
     """What the hospital writes for NULL in this table, but in `key`: `[0, "-"]`. In place of the file's `nulls`; `[]`: nothing."""
     moves: Name | None = None
@@ -164,12 +190,19 @@ class Table(Strict):
     `kind`: `{constant: inpatient}` of a table of the wards."""
     lookup: Name | None = None
     """Lookup tables: the name that sources use. Default: the table's name without its schema."""
+    latest: Column | None = None
+    """Lookup tables with `named_by`: of several rows the one counts that has the most in this column: the latest time, the highest
+    number. Where several have as much and do not say the same, nobody knows which: what asks waits, as for a row that is absent."""
 
     @model_validator(mode="after")
     def _fits_role(self) -> Self:
         if self.role is TableRole.LOOKUP:
             if self.visit_key is not None or self.settlement is not None:
                 raise ValueError("a lookup table has neither `visit_key` nor `settlement`")
+        elif self.role is TableRole.LINK:
+            words = {"visit_key": self.visit_key, "under": self.under, "named_by": self.named_by, "moves": self.moves}
+            if said := [f"`{word}`" for word, value in words.items() if value is not None]:
+                raise ValueError(f"a link table has no {', '.join(said)}: its rows belong to the lines that they name")
         elif self.under is None and self.visit_key is None:
             raise ValueError(f"a {self.role.value} table needs `visit_key`, or `under` and `header`")
         if self.settlement is not None and self.role is not TableRole.FEE:
@@ -192,8 +225,12 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _linked(self) -> Self:
-        if self.role is TableRole.LOOKUP and (self.under is not None or self.named_by is not None):
-            raise ValueError("a lookup table has neither `under` nor `named_by`")
+        if self.role is TableRole.LOOKUP and self.under is not None:
+            raise ValueError("a lookup table has no `under`")
+        if self.role is TableRole.LOOKUP and (self.named_by is None) != (self.latest is None):
+            raise ValueError("`named_by` and `latest` need each other on a lookup table: several rows may share the columns")
+        if self.role is not TableRole.LOOKUP and self.latest is not None:
+            raise ValueError("only a lookup table has `latest`")
         if self.under is not None and self.header is None:
             raise ValueError("`under` needs `header`: the columns that name a row's header")
         if self.under is None and (self.header is not None or self.otherwise is not None):
@@ -208,6 +245,11 @@ class Table(Strict):
     def settlement_column(self) -> str | None:
         """The column that names a line's settlement."""
         return None if self.settlement is None else self.settlement.column
+
+    @property
+    def through(self) -> Through | None:
+        """The table by whose rows its lines find their settlement."""
+        return None if self.settlement is None else self.settlement.through
 
     @property
     def visit_columns(self) -> tuple[str, ...]:
@@ -233,6 +275,11 @@ class Table(Strict):
     def headers(self) -> tuple[str, ...]:
         """The tables that hold the headers of its rows."""
         return columns_in(self.under)
+
+    @property
+    def asked_columns(self) -> tuple[str, ...]:
+        """Of a lookup, the columns by which it is asked."""
+        return self.named_columns or self.key
 
     @property
     def lookup_name(self) -> str:

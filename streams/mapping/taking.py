@@ -50,13 +50,20 @@ def _words(written: MappingFile, table: Table) -> Iterator[tuple[str, Any]]:
     yield (
         "lookups",
         {
-            one.lookup_name: [one.key, _nulls(written, one)]
+            one.lookup_name: [one.key, _nulls(written, one), *_asked(one)]
             for one in written.tables
             if one.role is TableRole.LOOKUP and one.lookup_name in names
         },
     )
     keys = [about.key for service, about in REPORTING.services.items() if ROLE_OF[service] is table.role]
     yield "record key", [_with_dictionaries(written, one) for key in keys for one in sources.get(key, ())]
+
+
+def _asked(lookup: Table) -> Iterator[Any]:
+    """What else says which row of a lookup is found."""
+    yield from (lookup.named_columns, lookup.latest) if lookup.latest is not None else ()
+    if lookup.which:
+        yield {column: one.model_dump(mode="json", exclude_defaults=True) for column, one in lookup.which.items()}
 
 
 def _sorted(which: Mapping[str, Any]) -> dict[str, Any]:

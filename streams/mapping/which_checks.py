@@ -12,12 +12,6 @@ def check_which(document: Document, written: MappingFile) -> None:
     """Note every condition of `where` that cannot be asked."""
     lookups = {table.lookup_name: table for table in written.tables if table.role is TableRole.LOOKUP}
     for index, table in enumerate(written.tables):
-        if table.which and table.role is TableRole.LOOKUP:
-            document.report(
-                ("tables", index, "where"),
-                "means nothing for a lookup: its rows are only read by others; put it into the `where` of the tables that read it",
-            )
-            continue
         for column, which in table.which.items():
             if which.lookup is not None:
                 _looked_up(document, table, which, lookups, place=("tables", index, "where", column))
@@ -25,12 +19,14 @@ def check_which(document: Document, written: MappingFile) -> None:
 
 def _looked_up(document: Document, table: Table, which: Which, lookups: dict[str, Table], *, place: Place) -> None:
     lookup, by = lookups.get(which.lookup or ""), columns_in(which.by)
-    if table.role is TableRole.HEADER:
+    if table.role in (TableRole.HEADER, TableRole.LINK, TableRole.LOOKUP):
         document.report(
-            (*place, "lookup"), "cannot be asked of a header: headers are placed before lookups are known; name a column"
+            (*place, "lookup"),
+            f"cannot be asked of a {table.role.value}: these are looked at before lookups are known; name a column",
         )
     if lookup is None:
         hint = nearest(which.lookup or "", lookups) or (f"; known: {', '.join(sorted(lookups))}" if lookups else "; there is none")
         document.report((*place, "lookup"), f"`{which.lookup}` is no lookup table of this file{hint}")
-    elif len(by) != len(lookup.key):
-        document.report((*place, "by"), f"names {len(by)} columns, the key of `{lookup.table}` has {len(lookup.key)}")
+    elif len(by) != len(asked := lookup.asked_columns):
+        word = "key" if lookup.named_by is None else "`named_by`"
+        document.report((*place, "by"), f"names {len(by)} columns, the {word} of `{lookup.table}` has {len(asked)}")

@@ -76,7 +76,7 @@ class Control:
                 "at": self.at,
                 "by": self.by,
                 "why": self.why,
-                "taken": self.taken,
+                **({"taken": self.taken} if self.taken else {}),
             }
         )
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from streams.domain.keys import ONE_OF
 from streams.domain.normalise.which import as_compared
 from streams.domain.records import Row
 
@@ -39,7 +40,21 @@ class Listed:
         return bool(said) and said in map(as_compared, listed.split(self.by))
 
 
-SettledBy: TypeAlias = Match | Listed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """Rows of a third table say which settlement a line is of; the place stage puts what they say beside the line's own columns."""
+
+    pairs: tuple[tuple[str, str], ...]
+    """As what a column of the link stands with the line, and the column of the settlement's key."""
+
+    def fits(self, line: Row, settlement: Row) -> bool:
+        """Whether a line is of a settlement, by one of its links at least."""
+        said = [(line.get(own) or "").split(ONE_OF) for own, _ in self.pairs]
+        key = [as_matched(settlement.get(other)) for _, other in self.pairs]
+        return all(key) and any([*map(as_matched, one)] == key for one in zip(*said, strict=True))
+
+
+SettledBy: TypeAlias = Match | Listed | Linked
 
 
 def as_matched(value: str | None) -> str:

@@ -216,10 +216,10 @@ def row_reader(source: LookupColumn) -> Callable[[Reading], Row]:
                 return NO_ROW
             key.append(part)
         row = reading.lookups.find(lookup, tuple(key))
-        if row is None:
-            if absent == "empty" or any(map(is_blank, key)):
+        if not row:
+            if row is None and (absent == "empty" or any(map(is_blank, key))):
                 return NO_ROW
-            if absent == "refuse":
+            if row is None and absent == "refuse":
                 raise NotComputable(f"在对照表 {lookup} 中没有对应的行", "")
             raise LookupUnknown(MissingLookup(lookup=lookup, key=tuple(key), places=places))
         return row

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from connector.contract import UNAVAILABLE
 from streams.domain.images import text_of
 from streams.domain.normalise.unseen import is_blank
-from streams.domain.records import Lookups, MissingLookup, Row
+from streams.domain.records import UNDECIDED, Lookups, MissingLookup, Row
 
 _DECIMAL: Final = re.compile(r"-?[0-9]+\.[0-9]+")
 
@@ -58,7 +58,7 @@ class LookedUp:
                 return self.condition.holds(None)
             key.append(part)
         found = lookups.find(self.lookup, tuple(key))
-        if found is None and self.absent == "wait":
+        if found is UNDECIDED or (found is None and self.absent == "wait"):
             places = frozenset((self.role, name) for name in self.by)
             return MissingLookup(lookup=self.lookup, key=tuple(key), places=places)
         return self.condition.holds(None if found is None else found.get(self.condition.column))

@@ -46,6 +46,8 @@ class LinkedTable:
     """Columns of its header that its records read."""
     forwarded: bool = True
     """Whether the join gets its rows."""
+    beside: bool = False
+    """Whether its header is a link: that says something of a row and not where it belongs, and none is waited for."""
     moved_ms: int = 0
     """So long its header may be on its way from one table to another (ms); 0: headers do not move."""
 
@@ -56,10 +58,11 @@ class LinkedTable:
 
     def link(self, row: Row) -> Link:
         """Where a row of it belongs."""
-        if self.header and (name := named(row, self.header)) is not None:
+        name = named(row, self.header) if self.header else None
+        if name is not None and not self.beside:
             return Link(headers=self.group, name=name)
         visit = None if self.visit_key is None else self.visit_key.of(row)
-        return Link(visit=visit or "")
+        return Link(visit or "", *(("", "") if name is None else (self.group, name)))
 
     def name_of(self, row: Row) -> str:
         """By what rows under it name this row; `""` where nothing can."""

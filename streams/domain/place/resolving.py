@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import RowChange, Truncated
 from streams.domain.exchanged import Beneath, held
-from streams.domain.keys import SEPARATOR, joined, of_header
+from streams.domain.keys import ONE_OF, SEPARATOR, joined, of_header
 from streams.domain.place import entries
 from streams.domain.place.ended import DOUBT, Ended, changed
 from streams.domain.place.ended_entries import Claim, Where
@@ -130,8 +130,8 @@ class Settling:
     # Where a row belongs ---------------------------------------------------------------------------------------------------------
 
     def _resolve(self, table: LinkedTable, link: Link, depth: int) -> _Place:
-        if not link.headers:
-            return _Place(link.visit or None, {of_header(name): None for name in table.carried}, HEADER_WITHOUT_VISIT)
+        if table.beside or not link.headers:
+            return _Place(link.visit or None, self._linked(table, link), HEADER_WITHOUT_VISIT)
         header = f"{'|'.join(tables_of(link.headers))}/{link.name}"
         if depth == 0:
             return _Place(None, NOTHING, HEADER_WITHOUT_VISIT, header)
@@ -146,6 +146,15 @@ class Settling:
         if any(place != found[0] for place in found):
             return _Place(None, NOTHING, AMBIGUOUS_HEADER, header)
         return found[0]
+
+    def _linked(self, table: LinkedTable, link: Link) -> Row:
+        """What the links of a row say, as of its header; NULL where it has none. Of several that differ, all of it: which is meant
+        is decided where that is known.
+        """
+        links = [entry.columns for _, entry in self.memory.backing(link)] if link.headers else []
+        said = sorted({tuple([columns.get(name) or "" for name in table.carried]) for columns in links})
+        alike = zip(*said, strict=True) if said else [()] * len(table.carried)
+        return {of_header(name): ONE_OF.join(values) or None for name, values in zip(table.carried, alike, strict=True)}
 
     # What changes ----------------------------------------------------------------------------------------------------------------
 
@@ -199,7 +208,7 @@ class Settling:
                 arrives = self._value(told, table, entry, op=op or Op.UPDATE, carried=place.carried)
                 self.out.append(Out(visit, arrives, was if moves else None, claim is DOUBT, named))
                 self.memory.put(where, entry._replace(sent=visit, carried=place.carried, told="", deadline=0))
-        elif entry.deleted or not entry.link.headers:
+        elif entry.deleted or table.beside or not entry.link.headers:
             if not entry.deleted:
                 self.out.append(Out(None, None))  # it names neither header nor visit
             self.memory.put(where, self._resting(entry))

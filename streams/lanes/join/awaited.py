@@ -47,7 +47,7 @@ class AwaitedLookups:
     def come(self, lookups: Lookups) -> Iterator[bytes]:
         """The entries whose row is known now, and those of which nobody knows which it is."""
         for lookup, keys in self._keys.items():
-            if lookup is None or lookups.find(lookup.lookup, lookup.key) is not None:
+            if lookup is None or lookups.find(lookup.lookup, lookup.key):
                 yield from keys
 
     def clear(self) -> None:

@@ -13,6 +13,7 @@ from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode
 from streams.domain.exchanged import Beneath, held, is_of_former
 from streams.domain.join import letters
+from streams.domain.normalise.choosing import Choice
 from streams.domain.normalise.nulls import Nulls
 from streams.domain.recapture import NotThere
 from streams.domain.records import DeadLetter, Row
@@ -20,6 +21,7 @@ from streams.domain.release import Release
 from streams.domain.replay import Replay
 from streams.domain.ticks import Tick
 from streams.errors import Rejected
+from streams.lanes.join.chosen import Chosen
 from streams.lanes.join.lookup_feed import LookupFeed
 from streams.telemetry.outcomes import Outcomes
 
@@ -36,6 +38,8 @@ class LookupTable:
     """Columns that identify a row."""
     nulls: Nulls | None = None
     """What stands for NULL in its rows; None: NULL alone."""
+    choice: Choice | None = None
+    """Which of its rows is meant; None where its key says it."""
 
 
 class LookupTables:
@@ -50,7 +54,12 @@ class LookupTables:
         self._tables = tables
         self._outcomes = outcomes
         self._rows: dict[str, dict[tuple[str, ...], Row]] = {table.name: {} for table in tables.values()}
-        self._nulls = {table.name: table.nulls for table in tables.values() if table.nulls is not None}
+        self._nulls = {table.name: table.nulls for table in tables.values() if table.nulls is not None and table.choice is None}
+        self._chosen = {
+            table.name: Chosen(table.choice, table.nulls, self._rows[table.name])
+            for table in tables.values()
+            if table.choice is not None
+        }
         self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
         """By source and table, then by row."""
         self._beneath: defaultdict[tuple[str, str], dict[tuple[str, ...], Beneath]] = defaultdict(dict)
@@ -61,7 +70,7 @@ class LookupTables:
         self._waiting: asyncio.Task[None] | None = None
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
-        """The row of lookup `name` under `key`, None while it is not known."""
+        """The row of lookup `name` under `key`; None while it is not known, `UNDECIDED` where nobody knows which it is."""
         row, nulls = self._rows[name].get(key), self._nulls.get(name)
         return row if row is None or nulls is None else nulls.read(row)
 
@@ -114,7 +123,7 @@ class LookupTables:
 
     def _put(self, table: LookupTable, change: RowChange, incoming: Incoming) -> None:
         key = tuple(change.row.get(column) or "" for column in table.key)
-        rows, marks = self._rows[table.name], self._marks[change.source, change.table]
+        rows, marks = self._all(table), self._marks[change.source, change.table]
         if "" in key:
             self._fault(incoming, f"the row of lookup {table.name} has no value in its key columns {', '.join(table.key)}")
             return
@@ -138,6 +147,12 @@ class LookupTables:
             rows.pop(key, None)
         else:
             rows[key] = change.row
+        if table.choice is not None:
+            self._chosen[table.name].settle(key)
+
+    def _all(self, table: LookupTable) -> dict[tuple[str, ...], Row]:
+        """The rows of a lookup by their own keys."""
+        return self._rows[table.name] if table.choice is None else self._chosen[table.name].rows
 
     def _exchanged(self, change: RowChange) -> None:
         """Of the messages under a key, compaction keeps the last one: the delete, and not the row that stands there. So whoever
@@ -153,12 +168,14 @@ class LookupTables:
         """Forget all rows that were there before it: a record must not be filled with what the database does not hold any more. A
         truncate that is sent again takes nothing away that came after it, because that is not taken in a second time.
         """
-        rows, marks = self._rows[table.name], self._marks[event.source, event.table]
+        rows, marks = self._all(table), self._marks[event.source, event.table]
         self._beneath[event.source, event.table].clear()
         gone = [key for key in rows if not again(event.mark, marks.get(key))]
         log.warning("lookup_truncated", source=event.source, table=event.table, rows=len(gone))
         for key in gone:
             del rows[key]
+            if table.choice is not None:
+                self._chosen[table.name].settle(key)
 
     def _fault(self, incoming: Incoming, reason: str) -> None:
         identity = f"{incoming.topic}/{incoming.partition}/{incoming.offset}".encode()

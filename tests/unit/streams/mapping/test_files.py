@@ -51,7 +51,7 @@ def test_errors_are_the_users_to_mend():
         (
             "role: fee,",
             "role: fees,",
-            "tables[2].role: must be one of visit, settlement, fee, header, lookup (did you mean `fee`?)",
+            "tables[2].role: must be one of visit, settlement, fee, header, link, lookup (did you mean `fee`?)",
         ),
         ("PAY_LOC: {constant", "PAY_LOCK: {constant", "fields.PAY_LOCK: is no field of mdtrt_d (did you mean `PAY_LOC`?)"),
         ("dictionary: sex}", "dictionary: sxe}", "GEND.dictionary: `sxe` is no dictionary of this file (did you mean `sex`?)"),

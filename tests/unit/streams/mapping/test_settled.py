@@ -118,7 +118,7 @@ def test_what_decides_is_captured(load, settlement, own, other):
 @pytest.mark.parametrize(
     ("settlement", "key", "message"),
     [
-        ("{match: {}}", "[charge_id]", "tables[2].settlement: needs exactly one of `column`, `match`, `lines`, `only`"),
+        ("{match: {}}", "[charge_id]", "tables[2].settlement: needs exactly one of `column`, `match`, `lines`, `through`, `only`"),
         ("{only: true, match: {a: b}}", "[charge_id]", "tables[2].settlement: needs exactly one of"),
         ("{mach: {a: b}}", "[charge_id]", "tables[2].settlement.mach: is not known here (did you mean `match`?)"),
         ("{lines: {list: ids}}", "[org, charge_id]", "tables[2].settlement.lines: needs `line`"),

@@ -99,7 +99,6 @@ def test_what_decides_is_captured(load):
             {"visit": SELF_PAID.replace("by: patient_id", "by: [org, patient_id]")},
             "tables[0].where.category.by: names 2 columns, the key of `h.patient` has 1",
         ),
-        ({"patient": "where: {deleted: [0]}"}, "tables[3].where: means nothing for a lookup"),
     ],
 )
 def test_what_cannot_be_asked_is_told_before_it_runs(load, more, message):
