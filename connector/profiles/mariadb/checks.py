@@ -1,11 +1,11 @@
 """Judge a MariaDB against what is to be captured: every finding at once, each with the statement that mends it. Pure."""
 
-from collections.abc import Collection, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
+from connector.profiles.columns import missing_column, nearest
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Server, Table
 from connector.profiles.mariadb.names import literal, quoted, quoted_list, quoted_table, split_table
 from connector.profiles.mariadb.types import check_types, check_visit_keys
@@ -120,7 +120,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue, *
     if table is None:
         yield Finding(
             where=wanted.name,
-            what=f"does not exist, or {source.user} may not read it{_nearest(wanted.name, catalogue.tables)}",
+            what=f"does not exist, or {source.user} may not read it{nearest(wanted.name, catalogue.tables)}",
             mend=f"correct the name in the mapping (`database.table`, upper and lower case as it is), or: {grant}",
         )
         return
@@ -153,11 +153,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue, *
 def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
     for column in wanted.columns:
         if column not in table.columns:
-            yield Finding(
-                where=f"{wanted.name}.{column}",
-                what=f"does not exist{_nearest(column, table.columns)}",
-                mend="correct the column's name in the mapping, in the catalogue's upper and lower case",
-            )
+            yield missing_column(wanted, column, table.columns)
 
 
 def _key(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
@@ -198,9 +194,3 @@ def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]
         )
     elif not catalogue.heartbeat_stands:
         yield Finding(where=name, what=f"does not exist, has no row with id = 1, or {source.user} may not change it", mend=make)
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    folded = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    return f"; the nearest is {folded[close[0]]}" if close else ""

@@ -1,10 +1,10 @@
 """Judge a PostgreSQL catalogue against what is to be captured: every finding at once, each with the SQL that mends it. Pure."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
+from connector.profiles.columns import missing_column, nearest
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql.column_types import check_times, check_visit_keys, retype
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
@@ -101,7 +101,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
     if table is None:
         yield Finding(
             where=wanted.name,
-            what=f"does not exist{_nearest(wanted.name, catalogue.tables)}",
+            what=f"does not exist{nearest(wanted.name, catalogue.tables)}",
             mend="correct the table's name in the mapping, in the catalogue's upper and lower case",
         )
         return
@@ -132,11 +132,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
 def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
     for column in wanted.columns:
         if column not in table.columns:
-            yield Finding(
-                where=f"{wanted.name}.{column}",
-                what=f"does not exist{_nearest(column, table.columns)}",
-                mend="correct the column's name in the mapping, in the catalogue's upper and lower case",
-            )
+            yield missing_column(wanted, column, table.columns)
         elif table.columns[column].generated:
             yield Finding(
                 where=f"{wanted.name}.{column}",
@@ -207,10 +203,3 @@ def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]
             what="has no row with id = 1, so no heartbeat reaches the log and the server keeps it for us",
             mend=first_row,
         )
-
-
-def _nearest(name: str, known: object) -> str:
-    candidates = list(known) if isinstance(known, dict) else []
-    folded = {candidate.lower(): candidate for candidate in candidates}
-    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
-    return f"; the nearest is {folded[close[0]]}" if close else ""

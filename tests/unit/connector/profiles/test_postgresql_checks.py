@@ -182,6 +182,7 @@ def test_a_missing_table_or_column_names_the_nearest():
     )
     findings = found(source=source)
     assert "the nearest is adm_time" in findings["his.visit.ADM_TIME"].what
+    assert "say so in its `fields`" in findings["his.visit.ADM_TIME"].mend
     assert "the nearest is his.fee" in findings["his.FEE"].what
 
 

@@ -1,0 +1,28 @@
+"""What is said of columns of a mapping that a database does not have, whatever its kind."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from typing import Final
+
+from connector.contract import CapturedTable, TableRole
+from connector.findings import Finding
+
+_REPORTED: Final = frozenset({TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE})
+
+
+def missing_column(wanted: CapturedTable, column: str, known: Collection[str]) -> Finding:
+    """The finding about a column that a table does not have. known: those that it has."""
+    correct = "correct the column's name in the mapping, in the catalogue's upper and lower case"
+    own = f"; where {wanted.name} has it elsewhere or not at all, other than the tables of its role, say so in its `fields` there"
+    return Finding(
+        where=f"{wanted.name}.{column}",
+        what=f"does not exist{nearest(column, known)}",
+        mend=correct + (own if wanted.role in _REPORTED else ""),
+    )
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The name that is most like this one, as the end of a sentence; `""` where none is."""
+    folded = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return f"; the nearest is {folded[close[0]]}" if close else ""
