@@ -8,6 +8,7 @@ from streams.domain.records import DeadLetter, Record
 from streams.domain.violations import Violation
 from streams.explain.waits import words_for
 from streams.fold_wiring import joiner_of, placer_of
+from streams.lane_wiring import lookup_tables
 from streams.mapping import Site
 from streams.rehearsal.case import Change, Event, RowOf
 from streams.rehearsal.stages import PARTITIONS, Outcome, Rehearsal, values_of
@@ -17,7 +18,7 @@ from yibao.visit_rows import Row, VisitRows
 
 _ROUNDS: Final = 20
 """A lookup may be needed of which the row of another one says the key."""
-_ORDER: Final = (TableRole.LOOKUP, TableRole.HEADER, TableRole.VISIT, TableRole.SETTLEMENT, TableRole.FEE)
+_ORDER: Final = (TableRole.LOOKUP, TableRole.HEADER, TableRole.VISIT, TableRole.SETTLEMENT, TableRole.LINK, TableRole.FEE)
 
 
 class Preview(NamedTuple):
@@ -41,12 +42,12 @@ def preview(site: Site, sources: Sequence[CaptureSource], key: str) -> Preview:
         for row in found
     ]
     asked: set[tuple[str, tuple[str, ...]]] = set()
-    placer, joiner = placer_of(site, partitions=PARTITIONS), joiner_of(site)
+    placer, joiner, lookups = placer_of(site, partitions=PARTITIONS), joiner_of(site), lookup_tables(site)
     while True:
-        rehearsal = Rehearsal(site, placer, joiner)
+        rehearsal = Rehearsal(site, placer, joiner, lookups)
         outcome = rehearsal.play(_events(site, rows), at=now_ms())
         wanted = [one for one in rehearsal.lookups.missed if one not in asked]
-        found = [(database.source.name, *row) for database in databases for one in wanted if (row := database.lookup(*one))]
+        found = [(database.source.name, *row) for database in databases for one in wanted for row in database.lookup(*one)]
         asked.update(wanted)
         rows += found
         if not found or len(asked) > _ROUNDS * len(rows):

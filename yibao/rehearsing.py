@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from streams.errors import Misconfigured
 from streams.fold_wiring import joiner_of, placer_of
+from streams.lane_wiring import lookup_tables
 from streams.mapping import BadFiles, Problem, Site
 from streams.mapping.reading import parse, read
 from streams.rehearsal.case import Case
@@ -57,11 +58,11 @@ def play(site: Site, files: Iterable[Path]) -> list[Played]:
         problems += document.problems
     if problems:
         raise BadFiles(problems)
-    placer, joiner, zone = placer_of(site, partitions=PARTITIONS), joiner_of(site), ZoneInfo(site.timezone)
+    placer, joiner, lookups = placer_of(site, partitions=PARTITIONS), joiner_of(site), lookup_tables(site)
     played = []
     for file, case in cases:
         try:
-            played.append(Played(file, case, Rehearsal(site, placer, joiner).run(case, zone)))
+            played.append(Played(file, case, Rehearsal(site, placer, joiner, lookups).run(case, ZoneInfo(site.timezone))))
         except Misconfigured as impossible:
             problems.append(Problem(file=file, line=None, place="happens", what=f"{impossible}"))
     if problems:

@@ -41,15 +41,30 @@ class VisitRows:
             for table in self._tables.values():
                 for name in self._names_of_headers(table, found):
                     _add(found, table, self._read(table, dict(zip(table.header, name, strict=True))))
+        self._add_links(found)
         return found
 
-    def lookup(self, name: str, key: Sequence[str]) -> tuple[str, Row] | None:
-        """Table and row of a lookup; None where this source has it not."""
+    def _add_links(self, found: dict[str, list[Row]]) -> None:
+        """The rows of link tables that name lines of the visit."""
+        for written in self._written.values():
+            if (through := written.through) is None:
+                continue
+            for line in found.get(written.table, ()):
+                name = [line[column] or "" for column in written.key]
+                _add(
+                    found,
+                    self._tables[through.table],
+                    self._read(self._tables[through.table], dict(zip(through.line_columns, name, strict=True))),
+                )
+
+    def lookup(self, name: str, key: Sequence[str]) -> list[tuple[str, Row]]:
+        """Table and rows of a lookup that answer to this key; none where this source has them not. Raises as `of_visit`."""
         for table in self._tables.values():
-            if table.role is TableRole.LOOKUP and self._written[table.name].lookup_name == name and len(key) == len(table.key):
-                rows = self._read(table, dict(zip(table.key, key, strict=True)))
-                return (table.name, rows[0]) if rows else None
-        return None
+            written = self._written[table.name]
+            if table.role is TableRole.LOOKUP and written.lookup_name == name and len(key) == len(written.asked_columns):
+                rows = self._read(table, dict(zip(written.asked_columns, key, strict=True)))
+                return [(table.name, row) for row in rows]
+        return []
 
     def _read(self, table: CapturedTable, where: Mapping[str, str]) -> list[dict[str, str | None]]:
         rows = self._profile.read_rows(self.source, table, where=where, most=_MOST + 1, password=self._password)

@@ -1,11 +1,10 @@
 """The hospital's database of a case, as capture tells of it: rows in memory, and a change envelope of each thing that is done."""
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import orjson
 
-from connector.contract import Op, TableRole
+from connector.contract import Op
 from streams.domain.records import Row
 from streams.errors import Misconfigured
 from streams.mapping import Site, capture_sources
@@ -95,31 +94,3 @@ def _key_value(of: RowOf, column: str) -> str:
 
 def _shown(table: Table, key: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip(table.key, key, strict=True))
-
-
-class LookupRows:
-    """What the lookup tables hold."""
-
-    def __init__(self, site: Site) -> None:
-        self._rows: dict[str, dict[tuple[str, ...], Row]] = {
-            table.lookup_name: {}
-            for mapping in site.mappings.values()
-            for table in mapping.tables
-            if table.role is TableRole.LOOKUP
-        }
-        self.missed: dict[tuple[str, tuple[str, ...]], None] = {}
-        """Lookup and key of each row that was asked for and was not there, in their order."""
-
-    def take(self, told: Told, as_read: Mapping[str, str | None] | None) -> None:
-        """as_read: the row with what stands for NULL taken for it."""
-        rows = self._rows[told.table.lookup_name]
-        rows.pop(told.row_key, None)
-        if as_read is not None:
-            rows[told.row_key] = as_read
-
-    def find(self, name: str, key: tuple[str, ...]) -> Row | None:
-        """The row of lookup `name` under `key`, or None where there is none."""
-        row = self._rows[name].get(key)
-        if row is None:
-            self.missed[name, key] = None
-        return row

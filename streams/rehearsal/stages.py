@@ -24,15 +24,16 @@ from streams.domain.records import DeadLetter
 from streams.domain.series import FROM, NUMBER
 from streams.domain.ticks import tick_value
 from streams.domain.trail import left_at
+from streams.lanes.join.lookups import LookupTable
 from streams.lanes.join.overlay import Overlay as JoinOverlay
 from streams.lanes.join.state import State
 from streams.lanes.place.state import Overlay as PlaceOverlay
 from streams.lanes.place.state import PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import Site
-from streams.mapping.compiling import nulls_of
 from streams.rehearsal.case import Case, Event
-from streams.rehearsal.database import Database, LookupRows, Told
+from streams.rehearsal.database import Database, Told
+from streams.rehearsal.lookups import LookupRows
 
 PARTITIONS: Final = 1
 """Of `visit.changes` in a rehearsal: nothing waits for the lane of another partition."""
@@ -80,15 +81,15 @@ class Outcome:
 
 
 class Rehearsal:
-    """The stages of a site up to what goes to the platform. placer: of `PARTITIONS` partitions."""
+    """The stages of a site up to what goes to the platform. placer: of `PARTITIONS` partitions. lookups: the tables by topic."""
 
-    def __init__(self, site: Site, placer: Placer, joiner: Joiner) -> None:
+    def __init__(self, site: Site, placer: Placer, joiner: Joiner, lookups: Mapping[str, LookupTable]) -> None:
         self._site = site
         self._placer = placer
         self._joiner = joiner
         self._lanes = {source: _PlaceLane(source, placer) for source in site.sources}
         self._database = Database(site)
-        self.lookups = LookupRows(site)
+        self.lookups = LookupRows(lookups)
         """What the lookup tables hold."""
         self._state = State(TopicPartition("visit.state", 0), index=Index(joiner.mappings))
         self._entries: dict[bytes, bytes] = {}
@@ -119,8 +120,7 @@ class Rehearsal:
 
     def _take(self, told: Told, now: int) -> None:
         if told.table.role is TableRole.LOOKUP:
-            nulls = nulls_of(self._site.mappings[told.source], told.table)
-            self.lookups.take(told, told.row if told.row is None or nulls is None else nulls.read(told.row))
+            self.lookups.take(self._site.topics.lookup(told.table.lookup_name), told.key, told.value, now)
             return
         self._place(told.source, told.key, told.value, now)
 

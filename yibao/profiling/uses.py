@@ -135,7 +135,10 @@ def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
             if (where := (table.table, of.lookup, columns)) not in asked:
                 asked.add(where)
                 lookup = lookups[of.lookup]
-                yield f"lookup {of.lookup}", Links(table=table.table, columns=columns, others=[(lookup.table, lookup.key)])
+                yield (
+                    f"lookup {of.lookup}",
+                    Links(table=table.table, columns=columns, others=[(lookup.table, lookup.asked_columns)]),
+                )
 
 
 def amounts_of(site: Site, source: str) -> Iterator[tuple[str, Products | Sums]]:

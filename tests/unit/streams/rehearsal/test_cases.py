@@ -7,7 +7,9 @@ import pytest
 
 from streams.errors import Misconfigured
 from streams.fold_wiring import joiner_of, placer_of
+from streams.lane_wiring import lookup_tables
 from streams.mapping import load_site
+from streams.mapping.tables import Settled, Table, Through
 from streams.rehearsal.case import Case
 from streams.rehearsal.covered import covered
 from streams.rehearsal.stages import PARTITIONS, Rehearsal
@@ -38,7 +40,8 @@ def case_of(*happens, reported=REPORTED, letters=(), waits=()):
 
 
 def played(site, case):
-    return Rehearsal(site, placer_of(site, partitions=PARTITIONS), joiner_of(site)).run(case, SHANGHAI)
+    stages = placer_of(site, partitions=PARTITIONS), joiner_of(site), lookup_tables(site)
+    return Rehearsal(site, *stages).run(case, SHANGHAI)
 
 
 def found(site, *happens, **must):
@@ -118,6 +121,36 @@ def test_a_letter_that_closes_itself_is_none_at_the_end(site):
     assert [] == found(site, *others, wrong, mended, gone, letters=[{"class": "WITHDRAWN", "table": "h.charge", "key": "C1"}])
     (other,) = found(site, *others, wrong, reported=REPORTED[:2], letters=[refused[0] | {"rule": "R12"}])
     assert ("DICTIONARY R12", "DICTIONARY DICTIONARY") == other[2:]
+
+
+def with_tables(site, change, *more):
+    """The site with other tables of its first source. more: tables that are added."""
+    his = site.mappings["his"]
+    tables = (*(one.model_copy(update=change.get(one.table, {})) for one in his.tables), *map(Table.model_validate, more))
+    return site.model_copy(update={"mappings": {**site.mappings, "his": his.model_copy(update={"tables": tables})}})
+
+
+@pytest.mark.parametrize("order", [*permutations(["h.charge", "h.settle", "h.link"])])
+def test_a_line_finds_its_settlement_through_a_table_between_them(site, order):
+    """In whatever order the three rows come."""
+    through = Settled(through=Through(table="h.link", line="charge_id", settlement="settle_no"))
+    link = {"table": "h.link", "role": "link", "key": ["charge_id"]}
+    linked = with_tables(site, {"h.charge": {"settlement": through}}, link)
+    row = {"insert": {"table": "h.link", "row": {"charge_id": "C1", "settle_no": "S1"}}}
+    happens = [insert("h.patient"), insert("h.visit"), *(row if table == "h.link" else insert(table) for table in order)]
+    assert [] == found(linked, *happens)
+    waits = [{"table": "h.charge", "key": "C1", "for": "unsettled"}]
+    assert [] == found(linked, *(one for one in happens if one is not row), reported=REPORTED[:2], waits=waits)
+
+
+def test_of_several_lookup_rows_the_latest_counts(site):
+    """Whichever comes last."""
+    change = {"h.patient": {"key": ("cert_no",), "named_by": ("patient_id",), "latest": "name"}}
+    latest = with_tables(site, change)
+    happens = [insert("h.patient"), insert("h.patient", cert_no="110105194912310021", name="王"), insert("h.visit")]
+    reported = [REPORTED[0] | {"fields": {"CERTNO": PATIENT["cert_no"]}}]
+    assert [] == found(latest, *happens, reported=reported)
+    assert [] == found(latest, *reversed(happens[:2]), happens[2], reported=reported)
 
 
 @pytest.mark.parametrize(
