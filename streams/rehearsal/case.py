@@ -136,7 +136,8 @@ class Waits(Strict):
     key: Columns
     """Values of its key columns."""
     part: Annotated[Text, Field(alias="for")]
-    """What it waits for, as `yibao join pending` names it: `visit`, `settlement`, `unsettled`, `lookup patient`, …"""
+    """What it waits for, as `yibao join pending` names it: `visit`, `settlement`, `unsettled`, `lookup patient`, …; of
+    a row that waits in the place stage, `header`."""
 
     @property
     def row_key(self) -> tuple[str, ...]:

@@ -16,13 +16,16 @@ from streams.domain.join.indexed import Index
 from streams.domain.join.moving import Passed
 from streams.domain.join.passing import Joined, Passing
 from streams.domain.join.results import Folded
+from streams.domain.place.entries import is_row as is_placed
+from streams.domain.place.entries import load as load_placed
+from streams.domain.place.entries import row_of
 from streams.domain.place.fold import Placer
 from streams.domain.place.going import NOTHING
 from streams.domain.place.placed import Placed
 from streams.domain.ready import Emission, closes
-from streams.domain.records import DeadLetter
+from streams.domain.records import DeadLetter, Row
 from streams.domain.series import FROM, NUMBER
-from streams.domain.ticks import tick_value
+from streams.domain.ticks import END_OF_TIME, tick_value
 from streams.domain.trail import left_at
 from streams.lanes.join.lookups import LookupTable
 from streams.lanes.join.overlay import Overlay as JoinOverlay
@@ -35,6 +38,8 @@ from streams.rehearsal.case import Case, Event
 from streams.rehearsal.database import Database, Told
 from streams.rehearsal.lookups import LookupRows
 
+HEADER: Final = "header"
+"""What a row waits for in the place stage."""
 PARTITIONS: Final = 1
 """Of `visit.changes` in a rehearsal: nothing waits for the lane of another partition."""
 _PAUSE_MS: Final = 60_000
@@ -53,7 +58,7 @@ class Waiting(NamedTuple):
     key: tuple[str, ...]
     """Values of its key columns."""
     part: str
-    """What it waits for, as the join remembers it."""
+    """What it waits for, as the join remembers it; `HEADER` in the place stage."""
 
 
 @dataclass(slots=True)
@@ -127,6 +132,7 @@ class Rehearsal:
     def _tell_time(self, now: int) -> None:
         for after_ms in range(_TICKS):
             for _ in range(_MOST_TICKS):
+                self._left = False
                 for source in self._lanes:
                     self._place(source, None, tick_value(now + after_ms), now + after_ms)
                 if not self._left:
@@ -149,7 +155,7 @@ class Rehearsal:
             self._entries.pop(key, None)
             if entry is not None:
                 self._entries[key] = entry
-        self._left = bool(folded.counts.get(LEFT))
+        self._left = self._left or bool(folded.counts.get(LEFT))
         self._outcome.take(folded)
 
     def _waiting(self) -> Iterator[Waiting]:
@@ -158,6 +164,10 @@ class Rehearsal:
                 row = load(key, entry)
                 if row.waits_for and not row.deleted:
                     yield Waiting(row.table, row.key, row.waits_for)
+        for source, lane in self._lanes.items():
+            keys = {table.table: table.key for table in self._site.mappings[source].tables}
+            for table, columns in lane.without_header():
+                yield Waiting(table, tuple(columns.get(column) or "" for column in keys[table]), HEADER)
 
 
 class _PlaceLane:
@@ -186,6 +196,15 @@ class _PlaceLane:
             self._numbers[one.partition] += 1
             more = left_at(one.headers, self._numbers) if one.headers else ()
             yield one._replace(headers=((FROM, self.series.encode()), (NUMBER, b"%d" % number), *more))
+
+    def without_header(self) -> Iterator[tuple[str, Row]]:
+        """Table and columns of the rows that wait for their header."""
+        for key in self._state.due(END_OF_TIME):
+            value = self._state.get(key)
+            if is_placed(key) and value is not None:
+                entry = load_placed(key, value)
+                if not entry.deleted and entry.sent is None and not entry.told:
+                    yield row_of(key)[0], entry.columns
 
 
 def _ms(at: datetime, zone: tzinfo) -> int:

@@ -143,6 +143,21 @@ def test_a_line_finds_its_settlement_through_a_table_between_them(site, order):
     assert [] == found(linked, *(one for one in happens if one is not row), reported=REPORTED[:2], waits=waits)
 
 
+def test_rows_under_a_header_go_where_it_is_and_wait_for_it(site):
+    """Lines that know only their prescription."""
+    header = {"table": "h.rx", "role": "header", "key": ["rx_no", "part"], "visit_key": "visit_id"}
+    under = {"visit_key": None, "under": "h.rx", "header": ("settle_no", "level")}
+    headed = with_tables(site, {"h.charge": under}, header)
+    row = {"insert": {"table": "h.rx", "row": {"rx_no": "S1", "part": "A", "visit_id": "V1"}}}
+    others = [insert(table) for table in ROWS]
+    assert [] == found(headed, *others, row)
+    assert [] == found(headed, row, *others)
+    waits = [{"table": "h.charge", "key": "C1", "for": "header"}]
+    assert [] == found(headed, *others, reported=REPORTED[:2], waits=waits)
+    letters = [{"class": "JOIN_INCOMPLETE", "rule": "MISSING_HEADER", "table": "h.charge", "key": "C1"}]
+    assert [] == found(headed, *others, {"later": "1d"}, reported=REPORTED[:2], letters=letters)
+
+
 def test_of_several_lookup_rows_the_latest_counts(site):
     """Whichever comes last."""
     change = {"h.patient": {"key": ("cert_no",), "named_by": ("patient_id",), "latest": "name"}}
