@@ -37,6 +37,7 @@ VERBS = (
     Verb("demo", "Run the whole flow on this machine and show what was reported."),
     Verb("check", "Check site.yaml and its mapping files: all errors at once."),
     Verb("mapping", "Hold the mapping against cases: rows in, records and letters out."),
+    Verb("rules", "The data-quality rules, and how strict the site is with each."),
     Verb("doctor", "Look at everything a site depends on, with what mends each finding."),
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),

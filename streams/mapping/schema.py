@@ -11,9 +11,10 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from streams.domain.validate.judge import OPEN_CODES, PARENTS, REFUNDS, RULES, TEXTS, UNIQUE_LINES
+from streams.domain.validate.catalogue import described
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import SiteFile
+from streams.spec.fields import ServiceCode
 from streams.telemetry import metric_page
 from streams.telemetry.alerts import rules_file
 
@@ -21,21 +22,6 @@ FILES: Final[dict[str, tuple[type[BaseModel], str]]] = {
     "site": (SiteFile, "One reporting site: brokers, databases, institutions, platform, limits."),
     "mapping": (MappingFile, "One hospital system: which tables hold what, and where each interface field comes from."),
 }
-
-_OTHER_RULES: Final = (
-    (REFUNDS, "fee_list_d", "refuse", "a refund line follows the line it takes back; the sum per item below 0 warns", "guide 712"),
-    (UNIQUE_LINES, "fee_list_d", "refuse", "BKKP_SN is the key of the fee table (`yibao check`)", "§3.3.1 #1"),
-    (PARENTS, "setl_d, fee_list_d", "refuse", "nothing goes before its refused visit or settlement: it is held", "§3.3"),
-    (OPEN_CODES, "all", "warn", "codes that are not in a list which may be incomplete", "§3.3"),
-    (
-        TEXTS,
-        "all",
-        "warn",
-        "texts without U+FFFD, controls and `Ã©`; names without `??`, private-use characters, and GBK for UTF-8",
-        "§2.2",
-    ),
-)
-"""Rules that look at more than one record, or at each field."""
 
 
 def documents() -> dict[str, str]:
@@ -85,15 +71,17 @@ def _page(name: str, model: type[BaseModel], about: str) -> str:
 
 def _rules() -> list[str]:
     """The data-quality rules with the levels that hold unless a site says otherwise."""
-    rows = [(one.id, ", ".join(sorted(one.services)), one.level.value, one.title, one.clause) for one in RULES]
-    lines = ["## Data-quality rules", "", "`refuse` keeps a record back and writes a dead letter; `warn` counts it.", ""]
-    lines += ["| rule | service | level | what | clause |", "|---|---|---|---|---|"]
-    return lines + [f"| `{rule}` | {' | '.join(cells)} |" for rule, *cells in sorted((*rows, *_OTHER_RULES), key=_rule_order)]
-
-
-def _rule_order(row: tuple[str, ...]) -> tuple[int, str]:
-    number = row[0].removeprefix("R")
-    return (int(number) if number.isdecimal() else 1000), row[0]
+    lines = ["## Data-quality rules", "", "`refuse` keeps a record back and writes a dead letter; `warn` counts it."]
+    lines += [
+        "`yibao rules list` shows the levels of a site.",
+        "",
+        "| rule | service | level | what | clause |",
+        "|---|---|---|---|---|",
+    ]
+    for one in described():
+        services = "all" if len(one.services) == len(ServiceCode) else ", ".join(one.services)
+        lines.append(f"| `{one.id}` | {services} | {one.level.value} | {one.title} | {one.clause} |")
+    return lines
 
 
 def _models(model: type[BaseModel], seen: list[type[BaseModel]]) -> list[type[BaseModel]]:
