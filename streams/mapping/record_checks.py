@@ -94,7 +94,7 @@ def check_unique_lines(document: Document, written: MappingFile) -> None:
     fees = {index: table for index, table in enumerate(written.tables) if table.role is TableRole.FEE}
     odd = {index: table for index, table in fees.items() if not _is_key(table.fields.get(_NUMBER) or of_all.get(_NUMBER), table)}
     common = {index: table for index, table in odd.items() if _NUMBER not in table.fields}
-    if len(common) == len(fees):
+    if fees and len(common) == len(fees):
         keys = {table.key for table in common.values()}
         _not_its_key(document, ("records", "fee_list_d", "fields", _NUMBER), "the fee table", keys, "")
         return

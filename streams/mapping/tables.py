@@ -158,7 +158,8 @@ class Table(Strict):
     record_prefix: Prefix | None = None
     """Stands before the numbers of its records as they are reported (MDTRT_ID, SETL_ID or BKKP_SN, after any conversion), and
     wherever another record names one of them by that field: so that numbers of two tables, or of two systems of one institution,
-    cannot meet at the platform. None must be the beginning of another one. What comes out must fit into the interface's length."""
+    cannot meet at the platform. None must be the beginning of another one. What comes out must fit into the interface's length.
+    Fields of other names (MEDINS_SETL_ID, REFL_OLD_MDTRT_ID) stay as they are."""
     under: TableNames | None = None
     """Table, or tables, that hold the headers of its rows: a row belongs to the visit of its header. A header may hang under
     another one, up to four deep."""

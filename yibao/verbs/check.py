@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from connector.findings import Finding
+from streams.domain.roles import ROLE_OF
 from streams.mapping import BadFiles, Problem, Site, capture_sources, check_files, compile_site
 from streams.mapping.reading import dotted
 from streams.mapping.secret_files import secret_files
@@ -122,13 +123,14 @@ def coverage_of(site: Site) -> Iterator[Coverage]:
             if record is None:
                 continue
             about = REPORTING.services[service]
+            tables = [table for table in site.mappings[source].tables if table.role is ROLE_OF[service]]
             yield Coverage(
                 source=source,
                 mapping_version=mapping.version,
                 service=service.value,
                 label=about.label,
                 fields=len(about.fields),
-                mapped=len(record.fields),
+                mapped=len({*record.fields, *(name for table in tables for name in table.fields)}),
                 required=sum(field.required for field in about.fields),
                 columns_read=len(mapping.reads(service)),
             )

@@ -183,3 +183,9 @@ def test_the_file_needs_no_kind_where_all_visit_tables_have_one(load):
     assert isinstance(made(load(FEE, own, (kind, "")), "mdtrt_d", (VISIT, "", "")), Record)
     (problem,) = load(FEE + STAY, own, (kind, ""))
     assert "kind: is missing; only pharmacies can do without it" in problem
+
+
+def test_a_mapping_without_lines_is_not_asked_for_their_key(load):
+    """That there is no such table is told, and nothing that follows from it."""
+    (problem,) = load("")
+    assert "records.fee_list_d: there is no table with `role: fee`" in problem
