@@ -3,10 +3,11 @@
 import orjson
 import pytest
 
+from connector.render import ConnectSettings, render
 from streams.domain.changes import Incoming
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
-from streams.mapping import BadFiles, load_site
+from streams.mapping import BadFiles, capture_sources, load_site
 from streams.mapping.columns import columns_by_table
 from streams.mapping.linking import direct_visit_keys, linked_tables
 from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, SITE, VISIT, envelope
@@ -165,6 +166,19 @@ def test_what_decides_is_captured_and_only_linked_lines_are_remembered(load):
     )
     assert (False, True) == tuple(("his", "h.charge") in direct_visit_keys(one) for one in (site, plain))
     assert "his" not in linked_tables(plain)
+
+
+def test_a_link_table_is_captured_with_the_rows_and_not_as_a_lookup(load):
+    """In the order of the log with lines and settlements; its rows name no visit, and none is asked for."""
+    site = load()
+    (source,) = (one for one in capture_sources(site) if one.name == "his")
+    config = render(source, site.topics, connect=ConnectSettings(bootstrap_servers="kafka:9092", heartbeat_interval_ms=1_000))
+    assert ("h.paid" in config["table.include.list"].replace("\\", ""), False) == (
+        True,
+        any("paid" in value for name, value in config.items() if "lookup" in name),
+    )
+    (link,) = (one for one in source.tables if one.name == "h.paid")
+    assert (("line_id",), (), None) == (link.named_by, link.visit_key, link.lookup)
 
 
 @pytest.mark.parametrize(
