@@ -104,8 +104,8 @@ def taken(api: Api, one: Mapping[str, Any], plural: str) -> None:
 
 
 def as_served(one: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-    """A resource in the version that is rendered, or in the server's own first one where it does not know that. groups: the versions
-    that it knows, by group, its own first one first.
+    """A resource in the version that is rendered, or in the server's first one where it does not know that. groups: the
+    versions that it knows, by group, the one that it prefers first.
     """
     versions = groups.get(one["apiVersion"].partition("/")[0], [])
     return one if not versions or one["apiVersion"] in versions else {**one, "apiVersion": versions[0]}
