@@ -6,6 +6,7 @@ Where they lie: deploy/go.py. Usage: control_plane.py. Exit codes: 0 done, 1 a s
 """
 
 import fcntl
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from deploy import definitions
 from deploy.debian import unpack
-from deploy.go import LOGS, build, cache, key_of
+from deploy.go import LOGS, PINS, build, cache, key_of
 from deploy.jars import Altered
 from deploy.steps import StepFailed, is_stamped, timed
 from streams.errors import Misconfigured
@@ -38,9 +39,8 @@ def provide() -> ControlPlane:
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # checkouts share it
-        etcd, defined = _etcd(), definitions.make()
-        programs = _programs()
-        return ControlPlane(programs / PROGRAMS[0], programs / PROGRAMS[1], etcd, defined)
+        etcd, programs = _etcd(), _programs()
+        return ControlPlane(programs / PROGRAMS[0], programs / PROGRAMS[1], etcd, definitions.make())
 
 
 def _etcd() -> Path:
@@ -55,11 +55,23 @@ def _etcd() -> Path:
 
 
 def _programs() -> Path:
-    place = cache() / f"kubernetes-{key_of('server')}"
+    version = kubernetes()
+    place = cache() / f"kubernetes-{version}-{key_of('server')}"
     if not all((place / program).is_file() for program in PROGRAMS):
         with timed("kube-apiserver, kube-controller-manager (deploy/cluster/server; some 20 minutes)"):
-            build("server", [f"./cmd/{program}" for program in PROGRAMS], place, title="kube-apiserver")
+            major, minor, _ = version.split(".")
+            told = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
+            named = {f"k8s.io/component-base/version.{name}": text for name, text in told.items()}
+            build("server", [f"./cmd/{program}" for program in PROGRAMS], place, title="kube-apiserver", told=named)
     return place
+
+
+def kubernetes() -> str:
+    """The version of Kubernetes that is locked, such as 1.36.3."""
+    found = re.search(r"k8s\.io/kubernetes v(\d+\.\d+\.\d+)", (PINS / "server" / "go.mod").read_text("utf-8"))
+    if found is None:
+        raise Misconfigured("deploy/cluster/server/go.mod names no version of k8s.io/kubernetes")
+    return found[1]
 
 
 def main() -> int:

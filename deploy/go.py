@@ -7,7 +7,7 @@ named by what they were made from: a second checkout finds them there.
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,12 +29,13 @@ def key_of(*modules: str) -> str:
     return digest(*(file.read_bytes() for file in [PINS / "requirements.lock", *files]))[:16]
 
 
-def build(module: str, packages: Sequence[str], into: Path, *, title: str) -> None:
-    """Programs of a module in a folder, which is there whole or not at all. Raises StepFailed."""
+def build(module: str, packages: Sequence[str], into: Path, *, title: str, told: Mapping[str, str] | None = None) -> None:
+    """Programs of a module in a folder, which is there whole or not at all. told: texts that are set in them. Raises StepFailed."""
     fresh = into.with_name(f"{into.name}.built")
     shutil.rmtree(fresh, ignore_errors=True)
     # Two at a time: a link alone takes 2 GB. No paths in what is built, so that any checkout finds what another has compiled.
-    words: list[str | Path] = [_go(), "build", "-p", "2", "-trimpath", "-ldflags", "-s -w", "-o", f"{fresh}/", *packages]
+    linking = " ".join(["-s", "-w", *(f"-X {name}={text}" for name, text in (told or {}).items())])
+    words: list[str | Path] = [_go(), "build", "-p", "2", "-trimpath", "-ldflags", linking, "-o", f"{fresh}/", *packages]
     run_in(module, words, title=title)
     shutil.rmtree(into, ignore_errors=True)
     fresh.rename(into)

@@ -1,12 +1,15 @@
 """The server's own interface, by HTTPS on the loopback address."""
 
+import http
+import http.client
 import json
 import ssl
-import urllib.error
-import urllib.request
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from sandbox.stack.ports import LOOPBACK
 
 _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
@@ -21,26 +24,39 @@ class Refused(Exception):
 
 
 class Api:
-    """A client with all rights."""
+    """A client with all rights. Each thread has a connection of its own, which it keeps."""
 
     def __init__(self, port: int, token: str, authority: Path) -> None:
-        self._address = f"https://127.0.0.1:{port}"
+        self._port = port
         self._token = token
         self._context = ssl.create_default_context(cafile=f"{authority}")
+        self._kept = threading.local()
 
     def text(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> str:
         """What it answers. Raises Refused, OSError."""
-        asked = urllib.request.Request(
-            f"{self._address}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": kind},
-        )
+        sent = None if body is None else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(asked, context=self._context, timeout=60) as answer:
-                return answer.read().decode()
-        except urllib.error.HTTPError as error:
-            raise Refused(error.code, message_of(error.read())) from None
+            status, told = self._exchange(method, path, sent, kind)
+        except http.client.RemoteDisconnected:  # a server closes a connection that was idle for long
+            status, told = self._exchange(method, path, sent, kind)
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            raise Refused(status, message_of(told))
+        return told.decode()
+
+    def _exchange(self, method: str, path: str, sent: bytes | None, kind: str) -> tuple[int, bytes]:
+        connection = getattr(self._kept, "connection", None) or self._connect()
+        try:
+            connection.request(method, path, sent, {"Authorization": f"Bearer {self._token}", "Content-Type": kind})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            self._kept.connection = None
+            raise
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        self._kept.connection = http.client.HTTPSConnection(LOOPBACK, self._port, timeout=60, context=self._context)
+        return self._kept.connection
 
     def get(self, path: str) -> Any:
         """Raises Refused, OSError."""

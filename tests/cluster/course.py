@@ -147,13 +147,12 @@ class Course:
         """The number that the values say comes back with the next upgrade: with Helm 4 once somebody says that it may."""
         self.operator.kubectl("scale", f"deployment/{FULL_NAME}-deliver", "--replicas=4")
         demand_workers(self._api, self.namespace, {"deliver": 4})
-        if self.operator.major == 3:
-            self.operator.upgrades(CHART, VALUES, "--set", "pod.annotations.turn=1")
-        else:
-            words = ["upgrade", RELEASE, CHART, *(f"--values={file}" for file in VALUES), "--set", "pod.annotations.turn=1"]
-            said = self.operator.refused(*words)
+        turn = ["--set-string", "pod.annotations.turn=1"]
+        if self.operator.major == 4:
+            said = self.operator.refused("upgrade", RELEASE, CHART, *(f"--values={file}" for file in VALUES), *turn)
             demand(".spec.replicas" in said, f"helm 4 does not say what is in its way:\n{said}")
-            self.operator.upgrades(CHART, VALUES, "--set", "pod.annotations.turn=1", "--force-conflicts")
+            turn.append("--force-conflicts")
+        self.operator.upgrades(CHART, VALUES, *turn)
         self._demand({"place": 2, "join": 2, "deliver": 2})
         return "2 workers again after the upgrade" + (", which --force-conflicts must allow" if self.operator.major == 4 else "")
 
@@ -165,7 +164,7 @@ class Course:
         for kind, stage in (("statefulset", "join"), ("deployment", "deliver")):
             self.operator.kubectl("scale", f"{kind}/{FULL_NAME}-{stage}", f"--replicas={wanted[stage]}")
         demand_workers(self._api, self.namespace, wanted)
-        self.operator.upgrades(CHART, (*VALUES, *OPERATORS), *known, "--set", "pod.annotations.turn=2")
+        self.operator.upgrades(CHART, (*VALUES, *OPERATORS), *known, "--set-string", "pod.annotations.turn=2")
         self._demand(wanted)
         made = {kind for kind, _ in self.operator.manifest()}
         demand(made >= {"ScaledObject", "PodMonitor", "PrometheusRule"}, f"the operators' resources are missing: {sorted(made)}")

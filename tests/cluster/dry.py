@@ -15,7 +15,9 @@ from tests.cluster.failed import Failed, demand
 from tests.cluster.state import wait_until
 
 KUBERNETES: Final = "1.36"
-_NAMESPACE: Final = "restricted"
+_PODS: Final = "pods"
+_OTHERS: Final = "others"
+_NAMESPACES: Final = (_PODS, _OTHERS)
 _NO_POD: Final = 403
 _DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -61,17 +63,18 @@ def define(api: Api, folder: Path) -> list[str]:
 
 
 def _make_ground(api: Api) -> None:
-    """A namespace, and what topologies name that is somebody else's."""
+    """Two namespaces, and what topologies name that is somebody else's."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
-    api.post("/api/v1/namespaces", {"metadata": {"name": _NAMESPACE, "labels": labels}})
+    for namespace in _NAMESPACES:
+        api.post("/api/v1/namespaces", {"metadata": {"name": namespace, "labels": labels}})
     for account in ("first-yibao-cdc", "yibao"):
-        api.post(f"/api/v1/namespaces/{_NAMESPACE}/serviceaccounts", {"metadata": {"name": account}})
+        api.post(f"/api/v1/namespaces/{_PODS}/serviceaccounts", {"metadata": {"name": account}})
     api.post("/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "yibao-high"}, "value": 1000})
 
 
 def _admitted(api: Api, topology: str, name: str, template: Mapping[str, Any]) -> int:
     """As it is rendered; in how many ways it was tried with root's number, and refused. Raises Failed."""
-    where = f"/api/v1/namespaces/{_NAMESPACE}/pods?dryRun=All&fieldValidation=Strict"
+    where = f"/api/v1/namespaces/{_PODS}/pods?dryRun=All&fieldValidation=Strict"
     pod = pod_of(name, template)
     try:
         api.post(where, pod)
@@ -98,9 +101,9 @@ def _taken(api: Api, topology: str, one: Mapping[str, Any], plural: str) -> None
 
 def taken(api: Api, one: Mapping[str, Any], plural: str) -> None:
     """Ask the server to make a resource, without keeping it and with no field that it does not know. Raises Refused."""
-    here = {**one, "metadata": {**one["metadata"], "namespace": _NAMESPACE}}
+    here = {**one, "metadata": {**one["metadata"], "namespace": _OTHERS}}
     root = "apis" if "/" in one["apiVersion"] else "api"
-    api.post(f"/{root}/{one['apiVersion']}/namespaces/{_NAMESPACE}/{plural}?dryRun=All&fieldValidation=Strict", here)
+    api.post(f"/{root}/{one['apiVersion']}/namespaces/{_OTHERS}/{plural}?dryRun=All&fieldValidation=Strict", here)
 
 
 def as_served(one: Mapping[str, Any], groups: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
