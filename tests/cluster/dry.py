@@ -19,6 +19,7 @@ _PODS: Final = "pods"
 _OTHERS: Final = "others"
 _NAMESPACES: Final = (_PODS, _OTHERS)
 _NO_POD: Final = 403
+_NOT_YET: Final = 404
 _DEFINITIONS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
@@ -56,10 +57,18 @@ def define(api: Api, folder: Path) -> list[str]:
     demand(kinds, f"no definitions in {folder}")
     for one in defined:
         api.post(_DEFINITIONS, one)
-    wait_until(
-        lambda: kinds <= {kind for kind, _ in api.kinds()}, lambda: f"not served: {kinds - {kind for kind, _ in api.kinds()}}"
-    )
+    wait_until(lambda: kinds <= _served(api), lambda: f"not served: {sorted(kinds - _served(api))}")
     return sorted(kinds)
+
+
+def _served(api: Api) -> set[str]:
+    """The kinds that the server serves; none while it has heard of a group and does not serve it yet."""
+    try:
+        return {kind for kind, _ in api.kinds()}
+    except Refused as refused:
+        if refused.code != _NOT_YET:
+            raise
+        return set()
 
 
 def _make_ground(api: Api) -> None:
