@@ -16,12 +16,13 @@ REPLAY_ARGS ?=
 OPERATIONS_ARGS ?=
 DATABASES_ARGS ?=
 CHART_ARGS  ?=
+CLUSTER_ARGS ?=
 IMAGES_ARGS ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +72,9 @@ chart-proof: chart-render ## chart, images and bundle: rendered, built, run by r
 	@$(VENV)/python -m tests.images $(IMAGES_ARGS)
 	@$(VENV)/python deploy/bundle.py
 	@$(VENV)/python -m tests.images.bundled
+
+chart-cluster: setup ## install, upgrade and take away the chart on a real kube-apiserver, built the first time (20 minutes; CLUSTER_ARGS='4 --keep')
+	@$(VENV)/python -m tests.cluster $(CLUSTER_ARGS)
 
 images-context: setup ## gather in build/images what the images are built from: then any builder needs no network (IMAGES_ARGS=aarch64)
 	@$(VENV)/python deploy/images.py context $(IMAGES_ARGS)

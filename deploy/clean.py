@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.go import cache
 from sandbox.stack import Stack
 from sandbox.stack.account import remove_account
 from sandbox.stack.postgres import places_elsewhere
@@ -62,6 +63,8 @@ def main() -> int:
     if packages.exists():
         names = " ".join(dict.fromkeys(packages.read_text("utf-8").split()))
         say(f"set-up had these packages installed, others may use them by now: {names}")
+    if cache().exists():
+        say(f"what make chart-cluster built stays, for other checkouts: rm -r {cache()}")
     return 0
 
 

@@ -1,11 +1,12 @@
-"""Debian packages that this machine lacks: installed where we may, named where we may not."""
+"""Debian packages that this machine lacks: installed where we may, named where we may not; or unpacked beside what is installed."""
 
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from deploy.steps import run, timed
+from deploy.steps import run, timed, write_whole
 from streams.errors import Misconfigured
 
 
@@ -29,3 +30,28 @@ def provide(missing: Callable[[], list[str]], *, log: Path, note: Path, again: s
         run("apt-get install", [*apt, "install", *packages], log=log, mend=f"mend: install them by hand, then: {again}", env=quiet)
     if packages := missing():
         raise Misconfigured(f"{' and '.join(packages)} still missing after apt-get install; see {log}")
+
+
+def unpack(packages: Sequence[str], folder: Path, *, log: Path, mend: str, stamp: str) -> None:
+    """Fetch packages and unpack them into a folder, which is there whole or not at all, with a file `.stamp`. Nothing is installed
+    and no service is started; what they depend on is not fetched. Raises StepFailed.
+    """
+    log.unlink(missing_ok=True)
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    if os.geteuid() == 0 and not all(map(_known, packages)):
+        run("apt-get update", ["apt-get", "update"], log=log, mend=mend)
+    inside = 'cd "$1" && shift && exec apt-get -o APT::Sandbox::User=root download "$@"'
+    run("apt-get download", ["sh", "-c", inside, "sh", fresh, *packages], log=log, mend=mend)
+    for package in sorted(fresh.glob("*.deb")):
+        run("dpkg-deb", ["dpkg-deb", "-x", package, fresh], log=log, mend=mend)
+        package.unlink()
+    write_whole(fresh / ".stamp", stamp)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _known(package: str) -> bool:
+    asked = subprocess.run(["apt-cache", "policy", package], capture_output=True, check=False).stdout
+    return b"Candidate:" in asked and b"Candidate: (none)" not in asked

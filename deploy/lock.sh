@@ -5,6 +5,7 @@
 #   requirements.lock      what the product needs to run, in the versions of the first
 #   deploy/chart/…         what the chart is proved with (deploy/chart_tools.py): schemas by pip, Helm by npm, where there is one
 #   deploy/images/…        what the images are looked at with (deploy/image_tools.py)
+#   deploy/cluster/…       Go, which builds the control plane that the chart is installed on (deploy/control_plane.py)
 # The Java programs of deploy/stack/pom.xml are fetched, and their checksums written to deploy/stack/jars.sha256; NOTICE follows.
 # What is locked stays as it is as long as pyproject.toml allows it; LOCK_ARGS='--upgrade' or '--upgrade-package NAME' moves it.
 set -eu
@@ -30,6 +31,8 @@ lock pyproject.toml --constraint requirements-dev.lock --output-file requirement
 lock deploy/chart/requirements.in --output-file deploy/chart/requirements.lock ${LOCK_ARGS:-}
 # shellcheck disable=SC2086
 lock deploy/images/requirements.in --output-file deploy/images/requirements.lock ${LOCK_ARGS:-}
+# shellcheck disable=SC2086
+lock deploy/cluster/requirements.in --output-file deploy/cluster/requirements.lock ${LOCK_ARGS:-}
 if command -v npm >/dev/null; then npm install --prefix deploy/chart --package-lock-only >/dev/null; fi
 deploy/setup.sh --pin-jars
 .venv/bin/python deploy/notice.py

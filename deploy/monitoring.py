@@ -4,12 +4,11 @@ Standard library only. They are not needed to run anything: where they cannot be
 them say so and are skipped. What stands on PATH is taken first.
 """
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from deploy.steps import ROOT, StepFailed, digest, is_stamped, run, say, timed, write_whole
+from deploy.debian import unpack
+from deploy.steps import ROOT, StepFailed, digest, is_stamped, say, timed
 
 PACKAGES = {"promtool": "prometheus", "prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
 """Debian's package of each program."""
@@ -39,26 +38,7 @@ def set_up() -> None:
 
 
 def _fetch(log: Path) -> None:
-    log.unlink(missing_ok=True)
-    fresh = FOLDER.with_name("monitoring.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
     mend = (
         "mend: check /etc/apt/sources.list and the connection, or install them: apt-get install prometheus prometheus-alertmanager"
     )
-    packages = sorted(set(PACKAGES.values()))
-    if os.geteuid() == 0 and not all(map(_known, packages)):
-        run("apt-get update", ["apt-get", "update"], log=log, mend=mend)
-    inside = 'cd "$1" && shift && exec apt-get -o APT::Sandbox::User=root download "$@"'
-    run("apt-get download", ["sh", "-c", inside, "sh", fresh, *packages], log=log, mend=mend)
-    for package in sorted(fresh.glob("*.deb")):
-        run("dpkg-deb", ["dpkg-deb", "-x", package, fresh], log=log, mend=mend)
-        package.unlink()
-    write_whole(fresh / ".stamp", _KEY)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    fresh.rename(FOLDER)
-
-
-def _known(package: str) -> bool:
-    asked = subprocess.run(["apt-cache", "policy", package], capture_output=True, check=False).stdout
-    return b"Candidate:" in asked and b"Candidate: (none)" not in asked
+    unpack(sorted(set(PACKAGES.values())), FOLDER, log=log, mend=mend, stamp=_KEY)

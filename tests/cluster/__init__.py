@@ -1,0 +1,1 @@
+"""`make chart-cluster`: the chart on a real control plane."""
