@@ -80,14 +80,19 @@ def play_cases(
     if show:
         _show(played)
         return
+    if _differs(site, played, output):
+        raise typer.Exit(1)
+
+
+def _differs(site: Site, played: Sequence[Played], output: Output) -> bool:
+    """Tell what differs; whether anything does."""
     found = [(one, differences(one.case, one.outcome)) for one in played]
     coverage = covered(site, [(one.case, one.outcome) for one in played])
     if output is Output.JSON:
         print(json.dumps(_document(site, found, coverage), ensure_ascii=False))
     else:
         _print(found, coverage)
-    if any(differing for _, differing in found):
-        raise typer.Exit(1)
+    return any(differing for _, differing in found)
 
 
 @app.command("preview", short_help="What would be reported of one visit of the database.")
