@@ -10,10 +10,10 @@ from streams.domain.normalise.choosing import Choice, rank_of
 from streams.domain.records import UNDECIDED
 from streams.lane_wiring import lookup_tables
 from streams.lanes.join.lookups import LookupTable, LookupTables
-from streams.mapping import BadFiles, load_site
 from streams.mapping.columns import columns_by_table
 from streams.telemetry.outcomes import Outcomes
-from tests.unit.streams.domain.join.join_rig import DAY_MS, PATIENT, SITE, VISIT
+from tests.unit.streams.domain.join.join_rig import DAY_MS, PATIENT, VISIT
+from tests.unit.streams.mapping.changed_site import load_changed
 from tests.unit.streams.mapping.test_which import PATIENTS, Both
 
 LATEST = "key: [id], named_by: patient_id, latest: at"
@@ -25,14 +25,12 @@ def load(tmp_path):
     """The site of the tests of the join, whose patients have several rows each."""
 
     def loaded(more=COUNTING, visits=""):
-        for file in SITE.parent.iterdir():
-            text = file.read_text(encoding="utf-8").replace(PATIENTS, PATIENTS.replace("key: [patient_id]", more))
+        def change(text):
+            text = text.replace(PATIENTS, PATIENTS.replace("key: [patient_id]", more))
             text = text.replace("{table: h.visit, role: visit,", f"{{table: h.visit, role: visit,{visits}")
-            (tmp_path / file.name).write_text(text, encoding="utf-8")
-        try:
-            return load_site(tmp_path / "site.yaml")
-        except BadFiles as bad:
-            return [str(problem).partition(": ")[2] for problem in bad.problems]
+            return text
+
+        return load_changed(tmp_path, change)
 
     return loaded
 

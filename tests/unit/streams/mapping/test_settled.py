@@ -4,9 +4,10 @@ import pytest
 
 from streams.domain.join.fold import Joiner
 from streams.domain.normalise.settled_by import as_matched
-from streams.mapping import BadFiles, compile_site, load_site
+from streams.mapping import compile_site
 from streams.mapping.columns import columns_by_table
-from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, LIMITS, SETTLE, SITE, TABLES, VISIT, Join, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, LIMITS, SETTLE, TABLES, VISIT, Join, envelope
+from tests.unit.streams.mapping.changed_site import load_changed
 
 CHARGES = "key: [charge_id], visit_key: visit_id, settlement: settle_no}"
 PAID = "{match: {charged_at: paid_at}}"
@@ -18,16 +19,14 @@ def load(tmp_path):
     """The site of the tests of the join, with another `settlement` of its lines."""
 
     def loaded(settlement, key="[charge_id]"):
-        for file in SITE.parent.iterdir():
-            text = file.read_text(encoding="utf-8").replace(CHARGES, f"key: {key}, visit_key: visit_id, settlement: {settlement}}}")
+        def change(text):
+            text = text.replace(CHARGES, f"key: {key}, visit_key: visit_id, settlement: {settlement}}}")
             text = text.replace(
                 "      SETL_ID: settle_no\n      FIXMEDINS", "      SETL_ID: {column: settle_no, of: settlement}\n      FIXMEDINS"
             )
-            (tmp_path / file.name).write_text(text, encoding="utf-8")
-        try:
-            return load_site(tmp_path / "site.yaml")
-        except BadFiles as bad:
-            return [str(problem).partition(": ")[2] for problem in bad.problems]
+            return text
+
+        return load_changed(tmp_path, change)
 
     return loaded
 

@@ -7,10 +7,11 @@ from connector.render import ConnectSettings, render
 from streams.domain.changes import Incoming
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
-from streams.mapping import BadFiles, capture_sources, load_site
+from streams.mapping import capture_sources
 from streams.mapping.columns import columns_by_table
 from streams.mapping.linking import direct_visit_keys, linked_tables
-from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, SITE, VISIT, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, SETTLE, VISIT, envelope
+from tests.unit.streams.mapping.changed_site import load_changed
 from tests.unit.streams.mapping.test_settled import CHARGES
 from tests.unit.streams.mapping.test_which import Both
 
@@ -23,8 +24,7 @@ def load(tmp_path):
     """The site of the tests of the join, with a link table."""
 
     def loaded(settlement=THROUGH, link=LINK, key="[charge_id]", settle="[settle_no]"):
-        for file in SITE.parent.iterdir():
-            text = file.read_text(encoding="utf-8")
+        def change(text):
             text = text.replace(CHARGES, f"key: {key}, visit_key: visit_id, settlement: {settlement}}}{link}")
             text = text.replace(
                 "{table: h.settle, role: settlement, key: [settle_no]", f"{{table: h.settle, role: settlement, key: {settle}"
@@ -32,11 +32,9 @@ def load(tmp_path):
             text = text.replace(
                 "      SETL_ID: settle_no\n      FIXMEDINS", "      SETL_ID: {column: settle_no, of: settlement}\n      FIXMEDINS"
             )
-            (tmp_path / file.name).write_text(text, encoding="utf-8")
-        try:
-            return load_site(tmp_path / "site.yaml")
-        except BadFiles as bad:
-            return [str(problem).partition(": ")[2] for problem in bad.problems]
+            return text
+
+        return load_changed(tmp_path, change)
 
     return loaded
 

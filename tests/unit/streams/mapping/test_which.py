@@ -7,9 +7,10 @@ from streams.domain.changes import Incoming
 from streams.domain.join.fold import Joiner
 from streams.domain.place.going import NOTHING
 from streams.fold_wiring import placer_of
-from streams.mapping import BadFiles, compile_site, load_site
+from streams.mapping import compile_site
 from streams.mapping.columns import columns_by_table
-from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, LIMITS, PATIENT, SETTLE, SITE, VISIT, Join, envelope
+from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, LIMITS, PATIENT, SETTLE, VISIT, Join, envelope
+from tests.unit.streams.mapping.changed_site import load_changed
 
 VISITS = "{table: h.visit, role: visit, key: [visit_id], visit_key: visit_id"
 CHARGES = "{table: h.charge, role: fee, key: [charge_id], visit_key: visit_id, settlement: settle_no"
@@ -22,16 +23,13 @@ def load(tmp_path):
     """The site of the tests of the join, with something more said of its tables (table as written → more)."""
 
     def loaded(**more):
-        for file in SITE.parent.iterdir():
-            text = file.read_text(encoding="utf-8")
+        def change(text):
             for start in (VISITS, CHARGES, PATIENTS):
                 name = start.partition("h.")[2].partition(",")[0]
                 text = text.replace(start, f"{start}, {more[name]}") if name in more else text
-            (tmp_path / file.name).write_text(text, encoding="utf-8")
-        try:
-            return load_site(tmp_path / "site.yaml")
-        except BadFiles as bad:
-            return [str(problem).partition(": ")[2] for problem in bad.problems]
+            return text
+
+        return load_changed(tmp_path, change)
 
     return loaded
 
