@@ -27,8 +27,7 @@ def load(tmp_path):
     def loaded(more=COUNTING, visits=""):
         def change(text):
             text = text.replace(PATIENTS, PATIENTS.replace("key: [patient_id]", more))
-            text = text.replace("{table: h.visit, role: visit,", f"{{table: h.visit, role: visit,{visits}")
-            return text
+            return text.replace("{table: h.visit, role: visit,", f"{{table: h.visit, role: visit,{visits}")
 
         return load_changed(tmp_path, change)
 

@@ -21,10 +21,9 @@ def load(tmp_path):
     def loaded(settlement, key="[charge_id]"):
         def change(text):
             text = text.replace(CHARGES, f"key: {key}, visit_key: visit_id, settlement: {settlement}}}")
-            text = text.replace(
+            return text.replace(
                 "      SETL_ID: settle_no\n      FIXMEDINS", "      SETL_ID: {column: settle_no, of: settlement}\n      FIXMEDINS"
             )
-            return text
 
         return load_changed(tmp_path, change)
 

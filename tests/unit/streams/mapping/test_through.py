@@ -29,10 +29,9 @@ def load(tmp_path):
             text = text.replace(
                 "{table: h.settle, role: settlement, key: [settle_no]", f"{{table: h.settle, role: settlement, key: {settle}"
             )
-            text = text.replace(
+            return text.replace(
                 "      SETL_ID: settle_no\n      FIXMEDINS", "      SETL_ID: {column: settle_no, of: settlement}\n      FIXMEDINS"
             )
-            return text
 
         return load_changed(tmp_path, change)
 
