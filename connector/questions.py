@@ -30,6 +30,8 @@ class Links:
     """By which its rows name others."""
     others: Sequence[tuple[str, Sequence[str]]]
     """The tables that may have the row that is named, each with the columns by which it is."""
+    nulls: Sequence[str] = ()
+    """Texts that name nothing, compared without blanks at their ends."""
     among: tuple[str, Sequence[str]] | None = None
     """Only rows with one of these texts in a column, compared without blanks at their ends; None: all."""
 

@@ -1,6 +1,6 @@
 """Cases beside a site's mappings: found, read, played, and what came of each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,8 +14,10 @@ from streams.rehearsal.case import Case
 from streams.rehearsal.stages import PARTITIONS, Outcome, Rehearsal, values_of
 from streams.spec.fields import ServiceCode
 from streams.spec.interface import PERSONAL
+from streams.spec.masking import mask
 from streams.spec.profiles import REPORTING
 
+_OF_PERSONS = frozenset({"PSN_NO", "PSN_INSU_RLTS_ID", "MEMO", "BRDY", "IPT_OTP_NO", "MEDRCDNO"})
 FOLDER = "cases"
 """Beside a mapping file."""
 
@@ -37,11 +39,18 @@ def case_files(site: Site, named: Sequence[Path]) -> list[Path]:
     """
     folders = [source.mapping.parent / FOLDER for source in site.sources.values()]
     asked = [*named] if named else [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
-    found = [file for one in asked for file in (sorted(one.glob("*.yaml")) if one.is_dir() else [one])]
+    found = [file for one in asked for file in (sorted(_in_folder(one)) if one.is_dir() else [one])]
     if not found:
         looked = " and ".join(f"{one}" for one in (named or dict.fromkeys(folders)))
         raise Misconfigured(f"there is no case in {looked}: a case is a file `*.yaml` there; `yibao mapping test --help` shows one")
     return found
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """Also in folders inside of it; not what an editor keeps aside."""
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in (".yaml", ".yml") and not file.name.startswith((".", "~", "#")):
+            yield file
 
 
 def play(site: Site, files: Iterable[Path]) -> list[Played]:
@@ -74,15 +83,20 @@ def _fields_of(service: ServiceCode) -> set[str]:
     return {field.name for field in REPORTING.services[service].fields}
 
 
+def _may_be_shown(name: str, value: str) -> bool:
+    """Whether it is none of a person, and no free text."""
+    return name not in PERSONAL and name not in _OF_PERSONS and mask(name, value) == value
+
+
 def as_written(outcome: Outcome) -> Mapping[str, Any]:
-    """What came, in the words of a case. Fields with a person's name, number or address are left out."""
+    """What came, in the words of a case. Fields with a person's name, numbers, address or birth, and free text, are left out."""
     return {
         "reported": [
             {
                 "service": emission.record.service.value,
                 "key": emission.record.key,
                 "institution": emission.record.institution,
-                "fields": {name: value for name, value in values_of(emission).items() if name not in PERSONAL},
+                "fields": {name: value for name, value in values_of(emission).items() if _may_be_shown(name, value)},
             }
             for emission in outcome.ready
         ],

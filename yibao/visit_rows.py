@@ -5,8 +5,10 @@ from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from connector.profiles import profile_of
+from streams.domain.keys import named
 from streams.errors import Misconfigured
 from streams.mapping import Site
+from streams.mapping.compiling import nulls_of
 from streams.mapping.tables import Table
 from yibao.captures.from_site import database_password
 
@@ -25,7 +27,8 @@ class VisitRows:
         self._profile = profile_of(source.kind)
         self._password = database_password(source)
         self._tables = {table.name: table for table in source.tables}
-        self._written = {table.table: table for table in site.mappings[source.name].tables}
+        self._mapping = site.mappings[source.name]
+        self._written = {table.table: table for table in self._mapping.tables}
 
     def of_visit(self, key: str) -> dict[str, list[Row]]:
         """By table, the rows of the visit with this key, as the product knows it or as it stands in the tables. Of a key of several
@@ -36,11 +39,12 @@ class VisitRows:
             values = _values(self._written[table.name], key) if table.visit_key else ()
             if table.role is not TableRole.LOOKUP and len(values) == len(table.visit_key) > 0:
                 rows = self._read(table, dict(zip(table.visit_key, values, strict=True)))
-                _add(found, table, [row for row in rows if not _names_a_header(table, row)])
+                _add(found, table, [row for row in rows if not self._names_a_header(table.name, row)])
         for _ in range(_DEEPEST):
-            for table in self._tables.values():
-                for name in self._names_of_headers(table, found):
-                    _add(found, table, self._read(table, dict(zip(table.header, name, strict=True))))
+            for written in self._written.values():
+                for name in self._names_of_headers(written, found):
+                    table = self._tables[written.table]
+                    _add(found, table, self._read(table, dict(zip(written.header_columns, name, strict=True))))
         self._add_links(found)
         return found
 
@@ -75,23 +79,27 @@ class VisitRows:
             )
         return rows
 
-    def _names_of_headers(self, table: CapturedTable, found: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, ...]]:
-        for header in table.under:
-            columns = self._tables[header].named_by or self._tables[header].key
-            for row in found.get(header, ()):
+    def _names_of_headers(self, table: Table, found: Mapping[str, Sequence[Row]]) -> Iterator[tuple[str, ...]]:
+        for header in (self._written[name] for name in table.headers):
+            columns = header.named_columns or header.key
+            for row in found.get(header.table, ()):
                 name = tuple(row[column] or "" for column in columns)
-                if "" not in name and len(name) == len(table.header):
+                if "" not in name and len(name) == len(table.header_columns):
                     yield name
+
+    def _names_a_header(self, table: str, row: Row) -> bool:
+        """As the place stage sees it: what stands for NULL, and blanks, name none."""
+        written = self._written[table]
+        if not written.headers:
+            return False
+        nulls = nulls_of(self._mapping, written)
+        return named(row if nulls is None else nulls.read(row), written.header_columns) is not None
 
 
 def _values(table: Table, key: str) -> tuple[str, ...]:
     own = key.removeprefix(table.prefix) if table.prefix else key
     columns = table.visit_columns or table.else_columns
     return (own,) if len(columns) == 1 else tuple(own.split(","))
-
-
-def _names_a_header(table: CapturedTable, row: Row) -> bool:
-    return bool(table.under) and all(row.get(column) for column in table.header)
 
 
 def _add(found: dict[str, list[Row]], table: CapturedTable, rows: Sequence[Row]) -> None:

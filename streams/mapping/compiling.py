@@ -249,15 +249,16 @@ def _institution(written: reporting.Institution) -> Institution:
 
 def kind_step(written: MappingFile, dialect: Dialect) -> FieldStep | None:
     """How to tell outpatient from inpatient. Columns belong to the visit's row unless they say otherwise."""
-    of_tables = {table.table: _kind_rule(written, table.kind, dialect) for table in written.tables if table.kind is not None}
+    of_tables = {table.table: kind_rule(written, table.kind, dialect) for table in written.tables if table.kind is not None}
     if written.kind is None and not of_tables:
         return None
     plain = Source(constant="") if written.kind is None else written.kind
-    rule = replace(_kind_rule(written, plain, dialect), own=TableRole.VISIT, of_tables=of_tables)
+    rule = replace(kind_rule(written, plain, dialect), own=TableRole.VISIT, of_tables=of_tables)
     return step_of(rule, dialect)
 
 
-def _kind_rule(written: MappingFile, source: Source, dialect: Dialect) -> FieldRule:
+def kind_rule(written: MappingFile, source: Source, dialect: Dialect) -> FieldRule:
+    """How the kind of care is read from one source."""
     return FieldRule(
         field=_KIND_FIELD,
         source=domain_source(source, Whence(TableRole.VISIT, _KIND_FIELD, dialect.zone)),

@@ -11,7 +11,7 @@ happens:
   - later: 2h
   - delete: {table: his.charge, row: {charge_id: C1}}
 reported:                                  # every record, in the order of its versions
-  - {service: fee_list_d, key: C1, fields: {CNT: "2"}}                     # fields that are not named may be anything
+  - {service: fee_list_d, key: C1, fields: {CNT: "2.0000"}}                # fields that are not named may be anything
 letters:
   - {class: WITHDRAWN, table: his.charge, key: C1}
 waits:
@@ -31,7 +31,11 @@ from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
 
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
-Span: TypeAlias = Annotated[str, Form(r"^[1-9][0-9]{0,5}[smhd]$", "a number with `s`, `m`, `h` or `d` behind it")]
+Span: TypeAlias = Annotated[
+    str, Form(r"^[1-9][0-9]{0,4}[smhd]$", "a number of five digits at most with `s`, `m`, `h` or `d` behind it")
+]
+_FIRST, _LAST = 1990, 2100
+_MOST_EVENTS = 20_000
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -41,8 +45,8 @@ def _moment(value: object) -> object:
         found = datetime.fromisoformat(f"{value}")
     except ValueError:
         found = None
-    if found is None or found.tzinfo is not None:
-        raise ValueError("must be a date and a time without a zone, such as `2026-05-04 09:00:00`")
+    if found is None or found.tzinfo is not None or not _FIRST <= found.year <= _LAST:
+        raise ValueError("must be a date and a time without a zone, of 1990 to 2100, such as `2026-05-04 09:00:00`")
     return found
 
 
@@ -153,7 +157,7 @@ class Case(Strict):
     at: Annotated[datetime, BeforeValidator(_moment)]
     """When it begins, in the site's time zone. Between two steps lies a minute, and more where a site's grace for withdrawals asks
     for it."""
-    happens: Annotated[tuple[Event, ...], Field(min_length=1)]
+    happens: Annotated[tuple[Event, ...], Field(min_length=1, max_length=_MOST_EVENTS)]
     """In its order."""
     reported: tuple[Reported, ...] = ()
     """Every record that goes out; versions of one record in their order."""

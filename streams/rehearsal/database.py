@@ -80,6 +80,9 @@ class Database:
         if found:
             names = _APART.join(source for source, _ in found)
             raise Misconfigured(f"{of.table} is a table of the sources {names}: say which by `source`")
+        sources = {source for source, _ in self._tables}
+        if of.source is not None and of.source not in sources:
+            raise Misconfigured(f"there is no source `{of.source}`{nearest(of.source, sources)}; it is written for {of.table}")
         near = nearest(of.table, {table for _, table in self._tables})
         where = "" if of.source is None else f" of source {of.source}"
         raise Misconfigured(f"{of.table} is no table{where} that the mapping names{near}")

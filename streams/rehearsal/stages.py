@@ -27,6 +27,7 @@ from streams.domain.records import DeadLetter, Row
 from streams.domain.series import FROM, NUMBER
 from streams.domain.ticks import END_OF_TIME, tick_value
 from streams.domain.trail import left_at
+from streams.errors import Misconfigured
 from streams.lanes.join.lookups import LookupTable
 from streams.lanes.join.overlay import Overlay as JoinOverlay
 from streams.lanes.join.state import State
@@ -47,6 +48,7 @@ _GRACES: Final = 4
 _TICKS: Final = 3
 """What one tick gives up may be what something else waits for."""
 _MOST_TICKS: Final = 10_000
+_END_MS: Final = 7_258_118_400_000
 _ALL_PASSED: Final = 1 << 60
 
 
@@ -115,6 +117,8 @@ class Rehearsal:
             for change in event.changes:
                 self._take(self._database.change(change, at=now, transaction=number), now)
             now += event.seconds * 1000 + self._pause_ms
+            if now >= _END_MS:
+                raise Misconfigured("more time passes than a case may take: it ends before the year 2200")
             self._tell_time(now)
         self._outcome.waiting = sorted(self._waiting())
         return self._outcome

@@ -156,13 +156,55 @@ def test_a_profile_is_for_people_and_takes_no_more_time_than_it_may(expected, si
     tables = ET.fromstring(file.read_text("utf-8").partition("<body>")[2].partition("</body>")[0].join(("<b>", "</b>")))
     cells = {cell.text for cell in tables.iter("td")}
     assert {"his.mz_zy_jz", "DSCG_MAINDIAG_NAME", "lookup item"} <= cells
-    assert "links to nothing: 4" in shown.output
+    assert "what refuses its record: " in shown.output
     with connect(postgres, DATABASE) as conn, conn.transaction():
         conn.execute("LOCK TABLE his.jc_ks IN ACCESS EXCLUSIVE MODE")
         waited = profiled(site_file, "--longest", "1", "-o", "json")
     found = json.loads(waited.stdout)["sources"]["his"]["not_judged"]
     assert {"his.jc_ks", "his.mz_zy_jz"} == {one["table"] for one in found}
     assert {"no answer within 1 s"} == {one["why"] for one in found}
+    assert not json.loads(waited.stdout)["ok"]
+
+
+def told_of(site_file):
+    """By kind, of the one source."""
+    return json.loads(profiled(site_file, "-o", "json").stdout)["sources"]["his"]
+
+
+def test_keys_are_compared_as_the_join_compares_them(expected, site_file, postgres):
+    """The database finds a `char(20)` equal to a text; the product sees its blanks, and every line would wait for ever."""
+    before = {one["names"]: one["rows"] for one in told_of(site_file)["links"]}
+    with connect(postgres, DATABASE) as conn:
+        conn.execute("ALTER TABLE his.jc_xmml ALTER xmbm TYPE char(20)")
+        ((lines,),) = conn.execute("SELECT count(*) FROM his.sf_fymx WHERE btrim(xmbm) <> ''").fetchall()
+        after = {one["names"]: one["rows"] for one in told_of(site_file)["links"]}
+        conn.execute("ALTER TABLE his.jc_xmml ALTER xmbm TYPE varchar(30)")
+    assert before | {"lookup item": lines} == after
+
+
+def test_rows_of_an_institution_that_nobody_reports_are_counted(expected, site_file, postgres):
+    """All of them would be refused."""
+    with connect(postgres, DATABASE) as conn:
+        (key,) = conn.execute("SELECT min(jsdh) FROM his.sf_jsjl").fetchone()
+        conn.execute("CREATE TEMP TABLE was AS SELECT jgdm FROM his.sf_jsjl WHERE jsdh = %s", [key])
+        conn.execute("UPDATE his.sf_jsjl SET jgdm = 'ZZ' WHERE jsdh = %s", [key])
+        found = told_of(site_file)["values"]
+        conn.execute("UPDATE his.sf_jsjl SET jgdm = (SELECT jgdm FROM was) WHERE jsdh = %s", [key])
+    (one,) = (one for one in found if one["rule"] == "INSTITUTION")
+    assert ("his.sf_jsjl", "jgdm", 1, ["ZZ"]) == (one["table"], one["column"], one["rows"], one["examples"])
+
+
+def test_a_column_that_is_not_there_does_not_hide_the_rest(expected, site_file, postgres):
+    """A slip in the mapping is told with its table; what else was found stands."""
+    whole = told_of(site_file)
+    with connect(postgres, DATABASE) as conn:
+        conn.execute("ALTER TABLE his.jc_ks RENAME bzks TO bzks2")
+        found = told_of(site_file)
+        conn.execute("ALTER TABLE his.jc_ks RENAME bzks2 TO bzks")
+    (missing,) = found["not_judged"]
+    assert ("his.jc_ks", True) == (missing["table"], "bzks" in missing["why"])
+    assert whole["links"] == found["links"]
+    assert whole["values"] == found["values"]
 
 
 def test_rows_count_by_where_and_what_stands_for_null_is_none(expected, site_file, postgres):

@@ -17,8 +17,8 @@ _HEADS: Final[Mapping[type[Found], tuple[str, ...]]] = {
     Rows: ("表", "行数", "算数的行"),
     Wrong: ("表", "列", "服务", "字段", "规则", "级别", "行数", "不同值", "示例（打码）", "说明"),
     Dangling: ("表", "列", "指向", "行数"),
-    Otherwise: ("表", "规则", "列", "行数"),
-    Unanswered: ("表", "内容", "原因"),
+    Otherwise: ("表", "规则", "列", "级别", "行数"),
+    Unanswered: ("表", "内容", "原因", "完全未知"),
 }
 _STYLE: Final = (
     "body{font:15px/1.5 sans-serif;margin:2em;color:#222}table{border-collapse:collapse;margin:.5em 0 1.5em}"

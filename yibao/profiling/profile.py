@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from connector.contract import CaptureSource
+from connector.errors import Refused
 from connector.profiles import profile_of
 from connector.questions import Counted, Groups, Links, Products, Sums
 from streams.domain.normalise.nulls import Nulls
 from streams.domain.normalise.unseen import is_blank
 from streams.domain.normalise.which import Condition
 from streams.domain.violations import Unfit, Violation
-from streams.mapping import Site
+from streams.mapping import Site, compile_site
 from streams.mapping.compiling import nulls_of, which_of
 from streams.mapping.tables import Table
 from yibao.captures.from_site import database_password
@@ -19,6 +20,7 @@ from yibao.profiling.uses import VISIT_KEY, Use, amounts_of, links_of, uses_by_t
 MOST: Final = 2_000
 """So many different values of a column are judged, the most frequent ones."""
 _EXAMPLES: Final = 3
+_LEVELS: Final = {"R1": "refuse", "R2": "warn"}
 
 
 class Rows(NamedTuple):
@@ -79,6 +81,8 @@ class Otherwise(NamedTuple):
     """R1: a line's amount is quantity times price. R2: a settlement's is the sum of the lines that name it."""
     columns: tuple[str, ...]
     """The amount first, then what it is made of."""
+    level: str
+    """`refuse` or `warn`."""
     rows: int
     """How many, of all rows that have one: whether they count by `where` is not asked."""
 
@@ -92,6 +96,8 @@ class Unanswered(NamedTuple):
     """Column or link."""
     why: str
     """In words."""
+    blind: bool = True
+    """Whether nothing is known of it."""
 
 
 Found = Rows | Wrong | Dangling | Otherwise | Unanswered
@@ -110,11 +116,18 @@ class Profile:
         """Table by table, then link by link. Raises Unreachable, Misconfigured, Refused."""
         uses = uses_by_table(self._site, self._source.name)
         for table in self._site.mappings[self._source.name].tables:
-            yield from self._table(table, uses[table.table])
+            yield from self._unless_refused(table.table, "its columns", self._table(table, uses[table.table]))
         for names, links in links_of(self._site, self._source.name):
-            yield from self._link(names, links)
+            yield from self._unless_refused(links.table, names, self._link(names, links))
         for rule, amounts in amounts_of(self._site, self._source.name):
-            yield from self._amounts(rule, amounts)
+            yield from self._unless_refused(amounts.table, rule, self._amounts(rule, amounts))
+
+    def _unless_refused(self, table: str, about: str, found: Iterator[Found]) -> Iterator[Found]:
+        """What the database does not answer, of a column that is not there for one, does not end the rest."""
+        try:
+            yield from found
+        except Refused as refused:
+            yield Unanswered(table, about, f"{refused}; `yibao check --live` names what is not there")
 
     def _link(self, names: str, links: Links) -> Iterator[Found]:
         self._say(f"{links.table}: rows that name no {names}")
@@ -136,7 +149,7 @@ class Profile:
             yield Unanswered(asked.table, rule, f"no answer within {self._longest_s} s, or no numbers")
         elif counted:
             columns = (asked.product, *asked.factors) if isinstance(asked, Products) else (asked.total, asked.amount)
-            yield Otherwise(asked.table, rule, columns, counted)
+            yield Otherwise(asked.table, rule, columns, self._site.rules.get(rule, _LEVELS[rule]), counted)
 
     def _table(self, table: Table, uses: Mapping[str, list[Use]]) -> Iterator[Found]:
         self._say(f"{table.table}: its rows, and what stands in {', '.join(sorted(uses)) or 'no column'}")
@@ -150,15 +163,38 @@ class Profile:
         else:
             count = sum(rows for values, rows in counting if _counts(conditions, values))
             yield Rows(table.table, counted[0][1], count if conditions else counted[0][1])
+        yield from self._institutions(table, nulls)
         for column, of in sorted(uses.items()):
             groups = self._asked(table, [column, *(one.column for one in conditions)])
             if groups is None:
                 yield Unanswered(table.table, column, f"no answer within {self._longest_s} s")
                 continue
             if len(groups) == MOST:
-                yield Unanswered(table.table, column, f"only its {MOST} most frequent values were judged")
+                yield Unanswered(table.table, column, f"only its {MOST} most frequent values were judged", blind=False)
             values = [(values[0], rows) for values, rows in groups if _counts(conditions, values[1:])]
             yield from _wrong(table, column, of, [(_as_read(nulls, table, column, value), rows) for value, rows in values])
+
+    def _institutions(self, table: Table, nulls: Nulls | None) -> Iterator[Found]:
+        """Rows of institutions that this source does not report."""
+        belongs = self._site.mappings[self._source.name].institution.of(table.role)
+        if belongs is None or belongs.column is None or belongs.of is not None:
+            return
+        reported = compile_site(self._site)[self._source.name].institutions
+        known = {name for one in self._site.institutions if one.code in reported for name in (one.code, *one.his_codes)}
+        conditions = () if (which := which_of(table)) is None else which.own
+        groups = self._asked(table, [belongs.column, *(one.column for one in conditions)]) or []
+        others = [
+            (value, rows)
+            for (first, *rest), rows in groups
+            if _counts(conditions, tuple(rest))
+            and (value := _as_read(nulls, table, belongs.column, first) or "").strip() not in known
+        ]
+        if others:
+            examples, rows = tuple(value or "NULL" for value, _ in others[:_EXAMPLES]), sum(rows for _, rows in others)
+            message = "这些行的机构不在该来源上报的机构之内"
+            yield Wrong(
+                table.table, belongs.column, "", "institution", "INSTITUTION", "refuse", rows, len(others), examples, message
+            )
 
     def _asked(self, table: Table, columns: list[str] | tuple[str, ...]) -> Counted | None:
         asked = Groups(table=table.table, columns=columns, most=MOST)

@@ -33,13 +33,17 @@ def show(found: Mapping[str, Sequence[Found]]) -> None:
         tables.show(_WRONG, wrong, right=("rows", "values"))
         links = [(one.table, ", ".join(one.columns), one.names, f"{one.rows}") for one in those if isinstance(one, Dangling)]
         tables.show(("table", "by", "names no", "rows"), links, right=("rows",))
-        amounts = [(one.table, ", ".join(one.columns), one.rule, f"{one.rows}") for one in those if isinstance(one, Otherwise)]
-        tables.show(("table", "amount, and of what", "breaks", "rows"), amounts, right=("rows",))
+        amounts = [
+            (one.table, ", ".join(one.columns), one.rule, one.level, f"{one.rows}") for one in those if isinstance(one, Otherwise)
+        ]
+        tables.show(("table", "amount, and of what", "breaks", "level", "rows"), amounts, right=("rows",))
         open_ = [(one.table, one.about, one.why) for one in those if isinstance(one, Unanswered)]
         tables.show(("table", "about", "not judged"), open_)
-    refused = sum(one.rows for those in found.values() for one in those if isinstance(one, Wrong) and one.level == "refuse")
-    dangling = sum(one.rows for those in found.values() for one in those if isinstance(one, Dangling))
-    typer.echo(f"values that refuse their record: {refused}; links to nothing: {dangling}")
+    told = [one for those in found.values() for one in those]
+    refused = sum(one.rows for one in told if isinstance(one, Wrong | Otherwise) and one.level == "refuse")
+    dangling = sum(one.rows for one in told if isinstance(one, Dangling))
+    blind = sum(1 for one in told if isinstance(one, Unanswered) and one.blind)
+    typer.echo(f"what refuses its record: {refused}; links to nothing: {dangling}; questions without an answer: {blind}")
 
 
 def document(found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
@@ -55,5 +59,7 @@ def document(found: Mapping[str, Sequence[Found]]) -> dict[str, Any]:
 
 
 def stands_against(one: Found) -> bool:
-    """Whether a record would be refused for it, or wait."""
-    return isinstance(one, Dangling) or (isinstance(one, Wrong) and one.level == "refuse")
+    """Whether a record would be refused for it, or wait; or nobody knows."""
+    if isinstance(one, Unanswered):
+        return one.blind
+    return isinstance(one, Dangling) or (isinstance(one, Wrong | Otherwise) and one.level == "refuse")

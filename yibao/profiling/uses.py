@@ -1,14 +1,17 @@
 """Which columns of a mapping's tables feed which fields plainly, and which rows of a table name rows of another one. Pure."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from connector.contract import TableRole
 from connector.questions import Links, Products, Sums
+from streams.domain.keys import is_of_header, of_header
 from streams.domain.normalise.fields import FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, FirstOf, LookupColumn, Source
 from streams.domain.roles import ROLE_OF
 from streams.mapping import Site, compile_site
+from streams.mapping.compiling import kind_rule
 from streams.mapping.field_rules import field_rules
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.tables import Table
@@ -32,14 +35,30 @@ def uses_by_table(site: Site, source: str) -> Mapping[str, Mapping[str, list[Use
     """
     mapping, dialect = site.mappings[source], compile_site(site)[source].dialect
     found: dict[str, dict[str, list[Use]]] = {table.table: {} for table in mapping.tables}
+    for own in _tables_of(mapping, TableRole.VISIT):
+        if (written := own.kind or mapping.kind) is None:
+            continue
+        step = field_step(kind_rule(mapping, written, dialect), dialect)._replace(name="kind")
+        for where, column, alone in _plain(step.source):
+            for table, name in _where(mapping, own, where, column):
+                found[table.table].setdefault(name, []).append(Use(ServiceCode.VISIT, step, alone))
     for service, own, rule in _rules(site, source):
         step = field_step(rule, dialect)
         for where, column, alone in _plain(rule.source):
-            for table in [own] if where == own.role else _tables_of(mapping, where):
-                uses = found[table.table].setdefault(column, [])
+            needed = alone and (own.role, rule.field.name) != _UNSETTLED
+            for table, name in _where(mapping, own, where, column):
+                uses = found[table.table].setdefault(name, [])
                 if not any((use.service, use.step.name, use.step.source) == (service, step.name, step.source) for use in uses):
-                    uses.append(Use(service, step, alone))
+                    uses.append(Use(service, step, needed))
     return found
+
+
+def _where(mapping: MappingFile, own: Table, where: TableRole | str, column: str) -> Iterator[tuple[Table, str]]:
+    """The tables in which a column stands, and its name there: of a header it stands in the tables that `own` hangs under."""
+    if is_of_header(column):
+        yield from ((table, column.removeprefix(of_header(""))) for table in mapping.tables if table.table in own.headers)
+    else:
+        yield from ((table, column) for table in ([own] if where == own.role else _tables_of(mapping, where)))
 
 
 def _rules(site: Site, source: str) -> Iterator[tuple[ServiceCode, Table, FieldRule]]:
@@ -71,6 +90,8 @@ def _tables_of(mapping: MappingFile, where: TableRole | str) -> Iterator[Table]:
             yield table
 
 
+_UNSETTLED: Final = (TableRole.FEE, "SETL_ID")
+"""A line without a settlement waits for one, and is refused for nothing."""
 _LINE: Final = "DET_ITEM_FEE_SUMAMT"
 _NOBODY: Final = ("", ())
 VISIT_KEY: Final = "visit key"
@@ -87,19 +108,31 @@ def links_of(site: Site, source: str) -> Iterator[tuple[str, Links]]:
         if table.role is TableRole.LOOKUP:
             continue
         if table.visit_columns:
-            yield VISIT_KEY, Links(table=table.table, columns=table.visit_columns, others=())
+            yield VISIT_KEY, Links(table=table.table, columns=table.visit_columns, others=(), nulls=nulls_in(mapping, table))
         visits = [(one.table, one.visit_columns) for one in by_role[TableRole.VISIT] if _alike(one, table)]
         among = _on_duty(site, source, table.role)
         if table.role is not TableRole.VISIT and table.visit_columns and visits and among != _NOBODY:
-            yield "visit", Links(table=table.table, columns=table.visit_columns, others=visits, among=among)
+            yield (
+                "visit",
+                Links(table=table.table, columns=table.visit_columns, others=visits, among=among, nulls=nulls_in(mapping, table)),
+            )
         headers = [one for one in mapping.tables if one.table in table.headers]
         if headers:
             named = [(one.table, one.named_columns or one.key) for one in headers]
-            yield "header", Links(table=table.table, columns=table.header_columns, others=named)
+            links = Links(table=table.table, columns=table.header_columns, others=named, nulls=nulls_in(mapping, table))
+            yield "header", links
+            if not table.else_columns:
+                yield VISIT_KEY, replace(links, others=())
         if table.settlement_column is not None:
             settlements = [(one.table, one.key) for one in by_role[TableRole.SETTLEMENT] if len(one.key) == 1]
-            yield "settlement", Links(table=table.table, columns=(table.settlement_column,), others=settlements)
+            columns = (table.settlement_column,)
+            yield "settlement", Links(table=table.table, columns=columns, others=settlements, nulls=nulls_in(mapping, table))
     yield from _lookups(site, source)
+
+
+def nulls_in(mapping: MappingFile, table: Table) -> tuple[str, ...]:
+    """What stands for NULL in the columns of a table, but in its key."""
+    return tuple(one.strip() for one in (mapping.nulls if table.nulls is None else table.nulls))
 
 
 def _on_duty(site: Site, source: str, role: TableRole) -> tuple[str, tuple[str, ...]] | None:
@@ -124,7 +157,7 @@ def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
     asked: set[tuple[str, str, tuple[str, ...]]] = set()
     for _, own, rule in _rules(site, source):
         of = rule.source
-        if not isinstance(of, LookupColumn) or of.lookup not in lookups:
+        if not isinstance(of, LookupColumn) or of.lookup not in lookups or of.absent == "empty":
             continue
         by = [one for one in of.by if isinstance(one, Column)]
         roles = {one.role for one in by}

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 import yaml
 
+from streams.errors import Misconfigured
 from streams.mapping import Site, load_site
 from streams.rehearsal.covered import Covered, covered
 from streams.rehearsal.verdict import Difference, differences
@@ -65,7 +66,7 @@ def play_cases(
         - together: [{insert: {…}}, {update: {…}}]        one transaction
         - later: 2h
         - delete: {table: his.charge, row: {charge_id: C1}}
-      reported: [{service: fee_list_d, key: C1, fields: {CNT: "2"}}]
+      reported: [{service: fee_list_d, key: C1, fields: {CNT: "2.0000"}}]
       letters: [{class: WITHDRAWN, table: his.charge, key: C1}]
       waits: [{table: his.charge, key: C2, for: settlement}]
 
@@ -78,7 +79,7 @@ def play_cases(
     site = load_site(config)
     played = play(site, case_files(site, files or []))
     if show:
-        _show(played)
+        _show(played, output)
         return
     if _differs(site, played, output):
         raise typer.Exit(1)
@@ -153,6 +154,8 @@ def profile_rows(
       yibao mapping profile -o json
     """  # noqa: D301 - Typer's mark for lines that stay as they are
     site = load_site(config)
+    if html is not None and not html.absolute().parent.is_dir():
+        raise Misconfigured(f"--html {html}: there is no folder {html.absolute().parent}")
 
     def say(what: str) -> None:
         typer.echo(f"looking at {what}", err=True)
@@ -168,7 +171,10 @@ def profile_rows(
         raise typer.Exit(1)
 
 
-def _show(played: Sequence[Played]) -> None:
+def _show(played: Sequence[Played], output: Output) -> None:
+    if output is Output.JSON:
+        print(json.dumps([{"file": str(one.file), **as_written(one.outcome)} for one in played], ensure_ascii=False))
+        return
     for one in played:
         print(f"# {one.file.name}: {one.case.case}")
         print(yaml.safe_dump(as_written(one.outcome), allow_unicode=True, sort_keys=False), end="")

@@ -31,6 +31,8 @@ def count_dangling(source: CaptureSource, asked: Links, *, longest_s: int, passw
     `count_groups`.
     """
     named = [f"TRIM(CAST(a.{quoted(column)} AS CHAR)) <> ''" for column in asked.columns]
+    if asked.nulls:
+        named += [f"TRIM(CAST(a.{quoted(one)} AS CHAR)) NOT IN ({', '.join(map(literal, asked.nulls))})" for one in asked.columns]
     if asked.among is not None:
         column, values = asked.among
         named.append(f"TRIM(CAST(a.{quoted(column)} AS CHAR)) IN ({', '.join(map(literal, values))})")

@@ -15,8 +15,6 @@ from connector.questions import Counted, Groups, Links, Products, Sums
 
 _NO_NUMBERS: Final = frozenset({"22P02", "42846"})
 """A text that is no number; a type that cannot become one."""
-_NO_OPERATOR: Final = "42883"
-"""Of two types that the server does not compare."""
 
 
 def count_groups(source: CaptureSource, asked: Groups, *, longest_s: int, password: str) -> Counted | None:
@@ -41,31 +39,27 @@ def count_dangling(source: CaptureSource, asked: Links, *, longest_s: int, passw
     """
     with logged_in(source, password=password) as connection, connection.cursor() as cursor:
         see_as_capture(cursor, longest_s=longest_s)
-        for as_text in (False, True):
-            query = _dangling(connection, asked, as_text=as_text)
-            try:
-                cursor.execute(query.encode())
-            except psycopg.errors.QueryCanceled:
-                return None
-            except psycopg.Error as exc:
-                if as_text or exc.sqlstate != _NO_OPERATOR:
-                    raise
-                connection.rollback()
-                see_as_capture(cursor, longest_s=longest_s)
-                continue
-            ((counted,),) = as_captured(cursor)
-            return int(f"{counted}")
-    raise AssertionError("texts can be compared")
+        try:
+            cursor.execute(_dangling(connection, asked).encode())
+        except psycopg.errors.QueryCanceled:
+            return None
+        ((counted,),) = as_captured(cursor)
+    return int(f"{counted}")
 
 
-def _dangling(connection: "psycopg.Connection[TupleRow]", asked: Links, *, as_text: bool) -> str:
+def _dangling(connection: "psycopg.Connection[TupleRow]", asked: Links) -> str:
+    """Compared as the product compares them: by their text, of one column with the blanks of a `char(n)`, which `format` keeps."""
+    form = "format('%s', {})" if len(asked.columns) == 1 else "btrim({}::text)"
+
     def of(alias: str, column: str) -> str:
-        return f"btrim({alias}.{quoted(column)}::text)" if as_text else f"{alias}.{quoted(column)}"
+        return form.format(f"{alias}.{quoted(column)}")
 
     def where(name: str) -> str:
         return sql.Identifier(*split_table(name)).as_string(connection)
 
     named = [f"btrim(a.{quoted(column)}::text) <> ''" for column in asked.columns]
+    if asked.nulls:
+        named += [f"btrim(a.{quoted(one)}::text) NOT IN ({', '.join(map(literal, asked.nulls))})" for one in asked.columns]
     if asked.among is not None:
         column, values = asked.among
         named.append(f"btrim(a.{quoted(column)}::text) IN ({', '.join(map(literal, values))})")

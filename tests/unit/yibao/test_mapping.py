@@ -66,6 +66,8 @@ def test_what_is_shown_is_a_case_that_holds(site):
     ("text", "says"),
     [
         ("case: x\nhapens: []\n", "hapens"),
+        ("case: x\nat: 9999-12-31 23:59:59\nhappens: [{later: 1h}]\n", "of 1990 to 2100"),
+        ("case: x\nat: 2026-05-04 09:00\nhappens: [{later: 99999d}]\n", "ends before the year 2200"),
         ("case: x\nat: soon\nhappens: [{later: 1h}]\n", "must be a date and a time"),
         (
             "case: x\nat: 2026-05-04 09:00\nhappens: [{later: 1h}]\nreported: [{service: setl_d, key: S, fields: {PSN_PYA: 1}}]\n",
@@ -81,6 +83,19 @@ def test_a_file_that_is_wrong_is_named_with_its_place(site, text, says):
     assert result.exception is not None
     assert "new.yaml" in f"{result.exception}"
     assert says in f"{result.exception}"
+
+
+@pytest.mark.parametrize("name", ["b.yml", "B.YAML", "deep/c.yaml"])
+def test_no_file_of_a_folder_is_passed_over(site, name):
+    """A green run that left out the case that fails proves nothing."""
+    case = site.parent / "cases" / name
+    case.parent.mkdir(exist_ok=True)
+    case.write_text((site.parent / "cases" / NAME).read_text("utf-8").replace('PSN_PAY: "18.46"', 'PSN_PAY: "1"'), "utf-8")
+    assert 1 == run(site).exit_code
+    for aside in (".hidden.yaml", "~backup.yaml"):
+        case.rename(site.parent / "cases" / aside)
+        assert 0 == run(site).exit_code
+        case = site.parent / "cases" / aside
 
 
 def test_no_case_is_not_taken_for_all_is_well(site):
