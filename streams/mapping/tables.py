@@ -92,7 +92,7 @@ class Through(Strict):
 
 
 class Settled(Strict):
-    """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS; a line that was
+    """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS; one that was
     reported before stays as it was until it changes. A text alone means `{column: text}`.
     """
 
