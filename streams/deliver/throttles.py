@@ -6,6 +6,7 @@ answered otherwise. At first all others stand, too, but no longer than `others_a
 | since an institution was throttled              | that is          | who stands                                             |
 |-------------------------------------------------|------------------|--------------------------------------------------------|
 | another one was asked, and answered otherwise   | its own          | it alone                                               |
+| nobody else was asked, and it is for 5 s or less | open            | it alone, until another one is throttled, too          |
 | nobody else was asked                           | open             | all, at most `others_after_s`; then one request goes   |
 | the same, while another one's is its own        | open             | all, at most 5 s; then one request goes                |
 | each one that was asked was throttled, too      | that of them all | each for its own time; one request each `others_after_s` |
@@ -22,6 +23,8 @@ OTHERS_AFTER_S: Final = 30.0
 """So long the others stand at most for what one institution was asked to wait."""
 _OF_ONE_AGAIN_S: Final = 5.0
 """The same while a throttle of one of them is known to be its own: the next one most likely is, too."""
+_SHORT_S: Final = 5.0
+"""Where one of them is asked to wait no longer, the others go on: to stand costs them more than one request too many."""
 _OTHERS_FIRST_S: Final = 1.0
 """So much longer it stands itself while none of them was asked: if it asked again first each time, nobody else ever would."""
 _AGAIN_S: Final = 0.1
@@ -136,13 +139,17 @@ class Throttles:
         """
         now = self._now()
         own = self._own.setdefault(institution, _Own(since=now))
-        if not own.alone:
+        if not own.alone and (not named or after_s > _SHORT_S or self._is_of_several(institution)):
             most_s = _OF_ONE_AGAIN_S if any(one.alone for one in self._own.values()) else self._others_after_s
             others_s = min(after_s, most_s) if named else after_s
             self._all = throttled(self._all, after_s=others_s, named=named, began=began, now=now)
         before = own.throttle
         own.throttle = throttled(before, after_s=after_s, named=named, began=began, now=now)
         return before, own.throttle
+
+    def _is_of_several(self, institution: str) -> bool:
+        """Whether another one is throttled, and not known to be so alone: or there is none who could be asked."""
+        return not self._others or any(not one.alone for name, one in self._own.items() if name != institution)
 
     def answered(self, institution: str, *, began: float) -> None:
         """A request that went out at `began` was answered otherwise. One that was under way when the word came says nothing."""
