@@ -161,6 +161,8 @@ class Profile:
         if counted is None or counting is None:
             yield Unanswered(table.table, "rows", f"no answer within {self._longest_s} s")
         else:
+            if len(counting) == MOST:
+                yield Unanswered(table.table, "rows that count", f"only of the {MOST} most frequent values of `where`", blind=False)
             count = sum(rows for values, rows in counting if _counts(conditions, values))
             yield Rows(table.table, counted[0][1], count if conditions else counted[0][1])
         yield from self._institutions(table, nulls)

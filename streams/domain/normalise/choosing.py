@@ -44,6 +44,15 @@ class Choice(NamedTuple):
                 first = UNDECIDED
         return first
 
+    def newer(self, meant: Row | None, row: Row) -> Row:
+        """The meant one after one row more; `UNDECIDED` where nobody knows. meant: of the others, None where there is none."""
+        if meant is None:
+            return row
+        known, rank = rank_of(meant.get(self.latest)), rank_of(row.get(self.latest))
+        if rank != known:
+            return row if rank > known else meant
+        return meant if self._content(row) == self._content(meant) else UNDECIDED
+
     def _content(self, row: Row) -> dict[str, str | None]:
         return {name: value for name, value in row.items() if name not in self.key and name != self.latest}
 

@@ -4,7 +4,7 @@ comes, changes or goes, so that whoever asks finds it as in any other lookup.
 
 from streams.domain.normalise.choosing import Choice
 from streams.domain.normalise.nulls import Nulls
-from streams.domain.records import Row
+from streams.domain.records import UNDECIDED, Row
 
 _Key = tuple[str, ...]
 
@@ -32,14 +32,23 @@ class Chosen:
         before = self._named.pop(key, None)
         if before is not None:
             del self._sharing[before][key]
+            self._choose(before)
         if name is not None and row is not None:
             self._named[key] = name
-            self._sharing.setdefault(name, {})[key] = row
-        for one in {before, name} - {None}:
-            self._choose(one)
+            self._come(name, key, row)
 
-    def _choose(self, name: _Key | None) -> None:
-        assert name is not None
+    def _come(self, name: _Key, key: _Key, row: Row) -> None:
+        """A row more under a name. Only the meant one is looked at: a lookup is read row by row, and may have many of one name."""
+        sharing = self._sharing.setdefault(name, {})
+        sharing[key] = row
+        meant = self._found.get(name)
+        if meant is UNDECIDED:
+            self._choose(name)
+        else:
+            self._found[name] = self._choice.newer(meant, row)
+
+    def _choose(self, name: _Key) -> None:
+        """Look at all rows of a name."""
         sharing = self._sharing[name]
         meant = self._choice.chosen(sharing.values())
         if meant is None:
