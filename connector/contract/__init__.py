@@ -6,7 +6,7 @@ without a schema (`before`, `after`, `source`, `op`), with decimals as text and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -82,6 +82,18 @@ class Look:
     """The replication slot; None where there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class AskedLookup:
+    """A column by which rows of a lookup table are asked for."""
+
+    column: str
+    """The column."""
+    table: str
+    """The lookup table."""
+    named_by: str
+    """Its column that holds the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturedTable:
     """One table to capture. Names are in the catalogue's upper and lower case."""
@@ -103,6 +115,12 @@ class CapturedTable:
     """Columns that the mapping reads as times without a zone, to be checked against the catalogue."""
     instants: frozenset[str] = frozenset()
     """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
+    moments: Mapping[str, str] = field(default_factory=dict)
+    """Columns that the mapping reads a time of day from, each with the interface field that wants it, to be checked likewise."""
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """Columns of whose number the mapping reports every digit, each with the interface field, to be checked likewise."""
+    lookups: tuple[AskedLookup, ...] = ()
+    """Columns by which lookups are asked, to be checked likewise."""
     settlement: str | None = None
     """Of a fee table, the column that names the line's settlement, to be checked against the catalogue."""
     trimmed: bool = False

@@ -1,7 +1,8 @@
 """What a site asks of capture: its databases, and of each table only the columns that the mapping reads."""
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
-from streams.mapping.columns import columns_by_table, times_by_table
+from streams.mapping.asking import lookups_by_table
+from streams.mapping.columns import amounts_by_table, columns_by_table, moments_by_table, times_by_table
 from streams.mapping.compiling import visit_key_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
@@ -36,6 +37,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
     headers = {name for table in mapping.tables for name in table.headers}
     links = {table.through.table: table.through.line_columns for table in mapping.tables if table.through is not None}
     columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
+    moments, amounts, lookups = moments_by_table(mapping), amounts_by_table(mapping), lookups_by_table(mapping)
     return tuple(
         CapturedTable(
             name=table.table,
@@ -46,6 +48,9 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
             wall_clock=wall[table.table],
             instants=instants[table.table],
+            moments=moments[table.table],
+            amounts=amounts[table.table],
+            lookups=lookups[table.table],
             settlement=table.settlement_column,
             trimmed=(key := visit_key_of(table)) is not None and key.is_composed,
             under=table.headers if table.through is None else (table.through.table,),

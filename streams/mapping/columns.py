@@ -1,6 +1,6 @@
 """Which columns of which table a mapping reads: nothing else leaves the hospital's database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.contract import TableRole
@@ -23,6 +23,12 @@ class ColumnUse:
     """The column."""
     time: str | None = None
     """`wall` or `instant` where it is read as a time."""
+    amount: bool = False
+    """Whether it is read as a decimal of which every digit counts."""
+    field: str | None = None
+    """The interface field that it is read for, where it is one."""
+    kind: FieldKind | None = None
+    """As what that is read."""
     of_header: bool = False
     """Whether the column is one of the headers of that role's rows."""
     table: str | None = None
@@ -70,6 +76,24 @@ def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]
     return {table.table: frozenset(use.column for use in used if belongs(use, table, written)) for table in written.tables}
 
 
+def moments_by_table(written: MappingFile) -> dict[str, dict[str, str]]:
+    """Columns that must tell the time of day, by table, each with the interface field that wants it."""
+    return _fields_by_table(written, [use for use in uses(written) if use.time is not None and use.kind is FieldKind.DATETIME])
+
+
+def amounts_by_table(written: MappingFile) -> dict[str, dict[str, str]]:
+    """Columns whose digits are all reported, by table, each with the interface field that they make."""
+    return _fields_by_table(written, [use for use in uses(written) if use.amount])
+
+
+def _fields_by_table(written: MappingFile, used: Sequence[ColumnUse]) -> dict[str, dict[str, str]]:
+    """Of several fields that read a column, the first."""
+    return {
+        table.table: {use.column: use.field for use in reversed(used) if use.field is not None and belongs(use, table, written)}
+        for table in written.tables
+    }
+
+
 def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
     """Of each table whose rows hang under a header, the columns of the header that its records read."""
     used = [use for use in uses(written) if use.of_header]
@@ -114,8 +138,9 @@ def _of_records(written: MappingFile, service: ServiceCode, table: Table) -> Ite
     for name, source in {**({} if record is None else record.fields), **table.fields}.items():
         kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
         timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
-        for use in _of_source(source, own, _time(source) if timed else None):
-            yield replace(use, table=table.table) if use.where is own else use
+        exact = source.dictionary is None and kind is FieldKind.DECIMAL and not source.round
+        for use in _of_source(source, own, _time(source) if timed else None, amount=exact):
+            yield replace(use, field=name, kind=kind, table=table.table if use.where is own else use.table)
 
 
 def _of_kind(written: MappingFile) -> Iterator[ColumnUse]:
@@ -146,18 +171,22 @@ def _time(source: Source) -> str | None:
 
 _LIKE_THE_WHOLE = frozenset({"first_of", "switch"})
 """What is read as the whole is, of what these name."""
+_ADDED_UP = frozenset({"product", "sum"})
+"""Each of their parts is a decimal as they are."""
 _DAYS = frozenset({"age", "days"})
 
 
-def _of_source(source: Source, own: TableRole, time: str | None) -> Iterator[ColumnUse]:
+def _of_source(source: Source, own: TableRole, time: str | None, *, amount: bool = False) -> Iterator[ColumnUse]:
     if source.lookup is not None and source.column is not None:
-        yield ColumnUse(where=source.lookup, column=source.column, time=time)
+        yield ColumnUse(where=source.lookup, column=source.column, time=time, amount=amount)
         for one in source.by:
             yield from _of_source(one, own, None)
     elif source.column is not None and source.of == "header":
-        yield ColumnUse(where=own, column=source.column, time=time, of_header=True)
+        yield ColumnUse(where=own, column=source.column, time=time, amount=amount, of_header=True)
     elif source.column is not None:
-        yield ColumnUse(where=own if source.of is None else TableRole(source.of), column=source.column, time=time)
+        where = own if source.of is None else TableRole(source.of)
+        yield ColumnUse(where=where, column=source.column, time=time, amount=amount)
     for way, one in source.nested():
-        like = time if way[0] in _LIKE_THE_WHOLE and way[1:] != ("on",) else None
-        yield from _of_source(one, own, _time(one) if way[0] in _DAYS else like)
+        whole = way[0] in _LIKE_THE_WHOLE and way[1:] != ("on",)
+        like = _time(one) if way[0] in _DAYS else time if whole else None
+        yield from _of_source(one, own, like, amount=amount and (whole or way[0] in _ADDED_UP))

@@ -6,9 +6,10 @@ from typing import Final
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
 from connector.profiles.columns import missing_column, nearest
+from connector.profiles.links import check_links
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Server, Table
 from connector.profiles.mariadb.names import literal, quoted, quoted_list, quoted_table, split_table
-from connector.profiles.mariadb.types import check_types, check_visit_keys
+from connector.profiles.mariadb.types import alike, check_types, check_visit_keys, seen_in
 
 _OLDEST: Final = (10, 11)
 _THREE_DAYS_S: Final = 259_200
@@ -34,6 +35,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *_account(source, server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue, zero_dates=zero_dates)),
         *check_visit_keys(source, catalogue),
+        *check_links(source, seen_in(catalogue), alike),
         *_heartbeat(source, catalogue),
     )
 

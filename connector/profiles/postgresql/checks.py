@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
 from connector.profiles.columns import missing_column, nearest
+from connector.profiles.links import check_links
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
-from connector.profiles.postgresql.column_types import check_times, check_visit_keys, retype
+from connector.profiles.postgresql.column_types import alike_without_blanks, check_readings, check_times, check_visit_keys, retype, seen_in
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
-from connector.profiles.postgresql.links import check_headers, check_settlement_links
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.publication import check_publication
 
@@ -27,8 +27,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *_slot(source, catalogue.slot, catalogue.server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue)),
         *check_visit_keys(source, catalogue),
-        *check_settlement_links(source, catalogue),
-        *check_headers(source, catalogue),
+        *check_links(source, seen_in(catalogue), alike_without_blanks),
         *check_publication(source, catalogue),
         *_heartbeat(source, catalogue),
     )
@@ -127,6 +126,7 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
     yield from check_key(wanted, table)
     yield from check_identity(wanted, table)
     yield from check_times(wanted, table)
+    yield from check_readings(wanted, table)
 
 
 def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

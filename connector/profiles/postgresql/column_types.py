@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
+from connector.profiles.links import ColumnOf, Seen
 from connector.profiles.postgresql.catalogue import Catalogue, Column, Table
 from connector.profiles.postgresql.names import quoted, quoted_table
+from connector.profiles.readings import inexact, without_clock
 
 _TEXT = ("text", "varchar")
 _WHOLE = ("int2", "int4", "int8")
@@ -17,6 +19,7 @@ _WITHOUT_BLANKS = (
 )
 _WALL_CLOCK = ("date", "timestamp", "time")
 _INSTANT = ("timestamptz",)
+_BINARY = ("float4", "float8")
 
 
 def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -92,6 +95,26 @@ def alike_without_blanks(one: str, other: str) -> bool:
     return alike(*(_ANY if form.startswith("character(") else form for form in (one, other)))
 
 
+def seen_in(catalogue: Catalogue) -> ColumnOf:
+    """Looks up columns by table and name."""
+
+    def column(table: str, name: str) -> Seen | None:
+        found = catalogue.tables.get(table)
+        known = None if found is None else found.columns.get(name)
+        return None if known is None else Seen(known.shown, form_of(known))
+
+    return column
+
+
+def check_readings(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
+    """Check that a column holds what its field reports: the time of day, and a number of as many digits."""
+    for name, column in table.columns.items():
+        if name in wanted.moments and column.type == "date":
+            yield without_clock(wanted, name, column.shown)
+        if name in wanted.amounts and column.type in _BINARY:
+            yield inexact(wanted, name, column.shown)
+
+
 def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
     """Check that times are of the kind that the mapping reads them as. Debezium writes times without a zone and instants alike,
     with a Z; read as the other kind, a time is eight hours wrong.
@@ -101,14 +124,14 @@ def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
             yield Finding(
                 where=f"{wanted.name}.{name}",
                 what=f"is {column.shown}, an instant, and the mapping reads it as a wall clock",
-                mend="give the field a time zone in the mapping (an instant is converted into it)",
+                mend="write `time: instant` in the mapping (it is shown in the site's zone)",
             )
     for name in sorted(wanted.instants):
         if (column := table.columns.get(name)) is not None and column.type in _WALL_CLOCK:
             yield Finding(
                 where=f"{wanted.name}.{name}",
                 what=f"is {column.shown}, a wall clock, and the mapping reads it as an instant",
-                mend="take the time zone from the field in the mapping (a wall clock is taken as it is)",
+                mend="write `time: wall` in the mapping (it is shown as it is stored)",
             )
     for name in sorted(wanted.wall_clock | wanted.instants):
         if (column := table.columns.get(name)) is not None and column.type == "timetz":

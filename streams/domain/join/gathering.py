@@ -16,6 +16,7 @@ _REFUSE: Final = "refuse"
 _VISIT: Final = TableRole.VISIT
 _SETTLEMENT: Final = TableRole.SETTLEMENT
 _FEE: Final = TableRole.FEE
+_PADDING: Final = " "
 _AMBIGUOUS: Final = frozenset({Part.AMBIGUOUS_VISIT, Part.AMBIGUOUS_SETTLEMENT})
 
 
@@ -137,8 +138,10 @@ def stands(visit: Visit, row: StoredRow, gathered: Gathered, lookups: Lookups, *
 
 
 def _settlement_key(visit: Visit, fee: StoredRow) -> str | None:
+    """What a line names its settlement by, without the blanks around it; None where it names none."""
     link = visit.mapping.tables[fee.table].settlement_link
-    return None if link is None else fee.columns.get(link) or None
+    said = None if link is None else fee.columns.get(link)
+    return None if said is None or not said.strip() else said.strip(_PADDING)
 
 
 def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
@@ -150,17 +153,25 @@ def _settlements_of(visit: Visit, fee: StoredRow) -> Sequence[StoredRow]:
         rows = visit.rows(_SETTLEMENT)
         return rows if by is None else [row for row in rows if by.fits(fee.columns, row.columns)]
     key = fee.columns.get(link)
-    if not key:
+    if key is None or not key.strip():
         return ()
     found = [visit.find(_SETTLEMENT, name, (key,)) for name in mapping.settlement_tables]
-    return [row for row in found if row is not None and not row.deleted]
+    return [row for row in found if row is not None and not row.deleted] or _padded(visit, key.strip(_PADDING))
+
+
+def _padded(visit: Visit, key: str) -> list[StoredRow]:
+    """The settlements whose key is this without the blanks around it. A `char(n)` is captured with the blanks that fill it up, and
+    no database counts them when it compares one.
+    """
+    return [row for row in visit.rows(_SETTLEMENT) if len(row.key) == 1 and row.key[0].strip(_PADDING) == key]
 
 
 def _fees_of(visit: Visit, settlement: StoredRow) -> list[StoredRow]:
     """The fee lines that name this settlement, or name none because their table cannot."""
     links = {name: table.settlement_link for name, table in visit.mapping.tables.items() if table.role is _FEE}
     rows = visit.rows(_FEE) if None in links.values() or len(settlement.key) != 1 else visit.lines_under(settlement.key[0])
-    return [row for row in rows if links[row.table] is None or (_settlement_key(visit, row),) == settlement.key]
+    name = settlement.key[0].strip(_PADDING) if len(settlement.key) == 1 else None
+    return [row for row in rows if links[row.table] is None or (name is not None and _settlement_key(visit, row) == name)]
 
 
 def touched(visit: Visit, row: StoredRow, *, before: StoredRow | None) -> list[StoredRow]:

@@ -25,8 +25,8 @@ Place: TypeAlias = tuple[bytes, bytes]
 HELD: Final = b"h"
 _LINK: Final = b"l"
 _CLAIM: Final = b"c"
-_FORM: Final = 2
-"""2: refund lines that are held stand under their item."""
+_FORM: Final = 3
+"""2: refund lines that are held stand under their item. 3: lines stand under what they name without the blanks around it."""
 _PARTS: Final = 5
 """Of a row's key: visit, role, source, table, and the columns of its key."""
 
@@ -64,7 +64,7 @@ class Index:
         if rule is None:
             return
         rest = key[len(parts[0]) + 1 :]
-        if rule.link is not None and (named := _text_of(value, rule.link.encode())):
+        if rule.link is not None and (named := _text_of(value, rule.link.encode()).strip(b" ")):
             yield under(parts[0], named), rest
         if rule.collides:
             yield claimed(parts[0] + SEPARATOR + parts[1], claim_of(value)), rest
@@ -93,7 +93,7 @@ def held_at(place: bytes) -> tuple[bytes, Item | None]:
 
 
 def under(visit_key: bytes, settlement: bytes) -> bytes:
-    """What the lines have in common that name a settlement. settlement: as in an entry."""
+    """What the lines have in common that name a settlement. settlement: as in an entry, without the blanks around it."""
     return b"".join((_LINK, visit_key, SEPARATOR, settlement, SEPARATOR))
 
 

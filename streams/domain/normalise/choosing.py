@@ -29,8 +29,8 @@ class Choice(NamedTuple):
         return self.which is None or self.which.image_counts(row) is not False
 
     def asked_as(self, row: Row) -> tuple[str, ...] | None:
-        """By what a row is found; None where a column of it is empty: by nothing."""
-        names = tuple([row.get(name) or "" for name in self.asked_by])
+        """By what a row is found, without the blanks that fill up a `char(n)`; None where a column of it is empty: by nothing."""
+        names = tuple([(row.get(name) or "").strip(" ") for name in self.asked_by])
         return None if "" in names else names
 
     def chosen(self, rows: Iterable[Row]) -> Row | None:

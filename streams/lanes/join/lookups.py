@@ -23,6 +23,7 @@ from streams.domain.ticks import Tick
 from streams.errors import Rejected
 from streams.lanes.join.chosen import Chosen
 from streams.lanes.join.lookup_feed import LookupFeed
+from streams.lanes.join.padded import PaddedKeys
 from streams.telemetry.outcomes import Outcomes
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class LookupTables:
             for table in tables.values()
             if table.choice is not None
         }
+        self._padded = {name: PaddedKeys(rows) for name, rows in self._rows.items()}
         self._marks: defaultdict[tuple[str, str], dict[tuple[str, ...], Mark]] = defaultdict(dict)
         """By source and table, then by row."""
         self._beneath: defaultdict[tuple[str, str], dict[tuple[str, ...], Beneath]] = defaultdict(dict)
@@ -70,8 +72,12 @@ class LookupTables:
         self._waiting: asyncio.Task[None] | None = None
 
     def find(self, name: str, key: tuple[str, ...]) -> Row | None:
-        """The row of lookup `name` under `key`; None while it is not known, `UNDECIDED` where nobody knows which it is."""
+        """The row of lookup `name` under `key`; None while it is not known, `UNDECIDED` where nobody knows which it is. Where no
+        row has this key, the one that has it but for the blanks around it.
+        """
         row, nulls = self._rows[name].get(key), self._nulls.get(name)
+        if row is None:
+            row = self._padded[name].find(key)
         return row if row is None or nulls is None else nulls.read(row)
 
     async def caught_up(self) -> None:
@@ -147,7 +153,9 @@ class LookupTables:
             rows.pop(key, None)
         else:
             rows[key] = change.row
-        if table.choice is not None:
+        if table.choice is None:
+            self._padded[table.name].note(key)
+        else:
             self._chosen[table.name].settle(key)
 
     def _all(self, table: LookupTable) -> dict[tuple[str, ...], Row]:

@@ -119,7 +119,7 @@ class State:
         if not self._is_found:
             return self.of_role(visit_key, TableRole.FEE)
         begin = visit_key + SEPARATOR
-        return [begin + rest for rest in self._store.found(under(visit_key, as_in_an_entry(settlement)))]
+        return [begin + rest for rest in self._store.found(under(visit_key, as_in_an_entry(settlement.strip(" "))))]
 
     def claims(self, name: bytes, claim: bytes) -> Iterable[bytes]:
         """The keys of a group's entries with this claim, perhaps with others that had it."""

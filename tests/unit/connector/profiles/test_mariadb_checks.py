@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
+from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.findings import Severity
 from connector.profiles import profile_of
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Column, Server, Table
@@ -68,10 +68,13 @@ TABLE = Table(
 )
 
 
-def found(*, server=SERVER, table=TABLE, **settings):
+def found(*, server=SERVER, table=TABLE, fee=FEE, others=(), **settings):
+    """others: tables beside the fee table, as they are wanted and as they stand there."""
     server = replace(server, settings={**server.settings, **settings})
     tables = {} if table is None else {FEE.name: table}
-    return {one.where: one for one in check(SOURCE, Catalogue(server=server, tables=tables))}
+    source = replace(SOURCE, tables=(fee, *(wanted for wanted, _ in others)))
+    tables |= {stands.name: stands for _, stands in others}
+    return {one.where: one for one in check(source, Catalogue(server=server, tables=tables))}
 
 
 def test_nothing_stands_against_a_server_that_is_prepared():
@@ -129,6 +132,40 @@ def test_a_time_that_the_mapping_reads_as_the_other_kind_is_refused():
     """Eight hours wrong, without an error."""
     instant = replace(TABLE, columns={**TABLE.columns, "at": column("at", "timestamp")})
     assert [f"{FEE.name}.at"] == [*found(table=instant)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reads", "told"),
+    [
+        ("date", {"moments": {"at": "FEE_OCUR_TIME"}}, True),
+        ("datetime", {"moments": {"at": "FEE_OCUR_TIME"}}, False),
+        ("double", {"amounts": {"at": "PRIC"}}, True),
+        ("decimal", {"amounts": {"at": "PRIC"}}, False),
+    ],
+)
+def test_a_column_that_holds_less_or_more_than_its_field_is_told(kind, reads, told):
+    """Midnight for every time of day; fifteen decimals for sums of cents."""
+    table = replace(TABLE, columns={**TABLE.columns, "at": column("at", kind)})
+    assert told == (f"{FEE.name}.at" in found(table=table, fee=replace(FEE, wall_clock=frozenset(), **reads)))
+
+
+@pytest.mark.parametrize("role", [TableRole.LOOKUP, TableRole.SETTLEMENT, TableRole.HEADER])
+def test_a_link_that_can_never_be_what_it_names_is_found(role):
+    """Captured as text, `7` is never `7.00`: rows would wait in vain for one that is there."""
+    other = CapturedTable(name="his.other", role=role, key=("no",), visit_key=("no",), columns=("no",), named_by=("no",))
+    there = replace(
+        TABLE, name="his.other", columns={"no": column("no", "decimal", "decimal(10,2)", not_null=True)}, unique=(frozenset({"no"}),)
+    )
+    ways = {
+        TableRole.LOOKUP: {"lookups": (AskedLookup("ref", "his.other", "no"),)},
+        TableRole.SETTLEMENT: {"settlement": "ref"},
+        TableRole.HEADER: {"under": ("his.other",), "header": ("ref",)},
+    }
+    fee = replace(FEE, visit_key=(), columns=(*FEE.columns, "ref"), **ways[role])
+    table = replace(TABLE, columns={**TABLE.columns, "ref": column("ref", "int", "int(11)")})
+    assert "decimal(10,2)" in found(table=table, fee=fee, others=[(other, there)])[f"{FEE.name}.ref"].what
+    alike_too = replace(there, columns={"no": column("no", "bigint", "bigint(20)", not_null=True)})
+    assert f"{FEE.name}.ref" not in found(table=table, fee=fee, others=[(other, alike_too)])
 
 
 def test_forms_of_keys_meet_where_their_texts_can():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
+from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, TableRole
 from connector.findings import Severity
 from connector.profiles.postgresql.catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
 from connector.profiles.postgresql.checks import check
@@ -244,6 +244,53 @@ def test_a_header_that_its_rows_never_name_is_found():
     source = replace(SOURCE, tables=(SOURCE.tables[0], of_fee, wanted))
     findings = found(replace(GOOD, tables={**GOOD.tables, "his.bill": bill, "his.fee": fee}), source)
     assert "his.bill.no is numeric(12,2)" in findings["his.fee.bill"].what
+
+
+def reading(kind, shown, **reads):
+    """The finding about the admission's column of such a type, read so."""
+    visit = replace(VISIT, columns={**VISIT.columns, "adm_time": column("adm_time", kind, shown)})
+    wanted = replace(SOURCE.tables[0], wall_clock=frozenset(), **reads)
+    return found(with_table(visit), replace(SOURCE, tables=(wanted, SOURCE.tables[1]))).get("his.visit.adm_time")
+
+
+def test_a_day_that_is_read_as_a_time_of_day_is_told():
+    """Every admission would be at midnight, without an error anywhere."""
+    finding = reading("date", "date", moments={"adm_time": "BEGNTIME"})
+    assert ("BEGNTIME" in finding.what, Severity.WARNS) == (True, finding.severity)
+    assert None is reading("timestamp", "timestamp without time zone", moments={"adm_time": "BEGNTIME"})
+    assert None is reading("date", "date")
+
+
+@pytest.mark.parametrize("kind", ["float4", "float8"])
+def test_a_binary_fraction_of_which_every_digit_is_reported_is_told(kind):
+    """Sums of cents stand there with fifteen decimals, and the record is refused."""
+    finding = reading(kind, "double precision", amounts={"adm_time": "PSN_PAY"})
+    assert ("round: true" in finding.mend, Severity.WARNS) == (True, finding.severity)
+    assert None is reading("numeric", "numeric(12,2)", amounts={"adm_time": "PSN_PAY"})
+    assert None is reading(kind, "double precision")
+
+
+def asking(mine, theirs):
+    """The finding about a column that asks a lookup whose key has another type."""
+    patient = table("his.patient", column("no", *theirs, not_null=True), key=("no",))
+    visit = replace(VISIT, columns={**VISIT.columns, "pat": column("pat", *mine)})
+    own = replace(SOURCE.tables[0], lookups=(AskedLookup("pat", "his.patient", "no"),))
+    lookup = CapturedTable(name="his.patient", role=TableRole.LOOKUP, key=("no",), visit_key=(), columns=("no",), lookup="patient")
+    source = replace(SOURCE, tables=(own, SOURCE.tables[1], lookup))
+    tables = {**GOOD.tables, "his.patient": patient, "his.visit": visit}
+    return found(replace(GOOD, tables=tables), source).get("his.visit.pat")
+
+
+def test_a_lookup_that_is_asked_by_what_can_never_stand_in_it_is_found():
+    """Its records would wait for a row that is there."""
+    finding = asking(("int8", "bigint"), ("numeric", "numeric(12,2)"))
+    assert ("his.patient.no is numeric(12,2)" in finding.what, Severity.BLOCKS) == (True, finding.severity)
+
+
+@pytest.mark.parametrize("theirs", [("bpchar", "character(6)"), ("varchar",), ("int4", "integer")])
+def test_a_lookup_that_is_asked_by_what_may_stand_in_it_is_not(theirs):
+    """Blanks that fill up a `char(n)` do not count."""
+    assert None is asking(("bpchar", "character(4)") if "bpchar" in theirs else ("int8", "bigint"), theirs)
 
 
 def linked(link, *keys):

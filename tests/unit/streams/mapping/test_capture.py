@@ -44,6 +44,15 @@ def test_times_are_told_apart_for_the_check_of_the_catalogue(tables):
     assert frozenset() == tables["his.patient"].wall_clock
 
 
+def test_what_a_field_wants_of_its_column_is_told_for_the_check_of_the_catalogue(tables):
+    """A day has no time of day, and a binary fraction too many digits; and what asks a lookup must be able to stand in it."""
+    visit, line = tables["his.visit"], tables["his.charge"]
+    assert "BEGNTIME" == visit.moments["begin_at"]
+    assert "died_on" not in visit.moments, "a DATE"
+    assert "PRIC" == line.amounts["price"]
+    assert ("patient_id", "his.patient", "patient_id") in {(one.column, one.table, one.named_by) for one in visit.lookups}
+
+
 def test_a_password_is_only_referred_to(site):
     """A connector's configuration can be read by everybody who reaches Connect."""
     (source,) = capture_sources(site)

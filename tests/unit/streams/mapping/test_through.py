@@ -87,6 +87,12 @@ def test_a_link_may_come_before_its_line_or_after_it(his):
     assert ({"C1": "S1", "C2": "S3"}, []) == (his.settled(), his.letters())
 
 
+def test_blanks_that_fill_up_what_a_link_names_do_not_count(his):
+    """Its columns are `char(8)`, and those that they name are as long as what stands in them."""
+    his.happens("h.paid", link("1", "C1   ", "S2   ")).happens("h.charge", CHARGE)
+    assert ({"C1": "S2"}, []) == (his.settled(), his.letters())
+
+
 def test_a_link_that_changes_or_goes_takes_its_line_along(his):
     """A line that is in no settlement any more waits, as one of which none was made yet."""
     his.happens("h.charge", CHARGE).happens("h.paid", link("1"))

@@ -40,6 +40,28 @@ def test_the_rows_of_a_truncated_table_are_forgotten():
     assert (None, "骨科") == (named(known, "1"), named(known, "2"))
 
 
+@pytest.mark.parametrize(("key", "asked"), [("12  ", "12"), ("12", "12    "), ("12 ", "12   ")])
+def test_a_row_is_found_whatever_blanks_fill_its_key_or_what_asks_for_it(key, asked):
+    """A `char(4)` is captured with its blanks, and the database that joins it with a `varchar` does not count them: each record
+    would wait for a row that is there.
+    """
+    known = tables()
+    known.take([written(0, "c", key)])
+    assert "外科" == named(known, asked)
+    known.take([written(1, "u", key, name="骨科")])
+    assert "骨科" == named(known, asked)
+    known.take([written(2, "d", key, name="骨科")])
+    assert None is named(known, asked)
+
+
+def test_keys_that_differ_in_blanks_alone_are_two_and_whoever_asks_otherwise_waits():
+    """In a `varchar` they may be two rows, and what has neither key names both."""
+    known = tables()
+    known.take([written(0, "c", "12"), written(1, "c", "12 ", name="骨科")])
+    assert ("外科", "骨科") == (named(known, "12"), named(known, "12 "))
+    assert {} == known.find("dept", ("12  ",))
+
+
 def test_an_older_value_that_is_sent_again_does_not_replace_the_newer():
     """Until the newer came again, every record of that department would be corrected to the old name, and then back."""
     known = tables()
