@@ -1,6 +1,6 @@
 """Which columns of a site's databases must not share a number: those that name the records of one service, or the visits."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 from connector.contract import CaptureSource, TableRole
@@ -18,9 +18,11 @@ from streams.spec.profiles import REPORTING
 from yibao.captures.from_site import database_password
 
 
-def found_shared(site: Site) -> Iterator[Finding]:
-    """What each pair of columns shares. Raises Misconfigured, Unreachable."""
+def found_shared(site: Site, *, among: Collection[str] | None = None) -> Iterator[Finding]:
+    """What each pair of columns shares. among: these sources; None: all. Raises Misconfigured, Unreachable."""
     for first, second in pairs_of(site):
+        if among is not None and not {first.source.name, second.source.name} <= {*among}:
+            continue
         passwords = {one.source.name: database_password(one.source) for one in (first, second)}
         yield from shared_numbers(first, second, passwords=passwords)
 

@@ -25,8 +25,8 @@ Meet: TypeAlias = Callable[[str, str], bool]
 
 
 def check_links(source: CaptureSource, column: ColumnOf, meet: Meet) -> Iterator[Finding]:
-    """Check all links of a source. Both sides are compared as the text that is captured: `5` is never `5.00`. Where either is a text
-    itself, or numbers have as many decimals as they like, anything may stand in it.
+    """Check all links of a source. Both sides are compared as the text that is captured: `5` is never `5.00`. Where either is a
+    text itself, or numbers have as many decimals as they like, anything may stand in it.
     """
     yield from _settlements(source, column, meet)
     yield from _headers(source, column, meet)

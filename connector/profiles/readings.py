@@ -1,4 +1,4 @@
-"""What is said of columns whose type holds less, or more, than the field that is read from them. The same for each kind of database."""
+"""What is said of columns whose type holds less, or more, than the field that is read from them."""
 
 from connector.contract import CapturedTable
 from connector.findings import Finding, Severity

@@ -106,23 +106,38 @@ def check_unique_lines(document: Document, written: MappingFile) -> None:
 
 
 def _is_key(source: Source | None, table: Table) -> bool:
-    """Whether a number is the key of its table as it stands. What has no source is told elsewhere."""
+    """Whether a number is the key of its table as it stands, or its columns with something between them. What has no source is told
+    elsewhere.
+    """
     if source is None:
         return True
-    plain = source.of in {None, "fee"} and not source.lookup and not source.dictionary and not source.truncate
-    return plain and (source.column,) == table.key
+    if source.join:
+        named, between = source.join[::2], source.join[1::2]
+        apart = len(source.join) % 2 == 1 and all(one.constant is not None for one in between)
+        return apart and not source.truncate and all(map(_is_plain, named)) and tuple(one.column for one in named) == table.key
+    return _is_plain(source) and (source.column,) == table.key
+
+
+def _is_plain(source: Source) -> bool:
+    return source.of in {None, "fee"} and not source.lookup and not source.dictionary and not source.truncate
 
 
 def _not_its_key(  # noqa: PLR0913 - what is told
     document: Document, place: Place, whose: str, keys: set[tuple[str, ...]], hint: str, *, what: str = ""
 ) -> None:
     named = " or ".join(sorted(", ".join(key) for key in keys))
+    several = next((key for key in sorted(keys) if len(key) > 1), ())
     document.report(
         place,
         f"{what}must be the key of {whose} ({named}) as it stands, because it is unique (rule {UNIQUE_LINES}); {hint}where another"
-        f" column is unique too, write `rules: {{{UNIQUE_LINES}: off}}` in the site's file"
-        f"{_PARTED if any(len(key) > 1 for key in keys) else ''}",
+        f" column is unique too, name that as the table's `key`{_joined(several)}",
     )
+
+
+def _joined(key: tuple[str, ...]) -> str:
+    """How a key of several columns becomes a number; `""` for one column."""
+    between = ', "-", '.join(key)
+    return f"; or write all of them, {{join: [{between}]}}{_PARTED}" if key else ""
 
 
 def _table(written: MappingFile, place: Place) -> Table | None:

@@ -146,6 +146,8 @@ def test_from_nothing_to_a_running_capture(site, stack, changed, yibao, monkeypa
     assert (code, "capture-his: create" in out) == (0, True)
     code, out, _ = yibao("check", "--live", "-o", "json", config=site)
     assert (code, json.loads(out)["ok"]) == (0, True)
+    code, out, _ = yibao("check", "-o", "json", config=site)
+    assert (code, json.loads(out)["unseen"]) == (0, [])
 
     code, _, err = yibao("connector", "apply", config=site)
     assert (code, "yibao topics apply" in err) == (1, True)
@@ -216,7 +218,7 @@ BLIND = {
 }
 """By what is told: what an administrator does, all of it done by the time anybody looks. No name has changed."""
 RETYPED = {
-    "his.sf_fymx.fysj": ("timestamptz", "timestamp", "give the field a time zone in the mapping"),
+    "his.sf_fymx.fysj": ("timestamptz", "timestamp", "write `time: instant` in the mapping"),
     "his.sf_fymx.jzlsh": ("char(20)", "varchar(20)", "one visit's rows would part ways"),
 }
 """By column: its new type, the one that it had, and why capture cannot go on with the new one."""
@@ -523,6 +525,7 @@ def test_a_password_that_connect_does_not_read_as_we_do_stands_against_capture(
         assert f"does not get into database {DATABASE}" in found["what"]
     code, out, _ = yibao("check", "--live", config=config)
     assert (code, remedy in out) == (1, True)
+    assert yibao("check", config=config)[0] == 0, "without a word Connect is not asked"
 
 
 def test_an_unknown_source_is_exit_code_2(site, yibao):
@@ -540,7 +543,7 @@ def test_two_sources_that_share_numbers_stand_against_reporting(stack, site, yib
     site.with_name("again.yaml").write_text(mapping, encoding="utf-8")
     twice = {"slot": "twice", "mapping": "again.yaml", "distinct_numbers": "so the site says, and it is not so"}
     document["sources"]["twice"] = document["sources"]["his"] | twice
-    code, out, _ = yibao("check", "--live", "-o", "json", config=write(site.with_name("twice.yaml"), document))
+    code, out, _ = yibao("check", "-o", "json", config=write(site.with_name("twice.yaml"), document))
     found = {one["where"]: one["what"] for one in json.loads(out)["findings"] if one["severity"] == "blocks"}
     wanted = {"twice: his.mz_zy_jz.yb_jzid", "twice: his.sf_jsjl.yb_jsid", "twice: his.sf_fymx.mxid"}
     assert (1, False, wanted) == (code, json.loads(out)["ok"], found.keys())

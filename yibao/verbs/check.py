@@ -3,81 +3,56 @@
 import json
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
 
-from connector.findings import Finding
-from streams.domain.roles import ROLE_OF
-from streams.mapping import BadFiles, Problem, Site, capture_sources, check_files, compile_site
+from streams.mapping import BadFiles, Problem, Site, capture_sources, check_files
 from streams.mapping.reading import dotted
 from streams.mapping.secret_files import secret_files
-from streams.mapping.site_file import SiteFile
 from streams.mapping.values import is_loopback
 from streams.platform_wiring import shared_keys
-from streams.spec.fields import ServiceCode
-from streams.spec.profiles import REPORTING
-from yibao import tables
-from yibao.binding import found_in_binding
-from yibao.captures.facts import found_in_source
-from yibao.captures.from_site import chosen_sources, ends_with_line_break, found_by_connect, found_in_plugin, stands_against
+from yibao.captures.from_site import ends_with_line_break, stands_against
+from yibao.coverage import counted, coverage_of, hidden_facts, show_coverage
+from yibao.looked_at import Looked, found_live, found_within_reach
 from yibao.options import SITE, ConfigOption, Output, OutputOption
-from yibao.shared_numbers import found_shared
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """How much of one service a source's mapping fills."""
-
-    source: str
-    """Name of the source."""
-    mapping_version: str
-    """Name and content hash of its mapping."""
-    service: str
-    """Code of the service."""
-    label: str
-    """Name of the service in Chinese."""
-    fields: int
-    """Fields that the interface has."""
-    mapped: int
-    """Fields that the mapping fills."""
-    required: int
-    """Fields that the interface requires; all of them are mapped, or the check fails."""
-    columns_read: int
-    """Columns of the database that decide what becomes of a record."""
-
 
 LiveOption: TypeAlias = Annotated[
     bool,
-    typer.Option(
-        "--live", help="Also log in to each database as capture will: from here, and through Connect; and compare tables' numbers."
-    ),
+    typer.Option("--live", help="Also ask Connect and the brokers, as capture will. What does not answer ends it (exit code 3)."),
 ]
+OfflineOption: TypeAlias = Annotated[bool, typer.Option("--offline", help="The files alone: connect to nothing.")]
 
 
-def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputOption = Output.TABLE) -> None:
+def check(
+    config: ConfigOption = SITE, live: LiveOption = False, offline: OfflineOption = False, output: OutputOption = Output.TABLE
+) -> None:
     """Check site.yaml, its mapping files, dictionaries, keys and passwords: all errors at once, with file, line and nearest name.
+    Then hold the mapping against each database that answers: columns, types, keys, links, numbers that two tables share.
 
-    Exit code 2 when there is one. Without errors: how much of each service every source fills. Nothing is connected to without
-    --live; with it the exit code is 1 when something stands against capture.
+    Exit code 2 when a file is wrong, 1 when something in a database stands against capture or reporting. Otherwise: how much of
+    each service every source fills, and what nothing fills. The databases are read with capture's own login, and only read.
 
     \b
     Examples:
       yibao check -c site.yaml
-      yibao check --live                        can capture log in, Connect read the passwords, no two tables share a number?
+      yibao check --offline                     the files alone, where no database is
+      yibao check --live                        can capture log in, Connect read the passwords, whose are the topics?
       yibao check -c site.yaml -o json          for an editor or CI: file, line, place, what
     """  # noqa: D301 - Typer's mark for lines that stay as they are
+    if live and offline:
+        raise typer.BadParameter("--live asks everything and --offline nothing: give one of them")
     try:
         site = check_files(config)
     except BadFiles as bad:
         _print_problems(bad.problems, output)
         raise typer.Exit(2) from bad
     coverage, notes = list(coverage_of(site)), list(notes_of(site))
-    findings = tuple(_found_live(site)) if live else ()
-    blocked = stands_against(findings)
+    looked = Looked() if offline else Looked(tuple(found_live(site))) if live else found_within_reach(site)
+    blocked = stands_against(looked.findings)
     if output is Output.JSON:
         found = {
             "ok": not blocked,
@@ -85,55 +60,25 @@ def check(config: ConfigOption = SITE, live: LiveOption = False, output: OutputO
             "problems": [],
             "coverage": [asdict(one) for one in coverage],
             "notes": notes,
+            "findings": [asdict(one) for one in looked.findings],
+            "unseen": list(looked.unseen),
         }
-        print(json.dumps({**found, **({"findings": [asdict(one) for one in findings]} if live else {})}, ensure_ascii=False))
+        print(json.dumps(found, ensure_ascii=False))
     else:
-        _print_coverage(site, coverage)
+        show_coverage(site, coverage)
         for note in notes:
             print(f"note: {note}")
-        for one in findings:
-            print(f"{one.severity.value}: {one.where} {one.what}\n    {one.mend}")
-        print("capture cannot be started" if blocked else "no errors")
+        _print_looked(looked)
+        print("something stands against capture" if blocked else "no errors")
     if blocked:
         raise typer.Exit(1)
 
 
-def _found_live(site: Site) -> Iterator[Finding]:
-    """What stands against capture: whose the topics are, and source by source the database's part, Connect's plugin, and where
-    neither does, Connect's. Then what stands against reporting what is captured.
-    """
-    yield from found_in_binding(site)
-    captured = True
-    for source in chosen_sources(site, None):
-        in_database = found_in_source(site, source)
-        found = (*in_database, *found_in_plugin(site, source))
-        yield from found
-        captured &= not stands_against(in_database)
-        if not stands_against(found):
-            yield from found_by_connect(site, source)
-    if captured:
-        yield from found_shared(site)
-
-
-def coverage_of(site: Site) -> Iterator[Coverage]:
-    """How much of each service the site's mappings fill, in the order of reporting."""
-    for source, mapping in compile_site(site).items():
-        for service in ServiceCode:
-            record = site.mappings[source].records.of(service)
-            if record is None:
-                continue
-            about = REPORTING.services[service]
-            tables = [table for table in site.mappings[source].tables if table.role is ROLE_OF[service]]
-            yield Coverage(
-                source=source,
-                mapping_version=mapping.version,
-                service=service.value,
-                label=about.label,
-                fields=len(about.fields),
-                mapped=len({*record.fields, *(name for table in tables for name in table.fields)}),
-                required=sum(field.required for field in about.fields),
-                columns_read=len(mapping.reads(service)),
-            )
+def _print_looked(looked: Looked) -> None:
+    for one in looked.findings:
+        print(f"{one.severity.value}: {one.where} {one.what}\n    {one.mend}")
+    for away in looked.unseen:
+        print(f"not held against its database: {away}")
 
 
 def notes_of(site: Site) -> Iterator[str]:
@@ -144,6 +89,7 @@ def notes_of(site: Site) -> Iterator[str]:
         "platform": site.platform.insecure,
         **{f"sources.{name}": source.insecure for name, source in site.sources.items()},
     }
+    yield from hidden_facts(site)
     yield from (f"{place}.insecure is on: data or orders may cross the network unprotected" for place, on in chosen.items() if on)
     if site.kafka.security.protocol != "PLAINTEXT" and not site.connect.consumer and site.connect.bootstrap_servers is None:
         yield f"connect.consumer is empty: orders to a capture are read without {site.kafka.security.protocol}, and will not be"
@@ -176,11 +122,7 @@ def _print_problems(problems: tuple[Problem, ...], output: Output) -> None:
         return
     for one in problems:
         typer.echo(str(_shorter(one)), err=True)
-    typer.echo(_counted(len(problems), "problem", "problems"), err=True)
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+    typer.echo(counted(len(problems), "problem", "problems"), err=True)
 
 
 def _shorter(problem: Problem) -> Problem:
@@ -188,27 +130,3 @@ def _shorter(problem: Problem) -> Problem:
     here = Path.cwd()
     file = problem.file.relative_to(here) if problem.file.is_relative_to(here) else problem.file
     return Problem(file=file, line=problem.line, place=problem.place, what=problem.what)
-
-
-def _print_coverage(site: SiteFile, coverage: list[Coverage]) -> None:
-    hospitals = sum(one.kind == "hospital" for one in site.institutions)
-    counts = (
-        _counted(hospitals, "hospital", "hospitals"),
-        _counted(len(site.institutions) - hospitals, "pharmacy", "pharmacies"),
-        _counted(len(site.sources), "database", "databases"),
-    )
-    print(f"site {site.site}: {', '.join(counts)}")
-    head = ("source", "mapping", "service", "", "fields mapped", "required", "columns read")
-    rows = [
-        (
-            one.source,
-            one.mapping_version,
-            one.service,
-            one.label,
-            f"{one.mapped}/{one.fields}",
-            f"{one.required}/{one.required}",
-            f"{one.columns_read}",
-        )
-        for one in coverage
-    ]
-    tables.show(head, rows)

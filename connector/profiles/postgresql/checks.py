@@ -7,7 +7,14 @@ from connector.findings import Finding, Severity
 from connector.profiles.columns import missing_column, nearest
 from connector.profiles.links import check_links
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
-from connector.profiles.postgresql.column_types import alike_without_blanks, check_readings, check_times, check_visit_keys, retype, seen_in
+from connector.profiles.postgresql.column_types import (
+    alike_without_blanks,
+    check_readings,
+    check_times,
+    check_visit_keys,
+    retype,
+    seen_in,
+)
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.publication import check_publication

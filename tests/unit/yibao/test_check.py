@@ -89,6 +89,40 @@ def test_programs_get_the_same_as_json(site):
     assert {"mdtrt_d": 35, "setl_d": 25, "fee_list_d": 24} == {one["service"]: one["mapped"] for one in result["coverage"]}
 
 
+def test_fields_that_nothing_fills_are_named(site):
+    """An integrator goes through them one by one; a count alone would let him look for them."""
+    (line,) = [one for one in check(site).output.replace("\n", " ").split("nothing fills, of ") if one.startswith("mdtrt_d")]
+    coverage = {one["service"]: one for one in json.loads(check(site, "-o", "json").output)["coverage"]}
+    unfilled = coverage["mdtrt_d"]["unfilled"]
+    assert 106 - 35 == len(unfilled)
+    assert all(name in line for name in unfilled)
+    assert [] == coverage["fee_list_d"]["unfilled"]
+
+
+def test_a_required_fact_that_is_the_same_for_everybody_is_told(site):
+    """An age of 0 for all is accepted by the platform, and wrong."""
+    mapping = site.parent / "mapping.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    assert "is always" not in check(site).output
+    (before,) = [line for line in text.splitlines() if line.strip().startswith("PRIC:")]
+    mapping.write_text(text.replace(before, "      PRIC: {constant: 0}"), encoding="utf-8")
+    assert "is always `0`: the interface requires the fact" in check(site).output
+
+
+def test_a_database_that_does_not_answer_is_said_and_is_no_error(site):
+    """An integrator without a route to it gets all that the files say; who demands it asks with --live."""
+    text = check(site)
+    assert (0, True) == (text.exit_code, "not held against its database: sources.his: nothing answers at" in text.output)
+    assert 1 == len(json.loads(check(site, "-o", "json").output)["unseen"])
+    assert "not held" not in check(site, "--offline").output
+
+
+def test_all_and_nothing_is_a_contradiction(site):
+    """Which of the two was meant is not guessed."""
+    result = check(site, "--live", "--offline")
+    assert (2, True) == (result.exit_code, "give one of them" in result.output)
+
+
 def test_all_errors_come_at_once_and_the_exit_code_is_2(site):
     """Files, keys and passwords in one go."""
     (site.parent / "keys" / "p2.pem").write_text(generate_key_pair().public.pem[:60])

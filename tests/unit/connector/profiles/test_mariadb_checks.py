@@ -154,7 +154,10 @@ def test_a_link_that_can_never_be_what_it_names_is_found(role):
     """Captured as text, `7` is never `7.00`: rows would wait in vain for one that is there."""
     other = CapturedTable(name="his.other", role=role, key=("no",), visit_key=("no",), columns=("no",), named_by=("no",))
     there = replace(
-        TABLE, name="his.other", columns={"no": column("no", "decimal", "decimal(10,2)", not_null=True)}, unique=(frozenset({"no"}),)
+        TABLE,
+        name="his.other",
+        columns={"no": column("no", "decimal", "decimal(10,2)", not_null=True)},
+        unique=(frozenset({"no"}),),
     )
     ways = {
         TableRole.LOOKUP: {"lookups": (AskedLookup("ref", "his.other", "no"),)},

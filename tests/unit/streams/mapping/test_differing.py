@@ -152,6 +152,27 @@ def test_what_cannot_be_meant_is_told(load, tables, message):
     assert any(message in problem for problem in load(tables)), load(tables)
 
 
+@pytest.mark.parametrize(
+    ("number", "is_right"),
+    [
+        ('{join: [no, "-", line]}', True),
+        ('{join: [line, "-", no]}', False),
+        ("{join: [no, line]}", False),
+        ('{join: [no, "-", {column: line, of: settlement}]}', False),
+        ("no", False),
+    ],
+)
+def test_a_key_of_several_columns_is_a_number_as_all_of_them(load, number, is_right):
+    """With something between each two: `1` and `12` of one line would be `11` and `2` of another one."""
+    two = FEE + WARD.replace("[id]", "[no, line]").replace("}", f", fields: {{BKKP_SN: {number}}}}}")
+    told = load(two)
+    if is_right:
+        assert "12-3" == values(told, "fee_list_d", (VISIT, SETTLE, "his.ward_charge"), no="12", line="3")["BKKP_SN"]
+    else:
+        assert any('or write all of them, {join: [no, "-", line]}' in problem for problem in told), told
+        assert not any("off" in problem for problem in told), "to switch the rule off mends nothing"
+
+
 def test_a_required_field_may_have_a_source_in_the_tables_alone(load):
     """Then each of them has one."""
     line = "      CNT: quantity\n"

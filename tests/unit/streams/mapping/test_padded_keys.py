@@ -1,4 +1,4 @@
-"""Keys of type `char(n)`, which are captured with the blanks that fill them up: they are compared as every database compares them."""
+"""Keys of type `char(n)`, captured with the blanks that fill them up: they are compared as every database compares them."""
 
 import pytest
 
