@@ -38,6 +38,10 @@ VERBS = (
     Verb("check", "Check site.yaml and its mapping files: all errors at once."),
     Verb("mapping", "Hold the mapping against cases: rows in, records and letters out."),
     Verb("rules", "The data-quality rules, and how strict the site is with each."),
+    Verb(
+        "dictionaries",
+        "The value lists (字典) that codes are held against; import the platform's.",
+    ),
     Verb("doctor", "Look at everything a site depends on, with what mends each finding."),
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),

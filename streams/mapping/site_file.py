@@ -127,7 +127,8 @@ class SiteFile(Strict):
     rule_options: RuleOptions = RuleOptions()
     """Readings of rules that differ between platforms."""
     dictionaries: FilePath | None = None
-    """JSON file with value lists that replace or add to the built-in ones, whole list for whole list."""
+    """JSON file with value lists that replace or add to the built-in ones, whole list for whole list. `yibao dictionaries import`
+    writes the platform's download into it."""
     retention: Retention = Retention()
     """How long topics keep records."""
     workers: Workers = Field(default=Workers().model_dump(), validate_default=True)  # a ready one would not know the folder

@@ -34,15 +34,16 @@ def load_dictionaries(extra: str | None = None, *, where: str = "") -> Mapping[s
     Raises Misconfigured with the file and the list's name when it has another form.
     """
     own = files("streams.spec").joinpath("data", "dictionaries.json").read_text(encoding="utf-8")
-    found = _parse(own, "the product's own dictionaries.json")
+    found = parse_dictionaries(own, where="the product's own dictionaries.json")
     for name in AREA_FIELDS:
         found[name] = Dictionary(name=name, closed=False, codes=areas())
     if extra is not None:
-        found |= _parse(extra, where)
+        found |= parse_dictionaries(extra, where=where)
     return MappingProxyType(found)
 
 
-def _parse(text: str, where: str) -> dict[str, Dictionary]:
+def parse_dictionaries(text: str, *, where: str) -> dict[str, Dictionary]:
+    """The lists of one file alone, by name. Raises Misconfigured."""
     try:
         document: object = json.loads(text, object_pairs_hook=_unique)
     except ValueError as error:

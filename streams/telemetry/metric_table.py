@@ -134,6 +134,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     # Join
     Metric("cdc_changes_folded_total", _C, "", (), JOIN, "input of the join that is committed", "folded"),
     Metric("cdc_fold_outcomes_total", _C, "", ("outcome",), JOIN, "what the join decided, by outcome", "fold"),
+    Metric(
+        "cdc_record_warnings_total",
+        _C,
+        "",
+        ("rule", "field"),
+        JOIN,
+        "what records that were handed on were warned of, by rule and field: DICTIONARY are codes that no list has",
+        "warned",
+    ),
     Metric("cdc_records_emitted_total", _C, "", (), JOIN, "records handed to the deliver stage", "emitted"),
     Metric("cdc_lookup_changes_total", _C, "", (), JOIN, "changes of lookup rows taken in", "lookup"),
     Metric(

@@ -27,6 +27,8 @@ from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.ticks import Tick
 
+OF_FIELD: Final = "warned of: "
+"""Begins the outcome that tells of a warning its rule and its field."""
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
 _VISIT: Final = TableRole.VISIT
@@ -271,6 +273,7 @@ class Building:
             self.count(parents.WARNED)
         for warning in record.warnings:
             self.count(f"warned_{warning.rule}")
+            self.count(f"{OF_FIELD}{warning.rule} {warning.field}")
         tail = parents.tail_of(visit, row) + (((CLOSES, row.letter.encode()),) if row.letter else ())
         tail += self.told.added(visit, row) + said
         self._ready.append(Emission(record, visit.key, dotted(row.position), committed_at, self.captured_at, tail))

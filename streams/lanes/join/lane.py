@@ -12,6 +12,7 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
 from streams.domain.join import letters
+from streams.domain.join.building import OF_FIELD
 from streams.domain.join.fold import LEFT
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.join.rebuilding import LATER
@@ -242,7 +243,11 @@ class JoinLane(Lane[Incoming]):
         outcomes.count("folded", records)
         outcomes.count("emitted", len(chunk.ready) - chunk.counts[RECALLED])
         for outcome, amount in chunk.counts.items():
-            outcomes.count("fold", amount, label=outcome)
+            if outcome.startswith(OF_FIELD):
+                rule, _, field = outcome.removeprefix(OF_FIELD).partition(" ")
+                outcomes.count("warned", amount, label=rule, detail=field)
+            else:
+                outcomes.count("fold", amount, label=outcome)
         for letter in chunk.dead:
             if isinstance(letter, Closed):
                 outcomes.count("letter_closed", label=letter.by.value)

@@ -238,7 +238,7 @@ async def the_way_to_the_platform():
 
 
 async def a_join_whose_rows_wait():
-    """Rows that wait for others, a letter, a change of a lookup, and commits that are read back."""
+    """Rows that wait for others, a letter, a warning, a change of a lookup, and commits that are read back."""
     rig = Rig(settings=replace(QUICK, doubt_s=-1.0))
     rig.outcomes.stage = "join"
     rig.fold = Joiner(mappings(), LIMITS, zone=mappings()["his"].dialect.zone)
@@ -248,13 +248,15 @@ async def a_join_whose_rows_wait():
     tables.take(rig.log.messages(at))
     tables.caught_up = rig.lookups.caught_up
     rig.lookups = tables
-    for place, (table, row) in enumerate((("h.visit", VISIT), ("h.settle", SETTLE), ("h.charge", {**CHARGE, "settle_no": "S9"}))):
+    warned = ("h.visit", {**VISIT, "visit_id": "V2", "begin_at": "1970-01-01T00:30:00Z"})
+    waiting = (("h.visit", VISIT), ("h.settle", SETTLE), ("h.charge", {**CHARGE, "settle_no": "S9"}))
+    for place, (table, row) in enumerate((*waiting, warned)):
         rig.log.append(CHANGES, key=b"V1", value=envelope(table, "c", row, at=place + 1))
     rig.log.append(CHANGES, key=b"V1", value=b"no json")
     lane = rig.join_lane()
     lane.put(rig.log.messages(CHANGES))
     lane.start()
-    await wait_for(lambda: rig.committed("join").offset == 4 and lane.state.waits)
+    await wait_for(lambda: rig.committed("join").offset == 5 and lane.state.waits)
     lanes = assigned(CHANGES.topic, lane)
     rounds = WaitRound(lanes, share=1.0)
     await rounds.count()

@@ -14,7 +14,7 @@ from streams.telemetry.pulse import Pulse
 
 BOUNDED = {
     "topic", "partition", "source", "state", "task", "outcome", "part", "class", "owner", "by", "service", "verdict", "code",
-    "cause", "phase", "institution", "change", "name", "of", "kind", "reason", "version", "python",
+    "cause", "phase", "institution", "change", "name", "of", "kind", "reason", "version", "python", "rule", "field",
 }  # fmt: skip
 """Labels whose values are words of this program, or names from site.yaml and its topics. Whoever adds one thinks about it here."""
 

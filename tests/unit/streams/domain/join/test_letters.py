@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from streams.deadletter.record import letter_id, safe_message
+from streams.domain.join.building import OF_FIELD
 from streams.domain.violations import DeadClass
 from tests.unit.streams.domain.join.join_rig import CHARGE, HOSPITAL, LIMITS, PATIENT, START_MS, VISIT, Join, envelope, whole
 
@@ -185,6 +186,7 @@ def test_warnings_are_counted_and_hold_nothing_back():
     """A rule on trial must be visible before it refuses."""
     join = whole(Join())
     assert join.counts["warned_R23"] > 0
+    assert join.counts["warned_R23"] == sum(count for what, count in join.counts.items() if what.startswith(f"{OF_FIELD}R23 "))
     assert len(join.ready) == 3
 
 
