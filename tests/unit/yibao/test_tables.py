@@ -16,14 +16,14 @@ from streams.replay.plan import Outcome
 from streams.topics.audit import AuditEntry, Link
 from streams.topics.shapes import TopicAction
 from streams.topics.steering import LimitOrder
-from yibao import explain_shown, monitored, pending_shown, screens, tables
+from yibao import coverage, explain_shown, monitored, pending_shown, screens, tables
 from yibao.captures import shown as captures_shown
 from yibao.letters import lists_shown
 from yibao.letters import shown as letters_shown
 from yibao.options import Output
 from yibao.replaying import shown as replay_shown
 from yibao.replaying.renewing import Fare
-from yibao.verbs import audit, check, limits, offsets, ready, simulator, stack, topics
+from yibao.verbs import audit, limits, offsets, ready, simulator, stack, topics
 
 YIBAO = Path(tables.__file__).parent
 H = "H36110200001"
@@ -185,9 +185,10 @@ def of_check():
         fields=101,
         required=57,
         columns_read=120,
+        unfilled=("HILIST_CODE", "MED_LIST_CODG", "MEDINS_LIST_CODG", "MEDINS_LIST_NAME", "CHRGITM_LV"),
     )
     site = SimpleNamespace(institutions=[], sources=[], site=ZONE.site)
-    check._print_coverage(site, [one])
+    coverage.show_coverage(site, [one])
     return "101/101", "费用明细记录表"
 
 
