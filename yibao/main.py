@@ -46,6 +46,7 @@ VERBS = (
     Verb("stack", "The embedded PostgreSQL, Kafka and Connect: up, down, status."),
     Verb("topics", "Plan and create the topics of a site."),
     Verb("offsets", "Make the offsets of a stage again from its topics, after they were lost."),
+    Verb("source", "What the database's administrator does before capture: a script, and the way back."),
     Verb("connector", "Plan, apply and watch the capture of a site's databases."),
     Verb("strimzi", "Write the chart's values where Strimzi makes topics and connectors."),
     Verb("status", "Why does nothing move? What waits where, and the one reason of each."),

@@ -7,6 +7,7 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
+from connector.preparation import Step
 from connector.profiles.advice import Advice
 from connector.questions import Counted, Groups, Links, Products, Sums
 from connector.room import Room
@@ -47,6 +48,9 @@ class DatabaseProfile(Protocol):
 
     def heartbeat_query(self, table: str) -> str:
         """The statement that moves the log forward while the captured tables are quiet."""
+
+    def preparation(self, source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]:
+        """What the database's administrator does before. connect_host: from where logins come, where the kind wants to know."""
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Everything in the live database that prevents capture or needs attention, all at once. Raises Unreachable."""

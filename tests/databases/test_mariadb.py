@@ -15,6 +15,7 @@ import pymysql
 import pytest
 import yaml
 
+from connector.profiles import profile_of
 from sandbox.stack.mariadb import SUPERUSER
 from streams.broker_wiring import broker_access, client_options
 from streams.domain.changes import decode
@@ -85,7 +86,21 @@ def site(own, database, tmp_path_factory):
     }
     file = folder / "site.yaml"
     file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    prepare(database, file)
     return file
+
+
+def steps_of(file):
+    (source,) = capture_sources(load_site(file))
+    return profile_of(source.kind).preparation(source, connect_host="127.0.0.1")
+
+
+def prepare(database, file):
+    """As the server's administrator does: what `yibao source prepare` prints, and the password by hand."""
+    for step in steps_of(file):
+        for statement in step.statements:
+            execute(database, statement)
+    execute(database, f"ALTER USER capture@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
 
 
 @pytest.fixture
@@ -124,6 +139,38 @@ def planned(yibao):
     assert out, err
     (plan,) = json.loads(out)["connectors"]
     return {one["where"]: one for one in plan["findings"]}
+
+
+SLIPS = {
+    "SET GLOBAL binlog_format = 'STATEMENT'": "binlog_format",
+    "SET GLOBAL binlog_row_image = 'MINIMAL'": "binlog_row_image",
+    "SET GLOBAL gtid_strict_mode = OFF": "gtid_strict_mode",
+    "SET GLOBAL binlog_expire_logs_seconds = 3600": "binlog_expire_logs_seconds",
+    "DELETE FROM cdc.heartbeat": "cdc.heartbeat",
+    "REVOKE UPDATE ON cdc.heartbeat FROM capture@'127.0.0.1'": "cdc.heartbeat",
+    "REVOKE SELECT ON his.item FROM capture@'127.0.0.1'": "his.item",
+    "REVOKE RELOAD ON *.* FROM capture@'127.0.0.1'": "account capture",
+    "REVOKE REPLICATION SLAVE ON *.* FROM capture@'127.0.0.1'": "account capture",
+    "REVOKE BINLOG MONITOR ON *.* FROM capture@'127.0.0.1'": "account capture",
+}
+"""What takes one thing of the preparation back, and where the check names it."""
+
+
+def test_what_is_prepared_is_what_the_checks_ask_for_and_the_way_back_leaves_nothing(database, yibao, site):
+    """An administrator runs a script once, and is not asked for one thing after the other."""
+    assert {} == planned(yibao)
+    for slip, where in SLIPS.items():
+        execute(database, slip)
+        assert where in planned(yibao), slip
+        prepare(database, site)
+        assert {} == planned(yibao), slip
+    for step in reversed(steps_of(site)):
+        for statement in step.undo:
+            execute(database, statement)
+    assert () == execute(database, "SELECT user FROM mysql.user WHERE user = 'capture'")
+    assert () == execute(database, "SHOW TABLES IN cdc")
+    prepare(database, site)
+    assert {} == planned(yibao)
 
 
 def test_what_stands_against_capture_is_named_with_what_mends_it(database, yibao):

@@ -8,12 +8,14 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
+from connector.preparation import Step
 from connector.profiles.advice import Advice
 from connector.profiles.mariadb.checks import check
 from connector.profiles.mariadb.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.mariadb.facts import read_facts
 from connector.profiles.mariadb.groups import count_dangling, count_groups, count_otherwise
 from connector.profiles.mariadb.names import quoted_table, split_table
+from connector.profiles.mariadb.preparation import preparation
 from connector.profiles.mariadb.reading import read_catalogue
 from connector.profiles.mariadb.room import read_room
 from connector.profiles.mariadb.rows import read_rows
@@ -80,6 +82,10 @@ class MariadbProfile:
     def heartbeat_query(self, table: str) -> str:
         """Touch the only row of the heartbeat table (`id` = 1, `ts`)."""
         return f"UPDATE {quoted_table(table)} SET ts = now(6) WHERE id = 1"  # noqa: S608 - the name is quoted, it comes from the site file
+
+    def preparation(self, source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]:
+        """Settings, heartbeat, account, rights."""
+        return preparation(source, connect_host=connect_host)
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Read the catalogue once, then judge it; see `checks`."""

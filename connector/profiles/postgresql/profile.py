@@ -7,12 +7,14 @@ from connector.contract import CapturedTable, CaptureSource
 from connector.facts import Facts
 from connector.findings import Finding
 from connector.numbers import Known, Numbers
+from connector.preparation import Step
 from connector.profiles.advice import Advice
 from connector.profiles.postgresql.checks import check
 from connector.profiles.postgresql.counting import condition_of_keys, count_rows, read_keys
 from connector.profiles.postgresql.facts import read_facts
 from connector.profiles.postgresql.groups import count_dangling, count_groups, count_otherwise
 from connector.profiles.postgresql.names import quoted_table
+from connector.profiles.postgresql.preparation import preparation
 from connector.profiles.postgresql.reader import reader_of
 from connector.profiles.postgresql.reading import read_catalogue
 from connector.profiles.postgresql.room import give_up, read_room
@@ -84,6 +86,10 @@ class PostgresqlProfile:
     def heartbeat_query(self, table: str) -> str:
         """Touch the only row of the heartbeat table (`id` = 1, `ts`)."""
         return f"UPDATE {quoted_table(table)} SET ts = now() WHERE id = 1"  # noqa: S608 - the name is quoted, it comes from the site file
+
+    def preparation(self, source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]:  # noqa: ARG002 - pg_hba.conf says that
+        """Settings, heartbeat, login, rights, identities, publication."""
+        return preparation(source)
 
     def preflight(self, source: CaptureSource, *, password: str) -> tuple[Finding, ...]:
         """Read the catalogue once, then judge it; see `checks`."""

@@ -71,8 +71,9 @@ SELECT t.schemaname || '.' || t.tablename,
         WHERE r.prattrs IS NOT NULL AND a.attrelid = r.prrelid AND a.attnum = ANY(r.prattrs::int2[])),
        r.prqual IS NOT NULL
 FROM pg_publication p JOIN pg_publication_tables t ON t.pubname = p.pubname
-     LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
-          AND r.prrelid = to_regclass(format('%%I.%%I', t.schemaname, t.tablename))
+     JOIN pg_namespace n ON n.nspname = t.schemaname
+     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+     LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid AND r.prrelid = c.oid
 WHERE p.pubname = %s
 """
 

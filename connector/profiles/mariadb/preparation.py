@@ -1,0 +1,73 @@
+"""What the administrator of a MariaDB prepares for a capture, and nothing that it does not need. Pure."""
+
+from connector.contract import CaptureSource
+from connector.preparation import Step
+from connector.profiles.mariadb.catalogue import NEEDED
+from connector.profiles.mariadb.names import literal, quoted, quoted_table, split_table
+
+_SETTINGS = {
+    "binlog_format": "'ROW'",
+    "binlog_row_image": "'FULL'",
+    "gtid_strict_mode": "ON",
+    "binlog_expire_logs_seconds": "604800",
+}
+
+
+def preparation(source: CaptureSource, *, connect_host: str) -> tuple[Step, ...]:
+    """In their order. connect_host: from where Kafka Connect and this machine log in, as MariaDB writes it."""
+    account = f"{literal(source.user)}@{literal(connect_host)}"
+    return (
+        _logging(),
+        *([] if source.heartbeat_table is None else [_heartbeat(source.heartbeat_table)]),
+        _account(account),
+        _rights(source, account),
+    )
+
+
+def _logging() -> Step:
+    return Step(
+        title="Logging",
+        why="in my.cnf under [mariadb], then restart the server: log_bin=binlog, server_id=<a number of its own>, and for good:\n"
+        + ", ".join(f"{name}={value}".replace("'", "") for name, value in _SETTINGS.items())
+        + "\nSessions that stand keep their form of the log until they log in again. Seven days: so long capture may be down.",
+        statements=tuple(f"SET GLOBAL {name} = {value};" for name, value in _SETTINGS.items()),
+        kept="the server's settings stay: replicas may rely on them by now.",
+    )
+
+
+def _heartbeat(name: str) -> Step:
+    table = quoted_table(name)
+    return Step(
+        title=f"Heartbeat table {name}",
+        why="one row that capture touches, so that everybody sees whether the log is still read while the server is quiet.",
+        statements=(
+            f"CREATE DATABASE IF NOT EXISTS {quoted(split_table(name)[0])};",
+            f"CREATE TABLE IF NOT EXISTS {table} (id int PRIMARY KEY, ts datetime(6) NOT NULL) ENGINE = InnoDB;",
+            f"INSERT IGNORE INTO {table} VALUES (1, now(6));",  # noqa: S608 - for a person to read, with quoted names
+            f"UPDATE {table} SET ts = now(6) WHERE id = 1;",  # noqa: S608 - the same; the log must hold something to begin at
+        ),
+        undo=(f"DROP TABLE IF EXISTS {table};",),
+        kept=f"the database {split_table(name)[0]} stays: other things may lie in it.",
+    )
+
+
+def _account(account: str) -> Step:
+    return Step(
+        title=f"Account {account}",
+        why="it is locked until it has a password. Give it one in a session that keeps no history, and never in a file:\n"
+        f"ALTER USER {account} IDENTIFIED BY '…' ACCOUNT UNLOCK;",
+        statements=(f"CREATE USER IF NOT EXISTS {account} ACCOUNT LOCK;", f"GRANT {', '.join(NEEDED)} ON *.* TO {account};"),
+        undo=(f"DROP USER IF EXISTS {account};",),
+    )
+
+
+def _rights(source: CaptureSource, account: str) -> Step:
+    grants = [f"GRANT SELECT ON {quoted_table(table.name)} TO {account};" for table in source.tables]
+    if source.heartbeat_table is not None:
+        grants.append(f"GRANT SELECT, UPDATE ON {quoted_table(source.heartbeat_table)} TO {account};")
+    return Step(
+        title="Rights",
+        why="it reads the mapped tables and touches the heartbeat; it changes nothing else.",
+        statements=tuple(grants),
+        kept="they went with the account.",
+    )

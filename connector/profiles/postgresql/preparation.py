@@ -1,0 +1,163 @@
+"""What the administrator of a PostgreSQL prepares for a capture, and nothing that it does not need. Pure.
+
+Statements that a second run must not repeat ask first, in blocks without parameters: any client runs them.
+"""
+
+from connector.contract import CapturedTable, CaptureSource, TableRole
+from connector.preparation import Step
+from connector.profiles.postgresql.names import quoted, quoted_table, split_table
+
+_KEPT_LOG = "50GB"
+_DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {name} AND NOT active;"
+
+
+def preparation(source: CaptureSource) -> tuple[Step, ...]:
+    """In their order: identities before the publication, for a table that is published without one takes no updates."""
+    return (
+        _logging(),
+        *([] if source.heartbeat_table is None else [_heartbeat(source.heartbeat_table)]),
+        _role(source),
+        _rights(source),
+        _identities(source),
+        _publication(source),
+        _slot(source),
+    )
+
+
+def _logging() -> Step:
+    return Step(
+        title="Logging",
+        why="the log must carry rows: wal_level takes effect with a restart of the server (elsewhere with a parameter group).\n"
+        f"{_KEPT_LOG}: so much log is kept for a capture that is down; choose less than the free disk space.",
+        statements=(
+            "ALTER SYSTEM SET wal_level = 'logical';",
+            f"ALTER SYSTEM SET max_slot_wal_keep_size = '{_KEPT_LOG}';",
+            "SELECT pg_reload_conf();",
+        ),
+        kept="the server's settings stay: others may rely on them by now (ALTER SYSTEM RESET …).",
+    )
+
+
+def _heartbeat(name: str) -> Step:
+    schema, table = split_table(name)[0], quoted_table(name)
+    return Step(
+        title=f"Heartbeat table {name}",
+        why="one row that capture touches, so that the log moves on while the captured tables are quiet.",
+        statements=(
+            f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};",
+            f"CREATE TABLE IF NOT EXISTS {table} (id int PRIMARY KEY, ts timestamptz NOT NULL);",
+            f"INSERT INTO {table} VALUES (1, now()) ON CONFLICT DO NOTHING;",  # noqa: S608 - for a person to read, with quoted names
+        ),
+        undo=(f"DROP TABLE IF EXISTS {table};",),
+        kept=f"the schema {schema} stays: other things may lie in it.",
+    )
+
+
+def _role(source: CaptureSource) -> Step:
+    role = quoted(source.user)
+    return Step(
+        title=f"Login {source.user}",
+        why=f"it logs in from this machine and from Kafka Connect; in pg_hba.conf: hostssl {source.database} {source.user} "
+        "<their addresses> scram-sha-256\n"
+        f"It has no password yet. Set one without writing it into a file: \\password {source.user} in psql.",
+        statements=(
+            _unless(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", f"CREATE ROLE {role};"),
+            f"ALTER ROLE {role} LOGIN REPLICATION;",
+            f"GRANT CONNECT ON DATABASE {quoted(source.database)} TO {role};",
+        ),
+        undo=(_when(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", f"DROP OWNED BY {role}; DROP ROLE {role};"),),
+    )
+
+
+def _rights(source: CaptureSource) -> Step:
+    role = quoted(source.user)
+    names = [table.name for table in source.tables]
+    schemas = dict.fromkeys(split_table(name)[0] for name in (*names, *_beat(source)))
+    grants = [f"GRANT USAGE ON SCHEMA {', '.join(map(quoted, schemas))} TO {role};"]
+    grants += [f"GRANT SELECT ON {quoted_table(name)} TO {role};" for name in names]
+    grants += [f"GRANT SELECT, UPDATE ON {quoted_table(name)} TO {role};" for name in _beat(source)]
+    return Step(
+        title="Rights",
+        why="it reads the mapped tables and touches the heartbeat; it changes nothing else, and owns nothing.",
+        statements=tuple(grants),
+        kept="they went with the login.",
+    )
+
+
+def _identities(source: CaptureSource) -> Step:
+    return Step(
+        title="Replica identities",
+        why="the log must hold what a changed or deleted row was: all of it, for by that its visit is found; of a lookup the key,\n"
+        "as it does where the primary key holds it. Of a partitioned table each partition; what makes new ones must do the same.\n"
+        "A brief lock of each table.",
+        statements=(_FULL.format(tables=",\n      ".join(map(_identified_by, source.tables))),),
+        kept="the identities stay, for others may read the log by them: ALTER TABLE … REPLICA IDENTITY DEFAULT;",
+    )
+
+
+_FULL = """\
+DO $$
+DECLARE leaf regclass;
+BEGIN
+  FOR leaf IN
+    WITH wanted (name, key) AS (VALUES
+      {tables}
+    ), bare AS (
+      SELECT name FROM wanted WHERE key IS NULL OR NOT key <@ coalesce(
+        (SELECT array_agg(attname::text) FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
+          WHERE indrelid = name AND indisprimary), ARRAY[]::text[])
+    )
+    SELECT oid::regclass FROM bare JOIN pg_class ON oid = name AND relkind = 'r'
+    UNION SELECT relid FROM bare, pg_partition_tree(name) WHERE isleaf
+  LOOP
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', leaf);
+  END LOOP;
+END $$;"""
+
+
+def _identified_by(table: CapturedTable) -> str:
+    """A table and, of a lookup, the columns that its primary key must hold; NULL: the whole row."""
+    key = f"ARRAY[{', '.join(map(_text, table.key))}]" if table.role is TableRole.LOOKUP else "NULL"
+    return f"({_text(quoted_table(table.name))}::regclass, {key}::text[])"
+
+
+def _publication(source: CaptureSource) -> Step:
+    name = quoted(source.publication)
+    tables = ", ".join(quoted_table(one) for one in (*(table.name for table in source.tables), *_beat(source)))
+    there = f"SELECT FROM pg_publication WHERE pubname = {_text(source.publication)}"
+    return Step(
+        title=f"Publication {source.publication}",
+        why="what of the log is handed out: these tables whole, no others.",
+        statements=(
+            _unless(there, f"CREATE PUBLICATION {name};"),
+            f"ALTER PUBLICATION {name} SET TABLE {tables};",
+            f"ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true);",
+        ),
+        undo=(f"DROP PUBLICATION IF EXISTS {name};",),
+    )
+
+
+def _slot(source: CaptureSource) -> Step:
+    return Step(
+        title=f"Slot {source.slot}",
+        why="capture makes it when it begins; nothing is to be done. From then on the server keeps its log until that is read.",
+        statements=(),
+        undo=(_DROP_SLOT.format(name=_text(source.slot)),),
+        kept="stop the connector first (yibao connector forget): a slot that is read cannot be dropped.",
+    )
+
+
+def _beat(source: CaptureSource) -> tuple[str, ...]:
+    return () if source.heartbeat_table is None else (source.heartbeat_table,)
+
+
+def _unless(there: str, statements: str) -> str:
+    return f"DO $$ BEGIN IF NOT EXISTS ({there}) THEN {statements} END IF; END $$;"
+
+
+def _when(there: str, statements: str) -> str:
+    return f"DO $$ BEGIN IF EXISTS ({there}) THEN {statements} END IF; END $$;"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,130 @@
+"""What `yibao source prepare` prints: after it nothing stands against capture on a real PostgreSQL, the checks miss each thing in it
+when it is taken back, and the way back leaves nothing.
+"""
+
+import psycopg
+import pytest
+
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole
+from connector.errors import Misconfigured
+from connector.profiles import profile_of
+from tests.integration.capture_steps import superuser
+
+pytestmark = pytest.mark.stack
+
+DATABASE, ROLE, PASSWORD, PUBLICATION = "unprepared", "o'reader", "a-password-of-its-own", 'the "pub"'
+TABLES = (
+    'CREATE TABLE his.visit (id int PRIMARY KEY, no varchar(20), "Order" text)',
+    "CREATE TABLE his.charge (id bigint, day date, no varchar(20), PRIMARY KEY (id, day)) PARTITION BY RANGE (day)",
+    "CREATE TABLE his.charge_old PARTITION OF his.charge FOR VALUES FROM (MINVALUE) TO ('2026-01-01')",
+    "CREATE TABLE his.charge_new PARTITION OF his.charge FOR VALUES FROM ('2026-01-01') TO (MAXVALUE)",
+    "CREATE TABLE his.dept (code varchar(10) PRIMARY KEY, name text)",
+    "CREATE TABLE his.ward (id int PRIMARY KEY, code varchar(10) NOT NULL UNIQUE, name text)",
+)
+"""A table with a reserved word, one in partitions, a lookup that its primary key names, and one that it does not."""
+
+
+HOSPITALS = {"his.charge (id)"}
+"""Its table is unique in each partition alone, which no preparation mends."""
+
+
+def captured(name, role, key, visit_key, *others, lookup=None):
+    return CapturedTable(name=name, role=role, key=(key,), visit_key=visit_key, columns=(key, *visit_key, *others), lookup=lookup)
+
+
+@pytest.fixture(scope="module")
+def source(stack):
+    return CaptureSource(
+        name="his",
+        kind=DatabaseKind.POSTGRESQL,
+        host=stack.postgres_host,
+        port=stack.postgres_port,
+        database=DATABASE,
+        user=ROLE,
+        password_file="none",
+        password_reference="none",
+        sslmode="disable",
+        publication=PUBLICATION,
+        slot="unprepared",
+        heartbeat_table="cdc.beat",
+        tables=(
+            captured("his.visit", TableRole.VISIT, "id", ("no",), "Order"),
+            captured("his.charge", TableRole.FEE, "id", ("no",)),
+            captured("his.dept", TableRole.LOOKUP, "code", (), "name", lookup="dept"),
+            captured("his.ward", TableRole.LOOKUP, "code", (), "name", lookup="ward"),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def database(stack):
+    """A hospital's database that nobody prepared."""
+    with superuser(stack, "postgres") as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {DATABASE}")
+    with superuser(stack, DATABASE) as connection:
+        connection.execute("CREATE SCHEMA his")
+        for statement in TABLES:
+            connection.execute(statement)
+        yield connection
+    with superuser(stack, "postgres") as admin:
+        admin.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        admin.execute(f'DROP ROLE IF EXISTS "{ROLE}"')
+        for setting in ("wal_level", "max_slot_wal_keep_size"):
+            admin.execute(f"ALTER SYSTEM RESET {setting}")
+        admin.execute("SELECT pg_reload_conf()")
+
+
+def prepare(database, source):
+    """As its administrator does: one statement after the other, and the password by hand."""
+    for step in profile_of(source.kind).preparation(source, connect_host="%"):
+        for statement in step.statements:
+            database.execute(statement.encode())
+    database.execute(f"""ALTER ROLE "{ROLE}" PASSWORD '{PASSWORD}'""")
+
+
+def found(source):
+    try:
+        return {one.where for one in profile_of(source.kind).preflight(source, password=PASSWORD)} - HOSPITALS
+    except Misconfigured:
+        return {"login"}
+
+
+SLIPS = (
+    ("ALTER TABLE his.visit REPLICA IDENTITY DEFAULT", {"his.visit"}),
+    ("ALTER TABLE his.charge_old REPLICA IDENTITY DEFAULT", {"his.charge"}),
+    ("ALTER TABLE his.ward REPLICA IDENTITY DEFAULT", {"his.ward"}),
+    (f'REVOKE SELECT ON his.dept FROM "{ROLE}"', {"his.dept"}),
+    (f'REVOKE USAGE ON SCHEMA his FROM "{ROLE}"', {"his.visit", "his.charge", "his.dept", "his.ward"}),
+    (f'REVOKE UPDATE ON cdc.beat FROM "{ROLE}"', {"cdc.beat"}),
+    ("DELETE FROM cdc.beat", {"cdc.beat"}),
+    ('ALTER PUBLICATION "the ""pub""" DROP TABLE his.visit', {"his.visit"}),
+    ("""ALTER PUBLICATION "the ""pub\""" SET (publish = 'insert')""", {f"publication {PUBLICATION}"}),
+    ('ALTER PUBLICATION "the ""pub""" SET (publish_via_partition_root = false)', {f"publication {PUBLICATION}"}),
+    ('DROP PUBLICATION "the ""pub"""', {f"publication {PUBLICATION}"}),
+    (f'ALTER ROLE "{ROLE}" NOREPLICATION', {f"role {ROLE}"}),
+    (f'ALTER ROLE "{ROLE}" NOLOGIN', {"login"}),
+)
+
+
+def test_what_is_prepared_is_what_the_checks_ask_for_and_the_way_back_leaves_nothing(database, source):
+    """An administrator runs a script once, and is not asked for one thing after the other."""
+    assert {"login"} == found(source)
+    prepare(database, source)
+    assert set() == found(source)
+    identities = "SELECT relname, relreplident::text FROM pg_class WHERE relname = ANY(%s)"
+    told = dict(database.execute(identities, (["dept", "ward", "charge_new"],)).fetchall())
+    assert {"dept": "d", "ward": "f", "charge_new": "f"} == told, "a lookup that its primary key names needs no more in its log"
+    for slip, told in SLIPS:
+        database.execute(slip.encode())
+        assert told <= found(source), slip
+        prepare(database, source)
+        assert set() == found(source), slip
+
+    for step in reversed(profile_of(source.kind).preparation(source, connect_host="%")):
+        for statement in step.undo:
+            database.execute(statement.encode())
+    left = "SELECT count(*) FROM pg_roles WHERE rolname = %s UNION ALL SELECT count(*) FROM pg_publication WHERE pubname = %s"
+    assert [(0,), (0,)] == database.execute(left, (ROLE, PUBLICATION)).fetchall()
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        database.execute("SELECT FROM cdc.beat")
