@@ -23,7 +23,8 @@ What the administrator of a source's database does before it can be captured fro
 Examples:
   yibao source prepare his > prepare.sql     to read, and to run as the database's administrator
   yibao source prepare his --undo            the way back
-  yibao check                                what of it is still to be done, each with its statement
+
+`yibao check` says what of it is still to be done, each with its statement.
 """,
 )
 
