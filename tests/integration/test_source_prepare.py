@@ -1,5 +1,5 @@
-"""What `yibao source prepare` prints: after it nothing stands against capture on a real PostgreSQL, the checks miss each thing of it
-that is taken back, and the way back leaves nothing.
+"""What `yibao source prepare` prints: after it nothing stands against capture on a real PostgreSQL, the checks miss what of it
+somebody takes back, and the way back leaves nothing.
 """
 
 import psycopg
