@@ -69,6 +69,7 @@ chart-render: setup ## prove the chart with Helm 3 and 4, for Kubernetes 1.23 to
 	$(VENV)/python -m pytest -n 2 --dist loadfile tests/chart $(CHART_ARGS)
 
 chart-proof: chart-render ## chart, images and bundle: rendered, built, run by runc, installed with the network shut; as root (half an hour)
+	@$(VENV)/python -m tests.chart.readers
 	@$(VENV)/python -m tests.images $(IMAGES_ARGS)
 	@$(VENV)/python deploy/bundle.py
 	@$(VENV)/python -m tests.images.bundled

