@@ -103,6 +103,7 @@ def judge(  # noqa: PLR0913 - what is known of a run
     is_over: bool = False,
     unseeable: Container[tuple[str, str]] = (),
     unread: Container[tuple[str, str]] = (),
+    spoilt: Container[tuple[str, str]] = (),
 ) -> Judgement:
     """Compare expectations with what happened. acceptances: in the order in which they happened. letters: each id once.
 
@@ -110,7 +111,8 @@ def judge(  # noqa: PLR0913 - what is known of a run
     explained by its refusal, and a record that it was expected to refuse may be accepted. is_over: nothing is under way any more,
     so that a record which was deleted and left no trace was deleted before it was reported. unseeable: by service and row key,
     records of which it is known that nobody could report them while their rows stood. unread: likewise, rows of which nobody knows
-    whether capture read them before they were mended, so that their letters may be there or not.
+    whether capture read them before they were mended, so that their letters may be there or not. spoilt: likewise, rows of which
+    nobody knows whether capture read them before they became wrong, so that nothing of them may have been accepted.
     """
     letters = list(letters)
     judgement = Judgement()
@@ -127,7 +129,8 @@ def judge(  # noqa: PLR0913 - what is known of a run
             judgement.waiting[ending.rule] += 1
         if ending.outcome in {"accepted", "withdrawn"}:
             judgement.expected[ending.id[0]] += 1
-            if accepted.get(ending.id, [""])[-1] != ending.versions[-1]:
+            may_lack = ending.id not in accepted and (ending.id[0], ending.row_key) in spoilt
+            if accepted.get(ending.id, [""])[-1] != ending.versions[-1] and not may_lack:
                 judgement.missing.append(f"{_name(ending.id)}: last version not accepted")
     for identity, hashes in accepted.items():
         judgement.accepted[identity[0]] += 1

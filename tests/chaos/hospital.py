@@ -76,6 +76,7 @@ class Hospital:
             self._commit(number, transaction)
         self._oracle.start_capture()
         self.mended.unread.clear()  # of these the oracle knows that nobody saw them
+        self.mended.spoilt.clear()
 
     def wait_for_capture(self, slot: str) -> None:
         """Return when the replication slot streams: the snapshot is through."""

@@ -33,13 +33,15 @@ class _Open:
 
 
 class Mended:
-    """Rows that were mended or deleted before capture's first reading was through: nobody knows whether it saw them as they were.
-    service_of: the service of each table's records.
+    """Rows that were mended, deleted or became wrong before capture's first reading was through: nobody knows whether it saw them
+    as they were. service_of: the service of each table's records.
     """
 
     def __init__(self, service_of: Mapping[str, str]) -> None:
         self.unread: set[tuple[str, str]] = set()
-        """By service and row key."""
+        """Those that were wrong, by service and row key."""
+        self.spoilt: set[tuple[str, str]] = set()
+        """Those that were right, likewise."""
         self._service_of = service_of
         self._flawed: set[tuple[str, str]] = set()
         self._reads_all = False
@@ -54,6 +56,8 @@ class Mended:
                 self._flawed.remove(row)
                 self.unread.add(row)
             elif change.flaw is not None:
+                if change.verb is Verb.UPDATE and row not in self._flawed:
+                    self.spoilt.add(row)
                 self._flawed.add(row)
 
     def capture_reads_all(self) -> None:

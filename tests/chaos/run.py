@@ -138,6 +138,7 @@ class _Run:
                 overtaken=[] if self._scenario.options.refuse_percent else overtaken_refunds(stats),
                 unseeable=self.hospital.unseeable(self.site.came(PATIENT_LOOKUP)),
                 unread=self.hospital.mended.unread,
+                spoilt=self.hospital.mended.spoilt,
             )
 
     def _begin_capture(self) -> Site:

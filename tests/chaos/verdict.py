@@ -90,13 +90,14 @@ def pronounce(
     overtaken: Sequence[str] = (),
     unseeable: Container[tuple[str, str]] = (),
     unread: Container[tuple[str, str]] = (),
+    spoilt: Container[tuple[str, str]] = (),
 ) -> Verdict:
     """Read receipts and dead letters, compare all. journal: with values. overtaken: what the platform's own books say of that.
-    unseeable, unread: see `judge`.
+    unseeable, unread, spoilt: see `judge`.
     """
     reading = read_letters(client, topics)
     acceptances = acceptances_in(journal)
-    judgement = judge(endings, acceptances, reading.told, is_over=True, unseeable=unseeable, unread=unread)
+    judgement = judge(endings, acceptances, reading.told, is_over=True, unseeable=unseeable, unread=unread, spoilt=spoilt)
     receipts = read_receipts(client, topics.receipts)
     lines = ((receipt.msgid, line.key, line.hash) for receipt in receipts for line in receipt.records)
     lost, doubled, alien = compare_receipts(journal, lines)

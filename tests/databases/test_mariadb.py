@@ -4,141 +4,38 @@
 """
 
 import json
-import sys
-import time
 from collections import Counter
-from contextlib import closing
-from pathlib import Path
 
 import orjson
-import pymysql
 import pytest
-import yaml
 
-from connector.profiles import profile_of
-from sandbox.stack.mariadb import SUPERUSER
 from streams.broker_wiring import broker_access, client_options
 from streams.domain.changes import decode
 from streams.mapping import capture_sources, load_site
-from streams.seal import generate_key_pair
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from tests.bench.processes import worker
-from tests.own_stack import own_stack
-from tests.patience import PATIENCE_S
+from tests.databases.maria_site import (
+    database,
+    execute,
+    own,
+    planned,
+    prepare,
+    reported,
+    site,
+    steps_of,
+    until,
+    wait_for,
+    yibao,
+)
 from yibao.captures.facts import look_at
-from yibao.main import run
+
+__all__ = ["database", "own", "site", "yibao"]
 
 pytestmark = pytest.mark.stack
 
-HERE = Path(__file__).parent
-PASSWORD = "the-capture-password"
-INSTITUTION = "P36110200002"
 LINES = 1500
 """Of one statement: capture is in the middle of it for a while."""
-
-
-@pytest.fixture(scope="module")
-def own():
-    """What it kills, nobody else may need."""
-    with own_stack("mariadb", "kafka", "connect") as stack:
-        stack.up()
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def database(own):
-    """A session of the hospital's."""
-    with closing(connected(own)) as connection:
-        for statement in (HERE / "hospital.sql").read_text(encoding="utf-8").split(";\n"):
-            execute(connection, statement)
-        execute(connection, "USE his")
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def site(own, database, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    (folder / "mapping.yaml").write_bytes((HERE / "mapping.yaml").read_bytes())
-    (folder / "p.pem").write_text(generate_key_pair().public.pem)
-    password = own.secrets / "capture"
-    password.write_text(PASSWORD)
-    document = {
-        "site": "mariadb",
-        "kafka": {"bootstrap_servers": own.endpoints.bootstrap_servers, "replication_factor": 1, "partitions": 3},
-        "connect": {"url": own.endpoints.connect_url, "heartbeat_s": 1},
-        "join": {"tick_s": 0.5, "withdrawal_grace_s": 0.5},
-        "sources": {
-            "his": {
-                "kind": "mariadb",
-                "host": own.endpoints.postgres_host,
-                "port": own.endpoints.mariadb_port,
-                "database": "his",
-                "user": "capture",
-                "password_file": str(password),
-                "sslmode": "disable",
-                "heartbeat_table": "cdc.heartbeat",
-                "mapping": "mapping.yaml",
-            }
-        },
-        "institutions": [{"code": INSTITUTION, "name": "大药房", "public_key_file": "p.pem"}],
-        "platform": {"url": "http://127.0.0.1:8800"},
-    }
-    file = folder / "site.yaml"
-    file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    prepare(database, file)
-    return file
-
-
-def steps_of(file):
-    (source,) = capture_sources(load_site(file))
-    return profile_of(source.kind).preparation(source, connect_host="127.0.0.1")
-
-
-def prepare(database, file):
-    """As the server's administrator does: what `yibao source prepare` prints, and the password by hand."""
-    for step in steps_of(file):
-        for statement in step.statements:
-            execute(database, statement)
-    execute(database, f"ALTER USER capture@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' ACCOUNT UNLOCK")
-
-
-@pytest.fixture
-def yibao(monkeypatch, capsys, site):
-    """The command line in this process: exit code, standard output, standard error. A test that fails shows all that was said."""
-    said = []
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["yibao", *words, "-c", str(site)])
-        with pytest.raises(SystemExit) as stopped:
-            run()
-        told = capsys.readouterr()
-        assert PASSWORD not in told.out + told.err
-        said.append(f"yibao {' '.join(words)} (exit code {stopped.value.code})\n{told.out}{told.err}")
-        return stopped.value.code or 0, told.out, told.err
-
-    yield call
-    sys.stdout.write("\n".join(said))
-
-
-def connected(own):
-    return pymysql.connect(
-        host=own.endpoints.postgres_host, port=own.endpoints.mariadb_port, user=SUPERUSER, charset="utf8mb4", autocommit=True
-    )
-
-
-def execute(connection, statement):
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        return cursor.fetchall()
-
-
-def planned(yibao):
-    """What `connector plan` finds, by where."""
-    _, out, err = yibao("connector", "plan", "-o", "json")
-    assert out, err
-    (plan,) = json.loads(out)["connectors"]
-    return {one["where"]: one for one in plan["findings"]}
 
 
 SLIPS = {
@@ -324,27 +221,3 @@ def write_visit(database, number):
     )
     execute(database, f"INSERT INTO his.charge SELECT {first} + seq, 'V{number}', {at}, 1.00, 'D1' FROM seq_1_to_{LINES}")
     database.commit()
-
-
-def reported(loaded):
-    """By record key, the versions that are to be reported."""
-    versions = {}
-    for message in read_whole(client_options(loaded), loaded.topics.ready):
-        if message.value:
-            record = orjson.loads(message.value)
-            versions.setdefault(record.get("BKKP_SN") or record["SETL_ID"], []).append(message.value)
-    return versions
-
-
-def until(seen, wanted, *processes):
-    wait_for(lambda: wanted <= seen(), *processes)
-    return {*seen()}
-
-
-def wait_for(condition, *processes):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        for process in processes:
-            process.check()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

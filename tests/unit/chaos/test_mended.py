@@ -29,3 +29,16 @@ def test_what_was_wrong_and_then_was_not_before_all_is_read_may_never_be_told():
     mended.capture_reads_all()
     mended.take(committed(5))
     assert {("fee_list_d", "1"), ("fee_list_d", "2")} == mended.unread
+
+
+def test_what_was_right_and_then_was_not_before_all_is_read_may_never_be_reported():
+    """Not what was wrong from the beginning, and not what becomes wrong later."""
+    mended = Mended({FEES.name: "fee_list_d"})
+    for key in (1, 3):
+        mended.take(committed(key, verb=Verb.INSERT))
+    mended.take(committed(2, flaw=WRONG, verb=Verb.INSERT))
+    for key in (1, 2):
+        mended.take(committed(key, flaw=WRONG))
+    mended.capture_reads_all()
+    mended.take(committed(3, flaw=WRONG))
+    assert {("fee_list_d", "1")} == mended.spoilt

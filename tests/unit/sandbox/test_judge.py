@@ -212,6 +212,15 @@ def test_the_letter_of_a_row_that_may_have_been_mended_before_it_was_read_may_be
     assert judge([REFUSED], [], []).missing
 
 
+def test_what_may_have_become_wrong_before_it_was_read_may_be_accepted_or_not():
+    """Nobody saw it as it was right; but what was reported of it is its last right version."""
+    spoilt = {(LINE.id[0], LINE.row_key)}
+    assert judge([LINE], [], [], spoilt=spoilt).ok
+    assert judge([LINE], [accepted(LINE, LINE.versions[-1], "m1")], [], spoilt=spoilt).ok
+    assert judge([LINE], [accepted(LINE, "another", "m1")], [], spoilt=spoilt).missing
+    assert judge([LINE], [], []).missing
+
+
 @pytest.mark.parametrize(("acceptances", "letters"), [(1, 0), (0, 1), (2, 2)])
 def test_half_a_withdrawal_or_too_many_that_nobody_saw_are_missing(acceptances, letters):
     """The exception for a rare race must not hide a loss."""
