@@ -1,5 +1,5 @@
-"""What a MariaDB loses for a capture: its log is removed, or the history of its tables. It is named with the way back, and after that
-what was reported is what stands in the database, once.
+"""What a MariaDB loses for a capture: its log is removed. It is named with the way back, and after that what was reported is what
+stands in the database, once.
 """
 
 import json
