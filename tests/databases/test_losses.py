@@ -21,22 +21,20 @@ pytestmark = pytest.mark.stack
 _COMMAND = re.compile(r"yibao (?:connector|resume|resnapshot)[^,;(…]*…?")
 
 
-def failure(yibao):
-    """The capture's failure and what mends it; None while there is none."""
+def state(yibao):
+    """What is told of the capture."""
     _, out, _ = yibao("connector", "status", "-o", "json")
-    (state,) = json.loads(out)["connectors"]
-    return state["remedy"] if state["status"] and state["status"]["failure"] else None
+    (told,) = json.loads(out)["connectors"]
+    return told
 
 
-def follow(yibao, remedy, database, loaded):
+def follow(yibao, remedy):
     """Type each command of it, as it stands there."""
     for found in _COMMAND.findall(remedy):
         words = shlex.split(found.strip().replace("…", "the-log-was-removed"))[1:]
         code, out, err = yibao(*words, *(["--yes"] if "forget" in words else []))
         assert 0 == code, (found, out, err)
-    code, out, err = yibao("connector", "status", "-o", "json")
-    (state,) = json.loads(out)["connectors"]
-    for table in (state["control"] or {}).get("read_again", []):
+    for table in state(yibao)["rows"]["read_again"]:
         code, out, err = yibao("resnapshot", table, "--source", "his", "--wait", "-o", "json")
         assert (0, True) == (code, json.loads(out)["proved"]), err
 
@@ -57,10 +55,10 @@ def test_a_log_that_was_removed_is_named_and_what_it_held_is_reported_after_the_
         execute(database, f"PURGE BINARY LOGS TO '{log}'")
         execute(database, "UPDATE cdc.heartbeat SET ts = now(6)")
         own.start("connect")
-        wait_for(lambda: failure(yibao) is not None, place, join)
-        remedy = failure(yibao)
+        wait_for(lambda: state(yibao)["remedy"] is not None, place, join)
+        remedy = state(yibao)["remedy"]
         assert "its place in the log is lost" in remedy
-        follow(yibao, remedy, database, loaded)
+        follow(yibao, remedy)
         wanted = {"S1", "1", "7"}
         wait_for(lambda: wanted == reported(loaded).keys() and len(reported(loaded)["S1"]) == 2, place, join)
         execute(database, "INSERT INTO his.charge VALUES (8, 'V1', '2026-03-01 07:34:00', 1.00, 'D1')")
