@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
@@ -95,8 +95,13 @@ def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark |
         return None
     ts_us = source.get("ts_us")
     if not isinstance(ts_us, int):
-        ts_us = int(cast("int", source["ts_ms"])) * 1000
+        ts_us = whole(source["ts_ms"]) * 1000
     return Mark((*where, 0 if op is _DELETE else 1), ts_us)
+
+
+def whole(value: object) -> int:
+    """A number as JSON has it. Raises TypeError and ValueError as `int` does: no type is taken for granted of what was read."""
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def table_of(source: Mapping[str, object]) -> str:
