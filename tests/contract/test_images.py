@@ -188,7 +188,7 @@ def test_prometheus_reads_its_configuration(tmp_path):
 
 
 def test_the_compiled_core_is_left_out_where_the_build_is_told_so():
-    """Who has a doubt of it, or another C library, needs no other context; and a word that is mistyped must not be taken for one."""
+    """Who has a doubt of it, or another C library, needs no other context; a word that is mistyped must not be taken for one."""
     (step,) = [rest for word, rest in instructions(ROOT / "deploy" / "Dockerfile") if word == "RUN" and "CORE" in rest]
     assert ("ARG", "CORE=compiled") in instructions(ROOT / "deploy" / "Dockerfile")
     assert "--force-reinstall python/*.whl" in step
