@@ -37,9 +37,10 @@ from setuptools import setup
 asked = ["--config-file=pyproject.toml", *{modules!r}]
 setup(ext_modules=mypycify(asked, opt_level="{optimised}", debug_level="0", group_name="yibao_core"))
 """
-_LEFT_OUT: Final = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", *PRODUCT)
-_BESIDE: Final = (".dockerignore", ".gitignore", ".ci")
-"""What begins with a dot, and tests read."""
+_LEFT_OUT: Final = shutil.ignore_patterns("*.egg-info", "__pycache__")
+_NOT_COPIED: Final = ("build", "dist", *PRODUCT)
+_BESIDE: Final = (".ci",)
+"""Folders that begin with a dot, and that tests read."""
 
 
 def build() -> Path:
@@ -94,9 +95,13 @@ def check_out(wheel: Path) -> Path:
     for old in CHECKOUT.iterdir():
         if old.name != ".venv":
             old.unlink() if old.is_symlink() or old.is_file() else shutil.rmtree(old)
-    shutil.copytree(ROOT, CHECKOUT, ignore=_LEFT_OUT, dirs_exist_ok=True, symlinks=True)
-    for name in filter(lambda name: (ROOT / name).exists(), _BESIDE):
-        (shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile)(ROOT / name, CHECKOUT / name)
+    for path in ROOT.iterdir():
+        if path.is_dir() and path.name not in _NOT_COPIED and not path.name.startswith("."):
+            shutil.copytree(path, CHECKOUT / path.name, ignore=_LEFT_OUT, symlinks=True)
+        elif path.is_file():
+            shutil.copyfile(path, CHECKOUT / path.name)
+    for name in _BESIDE:
+        shutil.copytree(ROOT / name, CHECKOUT / name)
     for name in PRODUCT:
         (CHECKOUT / name).symlink_to(site.relative_to(CHECKOUT) / name)
     (CHECKOUT / ".yibao").symlink_to(Path(os.path.relpath(ROOT / ".yibao", CHECKOUT)))
@@ -110,8 +115,9 @@ def _install(wheel: Path, venv: Path) -> None:
         return
     log, mend = _LOGS / "compiled.log", "mend: read the log, then: make compiled"
     (packages,) = (path for path in map(Path, sys.path) if path.name == "site-packages")
-    run("virtual environment", [sys.executable, "-m", "venv", "--clear", venv], log=log, mend=mend)
-    install: list[str | Path] = [venv / "bin" / "python", "-m", "pip", "install", "--no-index", "--no-deps", wheel]
+    run("virtual environment", [sys.executable, "-m", "venv", "--clear", "--without-pip", venv], log=log, mend=mend)
+    install: list[str | Path] = [sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "install", "--no-index"]
+    install += ["--no-deps", wheel]
     run("compiled wheel", [*install, "--no-input", "--disable-pip-version-check"], log=log, mend=mend)
     (site,) = (venv / "lib").glob("python3.*/site-packages")
     write_whole(site / "packages.pth", f"{packages}\n")

@@ -25,7 +25,6 @@ CORE: Final = (
     "streams/lanes/join/chunk.py",
     "streams/lanes/join/held.py",
     "streams/lanes/join/overlay.py",
-    "streams/lanes/join/rocks_store.py",
     "streams/lanes/join/state.py",
     "streams/lanes/join/store.py",
     "streams/lanes/marks.py",

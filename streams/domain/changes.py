@@ -269,7 +269,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
     compared = envelope.get("compared") if absent else None
-    compared = compared if isinstance(compared, int) else None
+    compared = compared if type(compared) is int else None
     known_by = known_by if told is None or left else None
     left = left or (told is not None and told.moved == "left")
     said = told, transaction, left, now, absent, compared, ours == FREED, ours == UNCOUNTED

@@ -31,6 +31,7 @@ from streams.lanes.marks import JoinMark
 from streams.lanes.numbers import taken
 from streams.lanes.passed_marks import left_of
 from streams.lanes.ports import TopicPartition
+from streams.telemetry import events
 from tests.oracle.course import course
 from tests.oracle.database import SOURCE_OF
 from tests.oracle.flow import PARTITIONS, PASSED, Patients, new_joiner, placer
@@ -157,6 +158,7 @@ def main() -> int:
     asked.add_argument("--count", type=int, default=500)
     asked.add_argument("--show", type=int, metavar="SEED")
     chosen = asked.parse_args()
+    events.configure(human=False)  # on standard error
     if chosen.show is not None:
         Told(chosen.show, lambda what, led_to: print(what, led_to.decode(errors="replace"), sep="\n  "))
         return 0

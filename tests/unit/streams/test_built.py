@@ -1,5 +1,6 @@
 """Which core runs: that a compiled one fits its sources, whole, or nothing runs."""
 
+import ast
 import hashlib
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from streams.built import CORE, SUMS, Core, core_of, faults_of, sources, sums
 from streams.errors import Misconfigured
 
 ROOT = Path(__file__).parents[3]
+CASTS = ["'Fill'", "'tuple[str, ...]'"]
+"""Of functions that are made here, and of what was looked at just before."""
 
 
 @pytest.fixture
@@ -40,6 +43,28 @@ def test_a_named_module_that_moved_is_missed(place):
     (place / "streams/lanes/buffer.py").unlink()
     with pytest.raises(Misconfigured, match=r"lanes/buffer\.py is not there"):
         list(sources(place))
+
+
+def test_no_pattern_of_the_core_names_one_of_several():
+    """`case A() | B() as name`: mypyc binds the name to something else than what was looked at (a store on disk was not opened)."""
+    named = [
+        f"{name}:{pattern.lineno}"
+        for name in sources(ROOT)
+        for pattern in ast.walk(ast.parse((ROOT / name).read_bytes()))
+        if isinstance(pattern, ast.MatchAs) and isinstance(pattern.pattern, ast.MatchOr)
+    ]
+    assert [] == named
+
+
+def test_nothing_of_the_core_takes_a_type_for_granted():
+    """`typing.cast` is a check in a compiled module: what came in a message would raise where Python goes on, or makes a letter."""
+    found = [
+        f"{name}:{call.lineno} {ast.unparse(call.args[0])}"
+        for name in sources(ROOT)
+        for call in ast.walk(ast.parse((ROOT / name).read_bytes()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "cast"
+    ]
+    assert CASTS == sorted(one.partition(" ")[2] for one in found), found
 
 
 def test_where_nothing_is_compiled_the_core_is_python(place):
