@@ -23,7 +23,8 @@ from streams.domain.join import letters
 from streams.domain.join.indexed import Index
 from streams.domain.join.moving import first_open
 from streams.domain.place.placed import Placed
-from streams.domain.ready import encode
+from streams.domain.ready import decode, encode
+from streams.domain.records import Header
 from streams.domain.ticks import tick_value
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
@@ -39,6 +40,7 @@ from tests.oracle.lanes import PlaceLane
 from tests.oracle.messages import Kind, Message
 
 SPOILT: Final = (None, True, False, 0, -1, 7, 1.5, "", "x", "123", "1.5", [], {}, [1], {"a": 1}, 10**18, 2**64 - 1, -(2**63))
+SPOILT_HEADERS: Final = (None, b"", b"x", b"1_0", b" 7", b"-1", b"9" * 30, b"\xff", "７".encode())
 _OFTEN: Final = 0.3
 
 
@@ -58,10 +60,18 @@ def spoil(rng: Random, value: bytes) -> bytes:
         return orjson.dumps(whole)
 
 
+def spoil_header(rng: Random, headers: tuple[Header, ...]) -> tuple[Header, ...]:
+    """Headers of which one is gone, or holds something else."""
+    at = rng.randrange(len(headers))
+    instead = () if rng.random() < 0.2 else ((headers[at][0], rng.choice(SPOILT_HEADERS)),)
+    return (*headers[:at], *instead, *headers[at + 1 :])
+
+
 class Part:
     """The join of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
         self.begin(new_joiner())
         self.offset = 0
         self.seq = 1
@@ -81,7 +91,9 @@ class Part:
         self.state.note(folded.missing)
         yield from (b"%b %b" % (key, b"-" if value is None else value) for key, value in sorted(overlay.changed.items()))
         for emission in (*folded.recalls, *folded.ready):
-            yield f"{encode(emission, self.seq)}".encode()
+            key, value, headers = encode(emission, self.seq)
+            yield f"{key!r} {value!r} {headers}".encode()
+            yield from self.read(Incoming("visit.ready", 0, self.seq, key, value, tuple(headers), incoming.timestamp_ms))
             self.seq += 1
         for letter in folded.dead:
             written = encode_closed(letter, letters.STAGE) if isinstance(letter, Closed) else encode_dead_letter(letter)
@@ -90,6 +102,14 @@ class Part:
         yield self.mark.text().encode()
         yield f"{sorted(folded.counts.items())}".encode()
 
+    def read(self, ready: Incoming) -> Iterator[bytes]:
+        """What the deliver stage reads in a record, and in one of which a header is spoilt."""
+        for one in (ready, ready._replace(headers=spoil_header(self.rng, ready.headers))):
+            try:
+                yield f"{tuple(decode(one))}".encode()
+            except Exception as met:  # noqa: BLE001 - what is met is what is compared
+                yield f"{type(met).__name__} {met}".encode()
+
 
 class Told:
     """One course through the stages. say: takes what each step led to."""
@@ -97,7 +117,7 @@ class Told:
     def __init__(self, seed: int, say: Callable[[str, bytes], None]) -> None:
         self.rng = Random(f"spoilt {seed}")
         self.say = say
-        self.parts = [Part() for _ in range(PARTITIONS)]
+        self.parts = [Part(self.rng) for _ in range(PARTITIONS)]
         self.placing = {source: PlaceLane(source, placer(), partitions=PARTITIONS) for source in SOURCE_OF.values()}
         self.patients = Patients()
         for message in course(seed).messages:
