@@ -8,6 +8,7 @@ In a line are all changes of the state of both stages, records, letters and mark
 
 import argparse
 import hashlib
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from random import Random
@@ -178,7 +179,7 @@ def main() -> int:
     asked.add_argument("--count", type=int, default=500)
     asked.add_argument("--show", type=int, metavar="SEED")
     chosen = asked.parse_args()
-    events.configure(human=False)  # on standard error
+    events.configure(human=False, level=logging.ERROR)  # on standard error
     if chosen.show is not None:
         Told(chosen.show, lambda what, led_to: print(what, led_to.decode(errors="replace"), sep="\n  "))
         return 0
