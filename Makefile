@@ -18,11 +18,12 @@ DATABASES_ARGS ?=
 CHART_ARGS  ?=
 CLUSTER_ARGS ?=
 IMAGES_ARGS ?=
+COMPILED_ARGS ?=
 export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof compiled compiled-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +116,12 @@ notice: setup ## write NOTICE: the licence of every package and jar that is lock
 
 wheels: setup ## build dist/: the product's wheel, and the sandbox's beside it
 	@$(VENV)/python deploy/wheels.py
+
+compiled: setup ## build the wheel whose core is compiled by mypyc, and build/compiled/checkout, which runs it (some minutes)
+	@$(VENV)/python deploy/compiled.py
+
+compiled-proof: setup ## hold the compiled core against the same tests, oracles and chaos, and its bytes against those of Python (an hour)
+	@$(VENV)/python -m tests.compiled $(COMPILED_ARGS)
 
 clean: ## stop what runs; remove .venv, .yibao and caches, and what is ours elsewhere (docs/machine.md)
 	@if [ -n "$$(ls -A .yibao/demo 2>/dev/null)" ] && [ -x $(VENV)/yibao ]; then $(VENV)/yibao demo --stop; fi

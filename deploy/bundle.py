@@ -57,7 +57,9 @@ def pack(store: Store, machine: str) -> Path:
         (folder / part).mkdir(parents=True)
     _pack_images(store, folder / "images")
     _helm("package", _CHART, "--destination", folder / "charts")
-    shutil.copytree(ROOT / "build" / "images" / "wheels" / machine, folder / "wheels", ignore=shutil.ignore_patterns("trial"))
+    shutil.copytree(
+        ROOT / "build" / "images" / "wheels" / machine, folder / "wheels", ignore=shutil.ignore_patterns("trial", "python")
+    )
     (folder / "wheels" / "SHA256SUMS").unlink()
     shutil.copytree(images.JAVA, folder / "jars", ignore=shutil.ignore_patterns("SHA256SUMS"))
     _pack_compose(folder / "compose")

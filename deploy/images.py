@@ -3,8 +3,8 @@
 `context` gathers in `build/images` what every builder needs, Docker too: wheels and jars, by checksum. `build` does that, makes
 bases of Debian's packages with mmdebstrap where none is named, and builds; the images stand in a store of their own,
 `.yibao/images/store`. Nothing is pulled. Usage: images.py context [x86_64|aarch64] | build. The environment's PYTHON_BASE and
-JAVA_BASE name other bases: oci-archive:FILE, or an image of that store. Exit codes: 0 done, 1 a step failed, 2 usage, or something
-is missing on this machine.
+JAVA_BASE name other bases: oci-archive:FILE, or an image of that store; CORE=python leaves the compiled core out. Exit codes: 0
+done, 1 a step failed, 2 usage, or something is missing on this machine.
 """
 
 import hashlib

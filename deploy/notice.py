@@ -39,6 +39,8 @@ Licensed under the Apache License, Version 2.0; the file LICENSE holds it.
 Nothing of what follows is part of this source or of its wheels. Installers fetch it from where each site gets its packages, each
 unchanged and under the licence that its authors gave it. Licences are written as SPDX writes them; where there are several, the
 authors leave the choice, unless it says AND. Extensions in Rust list their crates in the folder `sboms` of their dist-info.
+A wheel with a compiled core (`make compiled`, and that of the images) holds beside it the runtime of mypyc, which is a part of mypy
+(MIT).
 `make notice` writes this file; deploy/licences.toml holds what packages do not say of themselves.
 """
 

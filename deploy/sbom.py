@@ -43,7 +43,7 @@ def components(kind: str, machine: str) -> Iterator[Component]:
         checksum, _, path = line.partition("  ")
         if kind == "jars":
             yield _component(*_jar(folder / path), checksum)
-        elif path.startswith("trial/") == (kind == "trial"):
+        elif path.startswith("trial/") if kind == "trial" else "/" not in path:
             found = _WHEEL.match(Path(path).name)
             if found is None:
                 raise ValueError(f"{path} is not named as a wheel is")

@@ -1,14 +1,16 @@
 """Builds the two wheels into a directory: `yibao-cdc`, which goes into production, and `yibao-cdc-sandbox`, which tries it out.
 
 They are built from a copy of the tree: setuptools would take what an earlier build left in `build/` into the wheel of this one.
-Needs the setuptools of requirements-dev.lock and no network. Usage: wheels.py [DIRECTORY], default `dist`.
+Needs the setuptools of requirements-dev.lock and no network. Usage: wheels.py [DIRECTORY], default `dist`. Both are of Python alone
+and fit any machine; the product's wheel with a compiled core is built by deploy/compiled.py.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,13 +26,29 @@ def build(tree: Path, into: Path) -> tuple[Path, ...]:
     """The wheels of a tree, the product's first. Raises BuildFailed."""
     into = into.resolve()
     into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="yibao-wheels-") as place:
-        copy = Path(place, "tree")
-        shutil.copytree(tree, copy, ignore=_NOT_OURS)
+    with _copied(tree) as copy:
         sandbox = copy / "deploy" / "sandbox-package"
         for name in ("LICENSE", "NOTICE"):
             shutil.copy(copy / name, sandbox / name)
         return tuple(into / wheel.name for project in (copy, sandbox) for wheel in _built(project, into))
+
+
+def build_product(tree: Path, into: Path, prepare: Callable[[Path], None]) -> Path:
+    """The product's wheel of a copy of the tree that was prepared for it. Raises BuildFailed."""
+    into = into.resolve()
+    into.mkdir(parents=True, exist_ok=True)
+    with _copied(tree) as copy:
+        prepare(copy)
+        (wheel,) = _built(copy, into)
+        return wheel
+
+
+@contextmanager
+def _copied(tree: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="yibao-wheels-") as place:
+        copy = Path(place, "tree")
+        shutil.copytree(tree, copy, ignore=_NOT_OURS)
+        yield copy
 
 
 def _built(project: Path, into: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox.stack import Endpoints, Stack
+from streams.built import core
 from tests.own_stack import new_home, own_stack
 from tests.warden import Warden
 
@@ -27,6 +28,7 @@ SHARED = pytest.StashKey[Path]()
 
 def pytest_configure(config) -> None:
     """Who conducts the run sees to it that nothing outlives it; the processes that `-n` adds are among what it watches."""
+    core()  # extension modules of another version's sources would be tested in place of what stands there
     if not hasattr(config, "workerinput"):
         config.stash[WARDEN] = Warden()
 

@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple, NoReturn
 import typer
 
 from connector.errors import CaptureError
+from streams.built import core
 from streams.errors import Fatal, Misconfigured, Unreachable, YibaoError
 from streams.private_files import keep_private
 from yibao import interrupted, outlets, usage
@@ -181,6 +182,7 @@ def run() -> None:
     keep_private()
     outlets.settle()
     try:
+        core()
         with interrupted.before_anything_begins():
             command = typer.main.get_command(build(sys.argv[1:]))
         usage.refuse_empty_names(command)

@@ -6,6 +6,7 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from streams.built import core
 from streams.errors import Misconfigured
 from streams.seal.openssl import library_version
 
@@ -17,6 +18,7 @@ def lines() -> list[str]:
     """One line each, the product's first. What is missing is said instead of its version."""
     return [
         f"yibao-cdc {product()}",
+        f"core: {core()}",
         f"Python {platform.python_version()} ({platform.python_implementation()}, {platform.system()} {platform.machine()})",
         *(f"{package} {_of(package)}" for package in _GUARDED),
         f"OpenSSL {_sealing()} for SM2; {ssl.OPENSSL_VERSION.removeprefix('OpenSSL ')} for TLS",

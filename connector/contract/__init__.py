@@ -20,6 +20,7 @@ from connector.contract.envelopes import place_in_log as place_in_log
 from connector.contract.envelopes import position as position
 from connector.contract.envelopes import table_of as table_of
 from connector.contract.envelopes import transaction_of as transaction_of
+from connector.contract.envelopes import whole as whole
 from connector.contract.topics import Topics as Topics
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 UNAVAILABLE = "__debezium_unavailable_value"
 """Debezium's placeholder for a column that did not change and was not sent (PostgreSQL TOAST)."""
@@ -72,14 +72,14 @@ def position(kind: DatabaseKind, source: Mapping[str, object]) -> Position | Non
     match kind:
         case DatabaseKind.POSTGRESQL:
             lsn = source.get("lsn")
-            return (lsn,) if isinstance(lsn, int) else None
+            return (lsn,) if type(lsn) is int else None
         case DatabaseKind.MARIADB:
             return _in_binlog(source)
 
 
 def _in_binlog(source: Mapping[str, object]) -> Position | None:
     gtid, file, at, row = (source.get(name) for name in ("gtid", "file", "pos", "row"))
-    if not (isinstance(gtid, str) and isinstance(file, str) and isinstance(at, int) and isinstance(row, int)):
+    if not (isinstance(gtid, str) and isinstance(file, str) and type(at) is int and type(row) is int):
         return None
     number, of_file = gtid.rpartition("-")[2], file.rpartition(".")[2]
     return (int(number), int(of_file), at, row) if number.isdecimal() and of_file.isdecimal() else None
@@ -94,9 +94,14 @@ def mark(op: Op, source: Mapping[str, object], where: Position | None) -> Mark |
     if where is None or op is _READ or source.get("snapshot") not in _STREAMED:
         return None
     ts_us = source.get("ts_us")
-    if not isinstance(ts_us, int):
-        ts_us = int(cast("int", source["ts_ms"])) * 1000
+    if type(ts_us) is not int:
+        ts_us = whole(source["ts_ms"]) * 1000
     return Mark((*where, 0 if op is _DELETE else 1), ts_us)
+
+
+def whole(value: object) -> int:
+    """A number as JSON has it. Raises TypeError and ValueError as `int` does: no type is taken for granted of what was read."""
+    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def table_of(source: Mapping[str, object]) -> str:

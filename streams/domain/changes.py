@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias
 
 import orjson
 
-from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position, transaction_of
+from connector.contract import UNAVAILABLE, DatabaseKind, Mark, Op, Position, mark, position, transaction_of, whole
 from streams.domain.images import row_of, text_of
 from streams.domain.recapture import RECAPTURED, NotThere, not_there_in
 from streams.domain.records import Header, Row
@@ -166,10 +166,10 @@ class Tombstone:
 
 Event: TypeAlias = RowChange | Truncated | Tick | Tombstone | Replay | Release | NotThere
 
-_OPS: Final = {op.value: op for op in Op}
+_OPS: Final[Mapping[object, Op]] = {op.value: op for op in Op}
 _TRUNCATE: Final = Op.TRUNCATE
 _DELETE: Final = Op.DELETE
-_KINDS: Final = {kind.value: kind for kind in DatabaseKind}
+_KINDS: Final[Mapping[object, DatabaseKind]] = {kind.value: kind for kind in DatabaseKind}
 
 
 def server_of(incoming: Incoming) -> str:
@@ -209,7 +209,7 @@ def event_of(envelope: Mapping[str, object], *, server: str = "") -> Event:
 def mark_of(op: Op, source: Mapping[str, object], *, server: str) -> Mark | None:
     """By what a change is recognised whose envelope is not decoded otherwise. Raises Rejected. server: as `server_of` says it."""
     try:
-        known_by = mark(op, source, position(_KINDS[cast("str", source["connector"])], source))
+        known_by = mark(op, source, position(_KINDS[source["connector"]], source))
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
     return _of_server(known_by, server)
@@ -242,11 +242,11 @@ _OURS: Final[Mapping[str, Callable[[Mapping[str, object]], Event]]] = {
 
 def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], server: str) -> RowChange | Truncated:
     try:
-        op = _OPS[cast("str", envelope["op"])]
-        kind = _KINDS[cast("str", source["connector"])]
+        op = _OPS[envelope["op"]]
+        kind = _KINDS[source["connector"]]
         schema = source["schema"] if "schema" in source else source["db"]
         name, table = f"{source['name']}", f"{schema}.{source['table']}"
-        committed_at = int(cast("int", source["ts_ms"]))
+        committed_at = whole(source["ts_ms"])
     except (KeyError, TypeError, ValueError) as exc:
         raise Rejected(f"the envelope is not one of a known database: {type(exc).__name__}") from None
     if not 0 <= committed_at < END_OF_TIME:
@@ -269,7 +269,7 @@ def _row_change(envelope: Mapping[str, object], source: Mapping[str, object], se
     left, absent = ours == "left", ours == "absent"
     now = row_of(envelope.get("now")) if left else None
     compared = envelope.get("compared") if absent else None
-    compared = compared if isinstance(compared, int) else None
+    compared = compared if type(compared) is int else None
     known_by = known_by if told is None or left else None
     left = left or (told is not None and told.moved == "left")
     said = told, transaction, left, now, absent, compared, ours == FREED, ours == UNCOUNTED

@@ -11,4 +11,4 @@ def commit_of(value: bytes | None) -> int | None:
         return None
     source = envelope.get("source") if isinstance(envelope, dict) else None
     committed_at = source.get("ts_ms") if isinstance(source, dict) else None
-    return committed_at if isinstance(committed_at, int) and committed_at > 0 else None
+    return committed_at if type(committed_at) is int and committed_at > 0 else None

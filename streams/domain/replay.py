@@ -110,7 +110,7 @@ def replay_in(envelope: Mapping[str, object]) -> Replay:
         raise Rejected("an order to replay is not as yibao writes it")
     visit, plan, letter, resend, position = map(str, texts)
     table = f"{source.get('schema')}.{source.get('table')}"
-    times, first = (one for one in numbers if isinstance(one, int))
+    times, first = (one for one in numbers if type(one) is int)
     return Replay(
         f"{source.get('name')}", table, key, visit, plan, letter, times, first, resend, position, envelope.get("last") is True
     )

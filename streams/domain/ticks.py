@@ -56,6 +56,6 @@ def is_tick(key: bytes | None, value: bytes | None) -> bool:
 def tick_in(envelope: Mapping[str, object]) -> Tick:
     """The tick in a parsed value. Raises Rejected."""
     at = envelope.get("at")
-    if envelope.get("yibao") != "tick" or not isinstance(at, int) or not 0 <= at < END_OF_TIME:
+    if envelope.get("yibao") != "tick" or type(at) is not int or not 0 <= at < END_OF_TIME:
         raise Rejected("the value is neither a change envelope nor a tick")
     return Tick(at=at, source=f"{envelope.get('source', '')}", open=f"{envelope.get('open', '')}")

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from connector.contract import TableRole
 from streams.agents.background import collect_less_often
+from streams.built import core
 from streams.deliver.request import array
 from streams.domain.changes import Incoming, RowChange, decode
 from streams.domain.join.fold import Joiner
@@ -23,6 +24,7 @@ from streams.domain.join.limits import JoinLimits
 from streams.domain.normalise.record import normalise
 from streams.domain.ready import Emission, encode
 from streams.domain.records import Row
+from streams.errors import Misconfigured
 from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.kafka_broker import connection
@@ -93,7 +95,11 @@ class Folded:
 
 
 def fold_all(load: Load) -> Folded:
-    """Fold a load in memory; per change, with the lane's overlay and state but without Kafka."""
+    """Fold a load in memory; per change, with the lane's overlay and state but without Kafka. Raises Misconfigured."""
+    if core().compiled:
+        raise Misconfigured(
+            "what a build alone costs is seen in a core of Python alone: measure `place`, or in the checkout itself"
+        )
     site = load_site(SAMPLE)
     mappings = compile_site(site)
     joiner = Joiner(

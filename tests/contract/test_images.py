@@ -1,17 +1,20 @@
 """Dockerfiles, compose file and chart against each other and the product; `make images-proof` builds the images and runs them."""
 
 import json
+import platform
 import re
 import shutil
 import struct
 import subprocess
+import sys
 import zipfile
 
 import pytest
 import yaml
 
-from deploy import chart_tools, elf, monitoring
+from deploy import chart_tools, elf, monitoring, wheelhouse
 from deploy.images import BASES, IMAGES, ROOT, VERSION
+from deploy.steps import StepFailed
 from tests.chart.rendering import CHART, pods
 from tests.chart.test_pods import parse
 from tests.images.composed import COMPOSE, services
@@ -179,6 +182,33 @@ def test_prometheus_reads_its_configuration(tmp_path):
         shutil.copy(source, tmp_path / source.name)
     done = subprocess.run([promtool, "check", "config", tmp_path / "prometheus.yaml"], capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+# ---- the product's wheel with a compiled core
+
+
+def test_the_compiled_core_is_left_out_where_the_build_is_told_so():
+    """Who has a doubt of it, or another C library, needs no other context; a word that is mistyped must not be taken for one."""
+    (step,) = [rest for word, rest in instructions(ROOT / "deploy" / "Dockerfile") if word == "RUN" and "CORE" in rest]
+    assert ("ARG", "CORE=compiled") in instructions(ROOT / "deploy" / "Dockerfile")
+    assert "--force-reinstall python/*.whl" in step
+    assert "a core is compiled or python" in step
+    assert "/app/bin/yibao --version" in step.partition("esac")[2]
+
+
+def test_a_core_is_compiled_for_this_machine_alone(monkeypatch):
+    """No compiler for another one is taken for granted, and an extension module of another Python would not be found at all."""
+    monkeypatch.setattr(wheelhouse, "PYTHON", f"{sys.version_info.major}.{sys.version_info.minor}")
+    monkeypatch.delenv("CORE", raising=False)
+    assert ["compiled", "python"] == [wheelhouse.core_for(machine) for machine in (platform.machine(), "another")]
+    monkeypatch.setenv("CORE", "python")
+    assert "python" == wheelhouse.core_for(platform.machine())
+    monkeypatch.setenv("CORE", "pyhton")
+    with pytest.raises(StepFailed, match="compiled or python"):
+        wheelhouse.core_for(platform.machine())
+    monkeypatch.delenv("CORE")
+    monkeypatch.setattr(wheelhouse, "PYTHON", "3.0")
+    assert "python" == wheelhouse.core_for(platform.machine())
 
 
 # ---- wheels for pages of 64 KiB

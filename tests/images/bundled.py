@@ -167,12 +167,12 @@ def _rendered(root: Path, registry: str) -> set[str]:
 
 
 def _installed(root: Path) -> str:
-    """What the command says that the wheels install, with no index."""
+    """Version and core that the command says which the wheels install, with no index."""
     place = FOLDER / "venv"
     _done([sys.executable, "-m", "venv", f"{place}"], root)
     pip = [f"{place / 'bin' / 'pip'}", "--isolated", "install", "--no-index", "--find-links", "wheels", "--no-compile", "yibao-cdc"]
     _done(pip, root)
-    return _done([f"{place / 'bin' / 'yibao'}", "--version"], FOLDER, {"PYTHONPATH": ""}).splitlines()[0]
+    return ", ".join(_done([f"{place / 'bin' / 'yibao'}", "--version"], FOLDER, {"PYTHONPATH": ""}).splitlines()[:2])
 
 
 def _done(words: Sequence[str], where: Path, env: Mapping[str, str] | None = None) -> str:

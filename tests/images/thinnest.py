@@ -1,5 +1,6 @@
 """The product's image alone: its command line, threads, zones, certificates, its own code out of its reach, a worker's /live."""
 
+import platform
 import time
 import urllib.error
 import urllib.request
@@ -7,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from deploy import wheelhouse
 from sandbox.stack.ports import LOOPBACK, free_port
 from streams.seal import generate_key_pair
 from tests.images.composed import give
@@ -41,8 +43,10 @@ _HTTP_OK: Final = 200
 
 def prove(root: Root, folder: Path, say: Callable[[str], None]) -> str:
     """Raises Failed."""
-    version = _said(root, folder / "version", ["--version"]).splitlines()[0]
-    say(f"yibao --version says {version}")
+    version, core = _said(root, folder / "version", ["--version"]).splitlines()[:2]
+    if core.startswith("core: compiled") != (wheelhouse.core_for(platform.machine()) == wheelhouse.COMPILED):
+        raise Failed(f"the image has another core than its wheels: {core}")
+    say(f"yibao --version says {version}, {core}")
     for command in (["--help"], ["worker", "place", "--help"], ["runbook", "YibaoLaneHeld"]):
         _said(root, folder / "words", command)
     told = _said(root, folder / "itself", [], args=["python", "-c", _ITSELF])
@@ -51,7 +55,7 @@ def prove(root: Root, folder: Path, say: Callable[[str], None]) -> str:
     say(f"{_THREADS} threads at the same time; no capabilities, no new rights, code and root out of reach")
     live_s, stopped_s = _worker(root, folder / "worker")
     say(f"a worker without a broker serves /live after {live_s:.1f} s and ends in {stopped_s:.1f} s at SIGTERM")
-    return f"{version}, {_THREADS} threads, /live after {live_s:.1f} s"
+    return f"{version}, {core}, {_THREADS} threads, /live after {live_s:.1f} s"
 
 
 def _said(root: Root, folder: Path, command: list[str], args: list[str] | None = None, mounts: list[Mount] | None = None) -> str:

@@ -10,7 +10,7 @@ from tests.images.failed import Failed
 
 
 def run_unpacked(layout: Path, folder: Path, command: Sequence[str]) -> str:
-    """The first line that a command of an image says; layout: of OCI, with the tag `proof`. Raises Failed."""
+    """The first two lines that a command of an image says, as one; layout: of OCI, with the tag `proof`. Raises Failed."""
     folder.mkdir()
     bundle = folder / "bundle"
     _done(["umoci", "unpack", "--image", f"{layout}:proof", f"{bundle}"])
@@ -18,7 +18,8 @@ def run_unpacked(layout: Path, folder: Path, command: Sequence[str]) -> str:
     words = [*made["args"][:1], *command]
     told = spec(bundle / "rootfs", words, made["env"], [], UID)
     (bundle / "config.json").write_text(json.dumps(told), "utf-8")
-    return _done([RUNC, "--root", f"{folder / 'runc'}", "run", "--bundle", f"{bundle}", "yibao-bundle-proof"]).splitlines()[0]
+    said = _done([RUNC, "--root", f"{folder / 'runc'}", "run", "--bundle", f"{bundle}", "yibao-bundle-proof"])
+    return ", ".join(said.splitlines()[:2])
 
 
 def _done(words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from streams.built import core
 from streams.mapping import load_site
 from yibao import tables
 from yibao.doctor.looks import Looked, look, parts_of
@@ -35,7 +36,7 @@ def _show(looked: Sequence[Looked], *, output: Output) -> None:
     against = sum(told.blocks for told in everything)
     if output is Output.JSON:
         parts = [{"part": one.part, "took_s": round(one.took_s, 2), "findings": len(one.told)} for one in looked]
-        document = {"ok": not against, "findings": [told.document for told in everything], "looked_at": parts}
+        document = {"ok": not against, "findings": [told.document for told in everything], "looked_at": parts, "core": f"{core()}"}
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     for told in everything:
@@ -43,4 +44,5 @@ def _show(looked: Sequence[Looked], *, output: Output) -> None:
         said = f"{found.severity.value}: [{told.check}] {found.where} {found.what}"
         typer.echo("\n".join([*tables.hanging(said), f"    {found.mend}"]))  # a statement is copied: it stays one line
     typer.echo("\n".join(tables.hanging(f"looked at: {', '.join(one.part for one in looked)}")))
+    typer.echo(f"core: {core()}")
     typer.echo(f"{against} stand against operation, {len(everything) - against} to know")

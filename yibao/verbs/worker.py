@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import structlog
 import typer
 
 from streams.agents.background import run_app
 from streams.agents.engine import LaneApp
 from streams.bounded import is_pipe
+from streams.built import core
 from streams.errors import Misconfigured, YibaoError
 from streams.mapping import Site, load_site
 from streams.seal import self_test
@@ -28,6 +30,8 @@ from yibao.main import exit_code
 from yibao.monitored import SILENT, monitored, seen, show_seen
 from yibao.options import SITE, ConfigOption, Output, OutputOption
 from yibao.supervisor import PARENT_VARIABLE, PATIENT_VARIABLE, end_with_parent, supervisor_of
+
+log = structlog.get_logger()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -155,6 +159,7 @@ def _run(stage: str, worker: Callable[[Process], Awaitable[LaneApp]], *, config:
     """
     end_with_parent()
     with _speaking(Speaker(worker=f"{stage}-{index}", stage=stage, index=index), config) as site:
+        log.info("core_loaded", core="compiled" if core().compiled else "python", sources=core().sources)
         self_test()
         outcomes = Outcomes(stage)
         process = Process(

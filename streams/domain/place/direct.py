@@ -154,7 +154,7 @@ def _left(envelope: _Image, said: _Image, incoming: Incoming, visit: str, row: W
 
 def _committed_at(said: _Image) -> int:
     at = said.get("ts_ms")
-    return at if isinstance(at, int) else 0
+    return at if type(at) is int else 0
 
 
 def _columns(key: bytes | None) -> _Image:

@@ -143,7 +143,7 @@ class Placer:
         """To the partitions that asked to be told the time; to all where it names none. Before it, what waited in vain."""
         named, at = envelope.get("partitions"), envelope.get("at")
         asked = [one for one in named if type(one) is int] if isinstance(named, list) else range(self._partitions)
-        may_go_on = going.transaction and isinstance(at, int) and quiet_for(at, going, heard) < self._quiet_ms
+        may_go_on = going.transaction and type(at) is int and quiet_for(at, going, heard) < self._quiet_ms
         value = placed_tick_value(at, source, going.transaction if may_go_on else "")
         ticks = tuple(Placed(one, None, value) for one in asked if 0 <= one < self._partitions)
         tables, tick = self._linked.get(source), event_in(envelope)

@@ -95,12 +95,12 @@ def _named(mapping: CompiledMapping) -> Iterator[tuple[TableRule, CompiledRecord
 
 def _stands_in(source: Source, table: TableRule) -> bool:
     """Whether a value is made from the table's own rows alone."""
-    match in_table(source, table.role, table.name):
+    match read := in_table(source, table.role, table.name):
         case Column() as column:
             return column.role is table.role
         case Prefixed() as number:
             return number.role is table.role and _stands_in(number.source, table)
-        case (FirstOf() | Computed() | Switch() | ByTable()) as several:
-            return all(_stands_in(one, table) or isinstance(one, Constant) for one in parts_of(several))
+        case FirstOf() | Computed() | Switch() | ByTable():
+            return all(_stands_in(one, table) or isinstance(one, Constant) for one in parts_of(read))
         case Constant() | InstitutionValue() | LookupColumn():
             return False

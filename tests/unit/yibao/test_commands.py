@@ -74,6 +74,7 @@ def test_the_version_says_what_matters_when_a_worker_behaves_oddly(monkeypatch, 
     assert 0 == code
     for named in (
         r"^yibao-cdc \d+\.\d+",
+        r"^core: (Python, not compiled|compiled, of sources [0-9a-f]{12})$",
         r"^Python 3\.",
         r"^faust-streaming \d",
         r"^aiokafka \d",

@@ -34,6 +34,7 @@ def test_every_line_of_workers_and_supervisor_names_the_site_and_who_speaks(ende
     told = [(line["event"], line["worker"], line.get("stage"), line.get("index")) for line in lines if "library" not in line]
     assert [
         ("worker_started", "place-0", None, None),
+        ("core_loaded", "place-0", "place", 0),
         ("http_opened", "place-0", "place", 0),
         ("worker_died", "place-0", "place", 0),
         ("worker_start_failed", "place-0", None, None),

@@ -69,6 +69,15 @@ def test_a_row_that_was_read_has_no_mark(at, snapshot):
     assert decode(envelope("h.visit", "r", VISIT, at=at, snapshot=snapshot)).mark is None
 
 
+@pytest.mark.parametrize("wrong", [True, False, "7", 7.0])
+def test_a_place_in_the_log_that_is_no_number_is_none(wrong):
+    """JSON's true and false are numbers for Python, and stood in the state as such."""
+    change = decode(envelope("h.visit", "u", VISIT, at=wrong, snapshot="false", ts_us=5))
+    assert (None, None) == (change.position, change.mark)
+    timed = decode(envelope("h.visit", "u", VISIT, at=7, snapshot="false", ts_us=wrong))
+    assert Mark((7, 1), START_MS * 1000) == timed.mark
+
+
 def test_a_delete_stands_before_whatever_else_has_its_place():
     """A key that is changed arrives as a delete and a create at one LSN; both have to be folded."""
     deleted, created = (decode(envelope("h.visit", op, VISIT, at=7, snapshot="false", ts_us=5)).mark for op in "dc")

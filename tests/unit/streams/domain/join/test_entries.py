@@ -52,6 +52,7 @@ ROWS = st.builds(
     deadline=MOMENTS,
     trail=st.none() | st.builds(Trail, NAMES, st.integers(0, 10_000), st.integers(0, 2**63 - 1)),
     beneath=st.none() | st.builds(Beneath, NAMES, st.tuples(st.dictionaries(NAMES, st.none() | TEXTS, max_size=2))),
+    charge=st.none() | st.builds(Charge, TEXTS, TEXTS, TEXTS),
 )
 
 

@@ -28,6 +28,7 @@ LINES = st.builds(
     offset=st.none(),
     reported_as=HOSTILE,
     mark=st.none(),
+    charge=st.none(),
     trail=st.none(),
     beneath=st.none(),
 )

@@ -9,8 +9,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from streams.domain.join import visit
-from streams.domain.join.gone import is_gone, load_gone
+from streams.domain.join.gone import is_gone
 from streams.domain.join.withdrawing import WithdrawalLimits
 from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, HOSPITAL, LIMITS, PHARMACY, Join, envelope, whole
 
@@ -36,8 +35,20 @@ def gone_in_one_transaction(lines, monkeypatch):
     for op in ("c", "d"):
         for number in range(2, lines + 2):
             join.change("h.charge", op, charge_id=f"C{number}", tx=7)
-    monkeypatch.setattr(visit, "load_gone", lambda value: read.append(value) or load_gone(value))
+    loads = orjson.loads  # also a compiled core asks the module for it
+
+    def noting(value):
+        if any(value == document_of(entries[key]) for entries in join.entries.values() for key in entries if is_gone(key)):
+            read.append(value)
+        return loads(value)
+
+    monkeypatch.setattr(orjson, "loads", noting)
     return join, read
+
+
+def document_of(entry):
+    """Its JSON."""
+    return entry[entry.index(b"[") :]
 
 
 @pytest.mark.parametrize("lines", [3, 60])

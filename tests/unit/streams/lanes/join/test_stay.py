@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from streams.built import core
 from streams.domain.join.fold import Joiner
 from streams.domain.join.indexed import Index
 from streams.lanes.join.overlay import Overlay
@@ -144,4 +145,4 @@ def test_a_change_costs_the_same_in_a_stay_of_few_and_of_many_lines(stays, kind)
     assert few == many
     assert many_calls <= 1.2 * few_calls
     (_, small, _) = stays(OF_ONE).cold(kind)
-    assert many_calls <= 2 * small
+    assert many_calls <= (3 if core().compiled else 2) * small  # calls within a compiled core are not seen, and most are there
