@@ -31,6 +31,7 @@ CARE_KINDS: tuple[str, ...] = get_args(CareKind)
 
 def check_mapping(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
     """Note everything that is wrong with a mapping of this site."""
+    document.written_at = {("tables", made): ("tables", at) for made, at in written.made_of().items()}
     _tables(document, written)
     _institutions(document, written, site)
     _kind(document, written, site, dialect)

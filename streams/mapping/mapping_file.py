@@ -58,6 +58,11 @@ tables:
     record_prefix: W-                # at the platform
     kind: {constant: inpatient}      # in place of the file's `kind`
     fields: {MDTRT_ID: stay_no, BEGNTIME: {column: in_at, time: wall}}
+  - table: his.shop_bill             # each of its rows is a visit and its settlement
+    roles: [visit, settlement]
+    key: [visit_id]
+    visit_key: visit_id
+    fields: {SETL_ID: visit_id}      # each belongs to the one record that has the field
   - table: his.patient
     role: lookup
     key: [patient_id]
@@ -141,7 +146,7 @@ are trimmed, and blank texts count as NULL, also those of zero-width or control 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connector.contract import TableRole
 from streams.mapping.names import Column, Name
@@ -274,3 +279,16 @@ class MappingFile(Strict):
     """What the deletion of a reported row means."""
     records: Records
     """The fields of each service."""
+
+    @field_validator("tables")
+    @classmethod
+    def _each_role_apart(cls, written: tuple[Table, ...]) -> tuple[Table, ...]:
+        """A table of several roles becomes one for each, the first of them at its place and the others behind all."""
+        apart = [tuple(table.apart()) for table in written]
+        return (*(first for first, *_ in apart), *(one for _, *others in apart for one in others))
+
+    def made_of(self) -> Mapping[int, int]:
+        """By the place of a table that stands for a further role of another one, the place of that."""
+        places = {table.table: index for index, table in enumerate(self.tables)}
+        made = {index: table.in_database for index, table in enumerate(self.tables) if table.in_database != table.table}
+        return {index: places[name] for index, name in made.items()}

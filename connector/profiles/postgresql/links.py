@@ -15,7 +15,7 @@ def check_settlement_links(source: CaptureSource, catalogue: Catalogue) -> Itera
     keys = [
         (f"{table.name}.{table.key[0]} is {column.shown}", form_of(column))
         for table in source.tables
-        if table.role is TableRole.SETTLEMENT
+        if TableRole.SETTLEMENT in (table.role, *table.further)
         and len(table.key) == 1
         and (column := _column(catalogue, table, table.key[0])) is not None
     ]
