@@ -18,6 +18,7 @@ from streams.mapping.move_checks import check_moves
 from streams.mapping.prefix_checks import check_prefixes
 from streams.mapping.reading import Document, Place
 from streams.mapping.record_checks import check_records, check_source, check_unique_lines, hangs, roles_of, targets_of
+from streams.mapping.renumbered_checks import check_renumbered
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source
 from streams.mapping.through_checks import check_through
@@ -57,6 +58,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     check_moves(document, written)
     check_prefixes(document, written)
     check_through(document, written)
+    check_renumbered(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in roles_of(written), written.records.of(service) is not None
         if has_table and not has_record:

@@ -50,6 +50,13 @@ tables:
     visit_key: visit_id
     fields: {BKKP_SN: id, DET_ITEM_FEE_SUMAMT: amount}   # in place of those in `records`, whose columns it need not have
     record_prefix: W-                # 7 is reported as W-7, also where another record names it; of visits: `MDTRT_ID` everywhere
+  - table: his.dental_charge         # edited by deleting lines and inserting them under new ids: equal ones stay the same record
+    role: fee
+    key: [line_id]
+    visit_key: visit_id
+    fields: {BKKP_SN: line_id}
+    record_prefix: D-
+    renumbered: {same: [visit_id, item_id, price, quantity]}
   - table: his.ward                  # its visits have the numbers of those in his.visit:
     role: visit
     key: [stay_no]

@@ -50,6 +50,13 @@ class Through(Strict):
         return columns_in(self.settlement)
 
 
+class Renumbered(Strict):
+    """How a line that was inserted is known as one that was deleted."""
+
+    same: Annotated[tuple[Column, ...], Field(min_length=1)]
+    """Columns in which both say the same, NULL included, as they stand in the database: `[bill, item, price, quantity]`."""
+
+
 class Settled(Strict):
     """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS; one that was
     reported before stays as it was until it changes. A text alone means `{column: text}`.

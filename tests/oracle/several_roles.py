@@ -7,27 +7,19 @@ what went unseen, and workers change.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any, Final
 
 import orjson
 
-from connector.contract import DatabaseKind
-from streams.domain.absent import Comparison, Seen
-from streams.domain.changes import Incoming
-from streams.domain.join.fold import Joiner
-from streams.domain.join.withdrawing import WithdrawalLimits
+from streams.domain.absent import Seen
 from streams.domain.place.fold import Placer
-from streams.domain.place.going import NOTHING, Last
 from streams.domain.records import Row
-from streams.domain.ticks import tick_value
-from streams.mapping import Site, compile_site, load_site
+from streams.mapping import Site, load_site
 from streams.mapping.tables import Table, Which
-from tests.oracle.flow import GRACE_MS, LIMITS, PARTITIONS, Partition
-from tests.oracle.lanes import PlaceLane
-from tests.oracle.messages import Kind, Message
+from tests.oracle.flow import PARTITIONS
+from tests.oracle.one_source import Stages
 from tests.oracle.stages import placer_of, run_many
 from tests.unit.streams.domain.join.join_rig import SITE
 
@@ -65,75 +57,14 @@ def placer_of_two_tables(*, counting: bool) -> Placer:
     return found
 
 
-def _joiner(*, counting: bool) -> Joiner:
-    mappings = compile_site(site(counting=counting))
-    limits = replace(LIMITS, withdrawals=WithdrawalLimits(grace_ms=GRACE_MS), lines_a_change=1, few_lines=1, many_lines=3)
-    return Joiner(mappings, limits, zone=mappings[_SOURCE].dialect.zone)
-
-
-class Stages:
-    """Place and join of a hospital."""
-
-    def __init__(self, placer: Placer, *, counting: bool) -> None:
-        self.counting = counting
-        self.told: list[tuple[str, str, str, Any]] = []
-        last_in: dict[tuple[str, str], bytes] = {}
-        self.partitions = [Partition(self.told, last_in, _joiner(counting=counting)) for _ in range(PARTITIONS)]
-        self.lane = PlaceLane(_SOURCE, placer, partitions=PARTITIONS)
-        self.lasts: dict[str, Last] = {}
-
-    def take(self, value: bytes, at: int) -> None:
-        incoming = Incoming("rows", 0, 0, _key(value), value, (), at)
-        for one in self.lane.fold(incoming):
-            self.partitions[one.partition].take(Message(kind=Kind.ROW, at=at, value=value), one, None)
-
-    def take_of(self, table: str, value: bytes, at: int) -> None:
-        """Of one of two tables: each is written by a statement of its own, so that the delete and the create of a changed key stand
-        one behind the other in its log, whatever stands between them here.
-        """
-        going, last = self.lane._going, self.lasts.get(table, NOTHING.last)
-        self.lane._going = going._replace(last=last)
-        self.take(value, at)
-        self.lasts[table] = self.lane._going.last
-
-    def tick(self, at: int) -> None:
-        for _ in range(100):
-            self.take(tick_value(at), at)
-            if not any(partition.left for partition in self.partitions):
-                return
-        raise AssertionError("ticks never end")
-
-    def absent(self, table: str, seen: Seen, at: int) -> list[bytes]:
-        """What a reading of a whole table has not found."""
-        comparison = Comparison(_SOURCE, DatabaseKind.POSTGRESQL, table, (KEY_OF[table],), seen)
-        entries = [entry for partition in self.partitions for entry in partition.entries.items()]
-        found = [one for entry in entries if (one := comparison.of_join(*entry)) is not None]
-        moved = {one.key: one.visit for one in found if one.moved}
-        found += [one for entry in entries if (one := comparison.arrived(*entry, moved)) is not None]
-        return [comparison.message(one, at=at) for one in found]
-
-    def change_workers(self) -> None:
-        for partition in self.partitions:
-            partition.joiner = _joiner(counting=self.counting)
-        self.lane.take_over()
-
-
-def _key(value: bytes) -> bytes:
-    message = orjson.loads(value)
-    if message.get("op", "t") == "t":
-        return b"{}"
-    row, name = message["after"] or message["before"], KEY_OF[f"m.{message['source']['table']}"]
-    return orjson.dumps({name: row[name]})
-
-
 class Course:
     """One course. seed: decides everything."""
 
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
         self.counting, self.alone = self.rng.random() < 0.3, self.rng.random() < 0.6
-        self.both = Stages(placer(counting=self.counting), counting=self.counting)
-        self.two = Stages(placer_of_two_tables(counting=self.counting), counting=self.counting)
+        self.both = Stages(site(counting=self.counting), placer(counting=self.counting))
+        self.two = Stages(site(counting=self.counting), placer_of_two_tables(counting=self.counting))
         self.now, self.lsn, self.transaction, self.numbers = 1_714_700_100_000, 100, 500, 0
         self.bills: dict[str, Row] = {}
         self.items: dict[str, Row] = {}

@@ -155,11 +155,14 @@ class Withdrawing:
         elif row.trail is None and colliding.backing(visit, row, record) is None:
             recall(run, visit, row.role, record, position=last.position, committed_at=last.committed_at)
 
-    def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
+    def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None, now: Row | None = None) -> None:
         """A row left for another visit, which reports it. transaction: the one that turns out not to have deleted it; None where
-        the row was there, or went before.
+        the row was there, or went before. now: what stands in it, where it may have left before, as another record (`leaves`).
         """
         gone = _open(visit, row)
+        there = "" if now is None or gone is None else record_backed(run, visit, row._replace(columns=now, deleted=False))
+        if there and gone is not None and there == gone.became:
+            return
         if gone is not None and transaction in (None, gone.transaction):
             visit.drop_gone(gone)
             recall(run, visit, gone.role, gone.record, position=row.position, committed_at=row.committed_at)

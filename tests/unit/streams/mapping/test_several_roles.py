@@ -101,7 +101,7 @@ def test_rows_of_a_table_that_gets_another_role_must_be_read_again(load):
         ("}", ", settlement: settle_no}", "only a fee table has `settlement`"),
         ("}", ", moves: bills}", "tables[0].moves: `bills` stands at no other table"),
     ],
-)  # fmt: skip
+)
 def test_what_leaves_open_what_is_meant_is_told(load, old, new, message):
     """At the line of the table, and once."""
     told = both(load, BILL.replace(old, new, 1))
