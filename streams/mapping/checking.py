@@ -32,7 +32,7 @@ CARE_KINDS: tuple[str, ...] = get_args(CareKind)
 
 def check_mapping(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
     """Note everything that is wrong with a mapping of this site."""
-    document.written_at = {("tables", made): ("tables", at) for made, at in written.made_of().items()}
+    document.written_at = {("tables", made): ("tables", at) for made, at in _made_of(written).items()}
     _tables(document, written)
     _institutions(document, written, site)
     _kind(document, written, site, dialect)
@@ -41,6 +41,13 @@ def check_mapping(document: Document, written: MappingFile, site: SiteFile, dial
         check_records(document, written, service, site=site, dialect=dialect)
     if site.rules.get(UNIQUE_LINES, "refuse") == "refuse":
         check_unique_lines(document, written)
+
+
+def _made_of(written: MappingFile) -> dict[int, int]:
+    """By the place of a table that stands for a further role of another one, the place of that."""
+    places = {table.table: index for index, table in enumerate(written.tables)}
+    made = {index: table.in_database for index, table in enumerate(written.tables) if table.in_database != table.table}
+    return {index: places[name] for index, name in made.items()}
 
 
 def _tables(document: Document, written: MappingFile) -> None:

@@ -244,7 +244,10 @@ class Records(Strict):
 
 
 class Deletions(Strict):
-    """What the deletion of a reported row means."""
+    """What the deletion of a reported row means: that it is told to a person (WITHDRAWN), who has the record taken back. There is
+    no word for a counter-record: the interface has no call that takes a record back (interface §3), and VALI_FLAG stands in visits
+    alone. A negative payment, settlement or line that the hospital writes is a row of its own, and is reported as it stands.
+    """
 
     ignore_older_than: Annotated[str, Form(r"^[1-9][0-9]{0,4}d$", "a number of days, such as `90d`")] | None = None
     """Where old rows are moved to an archive: the deletion of a row whose record's business day is longer ago than this is no
@@ -293,9 +296,3 @@ class MappingFile(Strict):
         """A table of several roles becomes one for each, the first of them at its place and the others behind all."""
         apart = [tuple(table.apart()) for table in written]
         return (*(first for first, *_ in apart), *(one for _, *others in apart for one in others))
-
-    def made_of(self) -> Mapping[int, int]:
-        """By the place of a table that stands for a further role of another one, the place of that."""
-        places = {table.table: index for index, table in enumerate(self.tables)}
-        made = {index: table.in_database for index, table in enumerate(self.tables) if table.in_database != table.table}
-        return {index: places[name] for index, name in made.items()}

@@ -108,15 +108,16 @@ class Table(Strict):
     """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
     renumbered: Renumbered | None = None
-    """Fee tables of a system that edits lines by deleting them and inserting them again under new ids: `{same: [bill, item, price,
-    quantity]}`. A line that a transaction inserts after it deleted an equal one of the same visit takes over that one's record: it
-    is reported, corrected and withdrawn under the number that was reported first, and its key column reads as that number in every
-    field. Of several equal ones the one deleted first is taken first. What is equal to none, or comes in another transaction (but
-    under the key of a line of which nobody was told yet that it went), or before the delete, is a new record, and the deleted
-    line's is told as withdrawn. Which record a line is stands with the line in `visit.state`, and nowhere in the database: a full
-    read finds it there, as a restart does; a line that was first seen by a read, or moves to another visit, or came while capture
-    was blind, has its own number. The hospital must never use an id again: in one visit that is told as COLLISION, between visits
-    nothing notices it."""
+    """Fee tables of a system that edits lines by deleting them and inserting them again under new ids: `{same: [bill, item,
+    price, quantity]}`. A line that a transaction inserts after it deleted an equal one of the same visit takes over that one's
+    record: it is reported, corrected and withdrawn under the number that was reported first, and its key column reads as that
+    number in every field. Of several equal ones the one deleted first is taken first. What is equal to none, or comes in another
+    transaction (but under the key of a line of which nobody was told yet that it went), or before the delete, or after a
+    TRUNCATE, or of a capture that names no transactions, is a new record, and the deleted line's is told as withdrawn. Which
+    record a line is stands with the line in `visit.state`, and nowhere in the database: a full read finds it there, as a restart
+    does; a line that was first seen by a read, or came while capture was blind, has its own number, and so has one that goes to
+    another visit: the number that it had is told as withdrawn. The hospital must never use an id again: in one visit that is told
+    as COLLISION, between visits nothing notices it."""
     fields: Mapping[str, Source] = Field(default_factory=dict)
     """Where interface fields of its records come from, in place of those in `records`: what differs from other tables of its role.
     Columns that only the replaced ones read are not looked for in it."""

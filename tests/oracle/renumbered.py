@@ -157,15 +157,19 @@ class Course:
         self._reports(line)
 
     def _move(self, line: _Line) -> None:
+        before = line.row
+        self._has_moved(line)
+        self._say("u", "m.item", line.row, before)
+        self._reports(line)
+
+    def _has_moved(self, line: _Line) -> None:
         """To another visit, where it has its own number, and counts as reported: nobody but the other visit knows."""
         visit = self.rng.choice([one for one in _VISITS if one != line.row["visit_id"]])
-        before, line.row = line.row, line.row | {"visit_id": visit}
+        line.row = line.row | {"visit_id": visit}
         own = f"L-{line.row['item_id']}"
         if line.known and line.record != own:
             self.gone.add(line.record)
         line.record, line.known = own, True
-        self._say("u", "m.item", line.row, before)
-        self._reports(line)
 
     def _reports(self, line: _Line) -> None:
         """What is sent of a line now, where its visit is billed."""
@@ -203,18 +207,23 @@ class Course:
             self.found.append(f"what was sent before led to {said}")
 
     def _read(self) -> None:
-        """Lines go while nobody reads the log; then their whole table is read again."""
+        """Lines go, and go to another visit, while nobody reads the log; then their whole table is read again."""
         self.transaction += 1
         self._wait(_QUIET_MS * 4)
         for line in [line for line in self.lines.values() if self.rng.random() < 0.2]:
             del self.lines[f"{line.row['item_id']}"]
             self.gone |= {line.record} if line.known else set()
         self.log.clear()
+        moved = [line for line in self.lines.values() if self.rng.random() < 0.15]
+        for line in moved:
+            self._has_moved(line)
         seen, before = Seen(), len(self.stages.told)
         for line in self.lines.values():
             self._take(self._envelope("r", "m.item", line.row, None, snapshot="incremental"))
             seen.add((f"{line.row['item_id']}",), line.row["visit_id"])
-        if said := self.stages.told[before:]:
+            if line in moved:
+                self._reports(line)
+        if (said := self.stages.told[before:]) and not moved:
             self.found.append(f"what was read as it is led to {said}")
         for value in self.stages.absent("m.item", seen, self.now):
             self._take(value)
