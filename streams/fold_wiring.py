@@ -9,7 +9,7 @@ from streams.domain.place.ended import ENDED_MS
 from streams.domain.place.fold import Placer
 from streams.domain.place.record_names import record_names
 from streams.mapping import Site, compile_site
-from streams.mapping.linking import claiming_tables, counting_tables, direct_visit_keys, linked_tables
+from streams.mapping.linking import claiming_tables, counting_tables, direct_visit_keys, further_roles, linked_tables
 
 _QUIET = 3
 """After so many graces without a row of it, a transaction counts as ended."""
@@ -25,6 +25,7 @@ def placer_of(site: Site, *, partitions: int | None = None) -> Placer:
         names=record_names(compile_site(site)),
         claiming=claiming_tables(site),
         counting=counting_tables(site),
+        further=further_roles(site),
         quiet_ms=quiet_ms,
         ended_ms=_known_ms(site),
     )

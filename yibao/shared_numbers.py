@@ -43,7 +43,7 @@ def pairs_of(site: Site) -> Iterator[tuple[Numbers, Numbers]]:
 
 def _is_move(site: Site, first: Numbers, second: Numbers) -> bool:
     """Whether rows move from one of the tables of one system to the other, and take their numbers along."""
-    moves = {table.table: table.moves for table in site.mappings[first.source.name].tables}
+    moves = {table.in_database: table.moves for table in site.mappings[first.source.name].tables}
     return moves[first.table] is not None and moves[first.table] == moves[second.table]
 
 
@@ -58,7 +58,7 @@ def _columns(site: Site, source: CaptureSource) -> Iterator[Numbers]:
             for name, column, prefix in _named(mapping, table, role.service):
                 yield Numbers(
                     source=source,
-                    table=table.table,
+                    table=table.in_database,
                     column=column,
                     names=name,
                     prefix=prefix,

@@ -29,6 +29,7 @@ class VisitRows:
         self._tables = {table.name: table for table in source.tables}
         self._mapping = site.mappings[source.name]
         self._written = {table.table: table for table in self._mapping.tables}
+        """Of a table with several roles, each."""
 
     def of_visit(self, key: str) -> dict[str, list[Row]]:
         """By table, the rows of the visit with this key, as the product knows it or as it stands in the tables. Of a key of several
@@ -43,7 +44,7 @@ class VisitRows:
         for _ in range(_DEEPEST):
             for written in self._written.values():
                 for name in self._names_of_headers(written, found):
-                    table = self._tables[written.table]
+                    table = self._tables[written.in_database]
                     _add(found, table, self._read(table, dict(zip(written.header_columns, name, strict=True))))
         self._add_links(found)
         return found
@@ -53,7 +54,7 @@ class VisitRows:
         for written in self._written.values():
             if (through := written.through) is None:
                 continue
-            for line in found.get(written.table, ()):
+            for line in found.get(written.in_database, ()):
                 name = [line[column] or "" for column in written.key]
                 _add(
                     found,

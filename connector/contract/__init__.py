@@ -132,6 +132,8 @@ class CapturedTable:
     """Columns that name a row's header."""
     named_by: tuple[str, ...] = ()
     """Columns by which rows under it name its own rows; () where none hang under it."""
+    further: tuple[TableRole, ...] = ()
+    """What its rows are at once, beside `role`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,9 @@ def _settlements(source: CaptureSource, column: ColumnOf, meet: Meet) -> Iterato
     keys = [
         (f"{table.name}.{table.key[0]} is {seen.shown}", seen.form)
         for table in source.tables
-        if table.role is TableRole.SETTLEMENT and len(table.key) == 1 and (seen := column(table.name, table.key[0])) is not None
+        if TableRole.SETTLEMENT in (table.role, *table.further)
+        and len(table.key) == 1
+        and (seen := column(table.name, table.key[0])) is not None
     ]
     for table in source.tables:
         link = None if table.settlement is None else column(table.name, table.settlement)

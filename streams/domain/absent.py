@@ -150,7 +150,8 @@ class Comparison(NamedTuple):
         if (source, table) != (self.source, self.table) or key not in moved or not self.seen.in_visit(key, visit):
             return None
         row = load(state_key, value)
-        return None if row.deleted else Absent(key, visit, moved=True, compared=row.offset, arrives=row.columns, left=moved[key])
+        columns = {**row.columns, **dict(zip(self.columns, key, strict=True))}  # of a line, not the number that it took over
+        return None if row.deleted else Absent(key, visit, moved=True, compared=row.offset, arrives=columns, left=moved[key])
 
     def of_place(self, state_key: bytes, value: bytes) -> Absent | None:
         """The row of a state entry of the place stage, where it is not there any more. That stage knows by itself where a row has

@@ -1,6 +1,10 @@
 """What a site asks of capture: its databases, and of each table only the columns that the mapping reads."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from connector.contract import CapturedTable, CaptureSource, TableRole
+from streams.domain.several_roles import in_database, roles_apart
 from streams.mapping.asking import lookups_by_table
 from streams.mapping.columns import amounts_by_table, columns_by_table, moments_by_table, times_by_table
 from streams.mapping.compiling import visit_key_of
@@ -38,7 +42,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
     links = {table.through.table: table.through.line_columns for table in mapping.tables if table.through is not None}
     columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
     moments, amounts, lookups = moments_by_table(mapping), amounts_by_table(mapping), lookups_by_table(mapping)
-    return tuple(
+    tables = [
         CapturedTable(
             name=table.table,
             role=table.role,
@@ -58,4 +62,24 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             named_by=links.get(table.table) or ((table.named_columns or table.key) if table.table in headers else ()),
         )
         for table in mapping.tables
+    ]
+    further = {table.name: table for table in tables if in_database(table.name) != table.name}
+    of_table = {name: [further[one] for one in names] for name, names in roles_apart(list(further)).items()}
+    return tuple(_whole(table, of_table.get(table.name, ())) for table in tables if table.name not in further)
+
+
+def _whole(table: CapturedTable, further: Sequence[CapturedTable]) -> CapturedTable:
+    """A table with what it has to tell for its further roles."""
+    if not further:
+        return table
+    return replace(
+        table,
+        columns=tuple(dict.fromkeys(name for one in (table, *further) for name in one.columns)),
+        wall_clock=frozenset().union(*(one.wall_clock for one in (table, *further))),
+        instants=frozenset().union(*(one.instants for one in (table, *further))),
+        moments={name: field for one in (table, *further) for name, field in one.moments.items()},
+        amounts={name: field for one in (table, *further) for name, field in one.amounts.items()},
+        lookups=tuple(dict.fromkeys(asked for one in (table, *further) for asked in one.lookups)),
+        further=tuple(one.role for one in further),
+        settlement=next((one.settlement for one in (table, *further) if one.settlement is not None), None),
     )

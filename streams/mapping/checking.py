@@ -18,6 +18,7 @@ from streams.mapping.move_checks import check_moves
 from streams.mapping.prefix_checks import check_prefixes
 from streams.mapping.reading import Document, Place
 from streams.mapping.record_checks import check_records, check_source, check_unique_lines, hangs, roles_of, targets_of
+from streams.mapping.renumbered_checks import check_renumbered
 from streams.mapping.site_file import SiteFile
 from streams.mapping.sources import Source
 from streams.mapping.through_checks import check_through
@@ -31,6 +32,7 @@ CARE_KINDS: tuple[str, ...] = get_args(CareKind)
 
 def check_mapping(document: Document, written: MappingFile, site: SiteFile, dialect: Dialect) -> None:
     """Note everything that is wrong with a mapping of this site."""
+    document.written_at = {("tables", made): ("tables", at) for made, at in _made_of(written).items()}
     _tables(document, written)
     _institutions(document, written, site)
     _kind(document, written, site, dialect)
@@ -39,6 +41,13 @@ def check_mapping(document: Document, written: MappingFile, site: SiteFile, dial
         check_records(document, written, service, site=site, dialect=dialect)
     if site.rules.get(UNIQUE_LINES, "refuse") == "refuse":
         check_unique_lines(document, written)
+
+
+def _made_of(written: MappingFile) -> dict[int, int]:
+    """By the place of a table that stands for a further role of another one, the place of that."""
+    places = {table.table: index for index, table in enumerate(written.tables)}
+    made = {index: table.in_database for index, table in enumerate(written.tables) if table.in_database != table.table}
+    return {index: places[name] for index, name in made.items()}
 
 
 def _tables(document: Document, written: MappingFile) -> None:
@@ -56,6 +65,7 @@ def _tables(document: Document, written: MappingFile) -> None:
     check_moves(document, written)
     check_prefixes(document, written)
     check_through(document, written)
+    check_renumbered(document, written)
     for service, role in ROLE_OF.items():
         has_table, has_record = role in roles_of(written), written.records.of(service) is not None
         if has_table and not has_record:

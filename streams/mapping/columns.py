@@ -49,7 +49,12 @@ def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
             name for name in (*table.key, *links, *(name for names in named for name in names)) if name is not None
         )
         others = sorted(
-            {*which_columns(table), *_settling_columns(table), *(use.column for use in used if belongs(use, table, written))}
+            {
+                *which_columns(table),
+                *_settling_columns(table),
+                *_equal_columns(table),
+                *(use.column for use in used if belongs(use, table, written)),
+            }
             - first.keys()
         )
         found[table.table] = (*first, *others)
@@ -68,6 +73,11 @@ def _settling_columns(table: Table) -> Iterator[str]:
     if link is not None:
         yield from link.match
         yield from (link.lines.line,) if link.lines is not None and link.lines.line is not None else ()
+
+
+def _equal_columns(table: Table) -> Iterator[str]:
+    """A fee table's own columns by which a line is known that was inserted again."""
+    yield from () if table.renumbered is None else table.renumbered.same
 
 
 def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]:

@@ -17,6 +17,7 @@ from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep
 from streams.domain.normalise.formulas import Unless
 from streams.domain.normalise.institution import Institution
 from streams.domain.normalise.nulls import Nulls
+from streams.domain.normalise.renumbered import Renumbered
 from streams.domain.normalise.settled_by import Linked, Listed, Match, SettledBy
 from streams.domain.normalise.sources import Column
 from streams.domain.normalise.sources import Source as DomainSource
@@ -142,11 +143,19 @@ def _tables(written: MappingFile) -> dict[str, TableRule]:
             header=table.header_columns,
             beside=tuple(other.table for other in written.tables if other.role is table.role and other is not table),
             which=which_of(table),
+            renumbered=renumbered_of(table),
             moves=table.moves or "",
             moved_ms=written.deletions.moved_within_ms if table.table in moving else 0,
         )
         for table in written.tables
     }
+
+
+def renumbered_of(table: Table) -> Renumbered | None:
+    """By what the lines of a table are known that were inserted again."""
+    if table.renumbered is None:
+        return None
+    return Renumbered(same=table.renumbered.same, number=table.key[0], prefix=table.record_prefix or "")
 
 
 def moving_tables(written: MappingFile) -> frozenset[str]:

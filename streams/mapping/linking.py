@@ -10,6 +10,7 @@ from streams.domain.normalise.which import Which
 from streams.domain.place.claiming import ClaimingTable, ClaimingTables
 from streams.domain.place.counting import Taking
 from streams.domain.place.headers import LinkedTable, LinkedTables, Patience
+from streams.domain.several_roles import roles_apart
 from streams.mapping.columns import carried_by_table, columns_by_table
 from streams.mapping.compiling import compile_site, moving_tables, nulls_of, visit_key_of, which_of
 from streams.mapping.mapping_file import MappingFile
@@ -39,6 +40,15 @@ def counting_tables(site: Site) -> Mapping[tuple[str, str], Taking]:
         for table in site.mappings[source].tables
         for which, nulls in [(which_of(table) or Which(), nulls_of(site.mappings[source], table))]
         if table.role is not TableRole.LOOKUP and (which.own or nulls is not None)
+    }
+
+
+def further_roles(site: Site) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """By source and table, what tables of several roles are called for their further ones."""
+    return {
+        (source, table): names
+        for source in site.sources
+        for table, names in roles_apart([one.table for one in site.mappings[source].tables]).items()
     }
 
 

@@ -50,6 +50,13 @@ tables:
     visit_key: visit_id
     fields: {BKKP_SN: id, DET_ITEM_FEE_SUMAMT: amount}   # in place of those in `records`, whose columns it need not have
     record_prefix: W-                # 7 is reported as W-7, also where another record names it; of visits: `MDTRT_ID` everywhere
+  - table: his.dental_charge         # edited by deleting lines and inserting them under new ids: equal ones stay the same record
+    role: fee
+    key: [line_id]
+    visit_key: visit_id
+    fields: {BKKP_SN: line_id}
+    record_prefix: D-
+    renumbered: {same: [visit_id, item_id, price, quantity]}
   - table: his.ward                  # its visits have the numbers of those in his.visit:
     role: visit
     key: [stay_no]
@@ -58,6 +65,11 @@ tables:
     record_prefix: W-                # at the platform
     kind: {constant: inpatient}      # in place of the file's `kind`
     fields: {MDTRT_ID: stay_no, BEGNTIME: {column: in_at, time: wall}}
+  - table: his.shop_bill             # each of its rows is a visit and its settlement
+    roles: [visit, settlement]
+    key: [visit_id]
+    visit_key: visit_id
+    fields: {SETL_ID: visit_id}      # each belongs to the one record that has the field
   - table: his.patient
     role: lookup
     key: [patient_id]
@@ -141,7 +153,7 @@ are trimmed, and blank texts count as NULL, also those of zero-width or control 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from connector.contract import TableRole
 from streams.mapping.names import Column, Name
@@ -232,7 +244,10 @@ class Records(Strict):
 
 
 class Deletions(Strict):
-    """What the deletion of a reported row means."""
+    """What the deletion of a reported row means: that it is told to a person (WITHDRAWN), who has the record taken back. There is
+    no word for a counter-record: the interface has no call that takes a record back (interface §3), and VALI_FLAG stands in visits
+    alone. A negative payment, settlement or line that the hospital writes is a row of its own, and is reported as it stands.
+    """
 
     ignore_older_than: Annotated[str, Form(r"^[1-9][0-9]{0,4}d$", "a number of days, such as `90d`")] | None = None
     """Where old rows are moved to an archive: the deletion of a row whose record's business day is longer ago than this is no
@@ -274,3 +289,10 @@ class MappingFile(Strict):
     """What the deletion of a reported row means."""
     records: Records
     """The fields of each service."""
+
+    @field_validator("tables")
+    @classmethod
+    def _each_role_apart(cls, written: tuple[Table, ...]) -> tuple[Table, ...]:
+        """A table of several roles becomes one for each, the first of them at its place and the others behind all."""
+        apart = [tuple(table.apart()) for table in written]
+        return (*(first for first, *_ in apart), *(one for _, *others in apart for one in others))

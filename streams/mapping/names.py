@@ -12,6 +12,8 @@ Name = Annotated[
     str, Form(r"^[A-Za-z][A-Za-z0-9_-]*$", "a letter, then at most 59 letters of the Latin alphabet, digits, `_` and `-`", 60)
 ]
 TableName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+$", "`schema.table`")]
+RowsName = Annotated[str, Form(r"^[^.\s]+\.[^.\s]+(\.[^.\s]+)?$", "`schema.table`, or `schema.table.role` of a table with `roles`")]
+"""What letters call the rows of a table by."""
 TableNames = TableName | Annotated[tuple[TableName, ...], Field(min_length=1)]
 Prefix = Annotated[str, Form(r"^[A-Za-z0-9_.:-]+$", "at most 20 letters of the Latin alphabet, digits, `_`, `.`, `:` and `-`", 20)]
 

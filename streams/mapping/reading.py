@@ -5,7 +5,7 @@ code `01` stays `01`, `no` stays a code, and a 19-digit number keeps all its dig
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
@@ -67,10 +67,16 @@ class Document:
     content: Node = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    written_at: Mapping[Place, Place] = field(default_factory=dict)
+    """Of what the model has and the file has not: the place of which it was made."""
 
     def report(self, place: Place, what: str) -> None:
-        """Note a problem at `place`; the line is that of the nearest part of it that is in the file."""
-        self.problems.append(Problem(file=self.file, line=self.line(place), place=dotted(place), what=what))
+        """Note a problem at `place`, once; the line is that of the nearest part of it that is in the file."""
+        made_of = next((length for length in range(len(place), 0, -1) if place[:length] in self.written_at), 0)
+        written = (*self.written_at[place[:made_of]], *place[made_of:]) if made_of else place
+        problem = Problem(file=self.file, line=self.line(written), place=dotted(written), what=what)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def line(self, place: Place) -> int | None:
         """The line of `place` or of its nearest parent that is written in the file."""

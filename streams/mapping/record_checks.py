@@ -92,7 +92,7 @@ def check_unique_lines(document: Document, written: MappingFile) -> None:
     """R12: two lines with one BKKP_SN would overwrite each other at the platform; the key of their table cannot be there twice."""
     of_all = {} if written.records.fee_list_d is None else written.records.fee_list_d.fields
     fees = {index: table for index, table in enumerate(written.tables) if table.role is TableRole.FEE}
-    odd = {index: table for index, table in fees.items() if not _is_key(table.fields.get(_NUMBER) or of_all.get(_NUMBER), table)}
+    odd = {index: table for index, table in fees.items() if not is_key(table.fields.get(_NUMBER) or of_all.get(_NUMBER), table)}
     common = {index: table for index, table in odd.items() if _NUMBER not in table.fields}
     if fees and len(common) == len(fees):
         keys = {table.key for table in common.values()}
@@ -105,7 +105,7 @@ def check_unique_lines(document: Document, written: MappingFile) -> None:
         _not_its_key(document, place, f"`{table.table}`", {table.key}, hint, what="" if _NUMBER in table.fields else f"{_NUMBER} ")
 
 
-def _is_key(source: Source | None, table: Table) -> bool:
+def is_key(source: Source | None, table: Table) -> bool:
     """Whether a number is the key of its table as it stands, or its columns with something between them. What has no source is told
     elsewhere.
     """

@@ -1,21 +1,17 @@
 """A table of a mapping: what its rows are, and by what they reach their visit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
-    StringConstraints,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from connector.contract import TableRole
+from streams.domain.several_roles import in_database
 from streams.mapping.names import Column, Columns, Name, Prefix, TableName, TableNames, columns_in
+from streams.mapping.settled import Renumbered, Settled, Through
+from streams.mapping.several_roles import check_roles, for_role, with_role
 from streams.mapping.sources import Source
 from streams.mapping.strict import Code, Strict
 
@@ -59,85 +55,6 @@ class Which(Strict):
         return {"anyOf": [code, {"type": "array", "items": code, "minItems": 1, "description": "one of these"}, full]}
 
 
-class Lines(Strict):
-    """A settlement's list of its lines."""
-
-    column: Column = Field(alias="list")
-    """Column of the settlement with the list."""
-    by: Annotated[str, StringConstraints(min_length=1)] = ","
-    """What stands between two lines in it. Blanks around it do not count."""
-    line: Column | None = None
-    """Column of the line that stands in the list. Left out: its key."""
-
-
-class Through(Strict):
-    """A table whose rows each name a line and its settlement."""
-
-    table: TableName
-    """The table, of role `link`."""
-    line: Columns
-    """Its column that holds a line's key, or a list of them in the order of that key."""
-    settlement: Columns
-    """Its column that holds the key of the line's settlement, or a list of them in the order of that key."""
-
-    @property
-    def line_columns(self) -> tuple[str, ...]:
-        """Its columns that hold a line's key."""
-        return columns_in(self.line)
-
-    @property
-    def settlement_columns(self) -> tuple[str, ...]:
-        """Its columns that hold a settlement's key."""
-        return columns_in(self.settlement)
-
-
-class Settled(Strict):
-    """How a line finds its settlement among those of its visit. Where several fit, it waits, and is told as AMBIGUOUS; one that was
-    reported before stays as it was until it changes. A text alone means `{column: text}`.
-    """
-
-    column: Column | None = None
-    """Column of the line that names the settlement by its key, which must be one column."""
-    match: Mapping[Column, Column] = Field(default_factory=dict)
-    """Columns of the line by columns of the settlement in which the same must stand: `{charged_at: paid_at}`, or all columns of a
-    composite key. Until one fits, the line counts as unsettled."""
-    lines: Lines | None = None
-    """The settlement lists its lines: `{list: line_ids, by: ","}`."""
-    through: Through | None = None
-    """Rows of a third table say it, which may come before or after both: `{table: his.paid, line: line_id, settlement: pay_id}`.
-    Until one does, the line counts as unsettled; where they name several settlements of its visit, it waits."""
-    only: bool = False
-    """The visit's only one; while it has several, the lines wait. The same as to leave `settlement` out."""
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        ways = [self.column is not None, bool(self.match), self.lines is not None, self.through is not None, self.only]
-        if ways.count(True) != 1:
-            raise ValueError("needs exactly one of `column`, `match`, `lines`, `through`, `only`")
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: object) -> object:
-        return {"column": value} if isinstance(value, str) else value
-
-    @model_serializer(mode="wrap")
-    def _as_written(self, handler: SerializerFunctionWrapHandler) -> Any:
-        # One column stays the text that it was: a mapping's version is made of this.
-        return handler(self) if self.column is None else self.column
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Either form, for editors."""
-        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
-        return {"anyOf": [{"type": "string", "description": "column that names the line's settlement"}, full]}
-
-    @property
-    def of_settlement(self) -> tuple[str, ...]:
-        """Columns of the settlement by which it is found."""
-        return (*self.match.values(), *(() if self.lines is None else (self.lines.column,)))
-
-
 class Table(Strict):
     """One table to capture."""
 
@@ -145,7 +62,14 @@ class Table(Strict):
     """`schema.table`, in the catalogue's case."""
     role: TableRole
     """What its rows are: visit, settlement, fee, header (bills, prescriptions: not reported, other rows reach their visit through
-    them), link (each names a line and its settlement) or lookup."""
+    them), link (each names a line and its settlement) or lookup. Where they are several at once, `roles` instead."""
+    roles: tuple[TableRole, ...] = ()
+    """In place of `role`, of rows that are several of visit, settlement and fee at once, each of which is reported:
+    `[visit, settlement]` for a bill that is a visit and its settlement. The fields of each stand in `records`; what this table
+    alone says in `fields` belongs to the one whose record has that field. Letters and `explain` name the rows by `his.bill` for the
+    first of the roles, in the order of reporting, and by `his.bill.settlement` for each other one, and tell of each record by a
+    letter of its own. A table that gets another role later is read again (`resnapshot --wait`); of a role that it had, and that is
+    not its first one any more, records are reported once more."""
     key: Annotated[tuple[Column, ...], Field(min_length=1)]
     """Columns that identify a row. Of a partitioned table without the column by which it is partitioned, where their values differ
     in all partitions: the database's key must hold that column, and a row that moves to another partition has another key then."""
@@ -183,6 +107,17 @@ class Table(Strict):
     settlement: Settled | None = None
     """Fee tables: column that names the line's settlement, or how else a line finds it in its visit. Left out: the visit's only
     settlement; while it has several, the lines wait, and are told as AMBIGUOUS."""
+    renumbered: Renumbered | None = None
+    """Fee tables of a system that edits lines by deleting them and inserting them again under new ids: `{same: [bill, item,
+    price, quantity]}`. A line that a transaction inserts after it deleted an equal one of the same visit takes over that one's
+    record: it is reported, corrected and withdrawn under the number that was reported first, and its key column reads as that
+    number in every field. Of several equal ones the one deleted first is taken first. What is equal to none, or comes in another
+    transaction (but under the key of a line of which nobody was told yet that it went), or before the delete, or after a
+    TRUNCATE, or of a capture that names no transactions, is a new record, and the deleted line's is told as withdrawn. Which
+    record a line is stands with the line in `visit.state`, and nowhere in the database: a full read finds it there, as a restart
+    does; a line that was first seen by a read, or came while capture was blind, has its own number, and so has one that goes to
+    another visit: the number that it had is told as withdrawn. The hospital must never use an id again: in one visit that is told
+    as COLLISION, between visits nothing notices it."""
     fields: Mapping[str, Source] = Field(default_factory=dict)
     """Where interface fields of its records come from, in place of those in `records`: what differs from other tables of its role.
     Columns that only the replaced ones read are not looked for in it."""
@@ -195,8 +130,14 @@ class Table(Strict):
     """Lookup tables with `named_by`: of several rows the one counts that has the most in this column: the latest time, the highest
     number. Where several have as much and do not say the same, nobody knows which: what asks waits, as for a row that is absent."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_its_roles(cls, value: object) -> object:
+        return with_role(value)
+
     @model_validator(mode="after")
     def _fits_role(self) -> Self:
+        check_roles(self.roles, self.fields)
         if self.role is TableRole.LOOKUP:
             if self.visit_key is not None or self.settlement is not None:
                 raise ValueError("a lookup table has neither `visit_key` nor `settlement`")
@@ -206,8 +147,10 @@ class Table(Strict):
                 raise ValueError(f"a link table has no {', '.join(said)}: its rows belong to the lines that they name")
         elif self.under is None and self.visit_key is None:
             raise ValueError(f"a {self.role.value} table needs `visit_key`, or `under` and `header`")
-        if self.settlement is not None and self.role is not TableRole.FEE:
+        if self.settlement is not None and TableRole.FEE not in self.all_roles:
             raise ValueError("only a fee table has `settlement`")
+        if self.renumbered is not None and self.role is not TableRole.FEE:
+            raise ValueError("only a fee table has `renumbered`, and none with `roles`")
         if self.moves is not None and self.role is TableRole.LOOKUP:
             raise ValueError("`moves` means nothing for a lookup: its rows are no records")
         if self.lookup is not None and self.role is not TableRole.LOOKUP:
@@ -216,7 +159,7 @@ class Table(Strict):
 
     @model_validator(mode="after")
     def _of_records(self) -> Self:
-        if self.kind is not None and self.role is not TableRole.VISIT:
+        if self.kind is not None and TableRole.VISIT not in self.all_roles:
             raise ValueError("only a visit table has `kind`: what belongs to a visit is of the visit's kind")
         if self.role in (TableRole.LOOKUP, TableRole.HEADER):
             for name in ("record_prefix", "fields"):
@@ -241,6 +184,20 @@ class Table(Strict):
         if self.prefix is not None and self.visit_key is None and self.otherwise is None:
             raise ValueError("`prefix` makes sense only with `visit_key` or `else`")
         return self
+
+    @property
+    def all_roles(self) -> tuple[TableRole, ...]:
+        """What its rows are at once, in the order of reporting."""
+        return self.roles or (self.role,)
+
+    def apart(self) -> Iterator[Self]:
+        """One table for each of its roles, as `streams.domain.several_roles` says."""
+        yield from [self] if not self.roles else [self.model_copy(update=for_role(self, role)) for role in self.all_roles]
+
+    @property
+    def in_database(self) -> str:
+        """The table of the database."""
+        return in_database(self.table)
 
     @property
     def settlement_column(self) -> str | None:
@@ -286,3 +243,10 @@ class Table(Strict):
     def lookup_name(self) -> str:
         """The name that sources use for a lookup table."""
         return self.lookup or self.table.partition(".")[2]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """With one of `role` and `roles`, for editors."""
+        full: dict[str, Any] = handler.resolve_ref_schema(handler(schema))
+        full["required"] = [name for name in full["required"] if name != "role"]
+        return full | {"oneOf": [{"required": ["role"]}, {"required": ["roles"]}]}

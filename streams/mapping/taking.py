@@ -22,20 +22,27 @@ from streams.topics.control import Taken
 
 _WORDS: Final = ("role", "key", "visit_key", "prefix", "under", "header", "else", "named_by", "settlement", "lookup")
 """Of a table, as they are written; the others are seen to below, or are about rows to come alone."""
+_APART: Final = ("role", "settlement", "institution", "lookups", "record key")
+"""Those that each of several roles of a table has of its own."""
 
 
 def taken_rows(site: Site) -> Mapping[str, Mapping[str, Taken]]:
     """By source and table, a print of every word that decides about its rows. Lookups have none: what they decide stands with the
     tables that read them.
     """
-    return {
-        source: {
-            table.table: {word: _print(value) for word, value in _words(site.mappings[source], table) if value}
-            for table in site.mappings[source].tables
-            if table.role is not TableRole.LOOKUP
-        }
-        for source in site.sources
-    }
+    return {source: _taken(site.mappings[source]) for source in site.sources}
+
+
+def _taken(written: MappingFile) -> Mapping[str, Taken]:
+    """Of a table with several roles, what they have in common stands with the first one."""
+    found: dict[str, dict[str, str]] = {}
+    for table in written.tables:
+        if table.role is not TableRole.LOOKUP:
+            words = {word: _print(value) for word, value in _words(written, table) if value}
+            further = table.in_database != table.table
+            own = {f"{word} of the {table.role.value}": words[word] for word in _APART if word in words} if further else words
+            found[table.in_database] = {**found.get(table.in_database, {}), **own}
+    return found
 
 
 def _words(written: MappingFile, table: Table) -> Iterator[tuple[str, Any]]:

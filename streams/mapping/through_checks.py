@@ -3,7 +3,8 @@
 from connector.contract import TableRole
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.reading import Document
-from streams.mapping.tables import Table, Through
+from streams.mapping.settled import Through
+from streams.mapping.tables import Table
 from streams.wording import nearest
 
 

@@ -25,7 +25,7 @@ from typing import Annotated, Self, TypeAlias
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from streams.domain.violations import DeadClass
-from streams.mapping.names import Columns, TableName, columns_in
+from streams.mapping.names import Columns, RowsName, TableName, columns_in
 from streams.mapping.strict import Strict
 from streams.mapping.values import Form
 from streams.spec.fields import ServiceCode
@@ -121,8 +121,8 @@ class Letter(Strict):
     """Why."""
     rule: Text | None = None
     """The first rule that refuses; left out: any."""
-    table: TableName
-    """Of its row."""
+    table: RowsName
+    """Of its row; of a table with `roles` as letters name it: `his.bill`, `his.bill.settlement`."""
     key: Columns
     """Values of the row's key columns."""
 
@@ -135,7 +135,7 @@ class Letter(Strict):
 class Waits(Strict):
     """A row that waits for something at the end."""
 
-    table: TableName
+    table: RowsName
     """Its table."""
     key: Columns
     """Values of its key columns."""

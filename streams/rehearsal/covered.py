@@ -38,7 +38,7 @@ def covered(site: Site, cases: Iterable[tuple[Case, Outcome]]) -> list[Covered]:
 
 def _of_source(site: Site, source: str, touched: set[str], filled: set[tuple[str, str, str]]) -> list[Covered]:
     mapping = site.mappings[source]
-    tables = [table.table for table in mapping.tables]
+    tables = list(dict.fromkeys(table.in_database for table in mapping.tables))
     found = [_counted(source, "tables", tables, touched)]
     for service in ServiceCode:
         if (record := mapping.records.of(service)) is not None:

@@ -40,7 +40,12 @@ class Database:
     """All sources of a site."""
 
     def __init__(self, site: Site) -> None:
-        self._tables = {(source, one.table): one for source in site.sources for one in site.mappings[source].tables}
+        self._tables = {
+            (source, one.table): one
+            for source in site.sources
+            for one in site.mappings[source].tables
+            if one.in_database == one.table
+        }
         self._columns = {(source.name, table.name): table.columns for source in capture_sources(site) for table in source.tables}
         self._rows: dict[tuple[str, str, tuple[str, ...]], dict[str, str | None]] = {}
         self._written = 0

@@ -21,7 +21,8 @@ from streams.lanes.join.overlay import Overlay
 from streams.lanes.join.state import State
 from streams.lanes.ports import TopicPartition
 from streams.mapping import Site, compile_site, load_site
-from streams.mapping.tables import Settled, Table, Which
+from streams.mapping.settled import Settled
+from streams.mapping.tables import Table, Which
 from streams.telemetry.outcomes import Outcomes
 from tests.oracle.course import SOON_MS
 from tests.oracle.database import BESIDE, COUNTS, KEY_OF, NULL, PATIENT, SOURCE_OF, STATE, YEAR_REGISTER

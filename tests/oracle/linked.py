@@ -21,7 +21,8 @@ from streams.fold_wiring import placer_of
 from streams.lanes.place.state import Overlay, PlaceState
 from streams.lanes.ports import TopicPartition
 from streams.mapping import Site, compile_site, load_site
-from streams.mapping.tables import Settled, Table
+from streams.mapping.settled import Settled
+from streams.mapping.tables import Table
 from tests.oracle.stages import run_many
 from tests.unit.streams.domain.join.join_rig import CHARGE, DAY_MS, LIMITS, SETTLE, SITE, VISIT, Join, envelope
 

@@ -23,7 +23,7 @@ from streams.domain.records import DeadLetter, ReadyRecord
 from streams.domain.ticks import tick_value
 from streams.lanes.deliver.orphans import Decision
 from streams.mapping import Site, compile_site
-from streams.mapping.linking import claiming_tables, counting_tables, direct_visit_keys, linked_tables
+from streams.mapping.linking import claiming_tables, counting_tables, direct_visit_keys, further_roles, linked_tables
 from tests.oracle.lanes import Lane, PlaceLane
 from tests.unit.streams.domain.join.join_rig import START_MS
 
@@ -43,6 +43,7 @@ def placer_of(
         names=record_names(compile_site(site)),
         claiming=claiming_tables(site) if claims else {},
         counting=counting_tables(site),
+        further=further_roles(site),
         quiet_ms=quiet_ms,
         ended_ms=ended_ms,
     )

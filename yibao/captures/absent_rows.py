@@ -21,7 +21,7 @@ from streams.errors import Unreachable
 from streams.lanes.marks import join_mark, place_mark
 from streams.lanes.numbers import FIRST
 from streams.mapping import Site
-from streams.mapping.linking import linked_tables
+from streams.mapping.linking import further_roles, linked_tables
 from streams.topics.broker import Broker
 from streams.topics.whole import read_whole
 from streams.topics.writing import write_all
@@ -112,21 +112,27 @@ class Comparing:
             return Compared(gone=len(self._gone_of_lookup()))
         if why_not := self._untaken():
             return Compared(why_not=why_not)
-        comparison = Comparison(
-            source=self.source.name,
-            kind=self.source.kind,
-            table=self.rows.table.name,
-            columns=self.rows.table.key,
-            seen=self.rows.seen,
-            only=self.only,
-        )
-        found = list(self._absent(comparison))
+        further = further_roles(self.site).get((self.source.name, self.rows.table.name), ())
+        compared = [self._comparison(name) for name in (self.rows.table.name, *further)]
+        told = [(one, list(self._absent(one))) for one in compared]
+        found = told[0][1]
         at = time.time_ns() // 1_000_000
-        values = (comparison.message(one, at=at) for one in found)
+        values = (one.message(row, at=at) for one, rows in told for row in rows)
         write_all(client_options(self.site), self.site.topics.rows(self.source.name), values, otherwise=_UNKNOWN)
         left = [one for one in found if one.arrives is None]
         moved = sum(one.moved for one in left)
         return Compared(gone=len(left) - moved, moved=moved)
+
+    def _comparison(self, name: str) -> Comparison:
+        """For one of the table's roles, by what it is called for that."""
+        return Comparison(
+            source=self.source.name,
+            kind=self.source.kind,
+            table=name,
+            columns=self.rows.table.key,
+            seen=self.rows.seen,
+            only=self.only,
+        )
 
     def _unread(self) -> int:
         """How many rows of the database did not come. A row that was written just now is still on its way."""
@@ -212,7 +218,7 @@ class Comparing:
     def _found(self, topic: str, judge: Callable[[bytes, bytes], Absent | None]) -> Iterator[Absent]:
         """What is said of the entries that stand in a state's topic."""
         found: dict[bytes, Absent] = {}
-        table = self.rows.table.name.encode()
+        table = self.rows.table.name.encode()  # its names for further roles begin with it
         for message in read_whole(client_options(self.site), topic):
             if message.key is None or table not in message.key:
                 continue

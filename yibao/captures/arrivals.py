@@ -14,7 +14,7 @@ from streams.domain.images import text_of
 from streams.domain.keys import VisitKey
 from streams.errors import Rejected
 from streams.mapping import Site
-from streams.mapping.linking import direct_visit_keys
+from streams.mapping.linking import direct_visit_keys, further_roles
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,10 @@ def columns_of(envelope: Mapping[str, Any], names: Sequence[str]) -> dict[str, s
 
 def rows_of(site: Site, source: CaptureSource, table: CapturedTable) -> Rows:
     """None came yet."""
-    return Rows(table=table, visit_key=direct_visit_keys(site).get((source.name, table.name)))
+    keys, further = direct_visit_keys(site), further_roles(site).get((source.name, table.name), ())
+    return Rows(
+        table=table, visit_key=next((keys[at] for name in (table.name, *further) if (at := (source.name, name)) in keys), None)
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def _demand_known(site: Site, index: sqlite3.Connection, wanted: Filter) -> None
     closed = {
         "institution": [one.code for one in site.institutions],
         "source": [one.name for one in sources],
-        "table": [table.name for one in sources for table in one.tables],
+        "table": [table.table for one in sources for table in site.mappings[one.name].tables],
     }
     for one, value in unknown(index, wanted):
         if value and one.name in closed and value not in closed[one.name]:

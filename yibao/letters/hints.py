@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from streams.deadletter.record import DeadLetterView
+from streams.domain.several_roles import in_database
 from streams.domain.violations import DeadClass
 
 _ROLES = {"MISSING_VISIT": TableRole.VISIT, "MISSING_SETTLEMENT": TableRole.SETTLEMENT}
@@ -23,7 +24,7 @@ def hint_of(letter: DeadLetterView, sources: Iterable[CaptureSource]) -> str:
 def _tables(letter: DeadLetterView, source: CaptureSource) -> list[str]:
     """Those in which the missing row would stand."""
     if letter.rule == "MISSING_HEADER":
-        under = {name for table in source.tables if table.name == letter.row_table for name in table.under}
+        under = {name for table in source.tables if table.name == in_database(letter.row_table) for name in table.under}
         return sorted(under)
     return [table.name for table in source.tables if _is_missed(letter, table)]
 
@@ -31,4 +32,4 @@ def _tables(letter: DeadLetterView, source: CaptureSource) -> list[str]:
 def _is_missed(letter: DeadLetterView, table: CapturedTable) -> bool:
     if letter.rule == "MISSING_LOOKUP":
         return table.lookup is not None and (letter.message.endswith(f"：{table.lookup}") or f"：{table.name}." in letter.message)
-    return table.role is _ROLES.get(letter.rule)
+    return _ROLES.get(letter.rule) in (table.role, *table.further)

@@ -7,6 +7,7 @@ from connector.contract import CaptureSource, TableRole
 from streams.deadletter.index.pages import Letter
 from streams.domain.normalise.record import CompiledMapping
 from streams.domain.normalise.sources import in_table, values_of
+from streams.domain.several_roles import in_database
 from streams.domain.violations import DeadClass
 from streams.spec.fields import ServiceCode
 
@@ -92,7 +93,7 @@ def _places(letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]
                 yield from (f"{table}.{column}{key}" for table, key in _tables(role, letter, mapping, lookups))
             return
     if letter.row_table:
-        yield f"{letter.row_table}{_of(letter.row_key)}"
+        yield f"{in_database(letter.row_table)}{_of(letter.row_key)}"
 
 
 def _tables(role: str, letter: Letter, mapping: CompiledMapping, lookups: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -103,10 +104,10 @@ def _tables(role: str, letter: Letter, mapping: CompiledMapping, lookups: Mappin
         return
     own = mapping.tables.get(letter.row_table)
     if own is not None and own.role == role:
-        yield own.name, _of(letter.row_key)
+        yield in_database(own.name), _of(letter.row_key)
         return
     at = _of(letter.visit_key) if role == TableRole.VISIT else ""
-    yield from ((table.name, at) for table in mapping.tables.values() if table.role == role)
+    yield from ((in_database(table.name), at) for table in mapping.tables.values() if table.role == role)
 
 
 def _of(key: str) -> str:

@@ -199,7 +199,7 @@ class Profile:
             )
 
     def _asked(self, table: Table, columns: list[str] | tuple[str, ...]) -> Counted | None:
-        asked = Groups(table=table.table, columns=columns, most=MOST)
+        asked = Groups(table=table.in_database, columns=columns, most=MOST)
         return self._kind.count_groups(self._source, asked, longest_s=self._longest_s, password=self._password)
 
 

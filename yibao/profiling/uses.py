@@ -107,26 +107,24 @@ def links_of(site: Site, source: str) -> Iterator[tuple[str, Links]]:
     for table in mapping.tables:
         if table.role is TableRole.LOOKUP:
             continue
-        if table.visit_columns:
-            yield VISIT_KEY, Links(table=table.table, columns=table.visit_columns, others=(), nulls=nulls_in(mapping, table))
-        visits = [(one.table, one.visit_columns) for one in by_role[TableRole.VISIT] if _alike(one, table)]
+        of_table = Links(table=table.in_database, columns=table.visit_columns, others=(), nulls=nulls_in(mapping, table))
+        if table.visit_columns and table.table == table.in_database:
+            yield VISIT_KEY, of_table
+        visits = [(one.in_database, one.visit_columns) for one in by_role[TableRole.VISIT] if _alike(one, table)]
         among = _on_duty(site, source, table.role)
         if table.role is not TableRole.VISIT and table.visit_columns and visits and among != _NOBODY:
-            yield (
-                "visit",
-                Links(table=table.table, columns=table.visit_columns, others=visits, among=among, nulls=nulls_in(mapping, table)),
-            )
+            yield "visit", replace(of_table, others=visits, among=among)
         headers = [one for one in mapping.tables if one.table in table.headers]
         if headers:
-            named = [(one.table, one.named_columns or one.key) for one in headers]
-            links = Links(table=table.table, columns=table.header_columns, others=named, nulls=nulls_in(mapping, table))
+            named = [(one.in_database, one.named_columns or one.key) for one in headers]
+            links = Links(table=table.in_database, columns=table.header_columns, others=named, nulls=nulls_in(mapping, table))
             yield "header", links
             if not table.else_columns:
                 yield VISIT_KEY, replace(links, others=())
         if table.settlement_column is not None:
-            settlements = [(one.table, one.key) for one in by_role[TableRole.SETTLEMENT] if len(one.key) == 1]
+            settlements = [(one.in_database, one.key) for one in by_role[TableRole.SETTLEMENT] if len(one.key) == 1]
             columns = (table.settlement_column,)
-            yield "settlement", Links(table=table.table, columns=columns, others=settlements, nulls=nulls_in(mapping, table))
+            yield "settlement", Links(table=table.in_database, columns=columns, others=settlements, nulls=nulls_in(mapping, table))
     yield from _lookups(site, source)
 
 
@@ -165,12 +163,12 @@ def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
             continue
         columns, role = tuple(one.name for one in by), roles.pop()
         for table in [own] if role == own.role else _tables_of(mapping, role):
-            if (where := (table.table, of.lookup, columns)) not in asked:
+            if (where := (table.in_database, of.lookup, columns)) not in asked:
                 asked.add(where)
                 lookup = lookups[of.lookup]
                 yield (
                     f"lookup {of.lookup}",
-                    Links(table=table.table, columns=columns, others=[(lookup.table, lookup.asked_columns)]),
+                    Links(table=table.in_database, columns=columns, others=[(lookup.table, lookup.asked_columns)]),
                 )
 
 
@@ -185,7 +183,7 @@ def amounts_of(site: Site, source: str) -> Iterator[tuple[str, Products | Sums]]
     for table in fees:
         count, price, amount = (columns.get((ServiceCode.FEE, table.table, name)) for name in ("CNT", "PRIC", _LINE))
         if count is not None and price is not None and amount is not None:
-            yield "R1", Products(table=table.table, factors=(count, price), product=amount, tolerance="0.01")
+            yield "R1", Products(table=table.in_database, factors=(count, price), product=amount, tolerance="0.01")
     if len(fees) == len(settlements) == 1 and fees[0].settlement_column is not None and len(settlements[0].key) == 1:
         line, total = (
             columns.get((ServiceCode.FEE, fees[0].table, _LINE)),
@@ -195,10 +193,10 @@ def amounts_of(site: Site, source: str) -> Iterator[tuple[str, Products | Sums]]
             yield (
                 "R2",
                 Sums(
-                    table=settlements[0].table,
+                    table=settlements[0].in_database,
                     key=settlements[0].key[0],
                     total=total,
-                    parts=fees[0].table,
+                    parts=fees[0].in_database,
                     link=fees[0].settlement_column,
                     amount=line,
                     tolerance="0.005",

@@ -18,6 +18,7 @@ from connector.profiles import profile_of
 from streams.broker_wiring import broker_access, client_options
 from streams.domain.recapture import ended_value, order_value
 from streams.domain.replay import replay_value
+from streams.domain.several_roles import in_database
 from streams.errors import Misconfigured, Refused
 from streams.mapping import Site, capture_sources
 from streams.replay.rereading import Batch, Reread, batches
@@ -86,7 +87,7 @@ def _reading(running: Running, source: CaptureSource, table: CapturedTable, batc
 def _captured(site: Site, batch: Batch) -> tuple[CaptureSource, CapturedTable]:
     for source in capture_sources(site):
         for table in source.tables:
-            if (source.name, table.name) == (batch.source, batch.table):
+            if (source.name, table.name) == (batch.source, in_database(batch.table)):
                 return source, table
     raise Misconfigured(f"{batch.table} of {batch.source} is not captured any more: make a new plan")
 

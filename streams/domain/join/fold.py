@@ -13,7 +13,7 @@ from connector.contract import Op
 from streams.domain.again import after, again
 from streams.domain.changes import Incoming, RowChange, Tombstone, Truncated, decode, server_of
 from streams.domain.exchanged import Held, held
-from streams.domain.join import claiming, counting, followers, letters, recapturing, releasing, renewing, replaying
+from streams.domain.join import claiming, counting, followers, letters, recapturing, releasing, renewing, renumbering, replaying
 from streams.domain.join.building import Building
 from streams.domain.join.charging import Charging
 from streams.domain.join.emptying import Emptying
@@ -21,7 +21,7 @@ from streams.domain.join.entries import awaits_lookup, is_moved, is_row, source_
 from streams.domain.join.limits import JoinLimits
 from streams.domain.join.moving import NOT_KNOWN, Moving, Passed
 from streams.domain.join.origin import of_change
-from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, place, stored, truncated
+from streams.domain.join.placing import UNAVAILABLE_VALUE, Unplaceable, own_columns, place, stored, truncated
 from streams.domain.join.rebuilding import Rebuilding, is_left
 from streams.domain.join.remembered import Recall
 from streams.domain.join.results import Folded
@@ -133,7 +133,7 @@ class Joiner:
             return
         beneath = None
         if before is not None and (before.beneath is not None or (change.op is _CREATE and not before.deleted)):
-            about, beneath = _held(run, visit, before, change)
+            about, beneath = _held(run, visit, before, change, rule)
             if about is None:
                 return
             change = about
@@ -144,6 +144,7 @@ class Joiner:
         if row.beneath is not beneath:
             row = row._replace(beneath=beneath)
         row, change = counting.as_it_counts(run, visit, row, change) if mapping.by_lookup else (row, change)
+        row = row if rule.renumbered is None else renumbering.takes_over(visit, row, before, change, self._withdrawing)
         run.told.begin(visit.place(row), before, change.position)
         if run.is_plain:
             run.apply(visit, row, before=before, change=change)
@@ -165,7 +166,7 @@ class Joiner:
         """A row left at the place of the delete that this turns into a move."""
         followers.passes_on(run, visit, before)
         followers.leaves(run, visit, before, change)
-        self._withdrawing.left(run, visit, before, transaction=change.transaction)
+        self._withdrawing.left(run, visit, before, transaction=change.transaction, now=change.now)
         run.take(visit.entries().items())
 
     def _again(self, run: Building, order: Replay, view: StateView) -> None:
@@ -277,11 +278,11 @@ def _bury(run: Building, change: RowChange, mapping: CompiledMapping | None, rul
     run.bury(letter if run.is_plain else recapturing.told_again(run.told, run.incoming, letter, change))
 
 
-def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange) -> Held:
+def _held(run: Building, visit: Visit, before: StoredRow, change: RowChange, rule: TableRule) -> Held:
     """Which of the rows under a key a change is about. What the place stage wrote is about the one that it says."""
     if change.left or change.told is not None:
         return Held(change, None)
-    found = held(change, None if before.deleted else before.columns, before.beneath)
+    found = held(change, None if before.deleted else own_columns(before, rule), before.beneath)
     if found.change is None:
         visit.put(before._replace(mark=after(change.mark, before.mark), beneath=found.beneath))
         run.take(visit.entries().items())

@@ -9,6 +9,7 @@ from streams.domain.changes import RowChange
 from streams.domain.join.stored import StoredRow
 from streams.domain.keys import is_of_header, names_something
 from streams.domain.normalise.record import TableRule
+from streams.domain.normalise.renumbered import Renumbered
 from streams.domain.records import Row
 from streams.domain.told import AMBIGUOUS_HEADER, HEADER_WITHOUT_VISIT, MISSING_HEADER
 from streams.domain.unsent import whole
@@ -131,6 +132,8 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     columns = {} if deleted else whole(change, rule.columns, known)
     if columns is None:
         return None
+    if before is not None and rule.renumbered is not None and change.op is not _CREATE and columns:
+        columns = _with_number(columns, before, rule.renumbered)
     if before is None:
         return StoredRow(
             rule.role, change.source, rule.name, key, columns, change.position, change.committed_at, offset, change.mark, deleted
@@ -140,3 +143,16 @@ def stored(change: RowChange, rule: TableRule, *, key: tuple[str, ...], before: 
     mark = after(change.mark, before.mark)
     changed = before.changed(columns, position=change.position, committed_at=change.committed_at, offset=offset, mark=mark)
     return changed._replace(deleted=True, waits_for="", since=0, deadline=0) if deleted else changed
+
+
+def _with_number(columns: Row, before: StoredRow, of: Renumbered) -> Row:
+    """What stands in a line now, with the number that it took over (`streams.domain.join.renumbering`)."""
+    number = before.columns.get(of.number)
+    taken = not before.deleted and before.beneath is None and number != before.key[0]
+    return {**columns, of.number: number} if taken else columns
+
+
+def own_columns(row: StoredRow, rule: TableRule) -> Row:
+    """What stands in a row in the database."""
+    of = rule.renumbered
+    return row.columns if of is None else {**row.columns, of.number: row.key[0]}

@@ -125,10 +125,11 @@ class Visit:
         value = self._view.get(key)
         return None if value is None else load_gone(value)
 
-    def all_gone(self) -> list[Gone]:
-        """All records of the visit that were reported and that no row backs any more."""
+    def all_gone(self, saying: Sequence[bytes] = ()) -> list[Gone]:
+        """All records of the visit that were reported and that no row backs any more. saying: what their entries must hold."""
         known = self._view.entries_beside(gone_group(self.key)).items()
-        before = [load_gone(value) for key, value in known if key not in self.changed_gone]
+        found = [(key, value) for key, value in known if all(one in value for one in saying)] if saying else known
+        before = [load_gone(value) for key, value in found if key not in self.changed_gone]
         return [*before, *(gone for gone in self.changed_gone.values() if gone is not None)]
 
     def moving_until(self, role: TableRole) -> int:

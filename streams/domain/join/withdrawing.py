@@ -15,6 +15,7 @@ from streams.domain.join.gone import Gone, record_of
 from streams.domain.join.moving import WENT
 from streams.domain.join.origin import of_row
 from streams.domain.join.parts import ELSEWHERE
+from streams.domain.join.placing import own_columns
 from streams.domain.join.recalls import recall
 from streams.domain.join.results import Results
 from streams.domain.join.stored import StoredRow
@@ -148,18 +149,21 @@ class Withdrawing:
         until a person is told. One whose own trail is open was not sent from here. now: what stands in it after the change,
         where that is known.
         """
-        record = row.reported_as or record_backed(run, visit, row)
+        record, rule = row.reported_as or record_backed(run, visit, row), visit.mapping.tables[row.table]
+        now = own_columns(row, rule) if now is None and rule.renumbered is not None else now
         if now is not None and _names_another(visit.mapping, row, now):
             became = record_backed(run, visit, row._replace(columns=now))
             self.goes(run, visit, row, last=last, transaction=run.transaction, became=became)
         elif row.trail is None and colliding.backing(visit, row, record) is None:
             recall(run, visit, row.role, record, position=last.position, committed_at=last.committed_at)
 
-    def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None) -> None:
+    def left(self, run: Results, visit: Visit, row: StoredRow, *, transaction: str | None, now: Row | None = None) -> None:
         """A row left for another visit, which reports it. transaction: the one that turns out not to have deleted it; None where
-        the row was there, or went before.
+        the row was there, or went before. now: what stands in it, where it may have left before, as another record (`leaves`).
         """
         gone = _open(visit, row)
+        if gone is not None and gone.became and _left_before(run, visit, row, gone, now):
+            return
         if gone is not None and transaction in (None, gone.transaction):
             visit.drop_gone(gone)
             recall(run, visit, gone.role, gone.record, position=row.position, committed_at=row.committed_at)
@@ -208,6 +212,17 @@ def _names_another(mapping: CompiledMapping, row: StoredRow, now: Row) -> bool:
     if column := mapping.belonging.columns.get(row.role):
         names.append(column)
     return any(row.columns.get(name) != now.get(name) for name in names)
+
+
+def _left_before(run: Results, visit: Visit, row: StoredRow, gone: Gone, now: Row | None) -> bool:
+    """Whether a record is open because its row left as the record that it is elsewhere (`Withdrawing.leaves`), and not because it
+    was deleted.
+    """
+    rule = visit.mapping.tables.get(row.table)
+    of = None if rule is None else rule.renumbered
+    if of is not None and gone.became.partition("/")[2] == f"{of.prefix}{row.key[0]}":
+        return True
+    return now is not None and record_backed(run, visit, row._replace(columns=now, deleted=False)) == gone.became
 
 
 def _open(visit: Visit, row: StoredRow) -> Gone | None:

@@ -31,8 +31,8 @@ def claim_of(mapping: CompiledMapping, table: TableRule) -> ClaimOf | None:
     """How to find the record that a row of this table claims; None where no two rows can claim one, or where that does not stand
     in the row itself or in its header: institution and key may be another row's.
     """
-    if not may_share_a_record(mapping.records, table):
-        return None
+    if not may_share_a_record(mapping.records, table) or table.renumbered is not None:
+        return None  # which record a line took over is not in its row; its numbers are told apart from all others'
     role, step = table.role, key_step(mapping.records[SERVICE_OF[table.role]])
     places = [*values_of(in_table(step.source, role, table.name))]
     column = mapping.belonging.columns.get(role)

@@ -9,6 +9,7 @@ from streams.domain.keys import VisitKey
 from streams.domain.normalise.by_table import step_of
 from streams.domain.normalise.fields import Dialect, FieldRule, FieldStep, absent_step, value_of
 from streams.domain.normalise.institution import Institution
+from streams.domain.normalise.renumbered import Renumbered
 from streams.domain.normalise.settled_by import SettledBy
 from streams.domain.normalise.sources import Reading, Source, columns_of, values_of
 from streams.domain.normalise.unrolled import Fill, unroll
@@ -50,6 +51,9 @@ class TableRule:
     """What the tables have in common between which its rows move; `""`: they move to none."""
     moved_ms: int = 0
     """So long a row of it that went, or its header, may come in another table (ms)."""
+
+    renumbered: Renumbered | None = None
+    """Of a fee table, by what its lines are known under new ids; None: each id is another line."""
 
     @property
     def by_lookup(self) -> bool:
@@ -165,7 +169,8 @@ class CompiledMapping:
 
     colliding: frozenset[str] = frozenset()
     """Tables of which two rows of a visit can make one record: others of their role stand beside, or a row's key is not all of the
-    record's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`; but those that move between tables.)"""
+    record's, or it took over another line's. (Two rows of a visit itself are never guessed at, see `AMBIGUOUS_VISIT`; but those
+    that move between tables.)"""
 
     lookups: Mapping[str, TableRule] = field(default_factory=dict)
     """Of `tables` the lookups, by the names that sources use."""
@@ -233,7 +238,8 @@ class CompiledMapping:
 def colliding_tables(tables: Iterable[TableRule], records: Mapping[ServiceCode, CompiledRecord]) -> Iterator[str]:
     """The names of `CompiledMapping.colliding`."""
     for table in tables:
-        if (table.role in {TableRole.SETTLEMENT, TableRole.FEE} or table.moves) and may_share_a_record(records, table):
+        shares = (table.role in {TableRole.SETTLEMENT, TableRole.FEE} or table.moves) and may_share_a_record(records, table)
+        if shares or table.renumbered is not None:
             yield table.name
 
 

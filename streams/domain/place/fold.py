@@ -14,13 +14,14 @@ from typing import Final, TypeAlias
 import orjson
 
 from connector.contract import Op, table_of, transaction_of
-from streams.domain.changes import DOUBTED, Incoming, RowChange, Truncated
+from streams.domain.changes import Incoming, RowChange, Truncated
 from streams.domain.keys import VisitKey, joined
 from streams.domain.place import entries, ordered
 from streams.domain.place.awaited import Awaited
 from streams.domain.place.claiming import Claiming, ClaimingTables
 from streams.domain.place.counting import NOT_COUNTED, Counted, Taking, counted
 from streams.domain.place.direct import Direct
+from streams.domain.place.each_role import each_role
 from streams.domain.place.ended import ENDED_MS, Ended
 from streams.domain.place.entries import View
 from streams.domain.place.going import NOTHING, Going, after, quiet_for
@@ -28,9 +29,10 @@ from streams.domain.place.headers import LinkedTables
 from streams.domain.place.heard import Heard
 from streams.domain.place.memory import Memory
 from streams.domain.place.partitions import partition_of
-from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, bytes_of, event_in, unplaced
+from streams.domain.place.placed import UNPLACED, Empty, Folded, Placed, event_in, unplaced
 from streams.domain.place.record_names import RecordName
 from streams.domain.place.resolving import Settling
+from streams.domain.place.sending import sent
 from streams.domain.recapture import RECAPTURE, RECAPTURED
 from streams.domain.records import Header
 from streams.domain.release import RELEASE
@@ -53,7 +55,8 @@ class Placer:
     """The fold. visit_keys: by source and table (`schema.table`), where the visit key stands, of the tables whose rows are no
     headers and hang under none. linked: by source, all others. names: by source and table, of tables whose rows' places do not say
     which record they are. claiming: by source, tables of which two rows can be one record: no other one is looked at for that.
-    counting: by source and table, how rows are taken, where not all are as they are.
+    counting: by source and table, how rows are taken, where not all are as they are. further: by source and table, what a table of
+    several roles is called for its further ones.
     partitions: of `visit.changes`. quiet_ms: after so long without a row, of a capture that is heard, a transaction counts as over.
     ended_ms: so long, by the database's clock, claims are remembered that ended.
     """
@@ -67,11 +70,12 @@ class Placer:
         names: Mapping[tuple[str, str], RecordName] = MappingProxyType({}),
         claiming: Mapping[str, ClaimingTables] = MappingProxyType({}),
         counting: Mapping[tuple[str, str], Taking] = MappingProxyType({}),
+        further: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType({}),
         quiet_ms: int = 0,
         ended_ms: int = ENDED_MS,
     ) -> None:
         self._linked = linked
-        self._claiming, self._counting = claiming, counting
+        self._claiming, self._counting, self._further = claiming, counting, further
         self._ended_ms, self._quiet_ms = ended_ms, quiet_ms
         self._partitions = partitions
         self._partition_of = lru_cache(_REMEMBERED)(partial(partition_of, partitions=partitions))
@@ -90,9 +94,11 @@ class Placer:
         server: str = "",
         going: Going = NOTHING,
         heard: Heard | None = None,
+        apart: bool = False,
     ) -> Folded:
         """Place one message. Never raises for what a message holds. view, source, going: of the lane whose message it is. server:
         which of the source's servers it comes from, `""` for the first one. heard: when its capture was; None where nobody listens.
+        apart: whether the message is about a single role of its table.
         """
         try:
             envelope = orjson.loads(incoming.value or b"null")
@@ -108,6 +114,9 @@ class Placer:
         if ours in (REPLAY, RELEASE, "absent", RECAPTURE, RECAPTURED):
             return self._ordered(incoming, envelope, said, view, going=going)
         op, table = envelope.get("op"), self._table(said)
+        if self._further and not apart and table in self._further:
+            fold = partial(self.fold, source=source, server=server, heard=heard, apart=True)
+            return each_role(fold, incoming, envelope, view, going=going, further=self._further[table])
         if op != _READ:  # a row that is read stands in no transaction's way
             going = after(going, transaction_of(said), incoming.timestamp_ms)
             if going.ended is None:
@@ -265,17 +274,7 @@ class Placer:
     def _settled(
         self, settling: Settling, incoming: Incoming, claims: Claiming | None, awaited: Awaited | None
     ) -> Iterable[Placed]:
-        said, freed = ([], ()) if claims is None else claims.linked(settling.out)
-        for number, (visit, value, left, doubted, row) in enumerate(settling.out):
-            if value is None:
-                yield Placed(UNPLACED, incoming.key, incoming.value)
-            else:
-                headers = self._arrived(self._partition_of(left)) if left is not None else ((DOUBTED, b"1"),) if doubted else ()
-                more = said[number] if said else ()
-                if awaited is not None and row is not None and not row.moves:
-                    more = (*awaited.goes(row.table, row.columns, read=row.is_read), *more)
-                yield Placed(UNPLACED if visit is None else self._partition_of(visit), bytes_of(visit), value, (*more, *headers))
-        yield from freed
+        return sent(settling.out, incoming, claims, awaited, partition_of=self._partition_of, arrived=self._arrived)
 
     def _aside(  # noqa: PLR0913 - the message, and what its lane knows
         self, one: Counted, said: _Image, view: View, *, table: tuple[str, str], server: str, going: Going

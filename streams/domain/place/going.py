@@ -10,6 +10,7 @@ from streams.domain.place.ended import Ended
 from streams.domain.place.heard import Heard
 
 _Image: TypeAlias = Mapping[str, object]
+Last: TypeAlias = tuple[object, bytes | None, object]
 
 
 class Going(NamedTuple):
@@ -23,13 +24,15 @@ class Going(NamedTuple):
     """Of the rows that got their keys by it, and whose keys other rows may have had, by table and key of the message: the visit,
     and the message that says what stands in the row. Some of a very large transaction.
     """
-    last: tuple[object, bytes | None, object] = (None, None, None)
+    last: Last = (None, None, None)
     """Table, key and place in the log of the row that it deleted last: a key that is changed is a delete and a create at one
     place."""
     ended: Ended | None = None
     """Which visits' claims ended, of this transaction and the ones before it; None before the first change."""
     awaited: Awaited | None = None
     """Rows that were ordered to be read again; None where none is, as a rule."""
+    lasts: dict[str, Last] = {}  # noqa: RUF012 - likewise
+    """As `last`, by what a table of several roles is called for its further ones."""
 
     def __repr__(self) -> str:
         """Without the rows' keys."""
@@ -47,8 +50,21 @@ def after(going: Going, transaction: str, at: int) -> Going:
     time of before.
     """
     if transaction and transaction == going.transaction:
-        return going if at <= going.at else Going(transaction, at, going.came, going.last, going.ended, going.awaited)
+        if at <= going.at:
+            return going
+        return Going(transaction, at, going.came, going.last, going.ended, going.awaited, going.lasts)
     return Going(transaction, at, ended=going.ended, awaited=going.awaited)
+
+
+def of_role(going: Going, name: str) -> Going:
+    """As the table with this name sees it, which stands for a further role of another one."""
+    return going._replace(last=going.lasts.get(name, NOTHING.last))
+
+
+def after_role(going: Going, before: Going, name: str) -> Going:
+    """After such a table. before: as it was before `of_role`."""
+    lasts = going.lasts if going.last == NOTHING.last else {**going.lasts, name: going.last}
+    return going._replace(last=before.last, lasts=lasts)
 
 
 def deletes(going: Going, incoming: Incoming, said: _Image) -> Going:

@@ -86,7 +86,7 @@ def _named(mapping: CompiledMapping) -> Iterator[tuple[TableRule, CompiledRecord
     for table in mapping.tables.values():
         compiled = mapping.records.get(SERVICE_OF[table.role]) if table.role in SERVICE_OF else None
         step = None if compiled is None else next((step for step in compiled.steps if step.name == compiled.key), None)
-        if compiled is None or step is None or not _stands_in(step.source, table):
+        if compiled is None or step is None or table.renumbered is not None or not _stands_in(step.source, table):
             continue
         by_place = step.read is None and (step.column,) == table.key and step.longest >= 0 and step.default is None
         if table.beside or not by_place:

@@ -9,7 +9,8 @@ from streams.errors import Misconfigured
 from streams.fold_wiring import joiner_of, placer_of
 from streams.lane_wiring import lookup_tables
 from streams.mapping import load_site
-from streams.mapping.tables import Settled, Table, Through
+from streams.mapping.settled import Settled, Through
+from streams.mapping.tables import Table
 from streams.rehearsal.case import Case
 from streams.rehearsal.covered import covered
 from streams.rehearsal.stages import PARTITIONS, Rehearsal
@@ -211,3 +212,22 @@ def test_what_no_case_uses_is_named(site):
     nothing = case_of(insert("h.patient"), reported=())
     lines = next(one for one in covered(site, [(nothing, played(site, nothing))]) if one.part == "fee_list_d")
     assert (0, (*site.mappings["his"].records.of("fee_list_d").fields,)) == lines[2:]
+
+
+def test_a_bill_that_is_visit_and_settlement_is_reported_as_both_and_told_of_as_both(site):
+    """One row; its line hangs on both of its records. Deleted, each record is told of by its own letter."""
+    mapping = site.mappings["his"]
+    visit, _, line, patient = mapping.tables
+    words = {"table": "h.visit", "roles": ["visit", "settlement"], "key": ["visit_id"], "visit_key": "visit_id"}
+    bill = Table.model_validate(words | {"fields": {"SETL_ID": "visit_id"}})
+    other = mapping.model_copy(update={"tables": (*bill.apart(), line.model_copy(update={"settlement": None}), patient)})
+    both = site.model_copy(update={"mappings": {**site.mappings, "his": other}})
+    paid = {name: SETTLE[name] for name in ("total", "settled_at", "paid_by")}
+    happens = [insert("h.charge"), insert("h.visit", **paid), insert("h.patient")]
+    reported = [REPORTED[0], {"service": "setl_d", "key": "V1"}, REPORTED[2]]
+    assert visit.table == bill.table
+    assert [] == found(both, *happens, reported=reported)
+    gone = {"delete": {"table": "h.visit", "row": {"visit_id": "V1"}}}
+    letters = [{"class": "WITHDRAWN", "table": table, "key": "V1"} for table in ("h.visit", "h.visit.settlement")]
+    waits = [{"table": "h.charge", "key": "C1", "for": "unsettled"}]
+    assert [] == found(both, *happens, gone, {"later": "1h"}, reported=reported, letters=letters, waits=waits)
