@@ -1,0 +1,44 @@
+"""`make examples-proof`: every example of deploy/examples on a stack of its own, each step held against its SQL."""
+
+import os
+import shutil
+import sys
+import time
+
+from sandbox.stack import Stack
+from sandbox.stack.service import CHECKOUT
+from tests.examples.course import Wrong, play
+from tests.examples.files import example, names
+
+FOLDER = CHECKOUT / ".yibao" / "examples"
+
+
+def main(wanted: list[str]) -> int:
+    """0 when all that came of every example is what its SQL says. wanted: names; without any, all."""
+    os.umask(0o022)
+    began, told = time.monotonic(), []
+    stack = Stack(FOLDER / "stack", durable=False, bound=True)
+    _clear(stack)
+    try:
+        endpoints = stack.up()
+        for name in wanted or names():
+            print(f"{name}: {len(example(name).steps)} steps", flush=True)
+            found = play(example(name), endpoints, FOLDER / name, say=lambda words: print(words, flush=True))
+            told.append(f"{name} {found.accepted}+{found.dead}+{found.waiting}={found.rows}")
+    except Wrong as wrong:
+        sys.stderr.write(f"{wrong}\n")
+        return 1
+    finally:
+        stack.down()
+    _clear(stack)
+    print(f"accepted + dead + waiting = rows that count: {', '.join(told)}; {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _clear(stack: Stack) -> None:
+    stack.erase()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
