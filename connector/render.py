@@ -258,7 +258,8 @@ def _matching(names: Iterable[str]) -> dict[str, str]:
 
 
 def _any_of(names: Iterable[str]) -> str:
-    return "|".join(re.escape(name) for name in names)
+    """Longest first: RegexRouter replaces what fits first, and a table's name may begin with another's."""
+    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
 
 
 def _listed(kind: str, entries: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -94,15 +94,15 @@ def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
         return use.where == table.table
     if table.role is TableRole.LOOKUP:
         return use.where == table.lookup_name
-    return use.where == table.role and (use.reader in (None, table.table) or _meet(use.reader, table, written))
+    return use.where == table.role and (use.reader is None or may_be_of_one_visit(use.reader, table.table, written))
 
 
-def _meet(reader: str, table: Table, written: MappingFile) -> bool:
-    """Whether rows of the two can be of one visit. Prefixes say that others cannot, so that one of them need not have the other's
-    columns.
+def may_be_of_one_visit(one: str, other: str, written: MappingFile) -> bool:
+    """Whether rows of two tables can be of one visit. Where their prefixes say that they cannot, neither table need have what the
+    other's records read of a visit or settlement.
     """
-    by_name = {one.table: one for one in written.tables}
-    return not _prefixes(by_name[reader], by_name).isdisjoint(_prefixes(table, by_name))
+    by_name = {table.table: table for table in written.tables}
+    return not _prefixes(by_name[one], by_name).isdisjoint(_prefixes(by_name[other], by_name))
 
 
 def _prefixes(table: Table, by_name: Mapping[str, Table]) -> frozenset[str]:

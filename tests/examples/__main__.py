@@ -4,11 +4,13 @@ import os
 import shutil
 import sys
 import time
+from functools import partial
 
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
-from tests.examples.course import Wrong, play
+from tests.examples.course import play
 from tests.examples.files import example, names
+from tests.examples.typed import Wrong
 
 FOLDER = CHECKOUT / ".yibao" / "examples"
 
@@ -23,8 +25,7 @@ def main(wanted: list[str]) -> int:
         endpoints = stack.up()
         for name in wanted or names():
             print(f"{name}: {len(example(name).steps)} steps", flush=True)
-            found = play(example(name), endpoints, FOLDER / name, say=lambda words: print(words, flush=True))
-            told.append(f"{name} {found.accepted}+{found.dead}+{found.waiting}={found.rows}")
+            told.append(f"{name} {play(example(name), endpoints, FOLDER / name, say=partial(print, flush=True))}")
     except Wrong as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 1

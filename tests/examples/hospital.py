@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -56,7 +56,7 @@ class Hospital:
         self._asking.execute(example.preparing.encode())
         self._run(example.session)
 
-    def __enter__(self) -> "Hospital":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,7 +118,8 @@ def sent(value: object) -> str | Decimal:
             return f"{value:%Y-%m-%d %H:%M:%S}"
         case date():
             return f"{value:%Y-%m-%d}"
-    return f"{value}"
+        case _:
+            return f"{value}"
 
 
 def is_same(value: object, reported: str) -> bool:

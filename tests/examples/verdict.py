@@ -35,7 +35,11 @@ def faults(expected: Expected, found: Found, *, gone: Mapping[Identity, Row]) ->
             continue
         if identity in expected.records:
             sent = found.records[identity]
-            wrong = [f"{name} {sent.get(name, '')!r}, not {value!r}" for name, value in row.items() if not is_same(value, sent.get(name, ""))]
+            wrong = [
+                f"{name} {sent.get(name, '')!r}, not {value!r}"
+                for name, value in row.items()
+                if not is_same(value, sent.get(name, ""))
+            ]
             if wrong:
                 yield f"{identity}: {'; '.join(wrong)}"
     for identity in found.records.keys() - expected.records.keys() - gone.keys():

@@ -73,6 +73,18 @@ def test_all_rows_of_a_source_go_to_its_one_topic_whatever_table_they_are_of():
     assert "rows.his" == config["transforms.rows.replacement"]
 
 
+def test_a_table_whose_name_begins_with_anothers_goes_there_too():
+    """Connect asks whether the whole name fits, and then replaces what fits first: of `his.visit_of_year` that was `his.visit`, and its
+    rows went to a topic that nobody reads, or that did not exist.
+    """
+    tables = (VISIT, replace(VISIT, name="his.visit_of_year"), replace(VISIT, name="his.visit_of"), DEPARTMENT)
+    source = replace(SOURCE, tables=tables)
+    config = rendered(source)
+    for table in tables[:3]:
+        replaced = re.sub(config["transforms.rows.regex"], config["transforms.rows.replacement"], table_topic(source, table), count=1)
+        assert "rows.his" == replaced
+
+
 def test_rows_are_keyed_by_their_own_key_alone():
     """With the visit in the key, a row that changes its visit would arrive as a delete and a create, which a restart can part; with
     nothing but the visit, a snapshot on demand would keep one row of each visit.
