@@ -6,7 +6,10 @@ END $$;
 CREATE SCHEMA cdc;
 CREATE TABLE cdc.heartbeat (id integer PRIMARY KEY, ts timestamptz NOT NULL);
 INSERT INTO cdc.heartbeat VALUES (1, now());
-DO $$ DECLARE t text; BEGIN -- also of the table that has no key: without it, it could not even be updated once it is published
+-- A table without a key: what the mapping takes for one must be one, or rows would take each other for the same.
+ALTER TABLE 门诊."费用明细（门诊）" ALTER COLUMN 流水号 SET NOT NULL;
+CREATE UNIQUE INDEX ON 门诊."费用明细（门诊）" (流水号);
+DO $$ DECLARE t text; BEGIN
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '门诊' LOOP EXECUTE format('ALTER TABLE 门诊.%I REPLICA IDENTITY FULL', t); END LOOP;
 END $$;
 GRANT USAGE ON SCHEMA 门诊, cdc TO capture_outpatient;

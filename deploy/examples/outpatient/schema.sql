@@ -8,7 +8,7 @@ CREATE TABLE 病人档案 (病人编号 varchar(12) PRIMARY KEY, 姓名 varchar(
 CREATE TABLE 科室档案 (科室 varchar(8) PRIMARY KEY, 名称 varchar(40), 国标科别 varchar(6));
 CREATE TABLE 收费项目 (编码 varchar(10) PRIMARY KEY, "名称（全）" varchar(60), 医保目录 varchar(40), 类别 varchar(4));
 CREATE TABLE 挂号记录 (门诊号 varchar(12) PRIMARY KEY, 病人编号 varchar(12), 科室 varchar(8), "日期" varchar(10), "时间" varchar(8), 退号 char(1) DEFAULT '否');
--- No key in the database. 流水号 tells rows apart, and nothing demands it.
+-- No key in the database. 流水号 tells rows apart, and nothing demands it (but see capture.sql).
 CREATE TABLE "费用明细（门诊）" (流水号 varchar(12), 门诊号 varchar(12), 编码 varchar(10), 数量 text, 单价 text, 金额 text, 日期 varchar(19));
 CREATE TABLE 发票 (发票号 varchar(12) PRIMARY KEY, 门诊号 varchar(12), 金额 text, 统筹 text, 日期 varchar(19), 原发票号 varchar(12) DEFAULT '-');
 CREATE TABLE 发票明细 ("ID" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, 发票号 varchar(12), 流水号 varchar(12));
