@@ -1,4 +1,4 @@
-"""The topics that Debezium gives tables before routing: Kafka allows no other characters there than letters, digits, `.`, `_`, `-`."""
+"""The topics that Debezium gives tables before routing. Kafka allows letters, digits, `.`, `_` and `-` there."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ _STRATEGY: Final = "io.debezium.schema.SchemaUnicodeTopicNamingStrategy"
 
 
 def table_topic(source: CaptureSource, table: CapturedTable) -> str:
-    """Its topic. Where the underscores of two names would be the same, as of two Chinese names of one length, characters are written
-    by their numbers: `_u95e8`.
+    """Its topic. Where the underscores of two names would be the same, as of two Chinese names of one length, characters are
+    written by their numbers: `_u95e8`.
     """
     return _by_numbers(source, table) if _meet(source) else _with_underscores(source, table)
 

@@ -9,6 +9,7 @@ from functools import partial
 from sandbox.stack import Stack
 from sandbox.stack.service import CHECKOUT
 from tests.examples.course import play
+from tests.examples.day import clear, walk
 from tests.examples.files import example, names
 from tests.examples.typed import Wrong
 
@@ -26,7 +27,11 @@ def main(wanted: list[str]) -> int:
         for name in wanted or names():
             print(f"{name}: {len(example(name).steps)} steps", flush=True)
             told.append(f"{name} {play(example(name), endpoints, FOLDER / name, say=partial(print, flush=True))}")
-    except Wrong as wrong:
+        if not wanted:
+            stack.down()
+            print("docs/day.md, as it is printed", flush=True)
+            told.append(f"docs/day.md {walk(FOLDER / 'day', say=partial(print, flush=True))}")
+    except (Wrong, TimeoutError, EOFError) as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 1
     finally:
@@ -37,6 +42,7 @@ def main(wanted: list[str]) -> int:
 
 
 def _clear(stack: Stack) -> None:
+    clear(FOLDER / "day")
     stack.erase()
     shutil.rmtree(FOLDER, ignore_errors=True)
 

@@ -11,7 +11,7 @@ from sandbox.stack import Endpoints
 from streams.broker_wiring import broker_access
 from streams.mapping import Site, load_site
 from streams.topics.broker import Broker
-from tests.examples.files import Example, commands
+from tests.examples.files import Example, lines
 from tests.examples.hospital import Expected, Hospital, Row
 from tests.examples.reported import Accepted, open_letters
 from tests.examples.typed import Copy, Wrong, at, copied
@@ -47,7 +47,8 @@ def play(example: Example, endpoints: Endpoints, folder: Path, *, say: Callable[
     copy = copied(example, endpoints, folder)
     with ExitStack() as stack:
         accepted = Accepted(url=stack.enter_context(copy.platform()))
-        hospital = stack.enter_context(Hospital(example, endpoints, password=copy.write_password()))
+        hospital = stack.enter_context(Hospital(example, host=endpoints.postgres_host, port=endpoints.postgres_port))
+        hospital.make(password=copy.write_password())
         stack.enter_context(at(folder))
         for words in ("check", "connector plan", "check --live", "mapping test", "topics apply"):
             copy.type(words)
@@ -57,24 +58,24 @@ def play(example: Example, endpoints: Endpoints, folder: Path, *, say: Callable[
         copy.type("connector apply")
         stack.enter_context(copy.worker())
         broker = stack.enter_context(Broker(broker_access(site)))
-        run = _Run(hospital=hospital, copy=copy, site=site, accepted=accepted, broker=broker, say=say)
+        run = Run(hospital=hospital, copy=copy, site=site, accepted=accepted, broker=broker, say=say)
         run.hold("what stood in the database")
         for step in example.steps:
             hospital.play(step)
             run.hold(step.words)
         _asked(copy, example)
         run.hold("after the commands")
-        _demand_once(accepted.stats())
+        demand_once(accepted.stats())
         return run.figures(hospital.expected())
 
 
 def _asked(copy: Copy, example: Example) -> None:
     """Type what the example's page tells to ask."""
-    for line in commands(example.folder / "README.md"):
+    for line in lines(example.folder / "README.md"):
         copy.type(line.removeprefix("yibao "))
 
 
-def _demand_once(stats: Mapping[str, object]) -> None:
+def demand_once(stats: Mapping[str, object]) -> None:
     """Nothing was accepted twice, and nothing before its parents."""
     order = stats["order_violations"]
     if stats["doubled_unchanged"] or not isinstance(order, dict) or order["total"]:
@@ -82,7 +83,7 @@ def _demand_once(stats: Mapping[str, object]) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
+class Run:
     """What is known while the hospital lives."""
 
     hospital: Hospital

@@ -74,7 +74,7 @@ def example(name: str) -> Example:
     )
 
 
-def commands(page: Path) -> Sequence[str]:
-    """The lines of the blocks of a page that begin with `yibao`, in order, without their comments."""
-    lines = [line for block in _FENCE.findall(page.read_text("utf-8")) for line in block.splitlines()]
-    return [re.sub(r"\s+# .*", "", line).strip() for line in lines if line.startswith("yibao ")]
+def lines(page: Path) -> Sequence[str]:
+    """The lines of the blocks of a page, in order, without their comments."""
+    found = [line for block in _FENCE.findall(page.read_text("utf-8")) for line in block.splitlines()]
+    return [re.sub(r"\s+# .*", "", line).strip() for line in found]

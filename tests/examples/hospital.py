@@ -1,6 +1,7 @@
 """The hospital's database: made by its scripts, changed by its steps, asked for what must be reported."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +10,6 @@ from typing import Any, Self, TypeAlias
 import psycopg
 from psycopg import sql
 
-from sandbox.stack import Endpoints
 from tests.examples.files import SERVICES, Example, Step
 
 Row: TypeAlias = Mapping[str, object]
@@ -33,35 +33,36 @@ class Expected:
 
 
 class Hospital:
-    """A session in the example's database, which is made anew. A context: closed at its end, the database dropped."""
+    """Sessions in the example's database. A context: closed at its end, the database dropped."""
 
-    def __init__(self, example: Example, endpoints: Endpoints, *, password: str) -> None:
+    def __init__(self, example: Example, *, host: str, port: int) -> None:
         self._example = example
-        self._at: dict[str, Any] = {
-            "host": endpoints.postgres_host,
-            "port": endpoints.postgres_port,
-            "user": "postgres",
-            "autocommit": True,
-        }
-        name = sql.Identifier(example.name)
+        self._at: dict[str, Any] = {"host": host, "port": port, "user": "postgres", "autocommit": True}
+        self._open = ExitStack()
+
+    def make(self, *, password: str) -> None:
+        """Run its scripts, as its administrator would."""
         with psycopg.connect(**self._at, dbname="postgres") as conn:
-            conn.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        self._conn = psycopg.connect(**self._at, dbname=example.name)
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._example.name)))
+        self.open()
         for script in ("schema.sql", "capture.sql"):
-            self._run((example.folder / script).read_text("utf-8"))
+            self._run((self._example.folder / script).read_text("utf-8"))
             self._run("RESET search_path")
-        role = sql.Identifier(f"capture_{example.name}")
+        role = sql.Identifier(f"capture_{self._example.name}")
         self._conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(password)))
-        self._asking = psycopg.connect(**self._at, dbname=example.name)
-        self._asking.execute(example.preparing.encode())
-        self._run(example.session)
+        self._run(self._example.session)
+
+    def open(self) -> None:
+        """Begin to ask and to edit; the database is there."""
+        self._conn = self._open.enter_context(psycopg.connect(**self._at, dbname=self._example.name))
+        self._asking = self._open.enter_context(psycopg.connect(**self._at, dbname=self._example.name))
+        self._prepared = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._conn.close()
-        self._asking.close()
+        self._open.close()
         with psycopg.connect(**self._at, dbname="postgres") as conn:
             name = sql.Identifier(self._example.name)
             _drop_slots(conn, self._example.name)
@@ -75,6 +76,9 @@ class Hospital:
 
     def expected(self) -> Expected:
         """Ask all queries of expected.sql in one snapshot. Raises ValueError where two records have one number."""
+        if not self._prepared:
+            self._asking.execute(self._example.preparing.encode())
+            self._prepared = True
         with self._asking.transaction():
             self._asking.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = {name: self._rows(query) for name, query in self._example.queries.items()}

@@ -18,7 +18,8 @@ from tests.examples.files import Example
 from tests.in_process import yibao
 from tests.walk.readme import with_ports
 
-_PLATFORM = 28080
+PORTS = {"postgres": 25432, "kafka": 29092, "connect": 28083, "platform": 28080}
+"""As the examples' files have them."""
 _RUN = cast("Callable[..., tuple[int, str, str]]", yibao)
 
 
@@ -70,7 +71,7 @@ class Copy:
             assert running.process.stdout is not None
             url = f"{json.loads(running.process.stdout.readline())['url']}"
             port = int(url.rpartition(":")[2])
-            self.file.write_text(with_ports(self.file.read_text("utf-8"), {_PLATFORM: port}), "utf-8")
+            self.file.write_text(with_ports(self.file.read_text("utf-8"), {PORTS["platform"]: port}), "utf-8")
             yield url
 
     @contextmanager
@@ -86,9 +87,9 @@ def copied(example: Example, endpoints: Endpoints, folder: Path) -> Copy:
     shutil.copytree(example.folder, folder)
     file = folder / "site.yaml"
     instead = {
-        25432: endpoints.postgres_port,
-        29092: int(endpoints.bootstrap_servers.rpartition(":")[2]),
-        28083: int(endpoints.connect_url.rpartition(":")[2]),
+        PORTS["postgres"]: endpoints.postgres_port,
+        PORTS["kafka"]: int(endpoints.bootstrap_servers.rpartition(":")[2]),
+        PORTS["connect"]: int(endpoints.connect_url.rpartition(":")[2]),
     }
     text = with_ports(file.read_text("utf-8"), instead)
     file.write_text(text.replace(" secrets/", f" {endpoints.secrets}/"), "utf-8")

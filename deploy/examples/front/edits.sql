@@ -14,12 +14,10 @@ INSERT INTO fee_list_d SELECT * FROM day;
 UPDATE setl_d SET medfee_sumamt = 27.2, inscp_amt = 27.2, psn_pay = 17.2 WHERE setl_id = 'S1';
 COMMIT;
 
--- step: and another time by emptying the table
-BEGIN;
-CREATE TEMP TABLE day ON COMMIT DROP AS SELECT * FROM setl_d;
-TRUNCATE setl_d;
-INSERT INTO setl_d SELECT * FROM day;
-COMMIT;
+-- step: settlements are written anew in two transactions: the second comes soon after
+CREATE TEMP TABLE paid AS SELECT * FROM setl_d WHERE setl_id IN ('S3', 'S4');
+DELETE FROM setl_d WHERE setl_id IN ('S3', 'S4');
+INSERT INTO setl_d SELECT * FROM paid;
 
 -- step: a visit is taken back with all that belongs to it
 BEGIN;

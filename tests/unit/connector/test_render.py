@@ -75,14 +75,16 @@ def test_all_rows_of_a_source_go_to_its_one_topic_whatever_table_they_are_of():
 
 
 def test_a_table_whose_name_begins_with_anothers_goes_there_too():
-    """Connect asks whether the whole name fits, and then replaces what fits first: of `his.visit_of_year` that was `his.visit`, and its
-    rows went to a topic that nobody reads, or that did not exist.
+    """Connect asks whether the whole name fits, and then replaces what fits first: of `his.visit_of_year` that was `his.visit`, and
+    its rows went to a topic that nobody reads, or that did not exist.
     """
     tables = (VISIT, replace(VISIT, name="his.visit_of_year"), replace(VISIT, name="his.visit_of"), DEPARTMENT)
     source = replace(SOURCE, tables=tables)
     config = rendered(source)
     for table in tables[:3]:
-        replaced = re.sub(config["transforms.rows.regex"], config["transforms.rows.replacement"], table_topic(source, table), count=1)
+        replaced = re.sub(
+            config["transforms.rows.regex"], config["transforms.rows.replacement"], table_topic(source, table), count=1
+        )
         assert "rows.his" == replaced
 
 
@@ -141,8 +143,8 @@ def test_a_name_that_debezium_would_cut_in_two_is_refused(column):
 
 
 def test_tables_whose_topics_would_be_one_get_topics_by_the_numbers_of_their_characters():
-    """Debezium turns each Chinese character of a name into an underscore, and so two tables of four characters had one topic: a lookup
-    went to another's. A source without such names keeps what its capture was made with.
+    """Debezium turns each Chinese character of a name into an underscore: two tables of four of them had one topic, and could not
+    be captured. A source without such names keeps what its capture was made with.
     """
     other, rows = replace(DEPARTMENT, name="his.科室档案", lookup="科室"), replace(FEE, name="his.住院_费")
     lookups = (replace(DEPARTMENT, name="his.病人档案"), other)

@@ -8,9 +8,11 @@ from yibao.profiling.uses import links_of, uses_by_table
 __all__ = ["load"]
 
 CHARGE = FEE.replace("}", ", settlement: settle_no, fields: {RX_DRORD_NO: {column: desk, of: visit}}}")
-BILL = "  - {table: his.bill, role: settlement, key: [bill_no], visit_key: visit_id, prefix: W-, record_prefix: W-, fields: {SETL_ID: bill_no}}\n"
-BED = "fields: {BKKP_SN: id, SETL_ID: {column: bill_no, of: settlement}, RX_DRORD_NO: {lookup: patient, by: [{column: bed, of: visit}], column: sex}}"
-OTHER = WARD.replace("}", f", settlement: settle_no, prefix: W-, record_prefix: W-, {BED}}}")
+WARDS = "prefix: W-, record_prefix: W-"
+BILL = f"  - {{table: his.bill, role: settlement, key: [bill_no], visit_key: visit_id, {WARDS}, fields: {{SETL_ID: bill_no}}}}\n"
+NUMBERS = "BKKP_SN: id, SETL_ID: {column: bill_no, of: settlement}"
+BED = f"fields: {{{NUMBERS}, RX_DRORD_NO: {{lookup: patient, by: [{{column: bed, of: visit}}], column: sex}}}}"
+OTHER = WARD.replace("}", f", settlement: settle_no, {WARDS}, {BED}}}")
 
 
 def test_a_column_is_asked_for_where_rows_with_the_prefix_may_have_it(load):

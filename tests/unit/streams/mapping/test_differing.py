@@ -64,8 +64,8 @@ def test_each_table_is_captured_with_what_its_own_records_read(load):
 
 
 def test_a_table_need_not_have_what_only_lines_with_another_prefix_read_of_it(load):
-    """Outpatients' lines never belong to a visit of the wards, so that a ward has none of the outpatients' columns, and the other way
-    round: captured, they would be missed in the catalogue, and two systems of one hospital could not be reported as one.
+    """Outpatients' lines never belong to a visit of the wards, so that a ward has none of the outpatients' columns, and the other
+    way round: captured, they would be missed in the catalogue, and two systems of one hospital could not be reported.
     """
     ward = WARD.replace("}", ", prefix: W-, record_prefix: W-, fields: {BKKP_SN: id, RX_DRORD_NO: {column: bed, of: visit}}}")
     rest = LINE.replace("his.charge", "his.ward_rest").replace("else: visit_id", "fields: {MEMO: {column: nurse, of: visit}}")
