@@ -33,17 +33,19 @@ class Expected:
 
 
 class Hospital:
-    """Sessions in the example's database. A context: closed at its end, the database dropped."""
+    """Sessions in the example's database. A context: closed at its end, and what it made dropped."""
 
     def __init__(self, example: Example, *, host: str, port: int) -> None:
         self._example = example
         self._at: dict[str, Any] = {"host": host, "port": port, "user": "postgres", "autocommit": True}
         self._open = ExitStack()
+        self._made = False
 
     def make(self, *, password: str) -> None:
         """Run its scripts, as its administrator would."""
         with psycopg.connect(**self._at, dbname="postgres") as conn:
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._example.name)))
+        self._made = True
         self.open()
         for script in ("schema.sql", "capture.sql"):
             self._run((self._example.folder / script).read_text("utf-8"))
@@ -63,6 +65,10 @@ class Hospital:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+        if self._made:
+            self._drop()
+
+    def _drop(self) -> None:
         with psycopg.connect(**self._at, dbname="postgres") as conn:
             name = sql.Identifier(self._example.name)
             _drop_slots(conn, self._example.name)
