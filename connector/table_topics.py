@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from connector.contract import CapturedTable, CaptureSource
+from connector.contract import CapturedTable, CaptureSource, DatabaseKind
 from connector.errors import Misconfigured
 
-_STRATEGY: Final = "io.debezium.schema.SchemaUnicodeTopicNamingStrategy"
+_BY_SCHEMA: Final = "io.debezium.schema.SchemaUnicodeTopicNamingStrategy"
+_BY_DATABASE: Final = "io.debezium.schema.DefaultUnicodeTopicNamingStrategy"
+"""Of MariaDB, whose tables have a database in place of a schema."""
 
 
 def table_topic(source: CaptureSource, table: CapturedTable) -> str:
@@ -19,7 +21,8 @@ def table_topic(source: CaptureSource, table: CapturedTable) -> str:
 
 def naming(source: CaptureSource) -> Mapping[str, str]:
     """What Debezium must be told, so that it names them so."""
-    return {"topic.naming.strategy": _STRATEGY} if _meet(source) else {}
+    strategy = _BY_SCHEMA if source.kind is DatabaseKind.POSTGRESQL else _BY_DATABASE
+    return {"topic.naming.strategy": strategy} if _meet(source) else {}
 
 
 def refuse_colliding_topics(source: CaptureSource) -> None:
