@@ -16,9 +16,9 @@ from tests.examples.hospital import Expected, Hospital, Row
 from tests.examples.reported import Accepted, open_letters
 from tests.examples.typed import Copy, Wrong, at, copied
 from tests.examples.verdict import Found, Identity, faults
+from tests.patience import PATIENCE_S
 from yibao.demonstration.backlog import Backlog
 
-_STEP_S = 240.0
 _LOOK_S = 0.2
 _MOST = 20
 
@@ -100,7 +100,7 @@ class Run:
         that is to change nothing may be looked at before it was captured: what it does all the same is found at a later one.
         """
         began = time.monotonic()
-        ends = began + _STEP_S
+        ends = began + PATIENCE_S
         self._wait_until_right(ends, words)
         passed = Backlog(self.broker, self.site.topics, sources=self.site.sources, partitions=self.site.kafka.partitions)
         while not passed.is_reported():

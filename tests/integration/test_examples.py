@@ -5,7 +5,7 @@ import pytest
 from tests.examples.course import play
 from tests.examples.files import example, names
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.stack
 
 
 def test_the_tables_of_an_intermediate_database_are_reported_by_files_alone(stack, tmp_path):
