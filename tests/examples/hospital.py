@@ -98,8 +98,8 @@ class Hospital:
         return Expected(
             records=records,
             sums={f"{row['SETL_ID']}": Decimal(f"{row['LINES']}") for row in found["sums"]},
-            waiting={f"{row['KIND']}": int(f"{row['ROWS']}") for row in found["waiting"]},
-            letters={(f"{row['CLASS']}", f"{row['RULE']}"): int(f"{row['ROWS']}") for row in found["letters"]},
+            waiting={f"{row['KIND']}": rows for row in found["waiting"] if (rows := int(f"{row['ROWS']}"))},
+            letters={(f"{row['CLASS']}", f"{row['RULE']}"): rows for row in found["letters"] if (rows := int(f"{row['ROWS']}"))},
             rows=int(f"{found['rows'][0]['ROWS']}"),
         )
 
