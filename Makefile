@@ -12,6 +12,7 @@ BENCH_ARGS  ?=
 SCENARIOS   ?=
 CHAOS_ARGS  ?=
 ORACLE_ARGS ?=
+EXAMPLES ?=
 REPLAY_ARGS ?=
 OPERATIONS_ARGS ?=
 DATABASES_ARGS ?=
@@ -23,7 +24,7 @@ export LOCK_ARGS ?=
 # Tests and the demonstration start hundreds of processes. Where an image forbids bytecode, each compiles a thousand modules anew: 1.6 s.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof compiled compiled-proof lint lock notice wheels clean
+.PHONY: help setup demo test model oracle-proof chaos replay-proof operations-proof databases-proof chart-render chart-proof chart-cluster images-context images images-proof bundle bundle-proof bench path-proof walk-proof examples-proof compiled compiled-proof lint lock notice wheels clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +104,9 @@ path-proof: setup ## prove that a checkout works in an awkward path, and writes 
 
 walk-proof: setup ## walk the README's section about a site, command by command, on a stack of its own (some minutes)
 	@$(VENV)/python -m tests.walk
+
+examples-proof: setup ## every example of deploy/examples from rows to accepted records, held against its own SQL (minutes; EXAMPLES='clinic' for some)
+	@$(VENV)/python -m tests.examples $(EXAMPLES)
 
 lint: setup ## style, format, types, import contracts
 	$(VENV)/python -m ruff check .

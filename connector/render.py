@@ -12,6 +12,7 @@ from typing import TypeAlias
 from connector.contract import UNAVAILABLE, CapturedTable, CaptureSource, TableRole, Topics
 from connector.errors import Misconfigured
 from connector.profiles import DatabaseProfile, profile_of
+from connector.table_topics import naming, refuse_colliding_topics, table_topic
 
 _ORDER = (TableRole.LOOKUP, TableRole.VISIT, TableRole.HEADER, TableRole.SETTLEMENT, TableRole.LINK, TableRole.FEE)
 _WITHOUT_VISIT = (TableRole.LOOKUP, TableRole.LINK)
@@ -88,6 +89,7 @@ def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -
     return {
         "connector.class": profile.connector_class,
         "topic.prefix": source.name,
+        **naming(source),
         **profile.options(source),
         **_selection(source),
         **_VALUES,
@@ -101,11 +103,6 @@ def render(source: CaptureSource, topics: Topics, *, connect: ConnectSettings) -
     }
 
 
-def table_topic(source: CaptureSource, table: CapturedTable) -> str:
-    """The topic that Debezium gives a table before routing. What Kafka does not allow in a name becomes an underscore."""
-    return re.sub(r"[^a-zA-Z0-9._-]", "_", f"{source.name}.{table.name}")
-
-
 def refuse_what_cannot_be_carried(source: CaptureSource) -> None:
     """Raises Misconfigured for a password in plain text, for a name that Debezium's lists would cut in two, and for tables whose
     topics would have the same name.
@@ -117,7 +114,7 @@ def refuse_what_cannot_be_carried(source: CaptureSource) -> None:
         )
     for table in source.tables:
         _refuse_names(source, table)
-    _refuse_colliding_topics(source)
+    refuse_colliding_topics(source)
 
 
 def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
@@ -134,18 +131,6 @@ def _refuse_names(source: CaptureSource, table: CapturedTable) -> None:
     keys = (*table.key, *table.visit_key, *table.header, *table.named_by)
     if missing := [column for column in keys if column not in table.columns]:
         raise Misconfigured(f"source {source.name}, table {table.name}: key columns {missing} are not among the captured columns")
-
-
-def _refuse_colliding_topics(source: CaptureSource) -> None:
-    seen: dict[str, str] = {}
-    for table in source.tables:
-        topic = table_topic(source, table)
-        if topic in seen:
-            raise Misconfigured(
-                f"source {source.name}: tables {seen[topic]} and {table.name} would both be captured as topic {topic}, because "
-                "Kafka allows only letters, digits, dot, dash and underscore; capture one of them from a source of its own",
-            )
-        seen[topic] = table.name
 
 
 def _selection(source: CaptureSource) -> dict[str, str]:
@@ -258,7 +243,8 @@ def _matching(names: Iterable[str]) -> dict[str, str]:
 
 
 def _any_of(names: Iterable[str]) -> str:
-    return "|".join(re.escape(name) for name in names)
+    """Longest first: RegexRouter replaces what fits first, and a table's name may begin with another's."""
+    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
 
 
 def _listed(kind: str, entries: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

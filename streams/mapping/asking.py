@@ -57,4 +57,6 @@ def _use(source: Source, own: Table) -> ColumnUse:
     if source.of == "header":
         return ColumnUse(where=own.role, column=column, of_header=True, table=own.table)
     where = own.role if source.of is None else TableRole(source.of)
-    return ColumnUse(where=where, column=column, table=own.table if where is own.role else None)
+    if where is own.role:
+        return ColumnUse(where=where, column=column, table=own.table)
+    return ColumnUse(where=where, column=column, reader=own.table)

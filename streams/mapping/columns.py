@@ -1,6 +1,6 @@
 """Which columns of which table a mapping reads: nothing else leaves the hospital's database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connector.contract import TableRole
@@ -33,6 +33,8 @@ class ColumnUse:
     """Whether the column is one of the headers of that role's rows."""
     table: str | None = None
     """The table of that role whose rows, or whose rows' headers, have it; None: all of them."""
+    reader: str | None = None
+    """The table whose rows read it of another role's; None: rows of any."""
 
 
 def columns_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
@@ -124,7 +126,23 @@ def belongs(use: ColumnUse, table: Table, written: MappingFile) -> bool:
         return False
     if table.role is TableRole.LINK:
         return use.where == table.table
-    return use.where == (table.lookup_name if table.role is TableRole.LOOKUP else table.role)
+    if table.role is TableRole.LOOKUP:
+        return use.where == table.lookup_name
+    return use.where == table.role and (use.reader is None or may_be_of_one_visit(use.reader, table.table, written))
+
+
+def may_be_of_one_visit(one: str, other: str, written: MappingFile) -> bool:
+    """Whether rows of two tables can be of one visit. Where their prefixes say that they cannot, neither table need have what the
+    other's records read of a visit or settlement.
+    """
+    by_name = {table.table: table for table in written.tables}
+    return not _prefixes(by_name[one], by_name).isdisjoint(_prefixes(by_name[other], by_name))
+
+
+def _prefixes(table: Table, by_name: Mapping[str, Table]) -> frozenset[str]:
+    """What may stand before the visit keys of a table's rows, `""` for nothing: their own prefix, and those of their headers."""
+    own = {table.prefix or ""} if table.visit_columns or table.else_columns else set()
+    return frozenset(own).union(*(_prefixes(by_name[name], by_name) for name in table.headers))
 
 
 def uses(written: MappingFile) -> Iterator[ColumnUse]:
@@ -150,7 +168,8 @@ def _of_records(written: MappingFile, service: ServiceCode, table: Table) -> Ite
         timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
         exact = source.dictionary is None and kind is FieldKind.DECIMAL and not source.round
         for use in _of_source(source, own, _time(source) if timed else None, amount=exact):
-            yield replace(use, field=name, kind=kind, table=table.table if use.where is own else use.table)
+            told = replace(use, field=name, kind=kind)
+            yield replace(told, table=table.table) if use.where is own else replace(told, reader=table.table)
 
 
 def _of_kind(written: MappingFile) -> Iterator[ColumnUse]:
@@ -165,7 +184,7 @@ def _of_table(table: Table) -> Iterator[ColumnUse]:
     """The columns of other tables that decide about a table's rows."""
     if table.settlement is not None:
         for column in table.settlement.of_settlement:
-            yield ColumnUse(where=TableRole.SETTLEMENT, column=column)
+            yield ColumnUse(where=TableRole.SETTLEMENT, column=column, reader=table.table)
     if table.through is not None:
         for column in table.through.settlement_columns:
             yield ColumnUse(where=table.through.table, column=column)

@@ -78,7 +78,8 @@ class Table(Strict):
     link and lookup, where there is no `under`."""
     prefix: Prefix | None = None
     """Stands before the visit key that this table's own columns give, in the product alone: so that numbers of two tables that
-    count alike (outpatient, inpatient) cannot meet."""
+    count alike (outpatient, inpatient) cannot meet. What a record reads of its visit or settlement is looked for in the tables
+    with its prefix alone: others need not have these columns."""
     record_prefix: Prefix | None = None
     """Stands before the numbers of its records as they are reported (MDTRT_ID, SETL_ID or BKKP_SN, after any conversion), and
     wherever another record names one of them by that field: so that numbers of two tables, or of two systems of one institution,

@@ -11,6 +11,7 @@ from streams.domain.normalise.fields import FieldRule, FieldStep, field_step
 from streams.domain.normalise.sources import Column, FirstOf, LookupColumn, Source
 from streams.domain.roles import ROLE_OF
 from streams.mapping import Site, compile_site
+from streams.mapping.columns import may_be_of_one_visit
 from streams.mapping.compiling import kind_rule
 from streams.mapping.field_rules import field_rules
 from streams.mapping.mapping_file import MappingFile
@@ -58,7 +59,7 @@ def _where(mapping: MappingFile, own: Table, where: TableRole | str, column: str
     if is_of_header(column):
         yield from ((table, column.removeprefix(of_header(""))) for table in mapping.tables if table.table in own.headers)
     else:
-        yield from ((table, column) for table in ([own] if where == own.role else _tables_of(mapping, where)))
+        yield from ((table, column) for table in _met(mapping, own, where))
 
 
 def _rules(site: Site, source: str) -> Iterator[tuple[ServiceCode, Table, FieldRule]]:
@@ -82,6 +83,13 @@ def _plain(source: Source, *, alone: bool = True) -> Iterator[tuple[TableRole | 
                 yield from _plain(one, alone=False)
         case _:
             return
+
+
+def _met(mapping: MappingFile, own: Table, where: TableRole | str) -> Iterator[Table]:
+    """The tables of a role, or of a lookup, that a record of `own` reads: of its own role itself, of others those of its visits."""
+    for table in [own] if where == own.role else _tables_of(mapping, where):
+        if table.role is TableRole.LOOKUP or may_be_of_one_visit(own.table, table.table, mapping):
+            yield table
 
 
 def _tables_of(mapping: MappingFile, where: TableRole | str) -> Iterator[Table]:
@@ -122,7 +130,7 @@ def links_of(site: Site, source: str) -> Iterator[tuple[str, Links]]:
             if not table.else_columns:
                 yield VISIT_KEY, replace(links, others=())
         if table.settlement_column is not None:
-            settlements = [(one.in_database, one.key) for one in by_role[TableRole.SETTLEMENT] if len(one.key) == 1]
+            settlements = [(one.in_database, one.key) for one in _met(mapping, table, TableRole.SETTLEMENT) if len(one.key) == 1]
             columns = (table.settlement_column,)
             yield "settlement", Links(table=table.in_database, columns=columns, others=settlements, nulls=nulls_in(mapping, table))
     yield from _lookups(site, source)
@@ -162,7 +170,7 @@ def _lookups(site: Site, source: str) -> Iterator[tuple[str, Links]]:
         if len(by) != len(of.by) or len(roles) != 1:
             continue
         columns, role = tuple(one.name for one in by), roles.pop()
-        for table in [own] if role == own.role else _tables_of(mapping, role):
+        for table in _met(mapping, own, role):
             if (where := (table.in_database, of.lookup, columns)) not in asked:
                 asked.add(where)
                 lookup = lookups[of.lookup]

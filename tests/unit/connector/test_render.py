@@ -10,7 +10,8 @@ import pytest
 from connector.contract import CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
 from connector.errors import Misconfigured
 from connector.plan import Action, plan_connector
-from connector.render import render, table_topic
+from connector.render import render
+from connector.table_topics import table_topic
 from tests.settings import connect_settings
 
 GOLDEN = Path(__file__).parent / "golden" / "connector_postgresql.json"
@@ -73,6 +74,20 @@ def test_all_rows_of_a_source_go_to_its_one_topic_whatever_table_they_are_of():
     assert "rows.his" == config["transforms.rows.replacement"]
 
 
+def test_a_table_whose_name_begins_with_anothers_goes_there_too():
+    """Connect asks whether the whole name fits, and then replaces what fits first: of `his.visit_of_year` that was `his.visit`, and
+    its rows went to a topic that nobody reads, or that did not exist.
+    """
+    tables = (VISIT, replace(VISIT, name="his.visit_of_year"), replace(VISIT, name="his.visit_of"), DEPARTMENT)
+    source = replace(SOURCE, tables=tables)
+    config = rendered(source)
+    for table in tables[:3]:
+        replaced = re.sub(
+            config["transforms.rows.regex"], config["transforms.rows.replacement"], table_topic(source, table), count=1
+        )
+        assert "rows.his" == replaced
+
+
 def test_rows_are_keyed_by_their_own_key_alone():
     """With the visit in the key, a row that changes its visit would arrive as a delete and a create, which a restart can part; with
     nothing but the visit, a snapshot on demand would keep one row of each visit.
@@ -127,12 +142,27 @@ def test_a_name_that_debezium_would_cut_in_two_is_refused(column):
         rendered(replace(SOURCE, tables=(replace(VISIT, columns=("visit_sn", "mdtrt_id", column)),)))
 
 
-def test_tables_whose_topics_would_be_one_are_refused():
-    """Kafka turns each Chinese character of a name into an underscore: two tables of four characters would be one."""
-    other = replace(FEE, name="his.住院费用")
-    assert table_topic(SOURCE, FEE) == table_topic(SOURCE, other)
-    with pytest.raises(Misconfigured, match=re.escape("his.住院费用")):
-        rendered(replace(SOURCE, tables=(FEE, other)))
+def test_tables_whose_topics_would_be_one_get_topics_by_the_numbers_of_their_characters():
+    """Debezium turns each Chinese character of a name into an underscore: two tables of four of them had one topic, and could not
+    be captured. A source without such names keeps what its capture was made with.
+    """
+    other, rows = replace(DEPARTMENT, name="his.科室档案", lookup="科室"), replace(FEE, name="his.住院_费")
+    lookups = (replace(DEPARTMENT, name="his.病人档案"), other)
+    source = replace(SOURCE, tables=(VISIT, rows, *lookups))
+    config = rendered(source)
+    assert "io.debezium.schema.SchemaUnicodeTopicNamingStrategy" == config["topic.naming.strategy"]
+    assert "his.his._u4f4f_u9662_u005f_u8d39" == table_topic(source, rows)
+    assert 4 == len({table_topic(source, table) for table in source.tables})
+    assert re.escape(table_topic(source, other)) == config["transforms.lookup2.regex"]
+    assert re.fullmatch(config["predicates.rows.pattern"], table_topic(source, rows))
+    assert "topic.naming.strategy" not in rendered()
+
+
+def test_tables_whose_topics_would_be_one_all_the_same_are_refused():
+    """A number of three digits and the letter behind it read like one of four."""
+    one, other = replace(FEE, name="his.\u0100a"), replace(FEE, name="his.\u100a")
+    with pytest.raises(Misconfigured, match="would both be captured"):
+        rendered(replace(SOURCE, tables=(one, other, replace(FEE, name="his.\u100b"))))
 
 
 def test_a_key_that_is_not_captured_is_refused():

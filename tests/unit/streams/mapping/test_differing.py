@@ -63,6 +63,25 @@ def test_each_table_is_captured_with_what_its_own_records_read(load):
     assert {"days", "id"} & captured["his.charge"] == set()
 
 
+def test_a_table_need_not_have_what_only_lines_with_another_prefix_read_of_it(load):
+    """Outpatients' lines never belong to a visit of the wards, so that a ward has none of the outpatients' columns, and the other
+    way round: captured, they would be missed in the catalogue, and two systems of one hospital could not be reported.
+    """
+    ward = WARD.replace("}", ", prefix: W-, record_prefix: W-, fields: {BKKP_SN: id, RX_DRORD_NO: {column: bed, of: visit}}}")
+    rest = LINE.replace("his.charge", "his.ward_rest").replace("else: visit_id", "fields: {MEMO: {column: nurse, of: visit}}")
+    order = "  - {table: his.rx, role: header, key: [org, rx_no], visit_key: visit_id, prefix: W-}\n"
+    charge = FEE.replace("}", ", fields: {RX_DRORD_NO: {column: desk, of: visit}, CHRGITM_LV: {column: till, of: settlement}}}")
+    site = load(charge + ward + rest.replace("MEMO", "RX_DRORD_NO") + order + STAY)
+    captured = {table.name: {*table.columns} for table in capture_sources(site)[0].tables}
+    assert {"desk"} == captured["his.visit"] & {"desk", "bed", "nurse", "till"}
+    assert {"bed", "nurse"} == captured["his.ward"] & {"desk", "bed", "nurse", "till"}
+    assert {"till"} == captured["his.settle"] & {"desk", "bed", "nurse", "till"}
+    other = load(charge + ward.replace("prefix: W-, ", "", 1) + STAY)
+    captured = {table.name: {*table.columns} for table in capture_sources(other)[0].tables}
+    assert {"desk", "bed"} == captured["his.visit"] & {"desk", "bed"}
+    assert not captured["his.ward"] & {"desk", "bed"}
+
+
 def test_a_table_takes_of_its_header_what_its_own_fields_read(load):
     """And no other table under that header carries it."""
     line = LINE.replace("}", ", fields: {RX_DRORD_NO: {column: paper_no, of: header}}}")
