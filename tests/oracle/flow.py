@@ -10,6 +10,7 @@ import orjson
 from connector.contract import DatabaseKind, TableRole
 from streams.domain.absent import Comparison, Seen
 from streams.domain.changes import Incoming
+from streams.domain.closings import letter_id
 from streams.domain.join.fold import LEFT, Joiner
 from streams.domain.join.indexed import Index
 from streams.domain.join.withdrawing import WithdrawalLimits
@@ -122,8 +123,10 @@ class Partition:
         self.entries: dict[bytes, bytes] = {}
         self.told = told
         """Kind, service, record key; and the record's values, a letter's class, rule, row and visit, of one that closed itself the
-        row whose collision ended or the rule, or None of a recall.
+        row whose collision ended or the rule, or None of a recall, and of the end of the last letter about a record.
         """
+        self._letters: dict[str, tuple[str, str]] = {}
+        """By the id of the last letter about a record: its service and key."""
         self.last_in = last_in
         self.offset = 0
         self.left = False
@@ -154,7 +157,12 @@ class Partition:
         for letter in [letter for letter in folded.dead if not letter.closed]:
             row = (letter.row.table, *letter.row.key)
             what = (letter.dead_class.value, letter.rule, row, letter.row.visit_key.encode())
-            self.told.append(("letter", letter.service, letter.row.record_key or letter.record_key, what))
+            name = letter.service, letter.row.record_key or letter.record_key
+            self._letters = {one: of for one, of in self._letters.items() if of != name} | {letter_id(letter): name}
+            self.told.append(("letter", *name, what))
+        for closed in folded.closed:
+            if (ended := self._letters.pop(closed.id, None)) is not None:
+                self.told.append(("ended", *ended, None))
         for letter in [letter for letter in folded.dead if letter.closed]:
             where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
             self.told.append(("closed", letter.service, letter.row.record_key or letter.record_key, where))

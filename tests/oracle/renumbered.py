@@ -249,7 +249,7 @@ class Course:
                 letters.pop(key, None)
             elif kind == "letter":
                 letters[key] = what[0]
-            elif kind == "closed":
+            elif kind in ("closed", "ended"):
                 letters.pop(key, None)
         there = {line.record for line in self.lines.values()}
         if len(there) < len(self.lines):

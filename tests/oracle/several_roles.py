@@ -250,7 +250,7 @@ class Course:
         for where, says in kept.items():
             if platform.get(where) != says:
                 yield f"{where} is {platform.get(where)} at the platform, and {says} in the database"
-            if letters.get(where, "MAPPING") != "MAPPING":  # refused, and then again what the platform has
+            if where in letters:
                 yield f"{where} is in the database, and a letter says {letters[where]}"
         for where in platform.keys() - kept.keys() - refused.keys():
             if where[0] != "fee_list_d" and letters.get(where) != "WITHDRAWN" and where not in self.emptied:
@@ -278,7 +278,7 @@ def _outcome(told: list[tuple[str, str, str, Any]]) -> tuple[Mapping[Any, Any], 
             letters.pop((service, key), None)
         elif kind == "letter":
             letters[service, key] = what[0]
-        elif kind == "closed":
+        elif kind in ("closed", "ended"):
             letters.pop((service, key), None)
     return platform, letters
 

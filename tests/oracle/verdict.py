@@ -71,6 +71,8 @@ class Outcome:
     """The records that are told as having no row, and not told as having one again, with the visit that told so."""
 
     def take(self, moment: int, kind: str, name: tuple[str, str], what: Any) -> None:
+        if kind == "ended":
+            return  # of letters that are told since a record, `told_of` asks whether they still must be there
         if kind in ("record", "recall"):
             # What is recalled may have waited for a refused parent until then: the platform has none of it.
             self.held[name] = moment if kind == "record" else self.held[name][0], what
