@@ -160,9 +160,8 @@ class Partition:
             name = letter.service, letter.row.record_key or letter.record_key
             self._letters = {one: of for one, of in self._letters.items() if of != name} | {letter_id(letter): name}
             self.told.append(("letter", *name, what))
-        for closed in folded.closed:
-            if (ended := self._letters.pop(closed.id, None)) is not None:
-                self.told.append(("ended", *ended, None))
+        ended = [self._letters.pop(closed.id) for closed in folded.closed if closed.id in self._letters]
+        self.told += [("ended", *name, None) for name in ended]
         for letter in [letter for letter in folded.dead if letter.closed]:
             where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
             self.told.append(("closed", letter.service, letter.row.record_key or letter.record_key, where))
