@@ -123,10 +123,10 @@ class Partition:
         self.entries: dict[bytes, bytes] = {}
         self.told = told
         """Kind, service, record key; and the record's values, a letter's class, rule, row and visit, of one that closed itself the
-        row whose collision ended or the rule, or None of a recall, and of the end of the last letter about a record.
+        row whose collision ended or the rule, None of a recall, and the class of a letter that ended by itself otherwise.
         """
-        self._letters: dict[str, tuple[str, str]] = {}
-        """By the id of the last letter about a record: its service and key."""
+        self._letters: dict[str, tuple[str, str, str]] = {}
+        """By the id of a letter: service and key of its record, and its class."""
         self.last_in = last_in
         self.offset = 0
         self.left = False
@@ -158,10 +158,10 @@ class Partition:
             row = (letter.row.table, *letter.row.key)
             what = (letter.dead_class.value, letter.rule, row, letter.row.visit_key.encode())
             name = letter.service, letter.row.record_key or letter.record_key
-            self._letters = {one: of for one, of in self._letters.items() if of != name} | {letter_id(letter): name}
+            self._letters[letter_id(letter)] = *name, what[0]
             self.told.append(("letter", *name, what))
         ended = [self._letters.pop(closed.id) for closed in folded.closed if closed.id in self._letters]
-        self.told += [("ended", *name, None) for name in ended]
+        self.told += [("ended", *of) for of in ended]
         for letter in [letter for letter in folded.dead if letter.closed]:
             where = (letter.row.table, *letter.row.key) if letter.rule == "COLLISION" else letter.rule
             self.told.append(("closed", letter.service, letter.row.record_key or letter.record_key, where))

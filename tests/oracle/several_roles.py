@@ -6,6 +6,7 @@ emptied; some do not count; lines come before and after them. Capture sends agai
 what went unseen, and workers change.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from random import Random
@@ -245,15 +246,15 @@ class Course:
         kept = {("mdtrt_d", row["register_no"]): row["ward"] for row in there.values()}
         kept |= {("setl_d", row["bill_no"]): (row["register_no"], row["total"]) for row in there.values()}
         refused = {where: says for where, says in kept.items() if says[1] == _REFUSED}
-        yield from (f"{where} is refused, and nobody was told" for where in refused if where not in letters)
+        yield from (f"{where} is refused, and nobody was told" for where in refused if not letters[where])
         kept = {where: says for where, says in kept.items() if where not in refused}
         for where, says in kept.items():
             if platform.get(where) != says:
                 yield f"{where} is {platform.get(where)} at the platform, and {says} in the database"
-            if where in letters:
+            if letters[where]:
                 yield f"{where} is in the database, and a letter says {letters[where]}"
         for where in platform.keys() - kept.keys() - refused.keys():
-            if where[0] != "fee_list_d" and letters.get(where) != "WITHDRAWN" and where not in self.emptied:
+            if where[0] != "fee_list_d" and "WITHDRAWN" not in letters[where] and where not in self.emptied:
                 yield f"{where} is not in the database, and nobody was told"
         for row in self.items.values():
             bill = there.get(f"{row['visit_id']}")
@@ -263,10 +264,10 @@ class Course:
                     yield f"line {row['item_id']} is {said} at the platform, and {says} in the database"
 
 
-def _outcome(told: list[tuple[str, str, str, Any]]) -> tuple[Mapping[Any, Any], Mapping[Any, str]]:
+def _outcome(told: list[tuple[str, str, str, Any]]) -> tuple[Mapping[Any, Any], Mapping[Any, list[str]]]:
     """What the platform has, by service and number, and the letters that are open."""
     platform: dict[Any, Any] = {}
-    letters: dict[Any, str] = {}
+    letters: defaultdict[Any, list[str]] = defaultdict(list)
     for kind, service, key, what in told:
         if kind == "record":
             says = {
@@ -275,11 +276,12 @@ def _outcome(told: list[tuple[str, str, str, Any]]) -> tuple[Mapping[Any, Any], 
                 "fee_list_d": lambda one: (one["MDTRT_ID"], one["SETL_ID"], one["HILIST_NAME"]),
             }[service](what)
             platform[service, key] = says
-            letters.pop((service, key), None)
+            letters[service, key].clear()
         elif kind == "letter":
-            letters[service, key] = what[0]
+            letters[service, key].append(what[0])
         elif kind in ("closed", "ended"):
-            letters.pop((service, key), None)
+            ended = what if kind == "ended" else "WITHDRAWN"
+            letters[service, key] = [one for one in letters[service, key] if one != ended]
     return platform, letters
 
 
