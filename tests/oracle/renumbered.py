@@ -206,7 +206,8 @@ class Course:
         before = len(self.stages.told)
         for value in self.log[self.rng.randint(max(0, len(self.log) - 20), len(self.log)) :]:
             self._take(value)
-        if said := self.stages.told[before:]:
+        # A recall is of what waits in its own visit, where the line stands no more.
+        if said := [one for one in self.stages.told[before:] if one[0] != "recall"]:
             self.found.append(f"what was sent before led to {said}")
 
     def _read(self) -> None:
