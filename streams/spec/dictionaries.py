@@ -52,7 +52,9 @@ def parse_dictionaries(text: str, *, where: str) -> dict[str, Dictionary]:
         raise Misconfigured(f"{where}: lists within lists; see the form in the documentation of dictionaries") from None
     lists = document.get("dictionaries") if isinstance(document, dict) else None
     if not isinstance(lists, dict):
-        raise Misconfigured(f'{where}: needs an object "dictionaries" with one entry for each value list')
+        raise Misconfigured(
+            f'{where}: needs an object "dictionaries" with one entry for each value list; of none {{"dictionaries": {{}}}}'
+        )
     return {str(name): _one(str(name), entry, where) for name, entry in lists.items()}
 
 

@@ -3,7 +3,6 @@ table whose columns are parted by tabs, as spreadsheets save it.
 """
 
 import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "valid": ("vali_flag", "有效标志"),
 }
 """Names under which each of them is found, in any case of letters. 1901 calls them type, value, label and vali_flag."""
-_OFF: Final = "0"
+_OFF: Final = frozenset({"0", "0.0", "无效", "否", "N"})
+"""What the last of them says of a code that is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def parse_download(text: str, *, where: str) -> Download:
         name, code, meaning = (row[part].strip() for part in ("type", "value", "label"))
         if not name or not code:
             raise Misconfigured(f"{where}: {at} has no {'list' if not name else 'code'}")
-        if row["valid"].strip() == _OFF:
+        if row["valid"].strip() in _OFF:
             invalid += 1
             continue
         codes = lists.setdefault(name.upper(), {})
@@ -54,11 +54,17 @@ def parse_download(text: str, *, where: str) -> Download:
 
 
 def _of_table(text: str, where: str) -> Iterator[tuple[str, dict[str, str]]]:
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
+    rows = (list(map(_unquoted, row)) for row in csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     places = _places(next(rows, []), where)
     for number, row in enumerate(rows, start=2):
         if any(cell.strip() for cell in row):
             yield f"line {number}", {part: row[at] if 0 <= at < len(row) else "" for part, at in places.items()}
+
+
+def _unquoted(cell: str) -> str:
+    """As a spreadsheet meant it that puts quotes around a cell. One quote alone is a part of the text, and swallows no lines."""
+    around = len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
+    return cell[1:-1].replace('""', '"') if around else cell
 
 
 def _of_json(text: str, where: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -72,8 +78,17 @@ def _of_json(text: str, where: str) -> Iterator[tuple[str, dict[str, str]]]:
         raise Misconfigured(f"{where}: needs a list of objects with {_wanted()}, alone or in `output.list`")
     for number, one in enumerate(found, start=1):
         places = _places(list(one), where, of=f"entry {number}")
-        said = ["" if value is None else f"{value}" for value in one.values()]
+        said = [_said(value, f"{where}: entry {number}: {name}") for name, value in one.items()]
         yield f"entry {number}", {part: said[at] if at >= 0 else "" for part, at in places.items()}
+
+
+def _said(value: object, of: str) -> str:
+    """A text or a whole number. Raises Misconfigured for what a spreadsheet may have made of a code (11.0), or is no value."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if type(value) is int:
+        return f"{value}"
+    raise Misconfigured(f"{of} is {json.dumps(value)[:40]}: a code is a text or a whole number")
 
 
 def _places(head: Iterable[str], where: str, *, of: str = "its first line") -> dict[str, int]:

@@ -2,6 +2,8 @@
 somebody takes back, and the way back leaves nothing.
 """
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
@@ -75,11 +77,21 @@ def database(stack):
         admin.execute("SELECT pg_reload_conf()")
 
 
+def typed(database, statements):
+    """One after the other."""
+    for statement in statements:
+        database.execute(statement.encode())
+
+
+def back(steps):
+    """What takes them back, the last one first."""
+    return [statement for step in reversed(steps) for statement in step.undo]
+
+
 def prepare(database, source):
     """As its administrator does: one statement after the other, and the password by hand."""
-    for step in profile_of(source.kind).preparation(source, connect_host="%"):
-        for statement in step.statements:
-            database.execute(statement.encode())
+    steps = profile_of(source.kind).preparation(source, connect_host="%")
+    typed(database, [statement for step in steps for statement in step.statements])
     database.execute(f"""ALTER ROLE "{ROLE}" PASSWORD '{PASSWORD}'""")
 
 
@@ -94,6 +106,8 @@ SLIPS = (
     ("ALTER TABLE his.visit REPLICA IDENTITY DEFAULT", {"his.visit"}),
     ("ALTER TABLE his.charge_old REPLICA IDENTITY DEFAULT", {"his.charge"}),
     ("ALTER TABLE his.ward REPLICA IDENTITY DEFAULT", {"his.ward"}),
+    ("ALTER TABLE his.dept REPLICA IDENTITY NOTHING", {"his.dept"}),
+    ("ALTER TABLE his.ward REPLICA IDENTITY USING INDEX ward_code_key", {"his.ward"}),
     (f'REVOKE SELECT ON his.dept FROM "{ROLE}"', {"his.dept"}),
     (f'REVOKE USAGE ON SCHEMA his FROM "{ROLE}"', {"his.visit", "his.charge", "his.dept", "his.ward"}),
     (f'REVOKE UPDATE ON cdc.beat FROM "{ROLE}"', {"cdc.beat"}),
@@ -121,10 +135,29 @@ def test_what_is_prepared_is_what_the_checks_ask_for_and_the_way_back_leaves_not
         prepare(database, source)
         assert set() == found(source), slip
 
-    for step in reversed(profile_of(source.kind).preparation(source, connect_host="%")):
-        for statement in step.undo:
-            database.execute(statement.encode())
+    typed(database, back(profile_of(source.kind).preparation(source, connect_host="%")))
     left = "SELECT count(*) FROM pg_roles WHERE rolname = %s UNION ALL SELECT count(*) FROM pg_publication WHERE pubname = %s"
     assert [(0,), (0,)] == database.execute(left, (ROLE, PUBLICATION)).fetchall()
-    with pytest.raises(psycopg.errors.UndefinedTable):
-        database.execute("SELECT FROM cdc.beat")
+    assert [("r",)] == database.execute("SELECT relkind::text FROM pg_class WHERE oid = 'his.visit'::regclass").fetchall()
+
+
+def test_a_login_that_owns_the_hospitals_tables_is_refused_and_nothing_of_its_is_dropped(database, source):
+    """The way back once dropped what the login owned: the hospital's tables."""
+    database.execute('CREATE ROLE "owner"')
+    database.execute('GRANT ALL ON SCHEMA his TO "owner"')
+    database.execute('ALTER TABLE his.visit OWNER TO "owner"')
+    theirs = replace(source, user="owner")
+    steps = profile_of(source.kind).preparation(theirs, connect_host="%")
+    with pytest.raises(psycopg.errors.RaiseException, match="owns tables"):
+        typed(database, [statement for step in steps for statement in step.statements])
+    with pytest.raises(psycopg.Error):
+        typed(database, back(steps))
+    assert [(0,)] == database.execute("SELECT count(*) FROM his.visit").fetchall()
+    database.execute('REASSIGN OWNED BY "owner" TO CURRENT_USER; DROP OWNED BY "owner"; DROP ROLE "owner"')
+
+
+def test_what_capture_still_reads_with_is_not_taken_away(database, source):
+    """A slot that is read cannot be dropped, and would keep the log for ever."""
+    (slot,) = [step for step in profile_of(source.kind).preparation(source, connect_host="%") if step.title.startswith("Slot")]
+    assert "RAISE EXCEPTION" in slot.undo[0]
+    typed(database, slot.undo)

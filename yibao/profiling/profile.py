@@ -14,6 +14,7 @@ from streams.domain.violations import Unfit, Violation
 from streams.mapping import Site, compile_site
 from streams.mapping.compiling import nulls_of, which_of
 from streams.mapping.tables import Table
+from streams.spec.masking import mask
 from yibao.captures.from_site import database_password
 from yibao.profiling.uses import VISIT_KEY, Use, amounts_of, links_of, uses_by_table
 
@@ -224,10 +225,18 @@ def _wrong(table: Table, column: str, uses: list[Use], values: list[tuple[str | 
             message = f"{use.step.field.label}为必填，而这些行中没有值"
             yield Wrong(table.table, column, use.service.value, use.step.name, "REQUIRED", "refuse", empty, 1, (), message)
         for (rule, level), those in found.items():
-            examples = tuple(dict.fromkeys(violation.masked for violation, _ in those))[:_EXAMPLES]
+            seen = (masked(violation.masked, uses) for violation, _ in those)
+            examples = tuple(dict.fromkeys(seen))[:_EXAMPLES]
             rows, message = sum(rows for _, rows in those), those[0][0].message
             service, field = use.service.value, use.step.name
             yield Wrong(table.table, column, service, field, rule, level, rows, len(those), examples, message)
+
+
+def masked(shown: str, uses: list[Use]) -> str:
+    """A value as a person may see it, of a column that feeds personal fields as those demand, whatever other field it feeds."""
+    for use in uses:
+        shown = mask(use.step.field.name, shown) if use.step.field.personal else shown
+    return shown
 
 
 def _violation(use: Use, value: str) -> Violation | None:

@@ -1,6 +1,7 @@
 """`yibao dictionaries`: the value lists (字典) that codes are held against, and the platform's download of them."""
 
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -127,7 +128,8 @@ def import_(
     site = load_site(config)
     if write and site.dictionaries is None:
         raise Misconfigured(
-            "site.yaml names no file for them: write `dictionaries: dictionaries.json` into it, and into that file {}"
+            "site.yaml names no file for them: write `dictionaries: dictionaries.json` into it, and into that file: "
+            '{"dictionaries": {}}'
         )
     download = _read(file)
     closed = [_named_in(download, name) for name in close or ()]
@@ -138,7 +140,7 @@ def import_(
     else:
         _print(download, changes, unknown)
     if write and site.dictionaries is not None:
-        write_private(site.dictionaries, document_after(download, changes, _own(site)))
+        _write(site.dictionaries, document_after(download, changes, _own(site)))
         typer.echo(f"written: {site.dictionaries}; workers take it with their next start", err=True)
 
 
@@ -149,6 +151,19 @@ def _read(file: Path) -> Download:
         raise Misconfigured(f"{file} cannot be read: {error.strerror}") from error
     except NotText as error:
         raise Misconfigured(f"{file} {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, where a link leads to, for whoever could read it before. Raises Misconfigured where it may not be."""
+    file = path.resolve()
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if not mode & stat.S_IWUSR:
+        raise Misconfigured(f"{file} may not be written (mode {mode:04o}): chmod u+w, or name another file")
+    try:
+        write_private(file, text)
+        file.chmod(mode)
+    except OSError as error:
+        raise Misconfigured(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _own(site: Site) -> Mapping[str, Dictionary]:

@@ -77,6 +77,8 @@ class Table:
     """The identity of each partition that holds rows, by the partition's name."""
     partitioned_by: frozenset[str] = frozenset()
     """The columns by which it, and its partitions in their turn, are partitioned."""
+    is_owned: bool = False
+    """Whether it belongs to the role."""
     rows_hidden: bool = False
     """Whether a row security policy shows the role only some of the rows."""
 

@@ -128,6 +128,13 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
             what=f"has a row security policy for {source.user}: the rows that it hides would be missing",
             mend=f"ALTER ROLE {quoted(source.user)} BYPASSRLS;",
         )
+    if table.is_owned:
+        yield Finding(
+            where=wanted.name,
+            what=f"belongs to {source.user}, which could change and drop it: capture needs to read it",
+            mend=f"give capture a login of its own: yibao source prepare {source.name}",
+            severity=Severity.WARNS,
+        )
     yield from _columns(wanted, table)
     yield from _twins(wanted, table)
     yield from check_key(wanted, table)
@@ -186,10 +193,11 @@ def _heartbeat(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]
     table = catalogue.tables.get(name)
     first_row = f"INSERT INTO {quoted_table(name)} VALUES (1, now());"  # noqa: S608 - for a person to read, with quoted names
     if table is None or not {"id", "ts"} <= table.columns.keys():
+        made = f"CREATE TABLE {quoted_table(name)} (id int PRIMARY KEY, ts timestamptz NOT NULL); {first_row}"
         yield Finding(
             where=name,
-            what="does not exist, or lacks its columns id and ts",
-            mend=f"CREATE TABLE {quoted_table(name)} (id int PRIMARY KEY, ts timestamptz NOT NULL); {first_row}",
+            what="does not exist" if table is None else "lacks its columns id and ts: it is another table",
+            mend=made if table is None else "name one of its own as heartbeat_table in site.yaml",
         )
     elif not (table.may_update and table.may_select):
         yield Finding(

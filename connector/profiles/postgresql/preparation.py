@@ -8,6 +8,8 @@ from connector.preparation import Step
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 
 _KEPT_LOG = "50GB"
+_OWNS = "SELECT FROM pg_class JOIN pg_roles r ON r.oid = relowner WHERE r.rolname = {name} AND relkind IN ('r', 'p', 'v', 'm', 'S')"
+_RAISE = "RAISE EXCEPTION '{what};"
 _DROP_SLOT = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = {name} AND NOT active;"
 
 
@@ -46,41 +48,54 @@ def _heartbeat(name: str) -> Step:
         statements=(
             f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)};",
             f"CREATE TABLE IF NOT EXISTS {table} (id int PRIMARY KEY, ts timestamptz NOT NULL);",
-            f"INSERT INTO {table} VALUES (1, now()) ON CONFLICT DO NOTHING;",  # noqa: S608 - for a person to read, with quoted names
+            f"INSERT INTO {table} (id, ts) VALUES (1, now()) ON CONFLICT DO NOTHING;",  # noqa: S608 - for a person to read, with quoted names
         ),
-        undo=(f"DROP TABLE IF EXISTS {table};",),
-        kept=f"the schema {schema} stays: other things may lie in it.",
+        kept=f"the table stays: another source may touch it. Where none does: DROP TABLE {table};",
     )
 
 
 def _role(source: CaptureSource) -> Step:
-    role = quoted(source.user)
+    role, name = quoted(source.user), _text(source.user)
     return Step(
         title=f"Login {source.user}",
-        why=f"it logs in from this machine and from Kafka Connect; in pg_hba.conf: hostssl {source.database} {source.user} "
+        why=f"it logs in from this machine and from Kafka Connect; in pg_hba.conf: hostssl {quoted(source.database)} {role} "
         "<their addresses> scram-sha-256\n"
-        f"It has no password yet. Set one without writing it into a file: \\password {source.user} in psql.",
+        f"It has no password yet. Set one without writing it into a file: \\password {role} in psql.",
         statements=(
-            _unless(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", f"CREATE ROLE {role};"),
+            _when(_OWNS.format(name=name), _RAISE.format(what=f"% owns tables: give capture a login that owns nothing', {name}")),
+            _unless(f"SELECT FROM pg_roles WHERE rolname = {name}", f"CREATE ROLE {role};"),
             f"ALTER ROLE {role} LOGIN REPLICATION;",
             f"GRANT CONNECT ON DATABASE {quoted(source.database)} TO {role};",
         ),
-        undo=(_when(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", f"DROP OWNED BY {role}; DROP ROLE {role};"),),
+        undo=(
+            _when(
+                f"SELECT FROM pg_roles WHERE rolname = {name}",
+                f"REVOKE CONNECT ON DATABASE {quoted(source.database)} FROM {role}; DROP ROLE {role};",
+            ),
+        ),
+        kept="a login that owns something, or has rights in another database, is not dropped: revoke those, and run this again.",
+    )
+
+
+def _granted(source: CaptureSource) -> tuple[tuple[str, str], ...]:
+    """What the login may do, and on what."""
+    names = [table.name for table in source.tables]
+    schemas = dict.fromkeys(split_table(name)[0] for name in (*names, *_beat(source)))
+    return (
+        ("USAGE", f"SCHEMA {', '.join(map(quoted, schemas))}"),
+        *(("SELECT", quoted_table(name)) for name in names),
+        *(("SELECT, UPDATE", quoted_table(name)) for name in _beat(source)),
     )
 
 
 def _rights(source: CaptureSource) -> Step:
     role = quoted(source.user)
-    names = [table.name for table in source.tables]
-    schemas = dict.fromkeys(split_table(name)[0] for name in (*names, *_beat(source)))
-    grants = [f"GRANT USAGE ON SCHEMA {', '.join(map(quoted, schemas))} TO {role};"]
-    grants += [f"GRANT SELECT ON {quoted_table(name)} TO {role};" for name in names]
-    grants += [f"GRANT SELECT, UPDATE ON {quoted_table(name)} TO {role};" for name in _beat(source)]
+    revoked = " ".join(f"REVOKE {right} ON {what} FROM {role};" for right, what in reversed(_granted(source)))
     return Step(
         title="Rights",
         why="it reads the mapped tables and touches the heartbeat; it changes nothing else, and owns nothing.",
-        statements=tuple(grants),
-        kept="they went with the login.",
+        statements=tuple(f"GRANT {right} ON {what} TO {role};" for right, what in _granted(source)),
+        undo=(_when(f"SELECT FROM pg_roles WHERE rolname = {_text(source.user)}", revoked),),
     )
 
 
@@ -97,20 +112,21 @@ def _identities(source: CaptureSource) -> Step:
 
 _FULL = """\
 DO $$
-DECLARE leaf regclass;
+DECLARE bare regclass;
 BEGIN
-  FOR leaf IN
+  FOR bare IN
     WITH wanted (name, key) AS (VALUES
       {tables}
-    ), bare AS (
-      SELECT name FROM wanted WHERE key IS NULL OR NOT key <@ coalesce(
-        (SELECT array_agg(attname::text) FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
-          WHERE indrelid = name AND indisprimary), ARRAY[]::text[])
+    ), leaves AS (
+      SELECT name, key, name AS leaf FROM wanted
+      UNION SELECT name, key, relid FROM wanted, pg_partition_tree(name)
     )
-    SELECT oid::regclass FROM bare JOIN pg_class ON oid = name AND relkind = 'r'
-    UNION SELECT relid FROM bare, pg_partition_tree(name) WHERE isleaf
+    SELECT leaf FROM leaves JOIN pg_class ON oid = leaf
+    WHERE relkind = 'r' AND relreplident <> 'f' AND NOT (key IS NOT NULL AND relreplident = 'd' AND key <@ coalesce(
+      (SELECT array_agg(attname::text) FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey)
+        WHERE indrelid = name AND indisprimary), ARRAY[]::text[]))
   LOOP
-    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', leaf);
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', bare);
   END LOOP;
 END $$;"""
 
@@ -142,8 +158,14 @@ def _slot(source: CaptureSource) -> Step:
         title=f"Slot {source.slot}",
         why="capture makes it when it begins; nothing is to be done. From then on the server keeps its log until that is read.",
         statements=(),
-        undo=(_DROP_SLOT.format(name=_text(source.slot)),),
-        kept="stop the connector first (yibao connector forget): a slot that is read cannot be dropped.",
+        undo=(
+            _when(
+                f"SELECT FROM pg_replication_slots WHERE slot_name = {_text(source.slot)} AND active",
+                _RAISE.format(what=f"capture still reads with slot %: stop the connector first', {_text(source.slot)}"),
+            ),
+            _DROP_SLOT.format(name=_text(source.slot)),
+        ),
+        kept=f"stop the connector before: yibao connector delete {source.name}.",
     )
 
 

@@ -22,7 +22,8 @@ SELECT current_setting('wal_level'), current_setting('server_version_num')::int,
 _TABLES = """
 SELECT n.nspname || '.' || c.relname, c.relkind::text, c.relreplident::text,
        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'),
-       has_table_privilege(c.oid, 'UPDATE'), row_security_active(c.oid)
+       has_table_privilege(c.oid, 'UPDATE'), row_security_active(c.oid),
+       pg_get_userbyid(c.relowner) = current_user
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
@@ -145,8 +146,9 @@ def _tables(connection: psycopg.Connection[TupleRow], schemas: list[str]) -> dic
             partitions=partitions.get(name, {}),
             partitioned_by=partitioned_by.get(name, frozenset()),
             rows_hidden=rows_hidden,
+            is_owned=is_owned,
         )
-        for name, kind, identity, may_select, may_update, rows_hidden in connection.execute(_TABLES, (schemas,))
+        for name, kind, identity, may_select, may_update, rows_hidden, is_owned in connection.execute(_TABLES, (schemas,))
     }
 
 

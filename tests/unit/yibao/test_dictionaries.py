@@ -103,6 +103,8 @@ def test_a_list_is_closed_only_by_who_says_that_the_download_is_complete(site):
         ("type\tvalue\tlabel\nGEND\t\t男\n", "line 2 has no code"),
         ('{"output": 7}', "needs a list of objects"),
         ("[1]", "needs a list of objects"),
+        ('[{"type": "GEND", "value": 11.0, "label": "x"}]', "entry 1: value is 11.0: a code is a text or a whole number"),
+        ('[{"type": "GEND", "value": true, "label": "x"}]', "a code is a text or a whole number"),
         ("{", "is no JSON"),
     ],
 )
@@ -110,6 +112,25 @@ def test_what_is_no_download_is_refused_with_its_place(content, told):
     """Half a list would refuse the codes of the other half."""
     with pytest.raises(Misconfigured, match=told):
         parse_download(content, where="download")
+
+
+def test_one_stray_quote_swallows_no_lines_of_a_table():
+    """What a spreadsheet puts around a cell is taken off; nothing else means anything."""
+    table = 'type\tvalue\tlabel\nGEND\t1\t"男\nGEND\t2\t"女 ""a"""\nGEND\t3\t"b"\n'
+    assert {"1": '"男', "2": '女 "a"', "3": "b"} == parse_download(table, where="download").lists["GEND"]
+
+
+def test_the_file_that_a_link_leads_to_is_written_and_stays_as_open_as_it_was(site):
+    """Workers of another account read it; and one that may not be written is not replaced."""
+    link, real = site.with_name("lists.json"), site.with_name("real.json")
+    link.rename(real)
+    link.symlink_to(real)
+    real.chmod(0o644)
+    imported(site, ANSWER, "--write")
+    assert (True, 0o644) == (link.is_symlink(), real.stat().st_mode & 0o777)
+    assert "男性" in real.read_text(encoding="utf-8")
+    real.chmod(0o444)
+    assert 0 != run(site, "import", str(site.with_name("download")), "--write").exit_code
 
 
 def test_without_a_file_of_its_own_the_site_is_told_to_name_one(site):

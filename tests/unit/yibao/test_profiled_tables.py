@@ -3,6 +3,7 @@
 from streams.spec.fields import ServiceCode
 from tests.unit.streams.mapping.test_differing import STAY, WARD
 from tests.unit.streams.mapping.test_links import FEE, load
+from yibao.profiling.profile import masked
 from yibao.profiling.uses import links_of, uses_by_table
 
 __all__ = ["load"]
@@ -33,3 +34,11 @@ def test_a_number_is_looked_for_among_those_of_its_own_system(load):
     assert ["his.bill"] == found["settlement", "his.ward_charge"]
     asked = {of.table for what, of in links_of(site, "his") if what == "lookup patient" and of.columns == ("bed",)}
     assert {"his.ward"} == asked
+
+
+def test_an_example_is_masked_as_the_personal_field_demands_that_its_column_also_feeds(load):
+    """A name that is mapped to a date of birth by a slip was printed whole."""
+    site = load(CHARGE)
+    uses = next(found for of in uses_by_table(site, "his").values() for found in of.values() if found[0].step.name == "PSN_NAME")
+    others = next(found for of in uses_by_table(site, "his").values() for found in of.values() if found[0].step.name == "CNT")
+    assert ("禾**", "禾甲乙") == (masked("禾甲乙", [*others, *uses]), masked("禾甲乙", others))

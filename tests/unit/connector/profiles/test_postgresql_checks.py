@@ -132,7 +132,8 @@ def test_a_good_catalogue_has_no_finding():
             "publish = 'insert, update, delete, truncate'",
         ),
         (with_table(replace(HEARTBEAT, may_update=False)), "cdc.heartbeat", "GRANT SELECT, UPDATE"),
-        (with_table(replace(HEARTBEAT, columns={})), "cdc.heartbeat", "CREATE TABLE"),
+        (with_table(replace(HEARTBEAT, columns={})), "cdc.heartbeat", "heartbeat_table"),
+        (replace(GOOD, tables={"his.visit": VISIT, "his.fee": FEE}), "cdc.heartbeat", "CREATE TABLE"),
         (replace(GOOD, heartbeat_stands=False), "cdc.heartbeat", 'INSERT INTO "cdc"."heartbeat" VALUES (1, now());'),
         (
             with_table(replace(HEARTBEAT, identity="d", primary=frozenset())),
