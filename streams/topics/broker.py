@@ -105,10 +105,19 @@ class Broker:
                     continue
 
     def reshape(self, specs: Sequence[TopicSpec]) -> None:
-        """Give topics the settings of their specs."""
+        """Give topics the settings of their specs and wait until the brokers tell them: a controller answers before they know."""
         for spec in specs:
             with self._answers(f"change the settings of topic {spec.name}"):
                 self._admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name, dict(spec.configs))])
+        until = time.monotonic() + _COORDINATOR_S
+        while late := [spec.name for spec in specs if not self._tells(spec)]:
+            if time.monotonic() > until:
+                raise Unreachable(f"{self._where} took the new settings of {', '.join(late)} and does not tell them; try again")
+            time.sleep(_ASK_AGAIN_S)
+
+    def _tells(self, spec: TopicSpec) -> bool:
+        live = self.topics([spec.name]).get(spec.name)
+        return live is not None and spec.configs.items() <= live.configs.items()
 
     def plan_first_offsets(self, table: Sequence[Stage], *, partitions: int, marks: Mapping[str, str]) -> OffsetPlan:
         """What the stages' groups lack, judged by what the topics hold. marks: by stage, the metadata of a first offset."""
