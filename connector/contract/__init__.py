@@ -6,9 +6,9 @@ without a schema (`before`, `after`, `source`, `op`), with decimals as text and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from connector.contract.envelopes import UNAVAILABLE as UNAVAILABLE
 from connector.contract.envelopes import DatabaseKind as DatabaseKind
@@ -84,6 +84,23 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One way in which the mapping reads a column."""
+
+    column: str
+    """The column."""
+    field: str
+    """The interface field that it is read for."""
+    kind: Literal["text", "decimal", "date", "datetime"]
+    """What its value is read as."""
+    form: Literal["unix", "format", "fen"] | None = None
+    """How the value stands in the column, where not as databases write it: seconds or milliseconds since 1970, by a pattern, as
+    hundredths."""
+    exact: bool = False
+    """Whether every digit of a decimal is reported; otherwise it is rounded."""
+
+
+@dataclass(frozen=True, slots=True)
 class AskedLookup:
     """A column by which rows of a lookup table are asked for."""
 
@@ -116,10 +133,8 @@ class CapturedTable:
     """Columns that the mapping reads as times without a zone, to be checked against the catalogue."""
     instants: frozenset[str] = frozenset()
     """Columns that the mapping reads as times with a zone, to be checked against the catalogue."""
-    moments: Mapping[str, str] = field(default_factory=dict)
-    """Columns that the mapping reads a time of day from, each with the interface field that wants it, to be checked likewise."""
-    amounts: Mapping[str, str] = field(default_factory=dict)
-    """Columns of whose number the mapping reports every digit, each with the interface field, to be checked likewise."""
+    readings: tuple[Reading, ...] = ()
+    """What the mapping makes of columns, to be checked likewise."""
     lookups: tuple[AskedLookup, ...] = ()
     """Columns by which lookups are asked, to be checked likewise."""
     settlement: str | None = None

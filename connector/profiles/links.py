@@ -3,23 +3,12 @@ same. Pure, and the same for each kind of database.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from connector.contract import CaptureSource, TableRole
 from connector.findings import Finding
+from connector.profiles.seen import ColumnOf
 
-
-class Seen(NamedTuple):
-    """A column, as its database shows it."""
-
-    shown: str
-    """Its type, as a person writes it."""
-    form: str | None
-    """A name that types share when equal values have the same text; None where the text depends on more than the value."""
-
-
-ColumnOf: TypeAlias = Callable[[str, str], Seen | None]
-"""A column by its table and its name; None where there is none."""
 Meet: TypeAlias = Callable[[str, str], bool]
 """Whether values of two forms can have the same text, but for blanks at the ends."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from connector.contract import CapturedTable, CaptureSource, TableRole
 from streams.domain.several_roles import in_database, roles_apart
 from streams.mapping.asking import lookups_by_table
-from streams.mapping.columns import amounts_by_table, columns_by_table, moments_by_table, times_by_table
+from streams.mapping.columns import columns_by_table, readings_by_table, times_by_table
 from streams.mapping.compiling import visit_key_of
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.site_file import Site
@@ -41,7 +41,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
     headers = {name for table in mapping.tables for name in table.headers}
     links = {table.through.table: table.through.line_columns for table in mapping.tables if table.through is not None}
     columns, wall, instants = columns_by_table(mapping), times_by_table(mapping, "wall"), times_by_table(mapping, "instant")
-    moments, amounts, lookups = moments_by_table(mapping), amounts_by_table(mapping), lookups_by_table(mapping)
+    readings, lookups = readings_by_table(mapping), lookups_by_table(mapping)
     tables = [
         CapturedTable(
             name=table.table,
@@ -52,8 +52,7 @@ def _tables(mapping: MappingFile) -> tuple[CapturedTable, ...]:
             lookup=table.lookup_name if table.role is TableRole.LOOKUP else None,
             wall_clock=wall[table.table],
             instants=instants[table.table],
-            moments=moments[table.table],
-            amounts=amounts[table.table],
+            readings=readings[table.table],
             lookups=lookups[table.table],
             settlement=table.settlement_column,
             trimmed=(key := visit_key_of(table)) is not None and key.is_composed,
@@ -77,8 +76,7 @@ def _whole(table: CapturedTable, further: Sequence[CapturedTable]) -> CapturedTa
         columns=tuple(dict.fromkeys(name for one in (table, *further) for name in one.columns)),
         wall_clock=frozenset().union(*(one.wall_clock for one in (table, *further))),
         instants=frozenset().union(*(one.instants for one in (table, *further))),
-        moments={name: field for one in (table, *further) for name, field in one.moments.items()},
-        amounts={name: field for one in (table, *further) for name, field in one.amounts.items()},
+        readings=tuple(dict.fromkeys(reading for one in (table, *further) for reading in one.readings)),
         lookups=tuple(dict.fromkeys(asked for one in (table, *further) for asked in one.lookups)),
         further=tuple(one.role for one in further),
         settlement=next((one.settlement for one in (table, *further) if one.settlement is not None), None),

@@ -1,9 +1,10 @@
 """Which columns of which table a mapping reads: nothing else leaves the hospital's database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple
 
-from connector.contract import TableRole
+from connector.contract import Reading, TableRole
 from streams.domain.roles import ROLE_OF
 from streams.mapping.mapping_file import MappingFile
 from streams.mapping.names import columns_in
@@ -11,6 +12,24 @@ from streams.mapping.sources import Source, TimeForm
 from streams.mapping.tables import Table
 from streams.spec.fields import FieldKind, ServiceCode
 from streams.spec.profiles import REPORTING
+
+_KINDS: Final[Mapping[FieldKind, Literal["text", "decimal", "date", "datetime"]]] = {
+    FieldKind.TEXT: "text",
+    FieldKind.DECIMAL: "decimal",
+    FieldKind.DATE: "date",
+    FieldKind.DATETIME: "datetime",
+}
+
+
+class Reads(NamedTuple):
+    """As what a value is read."""
+
+    kind: FieldKind
+    """The kind."""
+    form: Literal["unix", "format", "fen"] | None = None
+    """How it stands in the column, where not as databases write it."""
+    exact: bool = False
+    """Whether every digit of a decimal counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +42,10 @@ class ColumnUse:
     """The column."""
     time: str | None = None
     """`wall` or `instant` where it is read as a time."""
-    amount: bool = False
-    """Whether it is read as a decimal of which every digit counts."""
+    reads: Reads | None = None
+    """As what it is read for a field; None where any value will do, or it makes a part of one."""
     field: str | None = None
     """The interface field that it is read for, where it is one."""
-    kind: FieldKind | None = None
-    """As what that is read."""
     of_header: bool = False
     """Whether the column is one of the headers of that role's rows."""
     table: str | None = None
@@ -88,22 +105,18 @@ def times_by_table(written: MappingFile, time: str) -> dict[str, frozenset[str]]
     return {table.table: frozenset(use.column for use in used if belongs(use, table, written)) for table in written.tables}
 
 
-def moments_by_table(written: MappingFile) -> dict[str, dict[str, str]]:
-    """Columns that must tell the time of day, by table, each with the interface field that wants it."""
-    return _fields_by_table(written, [use for use in uses(written) if use.time is not None and use.kind is FieldKind.DATETIME])
-
-
-def amounts_by_table(written: MappingFile) -> dict[str, dict[str, str]]:
-    """Columns whose digits are all reported, by table, each with the interface field that they make."""
-    return _fields_by_table(written, [use for use in uses(written) if use.amount])
-
-
-def _fields_by_table(written: MappingFile, used: Sequence[ColumnUse]) -> dict[str, dict[str, str]]:
-    """Of several fields that read a column, the first."""
-    return {
-        table.table: {use.column: use.field for use in reversed(used) if use.field is not None and belongs(use, table, written)}
-        for table in written.tables
-    }
+def readings_by_table(written: MappingFile) -> dict[str, tuple[Reading, ...]]:
+    """As what columns are read for the interface's fields, by table. Of several fields that read a column alike, the first."""
+    used = [(use, use.field, use.reads) for use in uses(written)]
+    found: dict[str, tuple[Reading, ...]] = {}
+    for table in written.tables:
+        alike = {
+            (use.column, reads): Reading(use.column, name, _KINDS[reads.kind], reads.form, reads.exact)
+            for use, name, reads in reversed(used)
+            if name is not None and reads is not None and belongs(use, table, written)
+        }
+        found[table.table] = tuple(reversed(alike.values()))
+    return found
 
 
 def carried_by_table(written: MappingFile) -> dict[str, tuple[str, ...]]:
@@ -166,9 +179,8 @@ def _of_records(written: MappingFile, service: ServiceCode, table: Table) -> Ite
     for name, source in {**({} if record is None else record.fields), **table.fields}.items():
         kind = FieldKind(source.read_as) if source.read_as else kinds.get(name, FieldKind.TEXT)
         timed = source.dictionary is None and kind in (FieldKind.DATE, FieldKind.DATETIME)
-        exact = source.dictionary is None and kind is FieldKind.DECIMAL and not source.round
-        for use in _of_source(source, own, _time(source) if timed else None, amount=exact):
-            told = replace(use, field=name, kind=kind)
+        for use in _of_source(source, own, _time(source) if timed else None, _reads(source, kind)):
+            told = replace(use, field=name)
             yield replace(told, table=table.table) if use.where is own else replace(told, reader=table.table)
 
 
@@ -198,6 +210,20 @@ def _time(source: Source) -> str | None:
     return None if isinstance(source.time, TimeForm) else source.time or "wall"
 
 
+def _reads(source: Source, kind: FieldKind) -> Reads | None:
+    """None for what is a code of the hospital's or a UUID: neither is reported as it stands there."""
+    if source.dictionary is not None or source.compact is not None:
+        return None
+    if kind is FieldKind.DECIMAL:
+        return Reads(kind, "fen" if source.money == "fen" else None, exact=not source.round)
+    return Reads(kind, None if kind is FieldKind.TEXT else _form(source))
+
+
+def _form(source: Source) -> Literal["unix", "format"] | None:
+    written = source.time_form
+    return None if written is None else "unix" if written.unix is not None else "format"
+
+
 _LIKE_THE_WHOLE = frozenset({"first_of", "switch"})
 """What is read as the whole is, of what these name."""
 _ADDED_UP = frozenset({"product", "sum"})
@@ -205,17 +231,26 @@ _ADDED_UP = frozenset({"product", "sum"})
 _DAYS = frozenset({"age", "days"})
 
 
-def _of_source(source: Source, own: TableRole, time: str | None, *, amount: bool = False) -> Iterator[ColumnUse]:
+def _of_source(source: Source, own: TableRole, time: str | None, reads: Reads | None = None) -> Iterator[ColumnUse]:
     if source.lookup is not None and source.column is not None:
-        yield ColumnUse(where=source.lookup, column=source.column, time=time, amount=amount)
+        yield ColumnUse(where=source.lookup, column=source.column, time=time, reads=reads)
         for one in source.by:
             yield from _of_source(one, own, None)
     elif source.column is not None and source.of == "header":
-        yield ColumnUse(where=own, column=source.column, time=time, amount=amount, of_header=True)
+        yield ColumnUse(where=own, column=source.column, time=time, reads=reads, of_header=True)
     elif source.column is not None:
         where = own if source.of is None else TableRole(source.of)
-        yield ColumnUse(where=where, column=source.column, time=time, amount=amount)
+        yield ColumnUse(where=where, column=source.column, time=time, reads=reads)
     for way, one in source.nested():
         whole = way[0] in _LIKE_THE_WHOLE and way[1:] != ("on",)
         like = _time(one) if way[0] in _DAYS else time if whole else None
-        yield from _of_source(one, own, like, amount=amount and (whole or way[0] in _ADDED_UP))
+        yield from _of_source(one, own, like, reads if whole else _part_reads(way[0], one, reads))
+
+
+def _part_reads(way: str | int, one: Source, whole: Reads | None) -> Reads | None:
+    """As what a value is read that another one is made of."""
+    if way in _DAYS:
+        return Reads(FieldKind.DATE, _form(one))
+    if way in _ADDED_UP and whole is not None:
+        return Reads(FieldKind.DECIMAL, exact=whole.exact)
+    return None

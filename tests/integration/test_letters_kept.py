@@ -41,7 +41,9 @@ def altered(site, topic, **settings):
     wanted = {name.replace("_", "."): f"{value}" for name, value in settings.items()}
     with Broker(broker_access(load_site(site))) as broker:
         live = broker.topics([f"{PREFIX}{topic}"])[f"{PREFIX}{topic}"]
-        broker.reshape([TopicSpec(name=live.name, partitions=live.partitions, replication_factor=live.replication_factor, configs=wanted)])
+        broker.reshape(
+            [TopicSpec(name=live.name, partitions=live.partitions, replication_factor=live.replication_factor, configs=wanted)]
+        )
 
 
 def planned(site):

@@ -9,7 +9,9 @@ from connector.profiles.columns import missing_column, nearest
 from connector.profiles.links import check_links
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Server, Table
 from connector.profiles.mariadb.names import literal, quoted, quoted_list, quoted_table, split_table
-from connector.profiles.mariadb.types import alike, check_types, check_visit_keys, seen_in
+from connector.profiles.mariadb.types import alike, check_types, check_visit_keys, seen
+from connector.profiles.readings import check_readings
+from connector.profiles.seen import seen_in
 
 _OLDEST: Final = (10, 11)
 _THREE_DAYS_S: Final = 259_200
@@ -28,6 +30,7 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
                 mend="capture from a MariaDB that replicates this server, or upgrade it",
             ),
         )
+    column = seen_in(catalogue.tables, seen)
     zero_dates = "NO_ZERO_DATE" not in server.settings.get("sql_mode", "")
     return (
         *_log(server),
@@ -35,7 +38,8 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
         *_account(source, server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue, zero_dates=zero_dates)),
         *check_visit_keys(source, catalogue),
-        *check_links(source, seen_in(catalogue), alike),
+        *(finding for table in source.tables for finding in check_readings(table, column)),
+        *check_links(source, column, alike),
         *_heartbeat(source, catalogue),
     )
 

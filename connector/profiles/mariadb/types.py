@@ -1,23 +1,29 @@
 """What the types of MariaDB's columns decide: which keys can be the same, which times are instants, what capture cannot carry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.links import ColumnOf, Seen
 from connector.profiles.mariadb.catalogue import Catalogue, Column, Table
 from connector.profiles.mariadb.names import quoted, quoted_table
-from connector.profiles.readings import inexact, without_clock
+from connector.profiles.seen import Seen, Sort
 
 _TEXT: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _WHOLE: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _WALL_CLOCK: Final = frozenset({"date", "datetime", "time", "year"})
 _INSTANT: Final = "timestamp"
-_BINARY: Final = frozenset({"float", "double"})
 _UNREADABLE: Final = frozenset({"uuid", "inet4", "inet6"})
 _DATED: Final = frozenset({"date", "datetime", "timestamp"})
 _ANY: Final = "text"
+_SORTS: Final[Mapping[str, Sort]] = {
+    **dict.fromkeys((*_TEXT, "enum"), "text"),
+    **dict.fromkeys(_WHOLE, "whole"),
+    **dict.fromkeys(("float", "double"), "binary"),
+    **dict.fromkeys(("datetime", "timestamp"), "moment"),
+    "time": "clock",
+    "date": "day",
+}
 
 
 def check_types(wanted: CapturedTable, table: Table, *, zero_dates: bool) -> Iterator[Finding]:
@@ -36,7 +42,6 @@ def check_types(wanted: CapturedTable, table: Table, *, zero_dates: bool) -> Ite
             continue
         yield from _carried_otherwise(wanted, column, zero_dates=zero_dates)
     yield from _times(wanted, table)
-    yield from _readings(wanted, table)
 
 
 def _carried_otherwise(wanted: CapturedTable, column: Column, *, zero_dates: bool) -> Iterator[Finding]:
@@ -90,24 +95,15 @@ def _times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
             )
 
 
-def _readings(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """A column holds what its field reports: the time of day, and a number of as many digits."""
-    for name, column in table.columns.items():
-        if name in wanted.moments and column.type == "date":
-            yield without_clock(wanted, name, column.shown)
-        if name in wanted.amounts and column.type in _BINARY:
-            yield inexact(wanted, name, column.shown)
+def seen(column: Column) -> Seen:
+    """What a column is."""
+    return Seen(column.shown, form_of(column), _sort(column))
 
 
-def seen_in(catalogue: Catalogue) -> ColumnOf:
-    """Looks up columns by table and name."""
-
-    def column(table: str, name: str) -> Seen | None:
-        found = catalogue.tables.get(table)
-        known = None if found is None else found.columns.get(name)
-        return None if known is None else Seen(known.shown, form_of(known))
-
-    return column
+def _sort(column: Column) -> Sort | None:
+    if column.type == "decimal":
+        return "whole" if form_of(column) == "0 decimals" else "decimals"
+    return _SORTS.get(column.type)
 
 
 def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:

@@ -9,15 +9,16 @@ from connector.profiles.links import check_links
 from connector.profiles.postgresql.catalogue import OLDEST, UNDECLARED, Catalogue, Server, Slot, Table
 from connector.profiles.postgresql.column_types import (
     alike_without_blanks,
-    check_readings,
     check_times,
     check_visit_keys,
     retype,
-    seen_in,
+    seen,
 )
 from connector.profiles.postgresql.identity import check_identity, check_key, full_identity, is_unidentified
 from connector.profiles.postgresql.names import quoted, quoted_table, split_table
 from connector.profiles.postgresql.publication import check_publication
+from connector.profiles.readings import check_readings
+from connector.profiles.seen import seen_in
 
 _ORDINARY, _PARTITIONED = "r", "p"
 _NAME, _NAME_BYTES = "name", 63
@@ -29,12 +30,14 @@ def check(source: CaptureSource, catalogue: Catalogue) -> tuple[Finding, ...]:
     """
     if not catalogue.server.is_legible:
         return tuple(_server(source, catalogue.server))
+    column = seen_in(catalogue.tables, seen)
     return (
         *_server(source, catalogue.server),
         *_slot(source, catalogue.slot, catalogue.server),
         *(finding for table in source.tables for finding in _table(source, table, catalogue)),
         *check_visit_keys(source, catalogue),
-        *check_links(source, seen_in(catalogue), alike_without_blanks),
+        *(finding for table in source.tables for finding in check_readings(table, column)),
+        *check_links(source, column, alike_without_blanks),
         *check_publication(source, catalogue),
         *_heartbeat(source, catalogue),
     )
@@ -140,7 +143,6 @@ def _table(source: CaptureSource, wanted: CapturedTable, catalogue: Catalogue) -
     yield from check_key(wanted, table)
     yield from check_identity(wanted, table)
     yield from check_times(wanted, table)
-    yield from check_readings(wanted, table)
 
 
 def _columns(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

@@ -1,13 +1,13 @@
 """What the types of PostgreSQL's columns decide: which keys can be the same, and whether a time is a wall clock or an instant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from connector.contract import CapturedTable, CaptureSource
 from connector.findings import Finding, Severity
-from connector.profiles.links import ColumnOf, Seen
 from connector.profiles.postgresql.catalogue import Catalogue, Column, Table
 from connector.profiles.postgresql.names import quoted, quoted_table
-from connector.profiles.readings import inexact, without_clock
+from connector.profiles.seen import Seen, Sort
 
 _TEXT = ("text", "varchar")
 _WHOLE = ("int2", "int4", "int8")
@@ -19,7 +19,15 @@ _WITHOUT_BLANKS = (
 )
 _WALL_CLOCK = ("date", "timestamp", "time")
 _INSTANT = ("timestamptz",)
-_BINARY = ("float4", "float8")
+_SORTS: Final[Mapping[str, Sort]] = {
+    **dict.fromkeys((*_TEXT, "bpchar"), "text"),
+    **dict.fromkeys(_WHOLE, "whole"),
+    **dict.fromkeys(("float4", "float8"), "binary"),
+    **dict.fromkeys(("timestamp", "timestamptz"), "moment"),
+    **dict.fromkeys(("time", "timetz"), "clock"),
+    "date": "day",
+    "bool": "truth",
+}
 
 
 def check_visit_keys(source: CaptureSource, catalogue: Catalogue) -> Iterator[Finding]:
@@ -95,24 +103,15 @@ def alike_without_blanks(one: str, other: str) -> bool:
     return alike(*(_ANY if form.startswith("character(") else form for form in (one, other)))
 
 
-def seen_in(catalogue: Catalogue) -> ColumnOf:
-    """Looks up columns by table and name."""
-
-    def column(table: str, name: str) -> Seen | None:
-        found = catalogue.tables.get(table)
-        known = None if found is None else found.columns.get(name)
-        return None if known is None else Seen(known.shown, form_of(known))
-
-    return column
+def seen(column: Column) -> Seen:
+    """What a column is."""
+    return Seen(column.shown, form_of(column), _sort(column))
 
 
-def check_readings(wanted: CapturedTable, table: Table) -> Iterator[Finding]:
-    """Check that a column holds what its field reports: the time of day, and a number of as many digits."""
-    for name, column in table.columns.items():
-        if name in wanted.moments and column.type == "date":
-            yield without_clock(wanted, name, column.shown)
-        if name in wanted.amounts and column.type in _BINARY:
-            yield inexact(wanted, name, column.shown)
+def _sort(column: Column) -> Sort | None:
+    if column.type == "numeric":
+        return "whole" if form_of(column) == "0 decimals" else "decimals"
+    return _SORTS.get(column.type)
 
 
 def check_times(wanted: CapturedTable, table: Table) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from streams.domain.join.origin import names_of
 from streams.domain.join.parts import Part
 from streams.domain.join.results import Folded
 from streams.domain.join.stored import StoredRow
-from streams.domain.join.told import Told
+from streams.domain.join.told import OF_FIELD, Told
 from streams.domain.join.visit import Visit
 from streams.domain.join.waiting import patience, wait, waiting_for_lane
 from streams.domain.join.withdrawing import Withdrawing
@@ -27,8 +27,6 @@ from streams.domain.ready import CLOSES, Emission
 from streams.domain.records import DeadLetter, Lookups, MissingLookup, Record, Refusal, SourceRows
 from streams.domain.ticks import Tick
 
-OF_FIELD: Final = "warned of: "
-"""Begins the outcome that tells of a warning its rule and its field."""
 _MOVED: Final = Part.MOVED.value
 _PARENT_REFUSED: Final = Part.PARENT_REFUSED.value
 _VISIT: Final = TableRole.VISIT

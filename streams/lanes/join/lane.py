@@ -12,13 +12,13 @@ from streams.deadletter.record import encode_dead_letter
 from streams.domain.changes import Incoming
 from streams.domain.closings import Closed
 from streams.domain.join import letters
-from streams.domain.join.building import OF_FIELD
 from streams.domain.join.fold import LEFT
 from streams.domain.join.moving import NOT_KNOWN, Passed, first_open
 from streams.domain.join.rebuilding import LATER
 from streams.domain.join.recalls import RECALLED
 from streams.domain.join.renewing import IN_FORCE
 from streams.domain.join.results import Folded
+from streams.domain.join.told import OF_FIELD
 from streams.domain.join.view import StateView
 from streams.domain.ready import Emission, encode
 from streams.domain.records import DeadLetter, Lookups

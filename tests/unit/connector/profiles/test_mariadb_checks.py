@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, TableRole, Topics
+from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, Reading, TableRole, Topics
 from connector.findings import Severity
 from connector.profiles import profile_of
 from connector.profiles.mariadb.catalogue import NEEDED, Catalogue, Column, Server, Table
@@ -135,18 +135,24 @@ def test_a_time_that_the_mapping_reads_as_the_other_kind_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("kind", "reads", "told"),
+    ("kind", "read", "told"),
     [
-        ("date", {"moments": {"at": "FEE_OCUR_TIME"}}, True),
-        ("datetime", {"moments": {"at": "FEE_OCUR_TIME"}}, False),
-        ("double", {"amounts": {"at": "PRIC"}}, True),
-        ("decimal", {"amounts": {"at": "PRIC"}}, False),
+        ("date", Reading("at", "FEE_OCUR_TIME", "datetime"), True),
+        ("datetime", Reading("at", "FEE_OCUR_TIME", "datetime"), False),
+        ("double", Reading("at", "PRIC", "decimal", exact=True), True),
+        ("decimal", Reading("at", "PRIC", "decimal", exact=True), False),
+        ("int", Reading("at", "FEE_OCUR_TIME", "datetime"), True),
+        ("int", Reading("at", "FEE_OCUR_TIME", "datetime", "unix"), False),
+        ("datetime", Reading("at", "FEE_OCUR_TIME", "datetime", "format"), True),
+        ("datetime", Reading("at", "PRIC", "decimal", exact=True), True),
+        ("datetime", Reading("at", "MEMO", "text"), True),
+        ("varchar", Reading("at", "FEE_OCUR_TIME", "datetime", "format"), False),
     ],
 )
-def test_a_column_that_holds_less_or_more_than_its_field_is_told(kind, reads, told):
+def test_a_column_that_holds_less_or_more_than_its_field_is_told(kind, read, told):
     """Midnight for every time of day; fifteen decimals for sums of cents."""
     table = replace(TABLE, columns={**TABLE.columns, "at": column("at", kind)})
-    assert told == (f"{FEE.name}.at" in found(table=table, fee=replace(FEE, wall_clock=frozenset(), **reads)))
+    assert told == (f"{FEE.name}.at" in found(table=table, fee=replace(FEE, wall_clock=frozenset(), readings=(read,))))
 
 
 @pytest.mark.parametrize("role", [TableRole.LOOKUP, TableRole.SETTLEMENT, TableRole.HEADER])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, TableRole
+from connector.contract import AskedLookup, CapturedTable, CaptureSource, DatabaseKind, Reading, TableRole
 from connector.findings import Severity
 from connector.profiles.postgresql.catalogue import Catalogue, Column, Publication, Published, Server, Slot, Table
 from connector.profiles.postgresql.checks import check
@@ -256,19 +256,54 @@ def reading(kind, shown, **reads):
 
 def test_a_day_that_is_read_as_a_time_of_day_is_told():
     """Every admission would be at midnight, without an error anywhere."""
-    finding = reading("date", "date", moments={"adm_time": "BEGNTIME"})
+    as_time = (Reading("adm_time", "BEGNTIME", "datetime"),)
+    finding = reading("date", "date", readings=as_time)
     assert ("BEGNTIME" in finding.what, Severity.WARNS) == (True, finding.severity)
-    assert None is reading("timestamp", "timestamp without time zone", moments={"adm_time": "BEGNTIME"})
+    assert None is reading("timestamp", "timestamp without time zone", readings=as_time)
     assert None is reading("date", "date")
 
 
 @pytest.mark.parametrize("kind", ["float4", "float8"])
 def test_a_binary_fraction_of_which_every_digit_is_reported_is_told(kind):
     """Sums of cents stand there with fifteen decimals, and the record is refused."""
-    finding = reading(kind, "double precision", amounts={"adm_time": "PSN_PAY"})
+    exact = (Reading("adm_time", "PSN_PAY", "decimal", exact=True),)
+    finding = reading(kind, "double precision", readings=exact)
     assert ("round: true" in finding.mend, Severity.WARNS) == (True, finding.severity)
-    assert None is reading("numeric", "numeric(12,2)", amounts={"adm_time": "PSN_PAY"})
-    assert None is reading(kind, "double precision")
+    assert None is reading("numeric", "numeric(12,2)", readings=exact)
+    assert None is reading(kind, "double precision", readings=(Reading("adm_time", "PSN_PAY", "decimal"),))
+
+
+TIMES = {"date", "datetime"}
+WRITTEN = {f"{kind} by {form}" for kind in TIMES for form in ("unix", "format")}
+AMOUNTS = {"decimal", "decimal by fen"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown", "told"),
+    [
+        ("int4", "integer", TIMES),
+        ("numeric", "numeric(12)", TIMES),
+        ("timestamp", "timestamp without time zone", AMOUNTS | WRITTEN | {"text"}),
+        ("date", "date", AMOUNTS | WRITTEN | {"text", "datetime"}),
+        ("time", "time without time zone", AMOUNTS | WRITTEN | TIMES | {"text"}),
+        ("bool", "boolean", AMOUNTS | WRITTEN | TIMES),
+        ("varchar", "character varying(30)", set()),
+        ("bpchar", "character(14)", set()),
+        ("jsonb", "jsonb", set()),
+    ],
+)
+def test_a_column_that_can_never_be_what_a_field_is_read_as_is_found(kind, shown, told):
+    """Every record of its table would be refused, or show a time in the form of capture."""
+    asked = {"text", *AMOUNTS, *TIMES, *WRITTEN}
+    readings = {one: Reading("adm_time", "X", *one.split(" by ")) for one in asked}
+    assert told == {one for one, read in readings.items() if reading(kind, shown, readings=(read,)) is not None}
+
+
+def test_an_amount_with_decimals_is_no_count_of_fen():
+    fen = (Reading("adm_time", "PSN_PAY", "decimal", "fen", exact=True),)
+    assert "0.125 yuan" in reading("numeric", "numeric(12,2)", readings=fen).what
+    assert None is reading("numeric", "numeric(12)", readings=fen)
+    assert None is reading("int8", "bigint", readings=fen)
 
 
 def asking(mine, theirs):
